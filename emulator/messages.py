@@ -1,0 +1,66 @@
+"""A request and an answer as plain data, before and after any socket."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+
+from emulator.things import Json
+
+HAL = "application/hal+json"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)  # the last value of each name
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case; ``authorization`` is kept, for tests
+    body: bytes = b""
+    base_url: str = "http://localhost"  # what links begin with
+    at: datetime | None = None  # by the emulator's clock
+
+    @property
+    def page(self) -> int:
+        """The page asked for; 1 where none or nonsense is asked for."""
+        text = self.query.get("page", "1")
+        return max(int(text), 1) if text.isdecimal() else 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One answer before it is encoded. ``payload`` is JSON to be; ``body`` is sent as it is where there is no payload."""
+
+    status: int
+    content_type: str | None = None
+    payload: Json = None
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        """The body's bytes, before any compression."""
+        if self.payload is None:
+            return self.body
+        return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def success(payload: Json) -> Answer:
+    """200 with a HAL document."""
+    return Answer(status=200, content_type=HAL, payload=payload)
+
+
+def nothing() -> Answer:
+    """204 without a body."""
+    return Answer(status=204)
+
+
+def problem(status: int, detail: str, **more: Json) -> Answer:
+    """An error as the API writes it: RFC 7807 with amoCRM's ``type``."""
+    title = HTTPStatus(status).phrase
+    payload = more | {"title": title, "type": f"https://httpstatus.es/{status}", "status": status, "detail": detail}
+    return Answer(status=status, content_type=PROBLEM, payload=payload)

@@ -1,0 +1,45 @@
+"""Which path is about what. The only place that knows the API's paths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PATHS = {
+    "account": "/api/v4/account",
+    "stages": "/api/v4/customers/statuses",
+    "segments": "/api/v4/customers/segments",
+    "fields": "/api/v4/customers/segments/custom_fields",
+    "token": "/oauth2/access_token",
+    "subdomain": "/oauth2/account/current/subdomain",
+    "consent": "/oauth",
+}
+ONE_OF = {"stages": "stage", "segments": "segment", "fields": "field"}
+"""A list's name, and that of one of its things asked for by id."""
+
+_PATTERN = re.compile(
+    "|".join(
+        f"(?P<{name}>{re.escape(path)})" + (rf"(?:/(?P<{ONE_OF[name]}>[0-9]{{1,20}}))?" if name in ONE_OF else "")
+        for name, path in PATHS.items()
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """What a path is about; ``thing_id`` where it is one thing."""
+
+    resource: str  # a key of PATHS or a value of ONE_OF
+    thing_id: int | None = None
+
+
+def route(path: str) -> Route | None:
+    """The route of a path, or None where the API has no such path."""
+    match = _PATTERN.fullmatch(path.removesuffix("/") or "/")
+    if match is None:
+        return None
+    named = {name: text for name, text in match.groupdict().items() if text is not None}
+    for one in ONE_OF.values():
+        if one in named:
+            return Route(resource=one, thing_id=int(named[one]))
+    return Route(resource=next(iter(named)))
