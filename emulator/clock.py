@@ -1,4 +1,4 @@
-"""The emulator's time: the machine's own, or an instant that a test or a demo sets. Nothing else in the package reads a clock."""
+"""The emulator's time: the machine's own, or an instant that a test or a demo sets. Nothing else here reads a clock."""
 
 from __future__ import annotations
 

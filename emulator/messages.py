@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One answer before it is encoded. ``payload`` is JSON to be; ``body`` is sent as it is where there is no payload."""
+    """One answer before it is encoded. ``payload`` is JSON to be; ``body`` is sent where there is no payload."""
 
     status: int
     content_type: str | None = None

@@ -1,4 +1,4 @@
-"""Choices between behaviours that amoCRM's page leaves open or that differ between its lists. Breakage is ``faults``' subject."""
+"""Choices that amoCRM's page leaves open, or that differ between its lists. Breakage is ``faults``' subject."""
 
 from __future__ import annotations
 

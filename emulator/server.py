@@ -33,8 +33,8 @@ class Emulator:
             token = emulator.long_lived_token(account_id)
             requests.get(f"{emulator.url}/api/v4/account", headers={"Authorization": f"Bearer {token}"})
 
-    One emulator serves any number of accounts: the bearer token decides whose data are shown. ``requests`` is the log of
-    what came, oldest first. All data are simulated.
+    One emulator serves any number of accounts: the bearer token decides whose data are shown. ``requests`` is the log
+    of what came, oldest first. All data are simulated.
     """
 
     def __init__(self, *, world: World | None = None, clock: Clock | None = None, port: int = 0) -> None:

@@ -1,8 +1,10 @@
-"""What an account consists of, as plain data, and how the API shows each thing. How things change is ``world``'s subject."""
+"""What an account consists of, as plain data, and how the API shows each thing. How things change is not said here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
@@ -70,7 +72,7 @@ class Field:
 
 @dataclass(kw_only=True, slots=True)
 class Segment:
-    """One customer segment. ``values`` holds the API's ``values`` items by field id, options as ``{"enum_id": id}`` only."""
+    """One customer segment. ``values`` holds the API's ``values`` items by field id, options as ``{"enum_id": id}``."""
 
     id: int
     name: str
@@ -164,7 +166,33 @@ class Account:
     segment_order: list[int] = field(default_factory=list)  # the order of the list, which is not that of the ids
     fields: dict[int, Field] = field(default_factory=dict)
     stages: dict[int, Stage] = field(default_factory=dict)
-    revision: int = 0  # counts the changes
+    revision: int = 0  # counts the changes in this process; not part of the state
+
+    def to_json(self) -> dict[str, Json]:
+        """The whole account as JSON, in which ids cannot be keys."""
+        plain = asdict(self)
+        for name in ("segments", "fields", "stages"):
+            plain[name] = list(plain[name].values())
+        for segment in plain["segments"]:
+            segment["values"] = list(segment["values"].items())
+        for definition in plain["fields"]:
+            definition["options"] = list(definition["options"].values())
+        del plain["revision"]
+        unshared: dict[str, Json] = json.loads(json.dumps(plain))  # tuples become lists too
+        return unshared
+
+    @classmethod
+    def from_json(cls, data: dict[str, Json]) -> Account:
+        """The account that ``to_json`` described."""
+        data = copy.deepcopy(data)
+        for segment in data["segments"]:
+            segment["values"] = dict(segment["values"])
+        for definition in data["fields"]:
+            definition["options"] = {one["id"]: Option(**one) for one in definition["options"]}
+        data["segments"] = {one["id"]: Segment(**one) for one in data["segments"]}
+        data["fields"] = {one["id"]: Field(**one) for one in data["fields"]}
+        data["stages"] = {one["id"]: Stage(**one) for one in data["stages"]}
+        return cls(**data)
 
     def live_segments(self) -> list[Segment]:
         """Segments that are not deleted, in the order of the list."""
@@ -205,7 +233,7 @@ class Account:
         }
 
     def datetime_settings(self, now: datetime) -> dict[str, Json]:
-        """``_embedded.datetime_settings``; the offset is the one in force at ``now``. ``date_formant`` is amoCRM's spelling."""
+        """``_embedded.datetime_settings``, with the offset in force at ``now``. ``date_formant`` is their spelling."""
         offset = now.astimezone(ZoneInfo(self.timezone)).strftime("%z")
         return {
             "date_pattern": "d.m.Y H:i",

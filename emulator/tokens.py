@@ -1,4 +1,4 @@
-"""Access tokens: JSON Web Tokens signed with HS256, with the claims amoCRM's carry. Who issues them, and when, is not said here."""
+"""Access tokens: JSON Web Tokens signed with HS256, with the claims of amoCRM's. Who issues them is not said here."""
 
 from __future__ import annotations
 
