@@ -25,7 +25,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pipelines.amocrm.records import RawAnswer
 
 
 class WarehouseError(Exception):
@@ -59,7 +62,7 @@ class ApiError(WarehouseError):
     """amoCRM refused a request, or answered something that cannot be used. Nothing stored was touched.
 
     ``request`` is the method and path, ``status`` the HTTP status if there was one, ``request_id`` the
-    vendor's ``X-Request-Id``, which their support asks for.
+    vendor's ``X-Request-Id``, which their support asks for; ``answers`` what a load had received until then.
     """
 
     exit_code = 3
@@ -79,6 +82,7 @@ class ApiError(WarehouseError):
         self.request = request
         self.status = status
         self.request_id = request_id
+        self.answers: tuple[RawAnswer, ...] = ()
 
     def __str__(self) -> str:
         facts = [fact for fact in (self.request, f"X-Request-Id {self.request_id}" if self.request_id else None) if fact]

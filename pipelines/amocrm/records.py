@@ -165,5 +165,5 @@ class Snapshot:
     gone_stage_ids: frozenset[int] = frozenset()
     gone_segment_ids: frozenset[int] = frozenset()
     gone_field_ids: frozenset[int] = frozenset()
-    gone_option_ids: frozenset[tuple[int, int]] = frozenset()  # (field id, option id): the field was asked for and lacks it
+    asked_field_ids: frozenset[int] = frozenset()  # fields that exist and were asked for by id: an option they lack is gone
     oddities: tuple[Oddity, ...] = ()
