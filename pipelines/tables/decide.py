@@ -1,0 +1,178 @@
+"""What a snapshot changes: the stored state and what was seen in, intents out. Pure: nothing is read or written here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from pipelines.amocrm.records import Field, Oddity, Option, Segment, Snapshot, Stage
+from pipelines.errors import UnprovenEnding
+
+EndReason: TypeAlias = Literal["changed", "deleted", "mode_off"]
+OptionKey: TypeAlias = tuple[int, int]
+"""(field id, option id)"""
+
+
+class HasContent(Protocol):
+    """A record whose state is known by a hash."""
+
+    @property
+    def content_hash(self) -> bytes: ...
+
+
+Key = TypeVar("Key", bound=Hashable)
+Thing = TypeVar("Thing", bound=HasContent)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurrentSegment:
+    """A segment as the newest snapshot saw it."""
+
+    content_hash: bytes
+    customers_count: int | None
+    valid_from: datetime  # of its open version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredState:
+    """What the warehouse holds open for one account: all that a decision needs to know of the past."""
+
+    observed_at: datetime | None = None  # of the newest snapshot; None before the first
+    observed_date: date | None = None
+    stages: Mapping[int, bytes] = field(default_factory=dict)  # content hashes of open versions
+    fields: Mapping[int, bytes] = field(default_factory=dict)
+    options: Mapping[OptionKey, bytes] = field(default_factory=dict)
+    segments: Mapping[int, CurrentSegment] = field(default_factory=dict)
+    oddities: frozenset[Oddity] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference(Generic[Key, Thing]):
+    """Versions to open and versions to close, for one sort of thing. A changed thing is in both."""
+
+    opened: Mapping[Key, Thing]
+    closed: Mapping[Key, EndReason]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """All that publishing a snapshot has to write, its ledger row aside."""
+
+    stages: Difference[int, Stage]
+    fields: Difference[int, Field]
+    options: Difference[OptionKey, Option]
+    segments: Difference[int, Segment]
+    sizes: Mapping[int, int | None]  # new size by segment, None once it is gone
+    current: Mapping[int, CurrentSegment]  # segments whose newest state differs from the stored one
+    days: Mapping[int, int | None]  # sizes to enter into the day's rows
+    noticed: frozenset[Oddity]  # oddities that begin
+    settled: frozenset[Oddity]  # oddities that are over
+
+    @property
+    def opened_count(self) -> int:
+        return sum(len(d.opened) for d in (self.stages, self.fields, self.options, self.segments))
+
+    @property
+    def closed_count(self) -> int:
+        return sum(len(d.closed) for d in (self.stages, self.fields, self.options, self.segments))
+
+
+def decide(stored: StoredState, seen: Snapshot, *, observed_date: date) -> Decision:
+    """What to write so that the open versions are exactly what ``seen`` shows.
+
+    ``observed_date`` is the snapshot's day in the account's timezone. Raises ``UnprovenEnding`` when a stored thing is
+    missing although its mode is on and the API did not confirm that it is gone.
+    """
+    has_segments = seen.account.mode == "segments"
+    segments = {segment.id: segment for segment in seen.segments}
+    segment_changes = difference(
+        "segment",
+        {segment_id: current.content_hash for segment_id, current in stored.segments.items()},
+        segments,
+        gone=seen.gone_segment_ids,
+        is_mode_on=has_segments,
+    )
+    sizes = size_changes(stored.segments, segments)
+    is_first_of_day = stored.observed_date != observed_date
+    return Decision(
+        stages=difference(
+            "stage",
+            stored.stages,
+            {stage.id: stage for stage in seen.stages},
+            gone=seen.gone_stage_ids,
+            is_mode_on=seen.account.mode == "periodicity",
+        ),
+        fields=difference(
+            "field",
+            stored.fields,
+            {item.id: item for item in seen.fields},
+            gone=seen.gone_field_ids,
+            is_mode_on=has_segments,
+        ),
+        options=difference(
+            "option",
+            stored.options,
+            {(item.id, option.id): option for item in seen.fields for option in item.options},
+            gone={key for key in stored.options if key[0] in seen.gone_field_ids | seen.asked_field_ids},
+            is_mode_on=has_segments,
+        ),
+        segments=segment_changes,
+        sizes=sizes,
+        current={
+            segment.id: CurrentSegment(
+                content_hash=segment.content_hash,
+                customers_count=segment.customers_count,
+                valid_from=seen.observed_at
+                if segment.id in segment_changes.opened
+                else stored.segments[segment.id].valid_from,
+            )
+            for segment in seen.segments
+            if segment.id in segment_changes.opened or segment.id in sizes
+        },
+        days={
+            segment.id: segment.customers_count
+            for segment in seen.segments
+            if is_first_of_day or segment.id in sizes or segment.id not in stored.segments
+        },
+        noticed=frozenset(seen.oddities) - stored.oddities,
+        settled=stored.oddities - frozenset(seen.oddities),
+    )
+
+
+def difference(
+    thing: str,
+    stored: Mapping[Key, bytes],
+    seen: Mapping[Key, Thing],
+    *,
+    gone: Collection[Key],
+    is_mode_on: bool,
+) -> Difference[Key, Thing]:
+    """Compare content hashes: what to open, what to close and why.
+
+    A thing that is missing ends as ``mode_off`` when its mode is off, as ``deleted`` when it is in ``gone``, and is an
+    ``UnprovenEnding`` otherwise.
+    """
+    missing = stored.keys() - seen.keys()
+    unproven = missing - set(gone) if is_mode_on else set()
+    if unproven:
+        raise UnprovenEnding(
+            f"{len(unproven)} {thing}(s) are open in the warehouse and missing from the snapshot, "
+            f"and the API was not asked for them: {sorted(map(str, unproven))[:5]}."
+        )
+    opened = {key: record for key, record in seen.items() if stored.get(key) != record.content_hash}
+    closed: dict[Key, EndReason] = {key: "changed" for key in opened if key in stored}
+    closed |= {key: "deleted" if is_mode_on else "mode_off" for key in missing}
+    return Difference(opened=opened, closed=closed)
+
+
+def size_changes(stored: Mapping[int, CurrentSegment], seen: Mapping[int, Segment]) -> dict[int, int | None]:
+    """Sizes that differ from the newest stored ones; a segment that is not there has none."""
+    before = {segment_id: current.customers_count for segment_id, current in stored.items()}
+    now = {segment_id: segment.customers_count for segment_id, segment in seen.items()}
+    return {
+        segment_id: now.get(segment_id)
+        for segment_id in sorted(before.keys() | now.keys())
+        if before.get(segment_id) != now.get(segment_id)
+    }

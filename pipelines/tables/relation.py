@@ -1,0 +1,53 @@
+"""What a relation is: a name, typed columns and a key; and how a typed frame is made of rows. No relation is defined here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+INTEGER = "Int64"
+"""Whole numbers and ids: nullable, never floats, which would turn 2^53 + 1 into 2^53."""
+TEXT = "string"
+BOOLEAN = "boolean"
+INSTANT = "datetime64[us, UTC]"
+"""Microseconds, as Postgres has them."""
+OBJECT = "object"
+"""Values that pandas has no exact type for: decimals, days, JSON, hashes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Relation:
+    """One table of schema ``amocrm``: its columns in order with their pandas types, and its key.
+
+    What a column means is said once, by the table's comment in ``sql/migrations``; a test holds both together.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+
+    def frame(self, rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+        """A typed frame of these rows, whose values stand in the order of ``columns``.
+
+        Raises ``ValueError`` that shows the rows when two have the same key.
+        """
+        by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
+        frame = pd.DataFrame(
+            {
+                column: pd.Series(list(values), dtype=dtype)
+                for (column, dtype), values in zip(self.columns.items(), by_column, strict=True)
+            }
+        )
+        repeated = frame.duplicated(list(self.key), keep=False)
+        if repeated.any():
+            raise ValueError(f"{self.name}: rows with the same key\n{frame.loc[repeated, list(self.key)].head(6)}")
+        return frame
+
+
+def rows_of(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """The frame's rows as plain Python values, with None where a value is missing: what a database driver takes."""
+    plain = frame.astype(object)
+    return list(plain.where(plain.notna(), None).itertuples(index=False, name=None))

@@ -1,0 +1,64 @@
+create view analytics.segments as
+select
+    current.account_id,
+    current.segment_id,
+    segment.name,
+    segment.color,
+    current.customers_count,
+    size.observed_at as size_since_at,
+    segment.created_at,
+    segment.valid_from as state_since_at,
+    newest.observed_at,
+    segment.price_field_ids,
+    coalesce(named.field_values, '{}'::jsonb) as field_values,
+    segment.extra
+from amocrm.segment_current as current
+join analytics.segment_history as segment using (account_id, segment_id, valid_from)
+cross join lateral (
+    select max(snapshot.observed_at) as observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = current.account_id
+) as newest
+left join lateral (
+    select segment_size.observed_at
+    from amocrm.segment_size
+    where segment_size.account_id = current.account_id and segment_size.segment_id = current.segment_id
+    order by segment_size.observed_at desc
+    limit 1
+) as size on true
+left join lateral (
+    select jsonb_object_agg(labelled.label, labelled.field_values) as field_values
+    from (
+        select
+            case when count(*) over (partition by by_field.field_name) > 1 or by_field.field_name is null
+                then concat_ws(' ', by_field.field_name, '(' || by_field.field_id || ')')
+                else by_field.field_name
+            end as label,
+            by_field.field_values
+        from (
+            select
+                value.field_id,
+                max(value.field_name) as field_name,
+                jsonb_agg(value.value order by value.position) as field_values
+            from analytics.segment_field_values as value
+            where value.account_id = current.account_id
+                and value.segment_id = current.segment_id
+                and value.valid_from = current.valid_from
+            group by value.field_id
+        ) as by_field
+    ) as labelled
+) as named on true;
+
+comment on view analytics.segments is 'One row per segment that the account''s newest snapshot saw: what it holds and how it is described now.';
+comment on column analytics.segments.account_id is 'The account.';
+comment on column analytics.segments.segment_id is 'amoCRM''s id of the segment.';
+comment on column analytics.segments.name is 'Name.';
+comment on column analytics.segments.color is 'Colour as amoCRM gives it, without a leading #.';
+comment on column analytics.segments.customers_count is 'Customers in the segment. A customer can be in several segments: sizes do not add up to customers. Null while amoCRM gives no usable number.';
+comment on column analytics.segments.size_since_at is 'The snapshot that first showed this size. Null while amoCRM never gave a usable number.';
+comment on column analytics.segments.created_at is 'When the segment was created, by amoCRM.';
+comment on column analytics.segments.state_since_at is 'The snapshot that first showed the segment described as it is now.';
+comment on column analytics.segments.observed_at is 'The account''s newest snapshot: the row is true as of this instant.';
+comment on column analytics.segments.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
+comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s name now, each a list; a name that two fields share is followed by the id.';
+comment on column analytics.segments.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';

@@ -1,0 +1,46 @@
+create view analytics.stage_history as
+select
+    version.account_id,
+    version.stage_id,
+    version.valid_from,
+    version.valid_to,
+    version.end_reason,
+    version.name,
+    version.sort,
+    version.is_default,
+    version.color,
+    version.type,
+    rules.conditions,
+    version.extra
+from amocrm.stage_version as version
+cross join lateral (
+    select coalesce(jsonb_agg(rule_group.rules order by rule_group.position), '[]'::jsonb) as conditions
+    from (
+        select
+            position.position,
+            coalesce(
+                jsonb_agg(rule.rule order by rule.rule_position) filter (where rule.rule is not null), '[]'::jsonb
+            ) as rules
+        from generate_series(0, version.rule_group_count - 1) as position (position)
+        left join amocrm.stage_rule as rule
+            on rule.account_id = version.account_id
+            and rule.stage_id = version.stage_id
+            and rule.valid_from = version.valid_from
+            and rule.group_position = position.position
+        group by position.position
+    ) as rule_group
+) as rules;
+
+comment on view analytics.stage_history is 'One row per state of a stage, its rules included, from the snapshot that first showed it to the first that did not.';
+comment on column analytics.stage_history.account_id is 'The account.';
+comment on column analytics.stage_history.stage_id is 'amoCRM''s id of the stage (customer status).';
+comment on column analytics.stage_history.valid_from is 'The first snapshot that showed this state; the change itself lies between it and the snapshot before.';
+comment on column analytics.stage_history.valid_to is 'The first snapshot that did not. Null while it is the current state.';
+comment on column analytics.stage_history.end_reason is 'Why it ended: changed, deleted (confirmed by amoCRM), mode_off (the account''s customers mode was switched). Null while open.';
+comment on column analytics.stage_history.name is 'Name.';
+comment on column analytics.stage_history.sort is 'Position among the stages.';
+comment on column analytics.stage_history.is_default is 'Whether it is a system stage, which cannot be deleted.';
+comment on column analytics.stage_history.color is 'Colour as amoCRM gives it, with a leading #.';
+comment on column analytics.stage_history.type is 'Type as received: amoCRM''s documentation contradicts itself on the meaning of 1 to 3.';
+comment on column analytics.stage_history.conditions is 'Rules by which customers enter the stage: a list of groups of rules, as received. How groups combine is undocumented.';
+comment on column analytics.stage_history.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
