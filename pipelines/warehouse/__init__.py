@@ -1,0 +1,1 @@
+"""The only code that knows Postgres: connecting, the embedded server, migrating, publishing and reading."""

@@ -1,0 +1,201 @@
+"""A PostgreSQL server of our own, for those who have none: the demo, the tests, a first look.
+
+The process that starts it owns it; others join it. It ends with its owner, however the owner ends. What lies in its
+folder is ``cluster``'s knowledge, where its programs come from ``binaries``', who it runs as ``server_user``'s.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from pipelines.errors import DatabaseUnavailable
+from pipelines.warehouse import cluster
+from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.server_user import ServerUser, reachable_folder, server_user
+
+HOST: Final = "127.0.0.1"
+PORTS: Final = range(20_000, 32_000)  # below those that systems hand out to outgoing connections
+START_SECONDS: Final = 60.0  # after a crash the server first replays its log
+STOP_SECONDS: Final = 60.0
+LOOK_AGAIN_SECONDS: Final = 0.01
+
+LEASH: Final = """
+exec 3<&0
+"$@" 3<&- </dev/null & server=$!
+( read -r _ <&3; kill -INT "$server" ) & watcher=$!
+wait "$server"; status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
+"""
+"""Shell script that runs the server, and stops it when the pipe at standard input has a line or is closed because its
+owner is gone. Unlike Linux's parent death signal it works on every Unix and from any thread."""
+
+SETTINGS: Final = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "50",
+    "jit": "off",
+    # A failing statement may hold a new role's password, so the log has the error and never the statement.
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+}
+NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddedServer:
+    """A running server, and how to connect to it."""
+
+    folder: Path  # its data, log and password
+    port: int
+    password: str = field(repr=False)
+    is_owner: bool  # this process started it and will stop it
+
+    @property
+    def url(self) -> str:
+        """Address of the warehouse. It holds the password, so it is never to be printed."""
+        return self.url_of(cluster.DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """Address of another database of the same server."""
+        return f"postgresql://{cluster.ROLE}:{self.password}@{HOST}:{self.port}/{database}"
+
+
+@contextmanager
+def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: bool = True) -> Iterator[EmbeddedServer]:
+    """A server with its data in ``root``, which is made if need be, for as long as the context lasts.
+
+    Where another process runs it already, that one is joined, and left running. ``binaries`` is a folder with
+    PostgreSQL's programs, in place of those installed with us. Without ``is_durable`` (for tests) a machine that
+    crashes may lose all data. Raises ``DatabaseUnavailable``.
+    """
+    with cluster.folder_errors(root):
+        user = server_user()
+        folder = reachable_folder(root, user)
+        cluster.check_folder(folder)
+        found = _join_or_lock(folder)
+        started = found if isinstance(found, EmbeddedServer) else _start(folder, user, binaries, found, is_durable=is_durable)
+    if isinstance(started, EmbeddedServer):
+        yield started
+        return
+    try:
+        started.wait_until_ready()
+        yield started.server
+    finally:
+        started.stop()
+
+
+def _join_or_lock(folder: Path) -> EmbeddedServer | int:
+    """The server that runs already, or the lock that lets us start one.
+
+    The server's processes inherit the lock, so it is free exactly when none of them is left: neither a server that is
+    still going down nor a process number in use again can be mistaken for one that runs.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        running = cluster.postmaster(folder)
+        if running:
+            server = EmbeddedServer(folder=folder, port=running.port, password=cluster.read_password(folder), is_owner=False)
+            if _answers(server):
+                os.close(lock)
+                return server
+        time.sleep(LOOK_AGAIN_SECONDS)
+    os.close(lock)
+    raise DatabaseUnavailable(
+        f"Another process holds {folder}, but no PostgreSQL answers there.",
+        advice="Wait until it ends, or see which process it is with 'fuser' or 'lsof' on the file 'lock' in that folder.",
+    )
+
+
+def _start(folder: Path, user: ServerUser, binaries: Path | None, lock: int, *, is_durable: bool) -> _OwnServer:
+    try:
+        programs = find_binaries(binaries, user)
+        cluster.prepare_cluster(folder, programs, user, lock=lock, is_durable=is_durable)
+        server = EmbeddedServer(folder=folder, port=_free_port(), password=cluster.read_password(folder), is_owner=True)
+        settings = SETTINGS | ({} if is_durable else NOT_DURABLE)
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [programs.postgres, "-D", folder / cluster.DATA, "-p", str(server.port), *options]
+        reader, leash = os.pipe()
+        log = cluster.open_log(folder)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", LEASH, "leash", *command],
+            stdin=reader,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=cluster.server_environment(),
+            pass_fds=(lock,),
+            # Ctrl-C in the terminal reaches the owner, who may need the database to finish what it does.
+            start_new_session=True,
+            **user.process,
+        )
+        os.close(log)
+        os.close(reader)
+        return _OwnServer(server=server, process=process, leash=leash)
+    finally:
+        os.close(lock)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OwnServer:
+    """The server that this process has started."""
+
+    server: EmbeddedServer
+    process: subprocess.Popen[bytes]
+    leash: int  # the writing end of the pipe that the server's life hangs on
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self.server):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                log = self.server.folder / cluster.LOG
+                raise cluster.not_started(self.server.folder, log.read_text(encoding="utf-8", errors="replace"))
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def stop(self) -> None:
+        """Let the server finish what is committed, and wait until it is gone."""
+        with suppress(BrokenPipeError):
+            os.write(self.leash, b"\n")
+        os.close(self.leash)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            running = cluster.postmaster(self.server.folder)
+            if running:
+                os.kill(running.pid, signal.SIGQUIT)  # at once; the next start replays the log
+            self.process.wait()
+
+
+def _answers(server: EmbeddedServer) -> bool:
+    try:
+        psycopg.connect(server.url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _free_port() -> int:
+    for port in random.sample(PORTS, k=100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise DatabaseUnavailable(f"No port between {PORTS.start} and {PORTS.stop - 1} of this machine is free.")

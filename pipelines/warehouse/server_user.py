@@ -1,0 +1,111 @@
+"""The system user that the embedded server runs as, and what that user can reach. PostgreSQL refuses to run as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypedDict
+
+from pipelines.errors import DatabaseUnavailable
+
+SYSTEM_FOLDER: Final = Path("/var/lib/amocrm-warehouse")
+"""Where root keeps what the server's user cannot reach elsewhere, a clone under ``/root`` for example."""
+
+
+class ProcessUser(TypedDict, total=False):
+    """Arguments of ``subprocess`` that make a process run as somebody else."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerUser:
+    """Who runs the server: whoever runs this program, or ``nobody`` where that is root."""
+
+    name: str
+    uid: int
+    gid: int
+    is_switched: bool  # runs as somebody else than this program does
+
+    @property
+    def process(self) -> ProcessUser:
+        """How ``subprocess`` is told to run something as this user."""
+        return ProcessUser(user=self.uid, group=self.gid, extra_groups=[]) if self.is_switched else ProcessUser()
+
+    def can_enter(self, folder: Path) -> bool:
+        """Whether the permission bits let this user into ``folder`` and through every folder above it."""
+        return all(self._is_allowed(step, 0o1) for step in (folder, *folder.parents))
+
+    def can_use(self, path: Path) -> bool:
+        """Whether this user can also read ``path``, and run it or list it."""
+        return self.can_enter(path.parent) and self._is_allowed(path, 0o5)
+
+    def _is_allowed(self, path: Path, wanted: int) -> bool:
+        if not self.is_switched:
+            return True
+        facts = path.stat()
+        shift = 6 if facts.st_uid == self.uid else 3 if facts.st_gid == self.gid else 0
+        return (facts.st_mode >> shift) & wanted == wanted
+
+
+def server_user() -> ServerUser:
+    """The user to run the server as."""
+    uid = os.geteuid()
+    if uid != 0:
+        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_switched=False)
+    nobody = pwd.getpwnam("nobody")
+    return ServerUser(name="nobody", uid=nobody.pw_uid, gid=nobody.pw_gid, is_switched=True)
+
+
+def user_name(uid: int) -> str:
+    """Name of a user, or its number where it has none, as in many containers."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def make_folder(folder: Path, user: ServerUser) -> None:
+    """Make a folder of ours that ``user`` can pass through, whatever the umask; others see nothing of it but its being there."""
+    folder.mkdir(parents=True)
+    folder.chmod(0o711 if user.is_switched else 0o700)
+
+
+def reachable_folder(wanted: Path, user: ServerUser) -> Path:
+    """Make ``wanted``, or use it as it is, and return where it really is.
+
+    Where ``user`` cannot get to it, it becomes a link to a folder under ``SYSTEM_FOLDER``, so that nobody's
+    permissions are changed and yet the folder is found by its name. Removing the link means starting anew.
+    """
+    wanted = wanted.absolute()
+    if wanted.is_symlink() and not wanted.exists():
+        wanted.unlink()
+    if not wanted.exists():
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if user.can_enter(wanted.parent.resolve()):
+            make_folder(wanted, user)
+        else:
+            _link_to_system_folder(wanted, user)
+    folder = wanted.resolve()
+    if not user.can_enter(folder):
+        raise DatabaseUnavailable(
+            f"The user '{user.name}', who runs the database server for root, cannot reach {folder}.",
+            advice="Run as another user than root, or set AMOCRM_DATA_DIR to a folder that everybody may enter.",
+        )
+    return folder
+
+
+def _link_to_system_folder(link: Path, user: ServerUser) -> None:
+    if not SYSTEM_FOLDER.exists():
+        make_folder(SYSTEM_FOLDER, user)
+    target = SYSTEM_FOLDER / f"{link.name}-{secrets.token_hex(4)}"
+    make_folder(target, user)
+    try:
+        link.symlink_to(target)
+    except FileExistsError:  # another process was first
+        target.rmdir()

@@ -1,0 +1,20 @@
+"""The named statements of ``sql/statements``, ready for SQLAlchemy. What they mean is said in their files."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import TextClause, text
+
+import sql
+
+
+@cache
+def statement(name: str) -> TextClause:
+    """The statement of ``sql/statements/<name>.sql``; its parameters are written ``:name`` there."""
+    return text(statement_text(name))
+
+
+def statement_text(name: str) -> str:
+    """The same as plain text, for what only psycopg itself can do, such as COPY."""
+    return sql.read(f"statements/{name}")
