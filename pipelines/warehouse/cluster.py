@@ -91,7 +91,9 @@ def not_started(folder: Path, output: str) -> DatabaseUnavailable:
     """What the output of PostgreSQL's programs says about why they failed."""
     if "No space left on device" in output:
         return _disk_full(folder)
-    reasons = re.findall(r"(?:FATAL|PANIC|ERROR|error): +(.+)", output) or output.strip().splitlines() or ["no reason given"]
+    reasons = (
+        re.findall(r"(?:FATAL|PANIC|ERROR|error): +(.+)", output) or output.strip().splitlines() or ["no reason given"]
+    )
     return DatabaseUnavailable(
         f"The embedded PostgreSQL did not start: {reasons[-1]}.",
         advice=f"Read {folder / LOG}, or set DATABASE_URL to a server of your own.",
@@ -131,7 +133,15 @@ def _make_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: i
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     extra = [] if is_durable else ["--no-sync"]
     with _password_pipe(_new_password(folder), user) as pipe:
-        initdb: list[str | Path] = [programs.initdb, "-D", unfinished, "-U", ROLE, f"--pwfile=/dev/fd/{pipe}", "--encoding=UTF8"]
+        initdb: list[str | Path] = [
+            programs.initdb,
+            "-D",
+            unfinished,
+            "-U",
+            ROLE,
+            f"--pwfile=/dev/fd/{pipe}",
+            "--encoding=UTF8",
+        ]
         initdb += ["--auth=scram-sha-256", "--no-instructions", *locale, *extra]
         _run(initdb, folder, user, keep=(lock, pipe))
     single_user: list[str | Path] = [programs.postgres, "--single", "-D", unfinished, "postgres"]

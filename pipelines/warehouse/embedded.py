@@ -89,7 +89,9 @@ def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: b
         folder = reachable_folder(root, user)
         cluster.check_folder(folder)
         found = _join_or_lock(folder)
-        started = found if isinstance(found, EmbeddedServer) else _start(folder, user, binaries, found, is_durable=is_durable)
+        started = (
+            found if isinstance(found, EmbeddedServer) else _start(folder, user, binaries, found, is_durable=is_durable)
+        )
     if isinstance(started, EmbeddedServer):
         yield started
         return
@@ -114,7 +116,9 @@ def _join_or_lock(folder: Path) -> EmbeddedServer | int:
             return lock
         running = cluster.postmaster(folder)
         if running:
-            server = EmbeddedServer(folder=folder, port=running.port, password=cluster.read_password(folder), is_owner=False)
+            server = EmbeddedServer(
+                folder=folder, port=running.port, password=cluster.read_password(folder), is_owner=False
+            )
             if _answers(server):
                 os.close(lock)
                 return server

@@ -1,0 +1,144 @@
+"""Reading single settings: what each value may be, and gathering every mistake before giving up.
+
+Which settings there are, and what they mean, is said in ``settings``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.warehouse.address import parse_database_url
+
+MOST_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
+LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
+
+_CRON_FIELD: Final = r"[0-9A-Za-z*/,-]+"
+_CRON: Final = re.compile(rf"@(?:hourly|daily|weekly|monthly)|{_CRON_FIELD}(?: +{_CRON_FIELD}){{4}}")
+_TOKEN: Final = re.compile(r"[!-~]+")
+
+T = TypeVar("T")
+
+
+class SettingsReader:
+    """The variables, and the mistakes found in them so far."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._mistakes: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """The variable as written, or None where it is missing or empty."""
+        return self._variables.get(name, "").strip() or None
+
+    def read(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The variable's value; None where it is missing, and where it is a mistake, which is noted."""
+        text = self.text(name)
+        if text is not None:
+            with self.noting(name):
+                return parse(text)
+        return None
+
+    def note(self, mistake: str) -> None:
+        """Remember a mistake to tell the user of at the end."""
+        self._mistakes.append(mistake)
+
+    @contextmanager
+    def noting(self, place: str) -> Iterator[None]:
+        """Note a ``SettingsError`` raised within as a mistake of ``place``."""
+        try:
+            yield
+        except SettingsError as error:
+            self.note(f"{place}: {error}")
+
+    def raise_mistakes(self) -> None:
+        """Raise one ``SettingsError`` for all mistakes, if there is any."""
+        if len(self._mistakes) == 1:
+            raise SettingsError(self._mistakes[0])
+        if self._mistakes:
+            listed = "".join(f"\n  - {mistake}" for mistake in self._mistakes)
+            raise SettingsError(f"{len(self._mistakes)} settings cannot be used:{listed}\n")
+
+
+def path(text: str) -> Path:
+    """A file or folder; ``~`` is the user's own."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise SettingsError("the home folder that '~' stands for is unknown.", advice="Write the whole path.") from None
+
+
+def database_address(text: str) -> Secret:
+    """The address of a Postgres database."""
+    parse_database_url(text)
+    return Secret(text)
+
+
+def days(text: str) -> int:
+    """A number of days from 0 on."""
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise SettingsError(
+            f"{text[:40]!r} is not a number of days.", advice="Write a whole number, e.g. 30; 0 keeps none."
+        )
+    return int(text)
+
+
+def request_rate(text: str) -> float:
+    """Requests a second, fractions allowed."""
+    rate = float(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text) else 0
+    if not 0 < rate <= MOST_REQUESTS_PER_SECOND:
+        raise SettingsError(
+            f"{text[:40]!r} is not a number above 0 and up to {MOST_REQUESTS_PER_SECOND}, which is all that amoCRM allows.",
+            advice="Write e.g. 5, or 0.5 for one request in two seconds.",
+        )
+    return rate
+
+
+def cron(text: str) -> str:
+    """A schedule as cron writes it."""
+    if not _CRON.fullmatch(text):
+        raise SettingsError(
+            f"{text[:40]!r} is not a cron schedule.",
+            advice="Write five fields, e.g. '0 * * * *' for every full hour or '15 6 * * *' for 6:15 each day.",
+        )
+    return text
+
+
+def timezone(text: str) -> str:
+    """An IANA time zone."""
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(
+            f"{text[:60]!r} is not a time zone.", advice="Write one like Europe/Moscow or UTC."
+        ) from None
+
+
+def webhook(text: str) -> Secret:
+    """An address that failures are sent to. It often holds a key, so it is a secret and never repeated."""
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        url = urlsplit("")
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOCAL_HOSTS)):
+        raise SettingsError(
+            "this is not an https address.", advice="Write e.g. https://hooks.example.com/services/T000/B000."
+        )
+    return Secret(text)
+
+
+def token(text: str) -> Secret:
+    """A long-lived token, alone."""
+    if not _TOKEN.fullmatch(text):
+        raise SettingsError(
+            "a token has neither spaces nor letters beyond ASCII.",
+            advice="Copy the long-lived token alone, without 'Bearer' before it and without line breaks.",
+        )
+    return Secret(text)

@@ -1,0 +1,36 @@
+"""Where the database is, as a user writes it. Nothing is connected to here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from pipelines.errors import SettingsError
+
+DRIVERS: Final = ("postgresql", "postgres", "postgresql+psycopg")
+EXAMPLE: Final = "postgresql://user:password@host:5432/database"
+
+
+def parse_database_url(text: str) -> URL:
+    """The address as SQLAlchemy wants it, for psycopg 3. Raises ``SettingsError``, which never repeats what was written."""
+    address = text.strip()
+    if address.partition("?")[0].count("@") > 1:
+        raise _unusable("holds more than one '@': one that belongs to the password is written %40")
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise _unusable("is not the address of a database") from None
+    if url.drivername not in DRIVERS:
+        raise _unusable(
+            f"does not begin with {', '.join(f'{driver}://' for driver in DRIVERS[:-1])} or {DRIVERS[-1]}://"
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def _unusable(what: str) -> SettingsError:
+    return SettingsError(
+        f"The database's address {what}.",
+        advice=f"Write DATABASE_URL like {EXAMPLE}, or leave it empty to use the embedded PostgreSQL.",
+    )

@@ -1,0 +1,160 @@
+"""Connections to the warehouse, and what their errors mean in our words. No statements of the warehouse's own here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from pipelines.errors import DatabaseError, DatabaseUnavailable
+from pipelines.settings import Settings
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.statements import statement_text
+
+OLDEST_SERVER: Final = 15
+
+CONNECT_DEFAULTS: Final[dict[str, Any]] = {
+    "application_name": "amocrm-warehouse",
+    "connect_timeout": 10,
+    # A server that vanished without a word is noticed within a minute.
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+ADVICE: Final = {
+    "25006": "The server is read-only: set DATABASE_URL to the primary.",
+    "40001": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
+    "40P01": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
+    "42501": "Grant the role of DATABASE_URL what it lacks, or set DATABASE_URL to the role that owns the schema.",
+    "53100": "The server's disk is full: make room there, then run again. What is stored is intact.",
+    "53300": "The server is out of connections: raise its max_connections, or run fewer loads at a time.",
+    "55P03": "Another transaction holds what this one needs; run again when it has ended.",
+    "57014": "It took longer than a statement may: look for what keeps the server busy, then run again.",
+}
+"""What to do about errors that have a cure of their own, by SQLSTATE."""
+
+LOST: Final = ("08", "57P")
+"""Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
+
+
+def open_engine(url: str) -> Engine:
+    """Connections to the database at ``url``, with a pool for as many threads as a load fleet has.
+
+    Nothing is connected to yet. Whoever connects gets ``DatabaseUnavailable`` where that fails or the server is too
+    old. Raises ``SettingsError`` for an address that cannot be read.
+    """
+    address = parse_database_url(url)
+    engine = create_engine(
+        address, pool_size=5, max_overflow=15, pool_timeout=60, pool_pre_ping=True, hide_parameters=True
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> psycopg.Connection:
+        connection = _connect(address, *args, **(CONNECT_DEFAULTS | options))
+        _refuse_old_server(connection, address)
+        connection.autocommit = True
+        connection.execute(statement_text("session"))
+        connection.autocommit = False
+        return connection
+
+    return engine
+
+
+def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
+    try:
+        return psycopg.connect(*args, **options)
+    except psycopg.Error as error:
+        unavailable = _unavailable(address, error)
+    # Outside of the handler, so that it does not carry libpq's error along, which may repeat parts of the password.
+    raise unavailable
+
+
+@contextmanager
+def warehouse(settings: Settings) -> Iterator[Engine]:
+    """The warehouse that the settings name, for as long as the context lasts."""
+    with database_url(settings) as url:
+        engine = open_engine(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """Address of the database that the settings name, or of the embedded server, which then runs meanwhile.
+
+    It holds a password. Processes started by us get it as ``DATABASE_URL``, so that one server serves them all.
+    """
+    if settings.database_url:
+        yield settings.database_url.reveal()
+    else:
+        with embedded_postgres(settings.data_dir / "postgres", binaries=settings.pg_bin) as server:
+            yield server.url
+
+
+@contextmanager
+def transaction(engine: Engine, *, account: str | None = None) -> Iterator[Connection]:
+    """One transaction, committed when the context ends well; its errors are ours (see ``database_errors``)."""
+    with database_errors(account=account), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def database_errors(*, account: str | None = None) -> Iterator[None]:
+    """Turn errors of SQLAlchemy and psycopg into ``DatabaseError`` or ``DatabaseUnavailable``."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseError(
+            "No connection to Postgres came free for a minute.", account=account, advice="Run fewer loads at a time."
+        ) from error
+    except DBAPIError as error:
+        raise _translated(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(), account) from error
+    except psycopg.Error as error:
+        raise _translated(error, account) from error
+
+
+def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
+    state = error.sqlstate or ""
+    reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
+    if state.startswith(LOST) or (isinstance(error, psycopg.OperationalError) and not state):
+        return DatabaseUnavailable(
+            f"The connection to Postgres was lost: {reason}.",
+            account=account,
+            advice="Whatever was not committed is rolled back; running again ends in the same state as if it had not failed.",
+        )
+    return DatabaseError(f"Postgres refused a statement: {reason}.", account=account, advice=ADVICE.get(state))
+
+
+def _unavailable(address: URL, error: psycopg.Error) -> DatabaseUnavailable:
+    said = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
+    password = address.password
+    if password:
+        said = said.replace(str(password), "***")
+    return DatabaseUnavailable(f"Cannot connect to Postgres at {_place(address)}: {said}.")
+
+
+def _refuse_old_server(connection: psycopg.Connection, address: URL) -> None:
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_SERVER:
+        connection.close()
+        raise DatabaseUnavailable(
+            f"The server at {_place(address)} is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed.",
+            advice="Upgrade it, or set DATABASE_URL to a newer server.",
+        )
+
+
+def _place(address: URL) -> str:
+    return f"{address.host or 'this machine'}:{address.port or 5432}/{address.database or ''}"
