@@ -165,5 +165,5 @@ class Snapshot:
     gone_stage_ids: frozenset[int] = frozenset()
     gone_segment_ids: frozenset[int] = frozenset()
     gone_field_ids: frozenset[int] = frozenset()
-    asked_field_ids: frozenset[int] = frozenset()  # fields that exist and were asked for by id: an option they lack is gone
+    asked_field_ids: frozenset[int] = frozenset()  # asked for by id and there: an option they lack is gone
     oddities: tuple[Oddity, ...] = ()

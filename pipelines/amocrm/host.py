@@ -1,0 +1,42 @@
+"""Which hosts may receive a token: amoCRM's own domains, or a loopback address for the emulator. Nothing is resolved or asked here."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+
+from pipelines.errors import SettingsError
+
+DOMAINS = ("amocrm.ru", "kommo.com", "amocrm.com")
+"""Domains under which amoCRM keeps its accounts, one DNS label each; the last is the old one."""
+
+_ACCOUNT = re.compile(r"(?:https://)?([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.(amocrm\.ru|kommo\.com|amocrm\.com)/?")
+_LOCAL = re.compile(r"(?:http://)?(localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})/?")
+
+
+def parse_host(text: str) -> str:
+    """The base URL of an account's API, without a trailing slash, from a host or URL that a user wrote.
+
+    ``example.amocrm.ru`` becomes ``https://example.amocrm.ru``; ``127.0.0.1:8080`` becomes ``http://127.0.0.1:8080``.
+    The host decides who receives the token, so anything else raises ``SettingsError``.
+    """
+    lowered = text.strip().lower()
+    if account := _ACCOUNT.fullmatch(lowered):
+        return f"https://{account[1]}.{account[2]}"
+    if (local := _LOCAL.fullmatch(lowered)) and _is_loopback(local[1]) and 1 <= int(local[2]) <= 65_535:
+        return f"http://{local[1]}:{int(local[2])}"
+    raise SettingsError(
+        f"{text[:100]!r} is not the host of an amoCRM account.",
+        advice=f"Write it as it stands in the browser, one name and one of {', '.join(DOMAINS)}: example.amocrm.ru; "
+        "or, for the emulator, a loopback address with its port: 127.0.0.1:8080.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = IPv6Address(host.strip("[]")) if host.startswith("[") else IPv4Address(host)
+    except ValueError:
+        return False
+    return address.is_loopback

@@ -1,0 +1,180 @@
+"""How a list is read page by page until it is certainly whole. Pure: pages in, pages to ask for out; nothing is sent here.
+
+amoCRM pages by number, so a list that changes between two requests shows a row twice or not at all. One page is a
+state of the list by itself. Several pages are trusted only when the next pass shows the same ids in the same order:
+with ids that are never reused, two such passes hold every row that was there all along, and no row that was gone between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+from pipelines.amocrm.records import Json, Resource
+from pipelines.amocrm.shape import Misshapen, row_id
+from pipelines.errors import IncompleteList
+
+MAX_PASSES = 4
+"""Times a list is read before it counts as changing too fast."""
+
+MAX_PAGES = 40
+"""Pages in a pass, at most: a load has no more requests than that."""
+
+EMBEDDED_NAMES: Mapping[Resource, str] = {"stages": "statuses", "segments": "segments", "fields": "custom_fields"}
+"""The key of ``_embedded`` under which each list has its rows."""
+
+Row: TypeAlias = dict[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """One page of a list. Everything but the rows is optional in the API."""
+
+    rows: tuple[Row, ...]
+    ids: tuple[int, ...]  # of the rows, in their order
+    total: int | None = None  # rows in the whole list, as the server counts them
+    number: int | None = None  # None where the list is not paginated
+    page_count: int | None = None
+    has_next: bool = False
+    next_number: int | None = None  # as the link to the next page has it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """A page to ask for."""
+
+    page: int
+    pass_number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WholeList:
+    """A list put together from the pages of one pass."""
+
+    rows: tuple[Row, ...]  # each id once
+    ids: tuple[int, ...]
+    duplicate_ids: tuple[int, ...]  # ids that were listed more than once, with the same content
+    is_total_wrong: bool  # the server counts other than it lists
+
+
+def read_page(document: Json, resource: Resource, asked: int) -> Page:
+    """One page from its document. Raises ``Misshapen`` where it is not a page of this list, or not the page asked for."""
+    if document == []:
+        return Page(rows=(), ids=())
+    if not isinstance(document, dict):
+        raise Misshapen("a list is not an object")
+    rows = _rows(document.get("_embedded"), EMBEDDED_NAMES[resource])
+    number = document.get("_page")
+    if number is not None and str(number) != str(asked):
+        raise Misshapen(f"page {asked} was asked for, and another came")
+    href = _next_href(document.get("_links"))
+    return Page(
+        rows=tuple(rows),
+        ids=tuple(row_id(row, resource.removesuffix("s")) for row in rows),
+        total=_count(document.get("_total_items")),
+        number=None if number is None else asked,
+        page_count=_count(document.get("_page_count")),
+        has_next=href is not None,
+        next_number=_page_number(href),
+    )
+
+
+def passes() -> Generator[Ask, Page | None, tuple[Page, ...]]:
+    """Ask for pages, take each (None for an answer without a body), and return the pages of the pass to rely upon.
+
+    Raises ``IncompleteList`` where no two passes agree, and where pages repeat or point back.
+    """
+    before = None
+    for pass_number in range(1, MAX_PASSES + 1):
+        pages, is_one_answer = yield from _one_pass(pass_number)
+        seen = _essence(pages)
+        if seen == before or (is_one_answer and not _is_odd(pages)):
+            assemble(pages)
+            return pages
+        before = seen
+    raise IncompleteList(f"The list was read {MAX_PASSES} times and never came out the same twice in a row.")
+
+
+def assemble(pages: Sequence[Page]) -> WholeList:
+    """Put the pages of a pass together. Raises ``IncompleteList`` where a row stands there twice and that hides another."""
+    rows: dict[int, Row] = {}
+    duplicates: dict[int, None] = {}
+    for page in pages:
+        for thing_id, row in zip(page.ids, page.rows, strict=True):
+            if rows.setdefault(thing_id, row) is row:
+                continue
+            if rows[thing_id] != row:
+                raise IncompleteList(f"The list has id {thing_id} twice, with different content.")
+            duplicates[thing_id] = None
+    totals = {page.total for page in pages if page.total is not None}
+    if duplicates and totals and len(rows) < max(totals):
+        raise IncompleteList("The list has a row twice and fewer rows than it counts.")
+    return WholeList(
+        rows=tuple(rows.values()),
+        ids=tuple(rows),
+        duplicate_ids=tuple(duplicates),
+        is_total_wrong=bool(totals - {len(rows)}),
+    )
+
+
+def _one_pass(pass_number: int) -> Generator[Ask, Page | None, tuple[tuple[Page, ...], bool]]:
+    """All pages of one pass, and whether a single answer made it."""
+    pages: list[Page] = []
+    row_count = 0
+    for number in range(1, MAX_PAGES + 1):
+        page = yield Ask(page=number, pass_number=pass_number)
+        if page is None:
+            return tuple(pages), number == 1
+        if page.ids and pages and page.ids == pages[-1].ids:
+            raise IncompleteList(f"Page {number} of the list repeats the page before it.")
+        if page.next_number is not None and page.next_number <= number:
+            raise IncompleteList(f"Page {number} of the list names page {page.next_number} as the next one.")
+        pages.append(page)
+        row_count += len(page.rows)
+        if not _is_more_after(page, number, row_count):
+            return tuple(pages), number == 1
+    raise IncompleteList(f"The list has no end after {MAX_PAGES} pages.")
+
+
+def _is_more_after(page: Page, number: int, row_count: int) -> bool:
+    is_short = page.number is not None and page.total is not None and row_count < page.total and page.rows != ()
+    return page.has_next or (page.page_count or 0) > number or is_short
+
+
+def _essence(pages: Sequence[Page]) -> tuple[tuple[tuple[int, ...], int | None], ...]:
+    return tuple((page.ids, page.total) for page in pages)
+
+
+def _is_odd(pages: Sequence[Page]) -> bool:
+    """Whether one answer contradicts itself: another look must tell whether it always does."""
+    return any(len(set(page.ids)) != len(page.ids) or page.total not in (None, len(page.ids)) for page in pages)
+
+
+def _rows(embedded: Json, name: str) -> list[Row]:
+    if embedded == []:
+        return []
+    rows = embedded.get(name) if isinstance(embedded, dict) else None
+    if not isinstance(rows, list):
+        raise Misshapen(f"the list has no '_embedded' with '{name}'")
+    return rows
+
+
+def _next_href(links: Json) -> str | None:
+    following = links.get("next") if isinstance(links, dict) else None
+    href = following.get("href") if isinstance(following, dict) else None
+    return href if isinstance(href, str) and href else None
+
+
+def _page_number(href: str | None) -> int | None:
+    """The page a link points to. Host and path of a link are never used: they could take the token elsewhere."""
+    try:
+        numbers = parse_qs(urlsplit(href or "").query).get("page", [])
+    except ValueError:
+        return None
+    return int(numbers[-1]) if numbers and numbers[-1].isdecimal() and len(numbers[-1]) < 10 else None
+
+
+def _count(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

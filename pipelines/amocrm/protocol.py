@@ -1,0 +1,145 @@
+"""What an answer of amoCRM's API v4 means, as a pure function of status, headers and body. No sockets, clocks or retries here.
+
+The meaning of each status follows the vendor's page "Customers Stages and Segments" and its pages on limits and errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, TypeAlias, TypedDict
+
+from pipelines.amocrm import strict_json
+from pipelines.amocrm.messages import Answer, Request
+from pipelines.amocrm.problems import describe, read_problem, wait_seconds
+from pipelines.amocrm.records import Json
+from pipelines.errors import (
+    ApiError,
+    Blocked,
+    Forbidden,
+    InvalidRequest,
+    MalformedAnswer,
+    ModeDisagreement,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+
+Reason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
+"""Why a request may be sent again; each reason has its own number of times."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """The answer is this value."""
+
+    value: Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nothing:
+    """There is nothing: the end of a list, or a thing that is not there any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Again:
+    """The same request may succeed later; ``error`` is what to raise when it is not sent again."""
+
+    reason: Reason
+    error: ApiError
+    wait: float | None = None  # seconds, where the server asks for them
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """Sending it again would not help."""
+
+    error: ApiError
+
+
+Outcome: TypeAlias = Document | Nothing | Again | Refused
+
+
+def interpret(answer: Answer, request: Request) -> Outcome:
+    """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
+    match answer.status:
+        case 200:
+            return _document(answer, request)
+        case 204 if request.is_of_list or request.is_of_thing:
+            return Nothing()
+        case 401:
+            return Again(reason="token", error=_error(Unauthorized, answer, request))
+        case 403 if read_problem(answer) is None:
+            return Refused(error=_error(Blocked, answer, request, "without JSON, as it does to a blocked address"))
+        case 402 | 403:
+            return Refused(error=_error(Forbidden, answer, request))
+        case 404 if request.is_of_thing and _is_gone(answer):
+            return Nothing()
+        case 404:
+            return Refused(error=_error(NotFound, answer, request))
+        case 422 if request.is_repeatable:
+            return Refused(error=_error(ModeDisagreement, answer, request))
+        case 400 | 422:
+            return Refused(error=_error(InvalidRequest, answer, request))
+        case 429:
+            return Again(reason="rate limit", error=_error(RateLimited, answer, request), wait=wait_seconds(answer))
+        case status if status == 408 or status >= 500:
+            return Again(
+                reason="passing trouble", error=_error(Unavailable, answer, request), wait=wait_seconds(answer)
+            )
+        case status if 300 <= status < 400:
+            return Refused(error=_error(NotFound, answer, request, "a redirect, and redirects are not followed"))
+        case _:
+            return Refused(error=_error(ApiError, answer, request, "which has no meaning here"))
+
+
+def malformed(answer: Answer, request: Request, why: str) -> Again:
+    """The outcome of an answer that claims success and cannot be used; ``why`` has neither capital nor full stop."""
+    return Again(
+        reason="malformed body",
+        error=MalformedAnswer(f"amoCRM's answer cannot be used: {why}.", **_facts(answer, request)),
+    )
+
+
+def unanswered(request: Request, why: str) -> Again:
+    """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop."""
+    return Again(reason="passing trouble", error=Unavailable(f"No answer: {why}.", request=str(request)))
+
+
+def _document(answer: Answer, request: Request) -> Outcome:
+    if answer.defect and answer.is_interrupted:
+        error = Unavailable(f"No whole answer: {answer.defect}.", **_facts(answer, request))
+        return Again(reason="passing trouble", error=error)
+    if answer.defect:
+        return malformed(answer, request, answer.defect)
+    try:
+        return Document(value=strict_json.parse(answer.body))
+    except strict_json.NotStrictJson as error:
+        return malformed(answer, request, str(error))
+
+
+def _is_gone(answer: Answer) -> bool:
+    """Whether a 404 is the API's own word about one thing; a web server's page says nothing about the thing."""
+    problem = read_problem(answer)
+    return problem is not None and "json" in (answer.content_type or "") and problem.get("status", 404) == 404
+
+
+def _error(kind: type[ApiError], answer: Answer, request: Request, remark: str = "") -> ApiError:
+    known = {status.value: f" {status.phrase}" for status in HTTPStatus}
+    message = f"amoCRM answered {answer.status}{known.get(answer.status, '')}"
+    for part in (remark, describe(read_problem(answer))):
+        message += f": {part}" if part else ""
+    return kind(f"{message}.", **_facts(answer, request))
+
+
+def _facts(answer: Answer, request: Request) -> _Facts:
+    return {"request": str(request), "status": answer.status, "request_id": answer.request_id}
+
+
+class _Facts(TypedDict):
+    """What every error tells of its answer."""
+
+    request: str
+    status: int
+    request_id: str | None

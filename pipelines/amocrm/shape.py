@@ -1,0 +1,31 @@
+"""What a document must have to be used at all, above all ids. Other values may be missing or strange; that is ``read``'s subject."""
+
+from __future__ import annotations
+
+from pipelines.amocrm.records import Json
+
+MAX_ID = 2**63 - 1
+"""The largest id the warehouse can store, and far beyond any of amoCRM's."""
+
+
+class Misshapen(ValueError):
+    """A document lacks what makes it usable. The text completes 'the answer cannot be used: …' and quotes no values."""
+
+
+def usable_id(value: Json) -> int | None:
+    """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID:
+        return value
+    return None
+
+
+def row_id(row: Json, thing: str) -> int:
+    """The id of a row; ``thing`` is what it is a row of. Raises ``Misshapen`` where there is none to rely upon."""
+    if not isinstance(row, dict):
+        raise Misshapen(f"a {thing} is not an object")
+    found = usable_id(row.get("id"))
+    if found is None:
+        raise Misshapen(f"a {thing} has no usable id")
+    return found

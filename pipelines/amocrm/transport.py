@@ -1,0 +1,283 @@
+"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline. What an answer means is ``protocol``'s subject.
+
+Nothing that is raised here holds a request's headers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.messages import Answer, Request
+
+_HEADERS = {
+    "Accept": "application/hal+json, application/problem+json, application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "amocrm-warehouse",
+}
+_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError)
+_PIECE_BYTES = 64 * 1024
+
+
+class NoAnswer(Exception):
+    """No answer came. The text says why, in a few words without a full stop; ``is_passing`` whether it may help to ask again."""
+
+    def __init__(self, why: str, *, is_passing: bool = True) -> None:
+        super().__init__(why)
+        self.is_passing = is_passing
+
+
+class Transport:
+    """A connection to one host, for one thread at a time. ``ca_bundle`` is a file of certificates to trust instead of certifi's.
+
+    Only requests' adapter is used, not its session: what follows redirects, reads ``.netrc`` and proxies from the
+    environment and keeps cookies is not there at all.
+    """
+
+    def __init__(self, base_url: str, *, limits: Limits, ca_bundle: str | None = None) -> None:
+        self._base_url = base_url
+        self._limits = limits
+        self._ca_bundle = ca_bundle
+        self._watchdog = _Watchdog()
+        self._adapter = _WatchedAdapter(self._watchdog)
+
+    def send(self, request: Request, token: str, *, seconds: float) -> Answer:
+        """Send ``request`` and take the answer, whole or not, within ``seconds`` all told. Raises ``NoAnswer``."""
+        with self._watchdog.guarding(seconds):
+            try:
+                return self._exchange(request, token, seconds)
+            except _ERRORS as error:
+                failure = self._failure(error, seconds)
+        # Raised out here, where the library's exception, which holds the request's headers, is not its context.
+        raise failure
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._watchdog.cut()
+        self._adapter.close()
+
+    def _exchange(self, request: Request, token: str, seconds: float) -> Answer:
+        prepared = requests.Request(
+            request.method,
+            self._base_url + request.path,
+            data=request.body,
+            headers=_HEADERS if request.body is None else _HEADERS | {"Content-Type": "application/json"},
+            auth=_Bearer(token),
+        ).prepare()
+        with self._adapter.send(
+            prepared,
+            stream=True,
+            timeout=(min(self._limits.connect_seconds, seconds), min(self._limits.read_seconds, seconds)),
+            verify=self._ca_bundle or True,
+        ) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            body, defect, is_interrupted = self._read(response.raw, headers, seconds)
+        if defect:
+            self._watchdog.cut()
+        return Answer(
+            status=response.status_code, headers=headers, body=body, defect=defect, is_interrupted=is_interrupted
+        )
+
+    def _read(
+        self, raw: urllib3.BaseHTTPResponse, headers: Mapping[str, str], seconds: float
+    ) -> tuple[bytes, str | None, bool]:
+        """The body as far as it came, what is wrong with it, and whether that is the connection's doing."""
+        decoder = _Decoder(headers.get("content-encoding", ""), self._limits.body_bytes)
+        try:
+            while decoder.defect is None and (piece := raw.read(_PIECE_BYTES, decode_content=False)):
+                decoder.feed(piece)
+        except _ERRORS as error:
+            is_short = any(isinstance(cause, http.client.IncompleteRead) for cause in _causes(error))
+            if is_short and not self._watchdog.has_cut:
+                return decoder.body, "the body is cut short", False
+            return decoder.body, str(self._failure(error, seconds)), True
+        if self._watchdog.has_cut:
+            return decoder.body, _late(seconds), True
+        return decoder.body, decoder.defect or decoder.end(), False
+
+    def _failure(self, error: Exception, seconds: float) -> NoAnswer:
+        if self._watchdog.has_cut:
+            return NoAnswer(_late(seconds))
+        self._watchdog.cut()
+        causes = list(_causes(error))
+        for kind, why in _REASONS:
+            for cause in causes:
+                if isinstance(cause, kind):
+                    detail = f" ({cause.verify_message})" if isinstance(cause, ssl.SSLCertVerificationError) else ""
+                    return NoAnswer(why + detail, is_passing=kind is not ssl.SSLCertVerificationError)
+        return NoAnswer(f"the connection failed ({type(causes[-1]).__name__})")
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "the host's certificate is not to be trusted"),
+    (ssl.SSLError, "no secure connection could be made"),
+    (socket.gaierror, "the host's name cannot be resolved"),
+    (ConnectionRefusedError, "the host refuses connections"),
+    (ConnectionResetError, "the host reset the connection"),
+    (urllib3.exceptions.ConnectTimeoutError, "the host did not take the connection in time"),
+    (urllib3.exceptions.ReadTimeoutError, "the host stopped answering"),
+    (http.client.RemoteDisconnected, "the host closed the connection without an answer"),
+    (http.client.HTTPException, "the host answered something that is not HTTP"),
+)
+
+
+def _late(seconds: float) -> str:
+    return f"the answer was not complete after {seconds:.0f} seconds"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exceptions that urllib3 and requests wrapped into ``error``, itself first."""
+    if error is None:
+        return
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+class _Bearer(AuthBase):
+    """Puts the token on a request at the last moment, so that nothing else of ours holds it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {self._token}"
+        return prepared
+
+
+class _Decoder:
+    """Puts a body together and undoes gzip, within a bound, noticing what is cut short or damaged."""
+
+    def __init__(self, encoding: str, limit: int) -> None:
+        self.defect: str | None = None
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding.strip().lower() == "gzip" else None
+        if self._gzip is None and encoding.strip().lower() not in ("", "identity"):
+            self.defect = "the body has an encoding that was not asked for"
+
+    @property
+    def body(self) -> bytes:
+        """What has come so far."""
+        return b"".join(self._pieces)
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece as it came over the wire."""
+        if self._gzip is not None:
+            try:
+                piece = self._gzip.decompress(piece, self._limit - self._size + 1)
+            except zlib.error:
+                self.defect = "the body is not gzip, or is damaged"
+                return
+            if self._gzip.unused_data:
+                self.defect = "something follows the end of the body's gzip"
+        self._size += len(piece)
+        if self._size > self._limit:
+            self.defect = f"the body is larger than {self._limit:,} bytes"
+            return
+        self._pieces.append(piece)
+
+    def end(self) -> str | None:
+        """What is wrong with the body once all of it has come."""
+        return (
+            "the body's gzip is cut short" if self._gzip is not None and not self._gzip.eof and self._pieces else None
+        )
+
+
+class _Watchdog:
+    """Cuts a transport's connection when an answer takes too long.
+
+    A socket's own timeout begins anew with every byte, and covers neither TLS handshakes nor headers as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.has_cut = False
+        self._handle: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def adopt(self, connection: socket.socket) -> socket.socket:
+        """Guard a new connection, by a handle of its own: TLS takes the given one over."""
+        with self._lock:
+            if self._handle is not None:
+                self._handle.close()
+            self._handle = connection.dup()
+            if self.has_cut:
+                self._shut()
+        return connection
+
+    @contextmanager
+    def guarding(self, seconds: float) -> Iterator[None]:
+        """Cut whatever is connected once ``seconds`` have passed inside the block."""
+        self.has_cut = False
+        timer = threading.Timer(max(seconds, 0.0), self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # lest it cuts the next exchange
+
+    def cut(self) -> None:
+        """End the connection now."""
+        with self._lock:
+            self._shut()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.has_cut = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._handle is None:
+            return
+        try:
+            self._handle.shutdown(socket.SHUT_RDWR)
+        except OSError:  # it ended by itself
+            pass
+        self._handle.close()
+        self._handle = None
+
+
+class _WatchedAdapter(HTTPAdapter):
+    """Makes connections that the watchdog knows, one at a time."""
+
+    def __init__(self, watchdog: _Watchdog) -> None:
+        self._watchdog = watchdog
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        watchdog = self._watchdog
+
+        class Plain(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return watchdog.adopt(super()._new_conn())
+
+        class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return watchdog.adopt(super()._new_conn())
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
