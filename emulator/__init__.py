@@ -4,8 +4,10 @@ All data are simulated. Imports nothing of this project but itself, and nothing 
 """
 
 from emulator.clock import Clock
+from emulator.limits import RateLimit
 from emulator.quirks import Quirks
 from emulator.server import Emulator
+from emulator.story import Story
 from emulator.world import World
 
-__all__ = ["Clock", "Emulator", "Quirks", "World"]
+__all__ = ["Clock", "Emulator", "Quirks", "RateLimit", "Story", "World"]

@@ -38,7 +38,7 @@ def answer(world: World, request: Request) -> Answer:
     found = route(request.path)
     if found is None:
         return problem(404, "Cannot find the page you asked for")
-    token = token_of(world, request)
+    token = bearer(world, request)
     if token is None:
         return problem(401, "Invalid or expired access token", hint="Token has expired or is not valid")
     call = Call(world=world, account=world.account(token.account_id), token=token, request=request, route=found)
@@ -47,7 +47,7 @@ def answer(world: World, request: Request) -> Answer:
     return _read(call)
 
 
-def token_of(world: World, request: Request) -> Token | None:
+def bearer(world: World, request: Request) -> Token | None:
     """The token that the request bears, or None where there is none that is good now."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     token = tokens.read(text.strip(), world.secret) if scheme.lower() == "bearer" else None

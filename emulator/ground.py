@@ -1,4 +1,4 @@
-"""What every change of the world stands on: its time, ids, lock and accounts. The changes are in modules of their own."""
+"""What every change of the world stands on: its time, ids, lock and accounts. The changes have modules of their own."""
 
 from __future__ import annotations
 

@@ -1,0 +1,243 @@
+"""The company of the story on its first day: an online shop for coffee, its segments, fields and stages. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from emulator.sizes import Rhythm
+from emulator.stages import rule
+from emulator.things import Json
+
+NAME = "Кофейня на углу · Corner Coffee"
+SUBDOMAIN = "cornercoffee"
+TIMEZONE = "Europe/Moscow"
+
+RETAIL, WHOLESALE, CLUB = 288_891, 271_211, 301_447
+"""Ids of the catalogue's fields of type price."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldPlan:
+    """A field of the first day; ``options`` are their labels by key."""
+
+    name: str
+    type: str
+    code: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentPlan:
+    """A segment of the first day; ``values`` by field key, options by theirs, times as a distance from now."""
+
+    name: str
+    color: str
+    rhythm: Rhythm
+    prices: tuple[int, ...] = (RETAIL,)
+    values: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagePlan:
+    """A regular stage of the first day."""
+
+    name: str
+    sort: int
+    color: str
+    conditions: tuple[tuple[dict[str, Json], ...], ...] = ()
+
+
+FIELDS = {
+    "description": FieldPlan(name="Описание", type="textarea", code="DESCRIPTION"),
+    "owner": FieldPlan(name="Ответственный", type="text"),
+    "discount": FieldPlan(name="Скидка, %", type="numeric", code="DISCOUNT"),
+    "mailing": FieldPlan(name="Автоматическая рассылка", type="checkbox"),
+    "channel": FieldPlan(
+        name="Канал", type="select", code="CHANNEL", options={"email": "Email", "sms": "SMS", "chat": "WhatsApp"}
+    ),
+    "interests": FieldPlan(
+        name="Интересы",
+        type="multiselect",
+        options={"beans": "Зерно", "capsules": "Капсулы", "tea": "Чай", "gear": "Аксессуары"},
+    ),
+    "priority": FieldPlan(
+        name="Приоритет", type="radiobutton", options={"high": "Высокий", "normal": "Обычный", "low": "Низкий"}
+    ),
+    "review": FieldPlan(name="Дата пересмотра", type="date"),
+    "mailed": FieldPlan(name="Последняя рассылка", type="date_time", code="LAST_MAILING"),
+    "landing": FieldPlan(name="Landing page", type="url"),
+    "pickup": FieldPlan(name="Точка выдачи", type="streetaddress"),
+    "old_code": FieldPlan(name="Старый код", type="text", code="OLD_CODE"),
+}
+
+SEGMENTS = {
+    "new": SegmentPlan(
+        name="Новые за 30 дней",
+        color="2176ff",
+        rhythm=Rhythm(base=640, growth=0.7, weekly=0.05, peak_weekday=6, daily=0.012, season=0.12, campaign=0.35),
+        values={
+            "description": "Первая покупка не раньше 30 дней назад.\nПриветственная цепочка писем.",
+            "mailing": True,
+            "channel": "email",
+            "priority": "high",
+        },
+    ),
+    "regular": SegmentPlan(
+        name="Постоянные",
+        color="0c7c59",
+        rhythm=Rhythm(base=1_840, growth=0.9, weekly=0.012, daily=0.003, season=0.03, noise=0.003, campaign=0.03),
+        prices=(RETAIL, CLUB),
+        values={"owner": "Анна Лебедева", "discount": 5, "interests": ["beans", "gear"], "old_code": "R-100"},
+    ),
+    "vip": SegmentPlan(
+        name="Важные клиенты",
+        color="6610f2",
+        rhythm=Rhythm(base=212, growth=0.6, weekly=0.02, daily=0.006, noise=0.008, campaign=0.04),
+        prices=(RETAIL, CLUB),
+        values={
+            "description": "Больше 50 000 ₽ за год",
+            "owner": "Анна Лебедева",
+            "discount": 10,
+            "channel": "chat",
+            "priority": "high",
+            "review": timedelta(days=75),
+            "old_code": "V-001",
+        },
+    ),
+    "sleeping": SegmentPlan(
+        name="Спящие 60+ дней",
+        color="8e936d",
+        rhythm=Rhythm(base=1_120, growth=0.5, weekly=0.01, daily=0.004, season=-0.06, campaign=-0.22),
+        values={"description": "Нет покупок 60 дней", "mailing": False, "priority": "normal"},
+    ),
+    "lost": SegmentPlan(
+        name="Ушли",
+        color="495f41",
+        rhythm=Rhythm(base=2_310, growth=1.1, daily=0.001, noise=0.001, campaign=-0.02),
+        values={"mailing": False, "priority": "low"},
+    ),
+    "beans": SegmentPlan(
+        name="Подписка на зерно",
+        color="b38a58",
+        rhythm=Rhythm(base=431, growth=1.3, weekly=0.015, peak_weekday=0, daily=0.004, season=0.05, campaign=0.08),
+        prices=(CLUB,),
+        values={
+            "channel": "email",
+            "interests": ["beans"],
+            "landing": "https://corner.example/beans?utm_source=crm&utm_campaign=подписка",
+            "mailing": True,
+        },
+    ),
+    "offices": SegmentPlan(
+        name="Офисы (B2B)",
+        color="247ba0",
+        rhythm=Rhythm(base=96, growth=0.8, weekly=0.12, peak_weekday=2, daily=0.05, peak_hour=12, season=-0.08),
+        prices=(WHOLESALE,),
+        values={
+            "owner": "Mark O'Neill",
+            "discount": "12.5",
+            "pickup": "Москва, ул. Покровка, д. 27, стр. 1",
+            "interests": ["beans", "capsules"],
+        },
+    ),
+    "espresso": SegmentPlan(
+        name="Espresso lovers",
+        color="9d2b32",
+        rhythm=Rhythm(base=780, growth=0.35, weekly=0.03, daily=0.006, season=0.08, campaign=0.06),
+        values={"interests": ["beans", "capsules", "gear"], "channel": "sms"},
+    ),
+    "filter": SegmentPlan(
+        name="Filter & V60",
+        color="b118c8",
+        rhythm=Rhythm(base=352, growth=0.9, weekly=0.04, peak_weekday=5, daily=0.01, season=-0.1, peak_day=350),
+        values={"interests": ["beans", "gear"], "landing": "https://corner.example/v60"},
+    ),
+    "decaf": SegmentPlan(
+        name="Decaf",
+        color="a2ad59",
+        rhythm=Rhythm(base=58, growth=-0.8, weekly=0.05, noise=0.03),
+        values={"priority": "low", "old_code": "D-7"},
+    ),
+    "gifts": SegmentPlan(
+        name="Подарочные наборы",
+        color="cd0f53",
+        rhythm=Rhythm(base=270, growth=0.3, weekly=0.05, peak_weekday=4, daily=0.02, season=0.55, campaign=0.15),
+        prices=(RETAIL, WHOLESALE),
+        values={"description": "Покупали подарки, в том числе корпоративные", "interests": ["tea", "gear"]},
+    ),
+    "cart": SegmentPlan(
+        name="Брошенная корзина",
+        color="e14945",
+        rhythm=Rhythm(
+            base=74, growth=0.4, weekly=0.16, peak_weekday=6, daily=0.35, peak_hour=21, noise=0.08, campaign=0.4
+        ),
+        values={"mailing": True, "channel": "email", "priority": "high"},
+    ),
+    "birthday": SegmentPlan(
+        name="День рождения в этом месяце",
+        color="ff5376",
+        rhythm=Rhythm(base=318, growth=0.5, monthly=0.12, noise=0.004),
+        values={"mailing": True, "discount": 15, "channel": "chat"},
+    ),
+    "app": SegmentPlan(
+        name="Мобильное приложение",
+        color="631d76",
+        rhythm=Rhythm(base=905, growth=1.8, weekly=0.03, peak_weekday=5, daily=0.015, peak_hour=19, campaign=0.12),
+        values={"channel": "chat"},
+    ),
+}
+
+LATER_SEGMENTS = {
+    "matcha": SegmentPlan(
+        name="Matcha club",
+        color="79b473",
+        rhythm=Rhythm(base=160, growth=0.8, weekly=0.05, peak_weekday=5, daily=0.02, ramp_days=9),
+        values={"interests": ["tea"], "channel": "chat", "mailing": True},
+    ),
+    "cold_brew": SegmentPlan(
+        name="Cold brew",
+        color="046e8f",
+        rhythm=Rhythm(base=190, growth=0.5, weekly=0.06, peak_weekday=5, daily=0.03, season=-0.3, ramp_days=6),
+        values={"interests": ["beans"], "priority": "normal"},
+    ),
+}
+"""Segments that come into being while the story goes on."""
+
+CAMPAIGN = SegmentPlan(
+    name="Кампания",
+    color="bf2600",
+    rhythm=Rhythm(base=540, weekly=0.04, peak_weekday=5, daily=0.04, noise=0.02, ramp_days=1.5),
+    values={"mailing": True, "channel": "email", "priority": "high"},
+)
+ADDED_BY_HAND = Rhythm(base=120, weekly=0.04, daily=0.02, ramp_days=5)
+"""How a segment fills that somebody added beside the story, through the API."""
+
+
+def tag_rule(*tags: tuple[int, str]) -> dict[str, Json]:
+    """A rule by tags, in the shape of the page's example of one stage."""
+    return {
+        "type": "tag",
+        "options": {"name": "Теги"},
+        "logic_operator": "or",
+        "conditions": [{"id": tag_id, "name": name} for tag_id, name in tags],
+        "match": {"value": [tag_id for tag_id, _ in tags], "logic": "or"},
+        "tmpl": "tag_customers",
+    }
+
+
+STAGES = {
+    "first": StagePlan(name="Первый заказ", sort=10, color="#fffeb2"),
+    "second": StagePlan(
+        name="Ждём второй заказ", sort=20, color="#ffeab2", conditions=((rule("after_purchase", 14),),)
+    ),
+    "loyal": StagePlan(
+        name="Постоянный клиент", sort=30, color="#deff81", conditions=((tag_rule((174_727, "постоянный")),), ())
+    ),
+    "risk": StagePlan(
+        name="Под угрозой",
+        sort=40,
+        color="#ffc8c8",
+        conditions=((rule("after_today", 30),), (tag_rule((174_731, "жалоба"), (174_733, "возврат")),)),
+    ),
+}

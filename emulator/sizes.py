@@ -1,0 +1,73 @@
+"""How many customers a simulated segment holds at an instant: pure arithmetic of a rhythm, a seed and the time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rhythm:
+    """What moves a size, each as a share of it; ``base`` is the size at the story's beginning."""
+
+    base: int
+    growth: float = 0.0  # gained in the long run; a third of it within the first three months
+    weekly: float = 0.0
+    peak_weekday: int = 4  # 0 is Monday
+    daily: float = 0.0
+    peak_hour: int = 14
+    season: float = 0.0
+    peak_day: int = 350  # of the year
+    monthly: float = 0.0  # a step at the first of each month
+    noise: float = 0.006
+    campaign: float = 0.0  # gained, or lost, when a campaign begins; forgotten within some weeks
+    ramp_days: float = 0.0  # how long a segment that is new takes to fill
+
+
+def size(
+    rhythm: Rhythm, *, seed: str, started_at: datetime, local: datetime, age: timedelta, campaigns: Sequence[datetime]
+) -> int:
+    """The size at ``local``, an instant in the account's timezone; ``campaigns`` are their beginnings."""
+    days = (local - started_at) / DAY
+    hour = local.hour + local.minute / 60
+    weekday = local.weekday() + hour / 24
+    year_day = local.timetuple().tm_yday
+    shares = (
+        rhythm.growth * (1 - math.exp(-days / 240)),
+        rhythm.weekly * _wave(weekday - rhythm.peak_weekday - 0.5, 7),
+        rhythm.daily * _wave(hour - rhythm.peak_hour, 24),
+        rhythm.season * _wave(year_day - rhythm.peak_day, 365.25),
+        rhythm.monthly * _chance(f"{seed}/{local.year}-{local.month}"),
+        rhythm.noise * _drift(seed, days * 4),
+        rhythm.campaign * sum(_pulse((local - begun) / DAY) for begun in campaigns),
+        -math.exp(-(age / DAY) / rhythm.ramp_days) if rhythm.ramp_days else 0.0,
+    )
+    return max(0, round(rhythm.base * math.prod(1 + share for share in shares)))
+
+
+def _wave(distance: float, period: float) -> float:
+    """1 at distance 0, -1 half a period away."""
+    return math.cos(2 * math.pi * distance / period)
+
+
+def _pulse(days: float) -> float:
+    """0 before it begins, near 1 after a day, forgotten in some weeks."""
+    return math.exp(-days / 12) * (1 - math.exp(-days * 4)) if days > 0 else 0.0
+
+
+def _drift(seed: str, position: float) -> float:
+    """A value in -1..1 that wanders smoothly along ``position``."""
+    before = math.floor(position)
+    part = (1 - math.cos(math.pi * (position - before))) / 2
+    return _chance(f"{seed}/{before}") * (1 - part) + _chance(f"{seed}/{before + 1}") * part
+
+
+def _chance(seed: str) -> float:
+    """A value in -1..1 that ``seed`` alone decides, on any machine."""
+    number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
+    return number / 2**63 - 1
