@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 
-from emulator import tokens
+from emulator import admin, tokens
 from emulator.answers import answer, bearer
 from emulator.clock import Clock
 from emulator.effects import HTML
@@ -109,6 +109,8 @@ class Emulator:
 
     def respond(self, request: Request) -> Wire:
         """Log a request and answer it, with the faults that are on for it."""
+        if request.path.startswith(admin.PREFIX):
+            return encode(admin.answer(self, request), request, self.world.now())
         with self.world.lock:
             now = self.world.now()
             request = replace(request, at=now)

@@ -1,0 +1,112 @@
+"""The emulator as a program of its own: ``python -m emulator --help``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from emulator import state
+from emulator.clock import Clock
+from emulator.server import Emulator
+from emulator.story import Story
+from emulator.world import World
+
+SAVING_INTERVAL = 5.0
+"""Seconds between two savings of the state."""
+
+BANNER = """
+  ┌──────────────────────────────────────────────────────────────────────┐
+  │  SIMULATED DATA. This is not amoCRM: everything here is made up.     │
+  └──────────────────────────────────────────────────────────────────────┘
+  {name}, customers_mode: {mode}, seed {seed}, now {now:%Y-%m-%d %H:%M} UTC{pace}
+
+  URL      {url}
+  Token    {token}
+
+  curl -H 'Authorization: Bearer {token}' {url}/api/v4/customers/{things}
+  curl -X POST {url}/_emulator/advance -d '{{"days": 1}}'
+
+  Ctrl-C stops it.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    clock = Clock() if options.real_time else None
+    try:
+        world, story = _begin(options, clock)
+        emulator = Emulator(world=world, story=story, port=options.port).start()
+    except (state.StateError, OSError) as error:
+        print(f"The emulator cannot start: {error}", file=sys.stderr)
+        return 2
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        print(_banner(emulator, story, is_running=options.real_time), flush=True)
+        while not stopping.wait(SAVING_INTERVAL):
+            _save(options.state, emulator)
+    finally:
+        emulator.stop()
+        _save(options.state, emulator)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator", description="A small amoCRM on this machine, with simulated data."
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--mode", choices=("segments", "periodicity"), default="segments", help="what the account shows"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed, another history (default: 1)")
+    parser.add_argument("--days", type=int, default=90, help="how old the account is when it is new (default: 90)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="go on from this file, and save to it")
+    parser.add_argument(
+        "--real-time", action="store_true", help="let time pass (default: it stands still until it is moved)"
+    )
+    return parser
+
+
+def _begin(options: argparse.Namespace, clock: Clock | None) -> tuple[World, Story]:
+    """The saved world where there is one, else a new one; the saved one keeps its mode and seed."""
+    if options.state is not None and options.state.exists():
+        world, story = state.load(options.state, clock)
+        if story is None:
+            raise state.StateError(f"{options.state} holds a world without a story")
+    else:
+        now = datetime.now(UTC).replace(microsecond=0)
+        world = World(clock=clock or Clock(now))
+        story = Story(options.seed, now - timedelta(days=options.days), options.mode)
+    story.advance(world, world.now())
+    return world, story
+
+
+def _banner(emulator: Emulator, story: Story, *, is_running: bool) -> str:
+    account = emulator.world.account(story.account_id)
+    return BANNER.format(
+        name=account.name,
+        mode=account.mode,
+        seed=story.seed,
+        now=emulator.clock.now(),
+        pace=" and running" if is_running else ", standing still",
+        url=emulator.url,
+        token=emulator.long_lived_token(account.id),
+        things="statuses" if account.mode == "periodicity" else "segments",
+    )
+
+
+def _save(path: Path | None, emulator: Emulator) -> None:
+    if path is not None:
+        state.save(path, emulator.world, emulator.story)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
