@@ -32,6 +32,7 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
 
 ADVICE: Final = {
     "25006": "The server is read-only: set DATABASE_URL to the primary.",
+    "2BP01": "Drop what depends on it, run again, and make it anew: what this program made, it may replace.",
     "40001": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
     "40P01": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
     "42501": "Grant the role of DATABASE_URL what it lacks, or set DATABASE_URL to the role that owns the schema.",
@@ -41,6 +42,9 @@ ADVICE: Final = {
     "57014": "It took longer than a statement may: look for what keeps the server busy, then run again.",
 }
 """What to do about errors that have a cure of their own, by SQLSTATE."""
+
+NAMES_OBJECTS: Final = ("2BP01", "0A000")
+"""SQLSTATEs whose detail names tables and views only; other details may hold values."""
 
 LOST: Final = ("08", "57P")
 """Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
@@ -129,6 +133,8 @@ def database_errors(*, account: str | None = None) -> Iterator[None]:
 def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
     state = error.sqlstate or ""
     reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
+    if state in NAMES_OBJECTS and error.diag.message_detail:
+        reason += f" ({'; '.join(error.diag.message_detail.splitlines())})"
     if state.startswith(LOST) or (isinstance(error, psycopg.OperationalError) and not state):
         return DatabaseUnavailable(
             f"The connection to Postgres was lost: {reason}.",

@@ -1,4 +1,4 @@
-create view analytics.changes as
+create or replace view analytics.changes as
 with states as (
     select
         segment.account_id,

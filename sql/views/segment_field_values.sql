@@ -1,4 +1,4 @@
-create view analytics.segment_field_values as
+create or replace view analytics.segment_field_values as
 select
     value.account_id,
     value.segment_id,

@@ -1,4 +1,4 @@
-create view analytics.segment_history as
+create or replace view analytics.segment_history as
 select
     version.account_id,
     version.segment_id,

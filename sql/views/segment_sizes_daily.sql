@@ -1,4 +1,4 @@
-create view analytics.segment_sizes_daily as
+create or replace view analytics.segment_sizes_daily as
 with days as (
     select
         snapshot.account_id,

@@ -1,4 +1,4 @@
-create view analytics.segment_snapshots as
+create or replace view analytics.segment_snapshots as
 select
     snapshot.account_id,
     snapshot.observed_at,

@@ -1,4 +1,4 @@
-create view analytics.segments as
+create or replace view analytics.segments as
 select
     current.account_id,
     current.segment_id,

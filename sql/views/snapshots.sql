@@ -1,4 +1,4 @@
-create view analytics.snapshots as
+create or replace view analytics.snapshots as
 select
     snapshot.account_id,
     account.account_key,

@@ -1,4 +1,4 @@
-create view analytics.stage_history as
+create or replace view analytics.stage_history as
 select
     version.account_id,
     version.stage_id,

@@ -1,4 +1,4 @@
-create view analytics.stages as
+create or replace view analytics.stages as
 select
     stage.account_id,
     stage.stage_id,

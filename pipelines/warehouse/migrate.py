@@ -1,0 +1,184 @@
+"""Bringing a database to the schema that this program needs: migrations forward only, then the views as one set.
+
+How the files are named and ordered is ``sql_files``' knowledge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+import sql
+from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
+from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
+from pipelines.warehouse.statements import statement, statement_text
+
+SQL_FILES: Final = files(sql)
+
+STANDS_IN_THE_WAY: Final = ("2BP01", "0A000", "42P16")
+"""SQLSTATEs of what Postgres refuses because a view is there already: dropping or altering a column that it shows, and
+replacing it by one that lacks a column."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Migrated:
+    """What migrating did; both are empty when there was nothing to do."""
+
+    migrations: tuple[str, ...]  # names of the files applied, in order
+    views: tuple[str, ...]  # names of the views made, all of them or none
+
+
+def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
+    """Apply what is pending, each migration in a transaction of its own, and make the views if any of them changed.
+
+    Only one process at a time does so; others wait and then find nothing to do. Raises ``MigrationError``, with all
+    that was finished before kept, and what failed rolled back whole.
+    """
+    migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
+    with _only_one(engine) as connection:
+        with _as_migration_error("The schema"), connection.begin():
+            if not connection.scalar(statement("schema_is_there")):
+                _execute(connection, sql.read("bootstrap"))
+        with connection.begin():
+            pending_migrations = _not_applied(connection, migrations)
+        for migration in pending_migrations:
+            with _as_migration_error(migration.name), connection.begin():
+                _past_views(connection, [migration.text])
+                connection.execute(
+                    statement("insert_migration"),
+                    {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
+                )
+        with _as_migration_error("The set of views"), connection.begin():
+            is_changed = _differ(connection, views)
+            if is_changed:
+                _make_views(connection, views)
+    return Migrated(
+        migrations=tuple(migration.name for migration in pending_migrations),
+        views=tuple(view.name for view in views) if is_changed else (),
+    )
+
+
+def pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:
+    """Names of the migrations that ``migrate`` would apply, and ``views`` if it would make those anew.
+
+    Raises ``MigrationError`` where migrating is impossible: an applied migration was edited or is unknown here.
+    """
+    migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
+    with database_errors(), engine.connect() as connection:
+        if not connection.scalar(statement("schema_is_there")):
+            return (*(migration.name for migration in migrations), "views")
+        todo = [migration.name for migration in _not_applied(connection, migrations)]
+        return (*todo, "views") if _differ(connection, views) else tuple(todo)
+
+
+def check(engine: Engine, source: Traversable = SQL_FILES) -> None:
+    """Raise ``MigrationError`` unless the database has exactly the schema that this program needs."""
+    todo = pending(engine, source)
+    if todo:
+        raise MigrationError(f"The database lacks what this version of the program needs: {', '.join(todo)}.")
+
+
+@contextmanager
+def _only_one(engine: Engine) -> Iterator[Connection]:
+    """A connection of its own, whose session holds the lock for as long as it lives."""
+    with database_errors(), engine.connect() as connection:
+        connection.detach()
+        try:
+            connection.execute(statement("schema_lock"))
+            connection.commit()
+        except DBAPIError as error:
+            if _state(error) == "55P03":
+                raise MigrationError(
+                    "Another process is migrating this database.", advice="Wait until it has finished, then run again."
+                ) from error
+            raise
+        yield connection
+
+
+@contextmanager
+def _as_migration_error(what: str) -> Iterator[None]:
+    try:
+        with database_errors():
+            yield
+    except (DatabaseUnavailable, MigrationError):
+        raise
+    except DatabaseError as error:
+        raise MigrationError(
+            f"{what} could not be applied and was rolled back: {error.message}", advice=error.advice
+        ) from error
+
+
+def _not_applied(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
+    """The migrations that are left to apply, after comparing the others with what was applied."""
+    applied = connection.execute(statement("applied_migrations")).all()
+    for row, migration in zip(applied, migrations, strict=False):
+        if row.name != migration.name or row.checksum != migration.checksum:
+            raise MigrationError(
+                f"The migration {row.name} was applied to this database and is another one here.",
+                advice="Install the version of the program that made this database, or a newer one, unchanged.",
+            )
+    if len(applied) > len(migrations):
+        raise MigrationError(
+            f"The database is newer than this program: {applied[-1].name} was applied, which is unknown here.",
+            advice="Install the version of the program that migrated it, or a newer one.",
+        )
+    return migrations[len(applied) :]
+
+
+def _differ(connection: Connection, views: Sequence[View]) -> bool:
+    """Whether the views in the database are not exactly these."""
+    made = {row.name: row.checksum for row in connection.execute(statement("made_views")) if row.is_there}
+    return made != {view.name: view.checksum for view in views}
+
+
+def _make_views(connection: Connection, views: Sequence[View]) -> None:
+    """Replace the views, which keeps what others built on them; where Postgres refuses that, drop ours and make them anew."""
+    _past_views(connection, [view.text for view in views])
+    _execute(connection, statement_text("restore_view_grants"))
+    for view in views:
+        connection.execute(statement("upsert_view"), {"name": view.name, "checksum": view.checksum})
+    kept = {view.name for view in views}
+    for row in connection.execute(statement("made_views")).all():
+        if row.name not in kept:
+            _drop_views(connection, [row.name])
+            connection.execute(statement("delete_view"), {"name": row.name})
+
+
+def _past_views(connection: Connection, texts: Sequence[str]) -> None:
+    """Execute the texts; where our views stand in the way, drop those first. They are made again at the end of migrating."""
+    try:
+        with connection.begin_nested():
+            for text in texts:
+                _execute(connection, text)
+    except DBAPIError as error:
+        if _state(error) not in STANDS_IN_THE_WAY:
+            raise
+        connection.execute(statement("keep_view_grants"))
+        _drop_views(connection, [row.name for row in connection.execute(statement("made_views"))])
+        for text in texts:
+            _execute(connection, text)
+
+
+def _drop_views(connection: Connection, names: Sequence[str]) -> None:
+    """Never with ``cascade``: what others built on our views is not ours to drop."""
+    if names:
+        views = SQL(", ").join(Identifier("analytics", name) for name in names)
+        _execute(connection, SQL("drop view if exists {}").format(views).as_string())
+
+
+def _execute(connection: Connection, text: str) -> None:
+    """Several statements as they are: without parameters neither ``%`` nor ``:`` means anything."""
+    connection.exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+def _state(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
