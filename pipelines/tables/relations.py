@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import pandas as pd
 
 from pipelines.amocrm.records import Field, Oddity, Option, Segment, Stage
+from pipelines.tables.decide import Decision
 from pipelines.tables.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
 
 STAGE_VERSION = Relation(
@@ -148,9 +149,26 @@ WRITTEN = (
 """All of them, parents before their children."""
 
 
-def stage_relations(account_id: int, at: datetime, stages: Iterable[Stage]) -> dict[Relation, pd.DataFrame]:
+def changed_relations(account_id: int, at: datetime, decision: Decision) -> dict[Relation, pd.DataFrame]:
+    """The rows that a decision adds, by relation, parents before their children; nothing is shaped that did not change."""
+    frames: dict[Relation, pd.DataFrame] = {}
+    if decision.stages.opened:
+        frames |= stage_relations(account_id, at, decision.stages.opened.values())
+    if decision.fields.opened:
+        frames[FIELD_VERSION] = field_relation(account_id, at, decision.fields.opened.values())
+    if decision.options.opened:
+        frames[OPTION_VERSION] = option_relation(account_id, at, decision.options.opened)
+    if decision.segments.opened:
+        frames |= segment_relations(account_id, at, decision.segments.opened.values())
+    if decision.sizes:
+        frames[SEGMENT_SIZE] = size_relation(account_id, at, decision.sizes)
+    if decision.noticed:
+        frames[QUALITY_EVENT] = oddity_relation(account_id, at, decision.noticed)
+    return frames
+
+
+def stage_relations(account_id: int, at: datetime, stages: Collection[Stage]) -> dict[Relation, pd.DataFrame]:
     """Versions that these stages open at ``at``, and the rules of each."""
-    stages = list(stages)
     return {
         STAGE_VERSION: STAGE_VERSION.frame(
             (
@@ -176,35 +194,24 @@ def stage_relations(account_id: int, at: datetime, stages: Iterable[Stage]) -> d
     }
 
 
-def field_relations(
-    account_id: int, at: datetime, fields: Iterable[Field], options: Iterable[tuple[int, Option]]
-) -> dict[Relation, pd.DataFrame]:
-    """Versions that these fields, and these options given with their field's id, open at ``at``."""
-    return {
-        FIELD_VERSION: FIELD_VERSION.frame(
-            (
-                account_id,
-                field.id,
-                at,
-                field.name,
-                field.code,
-                field.type,
-                field.sort,
-                field.extra,
-                field.content_hash,
-            )
-            for field in fields
-        ),
-        OPTION_VERSION: OPTION_VERSION.frame(
-            (account_id, field_id, option.id, at, option.value, option.sort, option.extra, option.content_hash)
-            for field_id, option in options
-        ),
-    }
+def field_relation(account_id: int, at: datetime, fields: Collection[Field]) -> pd.DataFrame:
+    """Versions that these definitions of fields open at ``at``."""
+    return FIELD_VERSION.frame(
+        (account_id, field.id, at, field.name, field.code, field.type, field.sort, field.extra, field.content_hash)
+        for field in fields
+    )
 
 
-def segment_relations(account_id: int, at: datetime, segments: Iterable[Segment]) -> dict[Relation, pd.DataFrame]:
+def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, int], Option]) -> pd.DataFrame:
+    """Versions that these options, given by field id and option id, open at ``at``."""
+    return OPTION_VERSION.frame(
+        (account_id, field_id, option.id, at, option.value, option.sort, option.extra, option.content_hash)
+        for (field_id, _), option in options.items()
+    )
+
+
+def segment_relations(account_id: int, at: datetime, segments: Collection[Segment]) -> dict[Relation, pd.DataFrame]:
     """Versions that these segments open at ``at``, with the price fields and field values of each."""
-    segments = list(segments)
     return {
         SEGMENT_VERSION: SEGMENT_VERSION.frame(
             (
@@ -246,15 +253,13 @@ def segment_relations(account_id: int, at: datetime, segments: Iterable[Segment]
     }
 
 
-def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> dict[Relation, pd.DataFrame]:
+def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> pd.DataFrame:
     """Changes of size at ``at``, by segment; None for a segment that is gone."""
-    return {SEGMENT_SIZE: SEGMENT_SIZE.frame((account_id, segment_id, at, size) for segment_id, size in sizes.items())}
+    return SEGMENT_SIZE.frame((account_id, segment_id, at, size) for segment_id, size in sizes.items())
 
 
-def oddity_relation(account_id: int, at: datetime, oddities: Iterable[Oddity]) -> dict[Relation, pd.DataFrame]:
+def oddity_relation(account_id: int, at: datetime, oddities: Collection[Oddity]) -> pd.DataFrame:
     """Oddities that a snapshot is the first to show."""
-    return {
-        QUALITY_EVENT: QUALITY_EVENT.frame(
-            (account_id, oddity.kind, oddity.thing, oddity.thing_id, oddity.detail, at) for oddity in oddities
-        )
-    }
+    return QUALITY_EVENT.frame(
+        (account_id, oddity.kind, oddity.thing, oddity.thing_id, oddity.detail, at) for oddity in sorted(oddities)
+    )

@@ -18,10 +18,12 @@ from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.records import Account, Oddity, Snapshot
 from pipelines.errors import Superseded, WrongAccount
-from pipelines.tables import relations
 from pipelines.tables.decide import Decision, EndReason, decide
 from pipelines.tables.relation import Relation, rows_of
+from pipelines.tables.relations import changed_relations
+from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key, read_state
+from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.statements import statement
 
 CODE_VERSION = version("amocrm-warehouse")
@@ -61,7 +63,7 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     is bound to another account, ``UnprovenEnding`` when the snapshot lacks a thing that nobody asked the API for.
     """
     account_id, at = snapshot.account.id, snapshot.observed_at
-    with engine.begin() as connection:
+    with transaction(engine, account=origin.account_key) as connection:
         lock_account(connection, snapshot.account, origin)
         published = connection.scalar(
             statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at}
@@ -147,21 +149,10 @@ def close_ended(connection: Connection, account_id: int, at: datetime, decision:
 
 def open_new(connection: Connection, account_id: int, at: datetime, decision: Decision) -> dict[str, int]:
     """Shape what is new into relations and copy them in; rows written by table."""
-    frames = (
-        relations.stage_relations(account_id, at, decision.stages.opened.values())
-        | relations.field_relations(
-            account_id,
-            at,
-            decision.fields.opened.values(),
-            [(field_id, option) for (field_id, _), option in decision.options.opened.items()],
-        )
-        | relations.segment_relations(account_id, at, decision.segments.opened.values())
-        | relations.size_relation(account_id, at, decision.sizes)
-        | relations.oddity_relation(account_id, at, sorted(decision.noticed))
-    )
-    for relation in relations.WRITTEN:
-        copy_frame(connection, relation, frames[relation])
-    return {relation.name: len(frames[relation]) for relation in relations.WRITTEN}
+    frames = changed_relations(account_id, at, decision)
+    for relation, frame in frames.items():
+        copy_frame(connection, relation, frame)
+    return {relation.name: len(frame) for relation, frame in frames.items()}
 
 
 def copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame) -> None:

@@ -1,0 +1,198 @@
+"""One load of one account, from the API to a published snapshot, in two steps that can be run apart and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
+
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.extract import Known, extract
+from pipelines.amocrm.read import read_snapshot
+from pipelines.amocrm.records import Snapshot
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.errors import ApiError, DatabaseError, DatabaseUnavailable, WarehouseError
+from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.publish import Origin, Published, publish
+from pipelines.warehouse.raw import keep_answers, purge_answers, read_answers
+from pipelines.warehouse.state import account_of_key, known_things, read_state
+from pipelines.warehouse.statements import statement
+
+PUBLISH_WAITS: Final = (1.0, 4.0)
+"""Seconds before trying again to publish after the connection was lost, which is safe: publishing twice changes nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extracted:
+    """A load whose answers are kept in Postgres: what publishing needs to find them, and what they cost."""
+
+    account_id: int
+    account_key: str
+    host: str
+    observed_at: datetime
+    load_id: UUID
+    request_count: int
+    byte_count: int
+    duration_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """A load that was published: the snapshot, and what publishing it changed."""
+
+    extracted: Extracted
+    snapshot: Snapshot
+    published: Published
+
+
+def load_account(
+    engine: Engine,
+    account: AccountSettings,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    run_id: str | None = None,
+) -> Loaded:
+    """Ask the API, publish what it said, purge raw answers that are too old.
+
+    A failure of any kind leaves what is stored as it was, is noted in ``amocrm.load_failure``, and is raised.
+    """
+    extracted = extract_load(engine, account, settings, clock=clock, run_id=run_id)
+    return publish_load(engine, extracted, settings, clock=clock, run_id=run_id)
+
+
+def extract_load(
+    engine: Engine,
+    account: AccountSettings,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    run_id: str | None = None,
+) -> Extracted:
+    """Ask the API for all it says of the account now, and keep its answers in Postgres.
+
+    Raises ``ApiError``; what had been answered until then is kept too, where the account is known.
+    """
+    observed_at, load_id = clock.now(), uuid4()
+    with failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id):
+        with transaction(engine, account=account.key) as connection:
+            bound_id = account_of_key(connection, account.key)
+
+        def known(account_id: int) -> Known:
+            with transaction(engine, account=account.key) as connection:
+                return known_things(read_state(connection, account_id))
+
+        client = AmoClient()
+        try:
+            extraction = extract(client, known, account_id=bound_id, now=clock.now)
+        except ApiError as error:
+            if bound_id is not None:
+                with transaction(engine, account=account.key) as connection:
+                    keep_answers(connection, bound_id, observed_at, load_id, error.answers)
+            raise
+        with transaction(engine, account=account.key) as connection:
+            keep_answers(connection, extraction.account_id, observed_at, load_id, extraction.answers)
+    return Extracted(
+        account_id=extraction.account_id,
+        account_key=account.key,
+        host=urlsplit(account.base_url).netloc,
+        observed_at=observed_at,
+        load_id=load_id,
+        request_count=extraction.request_count,
+        byte_count=extraction.byte_count,
+        duration_seconds=(clock.now() - observed_at).total_seconds(),
+    )
+
+
+def read_load(engine: Engine, extracted: Extracted) -> Snapshot:
+    """The snapshot that the kept answers of a load make: a pure reading, the same years later."""
+    with transaction(engine, account=extracted.account_key) as connection:
+        answers = read_answers(connection, extracted.account_id, extracted.observed_at, extracted.load_id)
+    if not answers:
+        raise DatabaseError(
+            f"the answers of the load of {extracted.observed_at.isoformat()} are not kept any more.",
+            account=extracted.account_key,
+            advice="Load the account again from the beginning.",
+        )
+    return read_snapshot(answers, extracted.observed_at)
+
+
+def publish_load(
+    engine: Engine,
+    extracted: Extracted,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    run_id: str | None = None,
+) -> Loaded:
+    """Publish a load whose answers are kept, then purge what is too old; doing it again changes nothing."""
+    origin = Origin(
+        account_key=extracted.account_key,
+        host=extracted.host,
+        load_id=extracted.load_id,
+        request_count=extracted.request_count,
+        byte_count=extracted.byte_count,
+        duration_seconds=extracted.duration_seconds,
+        run_id=run_id,
+    )
+    with failure_noted(
+        engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id
+    ):
+        snapshot = read_load(engine, extracted)
+        published = publish_surely(engine, snapshot, origin, clock)
+        purge(engine, extracted, before=clock.now() - timedelta(days=settings.raw_retention_days))
+    return Loaded(extracted=extracted, snapshot=snapshot, published=published)
+
+
+def publish_surely(engine: Engine, snapshot: Snapshot, origin: Origin, clock: Clock) -> Published:
+    """Publish, and again when the connection was lost: even after a lost answer to COMMIT the snapshot is there once."""
+    for wait in PUBLISH_WAITS:
+        try:
+            return publish(engine, snapshot, origin)
+        except DatabaseUnavailable:
+            clock.sleep(wait)
+    return publish(engine, snapshot, origin)
+
+
+def purge(engine: Engine, extracted: Extracted, *, before: datetime) -> None:
+    """Delete the account's raw answers, and notes of its failures, of loads that began before this instant."""
+    with transaction(engine, account=extracted.account_key) as connection:
+        purge_answers(connection, extracted.account_id, before=before)
+        connection.execute(
+            statement("purge_load_failures"), {"account_key": extracted.account_key, "before": before}
+        )
+
+
+@contextmanager
+def failure_noted(
+    engine: Engine, account_key: str, *, started_at: datetime, clock: Clock, run_id: str | None
+) -> Iterator[None]:
+    """Leave a row in ``amocrm.load_failure`` when a load fails, so that a gap in the history explains itself."""
+    try:
+        yield
+    except WarehouseError as error:
+        error.account = error.account or account_key
+        try:
+            with transaction(engine, account=account_key) as connection:
+                connection.execute(
+                    statement("insert_load_failure"),
+                    {
+                        "account_key": account_key,
+                        "account_id": account_of_key(connection, account_key),
+                        "started_at": started_at,
+                        "failed_at": clock.now(),
+                        "error": type(error).__name__,
+                        "message": str(error),
+                        "run_id": run_id,
+                    },
+                )
+        except DatabaseError:
+            pass  # the database itself is the trouble: the error below tells of it
+        raise
