@@ -1,0 +1,123 @@
+"""A real Postgres for every test that asks for one: a server for the session, and a database of its own for each test.
+
+``AMOCRM_PG_BIN`` takes other programs than those installed with us, ``TEST_DATABASE_URL`` a server that runs already.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import URL, Engine
+
+from pipelines.errors import WarehouseError
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.server_user import server_user
+
+NewDatabase = Callable[[str | None], AbstractContextManager[str]]
+
+
+def pytest_report_header() -> str:
+    if "TEST_DATABASE_URL" in os.environ:
+        return "postgres: the server of TEST_DATABASE_URL"
+    try:
+        programs = find_binaries(pg_bin(), server_user())
+    except WarehouseError as error:
+        return f"postgres: none. {error}"
+    return f"postgres: {programs.major}, {programs.folder}"
+
+
+def pg_bin() -> Path | None:
+    """The programs to test with, where it is not those installed with us."""
+    return Path(os.environ["AMOCRM_PG_BIN"]) if "AMOCRM_PG_BIN" in os.environ else None
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[URL]:
+    """A server for this session, where databases can be made and dropped."""
+    if "TEST_DATABASE_URL" in os.environ:
+        yield parse_database_url(os.environ["TEST_DATABASE_URL"])
+        return
+    with open_folder() as folder, embedded_postgres(folder / "postgres", binaries=pg_bin(), is_durable=False) as server:
+        yield parse_database_url(server.url_of("postgres"))
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that the server's user can enter even where root runs the tests; pytest's own is closed to all others."""
+    folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-"))
+    folder.chmod(0o711)
+    try:
+        yield folder.resolve()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: URL) -> Iterator[NewDatabase]:
+    """Makes a database that is a copy of another, and drops it again."""
+
+    @contextmanager
+    def make(template: str | None) -> Iterator[str]:
+        name = f"test_{secrets.token_hex(6)}"
+        create = SQL("create database {} template {} strategy file_copy")
+        with psycopg.connect(plain(server_url), autocommit=True) as admin:
+            admin.execute(create.format(Identifier(name), Identifier(template or "template0")))
+        try:
+            yield plain(server_url.set(database=name))
+        finally:
+            with psycopg.connect(plain(server_url), autocommit=True) as admin:
+                admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
+
+    return make
+
+
+def plain(url: URL) -> str:
+    """The address as a user writes it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(new_database: NewDatabase) -> Iterator[str]:
+    """Name of a database that was migrated and is never written to again."""
+    with new_database(None) as url:
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+        name = parse_database_url(url).database
+        assert name
+        yield name
+
+
+@pytest.fixture
+def postgres_url(new_database: NewDatabase, migrated_template: str) -> Iterator[str]:
+    """Address of a fresh, migrated database."""
+    with new_database(migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(new_database: NewDatabase) -> Iterator[str]:
+    """Address of a fresh database with nothing in it."""
+    with new_database(None) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(postgres_url: str) -> Iterator[Engine]:
+    """Connections to a fresh, migrated database."""
+    engine = open_engine(postgres_url)
+    yield engine
+    engine.dispose()
