@@ -109,7 +109,7 @@ def _join_or_lock(folder: Path) -> EmbeddedServer | int:
     still going down nor a process number in use again can be mistaken for one that runs.
     """
     deadline = time.monotonic() + START_SECONDS
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = _open_lock(folder)
     while time.monotonic() < deadline:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -128,6 +128,15 @@ def _join_or_lock(folder: Path) -> EmbeddedServer | int:
         f"Another process holds {folder}, but no PostgreSQL answers there.",
         advice="Wait until it ends, or see which process it is with 'fuser' or 'lsof' on the file 'lock' in that folder.",
     )
+
+
+def _open_lock(folder: Path) -> int:
+    """The lock file under a number of two digits: the shell script that inherits it uses those of one."""
+    opened = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 10)
+    finally:
+        os.close(opened)
 
 
 def _start(folder: Path, user: ServerUser, binaries: Path | None, lock: int, *, is_durable: bool) -> _OwnServer:

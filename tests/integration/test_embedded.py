@@ -1,0 +1,349 @@
+"""The embedded server as processes see it: who starts it, who joins it, when it ends, and what its errors say."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pipelines.errors import DatabaseUnavailable
+from pipelines.warehouse import cluster, server_user
+from pipelines.warehouse.binaries import WHEEL, find_binaries
+from pipelines.warehouse.embedded import EmbeddedServer, embedded_postgres
+from tests.conftest import open_folder, pg_bin
+
+PROJECT = Path(__file__).parents[2]
+IS_ROOT = os.geteuid() == 0
+
+USER_OF_SERVER = """
+import sys
+from pathlib import Path
+from pipelines.warehouse.embedded import embedded_postgres
+
+programs = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+with embedded_postgres(Path(sys.argv[1]), binaries=programs, is_durable=False) as server:
+    try:
+        print(server.port, server.is_owner, flush=True)
+        sys.stdin.read()
+    except KeyboardInterrupt:
+        import psycopg
+        with psycopg.connect(server.url) as connection:
+            print(connection.execute("select 'still there'").fetchone()[0], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A folder whose cluster is made already."""
+    with open_folder() as folder:
+        with embedded_postgres(folder / "postgres", binaries=pg_bin(), is_durable=False):
+            pass
+        yield folder / "postgres"
+
+
+@pytest.fixture
+def root(made: Path) -> Iterator[Path]:
+    """A copy of it for one test."""
+    with open_folder() as folder:
+        subprocess.run(["cp", "-a", made, folder / "postgres"], check=True)
+        yield folder / "postgres"
+
+
+def start(root: Path) -> subprocess.Popen[str]:
+    """Another process that uses the server until its standard input is closed."""
+    programs = [str(pg_bin())] if pg_bin() else []
+    return subprocess.Popen(
+        [sys.executable, "-c", USER_OF_SERVER, str(root), *programs],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def read(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.communicate()
+
+
+def ask(server: EmbeddedServer, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+def wait_until_gone(root: Path) -> None:
+    """Until no process of the server is left; a server that outlives its owner makes this fail."""
+    with (root / "lock").open() as lock:
+        for _ in range(3_000):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+            else:
+                return
+    pytest.fail("the server outlived its owner")
+
+
+def test_keeps_data_from_one_start_to_the_next(root: Path) -> None:
+    with embedded_postgres(root, binaries=pg_bin()) as server:
+        ask(server, "create table kept as select 1 as one")
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(server.url)
+    with embedded_postgres(root, binaries=pg_bin()) as server:
+        assert ask(server, "select one from kept") == [(1,)]
+        durability = "select current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
+        assert ask(server, durability) == [("on", "on", "on")]
+
+
+def test_knows_letters_beyond_ascii_and_utc(root: Path) -> None:
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select lower('ПРИВЕТ Ё'), 'Ёж' ~* 'ёЖ', current_setting('timezone')") == [
+            ("привет ё", True, "UTC")
+        ]
+
+
+def test_listens_to_this_machine_only_and_asks_for_the_password(root: Path) -> None:
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(
+            server, "select current_setting('listen_addresses'), current_setting('unix_socket_directories')"
+        ) == [("127.0.0.1", "")]
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(server.url.replace(server.password, "guessed"))
+
+
+def test_a_process_that_finds_it_running_joins_it_and_leaves_it_running(root: Path) -> None:
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        other = start(root)
+        assert read(other) == f"{server.port} False"
+        end(other)
+        with embedded_postgres(root, binaries=pg_bin()) as joined:
+            assert (joined.port, joined.is_owner) == (server.port, False)
+        assert ask(server, "select 1") == [(1,)]
+
+
+def test_of_several_at_once_one_makes_and_starts_it() -> None:
+    with open_folder() as folder:
+        processes = [start(folder / "postgres") for _ in range(3)]
+        said = [read(process).split() for process in processes]
+        for process in processes:
+            end(process)
+    assert len({port for port, _ in said}) == 1
+    assert sorted(is_owner for _, is_owner in said) == ["False", "False", "True"]
+
+
+def test_dies_with_an_owner_that_is_killed_and_loses_nothing(root: Path) -> None:
+    owner = start(root)
+    assert read(owner).endswith("True")
+    with embedded_postgres(root, binaries=pg_bin()) as joined:
+        ask(joined, "create table kept as select 1 as one")
+        owner.kill()
+        end(owner)
+        wait_until_gone(root)
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert server.is_owner
+        assert ask(server, "select one from kept") == [(1,)]
+
+
+def test_a_start_waits_for_the_server_of_an_owner_that_was_killed(root: Path) -> None:
+    for _ in range(3):
+        owner = start(root)
+        assert read(owner).endswith("True")
+        owner.kill()
+        end(owner)
+    wait_until_gone(root)
+
+
+def test_survives_ctrl_c_until_its_owner_is_done(root: Path) -> None:
+    owner = start(root)
+    read(owner)
+    os.killpg(owner.pid, signal.SIGINT)
+    assert read(owner) == "still there"
+    end(owner)
+    assert owner.returncode == 0
+    wait_until_gone(root)
+
+
+def test_a_run_killed_while_making_the_cluster_is_made_good(root: Path) -> None:
+    (root / cluster.DATA).rename(root / "cluster.unfinished")
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select 1") == [(1,)]
+    assert not (root / "cluster.unfinished").exists()
+
+
+def test_a_process_number_in_use_again_is_not_taken_for_the_server(root: Path) -> None:
+    (root / cluster.DATA / "postmaster.pid").write_text(f"{os.getppid()}\n{root}\n1\n5432\n\n127.0.0.1\n1 1\nready\n")
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert server.is_owner
+
+
+def test_data_of_another_version_are_refused(root: Path) -> None:
+    (root / cluster.DATA / "PG_VERSION").write_text("13\n")
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"made by PostgreSQL 13, and the programs here are .*AMOCRM_PG_BIN"),
+        embedded_postgres(root, binaries=pg_bin()),
+    ):
+        pass
+
+
+def test_a_folder_of_another_user_is_refused(root: Path) -> None:
+    if IS_ROOT:
+        os.chown(root, 12_345, 12_345)
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"belongs to the user '(12345|root)'.*AMOCRM_DATA_DIR"),
+        embedded_postgres(root if IS_ROOT else Path("/usr"), binaries=pg_bin()),
+    ):
+        pass
+
+
+def test_a_lost_password_is_said(root: Path) -> None:
+    (root / cluster.PASSWORD).unlink()
+    with (
+        pytest.raises(DatabaseUnavailable, match="password file .* is missing"),
+        embedded_postgres(root, binaries=pg_bin()),
+    ):
+        pass
+
+
+def test_a_server_that_cannot_start_says_why(root: Path) -> None:
+    (root / cluster.DATA / "postgresql.conf").write_text("no_such_setting = 1\n")
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"did not start: .*errors.*postgres\.log"),
+        embedded_postgres(root, binaries=pg_bin()),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("failing", ["initdb", "postgres"])
+def test_a_full_disk_is_said(root: Path, failing: str) -> None:
+    """Programs that end as PostgreSQL's do then; a disk cannot be filled in a test."""
+    major = (root / cluster.DATA / "PG_VERSION").read_text().strip()
+    programs = root.parent / "bin"
+    programs.mkdir()
+    for name in ("initdb", "postgres"):
+        program = programs / name
+        program.write_text(
+            f'#!/bin/sh\ntest "$1" = --version && echo "postgres (PostgreSQL) {major}.1" && exit 0\n'
+            'echo "FATAL:  could not write file: No space left on device"\nexit 1\n'
+        )
+        program.chmod(0o755)
+    if failing == "initdb":
+        shutil.rmtree(root / cluster.DATA)
+    with (
+        pytest.raises(DatabaseUnavailable, match="is full.*Make some room"),
+        embedded_postgres(root, binaries=programs),
+    ):
+        pass
+
+
+def test_a_folder_without_programs_is_said(tmp_path: Path, root: Path) -> None:
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"no PostgreSQL server programs in .*AMOCRM_PG_BIN"),
+        embedded_postgres(root, binaries=tmp_path),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_said(root: Path) -> None:
+    (root.parent / "file").touch()
+    with (
+        pytest.raises(DatabaseUnavailable, match="cannot keep its data in .*postgres: File exists"),
+        embedded_postgres(root.parent / "file" / "postgres"),
+    ):
+        pass
+
+
+def test_no_secret_is_shown(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMOCRM_TOKEN", "canary-token")
+    monkeypatch.setenv("PGOPTIONS", "-c timezone=Asia/Tokyo")
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert server.password not in repr(server)
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            for failing in ("alter role nobody_there password 'canary-password'", 'select 1 / 0 as "canary-password"'):
+                with pytest.raises(psycopg.Error):
+                    connection.execute(failing)
+            shown = connection.execute("select string_agg(setting, ' ') from pg_settings").fetchone()
+            assert shown is not None
+            assert server.password not in shown[0]
+        listed = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+        assert server.password not in listed
+        running = cluster.postmaster(root)
+        assert running
+        if sys.platform == "linux":
+            assert b"canary" not in Path(f"/proc/{running.pid}/environ").read_bytes()
+    log = (root / cluster.LOG).read_text()
+    assert "nobody_there" in log
+    assert "canary" not in log
+    assert server.password not in log
+    assert (root / cluster.PASSWORD).stat().st_mode & 0o777 == 0o600
+    assert root.stat().st_mode & 0o066 == 0
+
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root's server runs as another user, who may be shut out")
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that only root can enter, and a place of the system's to keep things instead."""
+    with open_folder() as folder:
+        (folder / "closed").mkdir(mode=0o700)
+        monkeypatch.setattr(server_user, "SYSTEM_FOLDER", folder / "system")
+        monkeypatch.setattr("pipelines.warehouse.binaries.SYSTEM_FOLDER", folder / "system")
+        yield folder / "closed"
+
+
+@needs_root
+def test_under_a_closed_folder_the_data_are_kept_elsewhere(closed: Path) -> None:
+    root = closed / "data" / "postgres"
+    for expected in ([(1,)], [(1,), (1,)]):
+        with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+            ask(server, "create table if not exists kept (one int); insert into kept values (1)")
+            assert ask(server, "select one from kept") == expected
+    assert root.is_symlink()
+    assert root.resolve().parent == closed.with_name("system")
+    assert closed.stat().st_mode & 0o777 == 0o700
+    root.unlink()
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select to_regclass('kept')") == [(None,)]
+
+
+@needs_root
+def test_a_closed_folder_with_data_in_it_is_said(closed: Path, root: Path) -> None:
+    moved = root.rename(closed / "postgres")
+    with (
+        pytest.raises(DatabaseUnavailable, match="'nobody'.* cannot reach .*postgres"),
+        embedded_postgres(moved, binaries=pg_bin()),
+    ):
+        pass
+
+
+@needs_root
+def test_programs_in_a_closed_folder_are_copied_once(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = server_user.server_user()
+    installed = find_binaries(None, user).folder
+    shutil.copytree(
+        installed.parent.parent, closed / WHEEL, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include")
+    )
+    shutil.copytree(installed.parents[2] / f"{WHEEL}.libs", closed / f"{WHEEL}.libs")
+    monkeypatch.syspath_prepend(closed)
+    copied = find_binaries(None, user)
+    assert copied.folder.is_relative_to(closed.with_name("system"))
+    before = copied.postgres.stat().st_ino
+    with embedded_postgres(closed.with_name("postgres"), is_durable=False) as server:
+        assert ask(server, "select 1") == [(1,)]
+    assert copied.postgres.stat().st_ino == before
+    assert closed.stat().st_mode & 0o777 == 0o700
