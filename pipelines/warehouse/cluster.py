@@ -55,7 +55,8 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder that another user made: neither could read what the other writes."""
-    _check_owner(folder, os.geteuid())
+    if folder.exists():
+        _check_owner(folder.resolve(), os.geteuid())
 
 
 def read_password(folder: Path) -> str:
@@ -122,31 +123,39 @@ def folder_errors(folder: Path) -> Iterator[None]:
 def _make_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: int, is_durable: bool) -> None:
     """``initdb`` in a folder beside, renamed when all is done: killed anywhere, the next run begins again."""
     unfinished = folder / f"{DATA}.unfinished"
-    with suppress(FileNotFoundError):
-        shutil.rmtree(unfinished)
-    unfinished.mkdir(mode=0o700)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _fill_cluster(unfinished, programs, user, password=_new_password(folder), lock=lock, is_durable=is_durable)
+        unfinished.rename(folder / DATA)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _fill_cluster(
+    data: Path, programs: Binaries, user: ServerUser, *, password: str, lock: int, is_durable: bool
+) -> None:
+    data.mkdir(mode=0o700)
     if user.is_switched:
-        os.chown(unfinished, user.uid, user.gid)
+        os.chown(data, user.uid, user.gid)
     locale = ["--locale=C.UTF-8"]
     if programs.major >= 17:
         # Lower case of Cyrillic without depending on the machine's locales.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     extra = [] if is_durable else ["--no-sync"]
-    with _password_pipe(_new_password(folder), user) as pipe:
+    with _password_pipe(password, user) as pipe:
         initdb: list[str | Path] = [
             programs.initdb,
             "-D",
-            unfinished,
+            data,
             "-U",
             ROLE,
             f"--pwfile=/dev/fd/{pipe}",
             "--encoding=UTF8",
         ]
         initdb += ["--auth=scram-sha-256", "--no-instructions", *locale, *extra]
-        _run(initdb, folder, user, keep=(lock, pipe))
-    single_user: list[str | Path] = [programs.postgres, "--single", "-D", unfinished, "postgres"]
-    _run(single_user, folder, user, keep=(lock,), text=sql.read("embedded_database"))
-    unfinished.rename(folder / DATA)
+        _run(initdb, data.parent, user, keep=(lock, pipe))
+    single_user: list[str | Path] = [programs.postgres, "--single", "-D", data, "postgres"]
+    _run(single_user, data.parent, user, keep=(lock,), text=sql.read("embedded_database"))
 
 
 def _run(command: list[str | Path], folder: Path, user: ServerUser, *, keep: tuple[int, ...], text: str = "") -> None:

@@ -86,8 +86,8 @@ def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: b
     """
     with cluster.folder_errors(root):
         user = server_user()
+        cluster.check_folder(root)
         folder = reachable_folder(root, user)
-        cluster.check_folder(folder)
         found = _join_or_lock(folder)
         started = (
             found if isinstance(found, EmbeddedServer) else _start(folder, user, binaries, found, is_durable=is_durable)

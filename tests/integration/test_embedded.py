@@ -248,6 +248,7 @@ def test_a_full_disk_is_said(root: Path, failing: str) -> None:
         embedded_postgres(root, binaries=programs),
     ):
         pass
+    assert not (root / "cluster.unfinished").exists()
 
 
 def test_a_folder_without_programs_is_said(tmp_path: Path, root: Path) -> None:
