@@ -53,8 +53,7 @@ class Ask:
 class WholeList:
     """A list put together from the pages of one pass."""
 
-    rows: tuple[Row, ...]  # each id once
-    ids: tuple[int, ...]
+    rows: Mapping[int, Row]  # by id, in the order of the list
     duplicate_ids: tuple[int, ...]  # ids that were listed more than once, with the same content
     is_total_wrong: bool  # the server counts other than it lists
 
@@ -112,8 +111,7 @@ def assemble(pages: Sequence[Page]) -> WholeList:
     if duplicates and totals and len(rows) < max(totals):
         raise IncompleteList("The list has a row twice and fewer rows than it counts.")
     return WholeList(
-        rows=tuple(rows.values()),
-        ids=tuple(rows),
+        rows=rows,
         duplicate_ids=tuple(duplicates),
         is_total_wrong=bool(totals - {len(rows)}),
     )

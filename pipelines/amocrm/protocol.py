@@ -83,7 +83,7 @@ def interpret(answer: Answer, request: Request) -> Outcome:
         case 400 | 422:
             return Refused(error=_error(InvalidRequest, answer, request))
         case 429:
-            return Again(reason="rate limit", error=_error(RateLimited, answer, request), wait=wait_seconds(answer))
+            return _again("rate limit", RateLimited, answer, request)
         case status if status == 408 or status >= 500:
             return Again(
                 reason="passing trouble", error=_error(Unavailable, answer, request), wait=wait_seconds(answer)
@@ -102,9 +102,16 @@ def malformed(answer: Answer, request: Request, why: str) -> Again:
     )
 
 
-def unanswered(request: Request, why: str) -> Again:
+def unanswered(request: Request, why: str, *, is_passing: bool) -> Again | Refused:
     """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop."""
-    return Again(reason="passing trouble", error=Unavailable(f"No answer: {why}.", request=str(request)))
+    error = Unavailable(f"No answer: {why}.", request=str(request))
+    return Again(reason="passing trouble", error=error) if is_passing else Refused(error=error)
+
+
+def _again(reason: Reason, kind: type[ApiError], answer: Answer, request: Request) -> Again:
+    wait = wait_seconds(answer)
+    remark = f"asking to wait {wait:.0f} seconds" if wait else ""
+    return Again(reason=reason, error=_error(kind, answer, request, remark), wait=wait)
 
 
 def _document(answer: Answer, request: Request) -> Outcome:

@@ -1,0 +1,154 @@
+"""What can be asked of one account: itself, its stages, segments and fields, as lists and one by one. How asking goes is ``conversation``'s subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from pipelines.amocrm.account import read_account
+from pipelines.amocrm.conversation import Clocks, Conversation
+from pipelines.amocrm.limits import Budget, Gates, Limits
+from pipelines.amocrm.messages import account_request, list_request, thing_request
+from pipelines.amocrm.oddities import Notes
+from pipelines.amocrm.paging import Row, WholeList, assemble, passes, read_page
+from pipelines.amocrm.records import Account, Json, RawAnswer, Resource
+from pipelines.amocrm.shape import Misshapen, row_id
+from pipelines.amocrm.transport import Transport
+from pipelines.errors import IncompleteList, MalformedAnswer
+
+_GATES = Gates()
+"""One pace per host for the whole process, and one memory of hosts that have blocked this address."""
+
+
+class AmoClient:
+    """One load's, or one command's, conversation with one account. Every method raises the errors of ``ApiError``.
+
+    ``base_url`` comes from ``host.parse_host``. ``token`` gives the access token whenever one is needed; where it also
+    has a method ``refresh``, that is called once after a 401. ``account_key`` is the account's name in error messages.
+    A ``transport`` that is passed in serves one client after another, and stays open.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: Callable[[], str],
+        *,
+        account_key: str | None = None,
+        limits: Limits | None = None,
+        gates: Gates = _GATES,
+        transport: Transport | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        limits, clocks = limits or Limits(), clocks or Clocks()
+        self.account_key = account_key
+        self._is_transport_ours = transport is None
+        self._conversation = Conversation(
+            transport=transport or Transport(base_url, limits=limits),
+            token=token,
+            gate=gates.of(base_url, limits),
+            limits=limits,
+            budget=Budget(limits, started=clocks.monotonic()),
+            clocks=clocks,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, unless it was passed in."""
+        if self._is_transport_ours:
+            self._conversation.transport.close()
+
+    @property
+    def answers(self) -> tuple[RawAnswer, ...]:
+        """Every answer received, in order. Accepted are those of the newest whole reading of each thing and list."""
+        return tuple(self._conversation.answers)
+
+    @property
+    def documents(self) -> Mapping[int, Json]:
+        """The parsed bodies of usable answers, by sequence number."""
+        return self._conversation.documents
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent, those without an answer included."""
+        return self._conversation.request_count
+
+    def account(self) -> Account:
+        """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
+        reply = self._conversation.ask(account_request(), lambda document: read_account(document, Notes()))
+        if reply.value is None:
+            raise MalformedAnswer("amoCRM answered nothing about the account.")
+        self._conversation.accept({reply.sequence}, instead_of=lambda _: False)
+        return reply.value
+
+    def stages(self) -> WholeList:
+        """All stages. Raises ``ModeDisagreement`` where the account is not in recurring purchases mode."""
+        return self.read_list("stages")
+
+    def segments(self) -> WholeList:
+        """All segments. Raises ``ModeDisagreement`` where the account is not in dynamic segmentation mode."""
+        return self.read_list("segments")
+
+    def fields(self) -> WholeList:
+        """All custom fields of segments, with their options."""
+        return self.read_list("fields")
+
+    def stage(self, stage_id: int) -> Row | None:
+        """One stage; None where the API says that it is gone."""
+        return self.thing("stage", stage_id)
+
+    def segment(self, segment_id: int) -> Row | None:
+        """One segment; None where the API says that it is gone."""
+        return self.thing("segment", segment_id)
+
+    def field(self, field_id: int) -> Row | None:
+        """One field; None where the API says that it is gone."""
+        return self.thing("field", field_id)
+
+    def read_list(self, resource: Resource) -> WholeList:
+        """A list, read until it is certainly whole. Raises ``IncompleteList`` where it never is."""
+        earlier = max((answer.pass_number or 0 for answer in self.answers if answer.resource == resource), default=0)
+        sequences: dict[int, set[int]] = {}
+        reading = passes()
+        try:
+            ask = next(reading)
+            while True:
+                reply = self._conversation.ask(
+                    list_request(resource, ask.page),
+                    partial(read_page, resource=resource, asked=ask.page),
+                    pass_number=earlier + ask.pass_number,
+                )
+                sequences.setdefault(ask.pass_number, set()).add(reply.sequence)
+                ask = reading.send(reply.value)
+        except StopIteration as done:
+            self._conversation.accept(sequences[ask.pass_number], instead_of=lambda answer: answer.resource == resource)
+            return assemble(done.value)
+        except IncompleteList as error:
+            error.request = error.request or str(list_request(resource, ask.page))
+            raise
+
+    def thing(self, resource: Resource, thing_id: int) -> Row | None:
+        """One thing by its id; None where the API says that it is gone."""
+        reply = self._conversation.ask(
+            thing_request(resource, thing_id), partial(_one, resource=resource, thing_id=thing_id)
+        )
+        self._conversation.accept(
+            {reply.sequence}, instead_of=lambda answer: (answer.resource, answer.thing_id) == (resource, thing_id)
+        )
+        return reply.value
+
+
+def _one(document: Json, resource: Resource, thing_id: int) -> Row:
+    """The row of a thing, if it is the one that was asked for."""
+    if row_id(document, resource) != thing_id:
+        raise Misshapen(f"another {resource} came than was asked for")
+    row: Row = document
+    return row

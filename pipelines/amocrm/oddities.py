@@ -1,0 +1,50 @@
+"""The closed set of oddities, and the notebook in which they are collected while answers are read. What is odd is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.amocrm.records import Oddity
+
+KINDS: Mapping[str, str] = {
+    "content_type": "an answer with JSON in it says that it is something else",
+    "date_off_midnight": "a date is not midnight in the account's timezone, so its day may be another one",
+    "duplicate_row": "a list shows the same thing more than once, with the same content; it is kept once",
+    "id_as_text": "an id came as text; it is read as the number it spells",
+    "missing_value": "a value that the vendor's page documents is missing or null",
+    "over_documented_limit": "there are more things than the vendor's page allows",
+    "totals_mismatch": "a list counts other than it holds, and does so steadily",
+    "type_contradicts_page": "several system stages have one type, though the page gives each a type of its own",
+    "unknown_field_type": "a field has a type that no page documents; its values are kept as JSON",
+    "unknown_key": "a key that no page documents; its value is kept as JSON",
+    "unknown_type": "a stage has a type that the page does not list",
+    "unstorable_number": "a number is too large or too fine for Postgres; it is kept as text",
+    "unstorable_text": "a text holds NUL or half a surrogate pair, which Postgres cannot store; U+FFFD stands in its place",
+    "untyped_value": "a value is not of its documented type; it is kept as it came",
+}
+"""What each ``Oddity.kind`` means. An account in good health shows none of them."""
+
+_LONGEST_NAME = 100
+
+
+class Notes:
+    """Collects oddities, each once however often it is met."""
+
+    def __init__(self) -> None:
+        self._found: set[Oddity] = set()
+
+    def add(self, kind: str, thing: str, thing_id: int, detail: str) -> None:
+        """Note an oddity; ``detail`` must not hold what changes from load to load."""
+        if kind not in KINDS:
+            raise ValueError(f"no such kind of oddity: {kind}")
+        self._found.add(Oddity(kind=kind, thing=thing, thing_id=thing_id, detail=detail))
+
+    def all(self) -> tuple[Oddity, ...]:
+        """Everything noted, in a fixed order."""
+        return tuple(sorted(self._found))
+
+
+def quoted(name: str) -> str:
+    """A name from an answer as it may stand in a detail: printable and of bounded length."""
+    shown = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "…"
+    return "'" + "".join(character if character.isprintable() else "\ufffd" for character in shown) + "'"
