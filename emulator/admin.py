@@ -1,25 +1,28 @@
 """The emulator's own methods under ``/_emulator/``, to steer it from another process. No part of amoCRM's API.
 
-====== ======================= ===============================================================================
+====== ======================= ================================================================================
 GET    /_emulator/state        the instant, the accounts, the faults that are on, how many requests came
 POST   /_emulator/clock        ``{"instant": "2026-11-01T09:00:00+03:00"}``: stop there
 POST   /_emulator/advance      ``{"days": 1, "hours": 2}``: move from here
 POST   /_emulator/tokens       ``{"account_id": 31405382, "is_admin": true}``: a long-lived token
+POST   /_emulator/integrations ``{"redirect_uri": "http://127.0.0.1:9000/"}``: a client id and its secret, for OAuth
 POST   /_emulator/faults       ``{"name": "status", "arguments": {"code": 503}, "where": {"resource": "segments"}}``
 DELETE /_emulator/faults       switch all faults off
-====== ======================= ===============================================================================
+====== ======================= ================================================================================
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from emulator.effects import EFFECTS
 from emulator.messages import Answer, Request, problem, success
+from emulator.oauth import add_integration
 from emulator.things import Json
 
 if TYPE_CHECKING:
@@ -66,6 +69,10 @@ def _token(emulator: Emulator, body: Json) -> Json:
     return {"access_token": emulator.long_lived_token(body["account_id"], is_admin=body.get("is_admin", True))}
 
 
+def _integration(emulator: Emulator, body: Json) -> Json:
+    return asdict(add_integration(emulator.world, body["redirect_uri"]))
+
+
 def _add_fault(emulator: Emulator, body: Json) -> Json:
     emulator.faults.add(EFFECTS[body["name"]](**body.get("arguments", {})), **body.get("where", {}))
     return _state(emulator, body)
@@ -81,6 +88,7 @@ METHODS: dict[tuple[str, str], Callable[[Emulator, Json], Json]] = {
     ("POST", "clock"): _clock,
     ("POST", "advance"): _advance,
     ("POST", "tokens"): _token,
+    ("POST", "integrations"): _integration,
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
 }

@@ -33,6 +33,7 @@ class Where(TypedDict, total=False):
     page: int  # the page asked for
     thing_id: int
     account_id: int  # whose token the request bears
+    host: str  # the one the client asked, port included
     nth: int  # from the n-th request on that is like the above; 1 by default
     times: int  # and so many times; without end by default
 
@@ -55,6 +56,7 @@ class Fault:
             "page": request.page,
             "thing_id": found and found.thing_id,
             "account_id": account_id,
+            "host": request.headers.get("host"),
         }
         if any(name in is_like and is_like[name] != wanted for name, wanted in self.where.items()):
             return False

@@ -10,7 +10,7 @@ from threading import RLock
 
 from emulator.clock import Clock
 from emulator.quirks import Quirks
-from emulator.things import Account
+from emulator.things import Account, Grant, Integration
 
 FIRST_IDS = {
     "account": 31_405_382,
@@ -33,6 +33,8 @@ class Ground:
         self.quirks = quirks or Quirks()
         self.secret = hashlib.sha256(secret.encode()).hexdigest()
         self.accounts: dict[int, Account] = {}
+        self.integrations: dict[str, Integration] = {}  # by client id
+        self.grants: dict[str, Grant] = {}  # by code or refresh token
         self.next_ids = dict(FIRST_IDS)
         self.lock = RLock()
         self._instant: datetime | None = None

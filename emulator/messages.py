@@ -46,7 +46,10 @@ class Answer:
         """The body's bytes, before any compression."""
         if self.payload is None:
             return self.body
-        return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        try:
+            return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeEncodeError:  # a lone surrogate, which only an escape can say
+            return json.dumps(self.payload, separators=(",", ":")).encode()
 
 
 def success(payload: Json) -> Answer:

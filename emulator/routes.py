@@ -16,6 +16,7 @@ PATHS = {
 }
 ONE_OF = {"stages": "stage", "segments": "segment", "fields": "field"}
 """A list's name, and that of one of its things asked for by id."""
+LIST_OF = {one: name for name, one in ONE_OF.items()}
 
 _PATTERN = re.compile(
     "|".join(

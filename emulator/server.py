@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from types import TracebackType
 
 from emulator import admin, tokens
-from emulator.answers import answer, bearer
+from emulator.answers import answer
+from emulator.calls import bearer
 from emulator.clock import Clock
 from emulator.effects import HTML
 from emulator.faults import Faults

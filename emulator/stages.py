@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from emulator.ground import Ground
 from emulator.things import Json, Stage
 
+MOVING_SECONDS = 60
+"""How long the customers of a deleted stage stay where they were: the page says "within some time"."""
+
 SYSTEM_STAGES: tuple[tuple[str, int, str, int, list[tuple[str, int]]], ...] = (
     # name, sort, colour, type, conditions: those of the page's example, with the types of the page's text
     ("Recently purchased", 0, "#ebffb1", 4, []),
@@ -78,6 +81,21 @@ class StageChanges(Ground):
         """Delete a stage, system ones included, which the API refuses."""
         with self._changing_stage(account_id, stage_id) as stage:
             stage.deleted_at = self.timestamp()
+
+    def customers_by_stage(self, account_id: int) -> dict[int, int]:
+        """How many customers each stage holds by now. Those of a deleted one move to the first stage, after a while.
+
+        The page says that they move by the conditions set; which of the others they reach is the emulator's choice.
+        """
+        with self.lock:
+            account, now = self.account(account_id), self.timestamp()
+            live = account.live_stages()
+            counts = {stage.id: stage.customers_count for stage in live}
+            for stage in account.stages.values():
+                if stage.deleted_at is not None and stage.customers_count:
+                    holder = live[0].id if live and now - stage.deleted_at >= MOVING_SECONDS else stage.id
+                    counts[holder] = counts.get(holder, 0) + stage.customers_count
+            return counts
 
     def restore_stage(self, account_id: int, stage_id: int) -> None:
         """Bring a deleted stage back under its old id, as the vendor's support could; the API cannot."""

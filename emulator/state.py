@@ -27,7 +27,7 @@ def save(path: Path, world: World, story: Story | None) -> None:
             "world": world.to_json(),
             "story": story and story.to_json(),
         }
-    text = json.dumps(state, ensure_ascii=False, indent=1)
+    text = json.dumps(state, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
     unfinished.write_text(text, encoding="utf-8")

@@ -148,6 +148,26 @@ class Stage:
 
 
 @dataclass(kw_only=True, slots=True)
+class Integration:
+    """A client that may ask for tokens."""
+
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Grant:
+    """What an authorization code or a refresh token is good for, once."""
+
+    kind: str  # code, refresh_token
+    client_id: str
+    account_id: int
+    expires_at: int
+    is_used: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
 class Account:
     """One account with all its things, those of the mode that is off and the deleted ones included."""
 

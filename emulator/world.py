@@ -15,7 +15,7 @@ from emulator.fields import FieldChanges
 from emulator.quirks import Quirks
 from emulator.segments import SegmentChanges
 from emulator.stages import SYSTEM_STAGES, StageChanges, rule
-from emulator.things import MODES, Account, Json, Mode
+from emulator.things import MODES, Account, Grant, Integration, Json, Mode
 
 
 class World(SegmentChanges, FieldChanges, StageChanges):
@@ -118,6 +118,8 @@ class World(SegmentChanges, FieldChanges, StageChanges):
                 "next_ids": dict(self.next_ids),
                 "quirks": asdict(self.quirks),
                 "accounts": [account.to_json() for account in self.accounts.values()],
+                "integrations": [asdict(one) for one in self.integrations.values()],
+                "grants": {secret: asdict(one) for secret, one in self.grants.items()},
             }
 
     @classmethod
@@ -127,4 +129,6 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         world.secret = data["secret"]
         world.next_ids = dict(data["next_ids"])
         world.accounts = {one["id"]: Account.from_json(one) for one in data["accounts"]}
+        world.integrations = {one["client_id"]: Integration(**one) for one in data["integrations"]}
+        world.grants = {secret: Grant(**one) for secret, one in data["grants"].items()}
         return world

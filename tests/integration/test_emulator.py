@@ -83,6 +83,13 @@ def test_a_client_may_follow_the_links(emulator: Emulator, account_id: int) -> N
     assert seen == [item["id"] for item in emulator.world.shown_segments(account_id)]
 
 
+def test_any_text_arrives(emulator: Emulator, account_id: int, client: Client) -> None:
+    for name in ("\x00", "\ud800", "\u202eبالعربية", "😀" * 1000, '</script>"\\{}%s$$'):
+        segment_id = emulator.world.add_segment(account_id, name)
+        response, body = client.get(f"{SEGMENTS}/{segment_id}")
+        assert (response.status, json.loads(body.decode("utf-8"))["name"]) == (200, name)
+
+
 def test_gzip_only_for_those_who_take_it(client: Client) -> None:
     _, plain = client.get(SEGMENTS)
     response, body = client.get(SEGMENTS, **{"Accept-Encoding": "gzip, br"})
@@ -388,6 +395,9 @@ def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, 
     assert requests.post(steer + "advance", json={"days": 2}, timeout=5).json()["now"].startswith("2026-03-03T12")
     moved = requests.post(steer + "clock", json={"instant": "2027-01-01T03:00:00+03:00"}, timeout=5).json()
     assert moved["now"] == "2027-01-01T00:00:00+00:00"
+    client_id = requests.post(steer + "integrations", json={"redirect_uri": "http://x/"}, timeout=5).json()["client_id"]
+    consent = f"{emulator.url}/oauth?client_id={client_id}"
+    assert requests.get(consent, allow_redirects=False, timeout=5).headers["Location"].startswith("http://x/?code=")
     token = requests.post(steer + "tokens", json={"account_id": account_id}, timeout=5).json()["access_token"]
     assert (
         requests.get(emulator.url + SEGMENTS, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code

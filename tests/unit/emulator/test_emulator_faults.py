@@ -36,6 +36,10 @@ def test_a_fault_can_be_for_a_resource_a_method_a_page_a_thing_an_account() -> N
     faults.add(effects.no_content(), method="PATCH")
     assert hits(faults, request(), request(method="PATCH")) == [0, 1]
     faults.clear()
+    faults.add(effects.no_content(), host="old.example")
+    renamed = Request(method="GET", path="/api/v4/account", headers={"host": "old.example"})
+    assert hits(faults, request(), renamed) == [0, 1]
+    faults.clear()
     faults.add(effects.no_content(), account_id=8)
     assert hits(faults, request()) == [0]
     assert hits(faults, request(), account_id=8) == [1]

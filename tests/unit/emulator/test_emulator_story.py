@@ -133,7 +133,8 @@ def test_a_campaign_makes_sizes_jump() -> None:
     name = "Новые за 30 дней"
 
     def size() -> int:
-        return next(item["customers_count"] for item in world.shown_segments(story.account_id) if item["name"] == name)
+        shown = world.shown_segments(story.account_id)
+        return next(int(item["customers_count"]) for item in shown if item["name"] == name)
 
     before = size()
     story.advance(world, BEGIN + 40 * DAY)

@@ -218,4 +218,4 @@ def test_the_clock_stands_or_runs() -> None:
     running.advance(timedelta(days=-400))
     assert timedelta(days=399) < datetime.now(UTC) - running.now() < timedelta(days=401)
     with pytest.raises(ValueError, match="timezone"):
-        Clock(datetime(2026, 1, 1))  # noqa: DTZ001
+        Clock(datetime(2026, 1, 1))
