@@ -13,7 +13,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine
 
 from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Known, extract
+from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import Snapshot
 from pipelines.clock import SYSTEM_CLOCK, Clock
@@ -84,23 +86,27 @@ def extract_load(
     with failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id):
         with transaction(engine, account=account.key) as connection:
             bound_id = account_of_key(connection, account.key)
-
-        def known(account_id: int) -> Known:
-            with transaction(engine, account=account.key) as connection:
-                return known_things(read_state(connection, account_id))
-
-        client = AmoClient()
+            known = Known() if bound_id is None else known_things(bound_id, read_state(connection, bound_id))
+        client = AmoClient(
+            account.base_url,
+            account.token.reveal,
+            account_key=account.key,
+            limits=Limits(requests_per_second=settings.requests_per_second),
+            clocks=Clocks(now=clock.now, sleep=clock.sleep),
+        )
         try:
-            extraction = extract(client, known, account_id=bound_id, now=clock.now)
+            with client:
+                extraction = extract(client, known, now=lambda: observed_at)
         except ApiError as error:
             if bound_id is not None:
                 with transaction(engine, account=account.key) as connection:
                     keep_answers(connection, bound_id, observed_at, load_id, error.answers)
             raise
+        account_id = extraction.snapshot().account.id
         with transaction(engine, account=account.key) as connection:
-            keep_answers(connection, extraction.account_id, observed_at, load_id, extraction.answers)
+            keep_answers(connection, account_id, observed_at, load_id, extraction.answers)
     return Extracted(
-        account_id=extraction.account_id,
+        account_id=account_id,
         account_key=account.key,
         host=urlsplit(account.base_url).netloc,
         observed_at=observed_at,

@@ -42,9 +42,10 @@ def read_state(connection: Connection, account_id: int) -> StoredState:
     )
 
 
-def known_things(state: StoredState) -> Known:
+def known_things(account_id: int, state: StoredState) -> Known:
     """The ids that a load has to account for: seen again, or confirmed as gone."""
     return Known(
+        account_id=account_id,
         stage_ids=frozenset(state.stages),
         segment_ids=frozenset(state.segments),
         field_ids=frozenset(state.fields),
