@@ -91,8 +91,8 @@ def blocked() -> Effect:
 
 
 @named
-def too_many(in_body: int | None = None, in_header: str | None = None, is_html: bool = False) -> Effect:
-    """429 with the wait in the body's ``retry_after``, in ``Retry-After``, in both or in neither."""
+def too_many(in_body: Json = None, in_header: str | None = None, is_html: bool = False) -> Effect:
+    """429 with the wait in the body's ``retry_after``, in ``Retry-After``, in both or in neither, however absurd."""
     headers = {} if in_header is None else {"Retry-After": in_header}
     if is_html:
         return _instead(Answer(status=429, content_type=HTML, body=_page("Too Many Requests"), headers=headers))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from emulator.messages import Request
@@ -61,8 +63,10 @@ class _Server(ThreadingHTTPServer):
             self._connections.discard(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: that a client goes away in the middle is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of mistakes in the emulator or in a fault; that a client goes away in the middle is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def cut_connections(self) -> None:
         with self._lock:

@@ -28,6 +28,8 @@ def save(path: Path, world: World, story: Story | None) -> None:
             "story": story and story.to_json(),
         }
     text = json.dumps(state, indent=1)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
     unfinished.write_text(text, encoding="utf-8")

@@ -492,6 +492,13 @@ def test_the_program_shows_stages_in_real_time() -> None:
         assert program.stop(signal.SIGTERM) == 0
 
 
+def test_the_program_says_that_a_port_is_taken(emulator: Emulator) -> None:
+    command = [sys.executable, "-m", "emulator", "--port", emulator.host.partition(":")[2]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "in use" in done.stderr
+
+
 @pytest.mark.parametrize("content", ["{}", "not JSON", '{"format": 99}', '{"format": 1, "world": {}}'])
 def test_the_program_refuses_a_state_it_does_not_know(tmp_path: Path, content: str) -> None:
     state = tmp_path / "state.json"
