@@ -1,0 +1,41 @@
+"""Whether a command works on the demo's data or on those of the user's own settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from commands.demo.home import MODES, DemoHome
+from commands.place import program_here
+from pipelines.errors import SettingsError
+from pipelines.settings import Settings
+
+LATEST: Final = "latest"
+
+demo_option: Final = click.option(
+    "--demo",
+    "demo",
+    is_flag=False,
+    flag_value=LATEST,
+    type=click.Choice([*MODES, LATEST]),
+    metavar="[MODE]",
+    help="Use the demo's simulated data, whatever the settings say: segments, periodicity, or the latest demo.",
+)
+"""The option ``--demo`` of commands that can work on either."""
+
+
+def demo_asked_for(demo: str) -> DemoHome:
+    """The demo that ``--demo`` names. Raises ``SettingsError`` where it was never run."""
+    homes = [DemoHome.of_mode(mode) for mode in MODES if demo in (LATEST, mode)]
+    home = max(homes, key=lambda one: one.begun_at)
+    if not home.begun_at:
+        mode = "" if demo == LATEST else f" --mode {demo}"
+        raise SettingsError("There are no data of that demo yet.", advice=f"Run '{program_here()} demo{mode}' first.")
+    return home
+
+
+def demo_by_default(settings: Settings) -> DemoHome | None:
+    """The latest demo, for whoever has set neither an account nor a database; None where there is none."""
+    home = max(map(DemoHome.of_mode, MODES), key=lambda one: one.begun_at)
+    return home if home.begun_at and not settings.accounts and settings.database_url is None else None

@@ -1,0 +1,112 @@
+"""The demo's folder: which simulated account lives there and since when, and that two programs do not meddle with it at once.
+
+Only the beginning of the simulation is written down. What the account looks like at any instant follows from it, and how
+far its history was loaded is what the database says: so whoever is killed at whatever moment leaves nothing to repair.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+from pipelines.errors import DatabaseUnavailable
+from pipelines.settings import Settings
+
+Mode: TypeAlias = Literal["segments", "periodicity"]
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+
+ACCOUNT_KEY: Final = "demo"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Simulation:
+    """All that decides what the simulated account looks like at any instant."""
+
+    seed: int
+    started_at: datetime
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class DemoHome:
+    """A folder of its own for each mode, with its own database server and Dagster's data."""
+
+    folder: Path
+
+    @classmethod
+    def of_mode(cls, mode: Mode) -> DemoHome:
+        """The demo of that mode, whether it was ever run or not.
+
+        Nothing of the user's settings decides where it is but the data folder, and that only as the environment says it.
+        """
+        data_dir = Path(os.environ.get("AMOCRM_DATA_DIR") or "data").expanduser()
+        return cls(Path.cwd() / data_dir / "demo" / mode)
+
+    @property
+    def settings(self) -> Settings:
+        """Settings for all that needs no account."""
+        programs = os.environ.get("AMOCRM_PG_BIN")
+        return Settings(data_dir=self.folder, pg_bin=Path(programs).expanduser() if programs else None)
+
+    def simulation(self) -> Simulation | None:
+        """What is simulated here, or None where nothing is yet."""
+        try:
+            found = json.loads(self._file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return Simulation(
+            seed=found["seed"], started_at=datetime.fromisoformat(found["started_at"]), mode=found["mode"]
+        )
+
+    def begin(self, simulation: Simulation) -> None:
+        """Write down what is simulated from now on, in an empty folder."""
+        self.clear()
+        self.folder.mkdir(parents=True)
+        written = {
+            "seed": simulation.seed,
+            "started_at": simulation.started_at.isoformat(),
+            "mode": simulation.mode,
+        }
+        unfinished = self._file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(written), encoding="utf-8")
+        unfinished.rename(self._file)
+
+    def clear(self) -> None:
+        """Delete everything. The file goes first: without it, whatever is left counts as nothing."""
+        self._file.unlink(missing_ok=True)
+        server = self.folder / "postgres"
+        if server.is_symlink():  # root's server lives where its own user can reach it
+            shutil.rmtree(server.resolve(), ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other program away that loads or deletes the demo's data. Raises ``DatabaseUnavailable`` where one is there."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DatabaseUnavailable(
+                    f"The demo's data in {self.folder} are in use by another program.",
+                    advice="End the 'demo', 'dev' or 'psql' that is running on them, then try again.",
+                ) from None
+            yield
+
+    @property
+    def begun_at(self) -> float:
+        """When the simulation was begun, as a time to compare; 0 where there is none."""
+        return self._file.stat().st_mtime if self._file.exists() else 0.0
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "simulation.json"

@@ -1,0 +1,207 @@
+"""How the demo looks in a terminal: its progress, what its history amounts to, what to do next. Nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from commands.demo.history import Step
+from commands.demo.home import Simulation
+from commands.demo.rules import rules_in_words
+from commands.demo.sparkline import sparkline
+from commands.demo.summary import Summary
+from commands.words import counted
+from pipelines.wording import clean
+
+WIDEST = 120
+NUMBERS_WIDTH = 36  # of the four columns of numbers and the space between all columns
+NAME_WIDTHS = (25, 32)  # on a narrow screen, on a wide one
+PLAIN_EVERY_DAYS = 10
+
+MINUS, NOTHING = "−", "–"
+MARGIN = (0, 0, 0, 2)
+
+
+def open_console() -> Console:
+    """Standard output, at most as wide as a line is pleasant to read."""
+    console = Console(highlight=False)
+    console.width = min(console.width, WIDEST)
+    return console
+
+
+def spark_days(console: Console) -> int:
+    """For how many days a line of the table has room."""
+    return min(60, console.width - name_width(console) - NUMBERS_WIDTH)
+
+
+def name_width(console: Console) -> int:
+    """Characters that a name may take."""
+    return NAME_WIDTHS[console.width >= 100]
+
+
+def show_banner(console: Console) -> None:
+    """Say first of all that nothing here is real."""
+    console.print()
+    console.print(
+        Text.assemble(
+            (" SIMULATED DATA ", "reverse bold"),
+            "  of an emulated amoCRM on this machine; no settings are used",
+        )
+    )
+    console.print()
+
+
+def follow(console: Console, steps: Iterable[Step], simulation: Simulation, total: int) -> int:
+    """Show how the history is lived through, to its end; how many loads it took."""
+    if total == 0:
+        return 0
+    if not console.is_terminal:
+        return _follow_in_lines(console, steps, simulation)
+    count = 0
+    columns = (BarColumn(bar_width=None), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, expand=True) as progress:
+        task = progress.add_task("simulated days", total=total)
+        for step in steps:
+            count += step.loaded is not None
+            progress.update(task, advance=1, description=_day(step, simulation))
+    return count
+
+
+def _follow_in_lines(console: Console, steps: Iterable[Step], simulation: Simulation) -> int:
+    """The same where nobody watches, such as in the log of a CI run: a line every few days."""
+    count, told = 0, 0
+    for step in steps:
+        count += step.loaded is not None
+        number = (step.at - simulation.started_at).days // PLAIN_EVERY_DAYS
+        if number > told:
+            told = number
+            console.print(f"{_day(step, simulation)}, {count} loads so far")
+    return count
+
+
+def _day(step: Step, simulation: Simulation) -> str:
+    number = max(1, -((simulation.started_at - step.at) // timedelta(days=1)))
+    return f"simulated day {number}, {step.at:%-d %b %Y}"
+
+
+@contextmanager
+def waiting(console: Console, what: str) -> Iterator[None]:
+    """Say what is going on for the next seconds."""
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what)
+        yield
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """The account, what it holds, what changed lately, and what is missing."""
+    account = summary.account
+    first, last = summary.local(account.first_observed_at), summary.local(account.last_observed_at)
+    console.print(
+        Text.assemble(
+            (clean(account.name), "bold"), f"  simulated account {account.account_id}, mode '{account.customers_mode}'"
+        )
+    )
+    console.print(f"{first:%-d %b %Y} to {last:%-d %b %Y %H:%M}, days and times of {account.timezone}")
+    console.print()
+    if summary.segments:
+        console.print(Padding(_segments(console, summary), MARGIN))
+    if summary.stages:
+        console.print(Padding(_stages(summary), MARGIN))
+    console.print()
+    console.print(Text("What changed lately", "bold"))
+    console.print(Padding(_news(summary), MARGIN))
+    for gap in summary.gaps:
+        before, after = summary.local(gap.previous_observed_at), summary.local(gap.observed_at)
+        console.print()
+        console.print(
+            Text.assemble(
+                ("Gap ", "bold"),
+                f"No load succeeded between {before:%-d %b %H:%M} and {after:%-d %b %H:%M}: amoCRM was out. "
+                "It knows no past, so nothing is filled in.",
+            )
+        )
+
+
+def _segments(console: Console, summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("Segment", no_wrap=True, max_width=name_width(console))
+    for title in ("now", "1 day", "7 days", "30 days"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column(f"last {spark_days(console)} days", no_wrap=True)
+    for row in summary.segments:
+        table.add_row(
+            clean(row.name or ""),
+            Text(NOTHING if row.customers_count is None else f"{row.customers_count:,}", "bold"),
+            _change(row.change_1_day),
+            _change(row.change_7_days),
+            _change(row.change_30_days),
+            Text(sparkline(row.last_counts), "cyan"),
+        )
+    return table
+
+
+def _change(change: int | None) -> Text:
+    if not change:
+        return Text(NOTHING if change is None else "0", "dim")
+    return Text(f"+{change:,}", "green") if change > 0 else Text(f"{MINUS}{-change:,}", "red")
+
+
+def _stages(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("Stage", no_wrap=True)
+    table.add_column("", no_wrap=True, style="dim")
+    table.add_column("customers enter by", overflow="fold")
+    table.add_column("last change", justify="right", no_wrap=True)
+    for row in summary.stages:
+        table.add_row(
+            Text(clean(row.name or ""), "bold"),
+            "system" if row.is_default else "",
+            rules_in_words(row.conditions) or Text("no rule", "dim"),
+            f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NOTHING, "dim"),
+        )
+    return table
+
+
+def _news(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for one in summary.news:
+        table.add_row(f"{summary.local(one.observed_at):%-d %b}", one.text)
+    if not summary.news:
+        table.add_row("", "nothing yet")
+    return table
+
+
+def show_cost(console: Console, summary: Summary, *, load_count: int, seconds: float) -> None:
+    """How much was loaded in what time."""
+    account = summary.account
+    console.print()
+    console.print(
+        Text.assemble(
+            ("Loaded ", "bold"),
+            f"{account.snapshot_count:,} snapshots by {account.request_count:,} requests, "
+            f"{account.byte_count / 1e6:,.1f} MB of answers, kept as {summary.row_count:,} rows. "
+            f"This run: {counted(load_count, 'load')} in {seconds:.1f} s, the last by Dagster's schedule.",
+        )
+    )
+
+
+def show_next_steps(console: Console, steps: Sequence[tuple[str, str]]) -> None:
+    """What to do next: lines to paste, which are never broken."""
+    console.print()
+    console.print(Text("Next", "bold"))
+    for what, line in steps:
+        console.print(f"  {what}", style="dim")
+        console.print(f"    {line}", soft_wrap=True, markup=False)
+    console.print()

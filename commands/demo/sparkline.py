@@ -1,0 +1,36 @@
+"""A series of numbers as one line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+BARS = "▁▂▃▄▅▆▇█"
+NOTHING = " "
+GAP = "·"
+
+
+def sparkline(numbers: Sequence[int | None]) -> str:
+    """One character per number, the smallest lowest, the largest highest; a gap between numbers is a dot.
+
+    >>> sparkline([None, 1, 2, None, 8])
+    ' ▁▂·█'
+    """
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return NOTHING * len(numbers)
+    low, spread = min(known), max(known) - min(known)
+    first, last = _ends(numbers)
+    return "".join(
+        (GAP if first < place < last else NOTHING) if number is None else _bar(number - low, spread)
+        for place, number in enumerate(numbers)
+    )
+
+
+def _bar(above: int, spread: int) -> str:
+    """Flat series stay in the middle: they are neither low nor high."""
+    return BARS[round(above / spread * (len(BARS) - 1))] if spread else BARS[len(BARS) // 2 - 1]
+
+
+def _ends(numbers: Sequence[int | None]) -> tuple[int, int]:
+    places = [place for place, number in enumerate(numbers) if number is not None]
+    return places[0], places[-1]

@@ -1,0 +1,18 @@
+"""``emulator``: run the emulated amoCRM alone. All of it is in the package ``emulator``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(arguments: tuple[str, ...]) -> None:
+    """Run the emulated amoCRM alone: a small amoCRM on this machine, with simulated data."""
+    from emulator.__main__ import main
+
+    sys.exit(main(arguments))

@@ -1,0 +1,47 @@
+"""How an error is told to whoever typed the command: a sentence or two and an exit code, a traceback only when asked for."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+import click
+
+from pipelines.errors import WarehouseError
+
+PROGRAM: Final = "amocrm-warehouse"
+
+UNEXPECTED: Final = 70
+"""Exit code for a mistake of this program, as opposed to the errors of ``pipelines.errors``."""
+
+IS_VERBOSE: Final = "commands.is_verbose"
+"""Key in click's ``Context.meta``, where ``--verbose`` is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as the user sees it."""
+
+    error: Exception
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do next."""
+        if isinstance(self.error, WarehouseError):
+            return str(self.error)
+        return (
+            f"This should not have happened: {type(self.error).__name__} in {PROGRAM} {version(PROGRAM)}. "
+            "Run it again with --verbose and report what that prints."
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that tells this kind of error from others."""
+        return self.error.exit_code if isinstance(self.error, WarehouseError) else UNEXPECTED
+
+    def trace(self) -> None:
+        """Show where it came from, if ``--verbose`` was given."""
+        if IS_VERBOSE in click.get_current_context().meta:
+            traceback.print_exception(self.error)

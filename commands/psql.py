@@ -1,0 +1,78 @@
+"""``psql``: PostgreSQL's own client on the warehouse, whichever server that is on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from commands.demo.choice import demo_asked_for, demo_by_default, demo_option
+from commands.place import settings_here
+from pipelines.errors import DatabaseUnavailable, SettingsError
+from pipelines.settings import Settings
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.engine import database_url
+from pipelines.warehouse.server_user import server_user
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@demo_option
+@click.argument("arguments", metavar="[PSQL ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
+def command(demo: str | None, arguments: tuple[str, ...]) -> None:
+    """Open psql on the warehouse, which is started for as long as psql runs where it is the embedded one.
+
+    All further arguments go to psql: -c "select * from analytics.segments", --csv, -f report.sql, …
+    """
+    with settings_for(demo) as settings, database_url(settings) as url:
+        sys.exit(run_psql(psql_program(settings), url, arguments))
+
+
+@contextmanager
+def settings_for(demo: str | None) -> Iterator[Settings]:
+    """The user's settings, or the demo's, whose data nobody deletes for as long as the context lasts."""
+    settings = settings_here() if demo is None else Settings(data_dir=Path())
+    home = demo_by_default(settings) if demo is None else demo_asked_for(demo)
+    if home is None:
+        yield settings
+        return
+    click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
+    with ExitStack() as stack:
+        with suppress(DatabaseUnavailable):  # otherwise whoever uses the data has started the server, which is joined
+            stack.enter_context(home.alone())
+        yield home.settings
+
+
+def psql_program(settings: Settings) -> Path:
+    """The client: one that knows the embedded server's version, or any that is installed where the server is another's."""
+    with suppress(DatabaseUnavailable):
+        program = find_binaries(settings.pg_bin, server_user()).psql
+        if program.exists():
+            return program
+    found = shutil.which("psql")
+    if found is None:
+        raise SettingsError(
+            "psql is not installed.",
+            advice="Install PostgreSQL's client, or set AMOCRM_PG_BIN to a folder that holds psql.",
+        )
+    return Path(found)
+
+
+def run_psql(program: Path, url: str, arguments: tuple[str, ...]) -> int:
+    """Run psql to its end; its exit code. The password goes by the environment, where no other user sees it."""
+    address = parse_database_url(url)
+    dsn = address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    environment = os.environ | ({"PGPASSWORD": str(address.password)} if address.password else {})
+    # Ctrl-C is psql's: it ends a query, not the session, and not the server below it.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run([program, "-d", dsn, *arguments], env=environment, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
