@@ -95,7 +95,7 @@ def request_rate(text: str) -> float:
     rate = float(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text) else 0
     if not 0 < rate <= MOST_REQUESTS_PER_SECOND:
         raise SettingsError(
-            f"{text[:40]!r} is not a number above 0 and up to {MOST_REQUESTS_PER_SECOND}, which is all that amoCRM allows.",
+            f"{text[:40]!r} is not a number above 0 and up to {MOST_REQUESTS_PER_SECOND}, all that amoCRM allows.",
             advice="Write e.g. 5, or 0.5 for one request in two seconds.",
         )
     return rate

@@ -1,4 +1,4 @@
-"""What the user has set: accounts, database, limits. Read once where a program begins, never at import, and passed on."""
+"""What the user has set: accounts, database, limits. Read once where a program begins, never at import."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
 
 _HOST: Final = "AMOCRM_HOST"
-_TOKEN: Final = "AMOCRM_TOKEN"
+_TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
 _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "DATABASE_URL": ("database_url", values.database_address),
     "AMOCRM_DATA_DIR": ("data_dir", values.path),
@@ -72,11 +72,11 @@ class Settings:
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
 
     def account(self, key: str | None = None) -> AccountSettings:
-        """The account of that key; without one, the only account. Raises ``SettingsError`` that names those there are."""
+        """The account of that key, or the only one there is. Raises ``SettingsError``."""
         if not self.accounts:
             raise SettingsError(
                 "No account is set.",
-                advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo', which needs none.",
+                advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
             )
         keys = ", ".join(account.key for account in self.accounts)
         if key is None and len(self.accounts) > 1:
@@ -90,7 +90,7 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
-    """Settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``, which relative paths start from too.
+    """Settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``, where relative paths start.
 
     What stands in the environment wins over ``.env``; an empty value is none at all. Raises one ``SettingsError`` that
     names every mistake.
@@ -160,9 +160,7 @@ def _listed_accounts(
     for key, table in sorted(tables.items()):
         place = f"accounts.toml, account '{key}'"
         if not ACCOUNT_KEY.fullmatch(key):
-            reader.note(
-                f"{place}: its key has other characters than a-z, 0-9, - and _, or more than 63. Write e.g. [accounts.acme]."
-            )
+            reader.note(f"{place}: a key has up to 63 characters of a-z, 0-9, - and _. Write e.g. [accounts.acme].")
         for unknown in table.keys() - set(ACCOUNT_KEYS):
             reader.note(f"{place}: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
         with reader.noting(place):
@@ -203,9 +201,8 @@ def _note_twice(accounts: tuple[AccountSettings, ...], reader: SettingsReader) -
     """Two keys for one account would bind it to whichever is loaded first."""
     for first, second in combinations(accounts, 2):
         if first.key == second.key or first.base_url == second.base_url:
-            reader.note(
-                f"the accounts '{first.key}' ({first.host}) and '{second.key}' ({second.host}) have the same key or host. Remove one of them."
-            )
+            both = " and ".join(f"'{account.key}' ({account.host})" for account in (first, second))
+            reader.note(f"the accounts {both} have the same key or host. Remove one of them.")
 
 
 def _note_unknown(

@@ -56,7 +56,7 @@ def server_url() -> Iterator[URL]:
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that the server's user can enter even where root runs the tests; pytest's own is closed to all others."""
+    """A folder that the server's user can enter even where root runs the tests; pytest's own is closed."""
     folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-"))
     folder.chmod(0o711)
     try:

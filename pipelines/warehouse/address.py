@@ -14,7 +14,7 @@ EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 
 
 def parse_database_url(text: str) -> URL:
-    """The address as SQLAlchemy wants it, for psycopg 3. Raises ``SettingsError``, which never repeats what was written."""
+    """The address for SQLAlchemy and psycopg 3. Raises ``SettingsError``, which never repeats what was written."""
     address = text.strip()
     if address.partition("?")[0].count("@") > 1:
         raise _unusable("holds more than one '@': one that belongs to the password is written %40")

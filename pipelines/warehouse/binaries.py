@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs on this machine: where they are, and of which version. Running them is ``embedded``'s work."""
+"""PostgreSQL's own programs on this machine: where they are, of which version. ``embedded`` runs them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,12 +25,12 @@ ROLE: Final = "warehouse"
 DATABASE: Final = "warehouse"  # the one that sql/embedded_database.sql makes
 
 DATA: Final = "cluster"
-PASSWORD: Final = "password"
+PASSWORD: Final = "password"  # noqa: S105  # a file's name
 LOG: Final = "postgres.log"
 
 
 def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: int, is_durable: bool) -> None:
-    """Leave a cluster in ``folder`` that ``programs`` can start as ``user``; ``lock`` is held by every process this takes.
+    """Leave a cluster in ``folder`` that ``programs`` can start as ``user``; every process this takes holds ``lock``.
 
     Raises ``DatabaseUnavailable``.
     """
@@ -41,7 +41,7 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
     version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
     if version != str(programs.major):
         raise DatabaseUnavailable(
-            f"The data in {data} were made by PostgreSQL {version}, and the programs here are PostgreSQL {programs.major}.",
+            f"The data in {data} are of PostgreSQL {version}, and the programs here of PostgreSQL {programs.major}.",
             advice=f"Set AMOCRM_PG_BIN to the programs of PostgreSQL {version}, or AMOCRM_DATA_DIR to a new folder.",
         )
     if not (folder / PASSWORD).exists():
@@ -107,8 +107,9 @@ def folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
+        what = error.filename or "becoming another user"
         raise DatabaseUnavailable(
-            f"The embedded PostgreSQL cannot keep its data in {folder}: {error.strerror} ({error.filename or 'switching user'}).",
+            f"The embedded PostgreSQL cannot keep its data in {folder}: {error.strerror} ({what}).",
             advice="Run as the user who owns that folder, or set AMOCRM_DATA_DIR to a folder of your own.",
         ) from error
     except OSError as error:

@@ -126,7 +126,7 @@ def _join_or_lock(folder: Path) -> EmbeddedServer | int:
     os.close(lock)
     raise DatabaseUnavailable(
         f"Another process holds {folder}, but no PostgreSQL answers there.",
-        advice="Wait until it ends, or see which process it is with 'fuser' or 'lsof' on the file 'lock' in that folder.",
+        advice="Wait until it ends, or ask 'fuser' or 'lsof' who holds the file 'lock' in that folder.",
     )
 
 

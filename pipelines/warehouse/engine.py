@@ -139,7 +139,7 @@ def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
         return DatabaseUnavailable(
             f"The connection to Postgres was lost: {reason}.",
             account=account,
-            advice="Whatever was not committed is rolled back; running again ends in the same state as if it had not failed.",
+            advice="What was not committed is rolled back; running again ends in the same state as without this.",
         )
     return DatabaseError(f"Postgres refused a statement: {reason}.", account=account, advice=ADVICE.get(state))
 

@@ -141,7 +141,7 @@ def _differ(connection: Connection, views: Sequence[View]) -> bool:
 
 
 def _make_views(connection: Connection, views: Sequence[View]) -> None:
-    """Replace the views, which keeps what others built on them; where Postgres refuses that, drop ours and make them anew."""
+    """Replace the views, which keeps what others built on them; where Postgres refuses, make them anew."""
     _past_views(connection, [view.text for view in views])
     _execute(connection, statement_text("restore_view_grants"))
     for view in views:
@@ -154,7 +154,7 @@ def _make_views(connection: Connection, views: Sequence[View]) -> None:
 
 
 def _past_views(connection: Connection, texts: Sequence[str]) -> None:
-    """Execute the texts; where our views stand in the way, drop those first. They are made again at the end of migrating."""
+    """Execute the texts; where our views stand in the way, drop those first: migrating ends with making them."""
     try:
         with connection.begin_nested():
             for text in texts:

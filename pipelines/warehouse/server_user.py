@@ -71,7 +71,7 @@ def user_name(uid: int) -> str:
 
 
 def make_folder(folder: Path, user: ServerUser) -> None:
-    """Make a folder of ours that ``user`` can pass through, whatever the umask; others see nothing of it but its being there."""
+    """Make a folder of ours that ``user`` can pass through, whatever the umask; nobody else sees into it."""
     folder.mkdir(parents=True)
     folder.chmod(0o711 if user.is_switched else 0o700)
 

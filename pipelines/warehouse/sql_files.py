@@ -45,7 +45,7 @@ class View:
 
 
 def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
-    """The migrations of a folder in their order. Raises ``MigrationError`` where they are not numbered 0001, 0002, …"""
+    """The migrations of a folder in order. Raises ``MigrationError`` unless numbered from 0001 without gaps."""
     migrations = []
     for number, (file, found) in enumerate(_sql_files(folder, MIGRATION_NAME), start=1):
         if int(found[1]) != number:
@@ -80,7 +80,7 @@ def _sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[tuple[
 
 
 def _text(file: Traversable) -> str:
-    """The file with the line ends of Unix, whatever the checkout made of them, and free of what only psql understands."""
+    """The file with the line ends of Unix, whatever the checkout made of them, refused if only psql understands it."""
     text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
     code = _code(text)
     found = _PSQL_COMMAND.search(code) or _TRANSACTION.search(code)
