@@ -4,6 +4,7 @@
 
     WarehouseError                     1
     ├── SettingsError                  2   something the user wrote is wrong or missing
+    │   └── PlanError                  2   stages and segments cannot be made as the user wants them
     ├── ApiError                       3   amoCRM refused, or answered what cannot be used
     │   ├── Unauthorized               4   401: the token
     │   ├── Forbidden                  5   403 in JSON, 402: rights, tariff
@@ -28,6 +29,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.amocrm.records import RawAnswer
 
 
@@ -56,6 +59,22 @@ class SettingsError(WarehouseError):
 
     exit_code = 2
     default_advice = "Correct it in .env or accounts.toml, then run './run doctor'."
+
+
+class PlanError(SettingsError):
+    """Stages and segments cannot be made as a file, a command or the past wants them. Nothing was sent.
+
+    ``mistakes`` holds a sentence for each thing that is wrong, all of them at once.
+    """
+
+    default_advice = "Nothing was sent. Correct it, then run './run plan' again."
+
+    def __init__(
+        self, mistakes: Sequence[str], *, source: str, account: str | None = None, advice: str | None = None
+    ) -> None:
+        listed = f" {mistakes[0]}" if len(mistakes) == 1 else "".join(f"\n  - {mistake}" for mistake in mistakes) + "\n"
+        super().__init__(f"{source}:{listed}", account=account, advice=advice)
+        self.mistakes = tuple(mistakes)
 
 
 class ApiError(WarehouseError):

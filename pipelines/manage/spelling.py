@@ -1,0 +1,54 @@
+"""Texts as YAML that reads back as the same text, plain where that is safe; names and values are shown to people so, too.
+
+Whatever a terminal could take for more than text (control characters, marks that turn the writing around) is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipelines.manage.nodes import Items, Node, Table, Text
+
+_PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+&%-]*[\w./()+%-])?")
+_OTHER_TYPES: Final = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
+"""Words that YAML, in one version or another, takes for something else than text."""
+
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def spelled(node: Node) -> str:
+    """A text, or a list of texts, on one line."""
+    match node:
+        case Text() if node.is_quoted:
+            return spelled_text(node.text)
+        case Text():
+            return node.text
+        case Items():
+            return f"[{', '.join(map(spelled, node.items))}]"
+        case Table():
+            raise TypeError("a table has no spelling on one line")
+
+
+def spelled_text(text: str) -> str:
+    """``text`` on one line: plain where no YAML reader could take it for something else, otherwise in double quotes."""
+    if _PLAIN.fullmatch(text) and text.casefold() not in _OTHER_TYPES:
+        return text
+    return '"' + "".join(_ESCAPES.get(character) or _escaped(character) for character in text) + '"'
+
+
+def spelled_block(text: str, indent: str) -> str | None:
+    """A text of several lines as YAML's literal block, indented; None where it would not read back as ``text``."""
+    chomping, body = ("|", text[:-1]) if text.endswith("\n") else ("|-", text)
+    lines = body.split("\n")
+    is_safe = lines[0] and all(line.isprintable() and line == line.strip(" ") for line in lines) and lines[-1]
+    if len(lines) < 2 or not is_safe:
+        return None
+    return "\n".join([chomping, *(indent + line if line else "" for line in lines)])
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
