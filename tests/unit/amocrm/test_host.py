@@ -1,0 +1,72 @@
+"""Which hosts may receive a token."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.amocrm.host import parse_host
+from pipelines.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "base_url"),
+    [
+        ("example.amocrm.ru", "https://example.amocrm.ru"),
+        ("https://example.kommo.com", "https://example.kommo.com"),
+        ("https://Example.AMOCRM.com/", "https://example.amocrm.com"),
+        (" my-shop-2.amocrm.ru\n", "https://my-shop-2.amocrm.ru"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.8.0.3:1/", "http://127.8.0.3:1"),
+        ("localhost:65535", "http://localhost:65535"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_a_host_of_an_account_or_of_this_machine_is_accepted(text: str, base_url: str) -> None:
+    assert parse_host(text) == base_url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "example",
+        "amocrm.ru",
+        "https://amocrm.ru",
+        "a.b.amocrm.ru",
+        "-a.amocrm.ru",
+        "a-.amocrm.ru",
+        f"{'a' * 64}.amocrm.ru",
+        "example.amocrm.ru.evil.com",
+        "example.amocrm.ru@evil.com",
+        "https://user:secret@example.amocrm.ru",
+        "evil.com/example.amocrm.ru",
+        "evil.com#.amocrm.ru",
+        "evilamocrm.ru",
+        "example.amocrm.ru.",
+        "example.amocrm.ru:443",
+        "example.amocrm.ru/api",
+        "example.amocrm.ru?x=1",
+        "example.amocrm.ru\nevil.com",
+        "http://example.amocrm.ru",
+        "ftp://example.amocrm.ru",
+        "exаmple.amocrm.ru",  # a Cyrillic letter
+        "example.amocrm.com.ru",
+        "example.amocrm-ru",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:٨٠",  # Arabic digits
+        "127.0.0.256:80",
+        "127.1:80",
+        "128.0.0.1:80",
+        "10.0.0.1:80",
+        "0.0.0.0:80",
+        "https://127.0.0.1:8080",
+        "[::2]:80",
+        "[::ffff:127.0.0.1]:80",
+        "localhost.evil.com:80",
+    ],
+)
+def test_any_other_host_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="not the host of an amoCRM account"):
+        parse_host(text)

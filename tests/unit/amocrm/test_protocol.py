@@ -1,0 +1,224 @@
+"""What every status means, with bodies of each kind, for each kind of resource."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from pipelines.amocrm.messages import Answer, Request, account_request, list_request, thing_request
+from pipelines.amocrm.protocol import Again, Document, Nothing, Outcome, Refused, interpret, malformed, unanswered
+from pipelines.errors import (
+    ApiError,
+    Blocked,
+    Forbidden,
+    InvalidRequest,
+    MalformedAnswer,
+    ModeDisagreement,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+
+ACCOUNT = account_request()
+LIST = list_request("segments", 1)
+THING = thing_request("segment", 51)
+WRITE = Request(resource="segment", path="/api/v4/customers/segments/51", thing_id=51, method="PATCH", body=b"{}")
+HTML = b"<html><body>nginx</body></html>"
+
+
+def answer(status: int, body: bytes = b"", content_type: str = "application/problem+json", **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status=status, headers={"content-type": content_type} | named, body=body)
+
+
+def error_of(outcome: Outcome) -> ApiError:
+    assert isinstance(outcome, Again | Refused)
+    return outcome.error
+
+
+def test_requests_are_those_of_the_page() -> None:
+    assert str(ACCOUNT) == "GET /api/v4/account?with=datetime_settings"
+    assert str(list_request("stages", 1)) == "GET /api/v4/customers/statuses?page=1&limit=250"
+    assert str(list_request("segments", 2)) == "GET /api/v4/customers/segments?page=2&limit=250"
+    assert str(list_request("fields", 3)) == "GET /api/v4/customers/segments/custom_fields?page=3&limit=250"
+    assert str(thing_request("stage", 7)) == "GET /api/v4/customers/statuses/7"
+    assert str(thing_request("segment", 7)) == "GET /api/v4/customers/segments/7"
+    assert str(thing_request("field", 7)) == "GET /api/v4/customers/segments/custom_fields/7"
+
+
+def test_a_success_is_its_document(payload: Callable[[str], bytes]) -> None:
+    body = payload("segments_list/200.json")
+    assert interpret(answer(200, body), LIST) == Document(value=json.loads(body))
+
+
+@pytest.mark.parametrize("request_", [LIST, THING])
+def test_204_is_nothing(request_: Request) -> None:
+    assert interpret(answer(204), request_) == Nothing()
+
+
+def test_204_about_the_account_means_nothing_here() -> None:
+    assert isinstance(interpret(answer(204), ACCOUNT), Refused)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"status": 404, "detail": "Segment not found"}', "application/problem+json"),
+        (b'{"title": "Not Found"}', "application/problem+json; charset=utf-8"),
+        (b"{}", "application/json"),
+    ],
+)
+def test_a_thing_is_gone_when_the_api_itself_says_404(body: bytes, content_type: str) -> None:
+    assert interpret(answer(404, body, content_type), THING) == Nothing()
+
+
+@pytest.mark.parametrize(
+    ("request_", "body", "content_type"),
+    [
+        (THING, HTML, "text/html"),
+        (THING, b"", "application/problem+json"),
+        (THING, b'{"status": 404}', "text/html"),
+        (THING, b'{"status": 403}', "application/problem+json"),
+        (THING, b'{"status": 404', "application/problem+json"),
+        (THING, b"[]", "application/problem+json"),
+        (LIST, b'{"status": 404}', "application/problem+json"),
+        (ACCOUNT, b'{"status": 404}', "application/problem+json"),
+    ],
+)
+def test_any_other_404_is_a_wrong_host_and_never_an_absence(request_: Request, body: bytes, content_type: str) -> None:
+    outcome = interpret(answer(404, body, content_type), request_)
+    assert isinstance(outcome, Refused)
+    assert isinstance(outcome.error, NotFound)
+
+
+def test_a_404_whose_body_was_damaged_is_no_proof() -> None:
+    damaged = Answer(status=404, headers={"content-type": "application/json"}, body=b"{}", defect="the body is cut short")
+    assert isinstance(error_of(interpret(damaged, THING)), NotFound)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidRequest),
+        (402, Forbidden),
+        (403, Forbidden),
+        (422, ModeDisagreement),
+        (301, NotFound),
+        (302, NotFound),
+        (307, NotFound),
+        (405, ApiError),
+        (418, ApiError),
+        (201, ApiError),
+        (206, ApiError),
+    ],
+)
+@pytest.mark.parametrize("request_", [ACCOUNT, LIST, THING])
+def test_what_would_not_help_to_ask_again(status: int, kind: type[ApiError], request_: Request) -> None:
+    outcome = interpret(answer(status, b'{"detail": "No."}'), request_)
+    assert isinstance(outcome, Refused)
+    assert type(outcome.error) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        (401, "token", Unauthorized),
+        (408, "passing trouble", Unavailable),
+        (429, "rate limit", RateLimited),
+        (500, "passing trouble", Unavailable),
+        (502, "passing trouble", Unavailable),
+        (503, "passing trouble", Unavailable),
+        (504, "passing trouble", Unavailable),
+        (599, "passing trouble", Unavailable),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", HTML, b'{"detail": "No."}', b'{"detail":'])
+@pytest.mark.parametrize("request_", [ACCOUNT, LIST, THING])
+def test_what_may_succeed_later(
+    status: int, reason: str, kind: type[ApiError], body: bytes, request_: Request
+) -> None:
+    outcome = interpret(answer(status, body), request_)
+    assert isinstance(outcome, Again)
+    assert outcome.reason == reason
+    assert type(outcome.error) is kind
+
+
+@pytest.mark.parametrize("body", [HTML, b"", b"Forbidden", b"[]", b'{"status": 403'])
+def test_403_without_a_json_object_is_a_block(body: bytes) -> None:
+    assert isinstance(error_of(interpret(answer(403, body, "application/problem+json"), LIST)), Blocked)
+
+
+@pytest.mark.parametrize("body", [b"", HTML, b'{"a": 1,}', b"\xff", b"\xef\xbb\xbf{}", b"NaN"])
+def test_a_success_that_is_not_json_may_be_right_the_next_time(body: bytes) -> None:
+    outcome = interpret(answer(200, body), LIST)
+    assert isinstance(outcome, Again)
+    assert outcome.reason == "malformed body"
+    assert isinstance(outcome.error, MalformedAnswer)
+
+
+def test_a_damaged_body_is_never_read_though_it_may_look_whole() -> None:
+    cut = Answer(status=200, headers={}, body=b"[]", defect="the body is cut short")
+    lost = Answer(status=200, headers={}, body=b"[]", defect="the host stopped answering", is_interrupted=True)
+    assert isinstance(error_of(interpret(cut, LIST)), MalformedAnswer)
+    assert isinstance(error_of(interpret(lost, LIST)), Unavailable)
+
+
+def test_the_status_counts_though_the_body_is_damaged() -> None:
+    lost = Answer(status=429, headers={}, body=b"", defect="the host stopped answering", is_interrupted=True)
+    assert isinstance(error_of(interpret(lost, LIST)), RateLimited)
+
+
+def test_no_answer_is_tried_again_unless_it_would_be_the_same() -> None:
+    assert isinstance(unanswered(LIST, "the host refuses connections", is_passing=True), Again)
+    assert isinstance(unanswered(LIST, "the host's certificate is not to be trusted", is_passing=False), Refused)
+
+
+def test_422_of_a_write_is_about_what_was_written() -> None:
+    assert isinstance(error_of(interpret(answer(422, b"{}"), WRITE)), InvalidRequest)
+
+
+def test_only_reading_may_be_repeated() -> None:
+    assert all(request.is_repeatable for request in (ACCOUNT, LIST, THING))
+    assert not WRITE.is_repeatable
+
+
+def test_an_error_tells_what_happened_where_and_the_vendors_request_id(payload: Callable[[str], bytes]) -> None:
+    outcome = interpret(answer(400, payload("errors/400.json"), x_request_id="a1b2"), LIST)
+    error = error_of(outcome)
+    assert error.status == 400
+    assert str(error) == (
+        "amoCRM answered 400 Bad Request: Request validation failed; "
+        "color: The value you selected is not a valid choice. (NotSupportedChoice). "
+        "Nothing stored was changed; the next load tries again. "
+        "(GET /api/v4/customers/segments?page=1&limit=250, X-Request-Id a1b2)"
+    )
+
+
+def test_a_rate_limit_tells_how_long_to_wait(payload: Callable[[str], bytes]) -> None:
+    outcome = interpret(answer(429, payload("errors/429.json")), LIST)
+    assert isinstance(outcome, Again)
+    assert outcome.wait == 300
+    assert "asking to wait 300 seconds" in outcome.error.message
+
+
+@pytest.mark.parametrize("hostile", ["a\x1b[31mb", "a\r\nSet-Cookie: x", "é", ""])
+def test_a_request_id_that_cannot_be_printed_is_left_out(hostile: str) -> None:
+    assert answer(500, x_request_id=hostile).request_id is None
+
+
+def test_a_request_id_is_bounded() -> None:
+    assert answer(500, x_request_id="x" * 10_000).request_id == "x" * 100
+
+
+def test_a_body_never_shows_in_a_representation() -> None:
+    assert "canary" not in repr(answer(200, b"canary"))
+    assert "canary" not in repr(Request(resource="segment", path="/", method="POST", body=b"canary"))
+
+
+def test_malformed_says_why() -> None:
+    assert malformed(answer(200), LIST, "the list is not an object").error.message == (
+        "amoCRM's answer cannot be used: the list is not an object."
+    )
