@@ -1,0 +1,117 @@
+"""A loader killed (SIGKILL) before and after each thing it sends while publishing: running again ends in the same state.
+
+To Postgres, dying after one statement and before the next are the same; only after the commit does it make a difference.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from emulator import Emulator
+from emulator.clock import Clock as EmulatorClock
+from pipelines.clock import Clock
+from pipelines.load import Extracted, extract_load, load_account, publish_load
+from pipelines.settings import AccountSettings, Secret, Settings
+from pipelines.warehouse.engine import open_engine
+from tests.acceptance.witness import table_contents
+from tests.conftest import NewDatabase
+from tests.records import START
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["pipelines.load", "pipelines.warehouse.engine"])
+
+
+def publish_and_die(url: str, extracted: Extracted, settings: Settings, death: int) -> None:
+    """Publish, and be killed before the ``death``-th thing is sent to Postgres; a commit counts once more after it."""
+    moments = iter(range(10**6))
+
+    def mortal(send: Callable[..., Any], *, is_commit: bool = False) -> Callable[..., Any]:
+        def sent(*args: Any, **kwargs: Any) -> Any:
+            die_if_due()
+            result = send(*args, **kwargs)
+            if is_commit:
+                die_if_due()
+            return result
+
+        return sent
+
+    def die_if_due() -> None:
+        if next(moments) == death:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    engine = open_engine(url)
+    with engine.connect():
+        pass  # connecting is no moment of publishing
+    psycopg.Cursor.execute = mortal(psycopg.Cursor.execute)  # type: ignore[method-assign]
+    psycopg.Cursor.executemany = mortal(psycopg.Cursor.executemany)  # type: ignore[method-assign]
+    psycopg.Copy.__exit__ = mortal(psycopg.Copy.__exit__)  # type: ignore[method-assign]
+    psycopg.Connection.commit = mortal(psycopg.Connection.commit, is_commit=True)  # type: ignore[method-assign]
+    publish_load(engine, extracted, settings)
+
+
+@pytest.fixture
+def changed_account(engine, tmp_path):
+    """A database with one snapshot and the kept answers of a second load, in which everything is different."""
+    with Emulator(clock=EmulatorClock(START)) as emulator:
+        world = emulator.world
+        account_id = world.add_account("Corner Coffee")
+        field_id = world.add_field(account_id, "Tier", "select", options=("gold", "silver"))
+        kept, gone = (world.add_segment(account_id, name, size=10) for name in ("Kept", "Gone"))
+        world.set_field_value(account_id, kept, field_id, next(iter(world.account(account_id).fields[field_id].options)))
+        settings = Settings(data_dir=tmp_path, requests_per_second=10_000.0, raw_retention_days=36_500)
+        account = AccountSettings(
+            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
+        )
+        load_account(engine, account, settings, clock=Clock(now=lambda: START, sleep=lambda _: None))
+        world.delete_segment(account_id, gone)
+        world.rename_segment(account_id, kept, "Still kept")
+        world.set_size(account_id, kept, 11)
+        world.rename_field(account_id, field_id, "Level")
+        world.set_segment_extra(account_id, kept, "bonus", 1)
+        later = Clock(now=lambda: START + timedelta(days=1), sleep=lambda _: None)
+        return extract_load(engine, account, settings, clock=later), settings
+
+
+def test_killed_at_every_statement_and_run_again(changed_account, engine: Engine, new_database: NewDatabase) -> None:
+    extracted, settings = changed_account
+    with engine.connect() as connection:
+        name = connection.scalar(text("select current_database()"))
+        before = table_contents(connection, extracted.account_id)
+    engine.dispose()  # a database with connections cannot be copied
+
+    def publish_killed_at(death: int) -> tuple[bool, dict[str, list[str]], dict[str, list[str]]]:
+        """Whether it died, what was stored then, and what is stored after running again."""
+        with new_database(name) as url:
+            worker = processes.Process(target=publish_and_die, args=(url, extracted, settings, death))
+            worker.start()
+            worker.join()
+            again = open_engine(url)
+            with again.connect() as connection:
+                left = table_contents(connection, extracted.account_id)
+            publish_load(again, extracted, settings)
+            with again.connect() as connection:
+                ended = table_contents(connection, extracted.account_id)
+            again.dispose()
+            return worker.exitcode == -signal.SIGKILL, left, ended
+
+    _, after, _ = publish_killed_at(10**6)
+    assert after != before
+    seen = set()
+    for death in range(10**6):
+        has_died, left, ended = publish_killed_at(death)
+        if not has_died:
+            break
+        assert left in (before, after), f"half a snapshot was left behind by dying at moment {death}"
+        assert ended == after, f"another end after dying at moment {death}"
+        seen.add(left == after)
+    assert death > 25, "the loader sent less than publishing takes"
+    assert seen == {True, False}, "it died both before and after the commit"
