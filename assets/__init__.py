@@ -1,0 +1,1 @@
+"""What exists, as Dagster shows it. How data move is the work of ``pipelines``, which knows nothing of Dagster."""

@@ -1,0 +1,64 @@
+"""The code location: everything that Dagster knows of, put together. Nothing is defined here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+from dagster._utils.schedules import get_smallest_cron_interval
+
+from assets.hand_over import ExtractedIOManager
+from assets.history import history
+from assets.job import LOAD_ACCOUNT
+from assets.marts import marts
+from assets.raw import raw_answer
+from assets.resources import WorkbenchResource
+from assets.schedules import load_schedule
+from assets.sensors import tell_of_failed_loads
+from assets.specs import SNAPSHOT
+from pipelines.errors import SettingsError
+from pipelines.settings import Settings, load_settings
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What ``workspace.yaml`` names.
+
+    A schedule's times are part of its definition, so they must be known here: they are the only settings that are read
+    before something runs, and they are read when Dagster loads the code location, not when this module is imported.
+    """
+    cron, timezone = schedule_times()
+    return defined(cron, timezone)
+
+
+def schedule_times() -> tuple[str, str]:
+    """When to load, by the settings; by default where those cannot be used: the first tick will say what is wrong."""
+    try:
+        settings = load_settings(os.environ, Path.cwd())
+    except SettingsError:
+        settings = Settings(data_dir=Path())
+    return settings.schedule_cron, settings.schedule_timezone
+
+
+def defined(cron: str, timezone: str) -> dg.Definitions:
+    """All definitions, for a schedule of these times."""
+    return dg.Definitions(
+        assets=dg.map_asset_specs(lambda spec: expected_in_time(spec, cron, timezone), [raw_answer, history, marts]),
+        jobs=[LOAD_ACCOUNT],
+        schedules=[load_schedule(cron, timezone)],
+        sensors=[tell_of_failed_loads],
+        resources={"workbench": WorkbenchResource(), "hand_over": ExtractedIOManager()},
+        executor=dg.in_process_executor,
+    )
+
+
+def expected_in_time(spec: dg.AssetSpec, cron: str, timezone: str) -> dg.AssetSpec:
+    """Have the ledger and the views called stale once a tick has passed without a load since the tick before it."""
+    if spec.key != SNAPSHOT and spec.key.path[0] != "analytics":
+        return spec
+    return spec.replace_attributes(
+        freshness_policy=dg.FreshnessPolicy.cron(
+            deadline_cron=cron, lower_bound_delta=get_smallest_cron_interval(cron, timezone), timezone=timezone
+        )
+    )

@@ -1,0 +1,48 @@
+"""Errors of ``pipelines`` as Dagster shows them: what happened, what to do next, and whether trying again may help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import dagster as dg
+
+from pipelines.errors import ApiError, DatabaseUnavailable, RateLimited, Unavailable, WarehouseError
+
+PASSING: Final = (Unavailable, RateLimited, DatabaseUnavailable)
+"""Troubles that may be over in a few minutes. All others need a person, or at least the next load."""
+
+RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""After a minute, and after two more. The client itself has tried several times before a step fails."""
+
+ADVICE: Final = "what_to_do"
+ERROR: Final = "error"
+
+
+@contextmanager
+def told_to_dagster() -> Iterator[None]:
+    """Turn a ``WarehouseError`` into ``dg.Failure``; unknown errors pass through with their traceback."""
+    try:
+        yield
+    except WarehouseError as error:
+        # Not chained: the message says it all, and whatever a library says of its own does not reach the event log.
+        raise as_failure(error) from None
+
+
+def as_failure(error: WarehouseError) -> dg.Failure:
+    """The error as Dagster's, with its facts as metadata."""
+    return dg.Failure(description=error.message, metadata=facts(error), allow_retries=isinstance(error, PASSING))
+
+
+def facts(error: WarehouseError) -> dict[str, str | int]:
+    """What is known of the error beside its message."""
+    known: dict[str, str | int | None] = {
+        ERROR: type(error).__name__,
+        ADVICE: error.advice,
+        "account": error.account,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, ApiError):
+        known |= {"request": error.request, "status": error.status, "x_request_id": error.request_id}
+    return {name: fact for name, fact in known.items() if fact is not None}

@@ -1,0 +1,44 @@
+"""Starts runs as Dagster's own launcher does, and can tell whether the process of a run is still there."""
+
+from __future__ import annotations
+
+import grpc  # type: ignore[import-untyped]  # its stubs are a package of their own
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+ANSWER_SECONDS = 10
+
+
+class WatchedRunLauncher(DefaultRunLauncher):
+    """The launcher of runs as processes of this machine.
+
+    A process that dies is noticed by the code server that started it. A run whose code server died too would count as
+    running until its time is up, and its account would not be loaded meanwhile; so the server is asked for it.
+    """
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Lets run monitoring ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Ask the code server that started the run whether it is executing it. In doubt it is."""
+        client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
+        if client is None:  # not started by a server, such as the demo's load, or finished meanwhile
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        request = CanCancelExecutionRequest(run_id=run.run_id)
+        try:
+            answer = deserialize_value(
+                client.can_cancel_execution(request, timeout=ANSWER_SECONDS), CanCancelExecutionResult
+            )
+        except DagsterUserCodeUnreachableError as error:
+            cause = error.__cause__
+            if isinstance(cause, grpc.Call) and cause.code() == grpc.StatusCode.UNAVAILABLE:
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "The code server that started the run is gone.")
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if answer.can_cancel:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "The process of the run is gone.")

@@ -1,0 +1,55 @@
+"""What Dagster hands to the steps: a resource that holds configuration only, and hands out plain objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.settings import AccountSettings, Settings, load_settings
+from pipelines.warehouse.engine import warehouse
+from pipelines.warehouse.migrate import check
+
+
+class Workbench:
+    """What a step works with. Nothing is read or opened before a step asks, so that it can tell what is wrong."""
+
+    def __init__(self, read_settings: Callable[[], Settings], until: ExitStack, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._read_settings = read_settings
+        self._until = until  # ends what was opened
+        self.clock = clock
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the user has set. Raises ``SettingsError``."""
+        return self._read_settings()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The warehouse, with the schema this program needs. Raises ``DatabaseUnavailable`` and ``MigrationError``."""
+        engine = self._until.enter_context(warehouse(self.settings))
+        check(engine)
+        return engine
+
+    def account(self, key: str) -> AccountSettings:
+        """The account of that key. Raises ``SettingsError`` where the settings do not know it any more."""
+        return self.settings.account(key)
+
+
+class WorkbenchResource(dg.ConfigurableResource[Workbench]):
+    """Settings from the environment and a folder's ``.env`` and ``accounts.toml``, and the warehouse they name."""
+
+    root: str | None = None
+    """The folder; by default the one that Dagster was started in."""
+
+    @contextmanager
+    def yield_for_execution(self, _context: dg.InitResourceContext) -> Iterator[Workbench]:
+        """A workbench for one run, or one tick."""
+        with ExitStack() as until:
+            yield Workbench(lambda: load_settings(os.environ, Path(self.root or Path.cwd())), until)

@@ -1,0 +1,50 @@
+"""A tick of the schedule without Dagster's daemon: the real schedule decides, and its runs are executed here."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Final
+
+import dagster as dg
+
+from assets.definitions import defined
+from assets.job import LOAD_ACCOUNT
+from assets.resources import Workbench
+from assets.schedules import SCHEDULE_NAME
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.settings import Settings
+
+QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Events are kept as always; only the screen, which is the caller's, is not written to."""
+
+
+def run_tick(
+    instance: dg.DagsterInstance, settings: Settings, *, clock: Clock = SYSTEM_CLOCK
+) -> list[dg.ExecuteInProcessResult]:
+    """Have the schedule decide at ``clock.now()`` what to load, and load it; a result per run, none where it skips.
+
+    Runs, events and asset materializations are kept in ``instance`` as those of the daemon are.
+    """
+    definitions = defined(settings.schedule_cron, settings.schedule_timezone)
+    with ExitStack() as until:
+        workbench = Workbench(lambda: settings, until, clock)
+        at = clock.now()
+        with dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=at,
+            resources={"workbench": workbench},
+            repository_def=definitions.get_repository_def(),
+        ) as context:
+            tick = definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
+        job = definitions.resolve_job_def(LOAD_ACCOUNT.name)
+        return [
+            job.execute_in_process(
+                instance=instance,
+                partition_key=request.partition_key,
+                tags=dict(request.tags),
+                resources={"workbench": workbench},
+                run_config=QUIET,
+                raise_on_error=False,
+            )
+            for request in tick.run_requests or ()
+        ]

@@ -1,0 +1,61 @@
+"""Who is told of a load that failed. How they are told is ``pipelines.alerts``' work."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import dagster as dg
+
+from assets.failures import ADVICE, ERROR
+from assets.resources import Workbench
+from assets.schedules import PARTITION_TAG
+from pipelines.alerts import Alert, AlertNotSent, send_alert
+from pipelines.errors import SettingsError
+
+UNSET: Final = "Nobody is told: AMOCRM_ALERT_WEBHOOK_URL is not set."
+
+
+# Running by default: whoever sets the address wants to be told, and without one nothing is sent.
+@dg.run_failure_sensor(
+    name="tell_of_failed_loads",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Post every failed load to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do.",
+)
+def tell_of_failed_loads(
+    context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[Workbench]
+) -> dg.SkipReason | None:
+    """Tell of one run that failed."""
+    try:
+        url = workbench.settings.alert_webhook_url
+        if url is None:
+            return dg.SkipReason(UNSET)
+        send_alert(url, as_alert(context), sleep=workbench.clock.sleep)
+    except (AlertNotSent, SettingsError) as error:
+        # An error of the sensor would be no better heard, and would hide the failures behind this one.
+        context.log.warning(str(error))
+        return dg.SkipReason(str(error))
+    return None
+
+
+def as_alert(context: dg.RunFailureSensorContext) -> Alert:
+    """The alert for a failed run, in the words of the step that failed where there is one."""
+    run = context.dagster_run
+    for event in context.get_step_failure_events():
+        failure = event.step_failure_data.user_failure_data
+        if failure is not None:
+            facts = {name: str(value.value) for name, value in failure.metadata.items()}
+            return Alert(
+                account=run.tags.get(PARTITION_TAG, "?"),
+                error=facts.get(ERROR, "Failure"),
+                what_happened=failure.description or "no reason is given",
+                what_to_do=facts.get(ADVICE, "See the run in Dagster."),
+                run_id=run.run_id,
+            )
+    return Alert(
+        account=run.tags.get(PARTITION_TAG, "?"),
+        error="RunFailure",
+        what_happened=context.failure_event.message or "the run failed",
+        what_to_do="See the run in Dagster. What is stored is intact; the next load tries again.",
+        run_id=run.run_id,
+    )

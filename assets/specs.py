@@ -1,0 +1,81 @@
+"""One asset per table and view: its key, lineage, columns and words, all taken from the database's own description.
+
+They are read from ``sql/catalog.json``, so that definitions load without a database, and no load repeats them, since
+Dagster's event log has no retention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
+from importlib.metadata import version
+from typing import Any, Final
+
+import dagster as dg
+
+from assets.partitions import ACCOUNTS
+from pipelines.warehouse.catalog import Table, stored_catalog
+
+CODE_VERSION: Final = version("amocrm-warehouse")
+OWNERS: Final = ("team:data",)
+TABLES: Final[Mapping[tuple[str, str], Table]] = {table.key: table for table in stored_catalog()}
+
+RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
+SNAPSHOT: Final = dg.AssetKey(["amocrm", "snapshot"])
+
+NOT_PUBLISHED: Final = frozenset({"raw_answer", "raw_body", "load_failure", "schema_migration", "schema_view"})
+"""Tables of the schema ``amocrm`` that publishing a snapshot does not write: answers, failed loads, migrations."""
+
+
+def table_spec(table: Table, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
+    """The asset that a table or view is."""
+    return dg.AssetSpec(
+        key=dg.AssetKey(table.key),
+        deps=deps,
+        description=table.comment,
+        metadata=table_metadata(table),
+        group_name=group,
+        owners=list(OWNERS),
+        code_version=CODE_VERSION,
+        kinds=kinds,
+        tags={"source": "amocrm"},
+        partitions_def=ACCOUNTS,
+    )
+
+
+def table_metadata(table: Table) -> dict[str, Any]:
+    """Name and columns, where Dagster's pages look for them."""
+    return {
+        "dagster/table_name": f"{table.schema}.{table.name}",
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(
+                    name=column.name,
+                    type=column.type,
+                    description=column.comment,
+                    constraints=dg.TableColumnConstraints(nullable=not column.is_required),
+                )
+                for column in table.columns
+            ]
+        ),
+    }
+
+
+PUBLISHED: Final = tuple(
+    table_spec(table, group="history", deps=[RAW_ANSWER], kinds={"pandas", "postgres"})
+    for table in TABLES.values()
+    if table.schema == "amocrm" and table.name not in NOT_PUBLISHED
+)
+"""Every table that publishing a snapshot writes."""
+
+VIEWS: Final = tuple(
+    table_spec(
+        TABLES[key],
+        group="analytics",
+        deps=[dg.AssetKey(used) for used in TABLES[key].uses],
+        kinds={"postgres", "view"},
+    )
+    for key in TopologicalSorter({table.key: table.uses for table in TABLES.values()}).static_order()
+    if TABLES[key].is_view
+)
+"""Every view, made of the tables and views that the database says; those that others are made of first."""

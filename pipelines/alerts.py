@@ -1,0 +1,85 @@
+"""Telling somebody about a load that failed, by a webhook. When to tell is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import requests
+
+from pipelines.secret import Secret
+
+TIMEOUT: Final = (5.0, 10.0)
+"""Seconds to connect, and to wait for the answer's head; its body is not read."""
+
+WAITS: Final = (1.0, 5.0)
+"""Seconds before each further try after a passing trouble."""
+
+PASSING: Final = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """A load that failed, and what to do about it. Holds no secret."""
+
+    account: str  # key of the account in the settings
+    error: str  # kind of the error, as docs/operations.md lists them
+    what_happened: str
+    what_to_do: str
+    run_id: str
+    link: str | None = None  # to the run in Dagster, where its address is known
+
+    @property
+    def text(self) -> str:
+        """All of it in a few lines, for services that show one text."""
+        lines = [
+            f"amoCRM load of '{self.account}' failed: {self.what_happened}",
+            f"What to do: {self.what_to_do}" if self.what_to_do else "",
+            f"Run: {self.link or self.run_id}",
+        ]
+        return "\n".join(filter(None, lines))
+
+    def payload(self) -> dict[str, str | None]:
+        """The JSON that is posted: ``text`` is what Slack and its likes show, the rest is for programs."""
+        return {
+            "text": self.text,
+            "account": self.account,
+            "error": self.error,
+            "what_happened": self.what_happened,
+            "what_to_do": self.what_to_do,
+            "run_id": self.run_id,
+            "link": self.link,
+        }
+
+
+class AlertNotSent(Exception):
+    """The webhook could not be reached or refused. The message never holds its address, which often holds a key."""
+
+
+def send_alert(url: Secret, alert: Alert, *, sleep: Callable[[float], None]) -> None:
+    """Post the alert as JSON; three tries at the most. Redirects are not followed. Raises ``AlertNotSent``."""
+    for wait in (*WAITS, None):
+        trouble, is_passing = _post(url, alert)
+        if trouble is None:
+            return
+        if wait is None or not is_passing:
+            raise AlertNotSent(f"The webhook of AMOCRM_ALERT_WEBHOOK_URL {trouble}.")
+        sleep(wait)
+
+
+def _post(url: Secret, alert: Alert) -> tuple[str | None, bool]:
+    """What went wrong, if anything, and whether it may pass."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            with session.post(
+                url.reveal(), json=alert.payload(), timeout=TIMEOUT, allow_redirects=False, stream=True
+            ) as answer:
+                if answer.ok and not answer.is_redirect:
+                    return None, False
+                return f"answered {answer.status_code}", answer.status_code in PASSING
+        except (requests.ConnectionError, requests.Timeout) as error:
+            return f"cannot be reached ({type(error).__name__})", True
+        except requests.RequestException as error:
+            return f"cannot be used ({type(error).__name__})", False

@@ -1,0 +1,46 @@
+"""What the views show of an account now, in a few numbers: for whoever reports on a load. How it is shown is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+
+from pipelines.errors import DatabaseError
+from pipelines.warehouse.changes import read_changes
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.sizes import SizeSeries, read_sizes
+from pipelines.warehouse.state import account_of_key
+from pipelines.warehouse.statements import statement
+from pipelines.wording import News, news
+
+LATELY: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """An account's views at a glance."""
+
+    observed_at: datetime  # the newest snapshot
+    row_counts: Mapping[str, int]  # by view, where counting is cheap
+    sizes: list[SizeSeries]  # the largest segment first
+    news: list[News]  # what changed in the thirty days before the newest snapshot, the newest first
+
+
+def read_overview(engine: Engine, account_key: str) -> Overview:
+    """The overview of an account. Raises ``DatabaseError`` where it has no snapshot yet."""
+    with transaction(engine, account=account_key) as connection:
+        account_id = account_of_key(connection, account_key)
+        if account_id is None:
+            raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
+        of = {"account_id": account_id}
+        observed_at = connection.execute(statement("newest_snapshot"), of).one().observed_at
+        return Overview(
+            observed_at=observed_at,
+            row_counts={row.view_name: int(row.row_count) for row in connection.execute(statement("view_rows"), of)},
+            sizes=read_sizes(connection, account_id),
+            news=news(read_changes(connection, account_id, after=observed_at - LATELY)),
+        )

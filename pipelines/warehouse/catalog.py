@@ -1,0 +1,94 @@
+"""Our tables and views as the database describes them: columns, types, comments, and what each view is made of.
+
+``sql/catalog.json`` holds the same for those who must know it without a connection, such as Dagster's definitions. It
+is written from a migrated database, never by hand, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Final
+
+from sqlalchemy import Connection
+
+import sql
+from pipelines.warehouse.statements import statement
+
+CATALOG_FILE: Final = files(sql) / "catalog.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """One column of a table or view."""
+
+    name: str
+    type: str  # as Postgres writes it
+    is_required: bool  # declared not null; always false for a view's
+    comment: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """One table or view."""
+
+    schema: str
+    name: str
+    is_view: bool
+    comment: str | None
+    columns: tuple[Column, ...]
+    uses: tuple[tuple[str, str], ...]  # schema and name of what a view is made of
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Schema and name."""
+        return self.schema, self.name
+
+
+def read_catalog(connection: Connection) -> tuple[Table, ...]:
+    """All tables and views of the schemas ``amocrm`` and ``analytics``, by schema and name."""
+    uses = defaultdict(list)
+    for row in connection.execute(statement("catalog_uses")):
+        uses[row.schema_name, row.table_name].append((row.used_schema_name, row.used_table_name))
+    tables: dict[tuple[str, str, bool, str | None], list[Column]] = defaultdict(list)
+    for row in connection.execute(statement("catalog")):
+        tables[row.schema_name, row.table_name, row.is_view, row.table_comment].append(
+            Column(
+                name=row.column_name,
+                type=row.column_type,
+                is_required=row.is_required,
+                comment=row.column_comment,
+            )
+        )
+    return tuple(
+        Table(
+            schema=schema,
+            name=name,
+            is_view=is_view,
+            comment=comment,
+            columns=tuple(columns),
+            uses=tuple(uses[schema, name]),
+        )
+        for (schema, name, is_view, comment), columns in tables.items()
+    )
+
+
+def stored_catalog() -> tuple[Table, ...]:
+    """The catalog as it was written into the package."""
+    return tuple(
+        Table(
+            **table
+            | {
+                "columns": tuple(Column(**column) for column in table["columns"]),
+                "uses": tuple((schema, name) for schema, name in table["uses"]),
+            }
+        )
+        for table in json.loads(CATALOG_FILE.read_text(encoding="utf-8"))
+    )
+
+
+def catalog_text(tables: tuple[Table, ...]) -> str:
+    """The text of ``sql/catalog.json``."""
+    return json.dumps([asdict(table) for table in tables], ensure_ascii=False, indent=1) + "\n"

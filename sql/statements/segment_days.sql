@@ -1,0 +1,16 @@
+-- The last observed and unobserved days of an account's segments that are there now, the largest segments first, oldest day first.
+select
+    segment.segment_id,
+    segment.name,
+    daily.observed_date,
+    daily.last_count,
+    daily.min_count,
+    daily.max_count
+from analytics.segment_trends as segment
+join analytics.snapshots as newest using (account_id, observed_at)
+join analytics.segment_sizes_daily as daily
+    on daily.account_id = segment.account_id
+    and daily.segment_id = segment.segment_id
+    and daily.observed_date > newest.observed_date - cast(:days as integer)
+where segment.account_id = :account_id
+order by segment.customers_count desc nulls last, segment.segment_id, daily.observed_date
