@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree. Only exceptions live here; each knows its exit code and what the user can do.
+"""Everything that can go wrong, as one tree. Only exceptions live here; each knows its exit code and what to do next.
 
 ::
 
@@ -104,7 +104,9 @@ class ApiError(WarehouseError):
         self.answers: tuple[RawAnswer, ...] = ()
 
     def __str__(self) -> str:
-        facts = [fact for fact in (self.request, f"X-Request-Id {self.request_id}" if self.request_id else None) if fact]
+        facts = [
+            fact for fact in (self.request, f"X-Request-Id {self.request_id}" if self.request_id else None) if fact
+        ]
         return super().__str__() + (f" ({', '.join(facts)})" if facts else "")
 
 
@@ -158,7 +160,9 @@ class Unavailable(ApiError):
     """5xx, a connection that fails, or a deadline that passed, after all retries."""
 
     exit_code = 10
-    default_advice = "Nothing stored was changed; the next load tries again. If it lasts, check the network and AMOCRM_HOST."
+    default_advice = (
+        "Nothing stored was changed; the next load tries again. If it lasts, check the network and AMOCRM_HOST."
+    )
 
 
 class MalformedAnswer(ApiError):
@@ -209,7 +213,7 @@ class Superseded(DatabaseError):
 
 
 class UnprovenEnding(DatabaseError):
-    """A thing that is open in the warehouse is missing from the snapshot, and the API was not asked whether it is gone."""
+    """A thing open in the warehouse is missing from the snapshot, and the API was not asked whether it is gone."""
 
     exit_code = 12
     default_advice = "Another load published meanwhile; the next load tries again."

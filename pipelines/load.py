@@ -28,7 +28,7 @@ from pipelines.warehouse.state import account_of_key, known_things, read_state
 from pipelines.warehouse.statements import statement
 
 PUBLISH_WAITS: Final = (1.0, 4.0)
-"""Seconds before trying again to publish after the connection was lost, which is safe: publishing twice changes nothing."""
+"""Seconds before publishing again after the connection was lost, which is safe: publishing twice changes nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,9 +148,7 @@ def publish_load(
         duration_seconds=extracted.duration_seconds,
         run_id=run_id,
     )
-    with failure_noted(
-        engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id
-    ):
+    with failure_noted(engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
         snapshot = read_load(engine, extracted)
         published = publish_surely(engine, snapshot, origin, clock)
         purge(engine, extracted, before=clock.now() - timedelta(days=settings.raw_retention_days))
@@ -158,7 +156,7 @@ def publish_load(
 
 
 def publish_surely(engine: Engine, snapshot: Snapshot, origin: Origin, clock: Clock) -> Published:
-    """Publish, and again when the connection was lost: even after a lost answer to COMMIT the snapshot is there once."""
+    """Publish, and again when the connection was lost: even if COMMIT's answer was lost the snapshot is there once."""
     for wait in PUBLISH_WAITS:
         try:
             return publish(engine, snapshot, origin)
@@ -171,9 +169,7 @@ def purge(engine: Engine, extracted: Extracted, *, before: datetime) -> None:
     """Delete the account's raw answers, and notes of its failures, of loads that began before this instant."""
     with transaction(engine, account=extracted.account_key) as connection:
         purge_answers(connection, extracted.account_id, before=before)
-        connection.execute(
-            statement("purge_load_failures"), {"account_key": extracted.account_key, "before": before}
-        )
+        connection.execute(statement("purge_load_failures"), {"account_key": extracted.account_key, "before": before})
 
 
 @contextmanager

@@ -17,7 +17,7 @@ ACCOUNT_ID = 28805383
 
 
 def hours(count: float) -> datetime:
-    """This many hours after the beginning of the test's time."""
+    """So many hours after the beginning of the test's time."""
     return START + timedelta(hours=count)
 
 

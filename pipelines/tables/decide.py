@@ -1,4 +1,4 @@
-"""What a snapshot changes: the stored state and what was seen in, intents out. Pure: nothing is read or written here."""
+"""What a snapshot changes: stored state and what was seen in, intents out. Pure: nothing is read or written here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class HasContent(Protocol):
     """A record whose state is known by a hash."""
 
     @property
-    def content_hash(self) -> bytes: ...
+    def content_hash(self) -> bytes:
+        """Equal for equal states."""
+        ...
 
 
 Key = TypeVar("Key", bound=Hashable)
@@ -72,10 +74,12 @@ class Decision:
 
     @property
     def opened_count(self) -> int:
+        """Versions to open, of all things together."""
         return sum(len(d.opened) for d in (self.stages, self.fields, self.options, self.segments))
 
     @property
     def closed_count(self) -> int:
+        """Versions to close, of all things together."""
         return sum(len(d.closed) for d in (self.stages, self.fields, self.options, self.segments))
 
 
@@ -163,7 +167,7 @@ def difference(
         )
     opened = {key: record for key, record in seen.items() if stored.get(key) != record.content_hash}
     closed: dict[Key, EndReason] = {key: "changed" for key in opened if key in stored}
-    closed |= {key: "deleted" if is_mode_on else "mode_off" for key in missing}
+    closed |= dict.fromkeys(missing, "deleted" if is_mode_on else "mode_off")
     return Difference(opened=opened, closed=closed)
 
 

@@ -150,7 +150,7 @@ WRITTEN = (
 
 
 def changed_relations(account_id: int, at: datetime, decision: Decision) -> dict[Relation, pd.DataFrame]:
-    """The rows that a decision adds, by relation, parents before their children; nothing is shaped that did not change."""
+    """The rows that a decision adds, by relation, parents first; nothing is shaped that did not change."""
     frames: dict[Relation, pd.DataFrame] = {}
     if decision.stages.opened:
         frames |= stage_relations(account_id, at, decision.stages.opened.values())

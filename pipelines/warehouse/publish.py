@@ -1,4 +1,4 @@
-"""Publishing one snapshot: one transaction that leaves either all of it or nothing. What to write is decided in ``tables``."""
+"""Publishing one snapshot: one transaction that leaves all of it or nothing. What to write is decided in ``tables``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from pipelines.tables.relation import Relation, rows_of
 from pipelines.tables.relations import changed_relations
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key, read_state
-from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.statements import statement
 
 CODE_VERSION = version("amocrm-warehouse")
@@ -65,9 +64,7 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
         lock_account(connection, snapshot.account, origin)
-        published = connection.scalar(
-            statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at}
-        )
+        published = connection.scalar(statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at})
         if published == origin.load_id:
             return Published(account_id=account_id, observed_at=at, is_new=False)
         stored = read_state(connection, account_id)
@@ -117,8 +114,8 @@ def lock_account(connection: Connection, account: Account, origin: Origin) -> No
             account=origin.account_key,
         )
     connection.execute(statement("insert_account"), row)
-    stored = connection.execute(statement("lock_account"), {"account_id": account.id}).one()
-    if dict(stored._mapping) != {column: row[column] for column in stored._fields}:
+    stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
+    if dict(stored) != {column: row[column] for column in stored}:
         connection.execute(statement("update_account"), row)
 
 

@@ -22,9 +22,7 @@ def keep_answers(
         return
     bodies = {hashlib.sha256(answer.body).digest(): answer.body for answer in answers}
     connection.execute(statement("lock_raw"), {"account_id": account_id})
-    known = connection.scalars(
-        statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
-    ).all()
+    known = connection.scalars(statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}).all()
     new = [
         {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
         for body_hash, body in bodies.items()
@@ -82,7 +80,7 @@ def read_answers(connection: Connection, account_id: int, observed_at: datetime,
 
 
 def purge_answers(connection: Connection, account_id: int, *, before: datetime) -> int:
-    """Delete answers of loads that began before this instant, and the bodies nobody needs any more; how many answers."""
+    """Delete answers of loads that began before this instant, and bodies nobody needs any more; how many answers."""
     connection.execute(statement("lock_raw"), {"account_id": account_id})
     purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "before": before}).rowcount
     if purged:

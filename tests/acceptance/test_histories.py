@@ -1,8 +1,10 @@
-"""Random lives of an account, loaded by the real pipeline over HTTP into a real Postgres: what is stored is what was shown.
+"""Random lives of an account, loaded over HTTP into a real Postgres: what is stored is what was shown.
 
-The emulator is the witness. After every load the invariants I1 to I8 are checked; at the end of a life the tables are made
-anew from the raw answers, in another database, and compared.
+The emulator is the witness. After every load the invariants I1 to I8 are checked; at the end of a life the tables are
+made anew from the raw answers, in another database, and compared.
 """
+
+# ruff: noqa: D102 - rules are named as what happens in a life
 
 from __future__ import annotations
 
@@ -14,17 +16,18 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
-from emulator.things import Field
+from emulator.things import Field, Mode
 from pipelines.clock import Clock
 from pipelines.errors import Superseded, WarehouseError
 from pipelines.load import load_account
-from pipelines.settings import AccountSettings, Secret, Settings
 from pipelines.rebuild import rebuild_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
 from tests.acceptance.witness import (
     days_of_shown,
     false_endings,
@@ -65,7 +68,7 @@ FAULTS: dict[str, Effect] = {
     "reset": effects.reset(),
 }
 RESOURCES = ("account", "stages", "segments", "fields", "segment", "stage", "field")
-MODES = ("segments", "periodicity", "disabled", "dynamic")
+MODES: tuple[Mode, ...] = ("segments", "periodicity", "disabled", "dynamic")
 
 
 class Life(RuleBasedStateMachine):
@@ -80,9 +83,10 @@ class Life(RuleBasedStateMachine):
         self.now = BEGIN
 
     @initialize(
-        mode=st.sampled_from(MODES), timezone=st.sampled_from(["Europe/Moscow", "Pacific/Kiritimati", "America/New_York"])
+        mode=st.sampled_from(MODES),
+        timezone=st.sampled_from(["Europe/Moscow", "Pacific/Kiritimati", "America/New_York"]),
     )
-    def begin(self, mode: str, timezone: str) -> None:
+    def begin(self, mode: Mode, timezone: str) -> None:
         """Open an account."""
         self.emulator.clock.set(self.now)
         self.account_id = self.world.add_account(mode=mode, timezone=timezone)
@@ -163,7 +167,9 @@ class Life(RuleBasedStateMachine):
         if field := self.pick("fields", index, deleted=True):
             self.world.restore_field(self.account_id, field.id)
 
-    @rule(index=st.integers(0, 99), which=st.integers(0, 99), name=NAMES, how=st.sampled_from(["rename", "add", "remove"]))
+    @rule(
+        index=st.integers(0, 99), which=st.integers(0, 99), name=NAMES, how=st.sampled_from(["rename", "add", "remove"])
+    )
     def change_options(self, index: int, which: int, name: str, how: str) -> None:
         choices = [field for field in self.live("fields") if field.options]
         if not choices:
@@ -206,7 +212,7 @@ class Life(RuleBasedStateMachine):
             self.world.delete_stage(self.account_id, stage.id)
 
     @rule(mode=st.sampled_from(MODES))
-    def switch_mode(self, mode: str) -> None:
+    def switch_mode(self, mode: Mode) -> None:
         self.world.switch_mode(self.account_id, mode)
 
     # Loading.
@@ -272,7 +278,9 @@ class Life(RuleBasedStateMachine):
         A list that has always lied, or whose only news is new things, cannot be told from the truth.
         """
         with self.engine.connect() as connection:
-            known = {row[0] for row in stored_snapshots(connection, self.account_id).get(max(self.shown, default=BEGIN), [])}
+            known = {
+                row[0] for row in stored_snapshots(connection, self.account_id).get(max(self.shown, default=BEGIN), [])
+            }
             fields = stored_fields(connection, self.account_id)
             stages = {row[0] for row in stored_stages(connection, self.account_id)}
         now = {
@@ -337,7 +345,7 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
 def test_random_lives_are_stored_as_they_were_shown(engine: Engine, other_engine: Engine, tmp_path: Path) -> None:
     with Emulator(clock=EmulatorClock(BEGIN)) as emulator:
         run_state_machine_as_test(
-            lambda: Life(emulator, engine, other_engine, tmp_path),
+            lambda: Life(emulator, engine, other_engine, tmp_path),  # type: ignore[arg-type] # any maker will do
             settings=settings(
                 max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
             ),

@@ -1,6 +1,6 @@
-"""A loader killed (SIGKILL) before and after each thing it sends while publishing: running again ends in the same state.
+"""A loader killed (SIGKILL) before each thing it sends while publishing: running again ends in the same state.
 
-To Postgres, dying after one statement and before the next are the same; only after the commit does it make a difference.
+To Postgres, dying after one statement and before the next are the same, the commit aside, so that counts twice.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,7 +21,8 @@ from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from pipelines.clock import Clock
 from pipelines.load import Extracted, extract_load, load_account, publish_load
-from pipelines.settings import AccountSettings, Secret, Settings
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
 from tests.acceptance.witness import table_contents
 from tests.conftest import NewDatabase
@@ -59,14 +61,16 @@ def publish_and_die(url: str, extracted: Extracted, settings: Settings, death: i
 
 
 @pytest.fixture
-def changed_account(engine, tmp_path):
+def changed_account(engine: Engine, tmp_path: Path) -> tuple[Extracted, Settings]:
     """A database with one snapshot and the kept answers of a second load, in which everything is different."""
     with Emulator(clock=EmulatorClock(START)) as emulator:
         world = emulator.world
         account_id = world.add_account("Corner Coffee")
         field_id = world.add_field(account_id, "Tier", "select", options=("gold", "silver"))
         kept, gone = (world.add_segment(account_id, name, size=10) for name in ("Kept", "Gone"))
-        world.set_field_value(account_id, kept, field_id, next(iter(world.account(account_id).fields[field_id].options)))
+        world.set_field_value(
+            account_id, kept, field_id, next(iter(world.account(account_id).fields[field_id].options))
+        )
         settings = Settings(data_dir=tmp_path, requests_per_second=10_000.0, raw_retention_days=36_500)
         account = AccountSettings(
             key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
@@ -81,7 +85,9 @@ def changed_account(engine, tmp_path):
         return extract_load(engine, account, settings, clock=later), settings
 
 
-def test_killed_at_every_statement_and_run_again(changed_account, engine: Engine, new_database: NewDatabase) -> None:
+def test_killed_at_every_statement_and_run_again(
+    changed_account: tuple[Extracted, Settings], engine: Engine, new_database: NewDatabase
+) -> None:
     extracted, settings = changed_account
     with engine.connect() as connection:
         name = connection.scalar(text("select current_database()"))

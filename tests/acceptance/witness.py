@@ -145,13 +145,14 @@ def false_endings(connection: Connection, world: World, account_id: int) -> list
     ended = connection.execute(
         text("""
             select distinct on (thing, thing_id) thing, thing_id, end_reason from (
-                select 'segment' as thing, segment_id as thing_id, valid_from, end_reason
-                from amocrm.segment_version where account_id = :account_id
+                select account_id, 'segment' as thing, segment_id as thing_id, valid_from, end_reason
+                from amocrm.segment_version
                 union all
-                select 'stage', stage_id, valid_from, end_reason from amocrm.stage_version where account_id = :account_id
+                select account_id, 'stage', stage_id, valid_from, end_reason from amocrm.stage_version
                 union all
-                select 'field', field_id, valid_from, end_reason from amocrm.field_version where account_id = :account_id
+                select account_id, 'field', field_id, valid_from, end_reason from amocrm.field_version
             ) as version
+            where account_id = :account_id
             order by thing, thing_id, valid_from desc
         """),
         {"account_id": account_id},

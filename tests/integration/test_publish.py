@@ -6,25 +6,27 @@ import threading
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.amocrm.records import FieldValue, Oddity, Rule
+from pipelines.amocrm.records import FieldValue, Oddity, Rule, Snapshot
 from pipelines.errors import Superseded, UnprovenEnding, WrongAccount
+from pipelines.tables.relation import Relation
 from pipelines.tables.relations import WRITTEN
 from pipelines.warehouse.publish import JSON_COLUMNS, publish
 from tests.records import ACCOUNT_ID, account, field, hours, option, origin, segment, snapshot, stage, text_value
 
 
-def query(engine: Engine, sql: str) -> list[tuple]:
+def query(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def test_first_snapshot_is_there_as_a_whole(engine):
+def test_first_snapshot_is_there_as_a_whole(engine: Engine) -> None:
     values = (
         text_value(1, "plain"),
         FieldValue(field_id=2, field_type="numeric", position=0, number=Decimal("12345678901234567890.123456789")),
@@ -44,12 +46,15 @@ def test_first_snapshot_is_there_as_a_whole(engine):
     published = publish(engine, seen, origin())
     assert published.is_new
     assert (published.opened_count, published.closed_count, published.size_change_count) == (5, 0, 2)
+    assert published.row_counts
     assert published.row_counts["segment_field_value"] == 8
     assert query(engine, "select segment_id, customers_count from analytics.segments order by 1") == [(21, 0), (51, 7)]
     assert query(engine, "select number_value from amocrm.segment_field_value where field_id = 2") == [
         (Decimal("12345678901234567890.123456789"),)
     ]
-    assert query(engine, "select (json_value -> 'size')::numeric = 1e400 from amocrm.segment_field_value where field_id = 7") == [(True,)]
+    assert query(
+        engine, "select (json_value -> 'size')::numeric = 1e400 from amocrm.segment_field_value where field_id = 7"
+    ) == [(True,)]
     assert query(engine, "select field_values -> 'Field 6' from analytics.segments where segment_id = 51") == [
         (["Option 60", "Option 61"],)
     ]
@@ -58,7 +63,7 @@ def test_first_snapshot_is_there_as_a_whole(engine):
     ]
 
 
-def test_publishing_again_changes_nothing(engine):
+def test_publishing_again_changes_nothing(engine: Engine) -> None:
     seen, made = snapshot(hours(0), segments=(segment(1),)), origin()
     assert publish(engine, seen, made).is_new
     publish(engine, snapshot(hours(1), segments=(segment(1, 20),)), origin())
@@ -67,20 +72,20 @@ def test_publishing_again_changes_nothing(engine):
 
 
 @pytest.mark.parametrize("late", [0, -1])
-def test_older_snapshot_is_superseded(engine, late):
+def test_older_snapshot_is_superseded(engine: Engine, late: int) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     with pytest.raises(Superseded, match="not newer"):
         publish(engine, snapshot(hours(late), segments=(segment(1, 99),)), origin())
     assert query(engine, "select customers_count from amocrm.segment_size") == [(10,)]
 
 
-def test_unchanged_snapshot_writes_one_row(engine):
+def test_unchanged_snapshot_writes_one_row(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),), fields=(field(7),)), origin())
     published = publish(engine, snapshot(hours(1), segments=(segment(1),), fields=(field(7),)), origin())
     assert published.row_counts == {"snapshot": 1}
 
 
-def test_a_then_b_then_a_are_three_versions(engine):
+def test_a_then_b_then_a_are_three_versions(engine: Engine) -> None:
     for hour, name in enumerate(("A", "B", "A")):
         publish(engine, snapshot(hours(hour), segments=(segment(1, name=name),)), origin())
     assert query(engine, "select name, end_reason from amocrm.segment_version order by valid_from") == [
@@ -90,7 +95,7 @@ def test_a_then_b_then_a_are_three_versions(engine):
     ]
 
 
-def test_deleted_and_made_again_are_two_stretches(engine):
+def test_deleted_and_made_again_are_two_stretches(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     publish(engine, snapshot(hours(1), gone_segment_ids=frozenset({1})), origin())
     publish(engine, snapshot(hours(2), segments=(segment(1),)), origin())
@@ -106,7 +111,7 @@ def test_deleted_and_made_again_are_two_stretches(engine):
     assert query(engine, "select change from analytics.changes order by observed_at") == [("deleted",), ("returned",)]
 
 
-def test_refused_snapshot_leaves_nothing_behind(engine):
+def test_refused_snapshot_leaves_nothing_behind(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     with pytest.raises(UnprovenEnding):
         publish(engine, snapshot(hours(1), segments=(segment(2),), account=account(name="New name")), origin())
@@ -114,20 +119,22 @@ def test_refused_snapshot_leaves_nothing_behind(engine):
     assert query(engine, "select segment_id from amocrm.segment_version") == [(1,)]
 
 
-def test_key_bound_to_an_account_is_refused_for_another(engine):
+def test_key_bound_to_an_account_is_refused_for_another(engine: Engine) -> None:
     publish(engine, snapshot(hours(0)), origin())
     with pytest.raises(WrongAccount, match=str(ACCOUNT_ID)):
         publish(engine, snapshot(hours(1), account=account(id=7)), origin())
     assert query(engine, "select account_id from amocrm.account") == [(ACCOUNT_ID,)]
 
 
-def test_account_follows_its_newest_description(engine):
+def test_account_follows_its_newest_description(engine: Engine) -> None:
     publish(engine, snapshot(hours(0)), origin())
-    publish(engine, snapshot(hours(1), account=account(name="Big Coffee", subdomain=None)), origin(account_key="renamed"))
+    publish(
+        engine, snapshot(hours(1), account=account(name="Big Coffee", subdomain=None)), origin(account_key="renamed")
+    )
     assert query(engine, "select account_key, name, subdomain from amocrm.account") == [("renamed", "Big Coffee", None)]
 
 
-def test_stages_keep_their_rules_and_empty_groups(engine):
+def test_stages_keep_their_rules_and_empty_groups(engine: Engine) -> None:
     rules = (
         Rule(group=0, position=0, type="after_today", match=60, body={"type": "after_today", "match": {"value": 60}}),
         Rule(group=2, position=0, type="tag", match=[1], body={"type": "tag"}),
@@ -137,7 +144,7 @@ def test_stages_keep_their_rules_and_empty_groups(engine):
     assert conditions == [[rules[0].body], [], [rules[1].body], []]
 
 
-def test_day_rows_hold_last_smallest_and_largest(engine):
+def test_day_rows_hold_last_smallest_and_largest(engine: Engine) -> None:
     for hour, size in ((0, 10), (1, 5), (2, 20), (3, 15)):
         publish(engine, snapshot(hours(hour), segments=(segment(1, size),)), origin())
     publish(engine, snapshot(hours(48), segments=(segment(1, 15),)), origin())
@@ -153,11 +160,11 @@ def test_day_rows_hold_last_smallest_and_largest(engine):
     ]
 
 
-def test_many_loads_at_once_publish_each_once_and_in_order(engine):
+def test_many_loads_at_once_publish_each_once_and_in_order(engine: Engine) -> None:
     snapshots = [snapshot(hours(hour), segments=(segment(1, hour),)) for hour in range(12)]
     superseded = []
 
-    def run(seen):
+    def run(seen: Snapshot) -> None:
         try:
             publish(engine, seen, origin())
         except Superseded:
@@ -174,7 +181,7 @@ def test_many_loads_at_once_publish_each_once_and_in_order(engine):
     assert query(engine, "select count(*) from amocrm.segment_version") == [(1,)]
 
 
-def test_same_load_published_by_many_at_once_is_there_once(engine):
+def test_same_load_published_by_many_at_once_is_there_once(engine: Engine) -> None:
     seen, made = snapshot(hours(0), segments=(segment(1),)), origin(uuid4())
     results = []
     threads = [threading.Thread(target=lambda: results.append(publish(engine, seen, made).is_new)) for _ in range(6)]
@@ -201,27 +208,25 @@ def test_same_load_published_by_many_at_once_is_there_once(engine):
         " values (:account, 1, :other, 0, sha256(''))",
     ],
 )
-def test_bad_states_are_impossible(engine, statement):
+def test_bad_states_are_impossible(engine: Engine, statement: str) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text(statement), {"account": ACCOUNT_ID, "at": hours(0), "other": hours(5)})
 
 
-def test_versions_of_a_thing_never_overlap(engine):
+def test_versions_of_a_thing_never_overlap(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     publish(engine, snapshot(hours(1), segments=(segment(1, name="B"),)), origin())
     publish(engine, snapshot(hours(2), segments=(segment(1, name="B"),)), origin())
     with pytest.raises(IntegrityError, match="segment_version_overlap"), engine.begin() as connection:
         connection.execute(
-            text(
-                "update amocrm.segment_version set valid_to = :at where valid_to is not null"
-            ),
+            text("update amocrm.segment_version set valid_to = :at where valid_to is not null"),
             {"at": hours(2)},
         )
 
 
 @pytest.mark.parametrize("relation", WRITTEN, ids=lambda relation: relation.name)
-def test_relations_are_the_tables(engine, relation):
+def test_relations_are_the_tables(engine: Engine, relation: Relation) -> None:
     """Columns, their order aside from those that publishing fills in later, and the key are the database's own."""
     columns = query(
         engine,
@@ -240,8 +245,18 @@ def test_relations_are_the_tables(engine, relation):
     assert key == [(",".join(relation.key),)]
 
 
-def test_names_are_data(engine):
-    names = ["'; drop table amocrm.segment_version; --", "%s %(x)s", "{}", "$$", "\\.", "\\N", "a\tb\nc", "</script>", "=cmd()"]
+def test_names_are_data(engine: Engine) -> None:
+    names = [
+        "'; drop table amocrm.segment_version; --",
+        "%s %(x)s",
+        "{}",
+        "$$",
+        "\\.",
+        "\\N",
+        "a\tb\nc",
+        "</script>",
+        "=cmd()",
+    ]
     publish(engine, snapshot(hours(0), segments=tuple(segment(i + 1, name=n) for i, n in enumerate(names))), origin())
     assert query(engine, "select name from analytics.segments order by segment_id") == [(name,) for name in names]
     replaced = tuple(segment(i + 1, name=n, extra={n: n}) for i, n in enumerate(names))

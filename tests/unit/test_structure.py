@@ -29,7 +29,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_imports_go_one_way(package):
+def test_imports_go_one_way(package: str) -> None:
     files = list((ROOT / package).rglob("*.py"))
     assert files, f"{package}/ holds no module"
     ours = set(MAY_IMPORT) | {"tests"}
@@ -42,6 +42,6 @@ def test_imports_go_one_way(package):
     assert not upwards
 
 
-def test_pipelines_never_imports_dagster():
+def test_pipelines_never_imports_dagster() -> None:
     with_dagster = [path for path in (ROOT / "pipelines").rglob("*.py") if "dagster" in set(imported(path))]
     assert not with_dagster
