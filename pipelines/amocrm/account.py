@@ -20,7 +20,7 @@ _MODES: Mapping[Json, Mode] = {
 
 
 def read_account(document: Json, notes: Notes) -> Account:
-    """The account. Raises ``Misshapen`` where its id, mode or timezone is not there or not known: all else stands on them."""
+    """The account. Raises ``Misshapen`` where its id, mode or timezone is missing or unknown: all stands on them."""
     row = RowReader(document, thing="account", known=document if isinstance(document, dict) else (), notes=notes)
     mode = document.get("customers_mode")
     if not isinstance(mode, str) or mode not in _MODES:

@@ -1,4 +1,7 @@
-"""What can be asked of one account: itself, its stages, segments and fields, as lists and one by one. How asking goes is ``conversation``'s subject."""
+"""What can be asked of one account: itself, its stages, segments and fields, as lists and one by one.
+
+How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject.
+"""
 
 from __future__ import annotations
 

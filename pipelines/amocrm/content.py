@@ -1,4 +1,4 @@
-"""What of a thing makes a new version when it changes, as a hash of its row as received. How a row is typed is not asked here.
+"""What of a thing makes a new version when it changes, as a hash of its row as received. Typing rows is not done here.
 
 Changing a hash makes every stored thing a new version, once.
 """
@@ -33,7 +33,7 @@ _NOT_FIELD_CONTENT = _NOT_CONTENT | {"enums"}
 
 
 def segment_hash(row: Mapping[str, Json], timezone: str) -> bytes:
-    """The hash of a segment: everything but its size, ``updated_at``, and names, codes and labels that belong to fields.
+    """The hash of a segment: all but its size, its ``updated_at``, and the names, codes and labels of its fields.
 
     ``null`` and ``[]`` are the same, and neither the order of price ids nor that of chosen options counts.
     ``timezone`` is the account's: the days of date fields depend on it.
@@ -69,7 +69,7 @@ def option_hash(row: Mapping[str, Json]) -> bytes:
 
 
 def object_list(value: Json, name: str) -> list[Json]:
-    """A list that may be null or missing. Raises ``Misshapen`` for anything else: it would hide whatever it should hold."""
+    """A list that may be null or missing. Raises ``Misshapen`` for anything else: it would hide its content."""
     if value is None:
         return []
     if not isinstance(value, list):

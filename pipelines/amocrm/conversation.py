@@ -80,7 +80,7 @@ class Conversation:
                     self._wait(outcome, retries.wait_after(outcome) if request.is_repeatable else None)
 
     def accept(self, sequences: set[int], *, instead_of: Callable[[RawAnswer], bool]) -> None:
-        """Mark answers as those to read the snapshot from, in place of the earlier ones that ``instead_of`` is true for."""
+        """Mark answers as those to read the snapshot from, in place of the ones that ``instead_of`` is true for."""
         for index, answer in enumerate(self.answers):
             is_accepted = answer.sequence in sequences or (answer.is_accepted and not instead_of(answer))
             if is_accepted != answer.is_accepted:

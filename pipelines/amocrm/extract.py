@@ -1,4 +1,4 @@
-"""One load's reading of one account: what its mode has, and proof of what is gone. Nothing is stored, and no row is typed, here."""
+"""One load's reading of one account: what its mode has, and proof of what is gone. Nothing is typed or stored here."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Known:
 class Extraction:
     """Everything that one load received, and what it cost."""
 
+    account: Account
     observed_at: datetime  # when the load began
     answers: tuple[RawAnswer, ...]
     request_count: int  # those without an answer included
@@ -66,12 +67,13 @@ def extract(client: AmoClient, known: Known, now: Callable[[], datetime]) -> Ext
     """
     observed_at = now()
     try:
-        _read_account_and_lists(client, known)
-    except Misshapen as error:
-        raise _with_answers(MalformedAnswer(f"amoCRM's answer cannot be used: {error}."), client) from None
+        account = _read_account_and_lists(client, known)
     except ApiError as error:
-        raise _with_answers(error, client)
+        error.answers = client.answers
+        error.account = error.account or client.account_key
+        raise
     return Extraction(
+        account=account,
         observed_at=observed_at,
         answers=client.answers,
         request_count=client.request_count,
@@ -80,19 +82,17 @@ def extract(client: AmoClient, known: Known, now: Callable[[], datetime]) -> Ext
     )
 
 
-def _with_answers(error: ApiError, client: AmoClient) -> ApiError:
-    error.answers = client.answers
-    error.account = error.account or client.account_key
-    return error
-
-
-def _read_account_and_lists(client: AmoClient, known: Known) -> None:
+def _read_account_and_lists(client: AmoClient, known: Known) -> Account:
     account = client.account()
     if known.account_id not in (None, account.id):
         raise WrongAccount(f"The token belongs to account {account.id}, and the history to account {known.account_id}.")
-    has_asked = [_read_list(client, account, resource, known) for resource in LISTS_OF_MODE[account.mode]]
+    try:
+        has_asked = [_read_list(client, account, resource, known) for resource in LISTS_OF_MODE[account.mode]]
+    except Misshapen as error:
+        raise MalformedAnswer(f"amoCRM's answer cannot be used: {error}.") from None
     if any(has_asked):
         _check_unchanged(account, client.account())
+    return account
 
 
 def _read_list(client: AmoClient, account: Account, resource: Resource, known: Known) -> bool:

@@ -1,4 +1,4 @@
-"""Which hosts may receive a token: amoCRM's own domains, or a loopback address for the emulator. Nothing is resolved or asked here."""
+"""Which hosts may receive a token: amoCRM's own domains, or a loopback address for the emulator. Nothing is sent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How long, how often and how fast the API may be asked, as plain numbers and decisions. No clock is read and nothing sleeps here.
+"""How long, how often and how fast the API may be asked: numbers and decisions. Nothing reads a clock or sleeps here.
 
-amoCRM allows 7 requests a second; beyond that it answers 429, and to those who go on 403 on every call, as an HTML page.
+amoCRM allows 7 requests a second. Beyond that it answers 429, and to those who go on 403 to all calls, as an HTML page.
 """
 
 from __future__ import annotations

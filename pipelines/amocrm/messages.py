@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pipelines.amocrm.records import Resource
 
 PAGE_LIMIT = 250
-"""Rows asked for in a page: the most the API gives, so that an account's hundred segments are one page and cannot drift."""
+"""Rows asked for in a page: the most the API gives, so that a hundred segments are one page and cannot drift."""
 
 LIST_PATHS: Mapping[Resource, str] = {
     "stages": "/api/v4/customers/statuses",

@@ -1,4 +1,4 @@
-"""The closed set of oddities, and the notebook in which they are collected while answers are read. What is odd is decided elsewhere."""
+"""The closed set of oddities, and a notebook to collect them in. What is odd is decided where answers are read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS: Mapping[str, str] = {
     "unknown_key": "a key that no page documents; its value is kept as JSON",
     "unknown_type": "a stage has a type that the page does not list",
     "unstorable_number": "a number is too large or too fine for Postgres; it is kept as text",
-    "unstorable_text": "a text holds NUL or half a surrogate pair, which Postgres cannot store; U+FFFD stands in its place",
+    "unstorable_text": "a text holds NUL or half a surrogate pair, which Postgres cannot store; U+FFFD stands there",
     "untyped_value": "a value is not of its documented type; it is kept as it came",
 }
 """What each ``Oddity.kind`` means. An account in good health shows none of them."""

@@ -1,8 +1,9 @@
-"""How a list is read page by page until it is certainly whole. Pure: pages in, pages to ask for out; nothing is sent here.
+"""How a list is read page by page until it is certainly whole: pages in, pages to ask for out. Nothing is sent here.
 
 amoCRM pages by number, so a list that changes between two requests shows a row twice or not at all. One page is a
 state of the list by itself. Several pages are trusted only when the next pass shows the same ids in the same order:
-with ids that are never reused, two such passes hold every row that was there all along, and no row that was gone between them.
+since ids are never reused and rows keep their order, two such passes hold every row that was there all along, and only
+rows that were there between them.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class WholeList:
 
 
 def read_page(document: Json, resource: Resource, asked: int) -> Page:
-    """One page from its document. Raises ``Misshapen`` where it is not a page of this list, or not the page asked for."""
+    """One page from its document. Raises ``Misshapen`` where it is no page of this list, or not the page asked for."""
     if document == []:
         return Page(rows=(), ids=())
     if not isinstance(document, dict):
@@ -97,7 +98,7 @@ def passes() -> Generator[Ask, Page | None, tuple[Page, ...]]:
 
 
 def assemble(pages: Sequence[Page]) -> WholeList:
-    """Put the pages of a pass together. Raises ``IncompleteList`` where a row stands there twice and that hides another."""
+    """Put the pages of a pass together. Raises ``IncompleteList`` where a row is there twice and may hide another."""
     rows: dict[int, Row] = {}
     duplicates: dict[int, None] = {}
     for page in pages:

@@ -1,4 +1,4 @@
-"""What an answer that refuses says: its problem document, and how long it asks to wait. What follows from it is not said here.
+"""What an answer that refuses says: its problem document, and how long it asks to wait. What follows is not said here.
 
 Every key of ``application/problem+json`` is optional, and any answer may be a web server's HTML page instead.
 """
@@ -36,8 +36,8 @@ def describe(problem: Problem | None) -> str:
         return ""
     parts = [problem.get("detail") or problem.get("title")]
     for entry in _objects(problem.get("validation-errors")):
-        for error in _objects(entry.get("errors")):
-            parts.append(f"{error.get('path')}: {error.get('detail')} ({error.get('code')})")
+        errors = _objects(entry.get("errors"))
+        parts += [f"{error.get('path')}: {error.get('detail')} ({error.get('code')})" for error in errors]
     line = "; ".join(part for part in parts if isinstance(part, str))[:_LONGEST_LINE]
     return "".join(character if character.isprintable() else " " for character in line).strip(" .")
 

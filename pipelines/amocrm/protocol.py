@@ -1,4 +1,4 @@
-"""What an answer of amoCRM's API v4 means, as a pure function of status, headers and body. No sockets, clocks or retries here.
+"""What an answer of amoCRM's API v4 means: a pure function of status, headers and body. No sockets, clocks or retries.
 
 The meaning of each status follows the vendor's page "Customers Stages and Segments" and its pages on limits and errors.
 """
@@ -61,7 +61,7 @@ class Refused:
 Outcome: TypeAlias = Document | Nothing | Again | Refused
 
 
-def interpret(answer: Answer, request: Request) -> Outcome:
+def interpret(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - a line for each status
     """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
     match answer.status:
         case 200:

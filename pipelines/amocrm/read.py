@@ -1,4 +1,4 @@
-"""From raw answers to a snapshot: a pure function, so that a snapshot can be made again from what was kept. Nothing is asked here."""
+"""From raw answers to a snapshot: a pure function, so that it can be made again from what was kept. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST: Mapping[Resource, int] = {"stages": 30, "segments": 100, "fields": 30}
 """How many things of each kind an account can have, by the vendor's page."""
 
 GONE = frozenset({204, 404})
-"""Statuses by which the API says that a thing is not there. A 404 that is no such word is never accepted by the client."""
+"""Statuses by which the API says that a thing is not there. The client accepts a 404 only as the API's own word."""
 
 
 def read_snapshot(
@@ -35,9 +35,10 @@ def read_snapshot(
 ) -> Snapshot:
     """The snapshot that the accepted ones of ``answers`` show.
 
-    ``documents`` are bodies that were parsed already, by the answers' sequence numbers. Raises ``MalformedAnswer`` where
-    an answer cannot be used, ``IncompleteList`` where a list of the account's mode is missing or not whole,
-    ``WrongAccount`` and ``ModeDisagreement`` where the answers are about several accounts or modes.
+    ``documents`` are bodies that were parsed already, by the answers' sequence numbers.
+
+    Raises ``MalformedAnswer`` where an answer cannot be used, ``IncompleteList`` where a list of the account's mode is
+    missing or not whole, ``WrongAccount`` and ``ModeDisagreement`` where answers are about several accounts or modes.
     """
     try:
         return _Reader(answers, documents or {}).snapshot(observed_at)
@@ -78,7 +79,7 @@ class _Reader:
         )
 
     def _account(self) -> Account:
-        """The account as it was asked for first; where it was asked for again, it must still be the same in the same mode."""
+        """The account as it was first; where it was asked for again, it must still be the same in the same mode."""
         found = [read_account(self._document(answer), self._notes) for answer in self._accepted.get("account", ())]
         if not found:
             raise Misshapen("there is none about the account")

@@ -53,7 +53,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One rule of a stage's ``conditions``. What groups mean together is undocumented: structure is kept, no meaning claimed."""
+    """One rule of a stage's ``conditions``. Whether groups mean AND or OR is undocumented: their structure is kept."""
 
     group: int  # position of the group, from 0
     position: int  # position in the group, from 0
@@ -80,7 +80,12 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldValue:
-    """One item of one custom field of a segment; exactly one of the typed attributes is set, ``json`` beside it where typing failed."""
+    """One item of one custom field of a segment.
+
+    One of the typed attributes from ``text`` to ``option_id`` is set. ``json`` holds the whole item as received where
+    its type is an object or unknown, where it could not be typed (``text`` then holds a scalar as text), and where it
+    says more than the typed value, as the parts of an address do.
+    """
 
     field_id: int
     field_type: str | None

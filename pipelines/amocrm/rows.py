@@ -58,7 +58,7 @@ class RowReader:
 
     def text(self, key: str, *, may_be_missing: bool = False) -> str | None:
         """A text, as Postgres can store it."""
-        value = self._present(key, may_be_missing)
+        value = self._present(key, may_be_missing=may_be_missing)
         if isinstance(value, str):
             clean: str = self.storable(value, key)
             return clean
@@ -114,7 +114,7 @@ class RowReader:
         """What has no place of its own, as received: unknown keys, values that could not be typed. None for nothing."""
         return storable_json(self._kept, lambda kind: self.note(kind, "in what is kept as JSON")) or None
 
-    def _present(self, key: str, may_be_missing: bool = False) -> Json:
+    def _present(self, key: str, *, may_be_missing: bool = False) -> Json:
         value = self._row.get(key)
         if value is None and not may_be_missing:
             self.note("missing_value", quoted(key))

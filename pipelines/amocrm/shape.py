@@ -1,4 +1,4 @@
-"""What a document must have to be used at all, above all ids. Other values may be missing or strange; that is ``read``'s subject."""
+"""What a document must have to be used at all, above all ids. Other values may be missing or strange: see ``rows``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ MAX_ID = 2**63 - 1
 
 
 class Misshapen(ValueError):
-    """A document lacks what makes it usable. The text completes 'the answer cannot be used: …' and quotes no values."""
+    """A document lacks what makes it usable. The text completes 'the answer cannot be used: …', and quotes no value."""
 
 
 def usable_id(value: Json) -> int | None:
-    """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits; None for anything else."""
+    """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits. None for all else."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID:

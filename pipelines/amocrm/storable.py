@@ -1,4 +1,4 @@
-"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no numbers beyond ``numeric``. Nothing else is changed."""
+"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no number beyond ``numeric``. All else stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline. What an answer means is ``protocol``'s subject.
+"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline. What answers mean is in ``protocol``.
 
 Nothing that is raised here holds a request's headers.
 """
@@ -11,7 +11,7 @@ import ssl
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests
@@ -34,7 +34,7 @@ _PIECE_BYTES = 64 * 1024
 
 
 class NoAnswer(Exception):
-    """No answer came. The text says why, in a few words without a full stop; ``is_passing`` whether it may help to ask again."""
+    """No answer came. The text says why, without a full stop; ``is_passing`` whether it may help to ask again."""
 
     def __init__(self, why: str, *, is_passing: bool = True) -> None:
         super().__init__(why)
@@ -42,8 +42,9 @@ class NoAnswer(Exception):
 
 
 class Transport:
-    """A connection to one host, for one thread at a time. ``ca_bundle`` is a file of certificates to trust instead of certifi's.
+    """A connection to one host, for one thread at a time.
 
+    ``ca_bundle`` is a file of certificates to trust instead of certifi's.
     Only requests' adapter is used, not its session: what follows redirects, reads ``.netrc`` and proxies from the
     environment and keeps cookies is not there at all.
     """
@@ -247,10 +248,8 @@ class _Watchdog:
     def _shut(self) -> None:
         if self._handle is None:
             return
-        try:
+        with suppress(OSError):  # it may have ended by itself
             self._handle.shutdown(socket.SHUT_RDWR)
-        except OSError:  # it ended by itself
-            pass
         self._handle.close()
         self._handle = None
 

@@ -32,6 +32,7 @@ class DriftingList:
         self.always, self.ever = set(self.ids), set(self.ids)
 
     def change(self, changes: list[tuple[bool, int]]) -> None:
+        """Insert and delete rows: each change is whether it is an insertion, and where."""
         for is_insertion, place in changes:
             if is_insertion:
                 self.ids.insert(place % (len(self.ids) + 1), next(self.new_ids))
@@ -41,6 +42,7 @@ class DriftingList:
         self.ever |= set(self.ids)
 
     def page(self, number: int) -> Page | None:
+        """A page as it is now."""
         shown = tuple(self.ids[(number - 1) * self.page_size : number * self.page_size])
         if not shown and number > 1:
             return None
@@ -102,5 +104,6 @@ def test_a_list_that_stands_still_is_always_read_whole(
             requests += 1
             ask = reading.send(server.page(ask.page))
     except StopIteration as done:
-        assert list(assemble(done.value).rows) == server.ids
+        whole = assemble(done.value)
+    assert list(whole.rows) == server.ids
     assert requests == (1 if size <= page_size else 2 * -(-size // page_size))

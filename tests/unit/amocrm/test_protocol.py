@@ -95,7 +95,9 @@ def test_any_other_404_is_a_wrong_host_and_never_an_absence(request_: Request, b
 
 
 def test_a_404_whose_body_was_damaged_is_no_proof() -> None:
-    damaged = Answer(status=404, headers={"content-type": "application/json"}, body=b"{}", defect="the body is cut short")
+    damaged = Answer(
+        status=404, headers={"content-type": "application/json"}, body=b"{}", defect="the body is cut short"
+    )
     assert isinstance(error_of(interpret(damaged, THING)), NotFound)
 
 
@@ -137,9 +139,7 @@ def test_what_would_not_help_to_ask_again(status: int, kind: type[ApiError], req
 )
 @pytest.mark.parametrize("body", [b"", HTML, b'{"detail": "No."}', b'{"detail":'])
 @pytest.mark.parametrize("request_", [ACCOUNT, LIST, THING])
-def test_what_may_succeed_later(
-    status: int, reason: str, kind: type[ApiError], body: bytes, request_: Request
-) -> None:
+def test_what_may_succeed_later(status: int, reason: str, kind: type[ApiError], body: bytes, request_: Request) -> None:
     outcome = interpret(answer(status, body), request_)
     assert isinstance(outcome, Again)
     assert outcome.reason == reason
