@@ -97,18 +97,23 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     """
     from_file = _env_file(root / ".env")
     reader = SettingsReader(from_file | {name: text for name, text in environ.items() if text.strip()})
-    document = _accounts_file(root / "accounts.toml", reader)
-    given: dict[str, Any] = {"data_dir": Path("data")}
-    for variable, (attribute, parse) in _ATTRIBUTES.items():
-        value = reader.read(variable, parse)
-        if value is not None:
-            given[attribute] = root / value if isinstance(value, Path) else value
-    given["data_dir"] = root / given["data_dir"]
-    given["accounts"] = (*_only_account(reader), *_listed_accounts(document, reader, root))
-    _note_twice(given["accounts"], reader)
-    _note_unknown(from_file, document, reader)
+    tables = _accounts_file(root / "accounts.toml", reader)
+    given = {"data_dir": root / "data"} | _given(reader, root)
+    accounts = (*_only_account(reader), *_listed_accounts(tables, reader, root))
+    _note_twice(accounts, reader)
+    _note_unknown(from_file, tables, reader)
     reader.raise_mistakes()
-    return Settings(**given)
+    return Settings(accounts=tuple(sorted(accounts, key=lambda account: account.key)), **given)
+
+
+def _given(reader: SettingsReader, root: Path) -> dict[str, Any]:
+    """The attributes that variables are set for."""
+    given = {attribute: reader.read(variable, parse) for variable, (attribute, parse) in _ATTRIBUTES.items()}
+    return {
+        attribute: root / value if isinstance(value, Path) else value
+        for attribute, value in given.items()
+        if value is not None
+    }
 
 
 def _env_file(file: Path) -> dict[str, str]:

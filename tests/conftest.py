@@ -66,7 +66,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def new_database(server_url: URL) -> Iterator[NewDatabase]:
+def new_database(server_url: URL) -> NewDatabase:
     """Makes a database that is a copy of another, and drops it again."""
 
     @contextmanager

@@ -1,0 +1,271 @@
+"""Settings: what is read, what wins, and that every mistake is named without repeating a secret."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from pipelines import settings
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.setting_values import SettingsReader
+from pipelines.settings import VARIABLES, AccountSettings, Settings, load_settings
+
+PROJECT = Path(__file__).parents[2]
+ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
+
+Write = Callable[[str, str], None]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def file(name: str, text: str) -> None:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    return file
+
+
+def mistakes(environ: Mapping[str, str], root: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ, root)
+    return str(caught.value)
+
+
+def test_nothing_set_means_the_defaults(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path) == Settings(data_dir=tmp_path / "data")
+
+
+def test_everything_set(tmp_path: Path) -> None:
+    environ = ONE | {
+        "DATABASE_URL": "postgres://user:p%40ss@db/warehouse",
+        "AMOCRM_DATA_DIR": "elsewhere",
+        "AMOCRM_PG_BIN": "/usr/lib/postgresql/17/bin",
+        "AMOCRM_RAW_RETENTION_DAYS": "0",
+        "AMOCRM_REQUESTS_PER_SECOND": "0.5",
+        "AMOCRM_SCHEDULE_CRON": "15 */3 * * mon-fri",
+        "AMOCRM_SCHEDULE_TIMEZONE": "Europe/Moscow",
+        "AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/services/T000",
+        "SOMETHING_ELSE": "is not ours",
+        "AMOCRM_WAREHOUSE_PORT": "is not ours either",
+    }
+    assert load_settings(environ, tmp_path) == Settings(
+        accounts=(AccountSettings(key="main", base_url="https://example.amocrm.ru", token=Secret("canary-token")),),
+        database_url=Secret("postgres://user:p%40ss@db/warehouse"),
+        data_dir=tmp_path / "elsewhere",
+        pg_bin=Path("/usr/lib/postgresql/17/bin"),
+        raw_retention_days=0,
+        requests_per_second=0.5,
+        schedule_cron="15 */3 * * mon-fri",
+        schedule_timezone="Europe/Moscow",
+        alert_webhook_url=Secret("https://hooks.example.com/services/T000"),
+    )
+
+
+def test_the_environment_wins_over_the_file_and_empty_is_unset(tmp_path: Path, write: Write) -> None:
+    write(".env", "AMOCRM_RAW_RETENTION_DAYS=1\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\nAMOCRM_DATA_DIR=\n")
+    read = load_settings({"AMOCRM_RAW_RETENTION_DAYS": "2", "AMOCRM_SCHEDULE_TIMEZONE": " "}, tmp_path)
+    assert (read.raw_retention_days, read.schedule_timezone, read.data_dir) == (2, "Asia/Tokyo", tmp_path / "data")
+
+
+def test_the_file_is_taken_as_it_stands(tmp_path: Path, write: Write) -> None:
+    write(
+        ".env",
+        "\ufeffDATABASE_URL=postgresql://u:p$HOME${HOME}@db/w\r\n# a comment\r\nAMOCRM_SCHEDULE_CRON='0 6 * * *'\r\n",
+    )
+    read = load_settings({"HOME": "/home/somebody"}, tmp_path)
+    assert read.database_url == Secret("postgresql://u:p$HOME${HOME}@db/w")
+    assert read.schedule_cron == "0 6 * * *"
+
+
+def test_several_accounts(tmp_path: Path, write: Write) -> None:
+    (tmp_path / "secrets").mkdir()
+    write("secrets/zenith", "zenith-token\n")
+    write(".env", "ACME_TOKEN=acme-token\n")
+    write(
+        "accounts.toml",
+        '[accounts.zenith]\nhost = "zenith.kommo.com"\ntoken_file = "secrets/zenith"\n'
+        '[accounts.acme]\nhost = "acme.amocrm.ru"\ntoken_env = "ACME_TOKEN"\n',
+    )
+    read = load_settings({}, tmp_path)
+    assert read.accounts == (
+        AccountSettings(key="acme", base_url="https://acme.amocrm.ru", token=Secret("acme-token")),
+        AccountSettings(key="zenith", base_url="https://zenith.kommo.com", token=Secret("zenith-token")),
+    )
+    assert read.account("zenith").host == "zenith.kommo.com"
+
+
+def test_which_account_is_meant(tmp_path: Path) -> None:
+    none = Settings(data_dir=tmp_path)
+    one = load_settings(ONE, tmp_path)
+    two = Settings(
+        data_dir=tmp_path,
+        accounts=tuple(
+            AccountSettings(key=key, base_url=f"https://{key}.amocrm.ru", token=Secret("t"))
+            for key in ("acme", "zenith")
+        ),
+    )
+    assert one.account() == one.account("main") == one.accounts[0]
+    assert two.account("zenith").key == "zenith"
+    for read, key, message in (
+        (none, None, "AMOCRM_HOST"),
+        (none, "main", "AMOCRM_HOST"),
+        (one, "other", "no account 'other'.*know: main"),
+        (two, None, "--all.*acme, zenith"),
+        (two, "other", "know: acme, zenith"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            read.account(key)
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong", "says"),
+    [
+        ("AMOCRM_HOST", "example.com", r"'example\.com' is not the host .*example\.amocrm\.ru"),
+        ("AMOCRM_TOKEN", "Bearer canary-token", "AMOCRM_TOKEN: a token has neither spaces .*without 'Bearer'"),
+        ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has neither spaces"),
+        ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not begin with postgresql://"),
+        ("DATABASE_URL", "postgresql://u:can@ary@db/w", "DATABASE_URL: .*more than one '@'.*%40"),
+        ("DATABASE_URL", "canary", "DATABASE_URL: .*is not the address of a database.*postgresql://user:password@"),
+        ("DATABASE_URL", "postgresql://u:canary@db:port/w", "DATABASE_URL: .*is not the address of a database"),
+        ("AMOCRM_RAW_RETENTION_DAYS", "-1", "'-1' is not a number of days.*e.g. 30"),
+        ("AMOCRM_RAW_RETENTION_DAYS", "a month", "'a month' is not a number of days"),
+        ("AMOCRM_REQUESTS_PER_SECOND", "0", "'0' is not a number above 0 and up to 7"),
+        ("AMOCRM_REQUESTS_PER_SECOND", "8", "'8' is not a number above 0 and up to 7"),
+        ("AMOCRM_REQUESTS_PER_SECOND", "nan", "'nan' is not a number above 0"),
+        ("AMOCRM_SCHEDULE_CRON", "hourly", r"'hourly' is not a cron schedule.*0 \* \* \* \*"),
+        ("AMOCRM_SCHEDULE_CRON", "* * * *", r"is not a cron schedule"),
+        ("AMOCRM_SCHEDULE_TIMEZONE", "Moscow", "'Moscow' is not a time zone.*Europe/Moscow"),
+        ("AMOCRM_SCHEDULE_TIMEZONE", "../etc/passwd", "is not a time zone"),
+        (
+            "AMOCRM_ALERT_WEBHOOK_URL",
+            "http://hooks.example.com/canary",
+            "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address",
+        ),
+        ("AMOCRM_ALERT_WEBHOOK_URL", "https://[canary", "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address"),
+    ],
+)
+def test_a_mistake_names_the_variable_and_an_example(tmp_path: Path, variable: str, wrong: str, says: str) -> None:
+    said = mistakes(ONE | {variable: wrong}, tmp_path)
+    assert variable in said
+    assert re.search(says, said)
+    assert "canary" not in said
+
+
+def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
+    write(".env", "AMOCRM_TOKENS=x\n")
+    write("accounts.toml", '[accounts.acme]\nhost = "nowhere"\ntoken_env = "ACME_TOKEN"\n')
+    said = mistakes({"AMOCRM_RAW_RETENTION_DAYS": "x", "AMOCRM_SCHEDULE_CRON": "y"}, tmp_path)
+    assert said.startswith("4 settings cannot be used:\n")
+    assert [line.split(":")[0].strip() for line in said.splitlines()[1:5]] == [
+        "- AMOCRM_RAW_RETENTION_DAYS",
+        "- AMOCRM_SCHEDULE_CRON",
+        "- accounts.toml, account 'acme'",
+        "- AMOCRM_TOKENS in .env is not known. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["AMOCRM_HOST", "AMOCRM_TOKEN"])
+def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
+    environ = {name: text for name, text in ONE.items() if name != missing}
+    assert f"{missing} is missing" in mistakes(environ, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ('host = "a.amocrm.ru"', "needs a host and one of token_env and token_file"),
+        ('token_env = "A"', "needs a host and one of"),
+        ('host = "a.amocrm.ru"\ntoken_env = "A"\ntoken_file = "b"', "needs a host and one of"),
+        ('host = "a.amocrm.ru"\ntoken_env = 1', "needs a host and one of"),
+        ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is not known.*token_env, token_file"),
+        ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET that its token_env names is not set"),
+        ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
+        ('host = "a.amocrm.ru"\ntoken_env = "SPACED"', "neither spaces"),
+    ],
+)
+def test_mistakes_in_the_accounts_file(tmp_path: Path, write: Write, table: str, says: str) -> None:
+    write("accounts.toml", f"[accounts.acme]\n{table}\n")
+    said = mistakes({"SPACED": "canary token", "A": "t"}, tmp_path)
+    assert re.search(f"accounts.toml, account 'acme': .*{says}", said)
+    assert "canary" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[accounts", "accounts.toml cannot be read: it is not TOML"),
+        ("[account.acme]\n", "'account' is not known"),
+        ('accounts = "acme"', "an account is a table of its own"),
+        ('[accounts]\nacme = "a.amocrm.ru"', "an account is a table of its own"),
+        ('[accounts."A b"]\nhost = "a.amocrm.ru"\ntoken_env = "A"', r"account 'A b': a key has up to 63"),
+        (
+            '[accounts.a]\nhost = "x.amocrm.ru"\ntoken_env = "A"\n[accounts.b]\nhost = "X.amocrm.ru"\ntoken_env = "A"',
+            r"'a' \(x.amocrm.ru\) and 'b' \(x.amocrm.ru\) have the same key or host",
+        ),
+    ],
+)
+def test_mistakes_around_accounts(tmp_path: Path, write: Write, text: str, says: str) -> None:
+    write("accounts.toml", text)
+    assert re.search(says, mistakes({"A": "t"}, tmp_path))
+
+
+def test_the_variables_account_is_beside_those_of_the_file(tmp_path: Path, write: Write) -> None:
+    write("accounts.toml", '[accounts.main]\nhost = "a.amocrm.ru"\ntoken_env = "AMOCRM_TOKEN"\n')
+    assert "have the same key or host" in mistakes(ONE, tmp_path)
+    write("accounts.toml", '[accounts.acme]\nhost = "a.amocrm.ru"\ntoken_env = "AMOCRM_TOKEN"\n')
+    assert [account.key for account in load_settings(ONE, tmp_path).accounts] == ["acme", "main"]
+
+
+def test_files_that_are_no_text_are_said(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_bytes(b"\xff\xfe\x00")
+    assert "accounts.toml cannot be read: it is not UTF-8" in mistakes({}, tmp_path)
+    (tmp_path / ".env").write_bytes(b"A=\xff\xfe\x00")
+    assert ".env cannot be read: it is not UTF-8" in mistakes({}, tmp_path)
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    read = load_settings(ONE | {"DATABASE_URL": "postgresql://u:canary@db/w"}, tmp_path)
+    shown = f"{read} {read!r} {[read.database_url]} {read.accounts[0].token!s}"
+    assert "canary" not in shown
+    assert read.accounts[0].token.reveal() == "canary-token"
+    assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Dagster's processes hand settings on
+
+
+class Recorder(dict[str, str]):
+    """An environment that has every variable, and remembers which ones were looked at."""
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys((*VARIABLES, "SOMETHING_ELSE"), ""))
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.read.add(name)
+        return super().get(name, default)
+
+
+def test_the_example_names_exactly_the_variables_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr(settings, "SettingsReader", lambda _: SettingsReader(recorder))
+    load_settings({}, tmp_path)
+    assert recorder.read == set(VARIABLES)
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) == sorted(VARIABLES)
+
+
+def test_the_example_can_be_copied_as_it_is(tmp_path: Path, write: Write) -> None:
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    write(".env", example)
+    assert load_settings({}, tmp_path) == Settings(data_dir=tmp_path / "data")
+    for given in re.findall(r"^# e\.g\. (.*)$", example, re.MULTILINE):
+        name, _, text = given.partition("=")
+        load_settings(ONE | {name: text}, tmp_path)
+
+
+def test_the_accounts_example_names_what_is_read() -> None:
+    document = tomllib.loads((PROJECT / "accounts.example.toml").read_text(encoding="utf-8"))
+    assert {key for table in document["accounts"].values() for key in table} == set(settings.ACCOUNT_KEYS)
