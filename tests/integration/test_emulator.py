@@ -255,10 +255,13 @@ def test_rows_come_and_go_between_pages(emulator: Emulator, client: Client, acco
 
 
 def test_payloads_are_changed_for_one_answer_only(emulator: Emulator, client: Client, account_id: int) -> None:
+    for segment_id in emulator.world.account(account_id).segments:
+        emulator.world.set_segment_extra(account_id, segment_id, "tags", ["a"])
     before = emulator.world.to_json()
 
     def spoil(document: Any) -> Any:
         document["_embedded"]["segments"][0]["customers_count"] = "many"
+        document["_embedded"]["segments"][0]["tags"].append("b")
         document["_embedded"]["segments"].pop()
         return document
 

@@ -87,6 +87,14 @@ def test_a_client_may_be_so_fast_and_no_faster() -> None:
     assert limit.refusal() is None
 
 
+def test_who_slows_down_is_not_blocked() -> None:
+    time = [0.0]
+    limit = RateLimit(per_second=1, blocks_after=2, now=lambda: time[0])
+    for second in range(5):
+        time[0] = float(second)
+        assert [given and given.status for given in (limit.refusal(), limit.refusal())] == [None, 429]
+
+
 def test_who_goes_on_is_blocked_until_it_is_lifted() -> None:
     time = [0.0]
     limit = RateLimit(per_second=1, blocks_after=3, now=lambda: time[0])

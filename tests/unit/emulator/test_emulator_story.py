@@ -36,6 +36,11 @@ def test_one_step_or_many_lead_to_the_same_world(seed: int, minutes: list[int], 
     assert one_step[1].to_json() == many_steps[1].to_json()
 
 
+def test_an_event_at_the_very_instant_of_a_step_happens_once() -> None:
+    new_segment = BEGIN + timedelta(days=14, hours=12)
+    assert told(1, [new_segment, BEGIN + 20 * DAY])[0].to_json() == told(1, [BEGIN + 20 * DAY])[0].to_json()
+
+
 def test_a_story_goes_on_where_it_was_left() -> None:
     world, story = told(3, [BEGIN + 40 * DAY])
     world_again = World.from_json(json.loads(json.dumps(world.to_json())), clock=Clock(BEGIN))

@@ -144,11 +144,15 @@ def test_options_are_shown_by_the_label_they_have_now(world: World) -> None:
     assert labels()[0] == {"value": "Green tea", "enum_id": tea, "enum_code": None}
     world.remove_option(account_id, field_id, tea)
     assert [value["enum_id"] for value in labels()] == [beans]  # type: ignore[index]
-    assert world.add_option(account_id, field_id, "tea") > tea
+    world.remove_option(account_id, field_id, beans)
+    assert world.shown_segments(account_id)[0]["custom_fields_values"] == []
+    tea_again = world.add_option(account_id, field_id, "tea")
+    assert tea_again > tea
+    world.set_field_value(account_id, segment_id, field_id, tea_again)
     world.set_field_value(account_id, segment_id, field_id, None)
     assert labels() == []
     with pytest.raises(ValueError, match="no options"):
-        world.set_field_value(account_id, segment_id, field_id, tea)
+        world.set_field_value(account_id, segment_id, field_id, beans)
 
 
 def test_unknown_keys_and_odd_values_are_shown_as_they_were_set(world: World) -> None:

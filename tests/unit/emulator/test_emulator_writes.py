@@ -346,8 +346,11 @@ GOOD: dict[str, tuple[Any, Any]] = {
     "streetaddress": ("Москва", "Москва"),
     "numeric": (12.5, "12.5"),
     "checkbox": (False, False),
-    # Moscow's 8 March begins at 21:00 UTC of the 7th.
-    "date": ("2026-03-08T15:00:00+03:00", int(datetime(2026, 3, 7, 21, tzinfo=UTC).timestamp())),
+    # In Moscow 22:00 UTC of the 7th is the 8th, which began at 21:00 UTC.
+    "date": (
+        int(datetime(2026, 3, 7, 22, tzinfo=UTC).timestamp()),
+        int(datetime(2026, 3, 7, 21, tzinfo=UTC).timestamp()),
+    ),
     "date_time": ("2026-03-08T15:00:00+03:00", int(datetime(2026, 3, 8, 12, tzinfo=UTC).timestamp())),
     "select": ("b", "b"),
     "radiobutton": ("b", "b"),
