@@ -1,1 +1,1 @@
-"""The command line that people and cron use. Each command is a module here; what it does to data is ``pipelines``' work."""
+"""The command line that people and cron use, a module for each command. What is done to data is ``pipelines``' work."""

@@ -37,8 +37,8 @@ COMMANDS: Final = {
 """Every command and what it is for, so that the help imports none of them."""
 
 
-def _remember_verbose(context: click.Context, _option: click.Parameter, is_verbose: bool) -> None:
-    if is_verbose:
+def _remember_verbose(context: click.Context, _option: click.Parameter, value: Any) -> None:
+    if value:
         context.meta[IS_VERBOSE] = True
 
 
@@ -54,7 +54,7 @@ VERBOSE: Final = click.Option(
 class Commands(click.Group):
     """The commands by what they are for, each imported when it is wanted."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names in the order of the help."""
         return [name for commands in COMMANDS.values() for name in commands]
 

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from emulator.__main__ import main
+
 
 @click.command(
     add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -13,6 +15,4 @@ import click
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> None:
     """Run the emulated amoCRM alone: a small amoCRM on this machine, with simulated data."""
-    from emulator.__main__ import main
-
     sys.exit(main(arguments))

@@ -1,4 +1,4 @@
-"""How an error is told to whoever typed the command: a sentence or two and an exit code, a traceback only when asked for."""
+"""How an error is told to whoever typed the command: a sentence or two and an exit code; a traceback on demand."""
 
 from __future__ import annotations
 

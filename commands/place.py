@@ -14,6 +14,12 @@ def settings_here() -> Settings:
     return load_settings(os.environ, Path.cwd())
 
 
+def dagster_home(settings: Settings) -> Path:
+    """Where Dagster keeps its configuration, runs and events: as ``DAGSTER_HOME`` says, else in the data folder."""
+    named = os.environ.get("DAGSTER_HOME", "").strip()
+    return Path(named).expanduser() if named else settings.data_dir / "dagster"
+
+
 def program_here() -> str:
     """How the program is called where we are: by ``./run`` in a clone of the project, else by its name."""
     return "./run" if Path("run").exists() and Path("workspace.yaml").exists() else PROGRAM

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from commands.demo.choice import demo_asked_for, demo_by_default, demo_option
+from commands.demo.choice import chosen_demo, demo_option
 from commands.place import settings_here
 from pipelines.errors import DatabaseUnavailable, SettingsError
 from pipelines.settings import Settings
@@ -38,10 +38,9 @@ def command(demo: str | None, arguments: tuple[str, ...]) -> None:
 @contextmanager
 def settings_for(demo: str | None) -> Iterator[Settings]:
     """The user's settings, or the demo's, whose data nobody deletes for as long as the context lasts."""
-    settings = settings_here() if demo is None else Settings(data_dir=Path())
-    home = demo_by_default(settings) if demo is None else demo_asked_for(demo)
+    home = chosen_demo(demo)
     if home is None:
-        yield settings
+        yield settings_here()
         return
     click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
     with ExitStack() as stack:
@@ -51,7 +50,7 @@ def settings_for(demo: str | None) -> Iterator[Settings]:
 
 
 def psql_program(settings: Settings) -> Path:
-    """The client: one that knows the embedded server's version, or any that is installed where the server is another's."""
+    """The client that comes with the embedded server, or else one that is installed."""
     with suppress(DatabaseUnavailable):
         program = find_binaries(settings.pg_bin, server_user()).psql
         if program.exists():

@@ -42,7 +42,7 @@ class Outcome:
 @click.option("--account", "keys", metavar="KEY", multiple=True, help="Load this account; may be given several times.")
 @click.option("--all", "is_all", is_flag=True, help="Load every account of the settings.")
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
-def command(keys: tuple[str, ...], is_all: bool, is_json: bool) -> None:
+def command(*, keys: tuple[str, ...], is_all: bool, is_json: bool) -> None:
     """Load accounts once, without Dagster; for cron.
 
     With one account in the settings no option is needed. Every account is tried, whatever becomes of the others; the

@@ -24,7 +24,7 @@ from commands.demo.home import MODES, Mode
     help="Days of history that a new demo begins with.",
 )
 @click.option("--seed", type=int, help="Another seed, another history; for a new demo.")
-def command(is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
+def command(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     """Do the whole job on simulated data.
 
     An emulated amoCRM lives through 90 days; the real pipeline loads it over HTTP, four times a day, into an embedded
@@ -33,6 +33,6 @@ def command(is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
 
     Neither accounts nor the database of your settings are used; all that it makes is in data/demo.
     """
-    from commands.demo.run import run
+    from commands.demo.run import run  # noqa: PLC0415 - nobody needs all this for a look at the help
 
     run(is_fresh=is_fresh, mode=mode, days=days, seed=seed)

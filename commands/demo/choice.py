@@ -7,9 +7,8 @@ from typing import Final
 import click
 
 from commands.demo.home import MODES, DemoHome
-from commands.place import program_here
+from commands.place import program_here, settings_here
 from pipelines.errors import SettingsError
-from pipelines.settings import Settings
 
 LATEST: Final = "latest"
 
@@ -25,7 +24,7 @@ demo_option: Final = click.option(
 """The option ``--demo`` of commands that can work on either."""
 
 
-def demo_asked_for(demo: str) -> DemoHome:
+def demo_named(demo: str) -> DemoHome:
     """The demo that ``--demo`` names. Raises ``SettingsError`` where it was never run."""
     homes = [DemoHome.of_mode(mode) for mode in MODES if demo in (LATEST, mode)]
     home = max(homes, key=lambda one: one.begun_at)
@@ -35,7 +34,13 @@ def demo_asked_for(demo: str) -> DemoHome:
     return home
 
 
-def demo_by_default(settings: Settings) -> DemoHome | None:
-    """The latest demo, for whoever has set neither an account nor a database; None where there is none."""
+def chosen_demo(demo: str | None) -> DemoHome | None:
+    """The demo to work on, or None where the user's own warehouse is meant.
+
+    Without ``--demo``, which leaves settings unread, it is the latest demo if those name neither account nor database.
+    """
+    if demo is not None:
+        return demo_named(demo)
+    settings = settings_here()
     home = max(map(DemoHome.of_mode, MODES), key=lambda one: one.begun_at)
     return home if home.begun_at and not settings.accounts and settings.database_url is None else None

@@ -1,4 +1,4 @@
-"""Living through the simulated account's days: one load after another, each at its own instant, by the real pipeline."""
+"""Living through the simulated account's days: load after load, each at its own instant, by the real pipeline."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The demo's folder: which simulated account lives there and since when, and that two programs do not meddle with it at once.
+"""The demo's folder: which simulated account lives there, since when, and that no two programs meddle with it at once.
 
-Only the beginning of the simulation is written down. What the account looks like at any instant follows from it, and how
-far its history was loaded is what the database says: so whoever is killed at whatever moment leaves nothing to repair.
+Only the beginning of the simulation is written down. What the account looks like at any instant follows from it, and
+how far its history was loaded is what the database says: whoever is killed at whatever moment leaves nothing to repair.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class DemoHome:
     def of_mode(cls, mode: Mode) -> DemoHome:
         """The demo of that mode, whether it was ever run or not.
 
-        Nothing of the user's settings decides where it is but the data folder, and that only as the environment says it.
+        Nothing of the user's settings decides where it is but the data folder, as the environment has it.
         """
         data_dir = Path(os.environ.get("AMOCRM_DATA_DIR") or "data").expanduser()
         return cls(Path.cwd() / data_dir / "demo" / mode)
@@ -90,7 +90,7 @@ class DemoHome:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep every other program away that loads or deletes the demo's data. Raises ``DatabaseUnavailable`` where one is there."""
+        """Keep away whoever would load or delete the demo's data. Raises ``DatabaseUnavailable`` if one is at it."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with self.folder.with_suffix(".lock").open("w") as lock:
             try:
@@ -101,6 +101,11 @@ class DemoHome:
                     advice="End the 'demo', 'dev' or 'psql' that is running on them, then try again.",
                 ) from None
             yield
+
+    @property
+    def dagster_folder(self) -> Path:
+        """Dagster's home: its runs and events."""
+        return self.folder / "dagster"
 
     @property
     def begun_at(self) -> float:

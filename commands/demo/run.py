@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from commands.demo import screen
 from commands.demo.history import instants, live_through
 from commands.demo.home import DemoHome, Mode, Simulation
-from commands.demo.schedule import load_on_schedule
 from commands.demo.simulated import simulated_account
 from commands.demo.summary import last_observed_at, read_summary
 from commands.place import program_here
@@ -25,8 +24,8 @@ DEFAULT_SEED = 1
 NEWS_COUNT = 12
 
 QUERIES: dict[Mode, str] = {
-    "segments": "select name, customers_count, change_7_days, change_30_days from analytics.segment_trends order by 2 desc",
-    "periodicity": "select observed_at, thing_name, change, property, old_value, new_value from analytics.changes order by 1",
+    "segments": "select name, customers_count, change_7_days, change_30_days from analytics.segment_trends",
+    "periodicity": "select observed_at, thing_name, change, property, old_value, new_value from analytics.changes",
 }
 
 
@@ -38,11 +37,11 @@ def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     home = DemoHome.of_mode(mode)
     with home.alone(), ExitStack() as stack:
         simulation = prepare(home, is_fresh=is_fresh, mode=mode, days=days, seed=seed)
-        with screen.waiting(console, "Starting the embedded PostgreSQL …"):
-            url = stack.enter_context(database_url(home.settings))
-            engine = open_engine(url)
-            stack.callback(engine.dispose)
-            migrate(engine)
+        console.print("Starting the embedded PostgreSQL …")
+        url = stack.enter_context(database_url(home.settings))
+        engine = open_engine(url)
+        stack.callback(engine.dispose)
+        migrate(engine)
         load_count = bring_to_present(console, engine, home, simulation, url)
         seconds = time.monotonic() - began
         summary = read_summary(engine, days=screen.spark_days(console), news_count=NEWS_COUNT)
@@ -75,8 +74,10 @@ def bring_to_present(console: Console, engine: Engine, home: DemoHome, simulatio
     with simulated_account(home, simulation, newest or simulation.started_at) as simulated:
         load_count = screen.follow(console, live_through(engine, simulated, moments), simulation, len(moments))
         simulated.go_to_present()
-        with screen.waiting(console, "The last load: Dagster's schedule is due, and its job runs …"):
-            load_on_schedule(home, simulated.settings, url)
+        console.print("The last load: Dagster's schedule is due, and its job runs …")
+        from commands.demo.schedule import load_on_schedule  # noqa: PLC0415 - Dagster takes a second to import
+
+        load_on_schedule(home, simulated.settings, url)
     return load_count + 1
 
 

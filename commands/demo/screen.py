@@ -1,9 +1,8 @@
-"""How the demo looks in a terminal: its progress, what its history amounts to, what to do next. Nothing is read here."""
+"""How the demo looks in a terminal: its progress, what its history amounts to, what to do next. Nothing is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from rich.console import Console
@@ -89,17 +88,6 @@ def _follow_in_lines(console: Console, steps: Iterable[Step], simulation: Simula
 def _day(step: Step, simulation: Simulation) -> str:
     number = max(1, -((simulation.started_at - step.at) // timedelta(days=1)))
     return f"simulated day {number}, {step.at:%-d %b %Y}"
-
-
-@contextmanager
-def waiting(console: Console, what: str) -> Iterator[None]:
-    """Say what is going on for the next seconds."""
-    if console.is_terminal:
-        with console.status(what):
-            yield
-    else:
-        console.print(what)
-        yield
 
 
 def show_summary(console: Console, summary: Summary) -> None:

@@ -1,4 +1,4 @@
-"""What the demo's history amounts to, read from the database and nowhere else. How it is shown is ``screen``'s subject."""
+"""What the demo's history amounts to, read from the database alone. How it is shown is ``screen``'s subject."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row
 
 from commands.demo.history import BETWEEN_LOADS
 from commands.demo.home import ACCOUNT_KEY
+from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
 from pipelines.warehouse.statements import statement
@@ -53,14 +54,14 @@ def last_observed_at(engine: Engine) -> datetime | None:
         return newest.observed_at if newest else None
 
 
-def newest_of_each(rows: Iterable[Row[Any]]) -> Iterator[Change]:
-    """The rows, newest first, as changes; of a property that changes again and again only the last time."""
+def newest_of_each(changes: Iterable[Change]) -> Iterator[Change]:
+    """The changes, newest first; of a property that changes again and again only the last time."""
     told = set()
-    for row in rows:
-        key = (row.thing, row.thing_id, row.property, row.value_field_name)
-        if row.property is None or key not in told:
+    for change in changes:
+        key = (change.thing, change.thing_id, change.property, change.value_field_name)
+        if change.property is None or key not in told:
             told.add(key)
-            yield Change(**row._mapping)
+            yield change
 
 
 def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
@@ -68,9 +69,7 @@ def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
     with transaction(engine) as connection:
         account = connection.execute(statement("demo_account"), {"account_key": ACCOUNT_KEY}).one()
         of = {"account_id": account.account_id}
-        changes = connection.execute(
-            statement("recent_changes"), of | {"after": account.first_observed_at, "most": MOST_CHANGES}
-        )
+        changes = read_changes(connection, account.account_id, most=MOST_CHANGES)
         return Summary(
             account=account,
             segments=connection.execute(statement("demo_segments"), of | {"days": days}).all(),

@@ -1,0 +1,193 @@
+"""``dev``: Dagster's pages and daemon for as long as it runs, on the warehouse of the settings or of the demo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+import dagster as dg
+
+from assets.instance import prepare_home
+from assets.partitions import register_accounts
+from commands.demo.choice import chosen_demo, demo_option
+from commands.demo.home import ACCOUNT_KEY, DemoHome
+from commands.demo.simulated import simulated_account
+from commands.place import dagster_home, settings_here
+from pipelines.errors import SettingsError, WarehouseError
+from pipelines.settings import VARIABLES, Settings
+from pipelines.warehouse.embedded import LEASH
+from pipelines.warehouse.engine import database_url, open_engine
+from pipelines.warehouse.migrate import check, migrate
+
+HOST: Final = "127.0.0.1"
+SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writing Dagster projects
+TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
+STOP_SECONDS: Final = 30.0
+LOOK_AGAIN_SECONDS: Final = 0.2
+
+WORKSPACE: Final = "workspace.yaml"
+WORKSPACE_TEXT: Final = """\
+load_from:
+  - python_module:
+      module_name: assets.definitions
+      location_name: amocrm
+"""
+"""For an installed package, which has no workspace.yaml of its own. A clone's says the same; a test compares them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Where Dagster is to run, and what it is to know."""
+
+    settings: Settings
+    dagster_home: Path
+    folder: Path  # where it looks for .env and accounts.toml
+    environment: Mapping[str, str]
+
+
+@click.command()
+@demo_option
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's pages.")
+def command(demo: str | None, port: int) -> None:
+    """Run Dagster: its pages, its daemon, the schedule. Ctrl-C ends all of it.
+
+    Without DATABASE_URL the embedded Postgres runs along. Where neither an account nor a database is set and the demo
+    was run, this goes on with the demo's simulated account, which then lives in real time.
+    """
+    refuse_taken_port(port)
+    with ExitStack() as stack:
+        home = chosen_demo(demo)
+        site = stack.enter_context(site_of_demo(home) if home else own_site())
+        dagster = stack.enter_context(running_dagster(site, port))
+        wait_until_ready(dagster, port)
+        click.echo(f"Dagster's pages: http://{HOST}:{port}   Ctrl-C ends them, and all that was started with them.")
+        sys.exit(dagster.wait())
+
+
+@contextmanager
+def own_site() -> Iterator[Site]:
+    """The user's warehouse and accounts."""
+    settings = settings_here()
+    with database_url(settings) as url:
+        engine = open_engine(url)
+        check(engine)
+        engine.dispose()
+        yield Site(
+            settings=settings,
+            dagster_home=dagster_home(settings),
+            folder=Path.cwd(),
+            environment=os.environ | {"DATABASE_URL": url},
+        )
+
+
+@contextmanager
+def site_of_demo(home: DemoHome) -> Iterator[Site]:
+    """The demo's warehouse, and its account in real time. Dagster sees no settings but these."""
+    simulation = home.simulation()
+    if simulation is None:
+        raise SettingsError("The demo's data are gone.", advice="Run the demo again.")
+    with (
+        home.alone(),
+        database_url(home.settings) as url,
+        simulated_account(home, simulation, datetime.now(UTC)) as simulated,
+    ):
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+        (home.folder / "accounts.toml").write_text(
+            f'[accounts.{ACCOUNT_KEY}]\nhost = "{simulated.emulator.host}"\ntoken_env = "{TOKEN_VARIABLE}"\n',
+            encoding="utf-8",
+        )
+        others = {name: text for name, text in os.environ.items() if name not in VARIABLES}
+        click.echo(
+            f"SIMULATED DATA: the demo's account in {home.folder}, an emulated amoCRM at {simulated.emulator.url}"
+        )
+        yield Site(
+            settings=simulated.settings,
+            dagster_home=home.dagster_folder,
+            folder=home.folder,
+            environment=others
+            | {
+                "DATABASE_URL": url,
+                "AMOCRM_DATA_DIR": str(home.folder),
+                TOKEN_VARIABLE: simulated.account.token.reveal(),
+            },
+        )
+
+
+@contextmanager
+def running_dagster(site: Site, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's web server, daemon and code server, all gone when the context ends, or this process does."""
+    folder = prepare_home(site.dagster_home)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        register_accounts(instance, site.settings)
+    program = [
+        sys.executable,
+        "-W",
+        f"ignore:{SUPERSEDED}",
+        "-m",
+        "dagster",
+        "dev",
+        "--workspace",
+        str(workspace_file(folder)),
+    ]
+    program += ["--host", HOST, "--port", str(port), "--log-level", "warning"]
+    reader, leash = os.pipe()
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", LEASH, "leash", *program],
+        stdin=reader,
+        cwd=site.folder,
+        env=dict(site.environment) | {"DAGSTER_HOME": str(folder)},
+        start_new_session=True,
+    )
+    os.close(reader)
+    try:
+        yield process
+    finally:
+        os.close(leash)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def workspace_file(dagster_folder: Path) -> Path:
+    """The clone's workspace.yaml where we are in one, else one of our own."""
+    if Path(WORKSPACE).exists():
+        return Path(WORKSPACE).absolute()
+    file = dagster_folder / WORKSPACE
+    file.write_text(WORKSPACE_TEXT, encoding="utf-8")
+    return file
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return once the pages answer. Raises ``WarehouseError`` where Dagster ends before."""
+    while process.poll() is None:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise WarehouseError("Dagster did not start; it says why above.", advice="Correct that, then run it again.")
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raise ``SettingsError`` where another program listens there: Dagster would take another port in silence."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise SettingsError(
+                f"Port {port} of this machine is taken.", advice="End what uses it, or choose another with --port."
+            ) from None

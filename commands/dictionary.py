@@ -1,0 +1,109 @@
+"""``dictionary``: the data dictionary, and ``sql/catalog.json``, from the comments of a freshly migrated database."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pipelines.errors import SettingsError, WarehouseError
+from pipelines.warehouse.catalog import Column, Table, catalog_text, read_catalog
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine, transaction
+from pipelines.warehouse.migrate import migrate
+
+DICTIONARY: Final = Path("docs/data-dictionary.md")
+CATALOG: Final = Path("sql/catalog.json")
+
+SCHEMAS: Final = {
+    "analytics": "What analysts and dashboards read: views, and nothing else.",
+    "amocrm": "The history as it is stored. Only the pipeline writes here, and only it should read.",
+}
+"""The schemas, in the order in which a reader wants them."""
+
+
+@click.command()
+@click.option("--check", "is_check", is_flag=True, help="Write nothing; fail where a file is out of date.")
+def command(*, is_check: bool) -> None:
+    """Write docs/data-dictionary.md and sql/catalog.json from the database's own comments.
+
+    A throw-away database is made and migrated for it.
+    """
+    if not DICTIONARY.parent.is_dir() or not CATALOG.parent.is_dir():
+        raise SettingsError(
+            "This is no clone of the project.", advice="Change to the project's folder, then try again."
+        )
+    tables = migrated_catalog()
+    texts = {DICTIONARY: dictionary_text(tables), CATALOG: catalog_text(tables)}
+    stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
+    if is_check and stale:
+        raise WarehouseError(
+            f"Out of date: {' and '.join(map(str, stale))}.", advice="Run './run dictionary' and commit what it writes."
+        )
+    for file in stale:
+        file.write_text(texts[file], encoding="utf-8")
+        click.echo(f"wrote {file}")
+    if not stale:
+        click.echo("Up to date.")
+
+
+def migrated_catalog() -> tuple[Table, ...]:
+    """The tables and views of a database that was made a moment ago."""
+    with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # root's server runs as another user
+        with embedded_postgres(folder / "postgres", is_durable=False) as server:
+            engine = open_engine(server.url)
+            migrate(engine)
+            with transaction(engine) as connection:
+                tables = read_catalog(connection)
+            engine.dispose()
+    return tables
+
+
+def dictionary_text(tables: Iterable[Table]) -> str:
+    """The data dictionary in Markdown."""
+    of_schema = {schema: [table for table in tables if table.schema == schema] for schema in SCHEMAS}
+    return "\n".join(_lines(of_schema)) + "\n"
+
+
+def _lines(of_schema: dict[str, list[Table]]) -> Iterator[str]:
+    yield "# Data dictionary"
+    yield ""
+    yield "Every table and column, as the database itself describes them. `./run dictionary` writes this page; edit the"
+    yield "comments in `sql/migrations` and `sql/views` instead."
+    for schema, tables in of_schema.items():
+        yield ""
+        yield f"## Schema `{schema}`"
+        yield ""
+        yield SCHEMAS[schema]
+        yield ""
+        yield f"| {'view' if schema == 'analytics' else 'table'} | grain |"
+        yield "|---|---|"
+        for table in tables:
+            yield f"| [`{table.name}`](#{schema}{table.name}) | {_cell(table.comment)} |"
+        for table in tables:
+            yield from _table_lines(table)
+
+
+def _table_lines(table: Table) -> Iterator[str]:
+    yield ""
+    yield f"### {table.schema}.{table.name}"
+    yield ""
+    yield table.comment or ""
+    yield ""
+    yield "| column | type | meaning |"
+    yield "|---|---|---|"
+    for column in table.columns:
+        yield f"| `{column.name}` | {_type(column)} | {_cell(column.comment)} |"
+
+
+def _type(column: Column) -> str:
+    return column.type.replace("timestamp with time zone", "timestamptz") + (", not null" if column.is_required else "")
+
+
+def _cell(comment: str | None) -> str:
+    return (comment or "").replace("|", "\\|")

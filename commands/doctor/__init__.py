@@ -1,0 +1,106 @@
+"""``doctor``: look at all that a load needs, one thing after another, and say what to do about what is amiss."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from commands.doctor.account import check_account
+from commands.doctor.check import Check, failed, ok
+from commands.doctor.database import check_database
+from commands.doctor.machine import check_folder, check_schedule
+from commands.words import counted
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.errors import SettingsError, WarehouseError
+from pipelines.settings import Settings, load_settings
+from pipelines.warehouse.engine import warehouse
+
+COLORS: Final = {"ok": "green", "warning": "yellow", "failed": "red"}
+WIDEST: Final = 110
+
+
+@click.command()
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
+def command(*, is_json: bool) -> None:
+    """Check all that a load needs, and say what to do about what is amiss.
+
+    Settings, data folder, database, migrations, schedule; and for each account its token, access, rights, mode, clock,
+    and that its history belongs to it. Nothing is changed and nothing is loaded. The exit code is 0 where no check
+    failed, else that of the error which a load would end with.
+    """
+    found = []
+    for check in all_checks(SYSTEM_CLOCK):
+        found.append(check)
+        if not is_json:
+            show(check)
+    exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
+    if is_json:
+        click.echo(json.dumps({"checks": [asdict(check) for check in found]}, ensure_ascii=False, indent=2))
+    else:
+        click.echo(conclusion(found))
+    sys.exit(exit_code)
+
+
+def all_checks(clock: Clock) -> Iterator[Check]:
+    """Every check, whatever became of those before it."""
+    try:
+        settings = load_settings(os.environ, Path.cwd())
+    except SettingsError as error:
+        yield failed("settings", error)
+        return
+    try:
+        settings.account(None if len(settings.accounts) < 2 else settings.accounts[0].key)
+    except SettingsError as error:
+        yield failed("settings", error)
+    else:
+        yield ok(
+            "settings",
+            f"{counted(len(settings.accounts), 'account')}: {', '.join(one.key for one in settings.accounts)}.",
+        )
+    yield check_folder(settings)
+    yield from check_warehouse_and_accounts(settings, clock)
+    yield check_schedule(settings)
+
+
+def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[Check]:
+    """The database, and every account with it, or without it where there is none."""
+    with ExitStack() as stack:
+        engine = None
+        try:
+            engine = stack.enter_context(warehouse(settings))
+        except WarehouseError as error:
+            yield failed("database: access", error)
+        else:
+            yield from check_database(engine)
+        for account in settings.accounts:
+            yield from check_account(account, engine, clock)
+
+
+def show(check: Check) -> None:
+    """The check as a line or two."""
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    click.echo(f"{click.style(f'{check.status:8}', COLORS[check.status])}{click.style(check.subject, bold=True)}")
+    for text in filter(None, (check.finding, check.advice)):
+        lead = "        " if text == check.finding else "        → "
+        click.echo(textwrap.fill(text, width, initial_indent=lead, subsequent_indent=" " * len(lead)))
+
+
+def conclusion(found: list[Check]) -> str:
+    """All in one line."""
+    counts = Counter(check.status for check in found)
+    if counts["failed"] or counts["warning"]:
+        told = [counted(counts["warning"], "warning")] if counts["warning"] else []
+        told += [f"{counts['failed']} failed"] if counts["failed"] else []
+        return f"\n{', '.join(told)}, {counts['ok']} ok."
+    return f"\nAll {len(found)} checks passed."

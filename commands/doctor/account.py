@@ -1,0 +1,146 @@
+"""Whether an account can be loaded: token, host, clock, mode, rights, and that its history is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from sqlalchemy import Engine
+
+from commands.doctor.check import Check, failed, ok, warning
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.messages import Answer, Request
+from pipelines.amocrm.read import LISTS_OF_MODE
+from pipelines.amocrm.records import Account
+from pipelines.amocrm.token import expires_at
+from pipelines.amocrm.transport import Transport
+from pipelines.clock import Clock
+from pipelines.errors import ApiError, DatabaseError, Unauthorized, WrongAccount
+from pipelines.settings import AccountSettings
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.state import account_of_key
+
+IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
+"""Whoever waits for a check wants to know soon; a load is more patient."""
+
+TOKEN_ENDS_SOON = timedelta(days=14)
+CLOCK_TOLERANCE = timedelta(seconds=60)
+
+RENEW = "Make a new long-lived token in the integration's settings in amoCRM, and put it in place of the old one."
+
+
+class DatedTransport(Transport):
+    """The way to amoCRM, which remembers what time it was there at the last answer."""
+
+    date: str | None = None
+
+    def send(self, request: Request, token: str, *, seconds: float) -> Answer:
+        """Send, and remember the answer's Date."""
+        answer = super().send(request, token, seconds=seconds)
+        self.date = answer.headers.get("date")
+        return answer
+
+
+def check_account(account: AccountSettings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
+    """Every check of one account; ``engine`` is the warehouse, where that can be reached."""
+    subject = f"account '{account.key}'"
+    yield check_token(f"{subject}: token", account.token.reveal(), clock.now())
+    transport = DatedTransport(account.base_url, limits=IMPATIENT)
+    client = AmoClient(
+        account.base_url, account.token.reveal, account_key=account.key, limits=IMPATIENT, transport=transport
+    )
+    found = None
+    try:
+        found = client.account()
+    except ApiError as error:
+        yield failed(f"{subject}: access", error)
+    if transport.date:
+        yield check_clock(f"{subject}: clock", transport.date, clock.now())
+    if found is not None:
+        yield ok(f"{subject}: access", f"{account.host} answers for {found.name or 'an account'}, id {found.id}.")
+        yield check_mode(f"{subject}: mode", found)
+        yield from check_rights(f"{subject}: rights", client, found)
+        yield from check_identity(f"{subject}: identity", account.key, found, engine)
+    transport.close()
+
+
+def check_token(subject: str, token: str, now: datetime) -> Check:
+    """Whether the token is good for long enough, by what it says of itself."""
+    ends_at = expires_at(token)
+    if ends_at is None:
+        return warning(
+            subject,
+            "It does not say when it ends, as long-lived tokens of amoCRM do.",
+            "Make sure that it is the whole token; a short-lived one of OAuth ends after a day.",
+        )
+    if ends_at <= now:
+        return failed(subject, Unauthorized(f"It ended on {ends_at:%Y-%m-%d %H:%M} UTC.", advice=RENEW))
+    if ends_at - now < TOKEN_ENDS_SOON:
+        return warning(subject, f"It ends soon, on {ends_at:%Y-%m-%d %H:%M} UTC.", RENEW)
+    return ok(subject, f"It is good until {ends_at:%Y-%m-%d}.")
+
+
+def check_clock(subject: str, date: str, now: datetime) -> Check:
+    """Whether this machine and amoCRM agree on the time: snapshots bear the machine's."""
+    try:
+        ahead = now - parsedate_to_datetime(date)
+    except (TypeError, ValueError):
+        return ok(subject, "amoCRM does not say what time it is there.")
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return ok(subject, "This machine and amoCRM agree on the time.")
+    where = "ahead of" if ahead > timedelta() else "behind"
+    return warning(
+        subject,
+        f"This machine is {abs(ahead).total_seconds():,.0f} seconds {where} amoCRM.",
+        "Let the machine set its clock by the network: snapshots bear its time, and an older one is never published.",
+    )
+
+
+def check_mode(subject: str, account: Account) -> Check:
+    """Whether there is anything to load."""
+    match account.mode:
+        case "segments":
+            return ok(subject, "Dynamic segmentation: segments, their fields and sizes are loaded.")
+        case "periodicity":
+            return ok(subject, "Recurring purchases: stages and their rules are loaded.")
+        case "disabled":
+            finding, advice = "Customers are switched off.", "Switch them on in amoCRM's settings."
+        case "unavailable":
+            finding, advice = "The account's plan has no customers.", "Take a plan in amoCRM that includes customers."
+    return warning(subject, f"{finding} A load notes that, and finds nothing else.", advice)
+
+
+def check_rights(subject: str, client: AmoClient, account: Account) -> Iterator[Check]:
+    """Whether the token's user may read the lists that a load reads."""
+    lists = LISTS_OF_MODE[account.mode]
+    try:
+        counts = [f"{len(client.read_list(resource).rows)} {resource}" for resource in lists]
+    except ApiError as error:
+        yield failed(subject, error)
+        return
+    if counts:
+        yield ok(subject, f"The token may read {' and '.join(counts)}.")
+
+
+def check_identity(subject: str, key: str, account: Account, engine: Engine | None) -> Iterator[Check]:
+    """Whether the account is the one that the key's history belongs to, where there is a history."""
+    if engine is None:
+        return
+    try:
+        with transaction(engine, account=key) as connection:
+            bound_id = account_of_key(connection, key)
+    except DatabaseError:
+        return  # the checks of the database tell of it
+    if bound_id is None:
+        yield ok(subject, "No history yet: the first load binds the key to this account.")
+    elif bound_id == account.id:
+        yield ok(subject, "The history under this key is this account's.")
+    else:
+        yield failed(
+            subject,
+            WrongAccount(
+                f"The history under this key is account {bound_id}'s, and the token is account {account.id}'s."
+            ),
+        )

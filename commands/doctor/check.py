@@ -1,0 +1,38 @@
+"""What one check of ``doctor`` found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pipelines.errors import WarehouseError
+
+Status: TypeAlias = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    subject: str  # such as 'database', or 'account main: token'
+    status: Status
+    finding: str  # what is the case, as a sentence
+    advice: str = ""  # what to do about it, where something is to be done
+    exit_code: int = 0  # of the error that a load would end with, where the check failed
+
+
+def ok(subject: str, finding: str) -> Check:
+    """All is well."""
+    return Check(subject=subject, status="ok", finding=finding)
+
+
+def warning(subject: str, finding: str, advice: str) -> Check:
+    """A load works, and yet something should be done."""
+    return Check(subject=subject, status="warning", finding=finding, advice=advice)
+
+
+def failed(subject: str, error: WarehouseError) -> Check:
+    """A load would end with this error."""
+    return Check(
+        subject=subject, status="failed", finding=error.message, advice=error.advice, exit_code=error.exit_code
+    )

@@ -1,0 +1,56 @@
+"""Whether the warehouse can be used: reachable, new enough, writable, migrated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine
+
+from commands.doctor.check import Check, failed, ok
+from pipelines.errors import DatabaseError, MigrationError
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.migrate import pending
+from pipelines.warehouse.statements import statement
+
+
+def check_database(engine: Engine) -> Iterator[Check]:
+    """Every check of the database that ``engine`` leads to."""
+    try:
+        with transaction(engine) as connection:
+            facts = connection.execute(statement("doctor_database")).one()
+    except DatabaseError as error:
+        yield failed("database: access", error)
+        return
+    yield ok("database: access", f"PostgreSQL {facts.version}, database {facts.name}, as {facts.role_name}.")
+    yield check_privileges(is_read_only=facts.is_read_only, may_write=facts.may_write, role_name=facts.role_name)
+    yield check_migrations(engine)
+
+
+def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:
+    """Whether a load may write: into the schema, or make it where it is not there yet."""
+    subject = "database: privileges"
+    if is_read_only:
+        return failed(
+            subject, DatabaseError("The server takes no changes.", advice="Set DATABASE_URL to the primary server.")
+        )
+    if not may_write:
+        return failed(
+            subject,
+            DatabaseError(
+                f"The role {role_name} may not write to the warehouse.",
+                advice="Set DATABASE_URL to the role that migrated it; a first migration needs CREATE on the database.",
+            ),
+        )
+    return ok(subject, f"The role {role_name} may write.")
+
+
+def check_migrations(engine: Engine) -> Check:
+    """Whether the schema is the one that this program needs."""
+    subject = "database: migrations"
+    try:
+        todo = pending(engine)
+    except DatabaseError as error:
+        return failed(subject, error)
+    if todo:
+        return failed(subject, MigrationError(f"To be applied: {', '.join(todo)}."))
+    return ok(subject, "The tables and views are those that this version needs.")
