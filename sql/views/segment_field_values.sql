@@ -2,15 +2,38 @@ create or replace view analytics.segment_field_values as
 select
     value.account_id,
     value.segment_id,
+    segment.name as segment_name,
     value.valid_from,
-    version.valid_to,
+    segment.valid_to,
     value.field_id,
     value.position,
-    field_now.name as field_name,
-    field_then.name as field_name_then,
+    (
+        select field.name
+        from amocrm.field_version as field
+        where field.account_id = value.account_id and field.field_id = value.field_id
+        order by field.valid_from desc
+        limit 1
+    ) as field_name,
+    (
+        select field.name
+        from amocrm.field_version as field
+        where field.account_id = value.account_id
+            and field.field_id = value.field_id
+            and field.valid_from <= value.valid_from
+        order by field.valid_from desc
+        limit 1
+    ) as field_name_then,
     value.field_type,
     coalesce(
-        to_jsonb(option_now.value),
+        (
+            select to_jsonb(option.value)
+            from amocrm.option_version as option
+            where option.account_id = value.account_id
+                and option.field_id = value.field_id
+                and option.option_id = value.option_id
+            order by option.valid_from desc
+            limit 1
+        ),
         to_jsonb(value.option_id),
         value.json_value,
         to_jsonb(value.text_value),
@@ -25,50 +48,33 @@ select
     value.date_value,
     value.timestamp_value,
     value.option_id,
-    option_now.value as option_label,
-    option_then.value as option_label_then,
+    (
+        select option.value
+        from amocrm.option_version as option
+        where option.account_id = value.account_id
+            and option.field_id = value.field_id
+            and option.option_id = value.option_id
+        order by option.valid_from desc
+        limit 1
+    ) as option_label,
+    (
+        select option.value
+        from amocrm.option_version as option
+        where option.account_id = value.account_id
+            and option.field_id = value.field_id
+            and option.option_id = value.option_id
+            and option.valid_from <= value.valid_from
+        order by option.valid_from desc
+        limit 1
+    ) as option_label_then,
     value.json_value
 from amocrm.segment_field_value as value
-join amocrm.segment_version as version using (account_id, segment_id, valid_from)
-left join lateral (
-    select field_version.name
-    from amocrm.field_version
-    where field_version.account_id = value.account_id and field_version.field_id = value.field_id
-    order by field_version.valid_from desc
-    limit 1
-) as field_now on true
-left join lateral (
-    select field_version.name
-    from amocrm.field_version
-    where field_version.account_id = value.account_id
-        and field_version.field_id = value.field_id
-        and field_version.valid_from <= value.valid_from
-    order by field_version.valid_from desc
-    limit 1
-) as field_then on true
-left join lateral (
-    select option_version.value
-    from amocrm.option_version
-    where option_version.account_id = value.account_id
-        and option_version.field_id = value.field_id
-        and option_version.option_id = value.option_id
-    order by option_version.valid_from desc
-    limit 1
-) as option_now on true
-left join lateral (
-    select option_version.value
-    from amocrm.option_version
-    where option_version.account_id = value.account_id
-        and option_version.field_id = value.field_id
-        and option_version.option_id = value.option_id
-        and option_version.valid_from <= value.valid_from
-    order by option_version.valid_from desc
-    limit 1
-) as option_then on true;
+join amocrm.segment_version as segment using (account_id, segment_id, valid_from);
 
 comment on view analytics.segment_field_values is 'One row per value of a custom field of a segment and state of the segment; add valid_to is null for the values of now.';
 comment on column analytics.segment_field_values.account_id is 'The account.';
 comment on column analytics.segment_field_values.segment_id is 'The segment.';
+comment on column analytics.segment_field_values.segment_name is 'Name of the segment in that state.';
 comment on column analytics.segment_field_values.valid_from is 'The snapshot that first showed the segment''s state which the value belongs to.';
 comment on column analytics.segment_field_values.valid_to is 'The first snapshot that no longer showed that state. Null while it is the current one.';
 comment on column analytics.segment_field_values.field_id is 'The field: its identity, while its name can change.';

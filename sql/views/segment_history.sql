@@ -8,41 +8,40 @@ select
     version.name,
     version.color,
     version.created_at,
-    prices.price_field_ids,
-    coalesce(fields.field_values, '{}'::jsonb) as field_values,
+    array(
+        select price.price_field_id
+        from amocrm.segment_price_field as price
+        where price.account_id = version.account_id
+            and price.segment_id = version.segment_id
+            and price.valid_from = version.valid_from
+        order by price.price_field_id
+    ) as price_field_ids,
+    (
+        select coalesce(jsonb_object_agg(by_field.field_id, by_field.field_values), '{}')
+        from (
+            select
+                value.field_id,
+                jsonb_agg(
+                    coalesce(
+                        to_jsonb(value.option_id),
+                        value.json_value,
+                        to_jsonb(value.text_value),
+                        to_jsonb(value.number_value),
+                        to_jsonb(value.boolean_value),
+                        to_jsonb(value.date_value),
+                        to_jsonb(value.timestamp_value)
+                    )
+                    order by value.position
+                ) as field_values
+            from amocrm.segment_field_value as value
+            where value.account_id = version.account_id
+                and value.segment_id = version.segment_id
+                and value.valid_from = version.valid_from
+            group by value.field_id
+        ) as by_field
+    ) as field_values,
     version.extra
-from amocrm.segment_version as version
-cross join lateral (
-    select coalesce(array_agg(price.price_field_id order by price.price_field_id), '{}') as price_field_ids
-    from amocrm.segment_price_field as price
-    where price.account_id = version.account_id
-        and price.segment_id = version.segment_id
-        and price.valid_from = version.valid_from
-) as prices
-left join lateral (
-    select jsonb_object_agg(by_field.field_id, by_field.field_values) as field_values
-    from (
-        select
-            value.field_id,
-            jsonb_agg(
-                coalesce(
-                    to_jsonb(value.option_id),
-                    value.json_value,
-                    to_jsonb(value.text_value),
-                    to_jsonb(value.number_value),
-                    to_jsonb(value.boolean_value),
-                    to_jsonb(value.date_value),
-                    to_jsonb(value.timestamp_value)
-                )
-                order by value.position
-            ) as field_values
-        from amocrm.segment_field_value as value
-        where value.account_id = version.account_id
-            and value.segment_id = version.segment_id
-            and value.valid_from = version.valid_from
-        group by value.field_id
-    ) as by_field
-) as fields on true;
+from amocrm.segment_version as version;
 
 comment on view analytics.segment_history is 'One row per state of a segment, its size aside: how it was described, from the snapshot that first showed it to the first that did not.';
 comment on column analytics.segment_history.account_id is 'The account.';

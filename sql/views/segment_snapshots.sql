@@ -7,25 +7,24 @@ select
     segment.name,
     segment.color,
     segment.created_at,
-    size.customers_count,
+    (
+        select size.customers_count
+        from amocrm.segment_size as size
+        where size.account_id = segment.account_id
+            and size.segment_id = segment.segment_id
+            and size.observed_at <= snapshot.observed_at
+        order by size.observed_at desc
+        limit 1
+    ) as customers_count,
     segment.price_field_ids,
     segment.field_values,
     segment.extra,
     segment.valid_from as state_since_at
-from amocrm.snapshot
+from analytics.snapshots as snapshot
 join analytics.segment_history as segment
     on segment.account_id = snapshot.account_id
     and segment.valid_from <= snapshot.observed_at
-    and (segment.valid_to is null or segment.valid_to > snapshot.observed_at)
-left join lateral (
-    select segment_size.customers_count
-    from amocrm.segment_size
-    where segment_size.account_id = segment.account_id
-        and segment_size.segment_id = segment.segment_id
-        and segment_size.observed_at <= snapshot.observed_at
-    order by segment_size.observed_at desc
-    limit 1
-) as size on true;
+    and (segment.valid_to is null or segment.valid_to > snapshot.observed_at);
 
 comment on view analytics.segment_snapshots is 'One row per segment and snapshot that saw it: every snapshot rebuilt as if it had been stored as a copy.';
 comment on column analytics.segment_snapshots.account_id is 'The account.';
@@ -40,3 +39,42 @@ comment on column analytics.segment_snapshots.price_field_ids is 'Ids of the cat
 comment on column analytics.segment_snapshots.field_values is 'Values of the custom fields at that moment by field id, each a list; an option is its id.';
 comment on column analytics.segment_snapshots.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there were none.';
 comment on column analytics.segment_snapshots.state_since_at is 'The snapshot that first showed the segment described like this.';
+
+-- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
+-- beneath the function. It may use what the view above uses: that is there before it.
+create or replace function analytics.as_of(account_id bigint, instant timestamptz)
+returns table (
+    segment_id bigint,
+    observed_at timestamptz,
+    name text,
+    color text,
+    customers_count bigint,
+    created_at timestamptz,
+    price_field_ids bigint[],
+    field_values jsonb,
+    extra jsonb,
+    state_since_at timestamptz
+)
+language sql stable
+as $$
+    select
+        segment.segment_id,
+        segment.observed_at,
+        segment.name,
+        segment.color,
+        segment.customers_count,
+        segment.created_at,
+        segment.price_field_ids,
+        segment.field_values,
+        segment.extra,
+        segment.state_since_at
+    from analytics.segment_snapshots as segment
+    where segment.account_id = as_of.account_id
+        and segment.observed_at = (
+            select max(snapshot.observed_at)
+            from analytics.snapshots as snapshot
+            where snapshot.account_id = as_of.account_id and snapshot.observed_at <= as_of.instant
+        )
+$$;
+
+comment on function analytics.as_of(bigint, timestamptz) is 'One row per segment of an account as the newest snapshot at or before an instant saw it; observed_at says which. No rows before the first snapshot.';

@@ -1,22 +1,26 @@
-create view analytics.segment_trends as
+create or replace view analytics.segment_trends as
 select
     segment.account_id,
     segment.segment_id,
     version.name,
     newest.observed_at,
     segment.customers_count,
+    newest.observed_1_day_ago_at,
     ago_1.customers_count as count_1_day_ago,
     segment.customers_count - ago_1.customers_count as change_1_day,
     round(100.0 * (segment.customers_count - ago_1.customers_count) / nullif(ago_1.customers_count, 0), 1)
         as change_1_day_percent,
+    newest.observed_7_days_ago_at,
     ago_7.customers_count as count_7_days_ago,
     segment.customers_count - ago_7.customers_count as change_7_days,
     round(100.0 * (segment.customers_count - ago_7.customers_count) / nullif(ago_7.customers_count, 0), 1)
         as change_7_days_percent,
+    newest.observed_30_days_ago_at,
     ago_30.customers_count as count_30_days_ago,
     segment.customers_count - ago_30.customers_count as change_30_days,
     round(100.0 * (segment.customers_count - ago_30.customers_count) / nullif(ago_30.customers_count, 0), 1)
         as change_30_days_percent,
+    newest.observed_90_days_ago_at,
     ago_90.customers_count as count_90_days_ago,
     segment.customers_count - ago_90.customers_count as change_90_days,
     round(100.0 * (segment.customers_count - ago_90.customers_count) / nullif(ago_90.customers_count, 0), 1)
@@ -25,21 +29,56 @@ select
     round(
         100.0 * segment.customers_count / nullif(sum(segment.customers_count) over (partition by segment.account_id), 0), 1
     ) as share_percent
-from amocrm.segment_current as segment
-join amocrm.segment_version as version using (account_id, segment_id, valid_from)
-cross join lateral (
-    select snapshot.observed_at, snapshot.observed_date, snapshot.timezone
-    from amocrm.snapshot
-    where snapshot.account_id = segment.account_id
-    order by snapshot.observed_at desc
-    limit 1
+from (
+    -- Days are those of the ledger, so that each is the one that the account's timezone made of it at that time.
+    select
+        account.account_id,
+        snapshot.observed_at,
+        (
+            select earlier.observed_at
+            from amocrm.snapshot as earlier
+            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 1
+            order by earlier.observed_at desc
+            limit 1
+        ) as observed_1_day_ago_at,
+        (
+            select earlier.observed_at
+            from amocrm.snapshot as earlier
+            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 7
+            order by earlier.observed_at desc
+            limit 1
+        ) as observed_7_days_ago_at,
+        (
+            select earlier.observed_at
+            from amocrm.snapshot as earlier
+            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 30
+            order by earlier.observed_at desc
+            limit 1
+        ) as observed_30_days_ago_at,
+        (
+            select earlier.observed_at
+            from amocrm.snapshot as earlier
+            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 90
+            order by earlier.observed_at desc
+            limit 1
+        ) as observed_90_days_ago_at
+    from amocrm.account
+    cross join lateral (
+        select one.observed_at, one.observed_date
+        from amocrm.snapshot as one
+        where one.account_id = account.account_id
+        order by one.observed_at desc
+        limit 1
+    ) as snapshot
 ) as newest
+join amocrm.segment_current as segment using (account_id)
+join amocrm.segment_version as version using (account_id, segment_id, valid_from)
 left join lateral (
     select size.customers_count
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at < (newest.observed_date - 0)::timestamp at time zone newest.timezone
+        and size.observed_at <= newest.observed_1_day_ago_at
     order by size.observed_at desc
     limit 1
 ) as ago_1 on true
@@ -48,7 +87,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at < (newest.observed_date - 6)::timestamp at time zone newest.timezone
+        and size.observed_at <= newest.observed_7_days_ago_at
     order by size.observed_at desc
     limit 1
 ) as ago_7 on true
@@ -57,7 +96,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at < (newest.observed_date - 29)::timestamp at time zone newest.timezone
+        and size.observed_at <= newest.observed_30_days_ago_at
     order by size.observed_at desc
     limit 1
 ) as ago_30 on true
@@ -66,7 +105,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at < (newest.observed_date - 89)::timestamp at time zone newest.timezone
+        and size.observed_at <= newest.observed_90_days_ago_at
     order by size.observed_at desc
     limit 1
 ) as ago_90 on true;
@@ -77,17 +116,21 @@ comment on column analytics.segment_trends.segment_id is 'amoCRM''s id of the se
 comment on column analytics.segment_trends.name is 'Name now.';
 comment on column analytics.segment_trends.observed_at is 'The account''s newest snapshot: the instant that now means.';
 comment on column analytics.segment_trends.customers_count is 'Customers in the segment now. Null while amoCRM gives no usable number.';
-comment on column analytics.segment_trends.count_1_day_ago is 'Size known at the end of the day that lies one day before the newest observed day. Null when the segment was not there, or nothing had been observed yet.';
-comment on column analytics.segment_trends.change_1_day is 'Size now minus that size. Null when that size is.';
+comment on column analytics.segment_trends.observed_1_day_ago_at is 'The last snapshot of the day that lies 1 day before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
+comment on column analytics.segment_trends.count_1_day_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_1_day is 'Size now minus that size. Null when one of them is.';
 comment on column analytics.segment_trends.change_1_day_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.count_7_days_ago is 'Size known at the end of the day that lies 7 days before the newest observed day. Null when the segment was not there, or nothing had been observed yet.';
-comment on column analytics.segment_trends.change_7_days is 'Size now minus that size. Null when that size is.';
+comment on column analytics.segment_trends.observed_7_days_ago_at is 'The last snapshot of the day that lies 7 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
+comment on column analytics.segment_trends.count_7_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_7_days is 'Size now minus that size. Null when one of them is.';
 comment on column analytics.segment_trends.change_7_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.count_30_days_ago is 'Size known at the end of the day that lies 30 days before the newest observed day. Null when the segment was not there, or nothing had been observed yet.';
-comment on column analytics.segment_trends.change_30_days is 'Size now minus that size. Null when that size is.';
+comment on column analytics.segment_trends.observed_30_days_ago_at is 'The last snapshot of the day that lies 30 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
+comment on column analytics.segment_trends.count_30_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_30_days is 'Size now minus that size. Null when one of them is.';
 comment on column analytics.segment_trends.change_30_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.count_90_days_ago is 'Size known at the end of the day that lies 90 days before the newest observed day. Null when the segment was not there, or nothing had been observed yet.';
-comment on column analytics.segment_trends.change_90_days is 'Size now minus that size. Null when that size is.';
+comment on column analytics.segment_trends.observed_90_days_ago_at is 'The last snapshot of the day that lies 90 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
+comment on column analytics.segment_trends.count_90_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_90_days is 'Size now minus that size. Null when one of them is.';
 comment on column analytics.segment_trends.change_90_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
 comment on column analytics.segment_trends.size_rank is 'Place among the account''s segments by size now, 1 for the largest; equal sizes share a place.';
 comment on column analytics.segment_trends.share_percent is 'Size now in percent of the sum of all sizes. Segments overlap, so this is no share of the customers.';

@@ -5,49 +5,36 @@ select
     segment.name,
     segment.color,
     current.customers_count,
-    size.observed_at as size_since_at,
+    (
+        select max(size.observed_at)
+        from amocrm.segment_size as size
+        where size.account_id = current.account_id and size.segment_id = current.segment_id
+    ) as size_since_at,
     segment.created_at,
     segment.valid_from as state_since_at,
-    newest.observed_at,
+    (
+        select max(snapshot.observed_at)
+        from amocrm.snapshot
+        where snapshot.account_id = current.account_id
+    ) as observed_at,
     segment.price_field_ids,
-    coalesce(named.field_values, '{}'::jsonb) as field_values,
-    segment.extra
-from amocrm.segment_current as current
-join analytics.segment_history as segment using (account_id, segment_id, valid_from)
-cross join lateral (
-    select max(snapshot.observed_at) as observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = current.account_id
-) as newest
-left join lateral (
-    select segment_size.observed_at
-    from amocrm.segment_size
-    where segment_size.account_id = current.account_id and segment_size.segment_id = current.segment_id
-    order by segment_size.observed_at desc
-    limit 1
-) as size on true
-left join lateral (
-    select jsonb_object_agg(labelled.label, labelled.field_values) as field_values
-    from (
-        select
-            case when count(*) over (partition by by_field.field_name) > 1 or by_field.field_name is null
-                then concat_ws(' ', by_field.field_name, '(' || by_field.field_id || ')')
-                else by_field.field_name
-            end as label,
-            by_field.field_values
+    (
+        select coalesce(jsonb_object_agg(by_field.label, by_field.field_values), '{}')
         from (
             select
-                value.field_id,
-                max(value.field_name) as field_name,
+                coalesce(field.label, '(' || value.field_id || ')') as label,
                 jsonb_agg(value.value order by value.position) as field_values
             from analytics.segment_field_values as value
+            left join analytics.fields as field using (account_id, field_id)
             where value.account_id = current.account_id
                 and value.segment_id = current.segment_id
                 and value.valid_from = current.valid_from
-            group by value.field_id
+            group by value.field_id, field.label
         ) as by_field
-    ) as labelled
-) as named on true;
+    ) as field_values,
+    segment.extra
+from amocrm.segment_current as current
+join analytics.segment_history as segment using (account_id, segment_id, valid_from);
 
 comment on view analytics.segments is 'One row per segment that the account''s newest snapshot saw: what it holds and how it is described now.';
 comment on column analytics.segments.account_id is 'The account.';
@@ -60,5 +47,5 @@ comment on column analytics.segments.created_at is 'When the segment was created
 comment on column analytics.segments.state_since_at is 'The snapshot that first showed the segment described as it is now.';
 comment on column analytics.segments.observed_at is 'The account''s newest snapshot: the row is true as of this instant.';
 comment on column analytics.segments.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
-comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s name now, each a list; a name that two fields share is followed by the id.';
+comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s label (see the view fields), each a list; options by their labels.';
 comment on column analytics.segments.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';

@@ -10,26 +10,25 @@ select
     version.is_default,
     version.color,
     version.type,
-    rules.conditions,
+    (
+        select coalesce(jsonb_agg(rule_group.rules order by rule_group.position), '[]')
+        from (
+            select
+                place.position,
+                coalesce(
+                    jsonb_agg(rule.rule order by rule.rule_position) filter (where rule.rule is not null), '[]'
+                ) as rules
+            from generate_series(0, version.rule_group_count - 1) as place (position)
+            left join amocrm.stage_rule as rule
+                on rule.account_id = version.account_id
+                and rule.stage_id = version.stage_id
+                and rule.valid_from = version.valid_from
+                and rule.group_position = place.position
+            group by place.position
+        ) as rule_group
+    ) as conditions,
     version.extra
-from amocrm.stage_version as version
-cross join lateral (
-    select coalesce(jsonb_agg(rule_group.rules order by rule_group.position), '[]'::jsonb) as conditions
-    from (
-        select
-            position.position,
-            coalesce(
-                jsonb_agg(rule.rule order by rule.rule_position) filter (where rule.rule is not null), '[]'::jsonb
-            ) as rules
-        from generate_series(0, version.rule_group_count - 1) as position (position)
-        left join amocrm.stage_rule as rule
-            on rule.account_id = version.account_id
-            and rule.stage_id = version.stage_id
-            and rule.valid_from = version.valid_from
-            and rule.group_position = position.position
-        group by position.position
-    ) as rule_group
-) as rules;
+from amocrm.stage_version as version;
 
 comment on view analytics.stage_history is 'One row per state of a stage, its rules included, from the snapshot that first showed it to the first that did not.';
 comment on column analytics.stage_history.account_id is 'The account.';

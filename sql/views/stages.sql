@@ -9,14 +9,13 @@ select
     stage.type,
     stage.conditions,
     stage.valid_from as state_since_at,
-    newest.observed_at,
+    (
+        select max(snapshot.observed_at)
+        from analytics.snapshots as snapshot
+        where snapshot.account_id = stage.account_id
+    ) as observed_at,
     stage.extra
 from analytics.stage_history as stage
-cross join lateral (
-    select max(snapshot.observed_at) as observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = stage.account_id
-) as newest
 where stage.valid_to is null;
 
 comment on view analytics.stages is 'One row per stage that the account''s newest snapshot saw, as it is now.';
@@ -31,3 +30,44 @@ comment on column analytics.stages.conditions is 'Rules by which customers enter
 comment on column analytics.stages.state_since_at is 'The snapshot that first showed the stage as it is now.';
 comment on column analytics.stages.observed_at is 'The account''s newest snapshot: the row is true as of this instant.';
 comment on column analytics.stages.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+
+-- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
+-- beneath the function. It may use what the view above uses: that is there before it.
+create or replace function analytics.stages_as_of(account_id bigint, instant timestamptz)
+returns table (
+    stage_id bigint,
+    observed_at timestamptz,
+    name text,
+    sort bigint,
+    is_default boolean,
+    color text,
+    type bigint,
+    conditions jsonb,
+    extra jsonb,
+    state_since_at timestamptz
+)
+language sql stable
+as $$
+    select
+        stage.stage_id,
+        snapshot.observed_at,
+        stage.name,
+        stage.sort,
+        stage.is_default,
+        stage.color,
+        stage.type,
+        stage.conditions,
+        stage.extra,
+        stage.valid_from as state_since_at
+    from (
+        select max(one.observed_at) as observed_at
+        from analytics.snapshots as one
+        where one.account_id = stages_as_of.account_id and one.observed_at <= stages_as_of.instant
+    ) as snapshot
+    join analytics.stage_history as stage
+        on stage.account_id = stages_as_of.account_id
+        and stage.valid_from <= snapshot.observed_at
+        and (stage.valid_to is null or stage.valid_to > snapshot.observed_at)
+$$;
+
+comment on function analytics.stages_as_of(bigint, timestamptz) is 'One row per stage of an account as the newest snapshot at or before an instant saw it; observed_at says which. No rows before the first snapshot.';

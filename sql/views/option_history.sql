@@ -1,0 +1,31 @@
+create or replace view analytics.option_history as
+select
+    option.account_id,
+    option.field_id,
+    (
+        select field.name
+        from amocrm.field_version as field
+        where field.account_id = option.account_id and field.field_id = option.field_id
+        order by field.valid_from desc
+        limit 1
+    ) as field_name,
+    option.option_id,
+    option.valid_from,
+    option.valid_to,
+    option.end_reason,
+    option.value as label,
+    option.sort,
+    option.extra
+from amocrm.option_version as option;
+
+comment on view analytics.option_history is 'One row per state of an option of a segment field, from the snapshot that first showed it to the first that did not.';
+comment on column analytics.option_history.account_id is 'The account.';
+comment on column analytics.option_history.field_id is 'The field that offers the option.';
+comment on column analytics.option_history.field_name is 'The field''s newest known name.';
+comment on column analytics.option_history.option_id is 'amoCRM''s id of the option (enum): its identity, while the label can change.';
+comment on column analytics.option_history.valid_from is 'The first snapshot that showed this state; the change itself lies between it and the snapshot before.';
+comment on column analytics.option_history.valid_to is 'The first snapshot that did not. Null while it is the current state.';
+comment on column analytics.option_history.end_reason is 'Why it ended: changed, deleted (the field, asked for by its id, no longer offered it), mode_off (the account''s customers mode was switched). Null while open.';
+comment on column analytics.option_history.label is 'Label.';
+comment on column analytics.option_history.sort is 'Position among the field''s options.';
+comment on column analytics.option_history.extra is 'All other properties of the option, as received. Null when there are none.';
