@@ -1,4 +1,4 @@
-"""What is wanted of an account's stages and segments. Which of its things, fields and options are meant is found out later.
+"""What is wanted of an account's stages and segments. Which of its things and fields are meant is found out later.
 
 What is not mentioned is left as it is; nothing is deleted unless that is said (docs/decisions/0007).
 """
@@ -76,6 +76,6 @@ class Desired:
 
 
 def color(kind: Kind, text: str | None) -> str | None:
-    """A colour as the API writes it for stages (with ``#``) or segments (without); other texts as they are, None if empty."""
+    """A colour as the API has it for stages (with ``#``) or segments (without); other texts as they are."""
     found = _HEX_COLOR.fullmatch((text or "").lower())
     return (f"#{found[1]}" if kind == "stage" else found[1]) if found else text or None

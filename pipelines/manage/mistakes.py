@@ -1,8 +1,14 @@
-"""Gathering everything that is wrong before giving up, so that a person corrects a file once. What is wrong is decided elsewhere."""
+"""Gathering everything that is wrong, so that a person corrects a file once. What is wrong is decided elsewhere."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipelines.errors import PlanError
+from pipelines.manage.printable import printable
+
+LONGEST: Final = 1000
+"""Characters of a sentence; names and values in it may be longer than anyone wants to read."""
 
 
 class Mistakes:
@@ -13,8 +19,10 @@ class Mistakes:
         self._found: list[tuple[int, str]] = []
 
     def add(self, sentence: str, *, line: int | None = None) -> None:
-        """Note a mistake: a sentence that says what is wrong and what to write instead. ``line`` counts from 1."""
-        self._found.append((line or 0, sentence))
+        """Note what is wrong and what to write instead, in a sentence without its full stop. Lines count from 1."""
+        shown = printable(sentence)
+        shown = shown if len(shown) <= LONGEST else shown[:LONGEST] + "..."
+        self._found.append((line or 0, shown if shown.endswith("?") else f"{shown}."))
 
     def raise_any(self) -> None:
         """Raise one ``PlanError`` for all mistakes in the order of their lines, if there is any."""

@@ -1,7 +1,7 @@
-"""YAML as a person wrote it: texts, lists and tables that know their lines. What a text means is decided by those who read it.
+"""YAML as a person wrote it: texts, lists and tables that know their lines. What a text means is decided elsewhere.
 
-PyYAML only splits the file into events. It builds no values, so a number never becomes a float, a date never an instant,
-``no`` never a boolean; and whatever could hide something (repeated keys, anchors, tags) is refused.
+PyYAML only splits the file into events. It builds no values, so a number never becomes a float, a date never an
+instant, ``no`` never a boolean; and whatever could hide something (repeated keys, anchors, tags) is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pipelines.manage.mistakes import Mistakes
 DEEPEST: Final = 10
 """Levels of lists and tables in each other; the file of stages and segments has five."""
 
+_LARGEST_ID: Final = 2**63 - 1
+
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 
 
@@ -30,13 +32,14 @@ class Text:
 
     @property
     def is_null(self) -> bool:
+        """Whether nothing is written, or null."""
         return not self.is_quoted and self.text in _NULLS
 
     @property
     def id(self) -> int | None:
         """The id that the text may be: digits without quotes."""
-        is_id = not self.is_quoted and self.text.isascii() and self.text.isdecimal() and len(self.text) <= 18
-        return int(self.text) or None if is_id else None
+        is_number = not self.is_quoted and self.text.isascii() and self.text.isdecimal() and len(self.text) <= 19
+        return int(self.text) if is_number and 0 < int(self.text) <= _LARGEST_ID else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,12 +67,12 @@ def read_nodes(text: str, mistakes: Mistakes) -> Node:
         return _Reader(text, mistakes).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        mistakes.add(f"a character that YAML does not allow ({error.character!r}): remove it.", line=line)
+        mistakes.add(f"a character that YAML does not allow ({error.character!r}): remove it", line=line)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         mistakes.add(
             f"this is not YAML: {error.problem}. A text with ': ' or ' #' in it, or one that begins with a special "
-            "character, has to stand in quotes.",
+            "character, has to stand in quotes",
             line=mark.line + 1 if mark else None,
         )
     mistakes.raise_any()
@@ -90,14 +93,14 @@ class _Reader:
         root = self._node(next(self._events), 1)
         next(self._events)  # the document's end
         if not isinstance(second := next(self._events), yaml.StreamEndEvent):
-            self._mistakes.add("a second document begins here: one file holds one.", line=_line(second))
+            self._mistakes.add("a second document begins here: one file holds one", line=_line(second))
         return root
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         line = _line(event)
         self._refuse_tricks(event, line)
         if depth > DEEPEST:
-            self._mistakes.add(f"more than {DEEPEST} lists and tables in each other.", line=line)
+            self._mistakes.add(f"more than {DEEPEST} lists and tables in each other", line=line)
             self._mistakes.raise_any()
         match event:
             case yaml.SequenceStartEvent():
@@ -115,10 +118,10 @@ class _Reader:
             key = self._node(event, depth + 1)
             value = self._node(next(self._events), depth + 1)
             if not isinstance(key, Text):
-                self._mistakes.add("a list or table stands where a name is expected.", line=key.line)
+                self._mistakes.add("a list or table stands where a name is expected", line=key.line)
             elif (key.text, key.id) in entries:
                 first = entries[key.text, key.id][0]
-                self._mistakes.add(f"'{key.text}' stands here again; first in line {first.line}.", line=key.line)
+                self._mistakes.add(f"'{key.text}' stands here again; first in line {first.line}", line=key.line)
             else:
                 entries[key.text, key.id] = (key, value)
         return Table(entries=tuple(entries.values()), line=line)
@@ -130,10 +133,10 @@ class _Reader:
     def _refuse_tricks(self, event: yaml.Event, line: int) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             self._mistakes.add(
-                "'&' and '*' let one place stand for another: write the value itself, or in quotes.", line=line
+                "'&' and '*' let one place stand for another: write the value itself, or in quotes", line=line
             )
         elif getattr(event, "tag", None):
-            self._mistakes.add("'!' gives a value a type of its own: leave it out, or write it in quotes.", line=line)
+            self._mistakes.add("'!' gives a value a type of its own: leave it out, or write it in quotes", line=line)
 
 
 def _line(event: yaml.Event) -> int:

@@ -1,4 +1,4 @@
-"""The file of stages and segments, read. It needs no account: names, options and the types of values are looked up later.
+"""The file of stages and segments, read. No account is needed: names, options and types of values are looked up later.
 
 Every mistake in the file is reported, with its line, in one ``PlanError``.
 """
@@ -22,7 +22,7 @@ _PROPERTIES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "stage": ("name", "id", "sort", "color", "delete"),
     "segment": ("name", "id", "color", "price_field_ids", "fields", "delete"),
 }
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -184,7 +184,7 @@ class _Reader:
         return DesiredValue(field=key, value=node)
 
     def _wrong(self, node: Node, what: str) -> None:
-        self._mistakes.add(f"{self._about}{what}.", line=node.line)
+        self._mistakes.add(f"{self._about}{what}", line=node.line)
 
 
 def _shown(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""Which field or option a person means by an id, a name, a label or a code, and how to name one so that it is found again.
+"""Which field or option is meant by an id, a name, a label or a code, and how to name one so that it is found again.
 
 Digits without quotes are an id where there is such an id. Everything else is a name or label, or else a code.
 """
@@ -14,21 +14,17 @@ from pipelines.manage.nodes import Text
 
 Named = TypeVar("Named", Field, Option)
 
-LONGEST_NAME: Final = 120
+LONGEST_NAME: Final = 100
 """Characters of a name that a file repeats; what is called by a longer one is named by its id."""
 
 
-class NotFound(ValueError):
-    """What was meant is not there, or could be several. The text is a sentence without its full stop."""
-
-
 def find_field(fields: Sequence[Field], named: Text) -> Field:
-    """The field that is meant. Raises ``NotFound``."""
+    """The field that is meant. Raises ``ValueError``, with a sentence, where it is not there or could be several."""
     return _find(fields, named, "field")
 
 
 def find_option(field: Field, named: Text) -> Option:
-    """The option of ``field`` that is meant. Raises ``NotFound``."""
+    """The option of ``field`` that is meant. Raises ``ValueError`` as ``find_field`` does."""
     return _find(field.options, named, "option")
 
 
@@ -56,10 +52,10 @@ def _find(things: Sequence[Named], named: Text, what: str) -> Named:
         return found[0]
     if found:
         ids = " or ".join(str(thing.id) for thing in found)
-        raise NotFound(f"{len(found)} {what}s are called '{named.text}': write the id, {ids}, in its place")
+        raise ValueError(f"{len(found)} {what}s are called '{named.text}': write the id, {ids}, in its place")
     names = [name for thing in things for name in (label(thing), _code(thing)) if name]
     near = get_close_matches(named.text[:LONGEST_NAME], [name for name in names if len(name) <= LONGEST_NAME], n=1)
-    raise NotFound(f"there is no {what} '{named.text}'" + (f": did you mean '{near[0]}'?" if near else ""))
+    raise ValueError(f"there is no {what} '{named.text}'" + (f": did you mean '{near[0]}'?" if near else ""))
 
 
 def _name(things: Sequence[Named], thing: Named) -> Text:

@@ -1,4 +1,4 @@
-"""Texts as YAML that reads back as the same text, plain where that is safe; names and values are shown to people so, too.
+"""Texts as YAML that reads back as the same text, plain where that is safe. People are shown names and values so, too.
 
 Whatever a terminal could take for more than text (control characters, marks that turn the writing around) is escaped.
 """
@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from pipelines.manage.nodes import Items, Node, Table, Text
+from pipelines.manage.printable import escaped
 
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+&%-]*[\w./()+%-])?")
 _OTHER_TYPES: Final = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
@@ -34,7 +35,7 @@ def spelled_text(text: str) -> str:
     """``text`` on one line: plain where no YAML reader could take it for something else, otherwise in double quotes."""
     if _PLAIN.fullmatch(text) and text.casefold() not in _OTHER_TYPES:
         return text
-    return '"' + "".join(_ESCAPES.get(character) or _escaped(character) for character in text) + '"'
+    return '"' + "".join(_ESCAPES.get(character) or escaped(character) for character in text) + '"'
 
 
 def spelled_block(text: str, indent: str) -> str | None:
@@ -45,10 +46,3 @@ def spelled_block(text: str, indent: str) -> str | None:
     if len(lines) < 2 or not is_safe:
         return None
     return "\n".join([chomping, *(indent + line if line else "" for line in lines)])
-
-
-def _escaped(character: str) -> str:
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,6 +1,6 @@
-"""What a field of a segment holds, compared, read from a file, written to one, and sent. One value has one form here.
+"""What a field of a segment holds, in one form: compared, read from a file, written to one, sent.
 
-The types follow the vendor's page "Custom fields". A field of another type is left alone: it can be emptied, not filled.
+The types follow the vendor's page "Custom fields". A field of another type can be emptied, but not filled.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipelines.manage.references import find_option, option_name
 
 
 class Unmanaged(Enum):
-    """What a field holds cannot be written in a file: of another type than its field, of several values, of an unknown option."""
+    """A field holds what a file cannot say: of another type than the field, several values, an unknown option."""
 
     VALUE = "not of its field's type"
 
@@ -101,32 +101,25 @@ def read_content(field: Field, value: Text | Items, zone: ZoneInfo) -> Content:
 def written(field: Field, content: Content, zone: ZoneInfo) -> Text | Items:
     """``content`` as a file has it, so that ``read_content`` reads the same. Times stand in the account's timezone."""
     match content:
-        case None:
-            return Text(text="null")
+        case frozenset():
+            names = tuple(option_name(field, option_id) for option_id in sorted(content))
+            return Items(items=names) if sort_of(field) == "options" else names[0]
         case str():
             return Text(text=content, is_quoted=True)
-        case bool():
-            return Text(text="true" if content else "false")
-        case Decimal():
-            return Text(text=format(content, "f"))
-        case datetime():
-            return Text(text=_local(content, zone).isoformat())
-        case date():
-            return Text(text=content.isoformat())
-        case frozenset() if sort_of(field) == "option":
-            return option_name(field, *content)
-        case frozenset():
-            return Items(items=tuple(option_name(field, option_id) for option_id in sorted(content)))
         case Unmanaged():
             return Text(text=content.value, is_quoted=True)
+        case bool():
+            return Text(text="true" if content else "false")
+        case _:
+            return Text(text=_written_plainly(content, zone))
 
 
 def sent(field: Field, content: Content, zone: ZoneInfo) -> dict[str, Json]:
     """The item of ``custom_fields_values`` that makes ``field`` hold ``content``.
 
-    In a PATCH, fields that are not sent stay as they are, and ``values: null`` empties one. The vendor's page says neither;
-    so do the maintainers of the vendor's PHP client (issue 352) and its README (``NullCustomFieldValueCollection``).
-    An unset checkbox is sent as false, which is documented.
+    In a PATCH, fields that are not sent stay as they are, and ``values: null`` empties one. The vendor's page says
+    neither; the vendor's own client does: amocrm-api-php, README on ``NullCustomFieldValueCollection`` and issue 352.
+    An unset checkbox is sent as false, which needs no such rule.
     """
     return {"field_id": field.id, "values": _items(field, content, zone)}
 
@@ -187,6 +180,18 @@ def _instant(text: str, _: ZoneInfo) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise ValueError(f"'{text}' is not a time with its offset, like 2026-03-31T09:30:00+03:00")
+
+
+def _written_plainly(content: Decimal | date | datetime | None, zone: ZoneInfo) -> str:
+    match content:
+        case None:
+            return "null"
+        case Decimal():
+            return format(content, "f")
+        case datetime():
+            return _local(content, zone).isoformat()
+        case date():
+            return content.isoformat()
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -1,0 +1,90 @@
+"""The rules of the vendor's page "Customers Stages and Segments" for what is written, checked before the first call.
+
+Colours and limits bind writes only: what is there already may break them and stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pipelines.amocrm.records import Mode, Snapshot, Stage
+from pipelines.manage.desired import Desired, DesiredThing, Kind
+from pipelines.manage.mistakes import Mistakes
+
+# "Available stage colors" and "Available segment colors"
+# fmt: off
+STAGE_COLORS: Final = (
+    "#fffeb2", "#fffd7f", "#fff000", "#ffeab2", "#ffdc7f", "#ffce5a", "#ffdbdb", "#ffc8c8", "#ff8f92", "#d6eaff",
+    "#c1e0ff", "#98cbff", "#ebffb1", "#deff81", "#87f2c0", "#f9deff", "#f3beff", "#ccc8f9", "#eb93ff", "#f2f3f4",
+    "#e6e8ea",
+)
+SEGMENT_COLORS: Final = (
+    "10599d", "2176ff", "006acc", "07a0c3", "247ba0", "177e89", "046e8f", "598381", "0c7c59", "495f41", "00a44b",
+    "08605f", "bf2600", "06d6a0", "e14945", "79b473", "ae003f", "a2ad59", "cd0f53", "8e936d", "832161", "2e5339",
+    "bf126f", "6f7c12", "ff5376", "dd1c1a", "bb304e", "631d76", "9d2b32", "4a001f", "b118c8", "6a0f49", "6610f2",
+    "b38a58", "8963ba", "4b3666", "932f6d", "6b2d5c", "6461a0", "4f517d",
+)
+# fmt: on
+COLORS: Final[Mapping[Kind, tuple[str, ...]]] = {"stage": STAGE_COLORS, "segment": SEGMENT_COLORS}
+
+MOST: Final[Mapping[Kind, int]] = {"stage": 30, "segment": 100}
+"""Stages, system ones included; segments."""
+
+REQUIRED: Final[Mapping[Kind, tuple[str, ...]]] = {"stage": ("name", "sort"), "segment": ("name",)}
+"""What a new thing has to have."""
+
+MOST_FIELDS: Final = 30
+"""Custom fields of a segment."""
+
+MODE_OF: Final[Mapping[Kind, Mode]] = {"stage": "periodicity", "segment": "segments"}
+"""The customers mode in which the account has such things at all."""
+
+_MODES: Final[Mapping[Mode, str]] = {
+    "periodicity": "recurring purchases, which has stages",
+    "segments": "dynamic segmentation, which has segments",
+    "disabled": "switched off",
+    "unavailable": "not part of its tariff",
+}
+
+
+def check_account(
+    live: Snapshot, desired: Desired, *, account_key: str | None, is_admin: bool | None, mistakes: Mistakes
+) -> None:
+    """Whether this account may be changed so: its key, its mode, the rights of the token's user."""
+    if desired.account and account_key and desired.account != account_key:
+        mistakes.add(f"it is meant for the account '{desired.account}', and this is '{account_key}'")
+    for kind in ("stage", "segment"):
+        if (desired.things(kind) or kind in desired.complete) and live.account.mode != MODE_OF[kind]:
+            mistakes.add(f"{kind}s cannot be written: the account's customers mode is {_MODES[live.account.mode]}")
+    if is_admin is False:
+        mistakes.add("the token's user is no administrator, and only administrators may change stages and segments")
+
+
+def wrong_color(kind: Kind, color: str) -> str | None:
+    """What is wrong with a colour that is to be written."""
+    if color in COLORS[kind]:
+        return None
+    return f"the colour '{color}' is none that amoCRM offers for {kind}s; they are {', '.join(COLORS[kind])}"
+
+
+def missing_properties(kind: Kind, wanted: DesiredThing) -> str | None:
+    """What a new thing lacks."""
+    lacking = [name for name in REQUIRED[kind] if getattr(wanted, name) is None]
+    return f"a new {kind} needs a {' and a '.join(lacking)}" if lacking else None
+
+
+def undeletable(stage: Stage) -> str | None:
+    """Why a stage cannot be deleted: "System stages can't be deleted"."""
+    if stage.is_default is False:
+        return None
+    known = "it is a system stage" if stage.is_default else "amoCRM does not say whether it is a system stage"
+    return f"{known}, and system stages cannot be deleted"
+
+
+def too_many(kind: Kind, *, present: int, added: int, deleted: int) -> str | None:
+    """Whether there would be more things than the page allows, were all of this done."""
+    final = present + added - deleted
+    if not added or final <= MOST[kind]:
+        return None
+    return f"{final} {kind}s, and amoCRM allows {MOST[kind]}: {present} are there, {added} to add, {deleted} to delete"
