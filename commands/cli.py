@@ -31,7 +31,7 @@ COMMANDS: Final = {
         "psql": "Open psql on the warehouse.",
     },
     "Development": {
-        "dictionary": "Write docs/data-dictionary.md from the database.",
+        "dictionary": "Write what is generated: data dictionary, exit codes.",
     },
 }
 """Every command and what it is for, so that the help imports none of them."""

@@ -1,4 +1,4 @@
-"""``dictionary``: the data dictionary, and ``sql/catalog.json``, from the comments of a freshly migrated database."""
+"""``dictionary``: write what is generated: the data dictionary, the catalog of tables, the table of exit codes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from commands.exit_codes import with_exit_codes
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.warehouse.catalog import Column, Table, catalog_text, read_catalog
 from pipelines.warehouse.embedded import embedded_postgres
@@ -16,6 +17,7 @@ from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
 
 DICTIONARY: Final = Path("docs/data-dictionary.md")
+OPERATIONS: Final = Path("docs/operations.md")
 CATALOG: Final = Path("sql/catalog.json")
 
 SCHEMAS: Final = {
@@ -28,16 +30,18 @@ SCHEMAS: Final = {
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; fail where a file is out of date.")
 def command(*, is_check: bool) -> None:
-    """Write docs/data-dictionary.md and sql/catalog.json from the database's own comments.
+    """Write docs/data-dictionary.md and sql/catalog.json from the database's own comments, and the table of exit codes.
 
-    A throw-away database is made and migrated for it.
+    A throw-away database is made and migrated for it. What is written belongs into the same commit as its cause.
     """
-    if not DICTIONARY.parent.is_dir() or not CATALOG.parent.is_dir():
-        raise SettingsError(
-            "This is no clone of the project.", advice="Change to the project's folder, then try again."
-        )
+    if not OPERATIONS.exists() or not CATALOG.exists():
+        raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
     tables = migrated_catalog()
-    texts = {DICTIONARY: dictionary_text(tables), CATALOG: catalog_text(tables)}
+    texts = {
+        DICTIONARY: dictionary_text(tables),
+        CATALOG: catalog_text(tables),
+        OPERATIONS: with_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
+    }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if is_check and stale:
         raise WarehouseError(

@@ -28,6 +28,7 @@ from pipelines.warehouse.engine import warehouse
 
 COLORS: Final = {"ok": "green", "warning": "yellow", "failed": "red"}
 WIDEST: Final = 110
+STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 
 
 @click.command()
@@ -88,12 +89,14 @@ def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[C
 
 
 def show(check: Check) -> None:
-    """The check as a line or two."""
+    """The check as a line or a few."""
+    status, subject = click.style(f"{check.status:{STATUS_WIDTH}}", COLORS[check.status]), check.subject
     width = min(shutil.get_terminal_size().columns, WIDEST)
-    click.echo(f"{click.style(f'{check.status:8}', COLORS[check.status])}{click.style(check.subject, bold=True)}")
-    for text in filter(None, (check.finding, check.advice)):
-        lead = "        " if text == check.finding else "        → "
-        click.echo(textwrap.fill(text, width, initial_indent=lead, subsequent_indent=" " * len(lead)))
+    indent = " " * (STATUS_WIDTH + SUBJECT_WIDTH)
+    lines = [part for line in check.finding.splitlines() for part in textwrap.wrap(line, width - len(indent))]
+    if check.advice:
+        lines += textwrap.wrap(check.advice, width - len(indent), initial_indent="→ ", subsequent_indent="  ")
+    click.echo(f"{status}{subject:{SUBJECT_WIDTH - 1}} " + f"\n{indent}".join(lines))
 
 
 def conclusion(found: list[Check]) -> str:
