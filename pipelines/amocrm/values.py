@@ -88,7 +88,7 @@ def note_unknown_type(field_type: Json, field_id: int, notes: Notes) -> None:
 
 def _read_item(item: Json, field_id: int, field_type: str | None, position: int, around: Surroundings) -> FieldValue:
     def note(kind: str) -> None:
-        around.notes.add(kind, "segment", around.segment_id, f"in a value of field {field_id}, type {field_type}")
+        around.notes.add(kind, "segment", around.segment_id, f"in a value of field {field_id}")
 
     reader = _READERS.get(field_type)
     found = reader(item, around.timezone) if reader and isinstance(item, dict) else None

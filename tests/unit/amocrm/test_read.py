@@ -1,0 +1,547 @@
+"""From answers to a snapshot: strange values stop nothing, unusable identities stop everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.amocrm import strict_json
+from pipelines.amocrm.oddities import KINDS, Notes
+from pipelines.amocrm.read import read_snapshot
+from pipelines.amocrm.records import Field, Json, Oddity, RawAnswer, Segment, Snapshot, Stage
+from pipelines.errors import ApiError, IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
+from tests.unit.amocrm.made import OBSERVED_AT, raw_answer, raw_answers
+
+ACCOUNT: dict[str, Json] = {
+    "id": 1,
+    "name": "Example",
+    "subdomain": "example",
+    "country": "RU",
+    "currency": "RUB",
+    "customers_mode": "segments",
+    "_embedded": {"datetime_settings": {"timezone": "Europe/Moscow"}},
+}
+SEGMENT: dict[str, Json] = {
+    "id": 51,
+    "created_at": 1589615328,
+    "updated_at": 1591089010,
+    "account_id": 1,
+    "name": "VIP",
+    "color": "6610f2",
+    "available_products_price_types": None,
+    "customers_count": 5,
+    "custom_fields_values": None,
+}
+FIELD: dict[str, Json] = {"id": 7, "name": "Size", "code": None, "type": "text", "sort": 1, "enums": None}
+STAGE: dict[str, Json] = {
+    "id": 9,
+    "name": "New",
+    "sort": 1,
+    "is_default": False,
+    "conditions": [],
+    "color": "#fff000",
+    "type": 0,
+    "account_id": 1,
+}
+
+
+def page(name: str, *rows: Json) -> Json:
+    return {"_embedded": {name: list(rows)}}
+
+
+def read(*segments: Json, fields: list[Json] | None = None, **account: Json) -> Snapshot:
+    bodies = {
+        "account": ACCOUNT | account,
+        "segments": page("segments", *segments),
+        "fields": page("custom_fields", *(fields or [])),
+    }
+    return read_snapshot(raw_answers(**bodies), OBSERVED_AT)
+
+
+def read_stages(*stages: Json) -> Snapshot:
+    account = ACCOUNT | {"customers_mode": "periodicity"}
+    return read_snapshot(raw_answers(account=account, stages=page("statuses", *stages)), OBSERVED_AT)
+
+
+def segment(**changes: Json) -> tuple[Segment, tuple[Oddity, ...]]:
+    snapshot = read(SEGMENT | changes)
+    (only,) = snapshot.segments
+    return only, snapshot.oddities
+
+
+def stage(**changes: Json) -> tuple[Stage, tuple[Oddity, ...]]:
+    snapshot = read_stages(STAGE | changes)
+    (only,) = snapshot.stages
+    return only, snapshot.oddities
+
+
+def field(**changes: Json) -> tuple[Field, tuple[Oddity, ...]]:
+    snapshot = read(fields=[FIELD | changes])
+    (only,) = snapshot.fields
+    return only, snapshot.oddities
+
+
+def kinds(oddities: tuple[Oddity, ...]) -> list[str]:
+    return [oddity.kind for oddity in oddities]
+
+
+# The account
+
+
+def test_an_account_is_read() -> None:
+    account = read().account
+    assert (account.id, account.name, account.subdomain, account.timezone) == (1, "Example", "example", "Europe/Moscow")
+    assert (account.mode, account.country, account.currency) == ("segments", "RU", "RUB")
+
+
+def test_the_old_name_of_a_mode_is_understood() -> None:
+    assert read(customers_mode="dynamic").account.mode == "segments"
+
+
+@pytest.mark.parametrize("mode", ["disabled", "unavailable"])
+def test_a_mode_without_lists_has_an_empty_snapshot(mode: str) -> None:
+    snapshot = read_snapshot(raw_answers(account=ACCOUNT | {"customers_mode": mode}), OBSERVED_AT)
+    assert (snapshot.account.mode, snapshot.segments, snapshot.stages, snapshot.fields) == (mode, (), (), ())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": None},
+        {"id": 0},
+        {"id": "x"},
+        {"id": 1.5},
+        {"customers_mode": None},
+        {"customers_mode": "quantum"},
+        {"customers_mode": ["segments"]},
+        {"_embedded": None},
+        {"_embedded": []},
+        {"_embedded": {"datetime_settings": None}},
+        {"_embedded": {"datetime_settings": {"timezone": None}}},
+        {"_embedded": {"datetime_settings": {"timezone": ""}}},
+        {"_embedded": {"datetime_settings": {"timezone": "Mars/Olympus"}}},
+        {"_embedded": {"datetime_settings": {"timezone": "../../etc/passwd"}}},
+        {"_embedded": {"datetime_settings": {"timezone": "/etc/localtime"}}},
+        {"_embedded": {"datetime_settings": {"timezone": "Europe"}}},
+        {"_embedded": {"datetime_settings": {"timezone": "Europe/\0"}}},
+        {"_embedded": {"datetime_settings": {"timezone": "Еurope/Moscow"}}},
+    ],
+)
+def test_an_account_without_id_mode_or_timezone_is_refused(changes: dict[str, Json]) -> None:
+    with pytest.raises(MalformedAnswer):
+        read(**changes)
+
+
+@pytest.mark.parametrize("document", [[], None, "account", {}, {"status": 500, "title": "Error"}])
+def test_what_is_no_account_is_refused(document: Json) -> None:
+    with pytest.raises(MalformedAnswer):
+        read_snapshot(raw_answers(account=document), OBSERVED_AT)
+
+
+def test_an_account_without_a_name_is_still_an_account() -> None:
+    snapshot = read(name=None, subdomain=None, country=5)
+    assert (snapshot.account.name, snapshot.account.subdomain, snapshot.account.country) == ("", None, None)
+    assert kinds(snapshot.oddities) == ["missing_value", "untyped_value"]
+
+
+def test_an_account_that_was_asked_for_twice_must_have_stayed_the_same() -> None:
+    answers = raw_answers(account=ACCOUNT, segments=[], fields=[])
+    assert read_snapshot([*answers, raw_answer(9, "account", ACCOUNT)], OBSERVED_AT).segments == ()
+    with pytest.raises(WrongAccount):
+        read_snapshot([*answers, raw_answer(9, "account", ACCOUNT | {"id": 2})], OBSERVED_AT)
+    with pytest.raises(ModeDisagreement):
+        read_snapshot([*answers, raw_answer(9, "account", ACCOUNT | {"customers_mode": "disabled"})], OBSERVED_AT)
+
+
+# Identities
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, True, False, 0, -1, 2**63, 2**64, 10**30, 1.5, 51.0, "", "0", "-5", "5.0", "x", "٥", "9" * 5_000, [], {}],
+)
+def test_a_thing_without_a_usable_id_stops_the_load(bad: Json) -> None:
+    for attempt in (
+        partial(read, SEGMENT, SEGMENT | {"id": bad}),
+        partial(read, fields=[FIELD | {"id": bad}]),
+        partial(read, fields=[FIELD | {"enums": [{"id": bad, "value": "A", "sort": 1}]}]),
+        partial(read_stages, STAGE | {"id": bad}),
+    ):
+        with pytest.raises(MalformedAnswer, match="no usable id"):
+            attempt()
+
+
+def test_an_id_of_five_thousand_digits_stops_the_load() -> None:
+    body = json.dumps(page("segments", SEGMENT)).replace('"id": 51', f'"id": {"5" * 5_000}').encode()
+    with pytest.raises(MalformedAnswer, match="no usable id"):
+        read_snapshot(raw_answers(account=ACCOUNT, segments=body, fields=[]), OBSERVED_AT)
+
+
+@pytest.mark.parametrize("row", [None, 7, "row", [], [SEGMENT]])
+def test_a_row_that_is_no_object_stops_the_load(row: Json) -> None:
+    with pytest.raises(MalformedAnswer, match="not an object"):
+        read(row)
+
+
+@pytest.mark.parametrize("good", [1, 2**31 - 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1])
+def test_ids_stay_exact(good: int) -> None:
+    assert segment(id=good)[0].id == good
+    only, oddities = segment(id=str(good))
+    assert only.id == good
+    assert oddities == (Oddity(kind="id_as_text", thing="segment", thing_id=good, detail="the id came as text"),)
+
+
+@pytest.mark.parametrize("account_id", [2, "2", 0, "x", True])
+def test_a_thing_of_another_account_stops_the_load(account_id: Json) -> None:
+    for attempt in (
+        partial(read, SEGMENT | {"account_id": account_id}),
+        partial(read, fields=[FIELD | {"account_id": account_id}]),
+        partial(read_stages, STAGE | {"account_id": account_id}),
+    ):
+        with pytest.raises(WrongAccount):
+            attempt()
+
+
+@pytest.mark.parametrize("account_id", [1, "1", None])
+def test_a_thing_of_this_account_is_welcome(account_id: Json) -> None:
+    assert segment(account_id=account_id)[0].id == 51
+
+
+# Values
+
+
+def test_a_plain_segment_shows_nothing_odd() -> None:
+    only, oddities = segment()
+    assert oddities == ()
+    assert only == Segment(
+        id=51,
+        name="VIP",
+        color="6610f2",
+        created_at=datetime(2020, 5, 16, 7, 48, 48, tzinfo=UTC),
+        updated_at=datetime(2020, 6, 2, 9, 10, 10, tzinfo=UTC),
+        customers_count=5,
+        price_field_ids=(),
+        field_values=(),
+        extra=None,
+        content_hash=only.content_hash,
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "kind"),
+    [
+        (None, "missing_value"),
+        (-1, "untyped_value"),
+        (2**63, "untyped_value"),
+        ("5", "untyped_value"),
+        (5.0, "untyped_value"),
+        (True, "untyped_value"),
+        ([], "untyped_value"),
+    ],
+)
+def test_a_count_that_is_none_is_unknown_and_no_part_of_a_version(count: Json, kind: str) -> None:
+    only, oddities = segment(customers_count=count)
+    assert (only.customers_count, only.extra) == (None, None)
+    assert oddities == (Oddity(kind=kind, thing="segment", thing_id=51, detail="'customers_count'"),)
+    assert only.content_hash == segment()[0].content_hash
+
+
+@pytest.mark.parametrize("count", [0, 2**31, 2**53 + 1, 2**63 - 1])
+def test_counts_stay_exact(count: int) -> None:
+    assert segment(customers_count=count) == (replace(segment()[0], customers_count=count), ())
+
+
+@pytest.mark.parametrize("moment", [10**30, 1589615328000, -(10**12), "1589615328", True, 1.5, [], {"at": 1}])
+def test_a_timestamp_that_is_none_is_kept_as_it_came(moment: Json) -> None:
+    only, oddities = segment(created_at=moment)
+    assert only.created_at is None
+    assert json.dumps(only.extra, default=str) == json.dumps({"created_at": moment if moment != 1.5 else "1.5"})
+    assert oddities == (Oddity(kind="untyped_value", thing="segment", thing_id=51, detail="'created_at'"),)
+    only, oddities = segment(updated_at=moment)
+    assert (only.updated_at, only.extra) == (None, None)
+    assert only.content_hash == segment()[0].content_hash
+
+
+@pytest.mark.parametrize("key", ["name", "color", "created_at", "updated_at", "customers_count"])
+def test_a_missing_value_of_a_segment_is_noted(key: str) -> None:
+    missing = Oddity(kind="missing_value", thing="segment", thing_id=51, detail=f"'{key}'")
+    assert segment(**{key: None})[1] == (missing,)
+    without = {name: value for name, value in SEGMENT.items() if name != key}
+    assert read(without).oddities == (missing,)
+
+
+@pytest.mark.parametrize("key", ["name", "sort", "is_default", "color", "type"])
+@pytest.mark.parametrize("value", [1.5, [], {"a": 1}, 2**64])
+def test_a_value_of_a_stage_that_is_not_of_its_type_is_kept_as_it_came(key: str, value: Json) -> None:
+    only, oddities = stage(**{key: value})
+    assert getattr(only, key) is None
+    assert only.extra is not None
+    assert list(only.extra) == [key]
+    assert oddities == (Oddity(kind="untyped_value", thing="stage", thing_id=9, detail=f"'{key}'"),)
+    assert only.content_hash != stage()[0].content_hash
+
+
+def test_a_type_beyond_the_page_is_kept_and_noted() -> None:
+    only, oddities = stage(type=5)
+    assert only.type == 5
+    assert oddities == (Oddity(kind="unknown_type", thing="stage", thing_id=9, detail="the type is 5"),)
+
+
+@pytest.mark.parametrize("prices", [["x"], [None, 1], [0], [1.5], [{"id": 1}], [2**63]])
+def test_price_fields_without_an_id_are_kept_as_they_came(prices: Json) -> None:
+    only, oddities = segment(available_products_price_types=prices)
+    assert only.price_field_ids == ((1,) if 1 in prices and 1.5 not in prices else ())
+    assert only.extra is not None
+    assert kinds(oddities) == ["untyped_value"]
+
+
+def test_price_fields_are_ordered_and_each_is_there_once() -> None:
+    assert segment(available_products_price_types=[3, 1, 2, "1"])[0].price_field_ids == (1, 2, 3)
+
+
+@pytest.mark.parametrize("key", ["custom_fields_values", "available_products_price_types"])
+@pytest.mark.parametrize("value", [{}, {"0": 1}, "x", 5, True])
+def test_a_list_that_is_none_stops_the_load(key: str, value: Json) -> None:
+    with pytest.raises(MalformedAnswer, match=f"'{key}' is not a list"):
+        read(SEGMENT | {key: value})
+
+
+@pytest.mark.parametrize("conditions", [{}, "x", [1], [{"type": "tag"}], [None, "x"]])
+def test_conditions_of_another_shape_stop_the_load(conditions: Json) -> None:
+    with pytest.raises(MalformedAnswer, match="'conditions' is not a list"):
+        read_stages(STAGE | {"conditions": conditions})
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "match"),
+    [
+        ({"type": "tag", "match": {"value": [1]}}, "tag", [1]),
+        ({"type": "tag", "match": 5}, "tag", 5),
+        ({"type": "tag"}, "tag", None),
+        ({"type": 7, "match": {"value": None}}, None, None),
+        ("a rule", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_rule_is_kept_whatever_it_is(rule: Json, kind: str | None, match: Json) -> None:
+    only, oddities = stage(conditions=[[], [rule]])
+    (kept,) = only.rules
+    assert (kept.group, kept.position, kept.type, kept.match, kept.body) == (1, 0, kind, match, rule)
+    assert only.rule_group_count == 2
+    assert kinds(oddities) == ([] if kind else ["untyped_value"])
+
+
+def test_no_conditions_may_be_null() -> None:
+    only, oddities = stage(conditions=None)
+    assert (only.rule_group_count, only.rules, oddities) == (0, (), ())
+
+
+def test_text_that_postgres_refuses_is_replaced_everywhere_and_hashed_as_it_was() -> None:
+    only, oddities = segment(name="V\0IP", new="\ud800", **{"k\0": {"in": ["\udc00"]}})
+    assert only.name == "V\ufffdIP"
+    assert only.extra == {"new": "\ufffd", "k\ufffd": {"in": ["\ufffd"]}}
+    assert {oddity.kind for oddity in oddities} == {"unstorable_text", "unknown_key"}
+    assert (
+        only.content_hash != segment(name="V\ufffdIP", new="\ufffd", **{"k\ufffd": {"in": ["\ufffd"]}})[0].content_hash
+    )
+    assert all(oddity.detail.encode() for oddity in oddities)
+
+
+@pytest.mark.parametrize("name", ["a'b", "%s", "{}", "$$", "\\.", "</script>", "=cmd()", "🙂\u202e", "x" * 65_536, ""])
+def test_names_are_data(name: str) -> None:
+    assert (segment(name=name)[0].name, segment(name=name)[1]) == (name, ())
+
+
+# Fields and options
+
+
+def test_a_field_with_options_is_read(document: Callable[[str], Json]) -> None:
+    rows = document("fields_list/200.json")["_embedded"]["custom_fields"]
+    snapshot = read(fields=[row | {"account_id": 1} for row in rows])
+    assert snapshot.oddities == ()
+    select = snapshot.fields[1]
+    assert (select.id, select.name, select.code, select.type, select.sort) == (
+        269473,
+        "Select type field",
+        None,
+        "select",
+        501,
+    )
+    assert [(option.id, option.value, option.sort) for option in select.options] == [
+        (381857, "Value 1", 1),
+        (381859, "Value 2", 2),
+    ]
+    assert select.extra["is_deletable"] is True
+    assert "enums" not in select.extra
+
+
+def test_keys_of_fields_that_the_vendor_knows_are_kept_and_not_odd() -> None:
+    assert field(remind="day", brand_new=1)[0].extra == {"remind": "day", "brand_new": 1}
+    assert field(remind="day", brand_new=1)[1] == (
+        Oddity(kind="unknown_key", thing="field", thing_id=0, detail="'brand_new'"),
+    )
+
+
+def test_a_field_of_an_unknown_type_is_noted_as_its_values_are() -> None:
+    row = {"field_id": 7, "field_type": "hologram", "values": [{"value": 1}]}
+    snapshot = read(SEGMENT | {"custom_fields_values": [row]}, fields=[FIELD | {"type": "hologram"}])
+    assert snapshot.oddities == (
+        Oddity(kind="unknown_field_type", thing="field", thing_id=7, detail="the field has a type 'hologram'"),
+    )
+
+
+def test_an_option_that_is_there_twice_is_kept_once() -> None:
+    option = {"id": 3, "value": "A", "sort": 1}
+    only, oddities = field(enums=[option, option])
+    assert [one.id for one in only.options] == [3]
+    assert kinds(oddities) == ["duplicate_row"]
+    with pytest.raises(MalformedAnswer, match="option 3 twice"):
+        field(enums=[option, option | {"value": "B"}])
+
+
+@pytest.mark.parametrize("enums", [{}, {"3": "A"}, "x", [None], ["A"]])
+def test_options_of_another_shape_stop_the_load(enums: Json) -> None:
+    with pytest.raises(MalformedAnswer):
+        field(enums=enums)
+
+
+# Lists
+
+
+def test_every_list_of_the_mode_must_be_there() -> None:
+    with pytest.raises(IncompleteList, match="list of segments is missing"):
+        read_snapshot(raw_answers(account=ACCOUNT, fields=[]), OBSERVED_AT)
+    with pytest.raises(IncompleteList, match="list of fields is missing"):
+        read_snapshot(raw_answers(account=ACCOUNT, segments=[]), OBSERVED_AT)
+    with pytest.raises(MalformedAnswer, match="none about the account"):
+        read_snapshot([], OBSERVED_AT)
+
+
+def test_only_accepted_answers_count() -> None:
+    answers = raw_answers(account=ACCOUNT, segments=page("segments", SEGMENT), fields=[])
+    ignored = raw_answer(9, "segments", b"<html>", is_accepted=False)
+    assert read_snapshot([*answers, ignored], OBSERVED_AT) == read_snapshot(answers, OBSERVED_AT)
+
+
+def paged(*pages: tuple[int, Json], status: int = 200) -> list[RawAnswer]:
+    answers = raw_answers(account=ACCOUNT, fields=[])
+    return answers + [raw_answer(10 + number, "segments", body, page=number, status=status) for number, body in pages]
+
+
+def test_pages_are_put_together() -> None:
+    pages = paged((1, page("segments", SEGMENT)), (2, page("segments", SEGMENT | {"id": 21})))
+    assert [one.id for one in read_snapshot(pages, OBSERVED_AT).segments] == [21, 51]
+
+
+@pytest.mark.parametrize("numbers", [(2,), (1, 3), (1, 1), (2, 1)])
+def test_a_missing_page_is_noticed(numbers: tuple[int, ...]) -> None:
+    with pytest.raises(IncompleteList, match="lacks pages"):
+        read_snapshot(paged(*((number, []) for number in numbers)), OBSERVED_AT)
+
+
+def test_an_answer_without_a_body_is_an_empty_page() -> None:
+    assert read_snapshot(paged((1, b""), status=204), OBSERVED_AT).segments == ()
+
+
+def test_a_row_that_is_there_twice_is_kept_once_and_noted() -> None:
+    snapshot = read(SEGMENT, SEGMENT)
+    assert [one.id for one in snapshot.segments] == [51]
+    assert snapshot.oddities == (
+        Oddity(kind="duplicate_row", thing="segment", thing_id=51, detail="the list shows it more than once"),
+    )
+    with pytest.raises(IncompleteList, match="different content"):
+        read(SEGMENT, SEGMENT | {"name": "Other"})
+
+
+@pytest.mark.parametrize(("count", "is_over"), [(100, False), (101, True)])
+def test_more_segments_than_the_page_allows_are_read_and_noted(count: int, is_over: bool) -> None:
+    snapshot = read(*(SEGMENT | {"id": number} for number in range(1, count + 1)))
+    assert len(snapshot.segments) == count
+    assert kinds(snapshot.oddities) == (["over_documented_limit"] if is_over else [])
+
+
+@pytest.mark.parametrize(("count", "is_over"), [(30, False), (31, True)])
+def test_more_stages_or_fields_than_the_page_allows_are_read_and_noted(count: int, is_over: bool) -> None:
+    expected = ["over_documented_limit"] if is_over else []
+    assert kinds(read_stages(*(STAGE | {"id": number} for number in range(1, count + 1))).oddities) == expected
+    assert kinds(read(fields=[FIELD | {"id": number} for number in range(1, count + 1)]).oddities) == expected
+
+
+def test_an_answer_that_denies_being_json_is_read_and_noted() -> None:
+    answers = raw_answers(account=ACCOUNT, segments=[], fields=[])
+    answers[1] = replace(answers[1], content_type="text/html")
+    assert kinds(read_snapshot(answers, OBSERVED_AT).oddities) == ["content_type"]
+
+
+# Proofs
+
+
+def test_what_was_asked_for_and_is_gone_is_told() -> None:
+    answers = [
+        *raw_answers(account=ACCOUNT, segments=[], fields=page("custom_fields", FIELD)),
+        raw_answer(10, "segment", b"{}", thing_id=51, status=404),
+        raw_answer(11, "segment", b"", thing_id=52, status=204),
+        raw_answer(12, "segment", SEGMENT, thing_id=53),
+        raw_answer(13, "field", b"{}", thing_id=8, status=404),
+        raw_answer(14, "field", FIELD, thing_id=7),
+        raw_answer(15, "stage", b"{}", thing_id=9, status=404),
+        raw_answer(16, "segment", b"{}", thing_id=54, status=404, is_accepted=False),
+    ]
+    snapshot = read_snapshot(answers, OBSERVED_AT)
+    assert snapshot.gone_segment_ids == {51, 52}
+    assert snapshot.gone_field_ids == {8}
+    assert snapshot.gone_stage_ids == {9}
+    assert snapshot.asked_field_ids == {7}
+
+
+# All of it
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b'{"a": 1,}', b"\xff", b"\xef\xbb\xbf[]"])
+def test_a_kept_body_that_is_not_json_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedAnswer, match="cannot be used"):
+        read_snapshot(raw_answers(account=ACCOUNT, segments=body, fields=[]), OBSERVED_AT)
+
+
+def test_parsed_bodies_make_the_same_snapshot() -> None:
+    answers = raw_answers(account=ACCOUNT, segments=page("segments", SEGMENT), fields=page("custom_fields", FIELD))
+    documents = {answer.sequence: strict_json.parse(answer.body) for answer in answers}
+    assert read_snapshot(answers, OBSERVED_AT, documents=documents) == read_snapshot(answers, OBSERVED_AT)
+
+
+def test_the_kinds_of_oddities_are_a_closed_set() -> None:
+    with pytest.raises(ValueError, match="no such kind"):
+        Notes().add("surprise", "segment", 1, "")
+    assert list(KINDS) == sorted(KINDS)
+
+
+_SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.floats(allow_nan=False, allow_infinity=False)
+)
+_ANYTHING = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*SEGMENT, "new"]), _ANYTHING, max_size=4),
+    st.dictionaries(st.sampled_from([*FIELD, "new"]), _ANYTHING, max_size=3),
+    st.dictionaries(st.sampled_from([*STAGE, "new"]), _ANYTHING, max_size=3),
+)
+def test_no_value_breaks_reading_and_reading_is_repeatable(one: Json, other: Json, third: Json) -> None:
+    for attempt in (
+        partial(read, SEGMENT | one, fields=[FIELD | other]),
+        partial(read_stages, STAGE | third),
+    ):
+        try:
+            snapshot = attempt()
+        except ApiError:
+            continue
+        assert attempt() == snapshot
