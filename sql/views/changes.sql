@@ -1,10 +1,11 @@
 create or replace view analytics.changes as
-with states as (
+with states as not materialized (
+    -- Every state of every thing. What it looked like is worked out only for those that an event below compares.
     select
         segment.account_id,
         'segment' as thing,
         segment.segment_id as thing_id,
-        null::bigint as field_id,
+        0::bigint as owner_id,
         segment.name as thing_name,
         segment.valid_from,
         segment.valid_to,
@@ -22,7 +23,7 @@ with states as (
         stage.account_id,
         'stage' as thing,
         stage.stage_id as thing_id,
-        null as field_id,
+        0 as owner_id,
         stage.name as thing_name,
         stage.valid_from,
         stage.valid_to,
@@ -42,7 +43,7 @@ with states as (
         field.account_id,
         'field' as thing,
         field.field_id as thing_id,
-        null as field_id,
+        0 as owner_id,
         field.name as thing_name,
         field.valid_from,
         field.valid_to,
@@ -56,7 +57,7 @@ with states as (
         option.account_id,
         'option' as thing,
         option.option_id as thing_id,
-        option.field_id,
+        option.field_id as owner_id,
         option.value as thing_name,
         option.valid_from,
         option.valid_to,
@@ -68,89 +69,128 @@ with states as (
 
 successions as (
     select
-        states.*,
+        states.account_id,
+        states.thing,
+        states.thing_id,
+        states.owner_id,
+        states.thing_name,
+        states.valid_from,
+        states.valid_to,
+        states.end_reason,
+        lag(states.valid_from) over thing_states as previous_valid_from,
         lag(states.valid_to) over thing_states as previous_valid_to,
-        lag(states.end_reason) over thing_states as previous_end_reason,
-        lag(states.properties) over thing_states as previous_properties,
-        lag(states.field_values) over thing_states as previous_field_values
+        lag(states.end_reason) over thing_states as previous_end_reason
     from states
     window thing_states as (
-        partition by states.account_id, states.thing, states.field_id, states.thing_id order by states.valid_from
+        partition by states.account_id, states.thing, states.owner_id, states.thing_id order by states.valid_from
     )
 ),
 
 events as (
-    -- A thing that came or came back. What the first snapshot of an account shows had no before.
     select
-        opened.account_id,
-        opened.thing,
-        opened.thing_id,
-        opened.field_id,
-        opened.thing_name,
-        opened.valid_from as observed_at,
-        case
-            when opened.previous_valid_to is null then 'added'
-            when opened.previous_end_reason = 'mode_off' then 'mode_on'
-            else 'returned'
-        end as change,
-        null as property,
-        null::bigint as value_field_id,
-        null::jsonb as old_value,
-        null::jsonb as new_value
-    from successions as opened
-    where opened.previous_valid_to is distinct from opened.valid_from
+        state.account_id,
+        event.observed_at,
+        state.thing,
+        state.thing_id,
+        nullif(state.owner_id, 0) as field_id,
+        state.thing_name,
+        event.change,
+        event.property,
+        event.value_field_id,
+        event.old_value,
+        event.new_value
+    from successions as state
+    cross join lateral (
+        -- A thing that came or came back. What the first snapshot of an account shows had no before.
+        select
+            state.valid_from as observed_at,
+            case
+                when state.previous_valid_to is null then 'added'
+                when state.previous_end_reason = 'mode_off' then 'mode_on'
+                else 'returned'
+            end as change,
+            null as property,
+            null::bigint as value_field_id,
+            null::jsonb as old_value,
+            null::jsonb as new_value
+        where state.previous_valid_to is distinct from state.valid_from
+        union all
+        -- A thing that went.
+        select
+            state.valid_to as observed_at,
+            state.end_reason as change,
+            null as property,
+            null as value_field_id,
+            null as old_value,
+            null as new_value
+        where state.end_reason in ('deleted', 'mode_off')
+        union all
+        -- What changed from one state to the next.
+        select
+            state.valid_from as observed_at,
+            'changed' as change,
+            difference.property,
+            difference.value_field_id,
+            difference.old_value,
+            difference.new_value
+        from states as old
+        join states as new using (account_id, thing, owner_id, thing_id)
+        cross join lateral (
+            select
+                property.key as property,
+                null::bigint as value_field_id,
+                nullif(old.properties -> property.key, 'null') as old_value,
+                nullif(new.properties -> property.key, 'null') as new_value
+            from jsonb_object_keys(old.properties || new.properties) as property (key)
+            union all
+            select
+                'field_value' as property,
+                field.key::bigint as value_field_id,
+                old.field_values -> field.key as old_value,
+                new.field_values -> field.key as new_value
+            from jsonb_object_keys(old.field_values || new.field_values) as field (key)
+        ) as difference
+        where state.previous_valid_to = state.valid_from
+            and old.account_id = state.account_id
+            and old.thing = state.thing
+            and old.owner_id = state.owner_id
+            and old.thing_id = state.thing_id
+            and old.valid_from = state.previous_valid_from
+            and new.valid_from = state.valid_from
+            and difference.old_value is distinct from difference.new_value
+    ) as event
     union all
-    -- A thing that went.
+    -- Properties of the account, of which the ledger keeps one value a snapshot.
     select
-        ended.account_id,
-        ended.thing,
-        ended.thing_id,
-        ended.field_id,
-        ended.thing_name,
-        ended.valid_to as observed_at,
-        ended.end_reason as change,
-        null as property,
-        null as value_field_id,
-        null as old_value,
-        null as new_value
-    from successions as ended
-    where ended.end_reason in ('deleted', 'mode_off')
-    union all
-    -- A property that changed from one state to the next.
-    select
-        changed.account_id,
-        changed.thing,
-        changed.thing_id,
-        changed.field_id,
-        changed.thing_name,
-        changed.valid_from as observed_at,
+        ledger.account_id,
+        ledger.observed_at,
+        'account' as thing,
+        ledger.account_id as thing_id,
+        null as field_id,
+        account.name as thing_name,
         'changed' as change,
         property.key as property,
         null as value_field_id,
-        nullif(changed.previous_properties -> property.key, 'null') as old_value,
-        nullif(changed.properties -> property.key, 'null') as new_value
-    from successions as changed
-    cross join lateral jsonb_object_keys(changed.previous_properties || changed.properties) as property (key)
-    where changed.previous_valid_to = changed.valid_from
-        and changed.previous_properties -> property.key is distinct from changed.properties -> property.key
-    union all
-    -- A custom field's value that changed from one state to the next.
-    select
-        changed.account_id,
-        changed.thing,
-        changed.thing_id,
-        changed.field_id,
-        changed.thing_name,
-        changed.valid_from as observed_at,
-        'changed' as change,
-        'field_value' as property,
-        value_field.key::bigint as value_field_id,
-        changed.previous_field_values -> value_field.key as old_value,
-        changed.field_values -> value_field.key as new_value
-    from successions as changed
-    cross join lateral jsonb_object_keys(changed.previous_field_values || changed.field_values) as value_field (key)
-    where changed.previous_valid_to = changed.valid_from
-        and changed.previous_field_values -> value_field.key is distinct from changed.field_values -> value_field.key
+        to_jsonb(property.old_value) as old_value,
+        to_jsonb(property.new_value) as new_value
+    from (
+        select
+            snapshot.account_id,
+            snapshot.observed_at,
+            snapshot.customers_mode,
+            snapshot.timezone,
+            lag(snapshot.customers_mode) over ledger as previous_customers_mode,
+            lag(snapshot.timezone) over ledger as previous_timezone
+        from amocrm.snapshot
+        window ledger as (partition by snapshot.account_id order by snapshot.observed_at)
+    ) as ledger
+    join amocrm.account using (account_id)
+    cross join lateral (
+        values
+            ('customers_mode', ledger.previous_customers_mode, ledger.customers_mode),
+            ('timezone', ledger.previous_timezone, ledger.timezone)
+    ) as property (key, old_value, new_value)
+    where property.old_value <> property.new_value
 )
 
 select
@@ -164,31 +204,68 @@ select
     events.change,
     events.property,
     events.value_field_id,
-    field.name as value_field_name,
+    (
+        select field.name
+        from amocrm.field_version as field
+        where field.account_id = events.account_id
+            and field.field_id = events.value_field_id
+            and field.valid_from <= events.observed_at
+        order by field.valid_from desc
+        limit 1
+    ) as value_field_name,
     events.old_value,
-    events.new_value
+    events.new_value,
+    (
+        select string_agg(coalesce(label.value, item.value #>> '{}'), ', ' order by item.position)
+        from jsonb_array_elements(
+            case jsonb_typeof(events.old_value)
+                when 'array' then events.old_value
+                else jsonb_build_array(events.old_value)
+            end
+        ) with ordinality as item (value, position)
+        left join lateral (
+            select option.value
+            from amocrm.option_version as option
+            where option.account_id = events.account_id
+                and option.field_id = events.value_field_id
+                and option.option_id::text = item.value::text
+                and option.valid_from < events.observed_at
+            order by option.valid_from desc
+            limit 1
+        ) as label on true
+    ) as old_text,
+    (
+        select string_agg(coalesce(label.value, item.value #>> '{}'), ', ' order by item.position)
+        from jsonb_array_elements(
+            case jsonb_typeof(events.new_value)
+                when 'array' then events.new_value
+                else jsonb_build_array(events.new_value)
+            end
+        ) with ordinality as item (value, position)
+        left join lateral (
+            select option.value
+            from amocrm.option_version as option
+            where option.account_id = events.account_id
+                and option.field_id = events.value_field_id
+                and option.option_id::text = item.value::text
+                and option.valid_from <= events.observed_at
+            order by option.valid_from desc
+            limit 1
+        ) as label on true
+    ) as new_text
 from events
 cross join lateral (
     select max(snapshot.observed_at) as observed_at
     from amocrm.snapshot
     where snapshot.account_id = events.account_id and snapshot.observed_at < events.observed_at
 ) as before
-left join lateral (
-    select field_version.name
-    from amocrm.field_version
-    where field_version.account_id = events.account_id
-        and field_version.field_id = events.value_field_id
-        and field_version.valid_from <= events.observed_at
-    order by field_version.valid_from desc
-    limit 1
-) as field on true
 where before.observed_at is not null;
 
 comment on view analytics.changes is 'One row per thing that came or went, and per property that changed, between two snapshots; sizes aside (segment_sizes_daily).';
 comment on column analytics.changes.account_id is 'The account.';
 comment on column analytics.changes.observed_at is 'The snapshot that first showed the change.';
 comment on column analytics.changes.previous_observed_at is 'The snapshot before, which did not: the change itself lies between the two.';
-comment on column analytics.changes.thing is 'segment, stage, field (definition of a segment''s custom field) or option (choice of such a field).';
+comment on column analytics.changes.thing is 'segment, stage, field (definition of a segment''s custom field), option (choice of such a field) or account (its mode or timezone).';
 comment on column analytics.changes.thing_id is 'amoCRM''s id of the thing.';
 comment on column analytics.changes.field_id is 'The field that an option belongs to. Null for other things.';
 comment on column analytics.changes.thing_name is 'Name of the thing after the change; before it, for a thing that went.';
@@ -196,5 +273,7 @@ comment on column analytics.changes.change is 'added, returned (after a deletion
 comment on column analytics.changes.property is 'The property that changed; field_value for a custom field''s value. Null when the thing itself came or went.';
 comment on column analytics.changes.value_field_id is 'The field whose value changed. Null for other changes.';
 comment on column analytics.changes.value_field_name is 'Name of that field at the time. Null for other changes.';
-comment on column analytics.changes.old_value is 'What it was, as JSON. Null when there was nothing.';
-comment on column analytics.changes.new_value is 'What it became, as JSON. Null when there is nothing.';
+comment on column analytics.changes.old_value is 'What it was, as JSON; options by their ids. Null when there was nothing.';
+comment on column analytics.changes.new_value is 'What it became, as JSON; options by their ids. Null when there is nothing.';
+comment on column analytics.changes.old_text is 'What it was, for people: lists with commas, options by their labels of that time. Null when there was nothing.';
+comment on column analytics.changes.new_text is 'What it became, for people: lists with commas, options by their labels of that time. Null when there is nothing.';
