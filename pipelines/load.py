@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.extract import Known, extract
+from pipelines.amocrm.extract import Extraction, extract
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.read import read_snapshot
-from pipelines.amocrm.records import Snapshot
+from pipelines.amocrm.records import RawAnswer, Snapshot
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import ApiError, DatabaseError, DatabaseUnavailable, WarehouseError
 from pipelines.settings import AccountSettings, Settings
@@ -66,8 +66,8 @@ def load_account(
 
     A failure of any kind leaves what is stored as it was, is noted in ``amocrm.load_failure``, and is raised.
     """
-    extracted = extract_load(engine, account, settings, clock=clock, run_id=run_id)
-    return publish_load(engine, extracted, settings, clock=clock, run_id=run_id)
+    extracted, extraction = ask(engine, account, settings, clock=clock, run_id=run_id)
+    return publish_read(engine, extracted, extraction.snapshot, settings, clock=clock, run_id=run_id)
 
 
 def extract_load(
@@ -78,34 +78,58 @@ def extract_load(
     clock: Clock = SYSTEM_CLOCK,
     run_id: str | None = None,
 ) -> Extracted:
-    """Ask the API for all it says of the account now, and keep its answers in Postgres.
+    """The first step alone: ask the API for all it says of the account now, and keep its answers in Postgres.
 
     Raises ``ApiError``; what had been answered until then is kept too, where the account is known.
     """
+    return ask(engine, account, settings, clock=clock, run_id=run_id)[0]
+
+
+def publish_load(
+    engine: Engine,
+    extracted: Extracted,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    run_id: str | None = None,
+) -> Loaded:
+    """The second step alone: publish a load whose answers are kept; doing it again changes nothing."""
+    return publish_read(engine, extracted, lambda: read_load(engine, extracted), settings, clock=clock, run_id=run_id)
+
+
+def ask(
+    engine: Engine, account: AccountSettings, settings: Settings, *, clock: Clock, run_id: str | None
+) -> tuple[Extracted, Extraction]:
+    """Read everything from the API and commit the answers as received."""
     observed_at, load_id = clock.now(), uuid4()
-    with failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id):
+
+    def keep(account_id: int, answers: Sequence[RawAnswer]) -> None:
         with transaction(engine, account=account.key) as connection:
-            bound_id = account_of_key(connection, account.key)
-            known = Known() if bound_id is None else known_things(bound_id, read_state(connection, bound_id))
-        client = AmoClient(
+            keep_answers(connection, account_id, observed_at, load_id, answers)
+
+    with (
+        failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id),
+        AmoClient(
             account.base_url,
             account.token.reveal,
             account_key=account.key,
             limits=Limits(requests_per_second=settings.requests_per_second),
             clocks=Clocks(now=clock.now, sleep=clock.sleep),
-        )
-        try:
-            with client:
-                extraction = extract(client, known, now=lambda: observed_at)
-        except ApiError as error:
-            if bound_id is not None:
-                with transaction(engine, account=account.key) as connection:
-                    keep_answers(connection, bound_id, observed_at, load_id, error.answers)
-            raise
-        account_id = extraction.snapshot().account.id
+        ) as client,
+    ):
         with transaction(engine, account=account.key) as connection:
-            keep_answers(connection, account_id, observed_at, load_id, extraction.answers)
-    return Extracted(
+            bound_id = account_of_key(connection, account.key)
+        # A key that is new here may stand for an account that has a history under another one.
+        account_id = client.account().id if bound_id is None else bound_id
+        with transaction(engine, account=account.key) as connection:
+            known = known_things(account_id, read_state(connection, account_id))
+        try:
+            extraction = extract(client, known, now=lambda: observed_at)
+        except ApiError as error:
+            keep(account_id, error.answers)
+            raise
+        keep(account_id, extraction.answers)
+    extracted = Extracted(
         account_id=account_id,
         account_key=account.key,
         host=urlsplit(account.base_url).netloc,
@@ -115,6 +139,7 @@ def extract_load(
         byte_count=extraction.byte_count,
         duration_seconds=(clock.now() - observed_at).total_seconds(),
     )
+    return extracted, extraction
 
 
 def read_load(engine: Engine, extracted: Extracted) -> Snapshot:
@@ -130,15 +155,16 @@ def read_load(engine: Engine, extracted: Extracted) -> Snapshot:
     return read_snapshot(answers, extracted.observed_at)
 
 
-def publish_load(
+def publish_read(
     engine: Engine,
     extracted: Extracted,
+    read: Callable[[], Snapshot],
     settings: Settings,
     *,
-    clock: Clock = SYSTEM_CLOCK,
-    run_id: str | None = None,
+    clock: Clock,
+    run_id: str | None,
 ) -> Loaded:
-    """Publish a load whose answers are kept, then purge what is too old; doing it again changes nothing."""
+    """Publish the snapshot that ``read`` gives, then purge what is too old."""
     origin = Origin(
         account_key=extracted.account_key,
         host=extracted.host,
@@ -149,9 +175,12 @@ def publish_load(
         run_id=run_id,
     )
     with failure_noted(engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
-        snapshot = read_load(engine, extracted)
+        snapshot = read()
         published = publish_surely(engine, snapshot, origin, clock)
-        purge(engine, extracted, before=clock.now() - timedelta(days=settings.raw_retention_days))
+        # Never what began after this load: another one may be about to publish it.
+        until = min(clock.now() - timedelta(days=settings.raw_retention_days), extracted.observed_at)
+        with transaction(engine, account=extracted.account_key) as connection:
+            purge_answers(connection, extracted.account_id, until=until)
     return Loaded(extracted=extracted, snapshot=snapshot, published=published)
 
 
@@ -163,13 +192,6 @@ def publish_surely(engine: Engine, snapshot: Snapshot, origin: Origin, clock: Cl
         except DatabaseUnavailable:
             clock.sleep(wait)
     return publish(engine, snapshot, origin)
-
-
-def purge(engine: Engine, extracted: Extracted, *, before: datetime) -> None:
-    """Delete the account's raw answers, and notes of its failures, of loads that began before this instant."""
-    with transaction(engine, account=extracted.account_key) as connection:
-        purge_answers(connection, extracted.account_id, before=before)
-        connection.execute(statement("purge_load_failures"), {"account_key": extracted.account_key, "before": before})
 
 
 @contextmanager

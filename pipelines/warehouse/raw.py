@@ -79,10 +79,10 @@ def read_answers(connection: Connection, account_id: int, observed_at: datetime,
     ]
 
 
-def purge_answers(connection: Connection, account_id: int, *, before: datetime) -> int:
-    """Delete answers of loads that began before this instant, and bodies nobody needs any more; how many answers."""
+def purge_answers(connection: Connection, account_id: int, *, until: datetime) -> int:
+    """Delete answers of loads that began up to this instant, and bodies nobody needs any more; how many answers."""
     connection.execute(statement("lock_raw"), {"account_id": account_id})
-    purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "before": before}).rowcount
+    purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "until": until}).rowcount
     if purged:
         connection.execute(statement("purge_raw_bodies"), {"account_id": account_id})
     return purged

@@ -26,8 +26,7 @@ def read_state(connection: Connection, account_id: int) -> StoredState:
         stages={row.stage_id: row.content_hash for row in connection.execute(statement("open_stages"), of)},
         fields={row.field_id: row.content_hash for row in connection.execute(statement("open_fields"), of)},
         options={
-            (row.field_id, row.option_id): row.content_hash
-            for row in connection.execute(statement("open_options"), of)
+            (row.field_id, row.option_id): row.content_hash for row in connection.execute(statement("open_options"), of)
         },
         segments={
             row.segment_id: CurrentSegment(

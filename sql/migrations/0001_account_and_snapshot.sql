@@ -83,7 +83,7 @@ create table amocrm.load_failure (
     primary key (account_key, started_at)
 );
 
-comment on table amocrm.load_failure is 'One row per load that failed: why a snapshot is missing. Purged with the raw answers.';
+comment on table amocrm.load_failure is 'One row per load that failed: why a snapshot is missing.';
 comment on column amocrm.load_failure.account_key is 'The account''s key in the settings.';
 comment on column amocrm.load_failure.started_at is 'When the load began.';
 comment on column amocrm.load_failure.account_id is 'The account. Null when the failure came before it was known.';

@@ -2,6 +2,10 @@
 select
     segment.segment_id,
     segment.name,
+    segment.customers_count,
+    segment.change_1_day,
+    segment.change_7_days,
+    segment.change_30_days,
     daily.observed_date,
     daily.last_count,
     daily.min_count,

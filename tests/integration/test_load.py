@@ -1,0 +1,164 @@
+"""One load of one account: from the emulator over HTTP into a real Postgres, and what stays when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from emulator import Emulator, effects
+from emulator.clock import Clock as EmulatorClock
+from pipelines.clock import Clock
+from pipelines.errors import IncompleteList, MalformedAnswer, Unauthorized, Unavailable, WrongAccount
+from pipelines.load import Loaded, extract_load, load_account, publish_load
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from tests.records import START
+
+
+class Company:
+    """An emulated account with two segments, and loads of it at hours that a test names."""
+
+    def __init__(self, emulator: Emulator, engine: Engine, root: Path) -> None:
+        """Open the account."""
+        self.emulator, self.engine = emulator, engine
+        self.id = emulator.world.add_account("Corner Coffee")
+        self.vip = emulator.world.add_segment(self.id, "VIP", size=10)
+        self.new = emulator.world.add_segment(self.id, "New", size=3)
+        self.settings = Settings(data_dir=root, requests_per_second=10_000.0)
+        self.account = AccountSettings(
+            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id))
+        )
+
+    def clock(self, hour: float) -> Clock:
+        """A clock that stands, and waits for nothing."""
+        return Clock(now=lambda: START + timedelta(hours=hour), sleep=lambda _: None)
+
+    def load(self, hour: float, **changes: Any) -> Loaded:
+        """Load the account, or one that differs from it."""
+        return load_account(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+
+@pytest.fixture
+def company(engine: Engine, tmp_path: Path) -> Iterator[Company]:
+    """The company, its emulator running."""
+    with Emulator(clock=EmulatorClock(START)) as emulator:
+        yield Company(emulator, engine, tmp_path)
+
+
+def test_a_load_from_end_to_end(company: Company) -> None:
+    loaded = company.load(0)
+    assert loaded.published.is_new
+    assert company.rows("select name, customers_count from analytics.segments order by 1") == [("New", 3), ("VIP", 10)]
+    [(account, host, requests)] = company.rows(
+        "select account_key, host, request_count from amocrm.snapshot join amocrm.account using (account_id)"
+    )
+    assert (account, host) == ("main", company.emulator.host)
+    assert requests == len(company.emulator.requests)
+
+
+def test_account_under_a_new_key_goes_on_with_its_history(company: Company) -> None:
+    company.load(0)
+    company.emulator.world.delete_segment(company.id, company.new)
+    loaded = company.load(1, key="renamed")
+    assert loaded.published.closed_count == 1
+    assert company.rows("select account_key from amocrm.account") == [("renamed",)]
+    assert company.rows("select end_reason from amocrm.segment_version where end_reason is not null") == [("deleted",)]
+
+
+def test_token_of_another_account_is_refused(company: Company) -> None:
+    company.load(0)
+    other = company.emulator.world.add_account("Another company")
+    with pytest.raises(WrongAccount):
+        company.load(1, token=Secret(company.emulator.long_lived_token(other)))
+    assert company.rows("select count(*) from amocrm.account") == [(1,)]
+
+
+def test_failed_load_says_why_and_keeps_what_was_answered(company: Company) -> None:
+    company.load(0)
+    with company.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
+        company.load(1)
+    [(error, message, account_id)] = company.rows("select error, message, account_id from amocrm.load_failure")
+    assert (error, account_id) == ("Unavailable", company.id)
+    assert "main" in message
+    kept = company.rows(
+        "select distinct resource, status from amocrm.raw_answer"
+        " where observed_at > (select max(observed_at) from amocrm.snapshot) order by 1"
+    )
+    assert kept == [("account", 200), ("segments", 503)]
+    assert company.load(2).published.is_new
+
+
+def test_first_load_that_fails_leaves_only_its_note(company: Company) -> None:
+    with pytest.raises(Unauthorized):
+        company.load(0, token=Secret("wrong"))
+    assert company.rows("select error, account_id from amocrm.load_failure") == [("Unauthorized", None)]
+    assert company.rows("select count(*) from amocrm.account") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (effects.items(lambda items: items[:1]), IncompleteList),
+        (effects.items(lambda _: []), IncompleteList),
+        (effects.no_content(), IncompleteList),
+        (effects.error_called_200(), MalformedAnswer),
+        (effects.items(lambda items: [item | {"id": None} for item in items]), MalformedAnswer),
+        (effects.items(lambda items: [item | {"account_id": 7} for item in items]), WrongAccount),
+    ],
+)
+def test_wrong_answer_ends_nothing(company: Company, fault: Any, error: type[Exception]) -> None:
+    company.load(0)
+    with company.emulator.faults.during(fault, resource="segments"), pytest.raises(error):
+        company.load(1)
+    assert company.rows("select count(*) from amocrm.segment_version where valid_to is null") == [(2,)]
+    assert company.rows("select count(*) from amocrm.snapshot") == [(1,)]
+
+
+def test_steps_apart_are_a_load_and_publishing_again_is_none(company: Company) -> None:
+    extracted = extract_load(company.engine, company.account, company.settings, clock=company.clock(0))
+    assert company.rows("select count(*) from amocrm.snapshot") == [(0,)]
+    steps: list[Callable[[], Loaded]] = [
+        lambda: publish_load(company.engine, extracted, company.settings, clock=company.clock(0))
+    ] * 2
+    assert [step().published.is_new for step in steps] == [True, False]
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, 0), (30, 2), (1, 1)])
+def test_old_answers_are_purged_with_the_bodies_nobody_needs(company: Company, days: int, kept: int) -> None:
+    company.settings = replace(company.settings, raw_retention_days=days)
+    company.load(0)
+    company.emulator.world.set_size(company.id, company.vip, 11)
+    company.load(24.5)
+    assert company.rows("select count(distinct load_id) from amocrm.raw_answer") == [(kept,)]
+    assert company.rows(
+        "select count(*) from amocrm.raw_body b where not exists"
+        " (select from amocrm.raw_answer a where a.account_id = b.account_id and a.body_hash = b.body_hash)"
+    ) == [(0,)]
+
+
+def test_no_secret_is_stored(company: Company) -> None:
+    company.load(0)
+    with pytest.raises(Unauthorized):
+        company.load(1, token=Secret("canary-7c1f"))
+    needles = [company.account.token.reveal(), "canary-7c1f"]
+    tables = [row[0] for row in company.rows("select tablename from pg_tables where schemaname = 'amocrm'")]
+    stored = " ".join(str(row) for table in tables for row in company.rows(f"select t::text from amocrm.{table} t"))
+    assert "Unauthorized" in stored
+    assert not [needle for needle in needles if needle in stored]
+
+
+def test_instants_are_the_clocks_own(company: Company) -> None:
+    loaded = company.load(0.123456)
+    assert loaded.snapshot.observed_at.astimezone(UTC) == company.rows("select observed_at from amocrm.snapshot")[0][0]
+    assert isinstance(loaded.snapshot.observed_at, datetime)
