@@ -1,0 +1,193 @@
+"""Connecting, and what errors of Postgres become: one tree, advice that fits, and never a password."""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from pipelines.errors import DatabaseError, DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.secret import Secret
+from pipelines.settings import Settings
+from pipelines.warehouse import engine as engine_module
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.engine import database_errors, database_url, open_engine, transaction, warehouse
+from tests.conftest import open_folder, pg_bin
+
+
+def caught_in(engine: Engine, statement: str) -> WarehouseError:
+    with pytest.raises(WarehouseError) as caught, transaction(engine, account="acme") as connection:
+        connection.execute(text(statement))
+    return caught.value
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_usual_address_is_understood(postgres_url: str, scheme: str) -> None:
+    engine = open_engine(postgres_url.replace("postgresql", scheme, 1))
+    with engine.connect() as connection:
+        assert connection.scalar(text("select 1")) == 1
+    engine.dispose()
+
+
+def test_a_session_has_our_settings(engine: Engine) -> None:
+    shown = "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name = any(:names)"
+    names = ["TimeZone", "application_name", "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+    expected = (
+        "TimeZone=UTC application_name=amocrm-warehouse idle_in_transaction_session_timeout=900000 "
+        "lock_timeout=60000 statement_timeout=600000"
+    )
+    for _ in range(2):  # what a session begins with survives a transaction that is rolled back
+        with engine.connect() as connection:
+            assert connection.scalar(text(shown), {"names": names}) == expected
+            connection.rollback()
+
+
+def test_what_the_address_says_wins(postgres_url: str) -> None:
+    engine = open_engine(f"{postgres_url}?application_name=mine")
+    with engine.connect() as connection:
+        assert connection.scalar(text("select current_setting('application_name')")) == "mine"
+    engine.dispose()
+
+
+def test_a_server_that_does_not_answer(postgres_url: str) -> None:
+    address = parse_database_url(postgres_url).set(port=1, password="canary")
+    url = address.render_as_string(hide_password=False)
+    with pytest.raises(
+        DatabaseUnavailable, match=r"Cannot connect to Postgres at .*:1/test_.*: .*[Cc]onnection refused.*"
+    ) as caught:
+        open_engine(url).connect()
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"password": "canary"}, "password authentication failed for user"),
+        ({"database": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"query": {"sslmode": "canary-mode"}}, "invalid sslmode value"),
+        ({"query": {"no_such_option": "1"}}, 'invalid connection option "no_such_option"'),
+    ],
+)
+def test_a_server_that_refuses_says_why(postgres_url: str, change: dict[str, object], says: str) -> None:
+    address = parse_database_url(postgres_url)
+    url = address.set(**change).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    with pytest.raises(DatabaseUnavailable, match=says) as caught:
+        open_engine(url).connect()
+    assert str(address.password) not in str(caught.value)
+    assert "Check DATABASE_URL" in str(caught.value)
+
+
+def test_an_old_server_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "OLDEST_SERVER", 99)
+    with pytest.raises(DatabaseUnavailable, match=r"is PostgreSQL \d\d; 99 or newer is needed.*Upgrade it"):
+        open_engine(postgres_url).connect()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["mysql://u:canary@db/w", "postgresql+psycopg2://u:canary@db/w", "canary", "postgresql://u:c@nary@db/w"]
+)
+def test_an_address_that_is_none_is_not_repeated(wrong: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_engine(wrong)
+    assert not re.search("canary|nary", "".join(traceback.format_exception_only(caught.value)))
+
+
+def test_a_statement_that_is_refused(engine: Engine) -> None:
+    error = caught_in(engine, "select :: from nowhere where x = 'canary'")
+    assert type(error) is DatabaseError
+    assert str(error).startswith("account 'acme': Postgres refused a statement: syntax error at or near")
+    assert "canary" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("statement", "advice"),
+    [
+        ("set local statement_timeout = 1; select pg_sleep(9)", "longer than a statement may"),
+        ("set transaction read only; create table t (id int)", "read-only: set DATABASE_URL to the primary"),
+        ("do $$ begin raise exception using errcode = '53100', message = 'full'; end $$", "disk is full"),
+        ("do $$ begin raise exception using errcode = '53300', message = 'many'; end $$", "out of connections"),
+        ("do $$ begin raise exception using errcode = '40001', message = 'later'; end $$", "running again ends in"),
+        ("do $$ begin raise exception using errcode = '42501', message = 'no'; end $$", "Grant the role"),
+        ("select 1 / 0", "Nothing was written"),
+    ],
+)
+def test_advice_fits_the_error(engine: Engine, statement: str, advice: str) -> None:
+    with pytest.raises(DatabaseError, match=advice) as caught, transaction(engine) as connection:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    assert not isinstance(caught.value, DatabaseUnavailable)
+
+
+def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
+    with pytest.raises(DatabaseError), transaction(engine) as connection:
+        connection.execute(text("create table half (id int)"))
+        connection.execute(text("select 1 / 0"))
+    with transaction(engine) as connection:
+        assert connection.scalar(text("select to_regclass('half')")) is None
+
+
+def test_a_connection_that_is_cut_is_unavailable_and_the_next_one_works(engine: Engine) -> None:
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"connection to Postgres was lost.*running again"),
+        transaction(engine) as connection,
+    ):
+        me = connection.scalar(text("select pg_backend_pid()"))
+        with engine.begin() as other:
+            other.execute(text("select pg_terminate_backend(:pid, 10000)"), {"pid": me})
+        connection.execute(text("select 1"))
+    with transaction(engine) as connection:
+        assert connection.scalar(text("select 1")) == 1
+
+
+def test_errors_of_psycopg_itself_are_ours_too(postgres_url: str) -> None:
+    with (
+        pytest.raises(DatabaseError, match="division by zero"),
+        database_errors(),
+        psycopg.connect(postgres_url) as connection,
+    ):
+        connection.execute("select 1 / 0")
+
+
+def test_parameters_are_not_in_tracebacks(engine: Engine) -> None:
+    given = {"given": "canary"}
+    with pytest.raises(DatabaseError) as caught, transaction(engine) as connection:
+        connection.execute(text("select 1 / (length(:given) - 6)"), given)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_threads_share_a_pool(engine: Engine) -> None:
+    meet = threading.Barrier(12, timeout=60)
+    answers: list[int] = []
+
+    def work() -> None:
+        with transaction(engine) as connection:
+            meet.wait()  # all hold a connection at the same time
+            answers.append(connection.scalar(text("select 1")))
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [1] * 12
+
+
+def test_the_warehouse_is_where_the_settings_say(postgres_url: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=Secret(postgres_url))
+    with warehouse(settings) as engine, transaction(engine) as connection:
+        assert connection.scalar(text("select current_database()")) == parse_database_url(postgres_url).database
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_an_address_the_embedded_server_serves() -> None:
+    with open_folder() as folder:
+        settings = Settings(data_dir=folder / "data", pg_bin=pg_bin())
+        with database_url(settings) as url, warehouse(settings) as engine, transaction(engine) as connection:
+            assert connection.scalar(text("select current_database()")) == "warehouse"
+            assert connection.scalar(text("select inet_server_port()")) == parse_database_url(url).port
