@@ -104,6 +104,9 @@ def _read_list(client: AmoClient, account: Account, resource: Resource, known: K
     asked: dict[int, Row | None] = {}
     for _ in range(2):
         listed = client.read_list(resource).rows
+        if not listed and not known.of(resource):
+            # Nothing that is known could contradict an empty answer, so only another look can.
+            listed = client.read_list(resource).rows
         missing = (known.of(resource) | options.keys()) - listed.keys()
         short = {one for one, option_ids in options.items() if one in listed and option_ids - _option_ids(listed[one])}
         for thing_id in sorted((missing | short) - asked.keys()):

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
+from emulator.faults import Effect
 from pipelines.clock import Clock
 from pipelines.errors import IncompleteList, MalformedAnswer, Unauthorized, Unavailable, WrongAccount
 from pipelines.load import Loaded, extract_load, load_account, publish_load
@@ -117,12 +118,19 @@ def test_first_load_that_fails_leaves_only_its_note(company: Company) -> None:
         (effects.items(lambda items: [item | {"account_id": 7} for item in items]), WrongAccount),
     ],
 )
-def test_wrong_answer_ends_nothing(company: Company, fault: Any, error: type[Exception]) -> None:
+def test_wrong_answer_ends_nothing(company: Company, fault: Effect, error: type[Exception]) -> None:
     company.load(0)
     with company.emulator.faults.during(fault, resource="segments"), pytest.raises(error):
         company.load(1)
     assert company.rows("select count(*) from amocrm.segment_version where valid_to is null") == [(2,)]
     assert company.rows("select count(*) from amocrm.snapshot") == [(1,)]
+
+
+@pytest.mark.parametrize("fault", [effects.no_content(), effects.items(lambda _: [])])
+def test_empty_answer_is_not_believed_at_first_sight(company: Company, fault: Effect) -> None:
+    with company.emulator.faults.during(fault, resource="segments", times=1):
+        loaded = company.load(0)
+    assert len(loaded.snapshot.segments) == 2
 
 
 def test_steps_apart_are_a_load_and_publishing_again_is_none(company: Company) -> None:
