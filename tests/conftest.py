@@ -1,6 +1,7 @@
 """A real Postgres for every test that asks for one: a server for the session, and a database of its own for each test.
 
 ``AMOCRM_PG_BIN`` takes other programs than those installed with us, ``TEST_DATABASE_URL`` a server that runs already.
+Hypothesis tries the same examples every time; ``--hypothesis-profile=search`` looks for new ones.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine
 
@@ -25,6 +27,11 @@ from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.server_user import server_user
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
+settings.register_profile("search", UNTIMED, max_examples=1_000, print_blob=True)
+settings.load_profile("repeatable")
 
 NewDatabase = Callable[[str | None], AbstractContextManager[str]]
 
