@@ -1,15 +1,12 @@
 create or replace view analytics.changes as
 with states as not materialized (
-    -- Every state of every thing. What it looked like is worked out only for those that an event below compares.
+    -- What every state of every thing looked like, which is worked out for those only that an event below compares.
     select
         segment.account_id,
         'segment' as thing,
         segment.segment_id as thing_id,
         0::bigint as owner_id,
-        segment.name as thing_name,
         segment.valid_from,
-        segment.valid_to,
-        segment.end_reason,
         jsonb_build_object(
             'name', segment.name,
             'color', segment.color,
@@ -24,10 +21,7 @@ with states as not materialized (
         'stage' as thing,
         stage.stage_id as thing_id,
         0 as owner_id,
-        stage.name as thing_name,
         stage.valid_from,
-        stage.valid_to,
-        stage.end_reason,
         jsonb_build_object(
             'name', stage.name,
             'sort', stage.sort,
@@ -44,10 +38,7 @@ with states as not materialized (
         'field' as thing,
         field.field_id as thing_id,
         0 as owner_id,
-        field.name as thing_name,
         field.valid_from,
-        field.valid_to,
-        field.end_reason,
         jsonb_build_object('name', field.name, 'code', field.code, 'type', field.type, 'sort', field.sort)
         || coalesce(field.extra, '{}') as properties,
         '{}' as field_values
@@ -58,10 +49,7 @@ with states as not materialized (
         'option' as thing,
         option.option_id as thing_id,
         option.field_id as owner_id,
-        option.value as thing_name,
         option.valid_from,
-        option.valid_to,
-        option.end_reason,
         jsonb_build_object('name', option.value, 'sort', option.sort) || coalesce(option.extra, '{}') as properties,
         '{}' as field_values
     from amocrm.option_version as option
@@ -69,20 +57,57 @@ with states as not materialized (
 
 successions as (
     select
-        states.account_id,
-        states.thing,
-        states.thing_id,
-        states.owner_id,
-        states.thing_name,
-        states.valid_from,
-        states.valid_to,
-        states.end_reason,
-        lag(states.valid_from) over thing_states as previous_valid_from,
-        lag(states.valid_to) over thing_states as previous_valid_to,
-        lag(states.end_reason) over thing_states as previous_end_reason
-    from states
-    window thing_states as (
-        partition by states.account_id, states.thing, states.owner_id, states.thing_id order by states.valid_from
+        version.*,
+        lag(version.valid_from) over thing_versions as previous_valid_from,
+        lag(version.valid_to) over thing_versions as previous_valid_to,
+        lag(version.end_reason) over thing_versions as previous_end_reason
+    from (
+        select
+            segment.account_id,
+            'segment' as thing,
+            segment.segment_id as thing_id,
+            0::bigint as owner_id,
+            segment.name as thing_name,
+            segment.valid_from,
+            segment.valid_to,
+            segment.end_reason
+        from amocrm.segment_version as segment
+        union all
+        select
+            stage.account_id,
+            'stage' as thing,
+            stage.stage_id as thing_id,
+            0 as owner_id,
+            stage.name as thing_name,
+            stage.valid_from,
+            stage.valid_to,
+            stage.end_reason
+        from amocrm.stage_version as stage
+        union all
+        select
+            field.account_id,
+            'field' as thing,
+            field.field_id as thing_id,
+            0 as owner_id,
+            field.name as thing_name,
+            field.valid_from,
+            field.valid_to,
+            field.end_reason
+        from amocrm.field_version as field
+        union all
+        select
+            option.account_id,
+            'option' as thing,
+            option.option_id as thing_id,
+            option.field_id as owner_id,
+            option.value as thing_name,
+            option.valid_from,
+            option.valid_to,
+            option.end_reason
+        from amocrm.option_version as option
+    ) as version
+    window thing_versions as (
+        partition by version.account_id, version.thing, version.owner_id, version.thing_id order by version.valid_from
     )
 ),
 

@@ -71,9 +71,11 @@ as $$
     from analytics.segment_snapshots as segment
     where segment.account_id = as_of.account_id
         and segment.observed_at = (
-            select max(snapshot.observed_at)
+            select snapshot.observed_at
             from analytics.snapshots as snapshot
             where snapshot.account_id = as_of.account_id and snapshot.observed_at <= as_of.instant
+            order by snapshot.observed_at desc
+            limit 1
         )
 $$;
 

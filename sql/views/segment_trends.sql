@@ -5,22 +5,22 @@ select
     version.name,
     newest.observed_at,
     segment.customers_count,
-    newest.observed_1_day_ago_at,
+    day_1.observed_at as observed_1_day_ago_at,
     ago_1.customers_count as count_1_day_ago,
     segment.customers_count - ago_1.customers_count as change_1_day,
     round(100.0 * (segment.customers_count - ago_1.customers_count) / nullif(ago_1.customers_count, 0), 1)
         as change_1_day_percent,
-    newest.observed_7_days_ago_at,
+    day_7.observed_at as observed_7_days_ago_at,
     ago_7.customers_count as count_7_days_ago,
     segment.customers_count - ago_7.customers_count as change_7_days,
     round(100.0 * (segment.customers_count - ago_7.customers_count) / nullif(ago_7.customers_count, 0), 1)
         as change_7_days_percent,
-    newest.observed_30_days_ago_at,
+    day_30.observed_at as observed_30_days_ago_at,
     ago_30.customers_count as count_30_days_ago,
     segment.customers_count - ago_30.customers_count as change_30_days,
     round(100.0 * (segment.customers_count - ago_30.customers_count) / nullif(ago_30.customers_count, 0), 1)
         as change_30_days_percent,
-    newest.observed_90_days_ago_at,
+    day_90.observed_at as observed_90_days_ago_at,
     ago_90.customers_count as count_90_days_ago,
     segment.customers_count - ago_90.customers_count as change_90_days,
     round(100.0 * (segment.customers_count - ago_90.customers_count) / nullif(ago_90.customers_count, 0), 1)
@@ -29,48 +29,43 @@ select
     round(
         100.0 * segment.customers_count / nullif(sum(segment.customers_count) over (partition by segment.account_id), 0), 1
     ) as share_percent
-from (
-    -- Days are those of the ledger, so that each is the one that the account's timezone made of it at that time.
-    select
-        account.account_id,
-        snapshot.observed_at,
-        (
-            select earlier.observed_at
-            from amocrm.snapshot as earlier
-            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 1
-            order by earlier.observed_at desc
-            limit 1
-        ) as observed_1_day_ago_at,
-        (
-            select earlier.observed_at
-            from amocrm.snapshot as earlier
-            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 7
-            order by earlier.observed_at desc
-            limit 1
-        ) as observed_7_days_ago_at,
-        (
-            select earlier.observed_at
-            from amocrm.snapshot as earlier
-            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 30
-            order by earlier.observed_at desc
-            limit 1
-        ) as observed_30_days_ago_at,
-        (
-            select earlier.observed_at
-            from amocrm.snapshot as earlier
-            where earlier.account_id = account.account_id and earlier.observed_date <= snapshot.observed_date - 90
-            order by earlier.observed_at desc
-            limit 1
-        ) as observed_90_days_ago_at
-    from amocrm.account
-    cross join lateral (
-        select one.observed_at, one.observed_date
-        from amocrm.snapshot as one
-        where one.account_id = account.account_id
-        order by one.observed_at desc
-        limit 1
-    ) as snapshot
+from amocrm.account
+cross join lateral (
+    select snapshot.observed_at, snapshot.observed_date
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id
+    order by snapshot.observed_at desc
+    limit 1
 ) as newest
+-- Days are those of the ledger, so that each is the one that the account's timezone made of it at that time.
+left join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 1
+    order by snapshot.observed_at desc
+    limit 1
+) as day_1 on true
+left join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 7
+    order by snapshot.observed_at desc
+    limit 1
+) as day_7 on true
+left join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 30
+    order by snapshot.observed_at desc
+    limit 1
+) as day_30 on true
+left join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 90
+    order by snapshot.observed_at desc
+    limit 1
+) as day_90 on true
 join amocrm.segment_current as segment using (account_id)
 join amocrm.segment_version as version using (account_id, segment_id, valid_from)
 left join lateral (
@@ -78,7 +73,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at <= newest.observed_1_day_ago_at
+        and size.observed_at <= day_1.observed_at
     order by size.observed_at desc
     limit 1
 ) as ago_1 on true
@@ -87,7 +82,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at <= newest.observed_7_days_ago_at
+        and size.observed_at <= day_7.observed_at
     order by size.observed_at desc
     limit 1
 ) as ago_7 on true
@@ -96,7 +91,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at <= newest.observed_30_days_ago_at
+        and size.observed_at <= day_30.observed_at
     order by size.observed_at desc
     limit 1
 ) as ago_30 on true
@@ -105,7 +100,7 @@ left join lateral (
     from amocrm.segment_size as size
     where size.account_id = segment.account_id
         and size.segment_id = segment.segment_id
-        and size.observed_at <= newest.observed_90_days_ago_at
+        and size.observed_at <= day_90.observed_at
     order by size.observed_at desc
     limit 1
 ) as ago_90 on true;

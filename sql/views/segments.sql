@@ -22,19 +22,23 @@ select
         select coalesce(jsonb_object_agg(by_field.label, by_field.field_values), '{}')
         from (
             select
-                coalesce(field.label, '(' || value.field_id || ')') as label,
+                coalesce(fields.labels ->> value.field_id::text, '(' || value.field_id || ')') as label,
                 jsonb_agg(value.value order by value.position) as field_values
             from analytics.segment_field_values as value
-            left join analytics.fields as field using (account_id, field_id)
             where value.account_id = current.account_id
                 and value.segment_id = current.segment_id
                 and value.valid_from = current.valid_from
-            group by value.field_id, field.label
+            group by value.field_id
         ) as by_field
     ) as field_values,
     segment.extra
 from amocrm.segment_current as current
-join analytics.segment_history as segment using (account_id, segment_id, valid_from);
+join analytics.segment_history as segment using (account_id, segment_id, valid_from)
+left join (
+    select field.account_id, jsonb_object_agg(field.field_id, field.label) as labels
+    from analytics.fields as field
+    group by field.account_id
+) as fields using (account_id);
 
 comment on view analytics.segments is 'One row per segment that the account''s newest snapshot saw: what it holds and how it is described now.';
 comment on column analytics.segments.account_id is 'The account.';

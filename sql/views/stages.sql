@@ -10,9 +10,11 @@ select
     stage.conditions,
     stage.valid_from as state_since_at,
     (
-        select max(snapshot.observed_at)
+        select snapshot.observed_at
         from analytics.snapshots as snapshot
         where snapshot.account_id = stage.account_id
+        order by snapshot.observed_at desc
+        limit 1
     ) as observed_at,
     stage.extra
 from analytics.stage_history as stage
@@ -60,9 +62,11 @@ as $$
         stage.extra,
         stage.valid_from as state_since_at
     from (
-        select max(one.observed_at) as observed_at
+        select one.observed_at
         from analytics.snapshots as one
         where one.account_id = stages_as_of.account_id and one.observed_at <= stages_as_of.instant
+        order by one.observed_at desc
+        limit 1
     ) as snapshot
     join analytics.stage_history as stage
         on stage.account_id = stages_as_of.account_id

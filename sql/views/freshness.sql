@@ -1,0 +1,63 @@
+create or replace view analytics.freshness as
+select
+    account.account_id,
+    account.account_key,
+    account.name,
+    account.customers_mode,
+    account.timezone,
+    newest.observed_at,
+    newest.observed_date,
+    extract(epoch from now() - newest.observed_at)::bigint as age_seconds,
+    round(usual.seconds)::bigint as usual_seconds,
+    coalesce(extract(epoch from now() - newest.observed_at) > 1.5 * usual.seconds, false) as is_late,
+    failures.failure_count,
+    failures.last_failed_at,
+    failures.last_error,
+    failures.last_message
+from amocrm.account
+cross join lateral (
+    select snapshot.observed_at, snapshot.observed_date
+    from amocrm.snapshot
+    where snapshot.account_id = account.account_id
+    order by snapshot.observed_at desc
+    limit 1
+) as newest
+left join lateral (
+    select percentile_cont(0.5) within group (order by near.seconds) as seconds
+    from (
+        select extract(epoch from one.observed_at - lag(one.observed_at) over (order by one.observed_at)) as seconds
+        from (
+            select snapshot.observed_at
+            from amocrm.snapshot
+            where snapshot.account_id = account.account_id
+            order by snapshot.observed_at desc
+            limit 16
+        ) as one
+    ) as near
+    having count(near.seconds) >= 3
+) as usual on true
+cross join lateral (
+    select
+        count(*) as failure_count,
+        max(failure.failed_at) as last_failed_at,
+        (array_agg(failure.error order by failure.started_at desc))[1] as last_error,
+        (array_agg(failure.message order by failure.started_at desc))[1] as last_message
+    from amocrm.load_failure as failure
+    where failure.account_key = account.account_key and failure.started_at > newest.observed_at
+) as failures;
+
+comment on view analytics.freshness is 'One row per account that was ever loaded: how old its newest snapshot is at this moment, and what keeps it from a newer one.';
+comment on column analytics.freshness.account_id is 'amoCRM''s id of the account.';
+comment on column analytics.freshness.account_key is 'The account''s key in the settings.';
+comment on column analytics.freshness.name is 'The account''s name.';
+comment on column analytics.freshness.customers_mode is 'Customers mode: segments, periodicity (stages), disabled or unavailable.';
+comment on column analytics.freshness.timezone is 'IANA name of the account''s timezone, which its days follow.';
+comment on column analytics.freshness.observed_at is 'The newest snapshot: what the views call now.';
+comment on column analytics.freshness.observed_date is 'Its day in the account''s timezone.';
+comment on column analytics.freshness.age_seconds is 'Seconds since that snapshot.';
+comment on column analytics.freshness.usual_seconds is 'The account''s rhythm: the median of the last 15 spans from snapshot to snapshot, in seconds. Null with fewer than 4 snapshots.';
+comment on column analytics.freshness.is_late is 'Whether a load is missing by that rhythm: the newest snapshot is older than half as long again. False while there is no rhythm yet.';
+comment on column analytics.freshness.failure_count is 'Loads that failed since that snapshot.';
+comment on column analytics.freshness.last_failed_at is 'When the last of them gave up. Null when none failed.';
+comment on column analytics.freshness.last_error is 'Its kind, as docs/operations.md lists them. Null when none failed.';
+comment on column analytics.freshness.last_message is 'What it said: what happened and what to do next. Null when none failed.';
