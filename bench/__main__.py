@@ -1,0 +1,20 @@
+"""Runs one of the benches, or says which there are: ``python -m bench one_account --runs 5``."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Hand over to the bench that is named."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("__"))
+    if len(sys.argv) < 2 or sys.argv[1] not in names:
+        raise SystemExit(f"Which bench? One of: {', '.join(names)}. Each tells more with --help.")
+    sys.argv = [f"bench {sys.argv[1]}", *sys.argv[2:]]
+    runpy.run_module(f"bench.{sys.argv[0].split()[1]}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
