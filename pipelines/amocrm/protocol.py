@@ -64,6 +64,8 @@ Outcome: TypeAlias = Document | Nothing | Again | Refused
 def interpret(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - a line for each status
     """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
     match answer.status:
+        case 200 | 204 | 404 if answer.defect:
+            return _damaged(answer, request, answer.defect)
         case 200:
             return _document(answer, request)
         case 204 if request.is_of_list or request.is_of_thing:
@@ -114,12 +116,14 @@ def _again(reason: Reason, kind: type[ApiError], answer: Answer, request: Reques
     return Again(reason=reason, error=_error(kind, answer, request, remark), wait=wait)
 
 
-def _document(answer: Answer, request: Request) -> Outcome:
-    if answer.defect and answer.is_interrupted:
-        error = Unavailable(f"No whole answer: {answer.defect}.", **_facts(answer, request))
+def _damaged(answer: Answer, request: Request, defect: str) -> Again:
+    if answer.is_interrupted:
+        error = Unavailable(f"No whole answer: {defect}.", **_facts(answer, request))
         return Again(reason="passing trouble", error=error)
-    if answer.defect:
-        return malformed(answer, request, answer.defect)
+    return malformed(answer, request, defect)
+
+
+def _document(answer: Answer, request: Request) -> Outcome:
     try:
         return Document(value=strict_json.parse(answer.body))
     except strict_json.NotStrictJson as error:

@@ -128,10 +128,10 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLError, "no secure connection could be made"),
     (socket.gaierror, "the host's name cannot be resolved"),
     (ConnectionRefusedError, "the host refuses connections"),
+    (http.client.RemoteDisconnected, "the host closed the connection without an answer"),  # before its parent, the next
     (ConnectionResetError, "the host reset the connection"),
     (urllib3.exceptions.ConnectTimeoutError, "the host did not take the connection in time"),
     (urllib3.exceptions.ReadTimeoutError, "the host stopped answering"),
-    (http.client.RemoteDisconnected, "the host closed the connection without an answer"),
     (http.client.HTTPException, "the host answered something that is not HTTP"),
 )
 

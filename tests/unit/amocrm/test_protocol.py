@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -94,11 +95,11 @@ def test_any_other_404_is_a_wrong_host_and_never_an_absence(request_: Request, b
     assert isinstance(outcome.error, NotFound)
 
 
-def test_a_404_whose_body_was_damaged_is_no_proof() -> None:
-    damaged = Answer(
-        status=404, headers={"content-type": "application/json"}, body=b"{}", defect="the body is cut short"
-    )
-    assert isinstance(error_of(interpret(damaged, THING)), NotFound)
+@pytest.mark.parametrize("status", [204, 404])
+def test_a_damaged_answer_proves_no_absence(status: int) -> None:
+    cut = Answer(status=status, headers={"content-type": "application/json"}, body=b"{}", defect="cut short")
+    assert isinstance(error_of(interpret(cut, THING)), MalformedAnswer)
+    assert isinstance(error_of(interpret(replace(cut, is_interrupted=True), THING)), Unavailable)
 
 
 @pytest.mark.parametrize(

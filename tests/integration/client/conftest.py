@@ -1,0 +1,32 @@
+"""The emulated account that the tests of this folder share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from emulator import Clock, Emulator
+from tests.integration.client.shop import NOW, Shop
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An amoCRM whose clock stands still."""
+    with Emulator(clock=Clock(NOW)) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(emulator: Emulator) -> Shop:
+    """The account."""
+    world = emulator.world
+    account_id = world.add_account("Corner Coffee")
+    segment_ids = [world.add_segment(account_id, f"Segment {number}", size=number) for number in range(7)]
+    field_id = world.add_field(account_id, "Taste", "select", options=["Sweet", "Bitter"])
+    world.add_field(account_id, "Note", "text")
+    option_ids = list(world.account(account_id).fields[field_id].options)
+    world.set_field_value(account_id, segment_ids[0], field_id, option_ids[0])
+    return Shop(
+        emulator=emulator, account_id=account_id, segment_ids=segment_ids, field_id=field_id, option_ids=option_ids
+    )

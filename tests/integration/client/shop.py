@@ -1,0 +1,76 @@
+"""An emulated account, and clients that ask it without ever sleeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from emulator import Emulator
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.conversation import Clocks
+from pipelines.amocrm.extract import Extraction, Known, extract
+from pipelines.amocrm.limits import Gates, Limits
+from pipelines.amocrm.transport import Transport
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, answer_seconds=4)
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """An account with seven segments and two fields, and what a client of it would know."""
+
+    emulator: Emulator
+    account_id: int
+    segment_ids: list[int]
+    field_id: int
+    option_ids: list[int]
+    slept: list[float] = field(default_factory=list)  # what clients waited for, without waiting
+    gates: Gates = field(default_factory=Gates)
+
+    @property
+    def token(self) -> str:
+        """A token that is good."""
+        return self.emulator.long_lived_token(self.account_id)
+
+    @property
+    def known(self) -> Known:
+        """Everything there is now, as a warehouse would know it after a load."""
+        account = self.emulator.world.account(self.account_id)
+        return Known(
+            account_id=self.account_id,
+            segment_ids=frozenset(segment.id for segment in account.live_segments()),
+            field_ids=frozenset(account.fields),
+            option_ids=frozenset((one.id, option_id) for one in account.fields.values() for option_id in one.options),
+            stage_ids=frozenset(account.stages) if account.mode == "periodicity" else frozenset(),
+        )
+
+    def pages_of(self, size: int) -> None:
+        """Let lists come in pages of this size, whatever is asked for."""
+        world = self.emulator.world
+        world.quirks = replace(world.quirks, ignores_limit=True, default_limit=size)
+
+    def client(
+        self,
+        limits: Limits = QUICK,
+        token: Callable[[], str] | None = None,
+        transport: Transport | None = None,
+        base_url: str | None = None,
+    ) -> AmoClient:
+        """A client that never sleeps, and writes down what it would have waited for."""
+        given = self.token
+        return AmoClient(
+            base_url or self.emulator.url,
+            token or (lambda: given),
+            account_key="shop",
+            limits=limits,
+            gates=self.gates,
+            transport=transport,
+            clocks=Clocks(sleep=self.slept.append, random=lambda: 1.0),
+        )
+
+    def extract(self, known: Known | None = None, limits: Limits = QUICK) -> Extraction:
+        """One load."""
+        with self.client(limits) as client:
+            return extract(client, known or Known(), lambda: NOW)

@@ -1,0 +1,368 @@
+"""Everything that can go wrong with an answer, at the first, a middle and the last page and on every resource.
+
+What a load comes to is *exact*, the very data that are there, or *refused*, with the error that says what happened.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from emulator import Emulator, effects
+from emulator.faults import Effect, Where
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.records import Snapshot
+from pipelines.errors import (
+    ApiError,
+    Blocked,
+    Forbidden,
+    IncompleteList,
+    InvalidRequest,
+    MalformedAnswer,
+    ModeDisagreement,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    WrongAccount,
+)
+from tests.integration.client.shop import QUICK, Shop
+
+Make = Callable[[], Effect]
+IMPATIENT = replace(QUICK, read_seconds=0.2, answer_seconds=0.4, trouble_retries=0)
+
+PLACES: dict[str, Where] = {
+    "account": {"resource": "account"},
+    "first page": {"resource": "segments", "page": 1},
+    "middle page": {"resource": "segments", "page": 2},
+    "last page": {"resource": "segments", "page": 3},
+    "fields": {"resource": "fields"},
+}
+
+PASSING: dict[str, tuple[Make, type[ApiError]]] = {
+    "500": (lambda: effects.status(500), Unavailable),
+    "502 in HTML": (lambda: effects.html(502, "Bad Gateway"), Unavailable),
+    "503": (lambda: effects.error(503), Unavailable),
+    "503 with Retry-After": (lambda: effects.status(503, headers={"Retry-After": "7"}), Unavailable),
+    "504": (lambda: effects.status(504), Unavailable),
+    "429 with a wait in the body": (lambda: effects.too_many(30), RateLimited),
+    "429 with a wait in the header": (lambda: effects.too_many(in_header="30"), RateLimited),
+    "429 with both": (lambda: effects.too_many(30, "20"), RateLimited),
+    "429 without a wait": (effects.too_many, RateLimited),
+    "429 in HTML": (lambda: effects.too_many(is_html=True), RateLimited),
+    "429 with nonsense": (lambda: effects.too_many("soon", "-5"), RateLimited),
+    "reset before the answer": (effects.reset, Unavailable),
+    "reset in the head": (lambda: effects.reset(40), Unavailable),
+    "reset in the body": (lambda: effects.reset(300), Unavailable),
+    "hung up before the answer": (effects.hang_up, Unavailable),
+    "HTML with 200": (effects.html, MalformedAnswer),
+    "an empty body": (lambda: effects.body(""), MalformedAnswer),
+    "{}": (lambda: effects.body("{}"), MalformedAnswer),
+    "null": (lambda: effects.body("null"), MalformedAnswer),
+    "an error document with 200": (effects.error_called_200, MalformedAnswer),
+    "truncated, with its length": (effects.truncated, MalformedAnswer),
+    "truncated, without a length": (lambda: effects.truncated(is_announced=False), MalformedAnswer),
+    "gzip cut short": (effects.gzip_cut_short, MalformedAnswer),
+    "gzip with a bad checksum": (effects.gzip_bad_crc, MalformedAnswer),
+    "plain text called gzip": (effects.plain_called_gzip, MalformedAnswer),
+    "a bomb": (effects.gzip_bomb, MalformedAnswer),
+    "invalid UTF-8": (lambda: effects.raw(b'{"name":"\xc3\x28\xff"}'), MalformedAnswer),
+    "a byte order mark": (effects.bom, MalformedAnswer),
+    "a trailing comma": (effects.trailing_comma, MalformedAnswer),
+    "NaN": (lambda: effects.literal("NaN"), MalformedAnswer),
+    "-Infinity": (lambda: effects.literal("-Infinity"), MalformedAnswer),
+    "duplicate keys": (effects.duplicate_keys, MalformedAnswer),
+    "depth": (effects.deep, MalformedAnswer),
+}
+"""Faults that a load gets over where they come once, and the error where they always come."""
+
+LASTING: dict[str, tuple[Make, type[ApiError]]] = {
+    "400": (lambda: effects.error(400), InvalidRequest),
+    "401": (lambda: effects.error(401), Unauthorized),
+    "402": (lambda: effects.error(402), Forbidden),
+    "403 in JSON": (lambda: effects.error(403), Forbidden),
+    "403 in HTML": (effects.blocked, Blocked),
+    "404 in JSON": (lambda: effects.error(404), NotFound),
+    "404 in HTML": (lambda: effects.html(404, "Not Found"), NotFound),
+    "405": (lambda: effects.status(405), ApiError),
+    "422": (lambda: effects.error(422, "Customers disabled"), ModeDisagreement),
+    "429 with an absurd wait": (lambda: effects.too_many(10**30), RateLimited),
+    "429 with an absurd header": (lambda: effects.too_many(in_header="9" * 400), RateLimited),
+    "a redirect": (lambda: effects.redirect("https://example.com/"), NotFound),
+    "a permanent redirect": (lambda: effects.redirect("/api/v4/other", 301), NotFound),
+}
+"""Faults that are refused at once, though they come once only."""
+
+HARMLESS: dict[str, Make] = {
+    "another content type": lambda: effects.content_type("text/plain"),
+    "1e400": lambda: effects.literal("1e400"),
+    "5,000 digits": lambda: effects.literal("7" * 5_000),
+    "NUL and half a pair": lambda: effects.literal('"\\u0000\\ud800"'),
+}
+"""Oddities that change nothing of what is read."""
+
+
+def show(snapshot: Snapshot) -> list[object]:
+    """What a snapshot says, its time and oddities aside."""
+    return [snapshot.account, snapshot.segments, snapshot.fields, snapshot.gone_segment_ids, snapshot.gone_field_ids]
+
+
+@pytest.fixture
+def truth(shop: Shop) -> list[object]:
+    """What there is; the account has three pages of segments."""
+    shop.pages_of(3)
+    found = show(shop.extract(shop.known).snapshot())
+    shop.emulator.requests.clear()
+    return found
+
+
+def refusal(shop: Shop, limits: Limits = QUICK) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        shop.extract(shop.known, limits)
+    return caught.value
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", PASSING)
+def test_what_comes_once_is_got_over(shop: Shop, truth: list[object], name: str, place: str) -> None:
+    fault = shop.emulator.faults.add(PASSING[name][0](), **(PLACES[place] | {"times": 1}))
+    assert show(shop.extract(shop.known).snapshot()) == truth
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("place", ["account", "middle page"])
+@pytest.mark.parametrize("name", PASSING)
+def test_what_always_comes_is_refused_within_bounds(shop: Shop, truth: list[object], name: str, place: str) -> None:
+    fault = shop.emulator.faults.add(PASSING[name][0](), **PLACES[place])
+    error = refusal(shop)
+    assert type(error) is PASSING[name][1]
+    assert error.account == "shop"
+    assert fault.hits == (2 if PASSING[name][1] is MalformedAnswer else 6)
+    assert all(0 <= wait <= 120 for wait in shop.slept)
+    assert truth
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", LASTING)
+def test_what_will_not_change_is_refused_at_once(shop: Shop, truth: list[object], name: str, place: str) -> None:
+    fault = shop.emulator.faults.add(LASTING[name][0](), **PLACES[place])
+    error = refusal(shop)
+    assert type(error) is LASTING[name][1]
+    assert fault.hits == 1
+    assert truth
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_only_odd_stops_nothing(shop: Shop, truth: list[object], name: str, place: str) -> None:
+    shop.emulator.faults.add(HARMLESS[name](), **PLACES[place])
+    assert show(shop.extract(shop.known).snapshot()) == truth
+
+
+@pytest.mark.parametrize(
+    ("effect", "place", "kind"),
+    [
+        (effects.page_number(2), "first page", MalformedAnswer),
+        (effects.page_number(1), "middle page", MalformedAnswer),
+        (effects.page_number(7), "last page", MalformedAnswer),
+        (effects.page_number(None), "first page", None),
+        (effects.page_count(None), "first page", None),
+        (effects.page_count(1), "first page", None),
+        (effects.page_count(9), "last page", None),
+        (effects.no_next(), "first page", None),
+        (effects.no_next(), "middle page", None),
+        (effects.looping_next(), "first page", IncompleteList),
+        (effects.looping_next(), "last page", IncompleteList),
+        (effects.one_more_page(), "last page", None),
+        (effects.totals(None), "first page", None),
+        (effects.totals(6), "last page", None),
+        (effects.totals(9), "first page", None),
+        (effects.items(lambda rows: rows[:1]), "middle page", IncompleteList),
+        (effects.items(lambda _: []), "first page", IncompleteList),
+        (effects.items(lambda rows: [*rows, rows[0]]), "middle page", None),
+        (effects.items(lambda rows: [*rows, rows[0] | {"name": "x"}]), "middle page", IncompleteList),
+        (effects.body("[]"), "first page", IncompleteList),
+        (effects.body("[]"), "last page", IncompleteList),
+        (effects.no_content(), "first page", IncompleteList),
+        (effects.no_content(), "middle page", IncompleteList),
+    ],
+)
+def test_pages_that_do_not_fit_together_are_exact_or_refused(
+    shop: Shop, truth: list[object], effect: Effect, place: str, kind: type[ApiError] | None
+) -> None:
+    shop.emulator.faults.add(effect, **PLACES[place])
+    if kind is None:
+        assert show(shop.extract(shop.known).snapshot()) == truth
+    else:
+        assert type(refusal(shop)) is kind
+
+
+def test_a_row_on_two_pages_with_another_content_is_refused(shop: Shop, truth: list[object]) -> None:
+    shop.emulator.faults.add(effects.repeated_thing(name="Other"), resource="segments")
+    assert type(refusal(shop)) is IncompleteList
+    assert truth
+
+
+def test_segments_of_another_account_are_refused(shop: Shop, truth: list[object]) -> None:
+    shop.emulator.faults.add(
+        effects.items(lambda rows: [row | {"account_id": 8} for row in rows]), resource="segments", page=3
+    )
+    with pytest.raises(WrongAccount):
+        shop.extract(shop.known).snapshot()
+    assert truth
+
+
+# Waiting
+
+
+@pytest.mark.parametrize(
+    ("effect", "waits"),
+    [
+        (effects.too_many(30), [30.0]),
+        (effects.too_many(in_header="20"), [20.0]),
+        (effects.too_many(30, "20"), [30.0]),
+        (effects.too_many(120), [120.0]),
+        (effects.too_many(), [1.0]),
+        (effects.status(500), [1.0]),
+        (effects.status(503, headers={"Retry-After": "7"}), [7.0]),
+    ],
+)
+def test_a_server_that_asks_for_a_wait_gets_it(shop: Shop, effect: Effect, waits: list[float]) -> None:
+    shop.emulator.faults.add(effect, resource="account", times=1)
+    with shop.client() as client:
+        assert client.account().id == shop.account_id
+    assert shop.slept[: len(waits)] == waits
+
+
+def test_a_wait_as_a_date_is_counted_from_the_servers_clock(shop: Shop) -> None:
+    until = (shop.emulator.clock.now() + timedelta(seconds=45)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    shop.emulator.faults.add(effects.too_many(in_header=until), resource="account", times=1)
+    with shop.client() as client:
+        client.account()
+    assert shop.slept[0] == 45.0
+
+
+def test_no_load_waits_beyond_its_own_end(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.too_many(100), resource="account")
+    assert type(refusal(shop, replace(QUICK, load_seconds=60))) is RateLimited
+    assert shop.slept == []
+
+
+def test_a_blocked_host_is_left_alone_by_all_clients(shop: Shop) -> None:
+    with shop.emulator.faults.during(effects.blocked()):
+        refusal(shop)
+    shop.emulator.requests.clear()
+    error = refusal(shop)
+    assert isinstance(error, Blocked)
+    assert "another 60 minutes" in str(error)
+    assert shop.emulator.requests == []
+
+
+def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.too_many(30), resource="account", times=1)
+    with shop.client() as client:
+        client.account()
+    with shop.client() as other:
+        other.account()
+    assert [round(wait) for wait in shop.slept] == [30, 30, 30]
+
+
+# Deadlines
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.silence(),
+        effects.drip(0.05),
+        effects.drip(0.05, is_head_too=True),
+        effects.drip(0.15, piece=8),
+    ],
+)
+def test_an_answer_that_takes_too_long_is_cut_off(shop: Shop, effect: Effect) -> None:
+    shop.emulator.faults.add(effect, resource="segments")
+    assert type(refusal(shop, IMPATIENT)) is Unavailable
+
+
+def test_an_answer_that_was_cut_off_once_is_got_over(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.drip(0.05, is_head_too=True), resource="segments", times=1)
+    limits = replace(QUICK, answer_seconds=1.0, trouble_retries=1)
+    assert len(shop.extract(shop.known, limits).snapshot().segments) == 7
+
+
+# Hosts and secrets
+
+
+@pytest.fixture
+def stranger() -> Iterator[Emulator]:
+    """Another host, which must never hear of us."""
+    with Emulator() as running:
+        yield running
+
+
+def test_a_link_to_another_host_is_not_followed(shop: Shop, truth: list[object], stranger: Emulator) -> None:
+    link = f"{stranger.url}/api/v4/customers/segments?page=2&limit=250"
+    shop.emulator.faults.add(effects.next_link(link), resource="segments", page=1)
+    assert show(shop.extract(shop.known).snapshot()) == truth
+    assert stranger.requests == []
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_not_followed(shop: Shop, stranger: Emulator, code: int) -> None:
+    shop.emulator.faults.add(effects.redirect(f"{stranger.url}/api/v4/account?token=canary", code))
+    error = refusal(shop)
+    assert type(error) is NotFound
+    assert "canary" not in str(error)
+    assert stranger.requests == []
+
+
+def test_the_environment_is_not_trusted(
+    shop: Shop, stranger: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password canary\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, stranger.url)
+    token = shop.token
+    with shop.client(token=lambda: token) as client:
+        client.account()
+    assert stranger.requests == []
+    assert shop.emulator.requests[0].headers["authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.status(401),
+        effects.status(500),
+        effects.html(),
+        effects.blocked(),
+        effects.reset(),
+        effects.silence(),
+        effects.redirect("https://example.com/"),
+        effects.plain_called_gzip(),
+        effects.status(200, headers={"Content-Length": "5, 7"}),
+    ],
+)
+def test_no_error_log_or_context_holds_the_token(shop: Shop, effect: Effect, caplog: pytest.LogCaptureFixture) -> None:
+    token = shop.token
+    shop.emulator.faults.add(effect)
+    with caplog.at_level(logging.DEBUG), shop.client(IMPATIENT, token=lambda: token) as client:
+        with pytest.raises(ApiError) as caught:
+            client.account()
+        assert token not in repr(client)
+    error: BaseException | None = caught.value
+    assert token not in "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    while error is not None:
+        assert isinstance(error, ApiError), "an exception of a library may hold the request, and so the token"
+        error = error.__cause__ or error.__context__
+    assert caplog.text
+    assert token not in caplog.text
