@@ -1,0 +1,44 @@
+"""Documentation that would go stale: links, names of settings and views, kinds of oddities."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.amocrm.oddities import KINDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_every_kind_of_oddity_is_explained_in_its_own_words() -> None:
+    table = re.findall(
+        r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert {kind: meaning for kind, meaning in table if kind in KINDS} == KINDS
+
+
+def made_in_analytics() -> set[str]:
+    """Names of all views and functions of schema ``analytics``."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "sql/views").glob("*.sql")]
+    return {name for text in texts for name in re.findall(r"create or replace \w+ analytics\.(\w+)", text)}
+
+
+def test_views_that_pages_name_exist() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    named = {name for text in texts for name in re.findall(r"\banalytics\.([a-z_]+)", text)}
+    assert named <= made_in_analytics()
+
+
+def test_readme_lists_every_view() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    views = {path.stem for path in (ROOT / "sql/views").glob("*.sql")}
+    assert not {view for view in views if f"`{view}`" not in readme and f".{view}(" not in readme}
