@@ -108,9 +108,8 @@ class _Reader:
 
     def _document(self, answer: RawAnswer) -> Json:
         if "json" not in (answer.content_type or ""):
-            self._notes.add(
-                "content_type", "list", 0, f"an answer about {answer.resource} does not say that it is JSON"
-            )
+            thing = "account" if answer.resource == "account" else "list"
+            self._notes.add("content_type", thing, 0, f"an answer about {answer.resource} does not call itself JSON")
         if answer.sequence in self._documents:
             return self._documents[answer.sequence]
         return strict_json.parse(answer.body)

@@ -29,14 +29,12 @@ class RowReader:
         self._row: Mapping[str, Json] = row
         self._thing = thing
         self._notes = notes
-        self._kept: dict[str, Json] = {}
+        self._kept = {key: value for key, value in self._row.items() if key not in known}
         if isinstance(row["id"], str):
             self.note("id_as_text", "the id came as text")
         belongs_to = row.get("account_id")
         if account_id is not None and belongs_to is not None and usable_id(belongs_to) != account_id:
             raise WrongAccount(f"{thing.capitalize()} {self.id} belongs to another account than {account_id}.")
-        for key in row.keys() - known:
-            self._kept[key] = row[key]
 
     def note(self, kind: str, detail: str) -> None:
         """Note an oddity of this row's thing."""

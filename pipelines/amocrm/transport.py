@@ -8,21 +8,16 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from pipelines.amocrm.decoding import BodyDecoder
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.messages import Answer, Request
+from pipelines.amocrm.watchdog import Watchdog, WatchedAdapter
 
 _HEADERS = {
     "Accept": "application/hal+json, application/problem+json, application/json",
@@ -53,8 +48,8 @@ class Transport:
         self._base_url = base_url
         self._limits = limits
         self._ca_bundle = ca_bundle
-        self._watchdog = _Watchdog()
-        self._adapter = _WatchedAdapter(self._watchdog)
+        self._watchdog = Watchdog()
+        self._adapter = WatchedAdapter(self._watchdog)
 
     def send(self, request: Request, token: str, *, seconds: float) -> Answer:
         """Send ``request`` and take the answer, whole or not, within ``seconds`` all told. Raises ``NoAnswer``."""
@@ -97,7 +92,7 @@ class Transport:
         self, raw: urllib3.BaseHTTPResponse, headers: Mapping[str, str], seconds: float
     ) -> tuple[bytes, str | None, bool]:
         """The body as far as it came, what is wrong with it, and whether that is the connection's doing."""
-        decoder = _Decoder(headers.get("content-encoding", ""), self._limits.body_bytes)
+        decoder = BodyDecoder(headers.get("content-encoding", ""), self._limits.body_bytes)
         try:
             while decoder.defect is None and (piece := raw.read(_PIECE_BYTES, decode_content=False)):
                 decoder.feed(piece)
@@ -159,124 +154,3 @@ class _Bearer(AuthBase):
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         prepared.headers["Authorization"] = f"Bearer {self._token}"
         return prepared
-
-
-class _Decoder:
-    """Puts a body together and undoes gzip, within a bound, noticing what is cut short or damaged."""
-
-    def __init__(self, encoding: str, limit: int) -> None:
-        self.defect: str | None = None
-        self._limit = limit
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding.strip().lower() == "gzip" else None
-        if self._gzip is None and encoding.strip().lower() not in ("", "identity"):
-            self.defect = "the body has an encoding that was not asked for"
-
-    @property
-    def body(self) -> bytes:
-        """What has come so far."""
-        return b"".join(self._pieces)
-
-    def feed(self, piece: bytes) -> None:
-        """Take a piece as it came over the wire."""
-        if self._gzip is not None:
-            try:
-                piece = self._gzip.decompress(piece, self._limit - self._size + 1)
-            except zlib.error:
-                self.defect = "the body is not gzip, or is damaged"
-                return
-            if self._gzip.unused_data:
-                self.defect = "something follows the end of the body's gzip"
-        self._size += len(piece)
-        if self._size > self._limit:
-            self.defect = f"the body is larger than {self._limit:,} bytes"
-            return
-        self._pieces.append(piece)
-
-    def end(self) -> str | None:
-        """What is wrong with the body once all of it has come."""
-        return (
-            "the body's gzip is cut short" if self._gzip is not None and not self._gzip.eof and self._pieces else None
-        )
-
-
-class _Watchdog:
-    """Cuts a transport's connection when an answer takes too long.
-
-    A socket's own timeout begins anew with every byte, and covers neither TLS handshakes nor headers as a whole.
-    """
-
-    def __init__(self) -> None:
-        self.has_cut = False
-        self._handle: socket.socket | None = None
-        self._lock = threading.Lock()
-
-    def adopt(self, connection: socket.socket) -> socket.socket:
-        """Guard a new connection, by a handle of its own: TLS takes the given one over."""
-        with self._lock:
-            if self._handle is not None:
-                self._handle.close()
-            self._handle = connection.dup()
-            if self.has_cut:
-                self._shut()
-        return connection
-
-    @contextmanager
-    def guarding(self, seconds: float) -> Iterator[None]:
-        """Cut whatever is connected once ``seconds`` have passed inside the block."""
-        self.has_cut = False
-        timer = threading.Timer(max(seconds, 0.0), self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()  # lest it cuts the next exchange
-
-    def cut(self) -> None:
-        """End the connection now."""
-        with self._lock:
-            self._shut()
-
-    def _expire(self) -> None:
-        with self._lock:
-            self.has_cut = True
-            self._shut()
-
-    def _shut(self) -> None:
-        if self._handle is None:
-            return
-        with suppress(OSError):  # it may have ended by itself
-            self._handle.shutdown(socket.SHUT_RDWR)
-        self._handle.close()
-        self._handle = None
-
-
-class _WatchedAdapter(HTTPAdapter):
-    """Makes connections that the watchdog knows, one at a time."""
-
-    def __init__(self, watchdog: _Watchdog) -> None:
-        self._watchdog = watchdog
-        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        watchdog = self._watchdog
-
-        class Plain(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                return watchdog.adopt(super()._new_conn())
-
-        class Secure(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                return watchdog.adopt(super()._new_conn())
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}

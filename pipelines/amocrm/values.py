@@ -72,7 +72,7 @@ def unknown_parts(entries: Sequence[Json], around: Surroundings) -> list[Json]:
     """The keys of entries that no page documents, each with its field's id."""
     found: list[Json] = []
     for entry in entries:
-        if unknown := {key: entry[key] for key in entry.keys() - ENTRY_KEYS}:
+        if unknown := {key: value for key, value in entry.items() if key not in ENTRY_KEYS}:
             found.append({"field_id": entry["field_id"]} | unknown)
             for key in unknown:
                 around.notes.add("unknown_key", "segment", 0, f"{quoted(key)}, in an entry of custom_fields_values")

@@ -246,6 +246,11 @@ def test_a_list_that_shows_what_is_gone_is_refused(shop: Shop) -> None:
         shop.extract(known)
 
 
+def test_an_empty_first_load_is_looked_at_twice(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.no_content(), resource="segments", times=1)
+    assert len(shop.extract().snapshot().segments) == 7
+
+
 def test_an_empty_answer_ends_nothing_that_is_there(shop: Shop) -> None:
     shop.emulator.faults.add(effects.no_content(), resource="segments")
     with pytest.raises(IncompleteList):

@@ -1,0 +1,92 @@
+"""Cuts connections that take too long: a socket's own timeout begins anew with every byte that comes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class Watchdog:
+    """Cuts the one connection it guards once a deadline has passed, be it in the handshake, the head or the body."""
+
+    def __init__(self) -> None:
+        self.has_cut = False
+        self._handle: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def adopt(self, connection: socket.socket) -> socket.socket:
+        """Guard a new connection, by a handle of its own: TLS takes the given one over."""
+        with self._lock:
+            if self._handle is not None:
+                self._handle.close()
+            self._handle = connection.dup()
+            if self.has_cut:
+                self._shut()
+        return connection
+
+    @contextmanager
+    def guarding(self, seconds: float) -> Iterator[None]:
+        """Cut whatever is connected once ``seconds`` have passed inside the block."""
+        self.has_cut = False
+        timer = threading.Timer(max(seconds, 0.0), self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # lest it cuts the next exchange
+
+    def cut(self) -> None:
+        """End the connection now."""
+        with self._lock:
+            self._shut()
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.has_cut = True
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._handle is None:
+            return
+        with suppress(OSError):  # it may have ended by itself
+            self._handle.shutdown(socket.SHUT_RDWR)
+        self._handle.close()
+        self._handle = None
+
+
+class WatchedAdapter(HTTPAdapter):
+    """Makes connections that the watchdog knows, one at a time."""
+
+    def __init__(self, watchdog: Watchdog) -> None:
+        self._watchdog = watchdog
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Have the pool make connections that tell the watchdog when they open."""
+        super().init_poolmanager(*args, **kwargs)
+        watchdog = self._watchdog
+
+        class Plain(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return watchdog.adopt(super()._new_conn())
+
+        class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return watchdog.adopt(super()._new_conn())
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
