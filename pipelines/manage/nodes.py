@@ -67,7 +67,8 @@ def read_nodes(text: str, mistakes: Mistakes) -> Node:
         return _Reader(text, mistakes).document()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        mistakes.add(f"a character that YAML does not allow ({error.character!r}): remove it", line=line)
+        code = f"U+{ord(text[error.position]):04X}"
+        mistakes.add(f"the character {code} is not allowed in YAML: remove it", line=line)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         mistakes.add(

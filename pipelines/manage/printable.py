@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_SHORT: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
 
 def printable(text: str) -> str:
     """``text`` in one line, with escapes as YAML and Python have them in double quotes."""
@@ -13,4 +17,5 @@ def escaped(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    long = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return _SHORT.get(character, long)

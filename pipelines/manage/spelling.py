@@ -15,7 +15,7 @@ _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+&%-]*[\w./()+%-])?")
 _OTHER_TYPES: Final = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 """Words that YAML, in one version or another, takes for something else than text."""
 
-_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\"}
 
 
 def spelled(node: Node) -> str:

@@ -1,0 +1,186 @@
+"""What fields hold: exact numbers, days of the account's timezone, options by their ids; the rest is left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pipelines.amocrm.records import FieldValue
+from pipelines.manage.nodes import Items, Text
+from pipelines.manage.references import field_name, find_field, find_option, option_name
+from pipelines.manage.spelling import spelled
+from pipelines.manage.values import Content, Unmanaged, content_of, is_emptying, read_content, sent, written
+from tests.records import field, option
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+CHOICES = (option(7, value="A"), option(8, value="B"), option(9, value="7"))
+NO_TIME = "is not a time with its offset, like 2026-03-31T09:30:00+03:00"
+
+
+def of_type(kind: str) -> Any:
+    return field(1, *(CHOICES if "select" in kind else ()), type=kind)
+
+
+def plain(text: str) -> Text:
+    return Text(text=text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "content", "items"),
+    [
+        ("text", "007", "007", [{"value": "007"}]),
+        ("textarea", "a\nb", "a\nb", [{"value": "a\nb"}]),
+        ("url", "true", "true", [{"value": "true"}]),
+        ("numeric", "0.1000000000000000055", Decimal("0.1000000000000000055"), [{"value": "0.1000000000000000055"}]),
+        ("numeric", "9007199254740993", Decimal(9007199254740993), [{"value": "9007199254740993"}]),
+        ("numeric", "-12.50", Decimal("-12.5"), [{"value": "-12.50"}]),
+        ("checkbox", "true", True, [{"value": True}]),
+        ("checkbox", "false", None, [{"value": False}]),
+        ("date", "2026-03-31", date(2026, 3, 31), [{"value": 1774904400}]),  # 00:00 in Moscow, 21:00 UTC the day before
+        ("date_time", "2026-03-31T00:00:00+03:00", datetime(2026, 3, 30, 21, tzinfo=UTC), [{"value": 1774904400}]),
+        ("date_time", "1969-12-31 23:59:59Z", datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), [{"value": -1}]),
+        ("select", "A", frozenset({7}), [{"enum_id": 7}]),
+        ("select", "7", frozenset({7}), [{"enum_id": 7}]),
+        ("multiselect", "B", frozenset({8}), [{"enum_id": 8}]),
+        ("text", "null", None, None),
+        ("multiselect", "~", None, None),
+    ],
+)
+def test_what_is_written_is_read_and_sent(kind: str, text: str, content: Content, items: Any) -> None:
+    definition = of_type(kind)
+    assert read_content(definition, plain(text), MOSCOW) == content
+    read = read_content(definition, plain(text), MOSCOW)
+    assert sent(definition, read, MOSCOW) == {"field_id": 1, "values": items}
+    assert is_emptying(sent(definition, read, MOSCOW)) == (items is None)
+
+
+def test_several_options() -> None:
+    named = Items(items=(plain("8"), plain("A"), Text(text="7", is_quoted=True), plain("A")))
+    chosen = read_content(of_type("multiselect"), named, MOSCOW)
+    assert chosen == frozenset({7, 8, 9})
+    assert sent(of_type("multiselect"), chosen, MOSCOW)["values"] == [{"enum_id": 7}, {"enum_id": 8}, {"enum_id": 9}]
+    assert read_content(of_type("multiselect"), Items(items=()), MOSCOW) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        ("numeric", plain("12,5"), "'12,5' is not a number, like 12 or -12.5"),
+        ("numeric", plain("1e5"), "'1e5' is not a number, like 12 or -12.5"),
+        ("numeric", plain("٥"), "'٥' is not a number, like 12 or -12.5"),
+        ("checkbox", plain("yes"), "'yes' is not true or false"),
+        ("date", plain("2026-02-30"), "'2026-02-30' is not a date, like 2026-03-31, that Europe/Moscow has"),
+        ("date", plain("0001-01-01"), "'0001-01-01' is not a date, like 2026-03-31, that Europe/Moscow has"),
+        ("date", plain("20260331"), "'20260331' is not a date, like 2026-03-31, that Europe/Moscow has"),
+        ("date_time", plain("2026-03-31T00:00:00"), f"'2026-03-31T00:00:00' {NO_TIME}"),
+        ("date_time", plain("0001-01-01T00:00:00+03:00"), f"'0001-01-01T00:00:00+03:00' {NO_TIME}"),
+        ("select", plain("C"), "there is no option 'C'"),
+        ("select", Items(items=(plain("A"),)), "a list, and a field of type select holds one value"),
+        ("payer", plain("x"), "a field of type payer can only be emptied, with null: what it may hold is not known"),
+    ],
+)  # fmt: skip
+def test_what_a_type_does_not_take(kind: str, value: Text | Items, why: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        read_content(of_type(kind), value, MOSCOW)
+    assert str(caught.value) == why
+
+
+def test_a_day_that_a_timezone_skipped_is_no_date_there() -> None:
+    with pytest.raises(ValueError, match="that Pacific/Apia has"):
+        read_content(of_type("date"), plain("2011-12-30"), ZoneInfo("Pacific/Apia"))
+
+
+def test_a_day_that_begins_at_one_o_clock_is_sent_as_that_instant() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    [item] = sent(of_type("date"), date(2024, 4, 26), cairo)["values"]
+    assert datetime.fromtimestamp(item["value"], cairo).isoformat() == "2024-04-26T01:00:00+03:00"
+
+
+def held(kind: str, **attributes: Any) -> FieldValue:
+    return FieldValue(field_id=1, field_type=kind, position=0, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "content"),
+    [
+        ("text", [], None),
+        ("text", [held("text", text="")], None),
+        ("text", [held("text", text="12", json={"value": 12})], "12"),
+        ("checkbox", [held("checkbox", boolean=False)], None),
+        ("checkbox", [held("checkbox", boolean=True)], True),
+        ("numeric", [held("numeric", number=Decimal(0))], Decimal(0)),
+        ("numeric", [held("text", text="a dozen", json={"value": "a dozen"})], Unmanaged.VALUE),  # its type changed
+        ("date_time", [held("date_time", instant=datetime(2026, 1, 1, 0, 0, 0, 5, tzinfo=UTC))], Unmanaged.VALUE),
+        ("text", [held("text", text="a"), held("text", text="b")], Unmanaged.VALUE),
+        ("select", [held("select", option_id=7)], frozenset({7})),
+        ("select", [held("select", option_id=5)], Unmanaged.VALUE),  # an option that the field does not have
+        ("multiselect", [held("multiselect", option_id=8), held("multiselect", option_id=7)], frozenset({7, 8})),
+        ("multiselect", [held("multiselect", option_id=8), held("multiselect", json={})], Unmanaged.VALUE),
+        ("payer", [held("payer", json={"value": {}})], Unmanaged.VALUE),
+    ],
+)
+def test_what_records_hold(kind: str, values: list[FieldValue], content: Content) -> None:
+    found = content_of(of_type(kind), values)
+    assert found == content
+    assert type(found) is type(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "shown"),
+    [
+        ("numeric", Decimal("1E+3"), "1000"),
+        ("date_time", datetime(2026, 7, 1, 9, tzinfo=UTC), "2026-07-01T12:00:00+03:00"),
+        ("date_time", datetime(1900, 1, 1, tzinfo=UTC), "1900-01-01T00:00:00+00:00"),  # Moscow was 2:30:17 ahead
+        ("multiselect", frozenset({9, 7}), '[A, "7"]'),
+        ("text", "null", '"null"'),
+        ("payer", Unmanaged.VALUE, '"not of its field\'s type"'),
+    ],
+)
+def test_what_is_shown_and_written(kind: str, content: Content, shown: str) -> None:
+    assert spelled(written(of_type(kind), content, MOSCOW)) == shown
+
+
+def test_fields_are_found_by_id_name_and_code() -> None:
+    fields = (
+        field(5, name="6"),
+        field(6, name="Rate", code="RATE"),
+        field(7, name="Twin"),
+        field(8, name="Twin", code="5"),
+    )
+    assert find_field(fields, plain("6")).id == 6
+    assert find_field(fields, Text(text="6", is_quoted=True)).id == 5
+    assert find_field(fields, plain("RATE")).id == 6
+    assert find_field(fields, Text(text="5", is_quoted=True)).id == 8
+    assert [field_name(fields, one) for one in fields] == [
+        Text(text="6", is_quoted=True), Text(text="Rate", is_quoted=True), plain("7"), plain("8")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        (plain("Twin"), "2 fields are called 'Twin': write the id, 7 or 8, in its place"),
+        (plain("rate"), "there is no field 'rate': did you mean 'Rate'?"),
+        (plain("99"), "there is no field '99'"),
+        (Text(text="7", is_quoted=True), "there is no field '7'"),
+    ],
+)
+def test_fields_that_cannot_be_found(named: Text, why: str) -> None:
+    fields = (field(6, name="Rate"), field(7, name="Twin"), field(8, name="Twin"))
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        find_field(fields, named)
+    assert str(caught.value) == why
+
+
+def test_options_are_found_by_code_too_and_without_a_label_by_id() -> None:
+    definition = field(
+        1, option(7, value="A", extra={"code": "FIRST"}), option(8, value=None), option(9, value="x" * 101)
+    )
+    assert find_option(definition, plain("FIRST")).id == 7
+    assert [option_name(definition, one) for one in (7, 8, 9, 10)] == [
+        Text(text="A", is_quoted=True), plain("8"), plain("9"), plain("10")
+    ]  # fmt: skip
