@@ -1,6 +1,52 @@
 create or replace view analytics.changes as
-with states as not materialized (
-    -- What every state of every thing looked like, which is worked out for those only that an event below compares.
+with versions as not materialized (
+    select
+        segment.account_id,
+        'segment' as thing,
+        segment.segment_id as thing_id,
+        0::bigint as owner_id,
+        segment.name as thing_name,
+        segment.valid_from,
+        segment.valid_to,
+        segment.end_reason
+    from amocrm.segment_version as segment
+    union all
+    select
+        stage.account_id,
+        'stage' as thing,
+        stage.stage_id as thing_id,
+        0 as owner_id,
+        stage.name as thing_name,
+        stage.valid_from,
+        stage.valid_to,
+        stage.end_reason
+    from amocrm.stage_version as stage
+    union all
+    select
+        field.account_id,
+        'field' as thing,
+        field.field_id as thing_id,
+        0 as owner_id,
+        field.name as thing_name,
+        field.valid_from,
+        field.valid_to,
+        field.end_reason
+    from amocrm.field_version as field
+    union all
+    select
+        option.account_id,
+        'option' as thing,
+        option.option_id as thing_id,
+        option.field_id as owner_id,
+        option.value as thing_name,
+        option.valid_from,
+        option.valid_to,
+        option.end_reason
+    from amocrm.option_version as option
+),
+
+states as not materialized (
+    -- What each version looked like: worked out for those only that are compared below.
     select
         segment.account_id,
         'segment' as thing,
@@ -55,104 +101,46 @@ with states as not materialized (
     from amocrm.option_version as option
 ),
 
-successions as (
-    select
-        version.*,
-        lag(version.valid_from) over thing_versions as previous_valid_from,
-        lag(version.valid_to) over thing_versions as previous_valid_to,
-        lag(version.end_reason) over thing_versions as previous_end_reason
-    from (
-        select
-            segment.account_id,
-            'segment' as thing,
-            segment.segment_id as thing_id,
-            0::bigint as owner_id,
-            segment.name as thing_name,
-            segment.valid_from,
-            segment.valid_to,
-            segment.end_reason
-        from amocrm.segment_version as segment
-        union all
-        select
-            stage.account_id,
-            'stage' as thing,
-            stage.stage_id as thing_id,
-            0 as owner_id,
-            stage.name as thing_name,
-            stage.valid_from,
-            stage.valid_to,
-            stage.end_reason
-        from amocrm.stage_version as stage
-        union all
-        select
-            field.account_id,
-            'field' as thing,
-            field.field_id as thing_id,
-            0 as owner_id,
-            field.name as thing_name,
-            field.valid_from,
-            field.valid_to,
-            field.end_reason
-        from amocrm.field_version as field
-        union all
-        select
-            option.account_id,
-            'option' as thing,
-            option.option_id as thing_id,
-            option.field_id as owner_id,
-            option.value as thing_name,
-            option.valid_from,
-            option.valid_to,
-            option.end_reason
-        from amocrm.option_version as option
-    ) as version
-    window thing_versions as (
-        partition by version.account_id, version.thing, version.owner_id, version.thing_id order by version.valid_from
-    )
-),
-
 events as (
+    -- A state that began: of a thing that came or came back, or of one that changed.
     select
-        state.account_id,
-        event.observed_at,
-        state.thing,
-        state.thing_id,
-        nullif(state.owner_id, 0) as field_id,
-        state.thing_name,
+        version.account_id,
+        version.valid_from as observed_at,
+        version.thing,
+        version.thing_id,
+        nullif(version.owner_id, 0) as field_id,
+        version.thing_name,
         event.change,
         event.property,
         event.value_field_id,
         event.old_value,
         event.new_value
-    from successions as state
+    from versions as version
+    left join lateral (
+        select earlier.valid_from, earlier.valid_to, earlier.end_reason
+        from versions as earlier
+        where earlier.account_id = version.account_id
+            and earlier.thing = version.thing
+            and earlier.owner_id = version.owner_id
+            and earlier.thing_id = version.thing_id
+            and earlier.valid_from < version.valid_from
+        order by earlier.valid_from desc
+        limit 1
+    ) as previous on true
     cross join lateral (
-        -- A thing that came or came back. What the first snapshot of an account shows had no before.
         select
-            state.valid_from as observed_at,
             case
-                when state.previous_valid_to is null then 'added'
-                when state.previous_end_reason = 'mode_off' then 'mode_on'
+                when previous.valid_to is null then 'added'
+                when previous.end_reason = 'mode_off' then 'mode_on'
                 else 'returned'
             end as change,
             null as property,
             null::bigint as value_field_id,
             null::jsonb as old_value,
             null::jsonb as new_value
-        where state.previous_valid_to is distinct from state.valid_from
+        where previous.valid_to is distinct from version.valid_from
         union all
-        -- A thing that went.
         select
-            state.valid_to as observed_at,
-            state.end_reason as change,
-            null as property,
-            null as value_field_id,
-            null as old_value,
-            null as new_value
-        where state.end_reason in ('deleted', 'mode_off')
-        union all
-        -- What changed from one state to the next.
-        select
-            state.valid_from as observed_at,
             'changed' as change,
             difference.property,
             difference.value_field_id,
@@ -175,45 +163,61 @@ events as (
                 new.field_values -> field.key as new_value
             from jsonb_object_keys(old.field_values || new.field_values) as field (key)
         ) as difference
-        where state.previous_valid_to = state.valid_from
-            and old.account_id = state.account_id
-            and old.thing = state.thing
-            and old.owner_id = state.owner_id
-            and old.thing_id = state.thing_id
-            and old.valid_from = state.previous_valid_from
-            and new.valid_from = state.valid_from
+        where previous.valid_to = version.valid_from
+            and old.account_id = version.account_id
+            and old.thing = version.thing
+            and old.owner_id = version.owner_id
+            and old.thing_id = version.thing_id
+            and old.valid_from = previous.valid_from
+            and new.valid_from = version.valid_from
             and difference.old_value is distinct from difference.new_value
     ) as event
     union all
-    -- Properties of the account, of which the ledger keeps one value a snapshot.
+    -- A thing that went.
     select
-        ledger.account_id,
-        ledger.observed_at,
+        version.account_id,
+        version.valid_to as observed_at,
+        version.thing,
+        version.thing_id,
+        nullif(version.owner_id, 0) as field_id,
+        version.thing_name,
+        version.end_reason as change,
+        null as property,
+        null as value_field_id,
+        null as old_value,
+        null as new_value
+    from versions as version
+    where version.end_reason in ('deleted', 'mode_off')
+    union all
+    -- What the ledger knows of the account itself.
+    select
+        snapshot.account_id,
+        snapshot.observed_at,
         'account' as thing,
-        ledger.account_id as thing_id,
+        snapshot.account_id as thing_id,
         null as field_id,
-        account.name as thing_name,
+        (
+            select account.name
+            from amocrm.account
+            where account.account_id = snapshot.account_id
+        ) as thing_name,
         'changed' as change,
         property.key as property,
         null as value_field_id,
         to_jsonb(property.old_value) as old_value,
         to_jsonb(property.new_value) as new_value
-    from (
-        select
-            snapshot.account_id,
-            snapshot.observed_at,
-            snapshot.customers_mode,
-            snapshot.timezone,
-            lag(snapshot.customers_mode) over ledger as previous_customers_mode,
-            lag(snapshot.timezone) over ledger as previous_timezone
-        from amocrm.snapshot
-        window ledger as (partition by snapshot.account_id order by snapshot.observed_at)
-    ) as ledger
-    join amocrm.account using (account_id)
+    from amocrm.snapshot
+    cross join lateral (
+        select earlier.customers_mode, earlier.timezone
+        from amocrm.snapshot as earlier
+        where earlier.account_id = snapshot.account_id and earlier.observed_at < snapshot.observed_at
+        order by earlier.observed_at desc
+        limit 1
+    ) as previous
     cross join lateral (
         values
-            ('customers_mode', ledger.previous_customers_mode, ledger.customers_mode),
-            ('timezone', ledger.previous_timezone, ledger.timezone)
+            ('customers_mode', previous.customers_mode, snapshot.customers_mode),
+            ('timezone', previous.timezone, snapshot.timezone)
     ) as property (key, old_value, new_value)
     where property.old_value <> property.new_value
 )
