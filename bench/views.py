@@ -1,0 +1,102 @@
+"""How long each view's usual question takes for one account, after a year of hourly loads, beside 0, 9 and 99 others.
+
+Run it from the project's folder: ``python -m bench.views``. Figures are medians of planning and running in the server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import psycopg
+
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import migrate
+
+HERE: Final = Path(__file__).parent
+QUESTION: Final = re.compile(r"^-- (.+)\n([^;]+);", re.MULTILINE)
+RUNS: Final = 5
+
+
+def main() -> None:
+    """Fill a database step by step, and print one table for all steps."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--accounts", type=int, nargs="+", default=[1, 10, 100], help="how many accounts to measure with"
+    )
+    parser.add_argument("--folder", type=Path, help="keep the database here, and use what it holds already")
+    parser.add_argument("--explain", help="print the plans of the questions that contain this, instead of the table")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary) / "postgres"
+        with embedded_postgres(folder, is_durable=False) as server:
+            engine = open_engine(server.url)
+            migrate(engine)
+            engine.dispose()
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                measured = {}
+                for count in sorted(arguments.accounts):
+                    fill(connection, count)
+                    if not arguments.explain:
+                        measured[count] = {name: milliseconds(connection, sql) for name, sql in questions()}
+                for name, sql in questions():
+                    if arguments.explain and arguments.explain in name:
+                        print(f"-- {name}\n{plan(connection, sql)}\n")
+                if measured:
+                    print(table(measured))
+
+
+def questions() -> list[tuple[str, str]]:
+    """Each question with the words for it."""
+    return QUESTION.findall((HERE / "views_questions.sql").read_text())
+
+
+def fill(connection: psycopg.Connection, count: int) -> None:
+    """Bring the database to this many accounts."""
+    there = connection.execute("select count(*) from amocrm.account").fetchone()[0]
+    if there >= count:
+        return
+    if there == 0:
+        connection.execute((HERE / "views_world.sql").read_text())
+    if count > 1:
+        connection.execute("select set_config('bench.first_copy', %s, false)", [str(max(there, 1) + 1)])
+        connection.execute("select set_config('bench.last_copy', %s, false)", [str(count)])
+        connection.execute((HERE / "views_copies.sql").read_text())
+    connection.execute("vacuum (analyze)")
+
+
+def milliseconds(connection: psycopg.Connection, sql: str) -> float:
+    """Planning and running, the median of some runs after a first one."""
+    plans = [
+        connection.execute(f"explain (analyze, timing off, format json) {sql}").fetchone()[0][0]
+        for _ in range(RUNS + 1)
+    ]
+    return median(plan["Planning Time"] + plan["Execution Time"] for plan in plans[1:])
+
+
+def plan(connection: psycopg.Connection, sql: str) -> str:
+    """The plan as Postgres shows it."""
+    connection.execute(sql)
+    return "\n".join(row[0] for row in connection.execute(f"explain (analyze, buffers) {sql}"))
+
+
+def table(measured: dict[int, dict[str, float]]) -> str:
+    """The figures as a table in Markdown."""
+    lines = [
+        "| question, of one account | " + " | ".join(f"{count} accounts, ms" for count in measured) + " |",
+        "|---|" + "---:|" * len(measured),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{figures[name]:.1f}" for figures in measured.values()) + " |"
+        for name, _ in questions()
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+create or replace view analytics.segment_jumps as
+with jumps as not materialized (
+    select
+        daily.account_id,
+        daily.segment_id,
+        daily.observed_date,
+        previous.observed_date as previous_date,
+        previous.last_count as previous_count,
+        daily.last_count,
+        daily.last_count - previous.last_count as change_count,
+        usual.change_count as usual_change_count,
+        usual.deviation as usual_deviation
+    from amocrm.segment_size_daily as daily
+    cross join lateral (
+        select earlier.observed_date, earlier.last_count
+        from amocrm.segment_size_daily as earlier
+        where earlier.account_id = daily.account_id
+            and earlier.segment_id = daily.segment_id
+            and earlier.observed_date < daily.observed_date
+            and earlier.last_count is not null
+        order by earlier.observed_date desc
+        limit 1
+    ) as previous
+    -- Few changes are large enough, so that the eight weeks before are looked at for those only.
+    cross join lateral (
+        with days as (
+            select
+                recent.observed_date,
+                recent.last_count - lag(recent.last_count) over (order by recent.observed_date) as change_count,
+                recent.observed_date - lag(recent.observed_date) over (order by recent.observed_date) as days
+            from amocrm.segment_size_daily as recent
+            where recent.account_id = daily.account_id
+                and recent.segment_id = daily.segment_id
+                and recent.observed_date between previous.observed_date - 56 and previous.observed_date
+                and recent.last_count is not null
+        ),
+
+        weekdays as (
+            select
+                extract(isodow from days.observed_date) as weekday,
+                percentile_cont(0.5) within group (order by days.change_count) as usual_change
+            from days
+            where days.days = 1
+            group by extract(isodow from days.observed_date)
+            having count(*) >= 3
+        ),
+
+        deviations as (
+            select
+                weekdays.weekday,
+                abs(days.change_count - weekdays.usual_change) as deviation
+            from days
+            join weekdays on weekdays.weekday = extract(isodow from days.observed_date)
+            where days.days = 1
+        ),
+
+        spanned as (
+            select
+                sum(weekdays.usual_change) as change_count,
+                array_agg(weekdays.weekday) as weekdays,
+                count(*) as days
+            from generate_series(1, daily.observed_date - previous.observed_date) as span (day)
+            join weekdays on weekdays.weekday = extract(isodow from previous.observed_date + span.day)
+        )
+
+        select
+            spanned.change_count,
+            sqrt(spanned.days) * greatest(
+                percentile_cont(0.8) within group (order by deviations.deviation),
+                percentile_cont(0.8) within group (order by deviations.deviation)
+                filter (where deviations.weekday = any (spanned.weekdays))
+            ) as deviation
+        from spanned
+        cross join deviations
+        where spanned.days = daily.observed_date - previous.observed_date
+        group by spanned.change_count, spanned.weekdays, spanned.days
+    ) as usual
+    where abs(daily.last_count - previous.last_count) >= greatest(5, 0.05 * previous.last_count)
+        -- How far the change goes beyond what lies between no change and the usual one.
+        and greatest(
+            daily.last_count - previous.last_count - greatest(usual.change_count, 0),
+            least(usual.change_count, 0) - (daily.last_count - previous.last_count)
+        ) >= greatest(5, 0.05 * previous.last_count, 4 * usual.deviation)
+)
+
+select
+    jump.account_id,
+    jump.segment_id,
+    (
+        select version.name
+        from amocrm.segment_version as version
+        where version.account_id = jump.account_id and version.segment_id = jump.segment_id
+        order by version.valid_from desc
+        limit 1
+    ) as name,
+    jump.observed_date,
+    jump.previous_date,
+    jump.previous_count,
+    jump.last_count,
+    jump.change_count,
+    round(100.0 * jump.change_count / nullif(jump.previous_count, 0), 1) as change_percent,
+    round(jump.usual_change_count::numeric, 1) as usual_change_count,
+    round(jump.usual_deviation::numeric, 1) as usual_deviation,
+    span.previous_observed_at,
+    span.observed_at,
+    jump.observed_date - jump.previous_date - 1 as missed_days,
+    (
+        select extract(epoch from max(one.gap))::bigint
+        from (
+            select snapshot.observed_at - lag(snapshot.observed_at) over (order by snapshot.observed_at) as gap
+            from amocrm.snapshot
+            where snapshot.account_id = jump.account_id
+                and snapshot.observed_at between span.previous_observed_at and span.observed_at
+        ) as one
+    ) as longest_gap_seconds,
+    around.things as changed_things,
+    around.changes
+from jumps as jump
+cross join lateral (
+    -- Of any timezone, a day lies between the day before and the day after it in UTC.
+    select
+        max(snapshot.observed_at) filter (where snapshot.observed_date = jump.previous_date) as previous_observed_at,
+        max(snapshot.observed_at) filter (where snapshot.observed_date = jump.observed_date) as observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = jump.account_id
+        and snapshot.observed_at >= (jump.previous_date - 1)::timestamp at time zone 'UTC'
+        and snapshot.observed_at < (jump.observed_date + 2)::timestamp at time zone 'UTC'
+) as span
+left join lateral (
+    select
+        string_agg(distinct change.thing, ', ' order by change.thing) as things,
+        jsonb_agg(
+            jsonb_build_object(
+                'observed_at', change.observed_at,
+                'thing', change.thing,
+                'thing_id', change.thing_id,
+                'name', change.thing_name,
+                'change', change.change,
+                'property', coalesce(change.value_field_name, change.property),
+                'old', change.old_text,
+                'new', change.new_text
+            )
+            order by change.observed_at, change.thing, change.thing_id, change.property
+        ) as changes
+    from analytics.changes as change
+    where change.account_id = jump.account_id
+        and change.observed_at > span.previous_observed_at - interval '1 day'
+        and change.observed_at <= span.observed_at
+        and (change.thing <> 'segment' or change.thing_id = jump.segment_id)
+) as around on true;
+
+comment on view analytics.segment_jumps is 'One row per segment and day on which its size changed out of the segment''s own rhythm: by 5 customers and 5 percent at least, and by more than four times the usual deviation beyond the usual change. Judged from the third week on.';
+comment on column analytics.segment_jumps.account_id is 'The account.';
+comment on column analytics.segment_jumps.segment_id is 'amoCRM''s id of the segment.';
+comment on column analytics.segment_jumps.name is 'The segment''s newest known name.';
+comment on column analytics.segment_jumps.observed_date is 'Day of the jump, in the account''s timezone. While the day lasts, a change within the usual one of a whole day is no jump.';
+comment on column analytics.segment_jumps.previous_date is 'The day compared with: the last one before on which the segment''s size was seen.';
+comment on column analytics.segment_jumps.previous_count is 'Size in that day''s last snapshot.';
+comment on column analytics.segment_jumps.last_count is 'Size in the last snapshot of the day of the jump.';
+comment on column analytics.segment_jumps.change_count is 'The difference.';
+comment on column analytics.segment_jumps.change_percent is 'The same in percent of the size before, to one decimal. Null when that was 0.';
+comment on column analytics.segment_jumps.usual_change_count is 'What is usual for such a span: the median change from day to day on the same weekday, in the eight weeks before; summed up where the span is of several days. Anything between no change and this is no jump.';
+comment on column analytics.segment_jumps.usual_deviation is 'What four of five changes from day to day in those eight weeks, and of five on the same weekday, stayed within around their weekday''s median: the larger of the two, times the square root of the days in the span.';
+comment on column analytics.segment_jumps.previous_observed_at is 'The last snapshot of the day compared with: the jump happened after it.';
+comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump: the jump happened before it.';
+comment on column analytics.segment_jumps.missed_days is 'Days between the two on which the segment''s size was not seen. 0 as a rule.';
+comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest span without a snapshot between the two, in seconds: much longer than usual, and the jump may have been a slow change that nobody watched.';
+comment on column analytics.segment_jumps.changed_things is 'Kinds of things that changed between the two or in the 24 hours before: segment (this one), field, option, stage, account (its mode or timezone). Null when nothing did. amoCRM does not tell the conditions of a segment, so an edit of those is never among them.';
+comment on column analytics.segment_jumps.changes is 'Those changes as a list of JSON objects, as the view changes has them. Null when there are none.';
