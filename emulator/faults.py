@@ -69,9 +69,11 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are switched on. ::
+    """The faults that are switched on.
 
-    emulator.faults.add(effects.status(503), resource="segments", page=2, times=1)
+    ::
+
+        emulator.faults.add(effects.status(503), resource="segments", page=2, times=1)
     """
 
     active: list[Fault] = field(default_factory=list)

@@ -4,8 +4,6 @@ The emulator is the witness. After every load the invariants I1 to I8 are checke
 made anew from the raw answers, in another database, and compared.
 """
 
-# ruff: noqa: D102 - rules are named as what happens in a life
-
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta

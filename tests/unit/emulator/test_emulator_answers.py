@@ -1,5 +1,6 @@
 """The emulator's answers against the vendor's page: statuses, shapes, pages, links."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -265,8 +266,6 @@ def test_a_token_expires_when_the_clock_says_so(world: World, account_id: int) -
 
 
 def test_a_token_says_whose_it_is_to_anyone_who_reads_it(world: World, account_id: int) -> None:
-    import base64
-
     claims = bearer(world, account_id).split(".")[1]
     read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     assert (read["account_id"], read["exp"], read["api_domain"]) == (
