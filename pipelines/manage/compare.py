@@ -32,7 +32,7 @@ class Comparison(ABC, Generic[Wanted, Live]):
 
     def addition(self, wanted: Wanted) -> Change:
         """The thing to add."""
-        if lack := rules.missing_properties(self.kind, wanted):
+        if wanted.id is None and (lack := rules.missing_properties(self.kind, wanted)):
             self._wrong(wanted, lack)
         missing = f"id {wanted.replaces} is not there any more" if wanted.replaces else "there is none of this name"
         return Change(

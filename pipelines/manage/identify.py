@@ -17,7 +17,10 @@ Live = TypeVar("Live", Stage, Segment)
 def identify(
     kind: Kind, wanted: Sequence[Wanted], live: Sequence[Live], mistakes: Mistakes
 ) -> list[tuple[Wanted, Live | None]]:
-    """Each wanted thing with the live one that is meant; None where there is none. What is ambiguous is a mistake."""
+    """Each wanted thing with the live one that is meant; None where there is none.
+
+    What is ambiguous or not there is a mistake, and stays among the rest, whose mistakes are to be found as well.
+    """
     by_id = {thing.id: thing for thing in live}
     _note_twice(kind, wanted, mistakes)
     claimed = {one.id for one in wanted}
@@ -35,7 +38,7 @@ def identify(
             mistakes.add(f"a {kind} without a name and without an id: give it one of them", line=one.line)
         else:
             same = [] if one.replaces else by_name[one.name]
-            found.append((one, same[0] if len(same) == 1 else None))
+            found.append((one, same[0] if same else None))
             if len(same) > 1:
                 ids = " or ".join(f"id: {thing.id}" for thing in same)
                 mistakes.add(f"{kind} '{one.name}': the account has {len(same)} of this name; add {ids}", line=one.line)

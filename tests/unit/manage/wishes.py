@@ -79,7 +79,7 @@ def _as_desired(draw: st.DrawFn, account: PageAccount, wish: Wish) -> Any:
     keeps_its_name = live and wanted.get("name", live["name"]) == live["name"]
     is_by_name = live and keeps_its_name and namesakes[live["name"]] == 1 and draw(st.booleans())
     name = live["name"] if live and is_by_name else wanted.get("name")
-    common = {
+    common: dict[str, Any] = {
         "id": None if is_by_name else wish.thing_id,
         "name": name,
         "color": wanted.get("color"),
