@@ -129,10 +129,9 @@ class _Restoration:
     def _is_clear(self, kind: Kind, thing: Stage | Segment, target: Target) -> bool:
         """Whether it can be told what the thing is today, and it can be made anew where it is nothing."""
         if target.rivals:
-            ids = ", ".join(map(str, target.rivals))
-            self._warn(
-                kind, thing, f"is not brought back: it is gone, and what has its name now (id {ids}) may stand for it"
-            )
+            ids = " or ".join(f"id {rival}" for rival in target.rivals)
+            reason = f"nobody can tell whether {ids}, of the same name, took its place; rename what did not"
+            self._warn(kind, thing, f"is not brought back: {reason}")
         elif target.id is None and usable_name(thing.name) is None:
             self._warn(kind, thing, "is not brought back: it is gone, and it had no name")
         else:
