@@ -40,6 +40,7 @@ class Migrated:
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
     """Apply what is pending, each migration in a transaction of its own, and make the views if any of them changed.
 
+    The role ``amocrm_reader`` is made where we may make roles, and granted ``analytics`` wherever it is there.
     Only one process at a time does so; others wait and then find nothing to do. Raises ``MigrationError``, with all
     that was finished before kept, and what failed rolled back whole.
     """
@@ -61,6 +62,8 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
             is_changed = _differ(connection, views)
             if is_changed:
                 _make_views(connection, views)
+        with _as_migration_error("What the role amocrm_reader may read"), connection.begin():
+            _execute(connection, statement_text("grant_reader"))
     return Migrated(
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),

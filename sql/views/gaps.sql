@@ -102,6 +102,6 @@ comment on column analytics.gaps.gap_seconds is 'Seconds from snapshot to snapsh
 comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to seven on either side. A gap is half as long again, at least.';
 comment on column analytics.gaps.missed_count is 'Loads that are missing by that rhythm.';
 comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot. Null while the gap lasts.';
-comment on column analytics.gaps.failure_count is 'Loads known to have failed meanwhile. With 0 none was started, or the notes have been purged, which are kept as long as raw answers.';
+comment on column analytics.gaps.failure_count is 'Loads that failed meanwhile, and could say so. With 0 none was started, or the database itself was out of reach.';
 comment on column analytics.gaps.errors is 'Their kinds, as docs/operations.md lists them, with how often each occurred. Null when none is known.';
 comment on column analytics.gaps.last_message is 'What the last of them said: what happened and what to do next. Null when none is known.';

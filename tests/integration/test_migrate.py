@@ -213,9 +213,14 @@ def test_a_view_that_loses_a_column_is_replaced_and_its_grants_stay(empty: Engin
     granted = """
         select relation.relname, acl.grantee::regrole::text, acl.is_grantable
         from pg_class as relation cross join aclexplode(relation.relacl) as acl
-        where relation.relnamespace = 'analytics'::regnamespace and acl.grantee <> relation.relowner order by 1
+        where relation.relnamespace = 'analytics'::regnamespace and acl.grantee <> relation.relowner order by 1, 2
     """
-    assert rows(empty, granted) == [("names", "pg_monitor", True), ("things", "-", False)]
+    assert rows(empty, granted) == [
+        ("names", "amocrm_reader", False),
+        ("names", "pg_monitor", True),
+        ("things", "-", False),
+        ("things", "amocrm_reader", False),
+    ]
     assert rows(empty, "select name from amocrm.schema_view where grants <> '{}'") == []
 
 

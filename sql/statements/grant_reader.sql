@@ -1,0 +1,50 @@
+-- The role that dashboards read with, made where we may make roles, and granted what it lacks of the schema analytics. Whoever
+-- may make roles can make it too, with the same name; it is granted the same then.
+do $$
+declare
+    missing text;
+begin
+    if to_regrole('amocrm_reader') is null
+        and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+    then
+        begin
+            create role amocrm_reader nologin;
+        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
+        end;
+    end if;
+    if to_regrole('amocrm_reader') is null then
+        return;
+    end if;
+    for missing in
+        select 'grant usage on schema analytics to amocrm_reader'
+        where not has_schema_privilege('amocrm_reader', 'analytics', 'usage')
+        union all
+        select format('grant select on analytics.%I to amocrm_reader', relation.relname)
+        from pg_class as relation
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege('amocrm_reader', relation.oid, 'select')
+        union all
+        select format('grant execute on function %s to amocrm_reader', routine.oid::regprocedure)
+        from pg_proc as routine
+        where routine.pronamespace = 'analytics'::regnamespace
+            and pg_has_role(routine.proowner, 'usage')
+            and not has_function_privilege('amocrm_reader', routine.oid, 'execute')
+        union all
+        -- For views that come later, whoever of us makes them.
+        select 'alter default privileges in schema analytics grant select on tables to amocrm_reader'
+        where not exists (
+            select
+            from pg_default_acl as later
+            cross join aclexplode(later.defaclacl) as acl
+            where later.defaclnamespace = 'analytics'::regnamespace
+                and later.defaclrole = to_regrole(current_user)
+                and later.defaclobjtype = 'r'
+                and acl.grantee = to_regrole('amocrm_reader')
+        )
+    loop
+        execute missing;
+    end loop;
+end
+$$
