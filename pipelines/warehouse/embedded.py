@@ -29,7 +29,7 @@ from pipelines.warehouse.server_user import ServerUser, reachable_folder, server
 HOST: Final = "127.0.0.1"
 PORTS: Final = range(20_000, 32_000)  # below those that systems hand out to outgoing connections
 START_SECONDS: Final = 60.0  # after a crash the server first replays its log
-STOP_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
 LOOK_AGAIN_SECONDS: Final = 0.01
 
 LEASH: Final = """
@@ -185,17 +185,19 @@ class _OwnServer:
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def stop(self) -> None:
-        """Let the server finish what is committed, and wait until it is gone."""
+        """Let the server end in good order, and wait until it is gone."""
         with suppress(BrokenPipeError):
             os.write(self.leash, b"\n")
         os.close(self.leash)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        for harder in (signal.SIGQUIT, signal.SIGKILL):  # what is committed is safe: the next start replays the log
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_SECONDS)
+                return
             running = cluster.postmaster(self.server.folder)
             if running:
-                os.kill(running.pid, signal.SIGQUIT)  # at once; the next start replays the log
-            self.process.wait()
+                with suppress(ProcessLookupError):
+                    os.kill(running.pid, harder)
+        self.process.wait()
 
 
 def _answers(server: EmbeddedServer) -> bool:

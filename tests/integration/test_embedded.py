@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from pipelines.errors import DatabaseUnavailable
-from pipelines.warehouse import cluster, server_user
+from pipelines.warehouse import cluster, embedded, server_user
 from pipelines.warehouse.binaries import WHEEL, find_binaries
 from pipelines.warehouse.embedded import EmbeddedServer, embedded_postgres
 from tests.conftest import open_folder, pg_bin
@@ -166,6 +166,29 @@ def test_a_start_waits_for_the_server_of_an_owner_that_was_killed(root: Path) ->
         owner.kill()
         end(owner)
     wait_until_gone(root)
+
+
+def test_a_server_that_does_not_stop_is_made_to_and_loses_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "STOP_SECONDS", 0.1)
+    with embedded_postgres(root, binaries=pg_bin()) as server:
+        ask(server, "create table kept as select 1 as one")
+        running = cluster.postmaster(root)
+        assert running
+        os.kill(running.pid, signal.SIGSTOP)
+    wait_until_gone(root)
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select one from kept") == [(1,)]
+
+
+def test_a_holder_that_does_not_answer_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "START_SECONDS", 0.1)
+    with (root / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with (
+            pytest.raises(DatabaseUnavailable, match="Another process holds"),
+            embedded_postgres(root, binaries=pg_bin()),
+        ):
+            pass
 
 
 def test_survives_ctrl_c_until_its_owner_is_done(root: Path) -> None:
