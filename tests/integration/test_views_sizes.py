@@ -1,0 +1,231 @@
+"""Sizes by day, by change, at an instant and against earlier days, proven equal to the ledger's rows over random histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import count, pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from pipelines.amocrm.records import Snapshot
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.publish import publish
+from tests.conftest import NewDatabase
+from tests.records import ACCOUNT_ID, account, origin, segment, snapshot
+
+NEXT_ID = count(1)
+
+NIGHTS = {
+    "Europe/Berlin": (datetime(2026, 3, 28, 6, tzinfo=UTC), datetime(2026, 10, 24, 6, tzinfo=UTC)),
+    # Midnight itself is left out in spring, and comes twice in autumn.
+    "America/Havana": (datetime(2026, 3, 7, 12, tzinfo=UTC), datetime(2026, 10, 31, 12, tzinfo=UTC)),
+    "Pacific/Auckland": (datetime(2026, 4, 4, 0, tzinfo=UTC), datetime(2026, 9, 26, 0, tzinfo=UTC)),
+    "Etc/GMT+12": (datetime(2026, 1, 1, 6, tzinfo=UTC),),
+    "Pacific/Kiritimati": (datetime(2026, 1, 1, 6, tzinfo=UTC),),
+}
+"""Timezones with instants shortly before their clocks are changed, where they are; and the ends of the world."""
+
+Sizes = dict[int, int | None]  # by segment; a segment that is not there is missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one snapshot of a random history shows."""
+
+    at: datetime
+    timezone: str
+    sizes: Sizes | None  # None while the account's mode has no segments
+
+    @property
+    def day(self) -> date:
+        return self.at.astimezone(ZoneInfo(self.timezone)).date()
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Seen]:
+    """Some snapshots of three segments that come and go, from half an hour to three days apart."""
+    timezone = draw(st.sampled_from(sorted(NIGHTS)))
+    at = draw(st.sampled_from(NIGHTS[timezone]))
+    size = st.none() | st.integers(0, 5)
+    seen = []
+    for _ in range(draw(st.integers(2, 12))):
+        at += timedelta(minutes=draw(st.sampled_from((30, 60, 60, 240, 600, 1440, 4320))))
+        timezone = draw(st.sampled_from((timezone,) * 9 + ("Etc/GMT+12",)))
+        sizes = draw(st.none() | st.dictionaries(st.integers(1, 3), size) | st.dictionaries(st.integers(1, 3), size))
+        seen.append(Seen(at=at, timezone=timezone, sizes=sizes))
+    return seen
+
+
+def published(engine: Engine, history: list[Seen]) -> int:
+    """Publish the history as one of a new account, whose id is given back."""
+    account_id, there = next(NEXT_ID), frozenset[int]()
+    for seen in history:
+        publish(engine, as_snapshot(account_id, seen, there), origin(account_key=f"account-{account_id}"))
+        there = frozenset(seen.sizes or ())
+    return account_id
+
+
+def as_snapshot(account_id: int, seen: Seen, there: frozenset[int]) -> Snapshot:
+    if seen.sizes is None:
+        return snapshot(seen.at, account=account("disabled", id=account_id, timezone=seen.timezone))
+    return snapshot(
+        seen.at,
+        account=account(id=account_id, timezone=seen.timezone),
+        segments=tuple(segment(segment_id, size) for segment_id, size in seen.sizes.items()),
+        gone_segment_ids=there - seen.sizes.keys(),
+    )
+
+
+@pytest.fixture(scope="module")
+def shared(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine]:
+    """One database for many histories, each of an account of its own."""
+    with new_database(migrated_template) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
+def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql), parameters)]
+
+
+def days_of(history: list[Seen]) -> dict[tuple[int, date], tuple[Any, ...]]:
+    """What ``segment_sizes_daily`` must hold: is_observed, last, min, max and number of observations."""
+    ledger: dict[date, list[Seen]] = {}
+    for seen in history:
+        ledger.setdefault(seen.day, []).append(seen)
+    expected: dict[tuple[int, date], tuple[Any, ...]] = {}
+    for day, of_day in ledger.items():
+        for segment_id in {segment_id for seen in of_day for segment_id in seen.sizes or ()}:
+            sizes = [seen.sizes[segment_id] for seen in of_day if segment_id in (seen.sizes or ())]  # type: ignore[index]
+            known = [size for size in sizes if size is not None]
+            expected[segment_id, day] = (
+                True,
+                sizes[-1],
+                min(known, default=None),
+                max(known, default=None),
+                len(of_day),
+            )
+    for day, next_day in pairwise(sorted(ledger)):
+        before, after = ledger[day][-1].sizes or {}, ledger[next_day][0].sizes or {}
+        for missing in range(1, (next_day - day).days):
+            for segment_id in before.keys() & after.keys():
+                expected[segment_id, day + timedelta(days=missing)] = (False, None, None, None, 0)
+    return expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=histories())
+def test_days_are_the_ledger_s_rows(shared: Engine, history: list[Seen]) -> None:
+    rows = query(
+        shared,
+        "select segment_id, observed_date, is_observed, last_count, min_count, max_count, observation_count"
+        " from analytics.segment_sizes_daily where account_id = :account",
+        account=published(shared, history),
+    )
+    assert len(rows) == len({row[:2] for row in rows})
+    assert {row[:2]: row[2:] for row in rows} == days_of(history)
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=histories())
+def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[Seen]) -> None:
+    rows = query(
+        shared,
+        "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes where account_id = :account",
+        account=published(shared, history),
+    )
+    for seen in history:
+        sizes = [(row[0], row[1]) for row in rows if row[2] <= seen.at and (row[3] is None or seen.at < row[3])]
+        assert dict(sizes) == {key: size for key, size in (seen.sizes or {}).items() if size is not None}
+        assert len(sizes) == len(dict(sizes))
+
+
+@settings(max_examples=25, deadline=None)
+@given(history=histories(), minutes=st.integers(-1, 5000))
+def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
+    shared: Engine, history: list[Seen], minutes: int
+) -> None:
+    instant = history[0].at + timedelta(minutes=minutes)
+    rows = query(
+        shared,
+        "select segment_id, customers_count, observed_at from analytics.as_of(:account, :instant)",
+        account=published(shared, history),
+        instant=instant,
+    )
+    before = [seen for seen in history if seen.at <= instant]
+    assert {row[0]: row[1] for row in rows} == ((before[-1].sizes or {}) if before else {})
+    assert {row[2] for row in rows} <= {seen.at for seen in before[-1:]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=histories())
+def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, history: list[Seen]) -> None:
+    rows = query(
+        shared,
+        "select segment_id, customers_count, observed_1_day_ago_at, count_1_day_ago, change_1_day,"
+        " observed_7_days_ago_at, count_7_days_ago, change_7_days from analytics.segment_trends where account_id = :account",
+        account=published(shared, history),
+    )
+    newest = history[-1]
+    assert {row[0]: row[1] for row in rows} == (newest.sizes or {})
+    for segment_id, size, *compared in rows:
+        expected: list[Any] = []
+        for days in (1, 7):
+            earlier = [seen for seen in history if seen.day <= newest.day - timedelta(days=days)][-1:]
+            then = (earlier[0].sizes or {}).get(segment_id) if earlier else None
+            expected += [
+                earlier[0].at if earlier else None,
+                then,
+                size - then if size is not None and then is not None else None,
+            ]
+        assert compared == expected
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 6, 1), 24)])
+def test_hourly_loads_of_a_day_are_as_many_as_it_has_hours(engine: Engine, day: date, hours: int) -> None:
+    berlin = account(timezone="Europe/Berlin")
+    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
+    for hour in range(-1, 26):
+        seen = snapshot(start + timedelta(hours=hour, minutes=5), account=berlin, segments=(segment(1, 100 + hour),))
+        publish(engine, seen, origin())
+    rows = query(
+        engine,
+        "select last_count, min_count, max_count, observation_count from analytics.segment_sizes_daily"
+        " where account_id = :account and observed_date = :day",
+        account=ACCOUNT_ID,
+        day=day,
+    )
+    assert rows == [(99 + hours, 100, 99 + hours, hours)]
+
+
+def test_movers_are_ranked_by_span_and_direction(engine: Engine) -> None:
+    start = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    sizes = {0: (100, 100, 100, 100, 0), 60: (100, 150, 90, 80, 0), 90: (100, 200, 70, 130, 4)}
+    for days, of_day in sizes.items():
+        segments = tuple(segment(number, size) for number, size in enumerate(of_day, start=1))
+        publish(engine, snapshot(start + timedelta(days=days), segments=segments), origin())
+    rows = query(
+        engine,
+        "select days, direction, place, segment_id, change_count, change_percent::text from analytics.segment_movers"
+        " where account_id = :account and days in (30, 90) order by days, direction, place, segment_id",
+        account=ACCOUNT_ID,
+    )
+    assert rows == [
+        (30, "down", 1, 3, -20, "-22.2"),
+        (30, "up", 1, 2, 50, "33.3"),
+        (30, "up", 1, 4, 50, "62.5"),
+        (30, "up", 3, 5, 4, None),
+        (90, "down", 1, 3, -30, "-30.0"),
+        (90, "up", 1, 2, 100, "100.0"),
+        (90, "up", 2, 4, 30, "30.0"),
+        (90, "up", 3, 5, 4, None),
+    ]
