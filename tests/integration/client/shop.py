@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +12,6 @@ from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Extraction, Known, extract
 from pipelines.amocrm.limits import Gates, Limits
-from pipelines.amocrm.transport import Transport
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, answer_seconds=4)
@@ -55,19 +55,17 @@ class Shop:
         self,
         limits: Limits = QUICK,
         token: Callable[[], str] | None = None,
-        transport: Transport | None = None,
-        base_url: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> AmoClient:
         """A client that never sleeps, and writes down what it would have waited for."""
         given = self.token
         return AmoClient(
-            base_url or self.emulator.url,
+            self.emulator.url,
             token or (lambda: given),
             account_key="shop",
             limits=limits,
             gates=self.gates,
-            transport=transport,
-            clocks=Clocks(sleep=self.slept.append, random=lambda: 1.0),
+            clocks=Clocks(monotonic=monotonic, sleep=self.slept.append, random=lambda: 1.0),
         )
 
     def extract(self, known: Known | None = None, limits: Limits = QUICK) -> Extraction:

@@ -10,7 +10,15 @@ from emulator import effects
 from pipelines.amocrm.extract import Known
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import Snapshot
-from pipelines.errors import ApiError, IncompleteList, ModeDisagreement, NotFound, Unauthorized, WrongAccount
+from pipelines.errors import (
+    ApiError,
+    IncompleteList,
+    ModeDisagreement,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+    WrongAccount,
+)
 from tests.integration.client.shop import NOW, QUICK, Shop
 
 
@@ -363,6 +371,18 @@ def test_a_load_has_a_number_of_requests(shop: Shop) -> None:
     with pytest.raises(ApiError, match="used up its 10 requests"):
         shop.extract(limits=replace(QUICK, requests=10))
     assert len(shop.emulator.requests) == 10
+
+
+def test_a_load_has_an_end(shop: Shop) -> None:
+    clock = [1_000.0]
+    with shop.client(monotonic=lambda: clock[0]) as client:
+        client.account()
+        clock[0] += 899
+        client.segments()
+        clock[0] += 2
+        with pytest.raises(Unavailable, match="longer than 900 seconds"):
+            client.fields()
+    assert asked(shop) == ["account", "segments"]
 
 
 def test_confirmations_have_no_number_but_their_retries_do(shop: Shop) -> None:

@@ -57,6 +57,7 @@ def test_a_host_of_an_account_or_of_this_machine_is_accepted(text: str, base_url
         "127.0.0.1:65536",
         "127.0.0.1:٨٠",  # Arabic digits
         "127.0.0.256:80",
+        "127.0.0.010:80",
         "127.1:80",
         "128.0.0.1:80",
         "10.0.0.1:80",
@@ -68,5 +69,6 @@ def test_a_host_of_an_account_or_of_this_machine_is_accepted(text: str, base_url
     ],
 )
 def test_any_other_host_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="not the host of an amoCRM account"):
+    with pytest.raises(SettingsError, match="not that of an amoCRM account") as caught:
         parse_host(text)
+    assert "secret" not in str(caught.value)
