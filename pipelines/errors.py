@@ -16,6 +16,7 @@
     │   ├── Unavailable               10   5xx, connection trouble, deadlines
     │   ├── MalformedAnswer           11   a body that is not what the page describes
     │   ├── IncompleteList            12   pages that do not agree, a thing missing though it exists
+    │   ├── UncertainWrite            18   a write that may have happened: its answer is lost, or tells of an error
     │   └── WrongAccount              13   data of another account than the one expected
     └── DatabaseError                 14   Postgres refused or went away
         ├── DatabaseUnavailable       15   cannot connect
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipelines.amocrm.messages import Attempt
     from pipelines.amocrm.records import RawAnswer
 
 
@@ -81,7 +83,8 @@ class ApiError(WarehouseError):
     """amoCRM refused a request, or answered something that cannot be used. Nothing stored was touched.
 
     ``request`` is the method and path, ``status`` the HTTP status if there was one, ``request_id`` the
-    vendor's ``X-Request-Id``, which their support asks for; ``answers`` what a load had received until then.
+    vendor's ``X-Request-Id``, which their support asks for; ``answers`` what a load had received until then;
+    ``attempt`` the write that was sent, None where none was.
     """
 
     exit_code = 3
@@ -102,6 +105,7 @@ class ApiError(WarehouseError):
         self.status = status
         self.request_id = request_id
         self.answers: tuple[RawAnswer, ...] = ()
+        self.attempt: Attempt | None = None
 
     def __str__(self) -> str:
         facts = [
@@ -175,6 +179,15 @@ class IncompleteList(ApiError):
     """The pages of a list do not agree with each other, or a thing is missing from a list and yet exists."""
 
     exit_code = 12
+
+
+class UncertainWrite(ApiError):
+    """A write was sent, and whether it happened is not known: its answer was lost, unusable, or a server's error."""
+
+    exit_code = 18
+    default_advice = (
+        "It is not sent again, since it may have happened. Plan again: a plan begins with the account as it is now."
+    )
 
 
 class WrongAccount(ApiError):

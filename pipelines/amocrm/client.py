@@ -1,6 +1,7 @@
 """What can be asked of one account: itself, its stages, segments and fields, as lists and one by one.
 
-How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject.
+How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject, changing things that of
+``writes``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipelines.amocrm.paging import Row, WholeList, assemble, passes, read_page
 from pipelines.amocrm.records import Account, Json, RawAnswer, Resource
 from pipelines.amocrm.shape import Misshapen, row_id
 from pipelines.amocrm.transport import Transport
+from pipelines.amocrm.writes import Writes
 from pipelines.errors import IncompleteList, MalformedAnswer
 
 _GATES = Gates()
@@ -70,8 +72,13 @@ class AmoClient:
             self._conversation.transport.close()
 
     @property
+    def writes(self) -> Writes:
+        """The calls that change the account's stages and segments."""
+        return Writes(self._conversation)
+
+    @property
     def answers(self) -> tuple[RawAnswer, ...]:
-        """Every answer received, in order. Accepted are those of the newest whole reading of each thing and list."""
+        """Every answer received but those to writes, in order; accepted is the newest whole reading of each thing."""
         return tuple(self._conversation.answers)
 
     @property

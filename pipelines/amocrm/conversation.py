@@ -1,4 +1,4 @@
-"""One load's talk with one host: tries, pauses, and keeps every answer. What is asked is ``client``'s subject."""
+"""One load's talk with one host: tries, pauses, keeps every answer. What is asked is said in ``client``, ``writes``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from pipelines.amocrm.limits import Budget, Gate, Limits, Retries
-from pipelines.amocrm.messages import Answer, Request
+from pipelines.amocrm.messages import Answer, Attempt, Request
 from pipelines.amocrm.protocol import Again, Document, Nothing, Refused, interpret, malformed, unanswered
 from pipelines.amocrm.records import Json, RawAnswer
 from pipelines.amocrm.shape import Misshapen
@@ -38,7 +38,7 @@ class Reply(Generic[Shaped]):
     """What a request came to. ``value`` is None where the API says that there is nothing."""
 
     value: Shaped | None
-    sequence: int  # of the answer
+    sequence: int  # of the answer; of a write the place of its attempt
 
 
 @dataclass(kw_only=True, slots=True)
@@ -52,7 +52,8 @@ class Conversation:
     budget: Budget
     clocks: Clocks
     request_count: int = 0
-    answers: list[RawAnswer] = field(default_factory=list)
+    answers: list[RawAnswer] = field(default_factory=list)  # to all but writes
+    attempts: list[Attempt] = field(default_factory=list)  # of writes, in order
     documents: dict[int, Json] = field(default_factory=dict)  # parsed bodies, by the answers' sequence numbers
 
     def ask(
@@ -65,7 +66,7 @@ class Conversation:
         retries = Retries(self.limits, self.clocks.random)
         is_first = True
         while True:
-            self._take_turn(request, is_counted=not (request.is_of_thing and is_first))
+            self._take_turn(request, is_counted=not is_first or (request.is_repeatable and not request.is_of_thing))
             is_first = False
             outcome = self._send(request, shape, pass_number)
             match outcome:
@@ -77,7 +78,7 @@ class Conversation:
                 case Refused():
                     raise outcome.error
                 case Again():
-                    self._wait(outcome, retries.wait_after(outcome) if request.is_repeatable else None)
+                    self._wait(outcome, retries.wait_after(outcome))
 
     def accept(self, sequences: set[int], *, instead_of: Callable[[RawAnswer], bool]) -> None:
         """Mark answers as those to read the snapshot from, in place of the ones that ``instead_of`` is true for."""
@@ -97,7 +98,9 @@ class Conversation:
         if is_counted and not self.budget.take_request():
             raise Unavailable(f"The load has used up its {self.limits.requests} requests.", request=str(request))
         pause = self.gate.reserve(now)
-        if pause > self.budget.seconds_left(now):
+        # A write is begun only where there is time to hear what became of it.
+        needed = pause if request.is_repeatable else pause + self.limits.answer_seconds
+        if needed > self.budget.seconds_left(now):
             raise Unavailable(
                 f"The load would take longer than {self.limits.load_seconds:.0f} seconds.", request=str(request)
             )
@@ -110,18 +113,25 @@ class Conversation:
         token = self._sendable_token(request)
         seconds = min(self.limits.answer_seconds, self.budget.seconds_left(self.clocks.monotonic()))
         self.request_count += 1
+        sent_at = self.clocks.now()
         try:
             answer = self.transport.send(request, token, seconds=seconds)
         except NoAnswer as error:
-            return unanswered(request, str(error), is_passing=error.is_passing)
-        sequence = self._keep(answer, request, pass_number)
+            if error.is_sent and not request.is_repeatable:
+                self._keep_attempt(None, request, sent_at)
+            return unanswered(request, str(error), is_passing=error.is_passing, is_sent=error.is_sent)
+        if request.is_repeatable:
+            sequence = self._keep(answer, request, pass_number)
+        else:
+            sequence = self._keep_attempt(answer, request, sent_at)
         match interpret(answer, request):
             case Document(value=document):
                 try:
                     shaped = shape(document)
                 except Misshapen as error:
                     return malformed(answer, request, str(error))
-                self.documents[sequence] = document
+                if request.is_repeatable:
+                    self.documents[sequence] = document
                 return Reply(value=shaped, sequence=sequence)
             case Nothing():
                 return Reply(value=None, sequence=sequence)
@@ -147,6 +157,10 @@ class Conversation:
             )
         )
         return sequence
+
+    def _keep_attempt(self, answer: Answer | None, request: Request, sent_at: datetime) -> int:
+        self.attempts.append(Attempt(request=request, sent_at=sent_at, answered_at=self.clocks.now(), answer=answer))
+        return len(self.attempts) - 1
 
     def _wait(self, outcome: Again, seconds: float | None) -> None:
         """Wait before the next try, or raise the outcome's error where there is none."""

@@ -1,11 +1,15 @@
-"""A request to amoCRM's API v4 and an answer, as plain data. What an answer means is ``protocol``'s subject."""
+"""Requests to amoCRM's API v4 and answers, as plain data. What an answer means is ``protocol``'s subject."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
 
-from pipelines.amocrm.records import Resource
+import simplejson
+
+from pipelines.amocrm.records import Json, Resource
 
 PAGE_LIMIT = 250
 """Rows asked for in a page: the most the API gives, so that a hundred segments are one page and cannot drift."""
@@ -18,6 +22,11 @@ LIST_PATHS: Mapping[Resource, str] = {
 
 LIST_OF: Mapping[Resource, Resource] = {"stage": "stages", "segment": "segments", "field": "fields"}
 """The list in which a thing stands; its id is added to the list's path."""
+
+WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
+Writable: TypeAlias = Literal["stages", "segments"]
+
+_ONE_OF: Mapping[Writable, Resource] = {"stages": "stage", "segments": "segment"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +42,7 @@ class Request:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be sent again after any answer, or after none: a write never is."""
+        """Whether it may be sent again after any answer, or after none: all but writes."""
         return self.method == "GET"
 
     @property
@@ -65,6 +74,18 @@ def thing_request(resource: Resource, thing_id: int) -> Request:
     return Request(resource=resource, path=f"{LIST_PATHS[LIST_OF[resource]]}/{thing_id}", thing_id=thing_id)
 
 
+def write_request(method: WriteMethod, resource: Writable, thing_id: int | None, body: Json) -> Request:
+    """A call that changes stages or segments: what is added has no id yet, and what is deleted no body."""
+    path = LIST_PATHS[resource]
+    return Request(
+        resource=resource if thing_id is None else _ONE_OF[resource],
+        path=path if thing_id is None else f"{path}/{thing_id}",
+        thing_id=thing_id,
+        method=method,
+        body=None if body is None else simplejson.dumps(body, use_decimal=True, allow_nan=False).encode("ascii"),
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """An answer whose status and headers arrived, and its body as far as it did."""
@@ -85,3 +106,13 @@ class Answer:
         """The vendor's X-Request-Id, where it is safe to print."""
         text = self.headers.get("x-request-id", "")[:100]
         return text if text.isascii() and text.isprintable() and text else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """A write that was sent, and what came back: all that a record of it needs."""
+
+    request: Request
+    sent_at: datetime
+    answered_at: datetime
+    answer: Answer | None  # None: none came until ``answered_at``

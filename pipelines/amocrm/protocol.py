@@ -5,9 +5,10 @@ The meaning of each status follows the vendor's page "Customers Stages and Segme
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias, TypedDict, TypeVar
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.messages import Answer, Request
@@ -24,6 +25,7 @@ from pipelines.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    UncertainWrite,
 )
 
 Reason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
@@ -61,26 +63,33 @@ class Refused:
 Outcome: TypeAlias = Document | Nothing | Again | Refused
 
 
-def interpret(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - a line for each status
+def interpret(answer: Answer, request: Request) -> Outcome:
     """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
+    return _never_twice(_meaning(answer, request), request)
+
+
+def _meaning(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - a line for each status
+    is_read = request.is_repeatable
     match answer.status:
         case 200 | 204 | 404 if answer.defect:
             return _damaged(answer, request, answer.defect)
-        case 200:
+        case 200 if request.method != "DELETE":
             return _document(answer, request)
-        case 204 if request.is_of_list or request.is_of_thing:
+        case 204 if request.method == "DELETE" or (is_read and (request.is_of_list or request.is_of_thing)):
             return Nothing()
+        case status if 200 <= status < 300 and not is_read:
+            return malformed(answer, request, f"{status} is not what the vendor's page says")
         case 401:
             return Again(reason="token", error=_error(Unauthorized, answer, request))
         case 403 if read_problem(answer) is None:
             return Refused(error=_error(Blocked, answer, request, "without JSON, as it does to a blocked address"))
         case 402 | 403:
             return Refused(error=_error(Forbidden, answer, request))
-        case 404 if request.is_of_thing and _is_gone(answer):
+        case 404 if is_read and request.is_of_thing and _is_gone(answer):
             return Nothing()
         case 404:
             return Refused(error=_error(NotFound, answer, request))
-        case 422 if request.is_repeatable:
+        case 422 if is_read:
             return Refused(error=_error(ModeDisagreement, answer, request))
         case 400 | 422:
             return Refused(error=_error(InvalidRequest, answer, request))
@@ -96,18 +105,40 @@ def interpret(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR09
             return Refused(error=_error(ApiError, answer, request, "which has no meaning here"))
 
 
-def malformed(answer: Answer, request: Request, why: str) -> Again:
+def malformed(answer: Answer, request: Request, why: str) -> Again | Refused:
     """The outcome of an answer that claims success and cannot be used; ``why`` has neither capital nor full stop."""
-    return Again(
-        reason="malformed body",
-        error=MalformedAnswer(f"amoCRM's answer cannot be used: {why}.", **_facts(answer, request)),
-    )
+    error = MalformedAnswer(f"amoCRM's answer cannot be used: {why}.", **_facts(answer, request))
+    return _never_twice(Again(reason="malformed body", error=error), request)
 
 
-def unanswered(request: Request, why: str, *, is_passing: bool) -> Again | Refused:
-    """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop."""
+def unanswered(request: Request, why: str, *, is_passing: bool, is_sent: bool = True) -> Again | Refused:
+    """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop.
+
+    ``is_passing``: it may help to ask again. ``is_sent``: the host may have received the request.
+    """
     error = Unavailable(f"No answer: {why}.", request=str(request))
-    return Again(reason="passing trouble", error=error) if is_passing else Refused(error=error)
+    if not is_passing:
+        return Refused(error=error)
+    again = Again(reason="passing trouble", error=error)
+    return _never_twice(again, request) if is_sent else again
+
+
+Undecided = TypeVar("Undecided", bound=Outcome)
+
+
+def _never_twice(outcome: Undecided, request: Request) -> Undecided | Refused:
+    """The same outcome, unless a write would be sent again that may have happened; 401 and 429 say that it did not."""
+    if request.is_repeatable or not isinstance(outcome, Again) or outcome.reason in ("token", "rate limit"):
+        return outcome
+    error = outcome.error
+    return Refused(
+        error=UncertainWrite(
+            f"It is not known whether it happened. {error.message}",
+            request=error.request,
+            status=error.status,
+            request_id=error.request_id,
+        )
+    )
 
 
 def _again(reason: Reason, kind: type[ApiError], answer: Answer, request: Request) -> Again:
@@ -116,7 +147,7 @@ def _again(reason: Reason, kind: type[ApiError], answer: Answer, request: Reques
     return Again(reason=reason, error=_error(kind, answer, request, remark), wait=wait)
 
 
-def _damaged(answer: Answer, request: Request, defect: str) -> Again:
+def _damaged(answer: Answer, request: Request, defect: str) -> Again | Refused:
     if answer.is_interrupted:
         error = Unavailable(f"No whole answer: {defect}.", **_facts(answer, request))
         return Again(reason="passing trouble", error=error)
@@ -141,7 +172,17 @@ def _error(kind: type[ApiError], answer: Answer, request: Request, remark: str =
     message = f"amoCRM answered {answer.status}{known.get(answer.status, '')}"
     for part in (remark, describe(read_problem(answer))):
         message += f": {part}" if part else ""
-    return kind(f"{message}.", **_facts(answer, request))
+    advice = None if request.is_repeatable else _ADVICE_ON_WRITES.get(kind)
+    return kind(f"{message}.", advice=advice, **_facts(answer, request))
+
+
+_ADVICE_ON_WRITES: Mapping[type[ApiError], str] = {
+    InvalidRequest: "This call changed nothing. Correct what the answer names, and plan again.",
+    Forbidden: "This call changed nothing. Only an administrator of the account may make it.",
+    NotFound: "This call changed nothing. If the thing is gone by now, plan again; else check AMOCRM_HOST.",
+    RateLimited: "This call changed nothing. Plan again later, for what is left to do.",
+}
+"""What to do about a write that certainly did not happen, where that is not what to do about a failed load."""
 
 
 def _facts(answer: Answer, request: Request) -> _Facts:

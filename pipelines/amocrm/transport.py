@@ -29,11 +29,15 @@ _PIECE_BYTES = 64 * 1024
 
 
 class NoAnswer(Exception):
-    """No answer came. The text says why, without a full stop; ``is_passing`` whether it may help to ask again."""
+    """No answer came. The text says why, without a full stop.
 
-    def __init__(self, why: str, *, is_passing: bool = True) -> None:
+    ``is_passing``: it may help to ask again. ``is_sent``: the host may have received the request, and acted on it.
+    """
+
+    def __init__(self, why: str, *, is_passing: bool = True, is_sent: bool = True) -> None:
         super().__init__(why)
         self.is_passing = is_passing
+        self.is_sent = is_sent
 
 
 class Transport:
@@ -71,7 +75,7 @@ class Transport:
             request.method,
             self._base_url + request.path,
             data=request.body,
-            headers=_HEADERS if request.body is None else _HEADERS | {"Content-Type": "application/json"},
+            headers=_HEADERS if request.is_repeatable else _HEADERS | {"Content-Type": "application/json"},
             auth=_Bearer(token),
         ).prepare()
         with self._adapter.send(
@@ -110,12 +114,14 @@ class Transport:
             return NoAnswer(_late(seconds))
         self._watchdog.cut()
         causes = list(_causes(error))
+        is_sent = not any(isinstance(cause, _NEVER_CONNECTED) for cause in causes)
         for kind, why in _REASONS:
             for cause in causes:
                 if isinstance(cause, kind):
                     detail = f" ({cause.verify_message})" if isinstance(cause, ssl.SSLCertVerificationError) else ""
-                    return NoAnswer(why + detail, is_passing=kind is not ssl.SSLCertVerificationError)
-        return NoAnswer(f"the connection failed ({type(causes[-1]).__name__})")
+                    is_passing = kind is not ssl.SSLCertVerificationError
+                    return NoAnswer(why + detail, is_passing=is_passing, is_sent=is_sent)
+        return NoAnswer(f"the connection failed ({type(causes[-1]).__name__})", is_sent=is_sent)
 
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
@@ -128,6 +134,12 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (urllib3.exceptions.ConnectTimeoutError, "the host did not take the connection in time"),
     (urllib3.exceptions.ReadTimeoutError, "the host stopped answering"),
     (http.client.HTTPException, "the host answered something that is not HTTP"),
+)
+
+_NEVER_CONNECTED = (
+    ssl.SSLCertVerificationError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
 )
 
 

@@ -17,7 +17,6 @@ import pytest
 from emulator import Emulator, effects
 from emulator.faults import Effect, Where
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.messages import LIST_PATHS, Request
 from pipelines.amocrm.records import Snapshot
 from pipelines.errors import (
     ApiError,
@@ -272,29 +271,6 @@ def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(shop: Sh
     with shop.client() as other:
         other.account()
     assert [round(wait) for wait in shop.slept] == [30, 30, 30]
-
-
-# Writing
-
-
-@pytest.mark.parametrize("effect", [PASSING[name][0]() for name in ("500", "429 in HTML", "HTML with 200")])
-@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
-def test_a_write_is_never_sent_twice(shop: Shop, effect: Effect, method: str) -> None:
-    write = Request(
-        resource="segment", path=f"{LIST_PATHS['segments']}/{shop.segment_ids[0]}", method=method, body=b"{}"
-    )
-    fault = shop.emulator.faults.add(effect, resource="segment")
-    with shop.client() as client, pytest.raises(ApiError):
-        client._conversation.ask(write, lambda document: document["id"])
-    assert fault.hits == 1
-
-
-def test_a_write_whose_answer_is_lost_is_never_sent_twice(shop: Shop) -> None:
-    write = Request(resource="segment", path=LIST_PATHS["segments"], method="POST", body=b'[{"name": "New"}]')
-    fault = shop.emulator.faults.add(effects.reset())
-    with shop.client() as client, pytest.raises(Unavailable):
-        client._conversation.ask(write, lambda document: document)
-    assert fault.hits == 1
 
 
 # Deadlines
