@@ -105,6 +105,8 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A script's background jobs begin with Ctrl-C ignored, and so would all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main(prog_name=PROGRAM)
     raise AssertionError("click exits")
 

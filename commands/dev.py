@@ -22,11 +22,11 @@ from assets.instance import prepare_home
 from assets.partitions import register_accounts
 from commands.demo.choice import chosen_demo, demo_option
 from commands.demo.home import ACCOUNT_KEY, DemoHome
+from commands.demo.schedule import end_abandoned_runs
 from commands.demo.simulated import simulated_account
 from commands.place import dagster_home, settings_here
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.settings import VARIABLES, Settings
-from pipelines.warehouse.embedded import LEASH
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 
@@ -35,6 +35,13 @@ SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writ
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 STOP_SECONDS: Final = 30.0
 LOOK_AGAIN_SECONDS: Final = 0.2
+
+LEASH: Final = """
+exec 3<&0
+( read -r _ <&3; kill -TERM "$$" ) &
+exec "$@" 3<&- </dev/null
+"""
+"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone."""
 
 WORKSPACE: Final = "workspace.yaml"
 WORKSPACE_TEXT: Final = """\
@@ -54,6 +61,7 @@ class Site:
     dagster_home: Path
     folder: Path  # where it looks for .env and accounts.toml
     environment: Mapping[str, str]
+    is_demo: bool = False
 
 
 @click.command()
@@ -69,10 +77,13 @@ def command(demo: str | None, port: int) -> None:
     with ExitStack() as stack:
         home = chosen_demo(demo)
         site = stack.enter_context(site_of_demo(home) if home else own_site())
-        dagster = stack.enter_context(running_dagster(site, port))
-        wait_until_ready(dagster, port)
-        click.echo(f"Dagster's pages: http://{HOST}:{port}   Ctrl-C ends them, and all that was started with them.")
-        sys.exit(dagster.wait())
+        folder = prepare_home(site.dagster_home)
+        log = folder / "dev.log"
+        dagster = stack.enter_context(running_dagster(site, folder, log, port))
+        wait_until_ready(dagster, port, log)
+        click.echo(f"Dagster's pages are at http://{HOST}:{port} and its log is {log}. Ctrl-C ends everything.")
+        dagster.wait()
+    raise WarehouseError("Dagster ended by itself.", advice=f"Its log says why: {log}.")
 
 
 @contextmanager
@@ -117,6 +128,7 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
             settings=simulated.settings,
             dagster_home=home.dagster_folder,
             folder=home.folder,
+            is_demo=True,
             environment=others
             | {
                 "DATABASE_URL": url,
@@ -127,10 +139,11 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
 
 
 @contextmanager
-def running_dagster(site: Site, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Dagster's web server, daemon and code server, all gone when the context ends, or this process does."""
-    folder = prepare_home(site.dagster_home)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
+        if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
+            end_abandoned_runs(instance)
         register_accounts(instance, site.settings)
     program = [
         sys.executable,
@@ -144,13 +157,16 @@ def running_dagster(site: Site, port: int) -> Iterator[subprocess.Popen[bytes]]:
     ]
     program += ["--host", HOST, "--port", str(port), "--log-level", "warning"]
     reader, leash = os.pipe()
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", LEASH, "leash", *program],
-        stdin=reader,
-        cwd=site.folder,
-        env=dict(site.environment) | {"DAGSTER_HOME": str(folder)},
-        start_new_session=True,
-    )
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", LEASH, "leash", *program],
+            stdin=reader,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=site.folder,
+            env=dict(site.environment) | {"DAGSTER_HOME": str(folder)},
+            start_new_session=True,
+        )
     os.close(reader)
     try:
         yield process
@@ -172,13 +188,13 @@ def workspace_file(dagster_folder: Path) -> Path:
     return file
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Return once the pages answer. Raises ``WarehouseError`` where Dagster ends before."""
     while process.poll() is None:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(LOOK_AGAIN_SECONDS)
-    raise WarehouseError("Dagster did not start; it says why above.", advice="Correct that, then run it again.")
+    raise WarehouseError("Dagster did not start.", advice=f"Its log says why: {log}.")
 
 
 def refuse_taken_port(port: int) -> None:

@@ -6,6 +6,7 @@ from contextlib import redirect_stderr
 from dataclasses import replace
 
 import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from assets.instance import prepare_home
 from assets.scheduled import run_tick
@@ -20,12 +21,19 @@ def load_on_schedule(home: DemoHome, settings: Settings, url: str) -> None:
     folder = prepare_home(home.dagster_folder)
     # What Dagster logs is told by the run's page too; here it would bury what the demo has to say.
     with (
-        (home.folder / "dagster.log").open("w", encoding="utf-8") as log,
+        home.dagster_log.open("w", encoding="utf-8") as log,
         redirect_stderr(log),
         dg.DagsterInstance.from_config(str(folder)) as instance,
     ):
+        end_abandoned_runs(instance)
         results = run_tick(instance, replace(settings, database_url=Secret(url)))
     if not results or not all(result.success for result in results):
         raise WarehouseError(
-            "The scheduled load failed.", advice="'./run dev' shows its run, with what happened and what to do."
+            f"The scheduled load failed: {home.dagster_log} has Dagster's account of it.", advice="Run the demo again."
         )
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """End runs whose process was killed, or the schedule would wait for them. For whoever is alone with the data."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+        instance.report_run_canceled(run, message="The program that this run was part of was ended.")

@@ -93,6 +93,7 @@ def _day(step: Step, simulation: Simulation) -> str:
 def show_summary(console: Console, summary: Summary) -> None:
     """The account, what it holds, what changed lately, and what is missing."""
     account = summary.account
+    console.print()
     first, last = summary.local(account.first_observed_at), summary.local(account.last_observed_at)
     console.print(
         Text.assemble(
@@ -133,7 +134,7 @@ def _segments(console: Console, summary: Summary) -> Table:
             _change(row.change_1_day),
             _change(row.change_7_days),
             _change(row.change_30_days),
-            Text(sparkline(row.last_counts), "cyan"),
+            sparkline(row.last_counts),
         )
     return table
 

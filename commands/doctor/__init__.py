@@ -26,7 +26,7 @@ from pipelines.errors import SettingsError, WarehouseError
 from pipelines.settings import Settings, load_settings
 from pipelines.warehouse.engine import warehouse
 
-COLORS: Final = {"ok": "green", "warning": "yellow", "failed": "red"}
+COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
 WIDEST: Final = 110
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 
