@@ -2,96 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import dagster as dg
 
 from assets.failures import facts
+from assets.partitions import ACCOUNTS
+from assets.small_tables import small_table
 from assets.specs import RAW_ANSWER, SNAPSHOT
 from pipelines.amocrm.read import MOST
 from pipelines.amocrm.records import Oddity, Snapshot
 from pipelines.amocrm.token import expires_at
 from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
-from pipelines.jumps import jumps
+from pipelines.overview import Jump
 from pipelines.secret import Secret
-from pipelines.warehouse.sizes import SizeSeries
+from pipelines.wording import clean
 
 WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
-MOST_LISTED: Final = 20
-"""Findings that a check lists; the number of all is told beside them."""
 
 QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
-SIZES_DAILY: Final = dg.AssetKey(["analytics", "segment_sizes_daily"])
+SEGMENT_JUMPS: Final = dg.AssetKey(["analytics", "segment_jumps"])
 
-WHOLE: Final = dg.AssetCheckSpec(
+
+def account_check(name: str, asset: dg.AssetKey, description: str, *, is_blocking: bool = False) -> dg.AssetCheckSpec:
+    """A check that has a result for each account."""
+    with warnings.catch_warnings():
+        # Checks by partition are new in Dagster. Without them one account's result would hide another's.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name, asset=asset, description=description, blocking=is_blocking, partitions_def=ACCOUNTS
+        )
+
+
+WHOLE: Final = account_check(
     "lists_are_whole",
-    asset=RAW_ANSWER,
-    blocking=True,
-    description="Every list of the account's mode was read to its end, and readings of several pages agree.",
+    RAW_ANSWER,
+    "Every list of the account's mode was read to its end, and readings of several pages agree.",
+    is_blocking=True,
 )
-USABLE: Final = dg.AssetCheckSpec(
+USABLE: Final = account_check(
     "answers_and_ids_are_usable",
-    asset=RAW_ANSWER,
-    blocking=True,
-    description="Every answer is strict JSON of the documented shape, and every thing in it has an id of its own.",
+    RAW_ANSWER,
+    "Every answer is strict JSON of the documented shape, and every thing in it has an id of its own.",
+    is_blocking=True,
 )
-SAME_ACCOUNT: Final = dg.AssetCheckSpec(
+SAME_ACCOUNT: Final = account_check(
     "account_is_the_same",
-    asset=RAW_ANSWER,
-    blocking=True,
-    description="All answers are about the account that the key is bound to, in one customers mode.",
+    RAW_ANSWER,
+    "All answers are about the account that the key is bound to, in one customers mode.",
+    is_blocking=True,
 )
-TOKEN: Final = dg.AssetCheckSpec(
+TOKEN: Final = account_check(
     "token_lasts",
-    asset=RAW_ANSWER,
-    description=f"The access token is good for {WARN_BEFORE_EXPIRY.days} more days at least, by its own word.",
+    RAW_ANSWER,
+    f"The access token is good for {WARN_BEFORE_EXPIRY.days} more days at least, by its own word.",
 )
-LIMITS: Final = dg.AssetCheckSpec(
+LIMITS: Final = account_check(
     "below_documented_limits",
-    asset=SNAPSHOT,
-    description="There is room for one more stage (of 30), segment (of 100) and field (of 30): amoCRM allows no more.",
+    SNAPSHOT,
+    "There is room for one more stage (of 30), segment (of 100) and field (of 30): amoCRM allows no more.",
 )
-ODDITIES: Final = dg.AssetCheckSpec(
+ODDITIES: Final = account_check(
     "answers_are_as_documented",
-    asset=QUALITY_EVENT,
-    description="The newest snapshot shows no unknown keys or types and no contradictions to amoCRM's documentation.",
+    QUALITY_EVENT,
+    "The newest snapshot shows no unknown keys or types and no contradictions to amoCRM's documentation.",
 )
-JUMPS: Final = dg.AssetCheckSpec(
+JUMPS: Final = account_check(
     "sizes_are_usual",
-    asset=SIZES_DAILY,
-    description=(
-        "No segment's size lies outside what its 14 days before had shown by more than the largest step between two of "
-        "them, a tenth of the segment and ten customers. Needs 7 observed days."
-    ),
+    SEGMENT_JUMPS,
+    "On the newest day no segment's size left the segment's own rhythm. Judged from a segment's third week on.",
 )
 
-BLOCKING: Final = (WHOLE, USABLE, SAME_ACCOUNT)
-BLOCKED_BY: Final = (
-    (IncompleteList, WHOLE),
-    (MalformedAnswer, USABLE),
-    ((WrongAccount, ModeDisagreement), SAME_ACCOUNT),
+BLOCKED_BY: Final[Sequence[tuple[dg.AssetCheckSpec, tuple[type[WarehouseError], ...]]]] = (
+    (WHOLE, (IncompleteList,)),
+    (USABLE, (MalformedAnswer,)),
+    (SAME_ACCOUNT, (WrongAccount, ModeDisagreement)),
 )
+"""The checks that block, and the errors that each stands for."""
+BLOCKING: Final = tuple(spec for spec, _ in BLOCKED_BY)
 
 
-def passed(specs: Iterable[dg.AssetCheckSpec]) -> list[dg.AssetCheckResult]:
-    """Results of checks that found nothing."""
-    return [dg.AssetCheckResult(asset_key=spec.asset_key, check_name=spec.name, passed=True) for spec in specs]
+def passed() -> list[dg.AssetCheckResult]:
+    """Results of the blocking checks where nothing blocks."""
+    return [dg.AssetCheckResult(asset_key=spec.asset_key, check_name=spec.name, passed=True) for spec in BLOCKING]
 
 
 def blocked(error: WarehouseError) -> list[dg.AssetCheckResult]:
-    """The blocking check that the error is about, failed; none where the error is about something else."""
+    """Results of the blocking checks where a load ended early: the one that is about it failed, the others are open."""
     return [
         dg.AssetCheckResult(
             asset_key=spec.asset_key,
             check_name=spec.name,
             passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
             description=error.message,
             metadata=facts(error),
         )
-        for kinds, spec in BLOCKED_BY
         if isinstance(error, kinds)
+        else warning(spec, "Not decided: the load ended before.", is_fine=False)
+        for spec, kinds in BLOCKED_BY
     ]
 
 
@@ -127,32 +139,47 @@ def below_limits(snapshot: Snapshot) -> dg.AssetCheckResult:
 
 def as_documented(oddities: Sequence[Oddity]) -> dg.AssetCheckResult:
     """Warn of what is not as the vendor's page says. It is kept, and stopped nothing."""
-    listed = [f"{one.thing} {one.thing_id or ''}".strip() + f": {one.detail} ({one.kind})" for one in oddities]
     return warning(
         ODDITIES,
-        f"{len(listed)} oddities; they are kept in amocrm.quality_event, and docs/operations.md explains each kind."
-        if listed
-        else "None.",
-        is_fine=not listed,
-        metadata={"oddities": as_lines(listed)},
+        f"{len(oddities)}: they stopped nothing; docs/operations.md explains each kind."
+        if oddities
+        else "It shows none.",
+        is_fine=not oddities,
+        metadata={
+            "oddities": small_table(
+                ("kind", "thing", "what"),
+                ((one.kind, f"{one.thing} {one.thing_id or ''}".strip(), clean(one.detail, 300)) for one in oddities),
+            )
+        },
     )
 
 
-def sizes_are_usual(series: Iterable[SizeSeries]) -> dg.AssetCheckResult:
-    """Warn of sizes out of the usual."""
-    found = [str(jump) for jump in jumps(series)]
+def sizes_are_usual(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
+    """Warn of sizes that left their segment's rhythm."""
     return warning(
         JUMPS,
-        f"{len(found)} sizes are out of the usual; analytics.changes may tell why."
-        if found
-        else "None is out of the usual.",
-        is_fine=not found,
-        metadata={"jumps": as_lines(found)},
+        f"{len(jumps)} left their rhythm." if jumps else "None left its rhythm.",
+        is_fine=not jumps,
+        metadata={
+            "jumps": small_table(
+                ("segment", "before", "now", "usual change", "changed beside it"),
+                (
+                    (
+                        clean(one.name or str(one.segment_id)),
+                        one.previous_count,
+                        one.last_count,
+                        f"{one.usual_change_count:+}",
+                        one.changed_things,
+                    )
+                    for one in jumps
+                ),
+            )
+        },
     )
 
 
 def warning(
-    spec: dg.AssetCheckSpec, said: str, *, is_fine: bool, metadata: Mapping[str, dg.MetadataValue | int]
+    spec: dg.AssetCheckSpec, said: str, *, is_fine: bool, metadata: Mapping[str, dg.MetadataValue | int] | None = None
 ) -> dg.AssetCheckResult:
     """The result of a check that never stops anything."""
     return dg.AssetCheckResult(
@@ -163,9 +190,3 @@ def warning(
         description=said,
         metadata=metadata,
     )
-
-
-def as_lines(lines: Sequence[str]) -> dg.JsonMetadataValue:
-    """Some of the lines as a list: plain data, whatever the names of an account's things are."""
-    rest = len(lines) - MOST_LISTED
-    return dg.MetadataValue.json([*lines[:MOST_LISTED], *([f"and {rest} more"] if rest > 0 else [])])

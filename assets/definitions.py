@@ -13,10 +13,10 @@ from assets.history import history
 from assets.job import LOAD_ACCOUNT
 from assets.marts import marts
 from assets.raw import raw_answer
-from assets.resources import WorkbenchResource
+from assets.resources import workbench
 from assets.schedules import load_schedule
 from assets.sensors import tell_of_failed_loads
-from assets.specs import SNAPSHOT
+from assets.specs import SNAPSHOT, VIEWS_GROUP
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings, load_settings
 
@@ -43,22 +43,24 @@ def schedule_times() -> tuple[str, str]:
 
 def defined(cron: str, timezone: str) -> dg.Definitions:
     """All definitions, for a schedule of these times."""
+    in_time = freshness(cron, timezone)
     return dg.Definitions(
-        assets=dg.map_asset_specs(lambda spec: expected_in_time(spec, cron, timezone), [raw_answer, history, marts]),
+        assets=dg.map_asset_specs(lambda spec: expected(spec, in_time), [raw_answer, history, marts]),
         jobs=[LOAD_ACCOUNT],
         schedules=[load_schedule(cron, timezone)],
         sensors=[tell_of_failed_loads],
-        resources={"workbench": WorkbenchResource(), "hand_over": ExtractedIOManager()},
+        resources={"workbench": workbench, "hand_over": ExtractedIOManager()},
         executor=dg.in_process_executor,
     )
 
 
-def expected_in_time(spec: dg.AssetSpec, cron: str, timezone: str) -> dg.AssetSpec:
-    """Have the ledger and the views called stale once a tick has passed without a load since the tick before it."""
-    if spec.key != SNAPSHOT and spec.key.path[0] != "analytics":
-        return spec
-    return spec.replace_attributes(
-        freshness_policy=dg.FreshnessPolicy.cron(
-            deadline_cron=cron, lower_bound_delta=get_smallest_cron_interval(cron, timezone), timezone=timezone
-        )
-    )
+def freshness(cron: str, timezone: str) -> dg.FreshnessPolicy:
+    """Stale is what a tick finds without a load since the tick before it."""
+    interval = get_smallest_cron_interval(cron, timezone)
+    return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=interval, timezone=timezone)
+
+
+def expected(spec: dg.AssetSpec, in_time: dg.FreshnessPolicy) -> dg.AssetSpec:
+    """Have the ledger, which every load writes, and the views be fresh."""
+    is_expected = spec.key == SNAPSHOT or spec.group_name == VIEWS_GROUP
+    return spec.replace_attributes(freshness_policy=in_time) if is_expected else spec

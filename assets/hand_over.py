@@ -19,7 +19,7 @@ MOST_RECENT: Final = 20
 """Materializations looked through for the one of the same run."""
 
 
-class ExtractedIOManager(dg.ConfigurableIOManager):
+class ExtractedIOManager(dg.IOManager):
     """Keeps an ``Extracted`` as metadata of its asset's materialization, and reads it from there."""
 
     def handle_output(self, context: dg.OutputContext, obj: Extracted) -> None:

@@ -6,12 +6,9 @@ from typing import Final
 
 import dagster as dg
 
-from assets.partitions import ACCOUNTS
-
 LOAD_ACCOUNT: Final = dg.define_asset_job(
     "load_account",
     selection=dg.AssetSelection.all(),
-    partitions_def=ACCOUNTS,
     executor_def=dg.in_process_executor,
     description="Load one account: ask amoCRM, publish a snapshot, note what the views show.",
 )

@@ -9,9 +9,11 @@ from assets import checks
 from assets.failures import RETRIES, told_to_dagster
 from assets.partitions import ACCOUNTS
 from assets.resources import Workbench
+from assets.small_tables import small_table
 from assets.specs import VIEWS
 from pipelines.overview import Overview, read_overview
 from pipelines.picture import as_data_address, size_picture
+from pipelines.wording import clean
 
 
 @dg.multi_asset(
@@ -31,7 +33,7 @@ def marts(
         overview = read_overview(workbench.engine, context.partition_key)
     for spec in VIEWS:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=what_it_shows(spec.key.path[-1], overview))
-    yield checks.sizes_are_usual(overview.sizes)
+    yield checks.sizes_are_usual(overview.jumps)
 
 
 def what_it_shows(view: str, overview: Overview) -> dict[str, dg.MetadataValue | int]:
@@ -41,8 +43,26 @@ def what_it_shows(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
         shown["dagster/partition_row_count"] = overview.row_counts[view]
     if view == "segment_sizes_daily":
         picture = as_data_address(size_picture(overview.sizes))
-        shown["sizes"] = dg.MetadataValue.md(f"![Sizes of the largest segments, day by day]({picture})")
+        shown["sizes_by_day"] = dg.MetadataValue.md(f"![Sizes of the largest segments, day by day]({picture})")
+    if view == "segment_trends":
+        shown["sizes"] = small_table(
+            ("segment", "size", "1 day", "7 days", "30 days"),
+            (
+                (
+                    clean(one.name or ""),
+                    one.size,
+                    *map(signed, (one.change_1_day, one.change_7_days, one.change_30_days)),
+                )
+                for one in overview.sizes
+            ),
+        )
     if view == "changes":
-        told = [f"{one.observed_at:%Y-%m-%d %H:%M} {one.text}" for one in overview.news]
-        shown["what_changed_lately"] = checks.as_lines(told)
+        shown["what_changed_lately"] = small_table(
+            ("seen first (UTC)", "what"), ((f"{one.observed_at:%Y-%m-%d %H:%M}", one.text) for one in overview.news)
+        )
     return shown
+
+
+def signed(change: int | None) -> str:
+    """A change with its sign; nothing where there is no size to compare with."""
+    return "" if change is None else f"{change:+,}"

@@ -42,7 +42,7 @@ def raw_answer(
         except WarehouseError as error:
             yield from checks.blocked(error)
             raise
-        yield from checks.passed(checks.BLOCKING)
+        yield from checks.passed()
         yield dg.MaterializeResult(
             value=extracted,
             metadata={

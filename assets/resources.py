@@ -1,10 +1,10 @@
-"""What Dagster hands to the steps: a resource that holds configuration only, and hands out plain objects."""
+"""What Dagster hands to the steps: plain objects of ``pipelines``, made when they are asked for."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
@@ -42,14 +42,8 @@ class Workbench:
         return self.settings.account(key)
 
 
-class WorkbenchResource(dg.ConfigurableResource[Workbench]):
-    """Settings from the environment and a folder's ``.env`` and ``accounts.toml``, and the warehouse they name."""
-
-    root: str | None = None
-    """The folder; by default the one that Dagster was started in."""
-
-    @contextmanager
-    def yield_for_execution(self, _context: dg.InitResourceContext) -> Iterator[Workbench]:
-        """A workbench for one run, or one tick."""
-        with ExitStack() as until:
-            yield Workbench(lambda: load_settings(os.environ, Path(self.root or Path.cwd())), until)
+@dg.resource(description="The settings of the folder that Dagster was started in, and the warehouse that they name.")
+def workbench(_context: dg.InitResourceContext) -> Iterator[Workbench]:
+    """A workbench for one run, or one tick."""
+    with ExitStack() as until:
+        yield Workbench(lambda: load_settings(os.environ, Path.cwd()), until)

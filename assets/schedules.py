@@ -27,9 +27,9 @@ class Tick:
     skipped: tuple[str, ...]  # a sentence for each account that is left alone
 
     @property
-    def result(self) -> Sequence[dg.RunRequest] | dg.SkipReason:
+    def result(self) -> list[dg.RunRequest] | dg.SkipReason:
         """The decision as Dagster takes it: a reason only where nothing is to be done at all."""
-        return self.requests or dg.SkipReason(" ".join(self.skipped))
+        return list(self.requests) or dg.SkipReason(" ".join(self.skipped))
 
 
 def decide_tick(keys: Sequence[str], on_their_way: Mapping[str, Sequence[dg.DagsterRun]]) -> Tick:
@@ -79,7 +79,7 @@ def load_schedule(cron: str, timezone: str) -> dg.ScheduleDefinition:
         description="Load every account of the settings; those whose load is still on its way are left alone.",
         required_resource_keys={"workbench"},
     )
-    def load_accounts(context: dg.ScheduleEvaluationContext) -> Sequence[dg.RunRequest] | dg.SkipReason:
+    def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         workbench: Workbench = context.resources.workbench
         keys = register_accounts(context.instance, workbench.settings)
         tick = decide_tick(keys, loads_on_their_way(context.instance))

@@ -12,6 +12,7 @@ from assets.schedules import PARTITION_TAG
 from pipelines.alerts import Alert, AlertNotSent, send_alert
 from pipelines.errors import SettingsError
 
+FROM_OUTSIDE: Final = "marked as failed from outside"
 UNSET: Final = "Nobody is told: AMOCRM_ALERT_WEBHOOK_URL is not set."
 
 
@@ -38,6 +39,15 @@ def tell_of_failed_loads(
     return None
 
 
+def why_it_ended(context: dg.RunFailureSensorContext) -> str:
+    """Why a run ended without a step that failed: what Dagster says of the run, or of the process that is gone."""
+    said = context.failure_event.message or "The run failed."
+    if FROM_OUTSIDE not in said:
+        return said
+    events = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+    return next((event.message for event in reversed(events) if event.message), said)
+
+
 def as_alert(context: dg.RunFailureSensorContext) -> Alert:
     """The alert for a failed run, in the words of the step that failed where there is one."""
     run = context.dagster_run
@@ -55,7 +65,7 @@ def as_alert(context: dg.RunFailureSensorContext) -> Alert:
     return Alert(
         account=run.tags.get(PARTITION_TAG, "?"),
         error="RunFailure",
-        what_happened=context.failure_event.message or "the run failed",
+        what_happened=why_it_ended(context),
         what_to_do="See the run in Dagster. What is stored is intact; the next load tries again.",
         run_id=run.run_id,
     )

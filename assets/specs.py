@@ -18,6 +18,7 @@ from pipelines.warehouse.catalog import Table, stored_catalog
 
 CODE_VERSION: Final = version("amocrm-warehouse")
 OWNERS: Final = ("team:data",)
+VIEWS_GROUP: Final = "analytics"
 TABLES: Final[Mapping[tuple[str, str], Table]] = {table.key: table for table in stored_catalog()}
 
 RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
@@ -69,13 +70,10 @@ PUBLISHED: Final = tuple(
 """Every table that publishing a snapshot writes."""
 
 VIEWS: Final = tuple(
-    table_spec(
-        TABLES[key],
-        group="analytics",
-        deps=[dg.AssetKey(used) for used in TABLES[key].uses],
-        kinds={"postgres", "view"},
+    table_spec(view, group=VIEWS_GROUP, deps=[dg.AssetKey(used) for used in view.uses], kinds={"postgres", "view"})
+    for view in (
+        TABLES[key] for key in TopologicalSorter({key: view.uses for key, view in TABLES.items()}).static_order()
     )
-    for key in TopologicalSorter({table.key: table.uses for table in TABLES.values()}).static_order()
-    if TABLES[key].is_view
+    if view.is_view
 )
 """Every view, made of the tables and views that the database says; those that others are made of first."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import Engine
@@ -21,12 +22,26 @@ LATELY: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Jump:
+    """A row of ``analytics.segment_jumps``; its columns' comments say what they mean."""
+
+    segment_id: int
+    name: str | None
+    previous_date: date
+    previous_count: int
+    last_count: int
+    usual_change_count: Decimal
+    changed_things: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
     """An account's views at a glance."""
 
     observed_at: datetime  # the newest snapshot
     row_counts: Mapping[str, int]  # by view, where counting is cheap
     sizes: list[SizeSeries]  # the largest segment first
+    jumps: list[Jump]  # on the account's newest day
     news: list[News]  # what changed in the thirty days before the newest snapshot, the newest first
 
 
@@ -37,10 +52,12 @@ def read_overview(engine: Engine, account_key: str) -> Overview:
         if account_id is None:
             raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
         of = {"account_id": account_id}
-        observed_at = connection.execute(statement("newest_snapshot"), of).one().observed_at
+        newest = connection.execute(statement("newest_snapshot"), of).one()
+        jumps = connection.execute(statement("newest_jumps"), of | {"observed_date": newest.observed_date})
         return Overview(
-            observed_at=observed_at,
+            observed_at=newest.observed_at,
             row_counts={row.view_name: int(row.row_count) for row in connection.execute(statement("view_rows"), of)},
             sizes=read_sizes(connection, account_id),
-            news=news(read_changes(connection, account_id, after=observed_at - LATELY)),
+            jumps=[Jump(**row._asdict()) for row in jumps],
+            news=news(read_changes(connection, account_id, after=newest.observed_at - LATELY)),
         )

@@ -21,7 +21,6 @@ ROW_HEIGHT: Final = 26
 LINE_LEFT, LINE_WIDTH, LINE_HEIGHT = 190, 240, 18
 NUMBER_RIGHT, CHANGE_RIGHT = 490, 560
 WIDTH: Final = 570
-DAYS_OF_CHANGE: Final = 7
 LONGEST_NAME: Final = 26
 
 # Read on white and on black.
@@ -47,7 +46,7 @@ def size_picture(series: Sequence[SizeSeries]) -> str:
     )
     _text(svg, LINE_LEFT, 16, f"{first:%d.%m.} – {last:%d.%m.%Y}" if shown else "no segments", fill=PALE)
     _text(svg, NUMBER_RIGHT, 16, "now", fill=PALE, anchor="end")
-    _text(svg, CHANGE_RIGHT, 16, f"{DAYS_OF_CHANGE} days", fill=PALE, anchor="end")
+    _text(svg, CHANGE_RIGHT, 16, "7 days", fill=PALE, anchor="end")
     for number, one in enumerate(shown, start=1):
         _row(svg, one, first, last, top=ROW_HEIGHT * number)
     return tostring(svg, encoding="unicode")
@@ -60,17 +59,16 @@ def as_data_address(svg: str) -> str:
 
 def _row(svg: Element, series: SizeSeries, first: date, last: date, *, top: int) -> None:
     base = top + 17
-    by_date = {day.date: day.last for day in series.days}
+    by_date = {day.date: day.size for day in series.days}
     dates = [first + timedelta(days=passed) for passed in range((last - first).days + 1)]
     _text(svg, 0, base, clean(series.name or str(series.segment_id), LONGEST_NAME))
     strokes = " ".join(_strokes([by_date.get(one) for one in dates], top + 4))
     if strokes:
         look = {"fill": "none", "stroke": LINE, "stroke-width": "1.5", "stroke-linecap": "round"}
         SubElement(svg, "path", {"d": strokes} | look)
-    now, before = by_date.get(last), by_date.get(last - timedelta(days=DAYS_OF_CHANGE))
-    _text(svg, NUMBER_RIGHT, base, "–" if now is None else f"{now:,}", anchor="end")
-    if now is not None and before is not None:
-        change = now - before
+    _text(svg, NUMBER_RIGHT, base, "–" if series.size is None else f"{series.size:,}", anchor="end")
+    change = series.change_7_days
+    if change is not None:
         _text(svg, CHANGE_RIGHT, base, f"{change:+,}" if change else "±0", anchor="end", fill=_color(change))
 
 

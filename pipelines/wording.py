@@ -9,20 +9,26 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from pipelines.amocrm.records import Json
-
-LONGEST_NAME: Final = 60
+LONGEST: Final = 60
 """Characters of a name or value that a sentence shows."""
 
-MOST_NAMES: Final = 3
+MOST_NAMED: Final = 3
 """Things named one by one; where more came or went at once, they are counted."""
+
+HAPPENED: Final = {
+    "added": "added",
+    "returned": "came back",
+    "deleted": "deleted",
+    "mode_on": "came back with the account's mode",
+    "mode_off": "ended with the account's mode",
+}
 
 ZERO_WIDTH_JOINER: Final = "\u200d"  # holds emoji together
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One row of ``analytics.changes``; its columns' comments say what they mean. Options stand by their labels."""
+    """One row of ``analytics.changes``; its columns' comments say what they mean."""
 
     observed_at: datetime
     previous_observed_at: datetime
@@ -32,15 +38,15 @@ class Change:
     change: str
     property: str | None
     value_field_name: str | None
-    old_value: Json
-    new_value: Json
+    old_text: str | None
+    new_text: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class News:
     """A sentence without its full stop, such as "segment 'VIP' renamed to 'VIP club'".
 
-    What it tells of happened after the snapshot before and not after ``observed_at``.
+    What it tells of happened after the snapshot before, and not after ``observed_at``.
     """
 
     observed_at: datetime
@@ -57,35 +63,39 @@ def news(changes: Iterable[Change]) -> list[News]:
     ]
 
 
+def clean(text: str, longest: int = LONGEST) -> str:
+    """One printable line of bounded length, without control characters or marks that turn its direction around."""
+    visible = "".join(_visible(character) for character in text[: longest * 4])
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def _visible(character: str) -> str:
+    match unicodedata.category(character):
+        case "Cc" | "Zl" | "Zp":
+            return " "
+        case "Cf" | "Cs" if character != ZERO_WIDTH_JOINER:
+            return ""
+        case _:
+            return character
+
+
 def _sentences(thing: str, change: str, rows: list[Change]) -> Iterator[str]:
     if change == "changed":
         yield from map(_edit, rows)
-        return
-    happened = {
-        "added": "added",
-        "returned": "came back",
-        "deleted": "deleted",
-        "mode_on": "came back with the account's mode",
-        "mode_off": "ended with the account's mode",
-    }[change]
-    if len(rows) <= MOST_NAMES:
-        yield from (f"{_named(row)} {happened}" for row in rows)
+    elif len(rows) <= MOST_NAMED:
+        yield from (f"{_named(row)} {HAPPENED[change]}" for row in rows)
     else:
-        names = ", ".join(_quoted(row.thing_name) or str(row.thing_id) for row in rows[:MOST_NAMES])
-        yield f"{len(rows)} {thing}s {happened}: {names} and {len(rows) - MOST_NAMES} more"
+        names = ", ".join(_quoted(row.thing_name) or str(row.thing_id) for row in rows[:MOST_NAMED])
+        yield f"{len(rows)} {thing}s {HAPPENED[change]}: {names} and {len(rows) - MOST_NAMED} more"
 
 
 def _edit(row: Change) -> str:
     """A property that is another now."""
-    old, new = shown(row.old_value), shown(row.new_value)
+    old, new = clean(row.old_text or ""), clean(row.new_text or "")
     match row.property:
         case "name":
-            before = _quoted(row.old_value) or str(row.thing_id)
-            return (
-                f"{row.thing} {before} renamed to {_quoted(row.new_value)}"
-                if row.new_value
-                else f"{row.thing} {before} lost its name"
-            )
+            return f"{row.thing} {_quoted(old) or row.thing_id} renamed to {_quoted(new) or 'nothing'}"
         case "conditions":
             return f"{row.thing} rule edited: {_quoted(row.thing_name) or row.thing_id}"
         case "sort":
@@ -94,43 +104,18 @@ def _edit(row: Change) -> str:
             return f"prices of {_named(row)} changed"
         case "field_value":
             subject = f"{_quoted(row.value_field_name) or 'a field'} of {_named(row)}"
-        case _:
-            subject = f"{(row.property or '').replace('_', ' ')} of {_named(row)}"
-    if not old:
-        return f"{subject} set to {new}" if new else f"{subject} changed"
-    return f"{subject} changed from {old} to {new}" if new else f"{subject} cleared, was {old}"
+        case other:
+            subject = f"{(other or 'something').replace('_', ' ')} of {_named(row)}"
+    if old and new:
+        return f"{subject} changed from {old} to {new}" if old != new else f"{subject} changed"
+    return f"{subject} set to {new}" if new else f"{subject} cleared, was {old}" if old else f"{subject} changed"
 
 
 def _named(row: Change) -> str:
     return f"{row.thing} {_quoted(row.thing_name) or row.thing_id}"
 
 
-def _quoted(name: Json) -> str:
+def _quoted(name: str | None) -> str:
     """The name in quotes; nothing where there is none."""
-    text = clean(name) if isinstance(name, str) else ""
+    text = clean(name or "")
     return f"'{text}'" if text else ""
-
-
-def shown(value: Json) -> str:
-    """A JSON value for people: texts as they are, lists by their items, objects as an ellipsis; nothing for null."""
-    match value:
-        case None | [] | {}:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return clean(", ".join(filter(None, map(shown, value))))
-        case dict():
-            return "…"
-        case _:
-            return clean(str(value))
-
-
-def clean(text: str, longest: int = LONGEST_NAME) -> str:
-    """One printable line of bounded length, without control characters or marks that turn its direction around."""
-    visible = "".join(
-        " " if category in ("Cc", "Zl", "Zp") else "" if category in ("Cf", "Cs") and one != ZERO_WIDTH_JOINER else one
-        for one, category in ((one, unicodedata.category(one)) for one in text[: longest * 4])
-    )
-    line = " ".join(visible.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
--- The last observed and unobserved days of an account's segments that are there now, the largest segments first, oldest day first.
+-- The segments that an account's newest snapshot saw, the largest first, with their last days, oldest first.
 select
     segment.segment_id,
     segment.name,
@@ -7,9 +7,7 @@ select
     segment.change_7_days,
     segment.change_30_days,
     daily.observed_date,
-    daily.last_count,
-    daily.min_count,
-    daily.max_count
+    daily.last_count
 from analytics.segment_trends as segment
 join analytics.snapshots as newest using (account_id, observed_at)
 join analytics.segment_sizes_daily as daily
