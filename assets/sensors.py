@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
+from dagster._core.execution.plan.objects import StepFailureData
 
 from assets.failures import ADVICE, ERROR
 from assets.resources import Workbench
@@ -31,7 +33,7 @@ def tell_of_failed_loads(
         url = workbench.settings.alert_webhook_url
         if url is None:
             return dg.SkipReason(UNSET)
-        send_alert(url, as_alert(context), sleep=workbench.clock.sleep)
+        send_alert(url, as_alert(context, workbench.settings.dagster_url), sleep=workbench.clock.sleep)
     except (AlertNotSent, SettingsError) as error:
         # An error of the sensor would be no better heard, and would hide the failures behind this one.
         context.log.warning(str(error))
@@ -39,33 +41,29 @@ def tell_of_failed_loads(
     return None
 
 
-def why_it_ended(context: dg.RunFailureSensorContext) -> str:
-    """Why a run ended without a step that failed: what Dagster says of the run, or of the process that is gone."""
+def as_alert(context: dg.RunFailureSensorContext, pages: str | None) -> Alert:
+    """The alert for a failed run, in the words of the step that failed where it found some."""
+    run = context.dagster_run
+    failures = [event.step_failure_data for event in context.get_step_failure_events()]
+    told = next((failure.user_failure_data for failure in failures if failure.user_failure_data), None)
+    facts = {name: str(value.value) for name, value in told.metadata.items()} if told else {}
+    return Alert(
+        account=run.tags.get(PARTITION_TAG, "?"),
+        error=facts.get(ERROR, "RunFailure"),
+        what_happened=(told.description if told else None) or why_it_ended(context, failures),
+        what_to_do=facts.get(ADVICE, "See the run in Dagster. What is stored is intact; the next load tries again."),
+        run_id=run.run_id,
+        link=f"{pages}/runs/{run.run_id}" if pages else None,
+    )
+
+
+def why_it_ended(context: dg.RunFailureSensorContext, failures: Sequence[StepFailureData]) -> str:
+    """Why a run ended without a word of ours: by an unknown error, or from outside."""
+    unknown = [failure.error.cls_name for failure in failures if failure.error and failure.error.cls_name]
+    if unknown:  # its text may hold anything, so it stays where the run is
+        return f"An error that this program does not know: {unknown[0]}."
     said = context.failure_event.message or "The run failed."
     if FROM_OUTSIDE not in said:
         return said
     events = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
     return next((event.message for event in reversed(events) if event.message), said)
-
-
-def as_alert(context: dg.RunFailureSensorContext) -> Alert:
-    """The alert for a failed run, in the words of the step that failed where there is one."""
-    run = context.dagster_run
-    for event in context.get_step_failure_events():
-        failure = event.step_failure_data.user_failure_data
-        if failure is not None:
-            facts = {name: str(value.value) for name, value in failure.metadata.items()}
-            return Alert(
-                account=run.tags.get(PARTITION_TAG, "?"),
-                error=facts.get(ERROR, "Failure"),
-                what_happened=failure.description or "no reason is given",
-                what_to_do=facts.get(ADVICE, "See the run in Dagster."),
-                run_id=run.run_id,
-            )
-    return Alert(
-        account=run.tags.get(PARTITION_TAG, "?"),
-        error="RunFailure",
-        what_happened=why_it_ended(context),
-        what_to_do="See the run in Dagster. What is stored is intact; the next load tries again.",
-        run_id=run.run_id,
-    )

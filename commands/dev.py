@@ -32,6 +32,7 @@ from pipelines.warehouse.migrate import check, migrate
 
 HOST: Final = "127.0.0.1"
 SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writing Dagster projects
+PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 STOP_SECONDS: Final = 30.0
 LOOK_AGAIN_SECONDS: Final = 0.2
@@ -164,7 +165,8 @@ def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=site.folder,
-            env=dict(site.environment) | {"DAGSTER_HOME": str(folder)},
+            env=dict(site.environment)
+            | {"DAGSTER_HOME": str(folder), PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}"},
             start_new_session=True,
         )
     os.close(reader)

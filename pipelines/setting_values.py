@@ -134,6 +134,17 @@ def webhook(text: str) -> Secret:
     return Secret(text)
 
 
+def pages(text: str) -> str:
+    """An address that people open in a browser."""
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("https", "http") or not url.hostname:
+        raise SettingsError("this is not the address of a page.", advice="Write e.g. https://dagster.example.com.")
+    return text.rstrip("/")
+
+
 def token(text: str) -> Secret:
     """A long-lived token, alone."""
     if not _TOKEN.fullmatch(text):

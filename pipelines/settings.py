@@ -30,6 +30,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.webhook),
+    "AMOCRM_DAGSTER_URL": ("dagster_url", values.pages),
 }
 
 VARIABLES: Final = (_HOST, _TOKEN, *_ATTRIBUTES)
@@ -70,6 +71,7 @@ class Settings:
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
+    dagster_url: str | None = None  # where people open Dagster's pages, without a trailing slash; alerts link there
 
     def account(self, key: str | None = None) -> AccountSettings:
         """The account of that key, or the only one there is. Raises ``SettingsError``."""

@@ -50,6 +50,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_SCHEDULE_CRON": "15 */3 * * mon-fri",
         "AMOCRM_SCHEDULE_TIMEZONE": "Europe/Moscow",
         "AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/services/T000",
+        "AMOCRM_DAGSTER_URL": "https://dagster.example.com/",
         "SOMETHING_ELSE": "is not ours",
         "AMOCRM_WAREHOUSE_PORT": "is not ours either",
     }
@@ -63,6 +64,7 @@ def test_everything_set(tmp_path: Path) -> None:
         schedule_cron="15 */3 * * mon-fri",
         schedule_timezone="Europe/Moscow",
         alert_webhook_url=Secret("https://hooks.example.com/services/T000"),
+        dagster_url="https://dagster.example.com",
     )
 
 
@@ -147,6 +149,8 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
             "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address",
         ),
         ("AMOCRM_ALERT_WEBHOOK_URL", "https://[canary", "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address"),
+        ("AMOCRM_DAGSTER_URL", "canary.example.com", "AMOCRM_DAGSTER_URL: .*not the address of a page"),
+        ("AMOCRM_DAGSTER_URL", "https://[canary", "AMOCRM_DAGSTER_URL: .*not the address of a page"),
     ],
 )
 def test_a_mistake_names_the_variable_and_an_example(tmp_path: Path, variable: str, wrong: str, says: str) -> None:
