@@ -166,6 +166,14 @@ def test_changes_then_additions_then_deletions() -> None:
     assert [call.method for call in made.calls] == ["PATCH", "POST", "DELETE"]
 
 
+def test_the_last_place_is_filled_without_deleting_first() -> None:
+    live = with_segments(*(segment(number) for number in range(1, 100)))
+    made = plan(live, "segments: [{name: A}, {id: 5, delete: true}]")
+    assert [call.method for call in made.calls] == ["POST", "DELETE"]
+    assert not any("before additions" in note for note in made.notes)
+    assert [call.method for call in plan(live, "segments: [{name: A}]").calls] == ["POST"]
+
+
 def test_a_full_account_deletes_only_as_much_as_each_addition_needs() -> None:
     live = with_segments(*(segment(number) for number in range(1, 100)))
     gone = ", ".join(f"{{id: {number}, delete: true}}" for number in (5, 6, 7))
