@@ -1,6 +1,6 @@
 """What is wanted of an account's stages and segments. Which of its things and fields are meant is found out later.
 
-What is not mentioned is left as it is; nothing is deleted unless that is said (docs/decisions/0007).
+What is not mentioned is left as it is; nothing is deleted unless that is said (docs/decisions/0009).
 """
 
 from __future__ import annotations
