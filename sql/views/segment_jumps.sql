@@ -42,7 +42,7 @@ with jumps as not materialized (
             from days
             where days.days = 1
             group by extract(isodow from days.observed_date)
-            having count(*) >= 3
+            having count(*) >= 4
         ),
 
         deviations as (
@@ -75,12 +75,26 @@ with jumps as not materialized (
         where spanned.days = daily.observed_date - previous.observed_date
         group by spanned.change_count, spanned.weekdays, spanned.days
     ) as usual
+    cross join lateral (
+        -- A day that the next one does not follow may not be over, or was not watched to its end: between no change and the
+        -- usual one, all is usual then.
+        select
+            case
+                when exists (
+                    select from amocrm.segment_size_daily as next
+                    where next.account_id = daily.account_id
+                        and next.segment_id = daily.segment_id
+                        and next.observed_date = daily.observed_date + 1
+                ) then usual.change_count
+                else greatest(
+                    least(usual.change_count, 0),
+                    least(daily.last_count - previous.last_count, greatest(usual.change_count, 0))
+                )
+            end as change_count
+    ) as expected
     where abs(daily.last_count - previous.last_count) >= greatest(5, 0.05 * previous.last_count)
-        -- How far the change goes beyond what lies between no change and the usual one.
-        and greatest(
-            daily.last_count - previous.last_count - greatest(usual.change_count, 0),
-            least(usual.change_count, 0) - (daily.last_count - previous.last_count)
-        ) >= greatest(5, 0.05 * previous.last_count, 4 * usual.deviation)
+        and abs(daily.last_count - previous.last_count - expected.change_count)
+        >= greatest(5, 0.05 * previous.last_count, 4 * usual.deviation)
 )
 
 select
@@ -149,17 +163,17 @@ left join lateral (
         and (change.thing <> 'segment' or change.thing_id = jump.segment_id)
 ) as around on true;
 
-comment on view analytics.segment_jumps is 'One row per segment and day on which its size changed out of the segment''s own rhythm: by 5 customers and 5 percent at least, and by more than four times the usual deviation beyond the usual change. Judged from the third week on.';
+comment on view analytics.segment_jumps is 'One row per segment and day on which its size changed out of the segment''s own rhythm: by 5 customers and 5 percent at least, and by as much and four times the usual deviation away from the usual change. Judged from the fifth week on.';
 comment on column analytics.segment_jumps.account_id is 'The account.';
 comment on column analytics.segment_jumps.segment_id is 'amoCRM''s id of the segment.';
 comment on column analytics.segment_jumps.name is 'The segment''s newest known name.';
-comment on column analytics.segment_jumps.observed_date is 'Day of the jump, in the account''s timezone. While the day lasts, a change within the usual one of a whole day is no jump.';
+comment on column analytics.segment_jumps.observed_date is 'Day of the jump, in the account''s timezone. While the day lasts it is judged by what happened so far, in its favour: a row of the newest day may still go.';
 comment on column analytics.segment_jumps.previous_date is 'The day compared with: the last one before on which the segment''s size was seen.';
 comment on column analytics.segment_jumps.previous_count is 'Size in that day''s last snapshot.';
 comment on column analytics.segment_jumps.last_count is 'Size in the last snapshot of the day of the jump.';
 comment on column analytics.segment_jumps.change_count is 'The difference.';
 comment on column analytics.segment_jumps.change_percent is 'The same in percent of the size before, to one decimal. Null when that was 0.';
-comment on column analytics.segment_jumps.usual_change_count is 'What is usual for such a span: the median change from day to day on the same weekday, in the eight weeks before; summed up where the span is of several days. Anything between no change and this is no jump.';
+comment on column analytics.segment_jumps.usual_change_count is 'What is usual for such a span: the median change from day to day on the same weekday, in the eight weeks before; summed up where the span is of several days.';
 comment on column analytics.segment_jumps.usual_deviation is 'What four of five changes from day to day in those eight weeks, and of five on the same weekday, stayed within around their weekday''s median: the larger of the two, times the square root of the days in the span.';
 comment on column analytics.segment_jumps.previous_observed_at is 'The last snapshot of the day compared with: the jump happened after it.';
 comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump: the jump happened before it.';
