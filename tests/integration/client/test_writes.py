@@ -1,0 +1,238 @@
+"""Writes when something goes wrong: what may have happened is never sent again, and what certainly did not is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from emulator import RateLimit, effects
+from emulator.faults import Effect
+from emulator.things import Json
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.writes import Written
+from pipelines.errors import (
+    ApiError,
+    Blocked,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UncertainWrite,
+)
+from tests.integration.client.shop import NOW, QUICK, Shop
+
+IMPATIENT = replace(QUICK, read_seconds=0.2, answer_seconds=0.3)
+
+WRITES: Mapping[str, Callable[[AmoClient, int], Written]] = {
+    "POST": lambda client, _: client.writes.add_segment({"name": "New"}),
+    "PATCH": lambda client, segment_id: client.writes.update_segment(segment_id, {"name": "New"}),
+    "DELETE": lambda client, segment_id: client.writes.delete_segment(segment_id),
+}
+
+OUTCOME_UNKNOWN: Mapping[str, Callable[[], Effect]] = {
+    "408": lambda: effects.status(408),
+    "500": lambda: effects.error(500),
+    "502 in HTML": lambda: effects.html(502),
+    "503 that asks to wait": lambda: effects.status(503, headers={"Retry-After": "1"}),
+    "504": lambda: effects.status(504),
+    "another success": lambda: effects.status(202, "{}"),
+    "HTML with 200": lambda: effects.html(200),
+    "reset at once": effects.reset,
+    "closed at once": effects.hang_up,
+    "closed in the status line": lambda: effects.hang_up(5),
+    "silence": effects.silence,
+    "a slow head": lambda: effects.drip(0.05, is_head_too=True),
+}
+OUTCOME_UNKNOWN_BY_BODY: Mapping[str, Callable[[], Effect]] = {  # where there is a body
+    "nothing where something is due": effects.no_content,
+    "the page's trailing comma": effects.trailing_comma,
+    "cut short": effects.truncated,
+    "a bad checksum": effects.gzip_bad_crc,
+    "not a segment": lambda: effects.payload(lambda _: []),
+    "no id": lambda: effects.payload(lambda row: row | {"id": None}),
+}
+
+
+def names(shop: Shop) -> list[str]:
+    return sorted(row["name"] for row in shop.emulator.world.shown_segments(shop.account_id))
+
+
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [
+        pytest.param(verb, fault, id=f"{verb}, {name}")
+        for verb in WRITES
+        for name, fault in [*OUTCOME_UNKNOWN.items(), *(OUTCOME_UNKNOWN_BY_BODY.items() if verb != "DELETE" else [])]
+    ],
+)
+def test_a_write_that_may_have_happened_is_never_sent_twice(shop: Shop, verb: str, fault: Callable[[], Effect]) -> None:
+    before = names(shop)
+    shop.emulator.faults.add(fault(), method=verb)
+    with shop.client(IMPATIENT) as client:
+        with pytest.raises(UncertainWrite) as caught:
+            WRITES[verb](client, shop.segment_ids[0])
+        assert len(shop.emulator.requests) == 1
+        assert names(shop) != before, "here it had happened"
+        assert "not known whether it happened" in caught.value.message
+        assert "Plan again" in caught.value.advice
+        assert caught.value.exit_code == 18
+        attempt = caught.value.attempt
+        assert attempt is not None
+        assert attempt.request.method == verb
+        assert caught.value.status == (attempt.answer and attempt.answer.status)
+        assert client.answers == (), "what a load reads from holds no writes"
+        shop.emulator.faults.clear()
+        assert len(client.segments().rows) == len(names(shop)), "the connection is good again"
+
+
+def test_another_thing_than_was_changed_leaves_it_open_too(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
+    with shop.client() as client, pytest.raises(UncertainWrite, match="another segment came than was changed"):
+        client.writes.update_segment(shop.segment_ids[0], {"name": "New"})
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda rows: rows[:1],
+        lambda rows: [*rows, rows[0]],
+        lambda rows: [rows[0], rows[0]],
+        lambda rows: [rows[0], rows[1] | {"request_id": "other"}],
+        lambda rows: [rows[0], rows[1] | {"request_id": []}],
+        lambda rows: [rows[0], None],
+        lambda rows: [rows[0], rows[1] | {"id": "x"}],
+        lambda _: None,
+    ],
+)
+def test_added_stages_that_cannot_be_told_apart_leave_it_open(shop: Shop, rows: Callable[[Json], Json]) -> None:
+    shop.emulator.world.switch_mode(shop.account_id, "periodicity")
+    changed = effects.payload(lambda document: {"_embedded": {"statuses": rows(document["_embedded"]["statuses"])}})
+    shop.emulator.faults.add(changed, method="POST")
+    with shop.client() as client, pytest.raises(UncertainWrite):
+        client.writes.add_stages([{"name": "A", "sort": 1}, {"name": "B", "sort": 2}])
+    assert len(shop.emulator.requests) == 1
+
+
+# What certainly did not happen
+
+
+@pytest.mark.parametrize("verb", WRITES)
+def test_a_write_that_was_too_fast_is_sent_again_and_happens_once(shop: Shop, verb: str) -> None:
+    shop.emulator.limit = RateLimit(per_second=1, retry_after=7, now=lambda: sum(shop.slept))
+    shop.emulator.limit.refusal()  # somebody else was quicker
+    before = names(shop)
+    with shop.client() as client:
+        written = WRITES[verb](client, shop.segment_ids[0])
+    assert written.attempt.answer is not None
+    assert written.attempt.answer.status in (200, 204)
+    assert [request.method for request in shop.emulator.requests] == [verb, verb]
+    assert 7 in shop.slept
+    assert len(set(before) ^ set(names(shop))) == {"POST": 1, "PATCH": 2, "DELETE": 1}[verb]
+
+
+def test_a_write_that_is_always_too_fast_is_given_up(shop: Shop) -> None:
+    shop.emulator.limit = RateLimit(per_second=0)
+    before = names(shop)
+    with shop.client() as client, pytest.raises(RateLimited) as caught:
+        client.writes.add_segment({"name": "New"})
+    assert len(shop.emulator.requests) == 1 + QUICK.rate_limit_retries
+    assert "changed nothing" in caught.value.advice
+    assert names(shop) == before
+
+
+@dataclass(kw_only=True)
+class Refreshing:
+    """A token that is good once it was refreshed."""
+
+    old: str
+    new: str
+    refreshed: int = 0
+
+    def __call__(self) -> str:
+        return self.new if self.refreshed else self.old
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def test_a_write_with_an_expired_token_is_sent_again_once(shop: Shop) -> None:
+    expired = shop.emulator.long_lived_token(shop.account_id, NOW - timedelta(days=1))
+    token = Refreshing(old=expired, new=shop.token)
+    with shop.client(token=token) as client:
+        client.writes.add_segment({"name": "New"})
+    assert (token.refreshed, len(shop.emulator.requests), names(shop).count("New")) == (1, 2, 1)
+    hopeless = Refreshing(old=expired, new=expired)
+    with shop.client(token=hopeless) as client, pytest.raises(Unauthorized):
+        client.writes.add_segment({"name": "New"})
+    assert (hopeless.refreshed, len(shop.emulator.requests), names(shop).count("New")) == (1, 4, 1)
+
+
+def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(shop: Shop) -> None:
+    with shop.client() as client, pytest.raises(Unavailable) as caught:
+        shop.emulator.stop()
+        client.writes.add_segment({"name": "New"})
+    assert "refuses connections" in caught.value.message
+    assert caught.value.attempt is None
+    assert len(shop.slept) >= QUICK.trouble_retries
+
+
+def test_a_write_is_not_begun_without_time_to_hear_of_it(shop: Shop) -> None:
+    with shop.client(replace(QUICK, load_seconds=QUICK.answer_seconds)) as client, pytest.raises(Unavailable) as caught:
+        client.writes.add_segment({"name": "New"})
+    assert shop.emulator.requests == []
+    assert caught.value.attempt is None
+
+
+def test_what_is_gone_says_so(shop: Shop) -> None:
+    with shop.client() as client:
+        client.writes.delete_segment(shop.segment_ids[0])
+        for write in (WRITES["PATCH"], WRITES["DELETE"]):
+            with pytest.raises(NotFound, match="plan again"):
+                write(client, shop.segment_ids[0])
+
+
+def test_a_blocked_host_is_left_alone(shop: Shop) -> None:
+    shop.emulator.faults.add(effects.blocked())
+    for _ in range(2):
+        with shop.client() as client, pytest.raises(Blocked):
+            client.writes.add_segment({"name": "New"})
+    assert len(shop.emulator.requests) == 1
+
+
+# The rest
+
+
+def test_every_validation_error_is_told(shop: Shop) -> None:
+    shop.emulator.world.switch_mode(shop.account_id, "periodicity")
+    with shop.client() as client, pytest.raises(InvalidRequest) as caught:
+        client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])
+    for told in ("name: This value should not be blank. (NotBlank)", "sort: ", "(InvalidType)", "shape: "):
+        assert told in caught.value.message
+    assert "Correct what the answer names" in caught.value.advice
+
+
+def test_a_plan_may_need_more_calls_than_a_load(shop: Shop) -> None:
+    with shop.client(replace(QUICK, requests=1)) as client:
+        for number in range(50):
+            client.writes.add_segment({"name": f"New {number}"})
+    assert len(names(shop)) == 57
+
+
+def test_texts_and_numbers_arrive_as_they_are(shop: Shop) -> None:
+    name = 'Кофе ☕ \ud800 " \\ </script> %s'
+    with shop.client() as client:
+        [segment_id] = client.writes.add_segment({"name": name}).ids
+    assert shop.emulator.world.account(shop.account_id).segments[segment_id].name == name
+
+
+def test_a_refusal_holds_no_token(shop: Shop) -> None:
+    token = shop.token
+    shop.emulator.faults.add(effects.reset())
+    with shop.client(token=lambda: token) as client, pytest.raises(ApiError) as caught:
+        client.writes.add_segment({"name": "canary"})
+    assert token not in repr(vars(caught.value))
+    assert "canary" not in repr(caught.value.attempt)
