@@ -34,14 +34,14 @@ class Comparison(ABC, Generic[Wanted, Live]):
         """The thing to add."""
         if wanted.id is None and (lack := rules.missing_properties(self.kind, wanted)):
             self._wrong(wanted, lack)
-        missing = f"id {wanted.replaces} is not there any more" if wanted.replaces else "there is none of this name"
+        gone = f"as the successor of id {wanted.replaces}, which is gone" if wanted.replaces else ""
         return Change(
             kind=self.kind,
             action="add",
             thing_id=None,
             name=wanted.name,
             edits=(*self._common_edits(wanted, None), *self._edits(wanted, None)),
-            why=f"{self._where(wanted)} wants it, and {missing}",
+            why=f"{self._where(wanted)} wants it, {gone or 'and there is none of this name'}",
             replaces=wanted.replaces,
         )
 

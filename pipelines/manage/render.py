@@ -77,9 +77,8 @@ def one_line(change: Change) -> str:
 def lines(change: Change) -> list[str]:
     """A change in lines: the thing and why, then each property, then each field."""
     sign = SIGNS[change.action]
-    replaced = f", in place of id {change.replaces}" if change.replaces else ""
     return [
-        f"  {sign} {_thing(change)}{replaced}: {change.why}",
+        f"  {sign} {_thing(change)}: {change.why}",
         *(
             f"      {edit.shown}: {_difference(edit, change.action)}"
             for edit in change.edits

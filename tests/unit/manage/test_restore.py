@@ -46,7 +46,10 @@ def test_a_deleted_segment_comes_back_as_a_successor() -> None:
     made, warnings = planned(of_segments(at=9), past)
     [call] = made.calls
     assert (call.method, call.changes[0].replaces) == ("POST", 51)
-    assert call.changes[0].why == "the history of 2026-03-01T12:00:00+03:00 wants it, and id 51 is not there any more"
+    assert (
+        call.changes[0].why
+        == "the history of 2026-03-01T12:00:00+03:00 wants it, as the successor of id 51, which is gone"
+    )
     assert call.body == {
         "name": "VIP",
         "color": "6610f2",
