@@ -25,6 +25,8 @@ create table amocrm.write_back (
     foreign key (account_id, restored_from) references amocrm.snapshot,
     check (ended_at is not null or outcome = 'uncertain')
 );
+-- Serves looking, before anything else is sent, for what became of calls that nobody saw the end of.
+create index write_back_uncertain on amocrm.write_back (account_id) where outcome = 'uncertain';
 
 comment on table amocrm.write_back is 'One row per call that this program made to change an account. Only ever added to and completed.';
 comment on column amocrm.write_back.account_id is 'The account.';
@@ -60,8 +62,8 @@ create table amocrm.write_back_thing (
     check (thing_id is not null or action = 'add'),
     check (replaces_id is null or action = 'add')
 );
--- Nothing is added twice; serves finding what a thing's successors are.
-create unique index write_back_thing_added on amocrm.write_back_thing (account_id, thing, thing_id) where action = 'add';
+-- Serves finding what took a thing's place.
+create index write_back_thing_replaced on amocrm.write_back_thing (account_id, thing, replaces_id) where replaces_id is not null;
 
 comment on table amocrm.write_back_thing is 'One row per stage or segment that a call is about: one a call, but for stages, which are added several at a time.';
 comment on column amocrm.write_back_thing.account_id is 'The account.';
