@@ -14,6 +14,7 @@ from typing import Any, Final
 import dagster as dg
 
 from assets.partitions import ACCOUNTS
+from pipelines.tables.relations import WRITTEN
 from pipelines.warehouse.catalog import Table, stored_catalog
 
 CODE_VERSION: Final = version("amocrm-warehouse")
@@ -23,9 +24,6 @@ TABLES: Final[Mapping[tuple[str, str], Table]] = {table.key: table for table in 
 
 RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
 SNAPSHOT: Final = dg.AssetKey(["amocrm", "snapshot"])
-
-NOT_PUBLISHED: Final = frozenset({"raw_answer", "raw_body", "load_failure", "schema_migration", "schema_view"})
-"""Tables of the schema ``amocrm`` that publishing a snapshot does not write: answers, failed loads, migrations."""
 
 
 def table_spec(table: Table, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
@@ -63,11 +61,16 @@ def table_metadata(table: Table) -> dict[str, Any]:
 
 
 PUBLISHED: Final = tuple(
-    table_spec(table, group="history", deps=[RAW_ANSWER], kinds={"pandas", "postgres"})
-    for table in TABLES.values()
-    if table.schema == "amocrm" and table.name not in NOT_PUBLISHED
+    table_spec(TABLES["amocrm", name], group="history", deps=[RAW_ANSWER], kinds={"pandas", "postgres"})
+    for name in (
+        "account",
+        *(relation.name for relation in WRITTEN),
+        "segment_current",
+        "segment_size_daily",
+        "snapshot",
+    )
 )
-"""Every table that publishing a snapshot writes."""
+"""Every table that publishing a snapshot writes, in the order in which it does."""
 
 VIEWS: Final = tuple(
     table_spec(view, group=VIEWS_GROUP, deps=[dg.AssetKey(used) for used in view.uses], kinds={"postgres", "view"})

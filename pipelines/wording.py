@@ -23,6 +23,9 @@ HAPPENED: Final = {
     "mode_off": "ended with the account's mode",
 }
 
+OF_THE_MODE: Final = ("mode_on", "mode_off")
+"""What happens to all things of a mode together, and is told once."""
+
 ZERO_WIDTH_JOINER: Final = "\u200d"  # holds emoji together
 
 
@@ -83,11 +86,12 @@ def _visible(character: str) -> str:
 def _sentences(thing: str, change: str, rows: list[Change]) -> Iterator[str]:
     if change == "changed":
         yield from map(_edit, rows)
-    elif len(rows) <= MOST_NAMED:
+    elif len(rows) == 1 or (len(rows) <= MOST_NAMED and change not in OF_THE_MODE):
         yield from (f"{_named(row)} {HAPPENED[change]}" for row in rows)
     else:
         names = ", ".join(_quoted(row.thing_name) or str(row.thing_id) for row in rows[:MOST_NAMED])
-        yield f"{len(rows)} {thing}s {HAPPENED[change]}: {names} and {len(rows) - MOST_NAMED} more"
+        more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+        yield f"{len(rows)} {thing}s {HAPPENED[change]}: {names}{more}"
 
 
 def _edit(row: Change) -> str:

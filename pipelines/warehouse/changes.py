@@ -16,6 +16,9 @@ THE_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 def read_changes(
     connection: Connection, account_id: int, *, after: datetime = THE_BEGINNING, most: int = 20
 ) -> list[Change]:
-    """Changes that snapshots later than ``after`` showed, the newest first, ``most`` at the most."""
+    """Changes that snapshots later than ``after`` showed, the newest first.
+
+    There are ``most`` of them, and the rest of the last snapshot's: only all together tell what happened in it.
+    """
     rows = connection.execute(statement("recent_changes"), {"account_id": account_id, "after": after, "most": most})
     return [Change(**row._asdict()) for row in rows]

@@ -1,0 +1,91 @@
+"""The picture of sizes: valid SVG that shows gaps as gaps, and names as text."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from datetime import date, timedelta
+from xml.etree.ElementTree import Element, fromstring
+
+from pipelines.picture import LINE_HEIGHT, MOST_SEGMENTS, as_data_address, size_picture
+from pipelines.warehouse.sizes import Day, SizeSeries
+
+FIRST = date(2026, 3, 1)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def series(*sizes: int | None, name: str = "VIP", change: int | None = 5) -> SizeSeries:
+    return SizeSeries(
+        segment_id=51,
+        name=name,
+        size=sizes[-1] if sizes else None,
+        change_1_day=None,
+        change_7_days=change,
+        change_30_days=None,
+        days=tuple(Day(date=FIRST + timedelta(days=number), size=size) for number, size in enumerate(sizes)),
+    )
+
+
+def drawn(*many: SizeSeries) -> Element:
+    return fromstring(size_picture(many))  # noqa: S314 - our own text
+
+
+def paths(picture: Element) -> list[str]:
+    return [path.attrib["d"] for path in picture.iter(f"{SVG}path")]
+
+
+def texts(picture: Element) -> list[str]:
+    return [text.text or "" for text in picture.iter(f"{SVG}text")]
+
+
+def test_a_line_from_the_smallest_to_the_largest_size() -> None:
+    [path] = paths(drawn(series(10, 20, 30)))
+    assert path == f"M190 {30 + LINE_HEIGHT}h0 l120 -9 l120 -9"
+
+
+def test_a_gap_stays_a_gap_and_a_lone_day_is_a_dot() -> None:
+    [path] = paths(drawn(series(10, None, 20, 30)))
+    assert path.count("M") == 2
+    assert path.split()[0:2] == ["M190", f"{30 + LINE_HEIGHT}h0"]
+
+
+def test_a_day_on_which_the_segment_was_not_there_is_a_gap() -> None:
+    whole = series(10, 20, 30)
+    [path] = paths(
+        drawn(
+            SizeSeries(
+                **{field: getattr(whole, field) for field in whole.__slots__} | {"days": (whole.days[0], whole.days[2])}
+            )
+        )
+    )
+    assert path.count("M") == 2
+
+
+def test_a_flat_line_lies_in_the_middle() -> None:
+    [path] = paths(drawn(series(7, 7)))
+    assert path == f"M190 {30 + LINE_HEIGHT // 2}h0 l240 0"
+
+
+def test_numbers_beside_the_line() -> None:
+    assert texts(drawn(series(1000, 2000, change=-300)))[3:] == ["VIP", "2,000", "-300"]
+    assert texts(drawn(series(None, change=None)))[3:] == ["VIP", "–"]
+
+
+def test_names_are_text_whatever_they_hold() -> None:
+    name = "</text><script>&\"'\x00\u202e"
+    picture = drawn(series(1, name=name))
+    assert texts(picture)[3] == "</text><script>&\"'"
+    assert {element.tag for element in picture.iter()} == {f"{SVG}{tag}" for tag in ("svg", "text", "path")}
+
+
+def test_only_the_first_segments_are_shown() -> None:
+    assert len(paths(drawn(*[series(1, 2)] * 50))) == MOST_SEGMENTS
+
+
+def test_no_segments_at_all() -> None:
+    assert texts(drawn())[0] == "no segments"
+
+
+def test_the_address_holds_the_picture() -> None:
+    head, _, data = as_data_address("<svg>Ё</svg>").partition(",")
+    assert head == "data:image/svg+xml;base64"
+    assert b64decode(data).decode() == "<svg>Ё</svg>"
