@@ -53,30 +53,30 @@ def main() -> None:
 
 def questions() -> list[tuple[str, str]]:
     """Each question with the words for it."""
-    return QUESTION.findall((HERE / "views_questions.sql").read_text())
+    return QUESTION.findall((HERE / "views_questions.sql").read_text(encoding="utf-8"))
 
 
 def fill(connection: psycopg.Connection, count: int) -> None:
     """Bring the database to this many accounts."""
-    there = connection.execute("select count(*) from amocrm.account").fetchone()[0]
+    [(there,)] = connection.execute("select count(*) from amocrm.account").fetchall()
     if there >= count:
         return
     if there == 0:
-        connection.execute((HERE / "views_world.sql").read_text())
+        connection.execute((HERE / "views_world.sql").read_text(encoding="utf-8"))
     if count > 1:
         connection.execute("select set_config('bench.first_copy', %s, false)", [str(max(there, 1) + 1)])
         connection.execute("select set_config('bench.last_copy', %s, false)", [str(count)])
-        connection.execute((HERE / "views_copies.sql").read_text())
+        connection.execute((HERE / "views_copies.sql").read_text(encoding="utf-8"))
     connection.execute("vacuum (analyze)")
 
 
 def milliseconds(connection: psycopg.Connection, sql: str) -> float:
     """Planning and running, the median of some runs after a first one."""
-    plans = [
-        connection.execute(f"explain (analyze, timing off, format json) {sql}").fetchone()[0][0]
-        for _ in range(RUNS + 1)
-    ]
-    return median(plan["Planning Time"] + plan["Execution Time"] for plan in plans[1:])
+    measured = []
+    for _ in range(RUNS + 1):
+        [([plan],)] = connection.execute(f"explain (analyze, timing off, format json) {sql}").fetchall()
+        measured.append(float(plan["Planning Time"] + plan["Execution Time"]))
+    return median(measured[1:])
 
 
 def plan(connection: psycopg.Connection, sql: str) -> str:

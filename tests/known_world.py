@@ -1,7 +1,7 @@
-"""A world whose history is known by heart, for tests of what is read from it: one account over a night of summer time,
-a renamed field and option, a deleted segment, two days without a load, and a mode that is switched off and on again.
+"""A world whose history is known by heart, for tests of what is read from it.
 
-``HISTORY`` is the story; what the views must make of it is written in the tests, by hand.
+One account over the night in which summer time begins, with a renamed field and option, a deleted segment, two days
+without a load, and a mode that is switched off and on again. What the views must make of it is written in the tests.
 """
 
 from __future__ import annotations
@@ -54,10 +54,16 @@ def after(days: int) -> Rule:
     return Rule(group=1, position=0, type="after_today", match=days, body={"type": "after_today", "value": days})
 
 
-BEFORE = (field(REGION, option(NORTH, value="North"), option(SOUTH, value="South"), name="Region"),)
-BEFORE += (field(DISCOUNT, name="Discount", type="numeric"), field(NOTE, name="Region"))
-RENAMED = (field(REGION, option(NORTH, value="Nord"), option(SOUTH, value="South"), name="Region"),)
-RENAMED += (field(DISCOUNT, name="Discount, %", type="numeric"), field(NOTE, name="Region"))
+BEFORE = (
+    field(REGION, option(NORTH, value="North"), option(SOUTH, value="South"), name="Region"),
+    field(DISCOUNT, name="Discount", type="numeric"),
+    field(NOTE, name="Region"),
+)
+RENAMED = (
+    field(REGION, option(NORTH, value="Nord"), option(SOUTH, value="South"), name="Region"),
+    field(DISCOUNT, name="Discount, %", type="numeric"),
+    field(NOTE, name="Region"),
+)
 
 VIP_AT_10 = (region(NORTH), discount(10), text_value(NOTE, "by the sea"))
 VIP_AT_15 = (region(NORTH), discount(15), text_value(NOTE, "by the sea"))

@@ -10,10 +10,18 @@ with intervals as (
         lead(moment.is_now) over ledger as is_open,
         extract(epoch from lead(moment.observed_at) over ledger - moment.observed_at) as seconds
     from (
-        select snapshot.account_id, snapshot.observed_at, snapshot.observed_date, false as is_now
+        select
+            snapshot.account_id,
+            snapshot.observed_at,
+            snapshot.observed_date,
+            false as is_now
         from amocrm.snapshot
         union all
-        select account.account_id, now() as observed_at, null as observed_date, true as is_now
+        select
+            account.account_id,
+            now() as observed_at,
+            (now() at time zone account.timezone)::date as observed_date,
+            true as is_now
         from amocrm.account
         where not exists (
             select from amocrm.snapshot
@@ -101,7 +109,7 @@ comment on column analytics.gaps.is_open is 'Whether it lasts: no snapshot has b
 comment on column analytics.gaps.gap_seconds is 'Seconds from snapshot to snapshot; to this moment while it lasts.';
 comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to seven on either side. A gap is half as long again, at least.';
 comment on column analytics.gaps.missed_count is 'Loads that are missing by that rhythm.';
-comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot. Null while the gap lasts.';
+comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot; 0 when the gap lies within a day, or a night.';
 comment on column analytics.gaps.failure_count is 'Loads that failed meanwhile, and could say so. With 0 none was started, or the database itself was out of reach.';
 comment on column analytics.gaps.errors is 'Their kinds, as docs/operations.md lists them, with how often each occurred. Null when none is known.';
 comment on column analytics.gaps.last_message is 'What the last of them said: what happened and what to do next. Null when none is known.';

@@ -57,8 +57,8 @@ def query(engine: Engine, sql: str, **parameters: Any) -> Rows:
 def test_segments_as_they_are_now(world: Engine) -> None:
     rows = query(
         world,
-        "select segment_id, name, customers_count, size_since_at, state_since_at, observed_at, price_field_ids, field_values"
-        " from analytics.segments order by segment_id",
+        "select segment_id, name, customers_count, size_since_at, state_since_at, observed_at, price_field_ids,"
+        " field_values from analytics.segments order by segment_id",
     )
     values = {"Region (7)": ["Nord"], "Discount, %": [15], "Region (9)": ["by the sea"]}
     assert rows == [
@@ -138,8 +138,8 @@ def test_a_gap_is_of_those_segments_only_that_were_there_before_and_after(world:
 def test_trends_across_a_gap_and_a_switched_mode(world: Engine) -> None:
     rows = query(
         world,
-        "select name, customers_count, observed_1_day_ago_at, count_1_day_ago, observed_7_days_ago_at, count_7_days_ago,"
-        " change_7_days, change_7_days_percent, count_30_days_ago, size_rank, share_percent"
+        "select name, customers_count, observed_1_day_ago_at, count_1_day_ago, observed_7_days_ago_at,"
+        " count_7_days_ago, change_7_days, change_7_days_percent, count_30_days_ago, size_rank, share_percent"
         " from analytics.segment_trends order by size_rank",
     )
     assert rows == [
@@ -160,8 +160,8 @@ def test_movers(world: Engine) -> None:
 def test_field_values_with_labels_as_they_were_and_as_they_are(world: Engine) -> None:
     rows = query(
         world,
-        "select segment_name, valid_from, field_id, field_name, field_name_then, value, option_label, option_label_then,"
-        " number_value, text_value from analytics.segment_field_values where segment_id = :segment"
+        "select segment_name, valid_from, field_id, field_name, field_name_then, value, option_label,"
+        " option_label_then, number_value, text_value from analytics.segment_field_values where segment_id = :segment"
         " and valid_from in (:first, :now) order by valid_from, field_id",
         segment=VIP,
         first=FRIDAY,
@@ -364,7 +364,16 @@ def test_snapshots(world: Engine) -> None:
     assert rows[0] == (FRIDAY, None, date(2026, 3, 27), "Europe/Berlin", "segments", 3, None, 3, 2, 2, name)
     assert rows[2] == (MIDNIGHT, SATURDAY_NIGHT, date(2026, 3, 29), "Europe/Berlin", "segments", 3, None, 3, 2, 2, name)
     assert rows[6] == (NOON, WEDNESDAY, date(2026, 4, 1), "Europe/Berlin", "periodicity", None, 2, None, None, 3, name)
-    assert [row[0] for row in rows[1:]] == [SATURDAY_NIGHT, MIDNIGHT, AFTER_THE_HOUR, SUNDAY_NIGHT, WEDNESDAY, NOON, THURSDAY, GOOD_FRIDAY]
+    assert [row[0] for row in rows[1:]] == [
+        SATURDAY_NIGHT,
+        MIDNIGHT,
+        AFTER_THE_HOUR,
+        SUNDAY_NIGHT,
+        WEDNESDAY,
+        NOON,
+        THURSDAY,
+        GOOD_FRIDAY,
+    ]
 
 
 def test_oddities(world: Engine) -> None:

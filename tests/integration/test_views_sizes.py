@@ -1,4 +1,4 @@
-"""Sizes by day, by change, at an instant and against earlier days, proven equal to the ledger's rows over random histories."""
+"""Sizes by day, by change, as of an instant and against earlier days: the ledger's rows, in random histories."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def test_days_are_the_ledger_s_rows(shared: Engine, history: list[Seen]) -> None
 def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[Seen]) -> None:
     rows = query(
         shared,
-        "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes where account_id = :account",
+        "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes"
+        " where account_id = :account",
         account=published(shared, history),
     )
     for seen in history:
@@ -172,7 +173,8 @@ def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, h
     rows = query(
         shared,
         "select segment_id, customers_count, observed_1_day_ago_at, count_1_day_ago, change_1_day,"
-        " observed_7_days_ago_at, count_7_days_ago, change_7_days from analytics.segment_trends where account_id = :account",
+        " observed_7_days_ago_at, count_7_days_ago, change_7_days from analytics.segment_trends"
+        " where account_id = :account",
         account=published(shared, history),
     )
     newest = history[-1]

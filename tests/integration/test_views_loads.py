@@ -1,0 +1,175 @@
+"""What the views say about loading itself: gaps by the account's own rhythm, why they are there, and freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import Engine, text
+
+from pipelines.warehouse.publish import publish
+from pipelines.warehouse.statements import statement
+from tests.records import ACCOUNT_ID, account, hours, origin, segment, snapshot
+
+NOW: Final = datetime.now(UTC)
+"""The views ask the database's clock how late it is, so histories that go on until now are counted back from it."""
+
+
+def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql), parameters)]
+
+
+def load(engine: Engine, *instants: datetime, account_id: int = ACCOUNT_ID) -> None:
+    for instant in instants:
+        seen = snapshot(instant, account=account(id=account_id), segments=(segment(1),))
+        publish(engine, seen, origin(account_key=key_of(account_id)))
+
+
+def key_of(account_id: int) -> str:
+    return "main" if account_id == ACCOUNT_ID else f"account-{account_id}"
+
+
+def fail(engine: Engine, *failures: tuple[datetime, str], account_key: str = "main") -> None:
+    with engine.begin() as connection:
+        for started_at, error in failures:
+            connection.execute(
+                statement("insert_load_failure"),
+                {
+                    "account_key": account_key,
+                    "started_at": started_at,
+                    "account_id": None,
+                    "failed_at": started_at + timedelta(minutes=1),
+                    "error": error,
+                    "message": f"{error} at {started_at:%H:%M}.",
+                    "run_id": None,
+                },
+            )
+
+
+def closed_gaps(engine: Engine) -> list[tuple[Any, ...]]:
+    return query(
+        engine,
+        "select after_at, until_at, gap_seconds, usual_seconds, missed_count, missed_days from analytics.gaps"
+        " where account_id = :account and not is_open order by after_at",
+        account=ACCOUNT_ID,
+    )
+
+
+def hourly(*spans: tuple[int, int]) -> Iterable[datetime]:
+    """Hours of the test's time, from and to inclusive."""
+    return (hours(hour) for first, last in spans for hour in range(first, last + 1))
+
+
+def test_a_steady_rhythm_has_no_gaps(engine: Engine) -> None:
+    jitter = [hours(hour) + timedelta(minutes=(hour * 37) % 15) for hour in range(40)]
+    load(engine, *jitter)
+    assert closed_gaps(engine) == []
+
+
+def test_one_missing_load_is_a_gap(engine: Engine) -> None:
+    load(engine, *hourly((0, 10), (12, 20)))
+    assert closed_gaps(engine) == [(hours(10), hours(12), 7200, 3600, 1, 0)]
+
+
+def test_gaps_side_by_side_do_not_hide_each_other(engine: Engine) -> None:
+    load(engine, *hourly((0, 20), (25, 25), (30, 30), (100, 120)))
+    assert [row[:2] + row[4:] for row in closed_gaps(engine)] == [
+        (hours(20), hours(25), 4, 0),
+        (hours(25), hours(30), 4, 0),
+        (hours(30), hours(100), 69, 2),
+    ]
+
+
+def test_another_rhythm_is_no_gap(engine: Engine) -> None:
+    """Hourly for a day, then once a day: the first span may look like a gap, the others are usual."""
+    load(engine, *hourly((0, 24)), *(hours(24 + 24 * day) for day in range(1, 21)))
+    assert len(closed_gaps(engine)) <= 1
+    assert not [row for row in closed_gaps(engine) if row[0] > hours(48)]
+
+
+def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
+    load(engine, *(hours(24 * day) for day in range(20) if day not in (8, 12, 13)))
+    assert [row[2:] for row in closed_gaps(engine)] == [(172800, 86400, 1, 1), (259200, 86400, 2, 2)]
+
+
+def test_two_loads_make_no_rhythm(engine: Engine) -> None:
+    load(engine, hours(0), hours(1), hours(100))
+    assert closed_gaps(engine) == []
+
+
+def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
+    load(engine, *hourly((0, 10), (15, 25)))
+    fail(
+        engine,
+        (hours(9.5), "Unavailable"),  # before the gap
+        (hours(11), "Unavailable"),
+        (hours(12), "Unavailable"),
+        (hours(13), "Unauthorized"),
+        (hours(20), "Unavailable"),  # after it
+    )
+    fail(engine, (hours(12), "Blocked"), account_key="another")
+    assert query(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
+        (3, "Unavailable × 2, Unauthorized × 1", "Unauthorized at 22:00.")
+    ]
+
+
+def test_a_gap_in_which_nothing_failed_says_so(engine: Engine) -> None:
+    load(engine, *hourly((0, 10), (15, 25)))
+    assert query(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
+        (0, None, None)
+    ]
+
+
+def test_a_gap_lasts_until_the_next_snapshot(engine: Engine) -> None:
+    load(engine, *(NOW - timedelta(hours=hour) for hour in range(30, 9, -1)))
+    fail(engine, (NOW - timedelta(hours=5), "Blocked"))
+    assert query(
+        engine,
+        "select after_at, until_at, is_open, gap_seconds >= 36000, usual_seconds, missed_count, missed_days, errors"
+        " from analytics.gaps",
+    ) == [(NOW - timedelta(hours=10), None, True, True, 3600, 9, 0, "Blocked × 1")]
+    load(engine, NOW)
+    assert query(engine, "select until_at, is_open, missed_count from analytics.gaps") == [(NOW, False, 9)]
+
+
+def test_a_clock_that_runs_ahead_leaves_no_open_gap(engine: Engine) -> None:
+    load(engine, *(NOW + timedelta(hours=hour) for hour in range(-10, 10)))
+    assert query(engine, "select * from analytics.gaps") == []
+
+
+@pytest.mark.parametrize(("hours_ago", "is_late"), [(1.2, False), (1.8, True)])
+def test_freshness_by_the_account_s_own_rhythm(engine: Engine, hours_ago: float, is_late: bool) -> None:
+    newest = NOW - timedelta(hours=hours_ago)
+    load(engine, *(newest - timedelta(hours=hour) for hour in range(20, -1, -1)))
+    [row] = query(
+        engine,
+        "select account_key, name, observed_at, usual_seconds, is_late, failure_count, last_error"
+        " from analytics.freshness",
+    )
+    assert row == ("main", "Corner Coffee", newest, 3600, is_late, 0, None)
+    [(age,)] = query(engine, "select age_seconds from analytics.freshness")
+    assert age >= hours_ago * 3600
+
+
+def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine) -> None:
+    load(engine, *(NOW - timedelta(hours=hour) for hour in range(20, 4, -1)))
+    load(engine, NOW - timedelta(minutes=1), account_id=7)
+    fail(
+        engine,
+        (NOW - timedelta(hours=6), "Unavailable"),  # before the newest snapshot
+        (NOW - timedelta(hours=4), "Unavailable"),
+        (NOW - timedelta(hours=3), "Blocked"),
+    )
+    rows = query(
+        engine,
+        "select account_id, is_late, usual_seconds, failure_count, last_failed_at, last_error, last_message is null"
+        " from analytics.freshness order by account_id",
+    )
+    failed_at = NOW - timedelta(hours=3) + timedelta(minutes=1)
+    assert rows == [
+        (7, False, None, 0, None, None, True),
+        (ACCOUNT_ID, True, 3600, 2, failed_at, "Blocked", False),
+    ]

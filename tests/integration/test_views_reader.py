@@ -1,0 +1,120 @@
+"""What the role amocrm_reader may do: read every view and call every function of ``analytics``, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Engine, text
+
+import sql
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import migrate
+from tests.known_world import publish_history
+
+VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
+
+
+@pytest.fixture
+def reader(engine: Engine, postgres_url: str) -> Iterator[psycopg.Connection]:
+    """A session with the rights of a reader, on a database with a history."""
+    publish_history(engine)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("set session authorization amocrm_reader")
+        yield connection
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_reads_every_view_as_its_owner_does(engine: Engine, reader: psycopg.Connection, view: str) -> None:
+    everything = SQL("select * from {} as shown").format(Identifier("analytics", view)).as_string()
+    with engine.connect() as owner:
+        rows = [tuple(row) for row in owner.execute(text(everything))]
+    assert len(reader.execute(everything).fetchall()) == len(rows)
+
+
+def test_calls_every_function(reader: psycopg.Connection) -> None:
+    [account_id] = reader.execute("select account_id from analytics.freshness").fetchone() or []
+    for function in ("as_of", "stages_as_of"):
+        call = SQL("select * from {}(%s, %s)").format(Identifier("analytics", function))
+        assert reader.execute(
+            call, [account_id, "2026-04-02 00:00+02" if "stages" in function else "2026-03-30"]
+        ).fetchall()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from amocrm.snapshot",
+        "select * from amocrm.raw_body",
+        "select count(*) from amocrm.account",
+        "insert into amocrm.load_failure values ('x', now(), 1, now(), 'x', 'x', 'x')",
+        "delete from analytics.data_quality",
+        "update analytics.field_history set name = 'x'",
+        "create table analytics.mine (id int)",
+        "create view analytics.mine as select 1 as id",
+        "create table public.mine (id int)",
+        "create schema mine",
+        "drop view analytics.segments",
+        "create role mine",
+        "select pg_read_file('/etc/passwd')",
+        "copy (select 1) to program 'true'",
+    ],
+)
+def test_does_nothing_else(reader: psycopg.Connection, statement: str) -> None:
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
+        reader.execute(statement)
+
+
+def test_sees_no_table_at_all(reader: psycopg.Connection) -> None:
+    visible = reader.execute(
+        "select distinct table_schema from information_schema.tables"
+        " where table_schema not in ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    assert visible == [("analytics",)]
+
+
+def test_members_read_what_it_reads(engine: Engine, postgres_url: str) -> None:
+    """The documented way: a role for each tool, in the role amocrm_reader."""
+    publish_history(engine)
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("create role some_dashboard login password 'made up' in role amocrm_reader")
+        try:
+            admin.execute("set session authorization some_dashboard")
+            assert admin.execute("select count(*) from analytics.segments").fetchone() == (3,)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                admin.execute("select * from amocrm.account")
+            admin.execute("reset session authorization")
+        finally:
+            admin.execute("drop role some_dashboard")
+
+
+def test_views_that_come_later_are_readable_too(engine: Engine, reader: psycopg.Connection) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("create view analytics.later as select 1 as one"))
+    assert reader.execute("select one from analytics.later").fetchone() == (1,)
+
+
+def test_migrating_without_the_right_to_make_roles(empty_database_url: str, engine: Engine) -> None:
+    """Where somebody else makes roles, migrating works all the same, and grants what is there to be granted."""
+    name = "owner_without_rights"
+    with psycopg.connect(empty_database_url, autocommit=True) as admin:
+        database = admin.info.dbname
+        admin.execute(SQL("create role {} login password 'made up'").format(Identifier(name)))
+        try:
+            admin.execute(SQL("alter database {} owner to {}").format(Identifier(database), Identifier(name)))
+            address = psycopg.conninfo.conninfo_to_dict(empty_database_url)
+            owner = open_engine(f"postgresql://{name}:made%20up@{address['host']}:{address['port']}/{database}")
+            migrate(owner)
+            owner.dispose()
+            admin.execute("set session authorization amocrm_reader")
+            assert admin.execute("select * from analytics.segments").fetchall() == []
+            admin.execute("reset session authorization")
+        finally:
+            admin.execute("drop schema amocrm, analytics cascade")
+            admin.execute(SQL("drop owned by {}").format(Identifier(name)))
+            admin.execute(SQL("alter database {} owner to current_user").format(Identifier(database)))
+            admin.execute(SQL("drop role {}").format(Identifier(name)))
