@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.extract import Extraction, extract
+from pipelines.amocrm.extract import Extraction, Known, extract
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import RawAnswer, Snapshot
@@ -109,20 +109,9 @@ def ask(
 
     with (
         failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id),
-        AmoClient(
-            account.base_url,
-            account.token.reveal,
-            account_key=account.key,
-            limits=Limits(requests_per_second=settings.requests_per_second),
-            clocks=Clocks(now=clock.now, sleep=clock.sleep),
-        ) as client,
+        open_client(account, settings, clock) as client,
     ):
-        with transaction(engine, account=account.key) as connection:
-            bound_id = account_of_key(connection, account.key)
-        # A key that is new here may stand for an account that has a history under another one.
-        account_id = client.account().id if bound_id is None else bound_id
-        with transaction(engine, account=account.key) as connection:
-            known = known_things(account_id, read_state(connection, account_id))
+        account_id, known = what_is_known(engine, account, client)
         try:
             extraction = extract(client, known, now=lambda: observed_at)
         except ApiError as error:
@@ -140,6 +129,27 @@ def ask(
         duration_seconds=(clock.now() - observed_at).total_seconds(),
     )
     return extracted, extraction
+
+
+def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> AmoClient:
+    """A new conversation with the account, at the pace that the settings allow."""
+    return AmoClient(
+        account.base_url,
+        account.token.reveal,
+        account_key=account.key,
+        limits=Limits(requests_per_second=settings.requests_per_second),
+        clocks=Clocks(now=clock.now, sleep=clock.sleep),
+    )
+
+
+def what_is_known(engine: Engine, account: AccountSettings, client: AmoClient) -> tuple[int, Known]:
+    """The account's id, and what the warehouse holds open of it, which a reading has to account for."""
+    with transaction(engine, account=account.key) as connection:
+        bound_id = account_of_key(connection, account.key)
+    # A key that is new here may stand for an account that has a history under another one.
+    account_id = client.account().id if bound_id is None else bound_id
+    with transaction(engine, account=account.key) as connection:
+        return account_id, known_things(account_id, read_state(connection, account_id))
 
 
 def read_load(engine: Engine, extracted: Extracted) -> Snapshot:
