@@ -25,22 +25,24 @@ select
     ) as field_name_then,
     value.field_type,
     coalesce(
-        (
-            select to_jsonb(option.value)
-            from amocrm.option_version as option
-            where option.account_id = value.account_id
-                and option.field_id = value.field_id
-                and option.option_id = value.option_id
-            order by option.valid_from desc
-            limit 1
+        to_jsonb(
+            case when value.option_id is not null then (
+                select option.value
+                from amocrm.option_version as option
+                where option.account_id = value.account_id
+                    and option.field_id = value.field_id
+                    and option.option_id = value.option_id
+                order by option.valid_from desc
+                limit 1
+            ) end
         ),
         to_jsonb(value.option_id),
-        value.json_value,
-        to_jsonb(value.text_value),
         to_jsonb(value.number_value),
         to_jsonb(value.boolean_value),
         to_jsonb(value.date_value),
-        to_jsonb(value.timestamp_value)
+        to_jsonb(value.timestamp_value),
+        value.json_value,
+        to_jsonb(value.text_value)
     ) as value,
     value.text_value,
     value.number_value,
@@ -48,7 +50,7 @@ select
     value.date_value,
     value.timestamp_value,
     value.option_id,
-    (
+    case when value.option_id is not null then (
         select option.value
         from amocrm.option_version as option
         where option.account_id = value.account_id
@@ -56,8 +58,8 @@ select
             and option.option_id = value.option_id
         order by option.valid_from desc
         limit 1
-    ) as option_label,
-    (
+    ) end as option_label,
+    case when value.option_id is not null then (
         select option.value
         from amocrm.option_version as option
         where option.account_id = value.account_id
@@ -66,7 +68,7 @@ select
             and option.valid_from <= value.valid_from
         order by option.valid_from desc
         limit 1
-    ) as option_label_then,
+    ) end as option_label_then,
     value.json_value
 from amocrm.segment_field_value as value
 join amocrm.segment_version as segment using (account_id, segment_id, valid_from);
@@ -91,4 +93,4 @@ comment on column analytics.segment_field_values.timestamp_value is 'Instant. Nu
 comment on column analytics.segment_field_values.option_id is 'Option chosen. Null for other types.';
 comment on column analytics.segment_field_values.option_label is 'The option''s newest known label. Null for other types and for options never listed.';
 comment on column analytics.segment_field_values.option_label_then is 'The option''s label when the state began. Null for other types and for options not listed by then.';
-comment on column analytics.segment_field_values.json_value is 'Value that is an object, of a type unknown here, or could not be typed. Null for other types.';
+comment on column analytics.segment_field_values.json_value is 'Value as received where it is an object, of a type unknown here, could not be typed, or says more than the column beside it. Null otherwise.';
