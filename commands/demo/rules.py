@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.amocrm.records import Json
-from pipelines.wording import clean, shown
+from pipelines.wording import clean
 
 BETWEEN_GROUPS = " | "
 BETWEEN_RULES = ", "
@@ -16,9 +16,22 @@ def rules_in_words(conditions: Json) -> str:
 
 
 def _rule(rule: Json) -> str:
-    """The names of what a rule is about, or else what it compares with."""
+    """Its type, and the names of what it is about, or else what it compares with."""
     about = rule.get("conditions") or []
     names = [item["name"] for item in about if isinstance(item, dict) and item.get("name")]
     match = rule.get("match")
     value = names or (match.get("value") if isinstance(match, dict) else match)
-    return f"{rule.get('type') or 'rule'} {shown(value)}".rstrip().replace("_", " ")
+    kind = (rule.get("type") or "rule").replace("_", " ")
+    return f"{kind} {_value(value)}".rstrip()
+
+
+def _value(value: Json) -> str:
+    match value:
+        case None:
+            return ""
+        case list():
+            return ", ".join(map(_value, value))
+        case dict():
+            return "…"
+        case _:
+            return str(value)

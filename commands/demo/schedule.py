@@ -27,10 +27,18 @@ def load_on_schedule(home: DemoHome, settings: Settings, url: str) -> None:
     ):
         end_abandoned_runs(instance)
         results = run_tick(instance, replace(settings, database_url=Secret(url)))
+        if any(was_interrupted(instance, result.run_id) for result in results):
+            raise KeyboardInterrupt
     if not results or not all(result.success for result in results):
         raise WarehouseError(
             f"The scheduled load failed: {home.dagster_log} has Dagster's account of it.", advice="Run the demo again."
         )
+
+
+def was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether Ctrl-C, or SIGTERM, ended the run: Dagster takes that for itself and goes on."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.status == dg.DagsterRunStatus.CANCELED
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance) -> None:
