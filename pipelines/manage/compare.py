@@ -54,14 +54,15 @@ class Comparison(ABC, Generic[Wanted, Live]):
     def deletion(self, live: Live, wanted: Wanted | None = None) -> Change:
         """The end of a thing, with all that it holds: ``wanted``, or else because a complete list does not have it."""
         if wanted is None:
-            why = f"{self._source} has a complete list, without it"
+            why = f"{self._source} has a complete list without it"
         else:
             why = f"{self._where(wanted)} says so"
             if reason := self.undeletable(live):
                 self._wrong(wanted, reason)
         shown = color(self.kind, live.color)
         lost = (Edit(property="color", shown="color", old=shown and spelled_text(shown), new=None), *self._lost(live))
-        return self._change_of(live, "delete", tuple(edit for edit in lost if edit.old is not None), why)
+        edits = tuple(edit for edit in lost if edit.old is not None)
+        return self._change_of(live, "delete", edits, f"{why}{self._company(live)}")
 
     def undeletable(self, live: Live) -> str | None:  # noqa: ARG002
         """Why a thing cannot be deleted."""
@@ -73,8 +74,13 @@ class Comparison(ABC, Generic[Wanted, Live]):
     @abstractmethod
     def _lost(self, live: Live) -> Iterator[Edit]: ...
 
+    @abstractmethod
+    def _company(self, live: Live) -> str: ...
+
     def _common_edits(self, wanted: Wanted, live: Live | None) -> Iterator[Edit]:
         if wanted.name is not None and (live is None or live.name != wanted.name):
+            if wrong := rules.wrong_text(wanted.name):
+                self._wrong(wanted, wrong)
             yield _text_edit("name", live.name if live else None, wanted.name)
         old = color(self.kind, live.color) if live else None
         if wanted.color is not None and wanted.color != old:
@@ -109,6 +115,9 @@ class StageComparison(Comparison[DesiredStage, Stage]):
 
     def _lost(self, live: Stage) -> Iterator[Edit]:
         yield Edit(property="sort", shown="sort", old=None if live.sort is None else str(live.sort), new=None)
+
+    def _company(self, live: Stage) -> str:
+        return f"; its {len(live.rules)} rule(s) go with it" if live.rules else ""
 
 
 class SegmentComparison(Comparison[DesiredSegment, Segment]):
@@ -148,6 +157,9 @@ class SegmentComparison(Comparison[DesiredSegment, Segment]):
         for field in self._fields:
             old = self._shown(field, contents[field.id])
             yield Edit(property=FIELDS, shown=_called(field), field_id=field.id, old=old, new=None)
+
+    def _company(self, live: Segment) -> str:
+        return f"; {live.customers_count} customer(s) are in it" if live.customers_count else ""
 
     def _contents(self, live: Segment) -> dict[int, Content]:
         return {

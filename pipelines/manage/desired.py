@@ -28,7 +28,7 @@ class DesiredThing:
     name: str | None = None
     color: str | None = None
     is_deleted: bool = False
-    replaces: int | None = None  # id of a thing of the past that a new one shall take the place of, whatever its name
+    replaces: int | None = None  # id of a thing of the past; a new one shall take its place, whatever has its name now
     line: int | None = None  # of the file
 
     @property

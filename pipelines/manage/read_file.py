@@ -23,7 +23,6 @@ _PROPERTIES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "segment": ("name", "id", "color", "price_field_ids", "fields", "delete"),
 }
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def read_desired(text: str, *, source: str = "segments.yaml") -> Desired:
@@ -33,11 +32,6 @@ def read_desired(text: str, *, source: str = "segments.yaml") -> Desired:
     desired = _Reader(mistakes).desired(root, source)
     mistakes.raise_any()
     return desired
-
-
-def unstorable(text: str) -> bool:
-    """Whether a text holds what Postgres cannot keep, so that nobody could tell later whether it is there."""
-    return bool(_UNSTORABLE.search(text))
 
 
 class _Reader:
@@ -120,11 +114,8 @@ class _Reader:
 
     def _text(self, node: Node) -> str | None:
         if isinstance(node, Text) and not node.is_null:
-            if not unstorable(node.text):
-                return node.text
-            self._wrong(node, "the text holds a character that cannot be kept (NUL, or half of a pair)")
-        else:
-            self._wrong(node, "a text is expected here")
+            return node.text
+        self._wrong(node, "a text is expected here")
         return None
 
     def _name(self, node: Node) -> str | None:
@@ -177,9 +168,6 @@ class _Reader:
             self._wrong(
                 node, f"field '{key.text}' is given a table or lists in lists: write a value, or a list of values"
             )
-            return None
-        if any(isinstance(one, Text) and unstorable(one.text) for one in (key, *texts)):
-            self._wrong(node, f"field '{key.text}': a character that cannot be kept (NUL, or half of a pair)")
             return None
         return DesiredValue(field=key, value=node)
 

@@ -26,9 +26,9 @@ def render_text(plan: Plan) -> str:
     """The plan for a person: what happens to each thing, in order, and what to know before saying yes."""
     whole = f"{spelled_text(plan.account.name)} (account {plan.account.id})"
     if plan.is_empty:
-        lines = [f"{whole} is as {plan.source} wants it: nothing to do."]
+        lines = [f"{whole} is as {printable(plan.source)} wants it: nothing to do."]
     else:
-        lines = [f"{whole}, to be as {plan.source} wants it: {summary(plan)}."]
+        lines = [f"{whole}, to be as {printable(plan.source)} wants it: {summary(plan)}."]
         for call in plan.calls:
             lines += ["", *_call_lines(call)]
     if plan.notes:
@@ -78,7 +78,7 @@ def lines(change: Change) -> list[str]:
     """A change in lines: the thing and why, then each property, then each field."""
     sign = SIGNS[change.action]
     return [
-        f"  {sign} {_thing(change)}: {change.why}",
+        f"  {sign} {_thing(change)}: {printable(change.why)}",
         *(
             f"      {edit.shown}: {_difference(edit, change.action)}"
             for edit in change.edits

@@ -46,8 +46,11 @@ def restore(
 ) -> Restored:
     """The past of an account as what is wanted of it now; where ids are given, of those things alone.
 
-    ``past`` is a snapshot, or a state rebuilt from history, with the ids of its time. ``successors`` is what earlier
+    ``past`` is a snapshot, or a state rebuilt from history, with the ids of its time; ``successors`` is what earlier
     restorations recorded. Raises ``PlanError`` where the past is of another account or mode, or lacks what is asked.
+
+    After a lost answer restore again instead of planning the same again: a successor that was added, yet not recorded,
+    is looked for here only.
     """
     when = past.observed_at.astimezone(ZoneInfo(live.account.timezone)).isoformat(timespec="seconds")
     source = f"the history of {when}"

@@ -5,6 +5,7 @@ Colours and limits bind writes only: what is there already may break them and st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -40,6 +41,8 @@ MOST_FIELDS: Final = 30
 MODE_OF: Final[Mapping[Kind, Mode]] = {"stage": "periodicity", "segment": "segments"}
 """The customers mode in which the account has such things at all."""
 
+_UNKEPT: Final = re.compile("[\x00\ud800-\udfff]")
+
 _MODES: Final[Mapping[Mode, str]] = {
     "periodicity": "recurring purchases, which has stages",
     "segments": "dynamic segmentation, which has segments",
@@ -59,6 +62,13 @@ def check_account(
             mistakes.add(f"{kind}s cannot be written: the account's customers mode is {_MODES[live.account.mode]}")
     if is_admin is False:
         mistakes.add("the token's user is no administrator, and only administrators may change stages and segments")
+
+
+def wrong_text(text: str) -> str | None:
+    """What is wrong with a text that is to be written: nobody could tell later whether it is there."""
+    if _UNKEPT.search(text) is None:
+        return None
+    return "the text holds a character that the warehouse cannot keep: NUL, or half of a surrogate pair"
 
 
 def wrong_color(kind: Kind, color: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm.records import Field, FieldValue, Json
+from pipelines.manage import rules
 from pipelines.manage.nodes import Items, Text
 from pipelines.manage.references import find_option, option_name
 
@@ -148,6 +149,8 @@ def _items(field: Field, content: Content, zone: ZoneInfo) -> list[Json] | None:
 
 
 def _text(text: str, _: ZoneInfo) -> str | None:
+    if wrong := rules.wrong_text(text):
+        raise ValueError(wrong)
     return text or None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.amocrm.records import FieldValue, Segment, Snapshot, Stage
+from pipelines.amocrm.records import FieldValue, Rule, Segment, Snapshot, Stage
 from pipelines.manage.calls import Plan
 from pipelines.manage.plan import make_plan
 from pipelines.manage.read_file import read_desired
@@ -141,6 +141,21 @@ def test_nothing_goes_unless_it_is_said() -> None:
     assert requests(plan(live, "complete: segments\nsegments: [{name: VIP}]")) == [
         ("DELETE", "segments", 52),
         ("DELETE", "segments", 53),
+    ]
+
+
+def test_what_goes_with_a_deleted_thing_is_said() -> None:
+    rule = Rule(group=0, position=0, type="tag", match=None, body={})
+    stages = with_stages(stage(1, [rule]), stage(2))
+    assert [change.why for change in plan(stages, "complete: [stages]\nstages: []").changes] == [
+        "segments.yaml has a complete list without it; its 1 rule(s) go with it",
+        "segments.yaml has a complete list without it",
+    ]
+    segments = with_segments(segment(1, 120), segment(2, 0), segment(3, None))
+    assert [change.why for change in plan(segments, "complete: [segments]\nsegments: []").changes] == [
+        "segments.yaml has a complete list without it; 120 customer(s) are in it",
+        "segments.yaml has a complete list without it",
+        "segments.yaml has a complete list without it",
     ]
 
 

@@ -67,7 +67,7 @@ POST segments
       field Tags: [B]
 
 DELETE segments/52
-  - segment "Gone \\x1b[31m" (id 52): line 5 of segments.yaml says so
+  - segment "Gone \\x1b[31m" (id 52): line 5 of segments.yaml says so; 10 customer(s) are in it
       color: "6610f2"
       field Note: bye
 

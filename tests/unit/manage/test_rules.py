@@ -21,6 +21,7 @@ FIELDS = (
 )
 NO_STAGE_COLOR = f"is none that amoCRM offers for stages; they are {', '.join(rules.STAGE_COLORS)}."
 NO_SEGMENT_COLOR = f"is none that amoCRM offers for segments; they are {', '.join(rules.SEGMENT_COLORS)}."
+UNKEPT = "the text holds a character that the warehouse cannot keep: NUL, or half of a surrogate pair."
 SYSTEM = "and system stages cannot be deleted."
 MODE = "cannot be written: the account's customers mode is"
 NO_9 = "the account has no segment with the id 9"
@@ -85,6 +86,14 @@ def test_rules_of_stages(text: str, mistakes: list[str]) -> None:
             [f"line {line}: segment 'A' is written 2 times: keep one, or add ids." for line in (3, 4)],
         ),
         ("segments: [{id: 51}, {id: 51}]", ["line 2: segment id 51 is written 2 times: keep one."] * 2),
+        (
+            'segments: [{name: "a\\0b", fields: {1: "\\ud800", 3: "\\0"}}]',
+            [
+                f"line 2: segment 'a\\x00b': {UNKEPT}",
+                f"line 2: segment 'a\\x00b': field '1': {UNKEPT}",
+                f"line 2: segment 'a\\x00b': field '3': {UNKEPT}",
+            ],
+        ),
         (
             "segments: [{name: A, fields: {Nte: x}}]",
             ["line 2: segment 'A': there is no field 'Nte': did you mean 'Note'?"],
