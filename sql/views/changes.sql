@@ -38,11 +38,11 @@ with versions as not materialized (
         'option' as thing,
         option.option_id as thing_id,
         option.field_id as owner_id,
-        option.value as thing_name,
+        option.label as thing_name,
         option.valid_from,
         option.valid_to,
         option.end_reason
-    from amocrm.option_version as option
+    from analytics.option_history as option
 ),
 
 states as not materialized (
@@ -96,9 +96,9 @@ states as not materialized (
         option.option_id as thing_id,
         option.field_id as owner_id,
         option.valid_from,
-        jsonb_build_object('name', option.value, 'sort', option.sort) || coalesce(option.extra, '{}') as properties,
+        jsonb_build_object('name', option.label, 'sort', option.sort) || coalesce(option.extra, '{}') as properties,
         '{}' as field_values
-    from amocrm.option_version as option
+    from analytics.option_history as option
 ),
 
 events as (
@@ -170,7 +170,8 @@ events as (
             and old.thing_id = version.thing_id
             and old.valid_from = previous.valid_from
             and new.valid_from = version.valid_from
-            and difference.old_value is distinct from difference.new_value
+            -- Said in this way, Postgres expects few of them, and does not compile a plan for millions of rows.
+            and case when difference.old_value is distinct from difference.new_value then 1 end = 1
     ) as event
     union all
     -- A thing that went.
@@ -244,44 +245,8 @@ select
     ) as value_field_name,
     events.old_value,
     events.new_value,
-    (
-        select string_agg(coalesce(label.value, item.value #>> '{}'), ', ' order by item.position)
-        from jsonb_array_elements(
-            case jsonb_typeof(events.old_value)
-                when 'array' then events.old_value
-                else jsonb_build_array(events.old_value)
-            end
-        ) with ordinality as item (value, position)
-        left join lateral (
-            select option.value
-            from amocrm.option_version as option
-            where option.account_id = events.account_id
-                and option.field_id = events.value_field_id
-                and option.option_id::text = item.value::text
-                and option.valid_from < events.observed_at
-            order by option.valid_from desc
-            limit 1
-        ) as label on true
-    ) as old_text,
-    (
-        select string_agg(coalesce(label.value, item.value #>> '{}'), ', ' order by item.position)
-        from jsonb_array_elements(
-            case jsonb_typeof(events.new_value)
-                when 'array' then events.new_value
-                else jsonb_build_array(events.new_value)
-            end
-        ) with ordinality as item (value, position)
-        left join lateral (
-            select option.value
-            from amocrm.option_version as option
-            where option.account_id = events.account_id
-                and option.field_id = events.value_field_id
-                and option.option_id::text = item.value::text
-                and option.valid_from <= events.observed_at
-            order by option.valid_from desc
-            limit 1
-        ) as label on true
-    ) as new_text
+    analytics.value_text(events.account_id, events.value_field_id, events.old_value, before.observed_at) as old_text,
+    analytics.value_text(events.account_id, events.value_field_id, events.new_value, events.observed_at) as new_text
 from events
 cross join lateral (
     select max(snapshot.observed_at) as observed_at

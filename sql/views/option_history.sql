@@ -29,3 +29,27 @@ comment on column analytics.option_history.end_reason is 'Why it ended: changed,
 comment on column analytics.option_history.label is 'Label.';
 comment on column analytics.option_history.sort is 'Position among the field''s options.';
 comment on column analytics.option_history.extra is 'All other properties of the option, as received. Null when there are none.';
+
+-- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
+-- beneath the function. It may use what the view above uses: that is there before it.
+create or replace function analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamptz)
+returns text
+language sql stable
+as $$
+    select string_agg(coalesce(label.label, item.value #>> '{}'), ', ' order by item.position)
+    from jsonb_array_elements(
+        case jsonb_typeof(value_text.value) when 'array' then value_text.value else jsonb_build_array(value_text.value) end
+    ) with ordinality as item (value, position)
+    left join lateral (
+        select option.label
+        from analytics.option_history as option
+        where option.account_id = value_text.account_id
+            and option.field_id = value_text.field_id
+            and option.option_id::text = item.value::text
+            and option.valid_from <= value_text.instant
+        order by option.valid_from desc
+        limit 1
+    ) as label on true
+$$;
+
+comment on function analytics.value_text(bigint, bigint, jsonb, timestamptz) is 'A JSON value for people: lists with commas and, where it is a value of a field, options by their labels at an instant. Null for null.';

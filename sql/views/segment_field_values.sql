@@ -7,20 +7,14 @@ select
     segment.valid_to,
     value.field_id,
     value.position,
+    field.name as field_name,
     (
-        select field.name
-        from amocrm.field_version as field
-        where field.account_id = value.account_id and field.field_id = value.field_id
-        order by field.valid_from desc
-        limit 1
-    ) as field_name,
-    (
-        select field.name
-        from amocrm.field_version as field
-        where field.account_id = value.account_id
-            and field.field_id = value.field_id
-            and field.valid_from <= value.valid_from
-        order by field.valid_from desc
+        select version.name
+        from amocrm.field_version as version
+        where version.account_id = value.account_id
+            and version.field_id = value.field_id
+            and version.valid_from <= value.valid_from
+        order by version.valid_from desc
         limit 1
     ) as field_name_then,
     value.field_type,
@@ -71,7 +65,15 @@ select
     ) end as option_label_then,
     value.json_value
 from amocrm.segment_field_value as value
-join amocrm.segment_version as segment using (account_id, segment_id, valid_from);
+join amocrm.segment_version as segment using (account_id, segment_id, valid_from)
+left join (
+    select distinct on (version.account_id, version.field_id)
+        version.account_id,
+        version.field_id,
+        version.name
+    from amocrm.field_version as version
+    order by version.account_id, version.field_id, version.valid_from desc
+) as field using (account_id, field_id);
 
 comment on view analytics.segment_field_values is 'One row per value of a custom field of a segment and state of the segment; add valid_to is null for the values of now.';
 comment on column analytics.segment_field_values.account_id is 'The account.';

@@ -25,32 +25,36 @@ with jumps as not materialized (
     cross join lateral (
         with days as (
             select
-                recent.observed_date,
-                recent.last_count - lag(recent.last_count) over (order by recent.observed_date) as change_count,
-                recent.observed_date - lag(recent.observed_date) over (order by recent.observed_date) as days
-            from amocrm.segment_size_daily as recent
-            where recent.account_id = daily.account_id
-                and recent.segment_id = daily.segment_id
-                and recent.observed_date between previous.observed_date - 56 and previous.observed_date
-                and recent.last_count is not null
+                recent.observed_date % 7 as weekday,
+                recent.observed_date - lag(recent.observed_date) over dates as days,
+                recent.last_count - lag(recent.last_count) over dates as change_count
+            from (
+                select one.observed_date - date '1970-01-01' as observed_date, one.last_count
+                from amocrm.segment_size_daily as one
+                where one.account_id = daily.account_id
+                    and one.segment_id = daily.segment_id
+                    and one.observed_date between previous.observed_date - 56 and previous.observed_date
+                    and one.last_count is not null
+            ) as recent
+            window dates as (order by recent.observed_date)
         ),
 
         weekdays as (
             select
-                extract(isodow from days.observed_date) as weekday,
+                days.weekday,
                 percentile_cont(0.5) within group (order by days.change_count) as usual_change
             from days
             where days.days = 1
-            group by extract(isodow from days.observed_date)
+            group by days.weekday
             having count(*) >= 4
         ),
 
         deviations as (
             select
-                weekdays.weekday,
+                days.weekday,
                 abs(days.change_count - weekdays.usual_change) as deviation
             from days
-            join weekdays on weekdays.weekday = extract(isodow from days.observed_date)
+            join weekdays using (weekday)
             where days.days = 1
         ),
 
@@ -60,7 +64,7 @@ with jumps as not materialized (
                 array_agg(weekdays.weekday) as weekdays,
                 count(*) as days
             from generate_series(1, daily.observed_date - previous.observed_date) as span (day)
-            join weekdays on weekdays.weekday = extract(isodow from previous.observed_date + span.day)
+            join weekdays on weekdays.weekday = (previous.observed_date + span.day - date '1970-01-01') % 7
         )
 
         select
@@ -92,9 +96,16 @@ with jumps as not materialized (
                 )
             end as change_count
     ) as expected
-    where abs(daily.last_count - previous.last_count) >= greatest(5, 0.05 * previous.last_count)
-        and abs(daily.last_count - previous.last_count - expected.change_count)
-        >= greatest(5, 0.05 * previous.last_count, 4 * usual.deviation)
+    -- Said in this way, Postgres expects few of them, and plans what follows for few.
+    where
+        case
+            when abs(daily.last_count - previous.last_count) >= greatest(5, 0.05 * previous.last_count) then 1
+        end = 1
+        and case
+            when abs(daily.last_count - previous.last_count - expected.change_count)
+                >= greatest(5, 0.05 * previous.last_count, 4 * usual.deviation)
+                then 1
+        end = 1
 )
 
 select

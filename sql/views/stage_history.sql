@@ -18,7 +18,7 @@ select
                 coalesce(
                     jsonb_agg(rule.rule order by rule.rule_position) filter (where rule.rule is not null), '[]'
                 ) as rules
-            from generate_series(0, version.rule_group_count - 1) as place (position)
+            from unnest(array(select generate_series(0, version.rule_group_count - 1))) as place (position)
             left join amocrm.stage_rule as rule
                 on rule.account_id = version.account_id
                 and rule.stage_id = version.stage_id
