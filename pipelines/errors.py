@@ -7,6 +7,7 @@
     │   └── PlanError                  2   stages and segments cannot be made as the user wants them
     ├── ApiError                       3   amoCRM refused, or answered what cannot be used
     │   ├── Unauthorized               4   401: the token
+    │   │   └── MustAuthorize         19   OAuth: somebody has to give access, for the first time or again
     │   ├── Forbidden                  5   403 in JSON, 402: rights, tariff
     │   ├── Blocked                    6   403 in HTML: the address is blocked by amoCRM
     │   ├── NotFound                   7   404 on a list: wrong host, renamed subdomain
@@ -118,7 +119,17 @@ class Unauthorized(ApiError):
     """401: the token is wrong, expired or revoked."""
 
     exit_code = 4
-    default_advice = "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN."
+    default_advice = (
+        "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN; with OAuth, "
+        "run './run auth login'."
+    )
+
+
+class MustAuthorize(Unauthorized):
+    """OAuth: there are no tokens that work, and none can be had without somebody who gives access to the account."""
+
+    exit_code = 19
+    default_advice = "Run './run auth login' as somebody who is an administrator of the account."
 
 
 class Forbidden(ApiError):

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from pipelines.amocrm.account import read_account
-from pipelines.amocrm.conversation import Clocks, Conversation
-from pipelines.amocrm.limits import Budget, Gates, Limits
+from pipelines.amocrm.conversation import Clocks, Conversation, Reply
+from pipelines.amocrm.limits import GATES, Budget, Gates, Limits
 from pipelines.amocrm.messages import account_request, list_request, thing_request
 from pipelines.amocrm.oddities import Notes
 from pipelines.amocrm.paging import Row, WholeList, assemble, passes, read_page
@@ -21,18 +21,16 @@ from pipelines.amocrm.records import Account, Json, RawAnswer, Resource
 from pipelines.amocrm.shape import Misshapen, row_id
 from pipelines.amocrm.transport import Transport
 from pipelines.amocrm.writes import Writes
-from pipelines.errors import IncompleteList, MalformedAnswer
-
-_GATES = Gates()
-"""One pace per host for the whole process, and one memory of hosts that have blocked this address."""
+from pipelines.errors import IncompleteList, MalformedAnswer, NotFound
 
 
 class AmoClient:
     """One load's, or one command's, conversation with one account. Every method raises the errors of ``ApiError``.
 
     ``base_url`` comes from ``host.parse_host``. ``token`` gives the access token whenever one is needed; where it also
-    has a method ``refresh``, that is called once after a 401. ``account_key`` is the account's name in error messages.
-    A ``transport`` that is passed in serves one client after another, and stays open.
+    has a method ``refresh``, that is called once after a 401, and where it has a method ``find``, that one is asked for
+    another base URL when the account is not where it was. ``account_key`` is the account's name in error messages. A
+    ``transport`` that is passed in serves one client after another, and stays open.
     """
 
     def __init__(
@@ -42,12 +40,13 @@ class AmoClient:
         *,
         account_key: str | None = None,
         limits: Limits | None = None,
-        gates: Gates = _GATES,
+        gates: Gates = GATES,
         transport: Transport | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         limits, clocks = limits or Limits(), clocks or Clocks()
         self.account_key = account_key
+        self._gates = gates
         self._is_transport_ours = transport is None
         self._conversation = Conversation(
             transport=transport or Transport(base_url, limits=limits),
@@ -72,6 +71,11 @@ class AmoClient:
             self._conversation.transport.close()
 
     @property
+    def base_url(self) -> str:
+        """Where the account is."""
+        return self._conversation.transport.base_url
+
+    @property
     def writes(self) -> Writes:
         """The calls that change the account's stages and segments."""
         return Writes(self._conversation)
@@ -93,11 +97,29 @@ class AmoClient:
 
     def account(self) -> Account:
         """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
-        reply = self._conversation.ask(account_request(), lambda document: read_account(document, Notes()))
+        try:
+            reply = self._ask_for_account()
+        except NotFound:
+            if not self._has_followed():
+                raise
+            reply = self._ask_for_account()
         if reply.value is None:
             raise MalformedAnswer("amoCRM answered nothing about the account.")
         self._conversation.accept({reply.sequence}, instead_of=lambda _: False)
         return reply.value
+
+    def _ask_for_account(self) -> Reply[Account]:
+        return self._conversation.ask(account_request(), lambda document: read_account(document, Notes()))
+
+    def _has_followed(self) -> bool:
+        """Whether the account was found under another name, where the conversation then goes on."""
+        find: Callable[[], str | None] | None = getattr(self._conversation.token, "find", None)
+        found = find() if find else None
+        if found in (None, self.base_url):
+            return False
+        self._conversation.transport.move(found)
+        self._conversation.gate = self._gates.of(found, self._conversation.limits)
+        return True
 
     def stages(self) -> WholeList:
         """All stages. Raises ``ModeDisagreement`` where the account is not in recurring purchases mode."""

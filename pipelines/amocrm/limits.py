@@ -122,7 +122,7 @@ class Gate:
 
 
 class Gates:
-    """One gate per host. Loads that share this object share the gates."""
+    """One gate per host. Conversations that share this object share the gates."""
 
     def __init__(self) -> None:
         self._gates: dict[str, Gate] = {}
@@ -134,3 +134,7 @@ class Gates:
             if base_url not in self._gates:
                 self._gates[base_url] = Gate(interval=1.0 / limits.requests_per_second, burst=limits.burst)
             return self._gates[base_url]
+
+
+GATES = Gates()
+"""One pace per host for the whole process, and one memory of hosts that have blocked this address."""

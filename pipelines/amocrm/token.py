@@ -1,4 +1,4 @@
-"""What a token says of itself. Nothing is verified: only amoCRM can tell whether it is good."""
+"""What an access token says of itself. Nothing is verified: only amoCRM can tell whether it is good."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ import json
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
 
+from pipelines.amocrm.records import Json
 
-def expires_at(token: str) -> datetime | None:
-    """When the token ends, by the claim ``exp`` of a JWT; None for anything else."""
+
+def claims(token: str) -> dict[str, Json]:
+    """The claims of a JWT; none of anything else."""
     parts = token.split(".")
     if len(parts) != 3:
-        return None
+        return {}
     try:
-        claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return datetime.fromtimestamp(int(claims["exp"]), UTC)
-    except (binascii.Error, ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        found = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def expires_at(token: str) -> datetime | None:
+    """When the token ends, by the claim ``exp``; None where it does not say."""
+    try:
+        return datetime.fromtimestamp(int(claims(token)["exp"]), UTC)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
         return None

@@ -8,7 +8,8 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 import requests
 import urllib3
@@ -28,6 +29,15 @@ _ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.
 _PIECE_BYTES = 64 * 1024
 
 
+Header: TypeAlias = Callable[[str], tuple[str, str] | None]
+"""Name and value of the header that shows a token."""
+
+
+def bearer(token: str) -> tuple[str, str]:
+    """The header of all calls of the API."""
+    return "Authorization", f"Bearer {token}"
+
+
 class NoAnswer(Exception):
     """No answer came. The text says why, without a full stop.
 
@@ -43,14 +53,16 @@ class NoAnswer(Exception):
 class Transport:
     """A connection to one host, for one thread at a time.
 
-    ``ca_bundle`` is a file of certificates to trust instead of certifi's.
+    ``header`` makes the header that shows the token; None shows it in none. ``ca_bundle`` is a file of certificates to
+    trust instead of certifi's.
     Only requests' adapter is used, not its session: what follows redirects, reads ``.netrc`` and proxies from the
     environment and keeps cookies is not there at all.
     """
 
-    def __init__(self, base_url: str, *, limits: Limits, ca_bundle: str | None = None) -> None:
-        self._base_url = base_url
+    def __init__(self, base_url: str, *, limits: Limits, header: Header = bearer, ca_bundle: str | None = None) -> None:
+        self.base_url = base_url
         self._limits = limits
+        self._header = header
         self._ca_bundle = ca_bundle
         self._watchdog = Watchdog()
         self._adapter = WatchedAdapter(self._watchdog)
@@ -65,6 +77,11 @@ class Transport:
         # Raised out here, where the library's exception, which holds the request's headers, is not its context.
         raise failure
 
+    def move(self, base_url: str) -> None:
+        """Close the connection, and go on with another host."""
+        self.close()
+        self.base_url = base_url
+
     def close(self) -> None:
         """Close the connection."""
         self._watchdog.cut()
@@ -73,10 +90,10 @@ class Transport:
     def _exchange(self, request: Request, token: str, seconds: float) -> Answer:
         prepared = requests.Request(
             request.method,
-            self._base_url + request.path,
+            self.base_url + request.path,
             data=request.body,
             headers=_HEADERS if request.is_repeatable else _HEADERS | {"Content-Type": "application/json"},
-            auth=_Bearer(token),
+            auth=_Credential(self._header(token)),
         ).prepare()
         with self._adapter.send(
             prepared,
@@ -157,12 +174,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             yield from _causes(inner)
 
 
-class _Bearer(AuthBase):
+class _Credential(AuthBase):
     """Puts the token on a request at the last moment, so that nothing else of ours holds it."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, header: tuple[str, str] | None) -> None:
+        self._header = header
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers["Authorization"] = f"Bearer {self._token}"
+        if self._header is not None:
+            prepared.headers[self._header[0]] = self._header[1]
         return prepared

@@ -1,0 +1,168 @@
+"""What OAuth 2 with amoCRM consists of: where access is given, what is sent for tokens, and what comes back.
+
+Nothing is sent or kept here. The sources are the vendor's page "OAuth 2.0" and, for hosts, its own client library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from pipelines.amocrm.host import parse_host
+from pipelines.amocrm.messages import Request
+from pipelines.amocrm.records import Json
+from pipelines.amocrm.shape import Misshapen, usable_id
+from pipelines.amocrm.token import claims, expires_at
+from pipelines.errors import MustAuthorize, SettingsError, WrongAccount
+from pipelines.secret import Secret
+
+REFRESH_LIFE: Final = timedelta(days=90)
+"""How long a refresh token is good, unless it is used: three months, which no answer says."""
+
+_TOKEN: Final = re.compile(r"[!-~]{1,8000}")
+_CODE: Final = re.compile(r"[!-~]{8,4000}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Integration:
+    """A client of amoCRM's OAuth, as the integration's page in amoCRM shows it."""
+
+    client_id: str
+    client_secret: Secret
+    redirect_uri: str  # exactly as written there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """What access consists of: a token to ask with, and one to get the next pair with, which works once."""
+
+    access_token: Secret
+    refresh_token: Secret
+    received_at: datetime
+    access_ends_at: datetime | None  # None: it does not say
+
+    @property
+    def refresh_ends_at(self) -> datetime:
+        """When the refresh token ends, unless it is used."""
+        return self.received_at + REFRESH_LIFE
+
+
+def consent_url(integration: Integration, base_url: str, state: str) -> str:
+    """Where somebody gives access; ``state`` comes back with the code. The emulator, on loopback, has its own page."""
+    query = {"client_id": integration.client_id, "state": state}
+    url = urlsplit(base_url)
+    if url.scheme == "http":
+        return f"{base_url}/oauth?{urlencode(query)}"
+    _, _, domain = url.netloc.partition(".")
+    return f"https://www.{domain}/oauth?{urlencode(query | {'mode': 'popup'})}"
+
+
+def read_code(text: str, *, base_url: str, state: str) -> str:
+    """The code in what the user got: the code alone, or the whole address that the browser was sent to.
+
+    Raises ``MustAuthorize`` where it holds none, or was given to somebody else's question, and ``WrongAccount`` where
+    it is for another account.
+    """
+    text = text.strip()
+    if "://" not in text:
+        if not _CODE.fullmatch(text):
+            raise MustAuthorize("That is no authorization code.")
+        return text
+    given = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
+    if "error" in given:
+        raise MustAuthorize("Access was not given.")
+    if not _CODE.fullmatch(given.get("code", "")):
+        raise MustAuthorize("That address holds no authorization code.")
+    if given.get("state") != state:
+        raise MustAuthorize("That address answers another question than the one just asked.")
+    if "referer" in given:
+        _check_account(given["referer"], base_url)
+    return given["code"]
+
+
+def code_request(integration: Integration, code: str) -> Request:
+    """Asks for the first pair."""
+    return _token_request(integration, {"grant_type": "authorization_code", "code": code})
+
+
+def refresh_request(integration: Integration, pair: Pair) -> Request:
+    """Asks for the next pair."""
+    return _token_request(integration, {"grant_type": "refresh_token", "refresh_token": pair.refresh_token.reveal()})
+
+
+def whereabouts_request() -> Request:
+    """Asks where the account of a refresh token is now, which costs the token nothing."""
+    return Request(resource="account", path="/oauth2/account/current/subdomain")
+
+
+def refresh_header(token: str) -> tuple[str, str]:
+    """The header that shows a refresh token."""
+    return "X-Refresh-Token", token
+
+
+def read_pair(document: Json, received_at: datetime) -> Pair:
+    """A pair of tokens, from the answer to a request for one. Raises ``Misshapen``."""
+    found = document if isinstance(document, dict) else {}
+    access, refresh = (
+        found.get(name) if _TOKEN.fullmatch(str(found.get(name))) else None
+        for name in ("access_token", "refresh_token")
+    )
+    if not isinstance(access, str) or not isinstance(refresh, str):
+        raise Misshapen("it holds no pair of tokens")
+    seconds = usable_id(found.get("expires_in"))
+    return Pair(
+        access_token=Secret(access),
+        refresh_token=Secret(refresh),
+        received_at=received_at,
+        access_ends_at=received_at + timedelta(seconds=min(seconds, 10**9)) if seconds else expires_at(access),
+    )
+
+
+def api_url(pair: Pair, base_url: str) -> str | None:
+    """A host that serves the account whatever its subdomain, as the access token names it; None where it does not."""
+    return _trusted(claims(pair.access_token.reveal()).get("api_domain"), base_url)
+
+
+def read_whereabouts(document: Json, pair: Pair, base_url: str) -> str:
+    """The account's base URL now. Raises ``Misshapen`` where that is no host that may receive tokens."""
+    found = document if isinstance(document, dict) else {}
+    expected = usable_id(claims(pair.access_token.reveal()).get("account_id"))
+    if expected is not None and usable_id(found.get("id")) != expected:
+        raise Misshapen("it is about another account")
+    moved_to = _trusted(found.get("domain"), base_url)
+    if moved_to is None:
+        raise Misshapen("the account's new host is none of amoCRM's")
+    return moved_to
+
+
+def _trusted(host: Json, base_url: str) -> str | None:
+    """The base URL of a host that may receive the tokens of the account that was at ``base_url``; None for others."""
+    try:
+        found = parse_host(host) if isinstance(host, str) else ""
+    except SettingsError:
+        return None
+    # Neither from amoCRM to something on this machine, nor the other way round.
+    return found if urlsplit(found).scheme == urlsplit(base_url).scheme else None
+
+
+def _check_account(host: str, base_url: str) -> None:
+    if _trusted(host, base_url) != base_url:
+        raise WrongAccount(
+            f"Access was given to {host[:100]!r}, and the settings name {base_url.partition('://')[2]}.",
+            advice="Choose the account of the settings where access is given, or correct its host in the settings.",
+        )
+
+
+def _token_request(integration: Integration, grant: dict[str, str]) -> Request:
+    sent = {
+        "client_id": integration.client_id,
+        "client_secret": integration.client_secret.reveal(),
+        "redirect_uri": integration.redirect_uri,
+    }
+    return Request(
+        resource="account", path="/oauth2/access_token", method="POST", body=json.dumps(sent | grant).encode("ascii")
+    )
