@@ -13,7 +13,7 @@ from assets.history import history
 from assets.job import LOAD_ACCOUNT
 from assets.marts import marts
 from assets.raw import raw_answer
-from assets.resources import workbench
+from assets.resources import Workbench, workbench
 from assets.schedules import load_schedule
 from assets.sensors import tell_of_failed_loads
 from assets.specs import SNAPSHOT, VIEWS_GROUP
@@ -41,15 +41,15 @@ def schedule_times() -> tuple[str, str]:
     return settings.schedule_cron, settings.schedule_timezone
 
 
-def defined(cron: str, timezone: str) -> dg.Definitions:
-    """All definitions, for a schedule of these times."""
+def defined(cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench = workbench) -> dg.Definitions:
+    """All definitions, for a schedule of these times, and on a workbench of the caller's where there is one."""
     in_time = freshness(cron, timezone)
     return dg.Definitions(
         assets=dg.map_asset_specs(lambda spec: expected(spec, in_time), [raw_answer, history, marts]),
         jobs=[LOAD_ACCOUNT],
         schedules=[load_schedule(cron, timezone)],
         sensors=[tell_of_failed_loads],
-        resources={"workbench": workbench, "hand_over": ExtractedIOManager()},
+        resources={"workbench": bench, "hand_over": ExtractedIOManager()},
         executor=dg.in_process_executor,
     )
 

@@ -20,19 +20,26 @@ ADVICE: Final = "what_to_do"
 ERROR: Final = "error"
 
 
+UNKNOWN_ADVICE: Final = "This is a mistake in the program: report it, with the traceback of the run."
+
+
 @contextmanager
 def told_to_dagster() -> Iterator[None]:
-    """Turn a ``WarehouseError`` into ``dg.Failure``; unknown errors pass through with their traceback."""
+    """Turn every error into ``dg.Failure``, with its facts as metadata."""
     try:
         yield
+    except dg.Failure:
+        raise
     except WarehouseError as error:
         # Not chained: the message says it all, and whatever a library says of its own does not reach the event log.
-        raise as_failure(error) from None
-
-
-def as_failure(error: WarehouseError) -> dg.Failure:
-    """The error as Dagster's, with its facts as metadata."""
-    return dg.Failure(description=error.message, metadata=facts(error), allow_retries=isinstance(error, PASSING))
+        raise dg.Failure(error.message, facts(error), allow_retries=isinstance(error, PASSING)) from None
+    except Exception as error:
+        kind = type(error).__name__
+        raise dg.Failure(
+            f"An error that this program does not know: {kind}.",
+            {ERROR: kind, ADVICE: UNKNOWN_ADVICE},
+            allow_retries=False,
+        ) from error
 
 
 def facts(error: WarehouseError) -> dict[str, str | int]:

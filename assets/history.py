@@ -29,7 +29,7 @@ def history(
     """Publish what was asked, and note what it changed in each table."""
     with told_to_dagster():
         loaded = publish_load(
-            workbench.engine, extracted, workbench.settings, clock=workbench.clock, run_id=context.run_id
+            workbench.engine, extracted, workbench.settings, clock=workbench.clock, run_id=context.run.run_id
         )
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=what_changed(spec.key, loaded))

@@ -37,7 +37,9 @@ def raw_answer(
         yield checks.token_lasts(account.token, workbench.clock.now())
         engine = workbench.engine
         try:
-            extracted = extract_load(engine, account, workbench.settings, clock=workbench.clock, run_id=context.run_id)
+            extracted = extract_load(
+                engine, account, workbench.settings, clock=workbench.clock, run_id=context.run.run_id
+            )
             read_load(engine, extracted)
         except WarehouseError as error:
             yield from checks.blocked(error)

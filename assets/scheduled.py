@@ -25,14 +25,13 @@ def run_tick(
 
     Runs, events and asset materializations are kept in ``instance`` as those of the daemon are.
     """
-    definitions = defined(settings.schedule_cron, settings.schedule_timezone)
     with ExitStack() as until:
-        workbench = Workbench(lambda: settings, until, clock)
-        at = clock.now()
+        bench = Workbench(lambda: settings, until, clock)
+        definitions = defined(settings.schedule_cron, settings.schedule_timezone, bench)
         with dg.build_schedule_context(
             instance,
-            scheduled_execution_time=at,
-            resources={"workbench": workbench},
+            scheduled_execution_time=clock.now(),
+            resources={"workbench": bench},
             repository_def=definitions.get_repository_def(),
         ) as context:
             tick = definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
@@ -42,7 +41,6 @@ def run_tick(
                 instance=instance,
                 partition_key=request.partition_key,
                 tags=dict(request.tags),
-                resources={"workbench": workbench},
                 run_config=QUIET,
                 raise_on_error=False,
             )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
-from dagster._core.execution.plan.objects import StepFailureData
 
 from assets.failures import ADVICE, ERROR
 from assets.resources import Workbench
@@ -44,24 +42,21 @@ def tell_of_failed_loads(
 def as_alert(context: dg.RunFailureSensorContext, pages: str | None) -> Alert:
     """The alert for a failed run, in the words of the step that failed where it found some."""
     run = context.dagster_run
-    failures = [event.step_failure_data for event in context.get_step_failure_events()]
-    told = next((failure.user_failure_data for failure in failures if failure.user_failure_data), None)
+    failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
+    told = next(filter(None, failures), None)
     facts = {name: str(value.value) for name, value in told.metadata.items()} if told else {}
     return Alert(
         account=run.tags.get(PARTITION_TAG, "?"),
         error=facts.get(ERROR, "RunFailure"),
-        what_happened=(told.description if told else None) or why_it_ended(context, failures),
+        what_happened=(told.description if told else None) or why_it_ended(context),
         what_to_do=facts.get(ADVICE, "See the run in Dagster. What is stored is intact; the next load tries again."),
         run_id=run.run_id,
         link=f"{pages}/runs/{run.run_id}" if pages else None,
     )
 
 
-def why_it_ended(context: dg.RunFailureSensorContext, failures: Sequence[StepFailureData]) -> str:
-    """Why a run ended without a word of ours: by an unknown error, or from outside."""
-    unknown = [failure.error.cls_name for failure in failures if failure.error and failure.error.cls_name]
-    if unknown:  # its text may hold anything, so it stays where the run is
-        return f"An error that this program does not know: {unknown[0]}."
+def why_it_ended(context: dg.RunFailureSensorContext) -> str:
+    """Why a run ended without a step that failed: what Dagster says of it, or of its process that is gone."""
     said = context.failure_event.message or "The run failed."
     if FROM_OUTSIDE not in said:
         return said

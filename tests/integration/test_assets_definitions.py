@@ -1,0 +1,130 @@
+"""The code location as Dagster loads it: nothing is asked for meanwhile, and everything that exists explains itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.definitions import defined, schedule_times
+from assets.job import LOAD_ACCOUNT
+from assets.partitions import ACCOUNTS
+from assets.schedules import SCHEDULE_NAME
+from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
+
+ROOT = Path(__file__).parents[2]
+ALONE = """
+import os, sys
+
+OURS = tuple(os.path.join(sys.argv[1], package) for package in ("assets", "pipelines", "sql"))
+
+class Environment(type(os.environ)):
+    def __getattribute__(self, name):
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename in (os.__file__, "<frozen os>", "<string>"):
+            frame = frame.f_back
+        assert not frame.f_code.co_filename.startswith(OURS), f"{frame.f_code.co_filename} asks for the environment"
+        return super().__getattribute__(name)
+
+def refuse(event, arguments):
+    assert event not in ("socket.connect", "socket.bind", "subprocess.Popen"), f"{event} {arguments}"
+
+import dagster
+sys.addaudithook(refuse)
+kind = type(os.environ)
+os.environ.__class__ = Environment
+import assets.definitions, assets.instance, assets.scheduled
+os.environ.__class__ = kind
+print(len(assets.definitions.definitions().get_repository_def().asset_graph.get_all_asset_keys()))
+"""
+"""Imports the code location without reading the environment, then loads it; neither may connect to anything."""
+
+
+@pytest.fixture(scope="module")
+def assets() -> dict[dg.AssetKey, dg.AssetSpec]:
+    """Every asset that is made here, by key."""
+    graph = defined("0 * * * *", "UTC").get_repository_def().asset_graph
+    specs = {spec.key: spec for definition in graph.assets_defs for spec in definition.specs}
+    return {key: spec for key, spec in specs.items() if graph.get(key).is_materializable}
+
+
+def test_importing_reads_no_environment_and_loading_connects_to_nothing(tmp_path: Path) -> None:
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("AMOCRM_")}
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(ROOT)],
+        cwd=tmp_path,
+        env=environ | {"PYTHONPATH": str(ROOT), "DATABASE_URL": "postgresql://127.0.0.1:1/none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > len(PUBLISHED) + len(VIEWS)
+
+
+def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    views = {dg.AssetKey(key) for key, table in TABLES.items() if table.is_view}
+    assert views == {spec.key for spec in VIEWS}
+    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | {dg.AssetKey(["amocrm", "raw_answer"])}
+
+
+def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    for key, spec in assets.items():
+        assert spec.description, key
+        assert spec.owners, key
+        assert spec.code_version, key
+        assert spec.kinds, key
+        assert spec.group_name in ("raw", "history", "analytics"), key
+        assert spec.partitions_def == ACCOUNTS, key
+        assert spec.metadata["dagster/table_name"] == ".".join(key.path)
+        assert all(column.description for column in spec.metadata["dagster/column_schema"].columns), key
+
+
+def test_what_is_to_be_fresh(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    fresh = {key for key, spec in assets.items() if spec.freshness_policy}
+    assert fresh == {SNAPSHOT, *(spec.key for spec in VIEWS)}
+
+
+def test_lineage_leads_from_the_answers_to_what_analysts_read(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    def sources(key: dg.AssetKey) -> set[dg.AssetKey]:
+        found = {dep.asset_key for dep in assets[key].deps} if key in assets else set()
+        return found.union(*map(sources, found))
+
+    for view in ("segments", "stages", "segment_trends", "segment_snapshots", "changes", "snapshots"):
+        assert dg.AssetKey(["amocrm", "raw_answer"]) in sources(dg.AssetKey(["analytics", view])), view
+
+
+def test_the_schedule_has_the_times_of_the_settings_and_is_shipped_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("AMOCRM_SCHEDULE_CRON=15 */3 * * *\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\n")
+    schedule = defined(*schedule_times()).resolve_schedule_def(SCHEDULE_NAME)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 */3 * * *", "Asia/Tokyo")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMOCRM_SCHEDULE_CRON", "whenever")
+    assert schedule_times() == ("0 * * * *", "UTC")
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 * * * *", "* * * * *", "15 6 * * *", "0 8-20 * * 1-5", "@daily", "@weekly", "@monthly"]
+)
+def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
+    [schedule] = defined(cron, "Europe/Moscow").schedules or ()
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    assert schedule.cron_schedule == cron
+
+
+def test_the_job_runs_in_one_process() -> None:
+    job = defined("0 * * * *", "UTC").resolve_job_def(LOAD_ACCOUNT.name)
+    assert job.executor_def is dg.in_process_executor

@@ -1,0 +1,255 @@
+"""The schedule and the alert, on a Dagster home of our own: who is loaded, who is left alone, who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.launcher import WorkerStatus
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.test_utils import create_run_for_test
+from sqlalchemy import Engine
+
+from assets.definitions import defined
+from assets.instance import prepare_home
+from assets.job import LOAD_ACCOUNT
+from assets.launcher import WatchedRunLauncher
+from assets.partitions import register_accounts
+from assets.resources import Workbench
+from assets.scheduled import run_tick
+from assets.schedules import SCHEDULE_NAME
+from assets.sensors import tell_of_failed_loads
+from assets.specs import RAW_ANSWER
+from emulator import effects
+from pipelines.clock import SYSTEM_CLOCK
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from tests.dagster_company import KEY, DagsterCompany, dagster_company
+from tests.integration.test_alerts import Hook
+
+PARTITION = "dagster/partition"
+ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("amocrm"), "__repository__"), LOAD_ACCOUNT.name
+)
+TWO = (
+    AccountSettings(key="acme", base_url="https://acme.amocrm.ru", token=Secret("one")),
+    AccountSettings(key="beta", base_url="https://beta.amocrm.ru", token=Secret("two")),
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Dagster's home, configured as './run dev' does."""
+    return prepare_home(tmp_path / "dagster")
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """What is kept there."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def company(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterCompany]:
+    """The account."""
+    with dagster_company(postgres_url, engine, tmp_path) as company:
+        yield company
+
+
+def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
+    """What the real schedule decides now."""
+    with ExitStack() as until:
+        bench = Workbench(lambda: settings, until)
+        definitions = defined(settings.schedule_cron, settings.schedule_timezone, bench)
+        with dg.build_schedule_context(
+            instance,
+            scheduled_execution_time=SYSTEM_CLOCK.now(),
+            resources={"workbench": bench},
+            repository_def=definitions.get_repository_def(),
+        ) as context:
+            return definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
+
+
+def run_of(instance: dg.DagsterInstance, key: str, status: dg.DagsterRunStatus, **what: Any) -> dg.DagsterRun:
+    """A run that loads an account, or waits to."""
+    plain: dict[str, Any] = {"job_name": LOAD_ACCOUNT.name, "tags": {PARTITION: key}, "remote_job_origin": ORIGIN}
+    run: dg.DagsterRun = create_run_for_test(instance, status=status, **plain | what)
+    return run
+
+
+def test_without_accounts_a_tick_says_what_to_set(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    decided = tick(instance, Settings(data_dir=tmp_path))
+    assert decided.run_requests == []
+    assert "AMOCRM_HOST" in decided.skip_message
+
+
+def test_a_tick_registers_the_accounts_and_asks_for_a_run_each(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    decided = tick(instance, Settings(data_dir=tmp_path, accounts=TWO))
+    assert [(one.partition_key, one.run_key) for one in decided.run_requests] == [("acme", "acme"), ("beta", "beta")]
+    assert set(instance.get_dynamic_partitions("accounts")) == {"acme", "beta"}
+
+
+@pytest.mark.parametrize("status", NOT_FINISHED_STATUSES)
+def test_an_account_whose_load_is_on_its_way_is_left_alone(
+    instance: dg.DagsterInstance, tmp_path: Path, status: dg.DagsterRunStatus
+) -> None:
+    run = run_of(instance, "acme", status)
+    decided = tick(instance, Settings(data_dir=tmp_path, accounts=TWO))
+    assert [one.partition_key for one in decided.run_requests] == ["beta"]
+    alone = tick(instance, Settings(data_dir=tmp_path, accounts=TWO[:1]))
+    assert alone.run_requests == []
+    assert alone.skip_message.startswith(f"Account 'acme' is left alone: run {run.run_id} is ")
+
+
+@pytest.mark.parametrize(
+    "status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+)
+def test_a_load_that_ended_holds_nobody_up(
+    instance: dg.DagsterInstance, tmp_path: Path, status: dg.DagsterRunStatus
+) -> None:
+    run_of(instance, "acme", status)
+    assert len(tick(instance, Settings(data_dir=tmp_path, accounts=TWO)).run_requests) == 2
+
+
+def test_loads_started_by_hand_count_and_runs_of_other_things_do_not(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    started = dg.DagsterRunStatus.STARTED
+    run_of(instance, "acme", started, job_name="__ASSET_JOB", asset_selection=frozenset({RAW_ANSWER}))
+    run_of(instance, "beta", started, job_name="somebody_elses")
+    run_of(instance, "beta", started, job_name="__ASSET_JOB", asset_selection=frozenset({dg.AssetKey("other")}))
+    decided = tick(instance, Settings(data_dir=tmp_path, accounts=TWO))
+    assert [one.partition_key for one in decided.run_requests] == ["beta"]
+
+
+def test_settings_that_cannot_be_read_fail_the_tick(instance: dg.DagsterInstance) -> None:
+    def broken() -> Settings:
+        raise SettingsError("AMOCRM_TOKEN is missing.")
+
+    with ExitStack() as until:
+        bench = Workbench(broken, until)
+        definitions = defined("0 * * * *", "UTC", bench)
+        with (
+            dg.build_schedule_context(instance, resources={"workbench": bench}) as context,
+            pytest.raises(dg.DagsterError) as caught,
+        ):
+            definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
+    assert "AMOCRM_TOKEN is missing" in str(caught.value.__cause__)
+
+
+def test_accounts_that_left_the_settings_stay_known(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    assert register_accounts(instance, Settings(data_dir=tmp_path, accounts=TWO)) == ["acme", "beta"]
+    assert register_accounts(instance, Settings(data_dir=tmp_path, accounts=TWO[:1])) == ["acme"]
+    assert set(instance.get_dynamic_partitions("accounts")) == {"acme", "beta"}
+
+
+def test_a_tick_loads_as_the_daemon_would(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+    [result] = run_tick(instance, company.settings, clock=company.clock)
+    assert result.success
+    [run] = instance.get_runs()
+    assert (run.job_name, run.status) == (LOAD_ACCOUNT.name, dg.DagsterRunStatus.SUCCESS)
+    assert run.tags[PARTITION] == KEY
+    assert run.tags["dagster/schedule_name"] == SCHEDULE_NAME
+    assert company.rows("select run_id, observed_at from amocrm.snapshot") == [(run.run_id, company.clock.now())]
+
+
+def test_a_tick_while_a_load_is_on_its_way_loads_nothing(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+    run_of(instance, KEY, dg.DagsterRunStatus.STARTED)
+    assert run_tick(instance, company.settings, clock=company.clock) == []
+    assert company.emulator.requests == []
+
+
+def alarm(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
+    """What the sensor does about a run that failed."""
+    [failed] = [event for event in result.all_events if event.is_job_failure]
+    with ExitStack() as until:
+        context = dg.build_run_status_sensor_context(
+            sensor_name="tell_of_failed_loads",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=failed,
+            resources={"workbench": Workbench(lambda: settings, until)},
+        ).for_run_failure()
+        return tell_of_failed_loads(context)
+
+
+def test_a_failed_load_is_told(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+    with company.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, company.settings, clock=company.clock)
+    with Hook(200).running() as hook:
+        settings = replace(company.settings, alert_webhook_url=hook.url, dagster_url="https://dagster.example.com")
+        assert alarm(instance, settings, result) is None
+    [(_, told, _)] = hook.received
+    assert (told["account"], told["error"], told["run_id"]) == (KEY, "Unauthorized", result.run_id)
+    assert "401" in (told["what_happened"] or "")
+    assert "AMOCRM_TOKEN" in (told["what_to_do"] or "")
+    assert told["link"] == f"https://dagster.example.com/runs/{result.run_id}"
+
+
+def test_a_mistake_of_ours_is_told_without_what_it_said(
+    company: DagsterCompany, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("canary")
+
+    monkeypatch.setattr("assets.raw.extract_load", mistaken)
+    [result] = run_tick(instance, company.settings, clock=company.clock)
+    with Hook(200).running() as hook:
+        alarm(instance, replace(company.settings, alert_webhook_url=hook.url), result)
+    [(_, told, _)] = hook.received
+    assert (told["error"], told["link"]) == ("ZeroDivisionError", None)
+    assert "canary" not in str(told)
+
+
+def test_nobody_is_told_where_no_address_is_set(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+    with company.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, company.settings, clock=company.clock)
+    skipped = alarm(instance, company.settings, result)
+    assert "AMOCRM_ALERT_WEBHOOK_URL is not set" in skipped.skip_message
+
+
+def test_a_webhook_that_is_gone_is_no_error_of_the_sensor(
+    company: DagsterCompany, instance: dg.DagsterInstance
+) -> None:
+    with company.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, company.settings, clock=company.clock)
+    with Hook(410).running() as hook:
+        skipped = alarm(instance, replace(company.settings, alert_webhook_url=hook.url), result)
+    assert "answered 410" in skipped.skip_message
+    assert len(hook.received) == 1
+
+
+def test_a_run_whose_code_server_is_gone_is_known_to_be_dead(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    launcher = instance.run_launcher
+    assert isinstance(launcher, WatchedRunLauncher)
+    gone = f'{{"host": "localhost", "socket": "{tmp_path / "socket"}"}}'
+    run = run_of(instance, "acme", dg.DagsterRunStatus.STARTED, tags={PARTITION: "acme", GRPC_INFO_TAG: gone})
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
+    elsewhere = run_of(instance, "acme", dg.DagsterRunStatus.STARTED)
+    assert launcher.check_run_worker_health(elsewhere).status is WorkerStatus.RUNNING
+
+
+def test_the_home_keeps_what_its_user_changed(home: Path) -> None:
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    assert prepare_home(home) == home
+    assert (home / "dagster.yaml").read_text(encoding="utf-8") == "telemetry: {enabled: false}\n"
+
+
+def test_the_home_s_configuration_means_what_it_says(instance: dg.DagsterInstance) -> None:
+    assert not instance.telemetry_enabled
+    assert not instance.nux_enabled
+    assert instance.run_monitoring_enabled
+    assert instance.freshness_enabled
+    assert instance.run_monitoring_max_runtime_seconds < 3600
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.tag_concurrency_limits == [{"key": PARTITION, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}]
