@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import signal
-import sys
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -78,9 +77,9 @@ class Commands(click.Group):
         """Run the command; whatever fails becomes a message and an exit code."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             click.echo("\nInterrupted.", err=True)
-            ctx.exit(128 + signal.SIGINT)
+            ctx.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -111,6 +110,9 @@ def main() -> NoReturn:
     raise AssertionError("click exits")
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    """End as by Ctrl-C, so that whatever this program started ends with it."""
-    sys.exit(128 + number)
+class Terminated(KeyboardInterrupt):
+    """SIGTERM. It ends the program as Ctrl-C does, so that whatever was started ends with it."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -108,11 +108,6 @@ class DemoHome:
         return self.folder / "dagster"
 
     @property
-    def dagster_log(self) -> Path:
-        """What Dagster said of the last load that the demo had it make."""
-        return self.folder / "dagster.log"
-
-    @property
     def begun_at(self) -> float:
         """When the simulation was begun, as a time to compare; 0 where there is none."""
         return self._file.stat().st_mtime if self._file.exists() else 0.0

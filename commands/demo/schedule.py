@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stderr
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster_shared.error import SerializableErrorInfo
 
 from assets.instance import prepare_home
 from assets.scheduled import run_tick
@@ -15,30 +17,31 @@ from pipelines.errors import WarehouseError
 from pipelines.secret import Secret
 from pipelines.settings import Settings
 
+INTERRUPTIONS: Final = {"DagsterExecutionInterruptedError", "KeyboardInterrupt", "Terminated"}
+
 
 def load_on_schedule(home: DemoHome, settings: Settings, url: str) -> None:
     """Have the schedule decide what to load now, and load it. Raises ``WarehouseError`` where the run failed."""
     folder = prepare_home(home.dagster_folder)
-    # What Dagster logs is told by the run's page too; here it would bury what the demo has to say.
-    with (
-        home.dagster_log.open("w", encoding="utf-8") as log,
-        redirect_stderr(log),
-        dg.DagsterInstance.from_config(str(folder)) as instance,
-    ):
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
         end_abandoned_runs(instance)
         results = run_tick(instance, replace(settings, database_url=Secret(url)))
-        if any(was_interrupted(instance, result.run_id) for result in results):
-            raise KeyboardInterrupt
-    if not results or not all(result.success for result in results):
-        raise WarehouseError(
-            f"The scheduled load failed: {home.dagster_log} has Dagster's account of it.", advice="Run the demo again."
-        )
+        runs = [instance.get_run_by_id(result.run_id) for result in results]
+    if results and all(result.success for result in results):
+        return
+    errors = [error for result in results for error in step_errors(result)]
+    is_canceled = any(run is not None and run.status == dg.DagsterRunStatus.CANCELED for run in runs)
+    if is_canceled or any(error.cls_name in INTERRUPTIONS for error in errors):
+        raise KeyboardInterrupt  # Dagster takes Ctrl-C for itself, in one of two ways, and goes on
+    told = " ".join(" ".join(error.message for error in errors).split()) or "the schedule asked for none."
+    raise WarehouseError(f"The scheduled load failed: {told}", advice="Run the demo again.")
 
 
-def was_interrupted(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether Ctrl-C, or SIGTERM, ended the run: Dagster takes that for itself and goes on."""
-    run = instance.get_run_by_id(run_id)
-    return run is not None and run.status == dg.DagsterRunStatus.CANCELED
+def step_errors(result: dg.ExecuteInProcessResult) -> Iterator[SerializableErrorInfo]:
+    """The errors that ended steps of a run."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            yield event.step_failure_data.error
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance) -> None:

@@ -1,0 +1,166 @@
+"""The demo as a newcomer runs it: once, again, anew, interrupted, killed; and that it keeps to its own folder."""
+
+from __future__ import annotations
+
+import random
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+
+from commands.demo.history import BETWEEN_LOADS, instants, live_through
+from commands.demo.home import DemoHome, Simulation
+from commands.demo.simulated import simulated_account
+from commands.demo.summary import read_summary
+from pipelines.warehouse.engine import database_url
+from tests.command_line import command, environment, run
+from tests.conftest import open_folder
+
+HOSTILE = {
+    "DATABASE_URL": "postgresql://nobody:hunter2secret@127.0.0.1:1/theirs",
+    "AMOCRM_HOST": "theirs.amocrm.ru",
+    "AMOCRM_TOKEN": "their-token",
+    "AMOCRM_REQUESTS_PER_SECOND": "0.001",
+    "DAGSTER_HOME": "/nonexistent",
+}
+"""Settings of a user's own, none of which the demo may touch."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
+
+
+def sql(folder: Path, query: str, mode: str = "segments") -> list[str]:
+    """Rows of a query on the demo's data."""
+    result = run("psql", "--demo", mode, "-Atc", query, folder=folder, **HOSTILE)
+    assert result.returncode == 0, result.stderr
+    assert "SIMULATED" in result.stderr
+    return result.stdout.splitlines()
+
+
+def left_running(folder: Path) -> list[str]:
+    """Processes that have to do with the folder."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line]
+
+
+def test_once_and_again_and_anew(folder: Path) -> None:
+    first = run("demo", "--days", "3", folder=folder, **HOSTILE)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.count("SIMULATED") == 1
+    assert "Corner Coffee  simulated account" in first.stdout
+    assert "mode 'segments'" in first.stdout
+    assert re.search(r"Постоянные +1,\d{3} +[−+]?\d+ +– +– +[▁▂▃▄▅▆▇█]+", first.stdout)
+    assert "This run: 14 loads in" in " ".join(first.stdout.split())
+    assert not left_running(folder)
+    by_dagster = "select count(*), count(run_id) from amocrm.snapshot"
+    assert sql(folder, by_dagster) == ["14|1"]
+
+    pasted = [line.strip() for line in first.stdout.splitlines() if line.startswith("    amocrm-warehouse ")]
+    psql, dev, doctor = (shlex.split(line) for line in pasted)
+    assert (dev[1:], doctor[1:]) == (["dev", "--demo", "segments"], ["doctor"])
+    assert "Постоянные" in run(*psql[1:], folder=folder, **HOSTILE).stdout
+
+    again = run("demo", folder=folder)
+    assert again.returncode == 0
+    assert "Loaded 15 snapshots" in " ".join(again.stdout.split())
+    assert sql(folder, by_dagster) == ["15|2"]
+
+    other_seed = run("demo", "--seed", "7", folder=folder)
+    assert other_seed.returncode == 2
+    assert "--fresh" in other_seed.stderr
+    anew = run("demo", "--fresh", "--days", "1", "--seed", "7", folder=folder)
+    assert anew.returncode == 0
+    assert sql(folder, by_dagster) == ["6|1"]
+
+
+def test_an_account_of_stages(folder: Path) -> None:
+    result = run("demo", "--days", "13", "--mode", "periodicity", folder=folder)
+    assert result.returncode == 0
+    assert "mode 'periodicity'" in result.stdout
+    assert re.search(r"Expected purchase +system +before purchase \d", result.stdout)
+    assert "stage 'Заказ в пути' added" in result.stdout
+    assert "--demo periodicity" in result.stdout
+    assert not left_running(folder)
+
+
+def test_interrupted_and_killed_at_any_moment_it_goes_on_from_there(folder: Path) -> None:
+    chance = random.Random(20_261_122)  # noqa: S311
+    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+        demo = subprocess.Popen(
+            command("demo", "--days", "8"),
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(chance.uniform(0.2, 5.0))
+        demo.send_signal(number)
+        _, said = demo.communicate(timeout=60)
+        if number == signal.SIGKILL:
+            wait_until_nothing_runs(folder)
+        else:
+            assert demo.returncode in (0, 128 + signal.SIGINT, 128 + number), said
+            assert "Traceback" not in said
+            assert not left_running(folder)
+    finished = run("demo", "--days", "8", folder=folder)
+    assert finished.returncode == 0, finished.stderr
+    since_first = "extract(epoch from observed_at - (select min(observed_at) from amocrm.snapshot))"
+    slot = f"round({since_first} / {BETWEEN_LOADS.total_seconds()})"
+    slots = sql(folder, f"select {slot} from amocrm.snapshot where run_id is null order by observed_at")
+    assert len(slots) >= 32
+    assert slots == [str(number) for number in range(len(slots))], "none was lost, and none was made twice"
+
+
+def wait_until_nothing_runs(folder: Path) -> None:
+    """What a killed demo leaves behind ends by itself."""
+    deadline = time.monotonic() + 30
+    while left_running(folder):
+        assert time.monotonic() < deadline, left_running(folder)
+        time.sleep(0.05)
+
+
+def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> None:
+    started_at = datetime.now(UTC) - timedelta(days=50)
+    home, simulation = DemoHome(folder), Simulation(seed=1, started_at=started_at, mode="segments")
+    before = started_at + timedelta(days=44, hours=20)
+    moments = instants(started_at, before, started_at + timedelta(days=48, hours=7))
+    with simulated_account(home, simulation, before) as simulated:
+        steps = list(live_through(engine, simulated, moments))
+    missed = [step.at for step in steps if step.loaded is None]
+    assert missed, "the API was never out"
+    with engine.connect() as connection:
+        assert connection.execute(text("select distinct error from amocrm.load_failure")).all() == [("Unavailable",)]
+    (gap,) = read_summary(engine, days=10, news_count=5).gaps
+    assert gap.previous_observed_at < missed[0] <= missed[-1] < gap.observed_at
+    sizes = next(row.last_counts for row in read_summary(engine, days=5, news_count=0).segments)
+    assert None in sizes, "the day without a load has no size"
+
+
+def test_two_demos_do_not_meddle(folder: Path) -> None:
+    home = DemoHome(folder / "data/demo/segments")
+    home.folder.mkdir(parents=True)
+    with home.alone():
+        result = run("demo", "--days", "1", folder=folder)
+    assert result.returncode == 15
+    assert "in use" in result.stderr
+
+
+def test_psql_joins_a_server_that_runs(folder: Path) -> None:
+    home = DemoHome(folder / "data/demo/segments")
+    home.begin(Simulation(seed=1, started_at=datetime.now(UTC), mode="segments"))
+    with home.alone(), database_url(home.settings) as url, psycopg.connect(url) as connection:
+        port = sql(folder, "select current_setting('port')")
+        assert port == [str(connection.info.port)]
+    assert not left_running(folder)

@@ -1,0 +1,205 @@
+"""``doctor`` with each trouble: it goes on after the first, says what to do, and never shows a secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from commands.doctor.account import check_account
+from commands.doctor.check import Check
+from commands.doctor.database import check_database
+from commands.doctor.machine import check_folder, check_schedule
+from emulator import Clock as EmulatorClock
+from emulator import Emulator, effects
+from pipelines.clock import SYSTEM_CLOCK
+from pipelines.errors import Forbidden, MigrationError, SettingsError, Unauthorized, Unavailable, WrongAccount
+from pipelines.load import load_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.engine import open_engine
+from tests.command_line import run
+from tests.conftest import plain
+
+Told = dict[str, Check]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        emulator.world.add_segment(emulator.world.add_account("Corner Coffee"), "VIP", color="10599d")
+        yield emulator
+
+
+def account_of(emulator: Emulator, token: str | None = None) -> AccountSettings:
+    account_id = next(iter(emulator.world.accounts))
+    return AccountSettings(
+        key="main", base_url=emulator.url, token=Secret(token or emulator.long_lived_token(account_id))
+    )
+
+
+def told(account: AccountSettings, engine: Engine | None = None) -> Told:
+    """The checks of an account, by what they are about."""
+    checks = list(check_account(account, engine, SYSTEM_CLOCK))
+    return {check.subject.removeprefix("account 'main': "): check for check in checks}
+
+
+def test_a_sound_account_passes_every_check(emulator: Emulator, engine: Engine) -> None:
+    checks = told(account_of(emulator), engine)
+    assert {check.status for check in checks.values()} == {"ok"}
+    assert set(checks) == {"token", "access", "clock", "mode", "rights", "identity"}
+    assert "1 segments" in checks["rights"].finding
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "status", "exit_code"),
+    [
+        (timedelta(days=15), "ok", 0),
+        (timedelta(days=13), "warning", 0),
+        (timedelta(seconds=-1), "failed", Unauthorized.exit_code),
+    ],
+)
+def test_a_token_that_ends_is_noticed_in_time(
+    emulator: Emulator, ends_in: timedelta, status: str, exit_code: int
+) -> None:
+    account_id = next(iter(emulator.world.accounts))
+    token = emulator.long_lived_token(account_id, expires_at=datetime.now(UTC) + ends_in)
+    check = told(account_of(emulator, token))["token"]
+    assert (check.status, check.exit_code) == (status, exit_code)
+
+
+def test_a_wrong_token_is_told_from_one_that_ended(emulator: Emulator) -> None:
+    checks = told(account_of(emulator, "not-a-token"))
+    assert checks["token"].status == "warning"
+    assert (checks["access"].status, checks["access"].exit_code) == ("failed", Unauthorized.exit_code)
+    assert checks["clock"].status == "ok", "a refusal has a date too"
+
+
+def test_a_host_that_does_not_answer(emulator: Emulator) -> None:
+    account = account_of(emulator)
+    emulator.stop()
+    checks = told(account)
+    assert checks["access"].exit_code == Unavailable.exit_code
+    assert set(checks) == {"token", "access"}
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(timedelta(minutes=10), "behind"), (timedelta(minutes=-10), "ahead of")])
+def test_clocks_that_disagree(ahead: timedelta, word: str) -> None:
+    clock = EmulatorClock()
+    clock.advance(ahead)
+    with Emulator(clock=clock) as emulator:
+        emulator.world.add_account("Corner Coffee")
+        check = told(account_of(emulator))["clock"]
+    assert check.status == "warning"
+    assert word in check.finding
+
+
+@pytest.mark.parametrize("mode", ["disabled", "unavailable"])
+def test_a_mode_without_customers(emulator: Emulator, mode: str) -> None:
+    emulator.world.switch_mode(next(iter(emulator.world.accounts)), mode)  # type: ignore[arg-type]
+    checks = told(account_of(emulator))
+    assert checks["mode"].status == "warning"
+    assert "rights" not in checks
+
+
+def test_lists_that_may_not_be_read(emulator: Emulator) -> None:
+    emulator.faults.add(effects.error(403), resource="segments")
+    checks = told(account_of(emulator))
+    assert checks["access"].status == "ok"
+    assert checks["rights"].exit_code == Forbidden.exit_code
+
+
+def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
+    account = account_of(emulator)
+    load_account(engine, account, Settings(data_dir=tmp_path))
+    assert told(account, engine)["identity"].status == "ok"
+    other = emulator.world.add_account("Another")
+    check = told(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
+    assert (check.status, check.exit_code) == ("failed", WrongAccount.exit_code)
+
+
+def of_database(url: str) -> Told:
+    engine = open_engine(url)
+    try:
+        return {check.subject.removeprefix("database: "): check for check in check_database(engine)}
+    finally:
+        engine.dispose()
+
+
+def test_a_database_that_was_never_migrated(empty_database_url: str) -> None:
+    checks = of_database(empty_database_url)
+    assert (checks["access"].status, checks["privileges"].status) == ("ok", "ok")
+    assert checks["migrations"].exit_code == MigrationError.exit_code
+    assert "0001_account_and_snapshot" in checks["migrations"].finding
+
+
+def test_a_database_that_takes_no_changes(engine: Engine, postgres_url: str) -> None:
+    with engine.begin() as connection:
+        name = connection.scalar(text("select current_database()"))
+        connection.execute(text(f"alter database {name} set default_transaction_read_only = on"))
+    checks = of_database(postgres_url)
+    assert checks["privileges"].status == "failed"
+    assert checks["migrations"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    "grant", ["", "grant usage on schema amocrm to {role}; grant select on all tables in schema amocrm to {role}"]
+)
+def test_a_role_that_may_not_write(engine: Engine, postgres_url: str, grant: str) -> None:
+    with engine.begin() as connection:
+        role = f"guest_{connection.scalar(text('select current_database()'))}"
+        connection.execute(text(f"create role {role} login password 'hunter2secret'"))
+        for statement in filter(None, grant.format(role=role).split(";")):
+            connection.execute(text(statement))
+    try:
+        checks = of_database(plain(parse_database_url(postgres_url).set(username=role, password="hunter2secret")))
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"drop owned by {role}"))
+            connection.execute(text(f"drop role {role}"))
+    assert [check.status for check in checks.values()].count("failed") >= 1
+    assert "hunter2secret" not in str(checks)
+
+
+def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert check_folder(Settings(data_dir=tmp_path / "new" / "deep")).status == "ok"
+    check = check_folder(Settings(data_dir=file / "data"))
+    assert (check.status, check.exit_code) == ("failed", SettingsError.exit_code)
+
+
+def test_a_schedule_that_was_never_set_up(tmp_path: Path) -> None:
+    assert check_schedule(Settings(data_dir=tmp_path)).status == "ok"
+
+
+def test_the_whole_command(tmp_path: Path, emulator: Emulator, postgres_url: str) -> None:
+    account = account_of(emulator)
+    variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": account.token.reveal(), "DATABASE_URL": postgres_url}
+    sound = run("doctor", folder=tmp_path, **variables)
+    assert (sound.returncode, sound.stderr) == (0, "")
+    assert sound.stdout.endswith("\nAll 12 checks passed.\n")
+    nowhere = "postgresql://warehouse:hunter2secret@127.0.0.1:1/warehouse"
+    amiss = run("doctor", "--json", folder=tmp_path, **variables | {"DATABASE_URL": nowhere, "AMOCRM_TOKEN": "wrong"})
+    checks = {check["subject"]: check for check in json.loads(amiss.stdout)["checks"]}
+    assert {subject for subject, check in checks.items() if check["status"] == "failed"} == {
+        "database: access",
+        "account 'main': access",
+    }
+    assert amiss.returncode == checks["database: access"]["exit_code"]
+    assert all(check["advice"] for check in checks.values() if check["status"] != "ok")
+    printed = sound.stdout + amiss.stdout + amiss.stderr
+    assert "hunter2secret" not in printed
+    assert account.token.reveal() not in printed
+
+
+def test_settings_that_cannot_be_read_are_all_named(tmp_path: Path) -> None:
+    result = run("doctor", folder=tmp_path, AMOCRM_HOST="evil.example", AMOCRM_RAW_RETENTION_DAYS="many")
+    assert result.returncode == SettingsError.exit_code
+    assert "AMOCRM_HOST" in result.stdout
+    assert "AMOCRM_RAW_RETENTION_DAYS" in result.stdout

@@ -1,0 +1,142 @@
+"""``sync`` as cron starts it: a process, an exit code, words for people, JSON for scripts, and no secret anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from emulator import Emulator, effects
+from emulator.faults import Effect
+from pipelines.clock import Clock
+from pipelines.errors import (
+    Blocked,
+    DatabaseUnavailable,
+    Forbidden,
+    MalformedAnswer,
+    MigrationError,
+    NotFound,
+    RateLimited,
+    SettingsError,
+    Superseded,
+    Unauthorized,
+    Unavailable,
+    WarehouseError,
+    WrongAccount,
+)
+from pipelines.load import load_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from tests.command_line import run
+
+TROUBLES: dict[str, tuple[Effect, type[WarehouseError]]] = {
+    "blocked": (effects.blocked(), Blocked),
+    "forbidden": (effects.error(403), Forbidden),
+    "limited": (effects.too_many(in_body=100_000), RateLimited),
+    "malformed": (effects.html(), MalformedAnswer),
+    "missing": (effects.error(404), NotFound),
+    "passing": (effects.status(503, headers={"Retry-After": "100000"}), Unavailable),
+    "token": (effects.error(401), Unauthorized),
+    "unpaid": (effects.error(402), Forbidden),
+}
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        emulator.world.add_account("Corner Coffee")
+        yield emulator
+
+
+def token_of(emulator: Emulator) -> str:
+    return emulator.long_lived_token(next(iter(emulator.world.accounts)))
+
+
+def variables_of(emulator: Emulator) -> dict[str, str]:
+    return {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token_of(emulator)}
+
+
+def test_every_account_is_tried_and_each_failure_has_its_own_exit_code(tmp_path: Path, postgres_url: str) -> None:
+    variables, lines = {}, []
+    with ExitStack() as stack:
+        for key in [*TROUBLES, "zz-well"]:
+            emulator = stack.enter_context(Emulator())
+            emulator.world.add_segment(emulator.world.add_account(key), "VIP", color="10599d")
+            if key in TROUBLES:
+                emulator.faults.add(TROUBLES[key][0])
+            variable = f"TOKEN_{key.upper()}"
+            variables[variable] = token_of(emulator)
+            lines += [f'[accounts."{key}"]', f'host = "{emulator.host}"', f'token_env = "{variable}"']
+        (tmp_path / "accounts.toml").write_text("\n".join(lines), encoding="utf-8")
+        result = run("sync", "--all", "--json", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
+        chosen = run("sync", "--account", "zz-well", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
+        unclear = run("sync", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
+
+    outcomes = {outcome["account"]: outcome for outcome in json.loads(result.stdout)["accounts"]}
+    assert {key: (one["error"], one["exit_code"]) for key, one in outcomes.items() if key in TROUBLES} == {
+        key: (error.__name__, error.exit_code) for key, (_, error) in TROUBLES.items()
+    }
+    assert all(one["status"] == "failed" and one["message"] for key, one in outcomes.items() if key in TROUBLES)
+    assert (outcomes["zz-well"]["status"], outcomes["zz-well"]["segment_count"]) == ("loaded", 1)
+    assert result.returncode == Blocked.exit_code, "the first failure decides"
+    assert (chosen.returncode, chosen.stderr) == (0, "")
+    assert chosen.stdout.startswith("account 'zz-well' (zz-well): 1 segment; nothing changed; ")
+    assert unclear.returncode == SettingsError.exit_code
+    assert "--account" in unclear.stderr
+    printed = result.stdout + result.stderr + chosen.stdout + unclear.stderr
+    assert not [token for token in variables.values() if token in printed]
+
+
+def test_what_changed_is_told(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    account_id = next(iter(emulator.world.accounts))
+    first = emulator.world.add_segment(account_id, "VIP", color="10599d", size=5)
+    emulator.world.add_segment(account_id, "New", color="10599d")
+    variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
+    assert "2 segments; 2 sizes changed, 2 versions opened;" in run("sync", folder=tmp_path, **variables).stdout
+    emulator.world.set_size(account_id, first, 6)
+    emulator.world.rename_segment(account_id, first, "Very important")
+    result = run("sync", folder=tmp_path, **variables)
+    assert "2 segments; 1 size changed, 1 version opened, 1 closed;" in result.stdout
+    assert result.returncode == 0
+
+
+def test_a_load_that_is_older_than_what_is_published_is_superseded(
+    tmp_path: Path, postgres_url: str, engine: Engine, emulator: Emulator
+) -> None:
+    account = AccountSettings(key="main", base_url=emulator.url, token=Secret(token_of(emulator)))
+    later = Clock(now=lambda: datetime.now(UTC) + timedelta(hours=1), sleep=lambda _: None)
+    load_account(engine, account, Settings(data_dir=tmp_path), clock=later)
+    variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
+    result = run("sync", folder=tmp_path, **variables)
+    assert result.returncode == Superseded.exit_code
+    assert result.stderr.endswith("[superseded]\n")
+
+
+def test_another_account_under_the_same_key_is_refused(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
+    assert run("sync", folder=tmp_path, **variables).returncode == 0
+    other = emulator.world.add_account("Another")
+    result = run("sync", folder=tmp_path, **variables | {"AMOCRM_TOKEN": emulator.long_lived_token(other)})
+    assert result.returncode == WrongAccount.exit_code
+
+
+def test_without_a_usable_database_nobody_is_asked(tmp_path: Path, empty_database_url: str, emulator: Emulator) -> None:
+    variables = variables_of(emulator)
+    nowhere = "postgresql://warehouse:hunter2secret@127.0.0.1:1/warehouse"
+    unreachable = run("sync", folder=tmp_path, DATABASE_URL=nowhere, **variables)
+    not_migrated = run("sync", folder=tmp_path, DATABASE_URL=empty_database_url, **variables)
+    assert unreachable.returncode == DatabaseUnavailable.exit_code
+    assert not_migrated.returncode == MigrationError.exit_code
+    assert "./run migrate" in not_migrated.stderr
+    assert "hunter2secret" not in unreachable.stdout + unreachable.stderr
+    assert emulator.requests == []
+    migrated = run("migrate", folder=tmp_path, DATABASE_URL=empty_database_url)
+    again = run("migrate", folder=tmp_path, DATABASE_URL=empty_database_url)
+    assert "applied 0001_account_and_snapshot" in migrated.stdout
+    assert again.stdout == "Nothing to do: tables and views are up to date.\n"
+    assert run("sync", folder=tmp_path, DATABASE_URL=empty_database_url, **variables).returncode == 0

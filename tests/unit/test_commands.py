@@ -1,0 +1,147 @@
+"""The command line without any command being run: its help, its errors, and the pure parts of single commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+import commands
+from commands.cli import COMMANDS, Commands, cli
+from commands.demo.history import BETWEEN_LOADS, instants
+from commands.demo.rules import rules_in_words
+from commands.demo.sparkline import sparkline
+from commands.exit_codes import table, with_exit_codes
+from commands.failures import Failure
+from pipelines.errors import Forbidden, Superseded
+
+ROOT = Path(__file__).parents[2]
+NAMES = [name for section in COMMANDS.values() for name in section]
+START = datetime(2026, 3, 29, 5, tzinfo=UTC)
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    assert [name for name in NAMES if f"\n  {name} " not in shown] == []
+    assert all(purpose in " ".join(shown.split()) for section in COMMANDS.values() for purpose in section.values())
+
+
+def test_every_module_that_defines_a_command_is_listed() -> None:
+    folder = Path(commands.__file__).parent
+    modules = {path.stem if path.suffix else path.name for path in folder.iterdir() if not path.name.startswith("__")}
+    defining = {name for name in modules if hasattr(import_module(f"commands.{name}"), "command")}
+    assert defining == set(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"emulator"}))
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert "--verbose" in result.output
+
+
+def failing(error: BaseException) -> click.Group:
+    """The command line with a command that raises ``error``."""
+
+    @click.command()
+    def command() -> None:
+        raise error
+
+    class OnlyThis(Commands):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
+            return command
+
+    return OnlyThis("program", params=list(cli.params))
+
+
+def test_an_error_of_ours_is_told_in_words_and_by_its_exit_code() -> None:
+    error = Forbidden("amoCRM answered 403.", account="acme", advice="Ask for rights.", request="GET /x")
+    result = CliRunner().invoke(failing(error), ["any"])
+    assert result.exit_code == Forbidden.exit_code
+    assert result.stderr == "Error: account 'acme': amoCRM answered 403. Ask for rights. (GET /x)\n"
+    assert result.stdout == ""
+
+
+def test_an_unexpected_error_says_how_to_report_it_and_nothing_of_its_text() -> None:
+    result = CliRunner().invoke(failing(ValueError("token eyJ0eXAi")), ["any"])
+    assert result.exit_code == 70
+    assert "ValueError" in result.stderr
+    assert "--verbose" in result.stderr
+    assert "eyJ0eXAi" not in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), Superseded("x")])
+def test_verbose_shows_where_an_error_comes_from(error: Exception) -> None:
+    result = CliRunner().invoke(failing(error), ["--verbose", "any"])
+    assert "in command" in result.stderr
+    assert result.exit_code == Failure(error).exit_code
+
+
+def test_ctrl_c_is_no_error_of_the_program() -> None:
+    result = CliRunner().invoke(failing(KeyboardInterrupt()), ["any"])
+    assert (result.exit_code, result.stderr) == (130, "\nInterrupted.\n")
+
+
+def test_the_table_of_exit_codes_is_up_to_date() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    assert table() in page
+    assert with_exit_codes(page) == page
+
+
+@given(
+    started_ago=st.timedeltas(timedelta(), timedelta(days=5)),
+    newest_ago=st.none() | st.timedeltas(timedelta(), timedelta(days=5)),
+)
+def test_loads_go_on_where_the_history_ends(started_ago: timedelta, newest_ago: timedelta | None) -> None:
+    now = START + timedelta(days=6)
+    started_at = now - started_ago
+    newest = None if newest_ago is None else max(started_at, now - newest_ago)
+    whole = instants(started_at, None, now)
+    assert whole == [started_at + number * BETWEEN_LOADS for number in range(len(whole))]
+    assert not whole or whole[-1] < now <= whole[-1] + BETWEEN_LOADS
+    assert instants(started_at, newest, now) == [at for at in whole if newest is None or at > newest]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ([1, 2, 8], "▁▂█"),
+        ([None, 3, None, 4, None], " ▁·█ "),
+        ([5, 5, 5], "▄▄▄"),
+        ([0, -7], "█▁"),
+        ([None, None], "  "),
+        ([], ""),
+    ],
+)
+def test_a_sparkline_shows_ups_downs_and_gaps(numbers: list[int | None], line: str) -> None:
+    assert sparkline(numbers) == line
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ([], ""),
+        ([[], []], ""),
+        ([[{"type": "after_today", "match": {"value": 60}, "conditions": [{"value": 60}]}]], "after today 60"),
+        (
+            [[{"type": "a", "match": 1}, {"type": "b", "match": None}], [{"match": {"value": [2, 3]}}]],
+            "a 1, b | rule 2, 3",
+        ),
+        ([[{"type": "x", "match": {"value": {"from": 1}}, "conditions": None}]], "x …"),
+    ],
+)
+def test_rules_are_told_as_far_as_they_are_known(conditions: list[object], words: str) -> None:
+    assert rules_in_words(conditions) == words
+
+
+def test_a_rule_is_told_by_the_names_it_is_about() -> None:
+    stage = json.loads((ROOT / "tests/payloads/stage_by_id/200.json").read_text(encoding="utf-8"))
+    assert rules_in_words(stage["conditions"]) == "tag Condition"
