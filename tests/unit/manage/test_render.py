@@ -106,6 +106,17 @@ def test_stages_of_one_call_stand_together() -> None:
     )
 
 
+def test_a_deleted_stage_shows_what_is_lost() -> None:
+    live = snapshot(
+        START, "periodicity", stages=(stage(1, name="A", sort=7), stage(2, name="B", sort=None, color=None))
+    )
+    made = make_plan(live, read_desired("version: 1\ncomplete: stages\nstages: []"))
+    assert [one_line(change) for change in made.changes] == [
+        '- stage A (id 1): color "#fffeb2"; sort 7',
+        "- stage B (id 2)",
+    ]
+
+
 def test_an_account_as_it_is_wanted_needs_nothing() -> None:
     made = make_plan(snapshot(START, account=account(name="A\nB")), read_desired("version: 1", source="mine.yaml"))
     assert render_text(made) == '"A\\nB" (account 28805383) is as mine.yaml wants it: nothing to do.\n'

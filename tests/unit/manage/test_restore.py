@@ -121,6 +121,20 @@ def test_only_what_is_chosen_comes_back() -> None:
     assert [(call.method, call.body) for call in made.calls] == [("PATCH", {"name": "C"})]
 
 
+def test_only_the_stages_that_are_chosen_come_back() -> None:
+    past = of_stages(stage(1, name="A"), stage(2, name="B"))
+    made, _ = planned(of_stages(stage(1, name="X"), stage(2, name="Y")), past, stage_ids=[2])
+    assert [(call.thing_id, call.body) for call in made.calls] == [(2, {"name": "B"})]
+
+
+def test_a_warning_names_three_things() -> None:
+    past = of_segments(*(segment(at, name=f"S{at}", color="ffffff") for at in (51, 52, 53)))
+    _, warnings = planned(of_segments(segment(51), segment(52), segment(53)), past)
+    assert [warning.split(":")[0] for warning in warnings] == [
+        "segment S51 (id 51), segment S52 (id 52), segment S53 (id 53)"
+    ]
+
+
 def test_a_gone_thing_is_never_taken_for_one_of_its_time_that_has_its_name_now() -> None:
     past = of_segments(segment(51, name="VIP"), segment(60, name="Gold"))
     live = of_segments(segment(60, name="VIP"))

@@ -176,11 +176,21 @@ def test_fields_that_cannot_be_found(named: Text, why: str) -> None:
     assert str(caught.value) == why
 
 
-def test_options_are_found_by_code_too_and_without_a_label_by_id() -> None:
-    definition = field(
-        1, option(7, value="A", extra={"code": "FIRST"}), option(8, value=None), option(9, value="x" * 101)
-    )
+def test_options_are_found_by_code_too_and_without_a_short_label_by_id() -> None:
+    odd = (option(8, value=None), option(9, value="x" * 101), option(10, value="x" * 100))
+    definition = field(1, option(7, value="A", extra={"code": "FIRST"}), *odd)
     assert find_option(definition, plain("FIRST")).id == 7
-    assert [option_name(definition, one) for one in (7, 8, 9, 10)] == [
-        Text(text="A", is_quoted=True), plain("8"), plain("9"), plain("10")
-    ]  # fmt: skip
+    named = [option_name(definition, one) for one in (7, 8, 9, 10, 11)]
+    assert named == [
+        Text(text="A", is_quoted=True),
+        plain("8"),
+        plain("9"),
+        Text(text="x" * 100, is_quoted=True),
+        plain("11"),
+    ]
+
+
+def test_a_time_stands_in_the_accounts_timezone_whatever_its_minutes() -> None:
+    kathmandu = ZoneInfo("Asia/Kathmandu")
+    shown = written(of_type("date_time"), datetime(2026, 1, 1, tzinfo=UTC), kathmandu)
+    assert spelled(shown) == "2026-01-01T05:45:00+05:45"
