@@ -26,6 +26,7 @@ from pipelines.warehouse.publish import Origin, Published, publish
 from pipelines.warehouse.raw import keep_answers, purge_answers, read_answers
 from pipelines.warehouse.state import account_of_key, known_things, read_state
 from pipelines.warehouse.statements import statement
+from pipelines.warehouse.wide import follow_fields
 
 PUBLISH_WAITS: Final = (1.0, 4.0)
 """Seconds before publishing again after the connection was lost, which is safe: publishing twice changes nothing."""
@@ -174,7 +175,7 @@ def publish_read(
     clock: Clock,
     run_id: str | None,
 ) -> Loaded:
-    """Publish the snapshot that ``read`` gives, then purge what is too old."""
+    """Publish the snapshot that ``read`` gives, then purge what is too old, and let the wide view follow the fields."""
     origin = Origin(
         account_key=extracted.account_key,
         host=extracted.host,
@@ -191,6 +192,7 @@ def publish_read(
         until = min(clock.now() - timedelta(days=settings.raw_retention_days), extracted.observed_at)
         with transaction(engine, account=extracted.account_key) as connection:
             purge_answers(connection, extracted.account_id, until=until)
+        follow_fields(engine, extracted.account_id, account=extracted.account_key)
     return Loaded(extracted=extracted, snapshot=snapshot, published=published)
 
 

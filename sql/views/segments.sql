@@ -53,3 +53,64 @@ comment on column analytics.segments.observed_at is 'The account''s newest snaps
 comment on column analytics.segments.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
 comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s label (see the view fields), each a list; options by their labels.';
 comment on column analytics.segments.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+
+-- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
+-- beneath the function. It may use what the view above uses: that is there before it. The wide views of accounts are made
+-- of this function, so its columns stay as they are: others need another name.
+create or replace function analytics.segments_by_field(account_id bigint)
+returns table (
+    segment_id bigint,
+    name text,
+    customers_count bigint,
+    color text,
+    created_at timestamptz,
+    state_since_at timestamptz,
+    observed_at timestamptz,
+    texts jsonb,
+    numbers jsonb,
+    booleans jsonb,
+    dates jsonb,
+    instants jsonb
+)
+language sql stable
+as $$
+    select
+        segment.segment_id,
+        segment.name,
+        segment.customers_count,
+        segment.color,
+        segment.created_at,
+        segment.state_since_at,
+        segment.observed_at,
+        by_field.texts,
+        by_field.numbers,
+        by_field.booleans,
+        by_field.dates,
+        by_field.instants
+    from analytics.segments as segment
+    cross join lateral (
+        select
+            jsonb_object_agg(field.field_id, field.text) as texts,
+            jsonb_object_agg(field.field_id, field.number) as numbers,
+            jsonb_object_agg(field.field_id, field.boolean) as booleans,
+            jsonb_object_agg(field.field_id, field.date) as dates,
+            jsonb_object_agg(field.field_id, field.instant) as instants
+        from (
+            select
+                value.field_id,
+                string_agg(value.value #>> '{}', ', ' order by value.position) as text,
+                min(value.number_value) filter (where value.position = 0) as number,
+                bool_or(value.boolean_value) filter (where value.position = 0) as boolean,
+                min(value.date_value) filter (where value.position = 0) as date,
+                min(value.timestamp_value) filter (where value.position = 0) as instant
+            from analytics.segment_field_values as value
+            where value.account_id = segments_by_field.account_id
+                and value.segment_id = segment.segment_id
+                and value.valid_from = segment.state_since_at
+            group by value.field_id
+        ) as field
+    ) as by_field
+    where segment.account_id = segments_by_field.account_id
+$$;
+
+comment on function analytics.segments_by_field(bigint) is 'One row per segment of an account as it is now, with the values of its custom fields by field id: all of them as text, and those of numbers, checkboxes, days and instants as such. What the wide view segments_<account id> is made of.';
