@@ -35,3 +35,9 @@ def run(*arguments: str, folder: Path, **variables: str) -> subprocess.Completed
         timeout=LONGEST_SECONDS,
         stdin=subprocess.DEVNULL,
     )
+
+
+def left_running(folder: Path) -> list[str]:
+    """The processes that have to do with the folder, by their command lines."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line]

@@ -21,7 +21,7 @@ from commands.demo.home import DemoHome, Simulation
 from commands.demo.simulated import simulated_account
 from commands.demo.summary import read_summary
 from pipelines.warehouse.engine import database_url
-from tests.command_line import command, environment, run
+from tests.command_line import command, environment, left_running, run
 from tests.conftest import open_folder
 
 HOSTILE = {
@@ -46,12 +46,6 @@ def sql(folder: Path, query: str, mode: str = "segments") -> list[str]:
     assert result.returncode == 0, result.stderr
     assert "SIMULATED" in result.stderr
     return result.stdout.splitlines()
-
-
-def left_running(folder: Path) -> list[str]:
-    """Processes that have to do with the folder."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line]
 
 
 def test_once_and_again_and_anew(folder: Path) -> None:

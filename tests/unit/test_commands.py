@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -45,6 +47,12 @@ def test_every_command_explains_itself(name: str) -> None:
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
     assert "--verbose" in result.output
+
+
+def test_a_load_imports_neither_dagster_nor_what_draws_on_the_screen() -> None:
+    program = "import sys, commands.cli, commands.sync; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"dagster", "rich", "emulator", "assets"} & set(done.stdout.split())
 
 
 def failing(error: BaseException) -> click.Group:

@@ -1,0 +1,96 @@
+"""``dev``: Dagster on the user's own warehouse, with pages that answer, and gone as a whole when it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from commands.dev import WORKSPACE_TEXT
+from emulator import Emulator
+from tests.command_line import ROOT, command, environment, run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ask(port: int, query: str) -> Any:
+    """Ask Dagster's GraphQL API."""
+    answer = requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60)
+    return answer.json()["data"]
+
+
+@contextmanager
+def running_dev(folder: Path, port: int, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """``dev`` from the moment it says where its pages are."""
+    dev = subprocess.Popen(
+        command("dev", "--port", str(port)),
+        cwd=folder,
+        env=environment(PYTHONUNBUFFERED="1", **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert dev.stdout is not None
+    try:
+        said = dev.stdout.readline()
+        assert f"http://127.0.0.1:{port} " in said, said + dev.stdout.read()
+        yield dev
+    finally:
+        dev.kill()
+        dev.communicate()
+
+
+def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Path, postgres_url: str) -> None:
+    port = free_port()
+    with Emulator() as emulator:
+        token = emulator.long_lived_token(emulator.world.add_account("Corner Coffee"))
+        variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token, "DATABASE_URL": postgres_url}
+        with running_dev(tmp_path, port, **variables) as dev:
+            partitions = ask(
+                port,
+                '{assetNodeOrError(assetKey: {path: ["amocrm", "raw_answer"]}) {... on AssetNode {partitionKeys}}}',
+            )
+            schedules = ask(
+                port,
+                "{schedulesOrError(repositorySelector: "
+                '{repositoryName: "__repository__", repositoryLocationName: "amocrm"}) '
+                "{... on Schedules {results {name scheduleState {status}}}}}",
+            )
+            dev.send_signal(signal.SIGTERM)
+            assert dev.wait(60) == 128 + signal.SIGTERM
+        assert partitions["assetNodeOrError"]["partitionKeys"] == ["main"]
+        assert [(one["name"], one["scheduleState"]["status"]) for one in schedules["schedulesOrError"]["results"]] == [
+            ("load_accounts", "STOPPED")
+        ]
+        assert not left_running(tmp_path)
+        found = run("doctor", "--json", folder=tmp_path, **variables)
+    checks = {check["subject"]: check for check in json.loads(found.stdout)["checks"]}
+    assert checks["schedule"]["finding"].startswith("Off.")
+    assert token not in (tmp_path / "data/dagster/dev.log").read_text(encoding="utf-8")
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        result = run("dev", "--port", str(listener.getsockname()[1]), folder=tmp_path)
+    assert result.returncode == 2
+    assert "--port" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_package_has_the_same_workspace_as_a_clone() -> None:
+    assert yaml.safe_load(WORKSPACE_TEXT) == yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
