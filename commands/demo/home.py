@@ -1,7 +1,8 @@
 """The demo's folder: which simulated account lives there, since when, and that no two programs meddle with it at once.
 
-Only the beginning of the simulation is written down. What the account looks like at any instant follows from it, and
-how far its history was loaded is what the database says: whoever is killed at whatever moment leaves nothing to repair.
+Only the beginning of the simulation is written down, and the account as somebody's commands have changed it. What it
+looks like at any instant follows from these, and how far its history was loaded is what the database says: whoever is
+killed at whatever moment leaves nothing to repair.
 """
 
 from __future__ import annotations
@@ -106,6 +107,11 @@ class DemoHome:
     def dagster_folder(self) -> Path:
         """Dagster's home: its runs and events."""
         return self.folder / "dagster"
+
+    @property
+    def world_file(self) -> Path:
+        """The simulated account, once somebody has changed it: from then on it is more than its story."""
+        return self.folder / "world.json"
 
     @property
     def begun_at(self) -> float:

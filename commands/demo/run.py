@@ -77,8 +77,10 @@ def prepare(home: DemoHome, *, is_fresh: bool, mode: Mode, days: int, seed: int 
 def bring_to_present(console: Console, engine: Engine, home: DemoHome, simulation: Simulation, url: str) -> int:
     """Live through all that was not loaded yet, then load the present as the schedule does; how many loads it took."""
     newest = last_observed_at(engine)
-    moments = instants(simulation.started_at, newest, datetime.now(UTC))
     with simulated_account(home, simulation, newest or simulation.started_at) as simulated:
+        # What was changed by a command since the newest load cannot be undone: loads before that are missed.
+        newest = newest and max(newest, simulated.story.at or newest)
+        moments = instants(simulation.started_at, newest, datetime.now(UTC))
         load_count = screen.follow(console, live_through(engine, simulated, moments), simulation, len(moments))
         simulated.go_to_present()
         console.print("The last load: Dagster's schedule is due, and its job runs …")

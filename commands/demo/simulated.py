@@ -1,4 +1,7 @@
-"""The simulated account as it is at an instant, over real HTTP, and the settings that let the real pipeline load it."""
+"""The simulated account as it is at an instant, over real HTTP, and the settings that let the real pipeline load it.
+
+The story decides what it looks like, and whoever changed it by a command: the first change is what it is kept for.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from commands.demo.home import ACCOUNT_KEY, DemoHome, Simulation
-from emulator import Clock, Emulator, World
+from emulator import Clock, Emulator, World, state
+from emulator.messages import Request
 from emulator.story import Story
+from emulator.wire import Wire
 from pipelines import clock
+from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 
 NO_LIMIT = 10_000.0
 """Requests a second: the emulator needs no protection from us."""
+
+
+class KeptEmulator(Emulator):
+    """An emulator whose world is in a file before anybody hears that it was changed."""
+
+    def __init__(self, *, world: World, story: Story, file: Path) -> None:
+        super().__init__(world=world, story=story)
+        self._told = story
+        self._file = file
+
+    def respond(self, request: Request) -> Wire:
+        """Answer, and keep what a write has changed."""
+        with self.world.lock:
+            wire = super().respond(request)
+            if request.method != "GET":
+                state.save(self._file, self.world, self._told)
+        return wire
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +78,15 @@ class SimulatedAccount:
 
 @contextmanager
 def simulated_account(home: DemoHome, simulation: Simulation, at: datetime) -> Iterator[SimulatedAccount]:
-    """The account as it is at ``at``, for as long as the context lasts."""
+    """The account as it is at ``at``, for as long as the context lasts; never as it was before it was last changed."""
     time = Clock()
+    world, story = World(clock=time), Story(simulation.seed, simulation.started_at, simulation.mode)
+    if home.world_file.exists():
+        world, story = kept_world(home.world_file, time)
+    at = max(at, story.at or at)
     time.advance(at - time.now())
-    world = World(clock=time)
-    story = Story(simulation.seed, simulation.started_at, simulation.mode)
     story.advance(world, at)
-    with Emulator(world=world, story=story) as emulator:
+    with KeptEmulator(world=world, story=story, file=home.world_file) as emulator:
         account = AccountSettings(
             key=ACCOUNT_KEY,
             base_url=emulator.url,
@@ -68,3 +94,13 @@ def simulated_account(home: DemoHome, simulation: Simulation, at: datetime) -> I
         )
         settings = replace(home.settings, accounts=(account,), requests_per_second=NO_LIMIT)
         yield SimulatedAccount(emulator=emulator, story=story, settings=settings)
+
+
+def kept_world(file: Path, time: Clock) -> tuple[World, Story]:
+    """The world as it was when it was last changed. Raises ``SettingsError`` where it cannot be gone on from."""
+    try:
+        world, story = state.load(file, time)
+    except state.StateError as error:
+        raise SettingsError(f"The demo cannot go on: {error}.", advice="Begin anew with 'demo --fresh'.") from None
+    assert story is not None
+    return world, story
