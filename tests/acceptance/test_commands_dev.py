@@ -16,7 +16,7 @@ import yaml
 
 from commands.dev import WORKSPACE_TEXT
 from emulator import Emulator
-from tests.command_line import ROOT, command, environment, run
+from tests.command_line import ROOT, command, environment, left_running, run
 
 
 def free_port() -> int:
