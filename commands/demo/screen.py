@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from commands.demo.history import Step
 from commands.demo.home import Simulation
@@ -29,8 +30,8 @@ MARGIN = (0, 0, 0, 2)
 
 
 def open_console() -> Console:
-    """Standard output, at most as wide as a line is pleasant to read."""
-    console = Console(highlight=False)
+    """Standard output, at most as wide as a line is pleasant to read, in colours that show on light and dark."""
+    console = Console(highlight=False, theme=Theme({"progress.elapsed": "default"}))
     console.width = min(console.width, WIDEST)
     return console
 
