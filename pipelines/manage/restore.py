@@ -19,7 +19,6 @@ from pipelines.manage.portray import portray_segment, portray_stage, portray_val
 from pipelines.manage.references import field_name, label
 from pipelines.manage.spelling import spelled_text
 from pipelines.manage.successors import Successors, Target, find_targets
-from pipelines.manage.values import content_of
 
 Thing = TypeVar("Thing", Stage, Segment)
 Wanted = TypeVar("Wanted", DesiredStage, DesiredSegment)
@@ -98,7 +97,7 @@ class _Restoration:
         live = {stage.id: stage for stage in self._live.stages}
         for stage in chosen:
             target = targets[stage.id]
-            now = live.get(target.id or 0)
+            now = None if target.id is None else live[target.id]
             if now is None and (stage.is_default or stage.sort is None):
                 reason = "a system stage, which amoCRM adds itself" if stage.is_default else "it had no usable place"
                 self._warn("stage", stage, f"is not brought back: {reason}")
@@ -117,7 +116,7 @@ class _Restoration:
         for segment in chosen:
             target = targets[segment.id]
             if self._is_clear("segment", segment, target):
-                now = live.get(target.id or 0)
+                now = None if target.id is None else live[target.id]
                 if now is None:
                     members = (
                         "its customers"
@@ -183,10 +182,10 @@ class _Restoration:
 
     def _emptied(self, segment: Segment, now: Segment) -> Iterator[DesiredValue]:
         """Fields to empty: they were there and held nothing. What fields that came later hold stays."""
-        known = {field.id for field in self._past.fields} - {value.field_id for value in segment.field_values}
+        empty = {field.id for field in self._past.fields} - {value.field_id for value in segment.field_values}
+        filled = {value.field_id for value in now.field_values}
         for field in self._live.fields:
-            values = [value for value in now.field_values if value.field_id == field.id]
-            if field.id in known and content_of(field, values) is not None:
+            if field.id in empty & filled:
                 yield DesiredValue(field=field_name(self._live.fields, field), value=Text(text="null"))
 
     def _warn(self, kind: Kind, thing: Stage | Segment, what: str) -> None:

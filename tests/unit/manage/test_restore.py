@@ -173,6 +173,11 @@ def test_namesakes_that_nobody_can_tell_apart_are_left_alone(gone: list[int], th
     assert f"nobody can tell whether {' or '.join(f'id {one}' for one in there)}, of the same name, took" in warning
 
 
+def test_what_is_gone_is_not_what_has_the_first_id() -> None:
+    assert len(planned(of_segments(segment(1)), of_segments(segment(51, name="VIP")))[0].calls) == 1
+    assert len(planned(of_stages(stage(1)), of_stages(stage(51, name="VIP")))[0].calls) == 1
+
+
 def test_two_gone_namesakes_both_come_back() -> None:
     made, _ = planned(of_segments(), of_segments(segment(51, name="VIP"), segment(52, name="VIP")))
     assert [change.replaces for change in made.changes] == [51, 52]
