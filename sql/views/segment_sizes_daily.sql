@@ -1,13 +1,4 @@
 create or replace view analytics.segment_sizes_daily as
-with names as not materialized (
-    select distinct on (version.account_id, version.segment_id)
-        version.account_id,
-        version.segment_id,
-        version.name
-    from amocrm.segment_version as version
-    order by version.account_id, version.segment_id, version.valid_from desc
-)
-
 select
     daily.account_id,
     daily.segment_id,
@@ -27,19 +18,33 @@ left join (
     from amocrm.snapshot
     group by snapshot.account_id, snapshot.observed_date
 ) as ledger using (account_id, observed_date)
-left join names using (account_id, segment_id)
+left join (
+    select distinct on (version.account_id, version.segment_id)
+        version.account_id,
+        version.segment_id,
+        version.name
+    from amocrm.segment_version as version
+    order by version.account_id, version.segment_id, version.valid_from desc
+) as names using (account_id, segment_id)
 union all
--- Days without a snapshot of the account, for segments that were there in the snapshots before and after.
+-- Days without a snapshot of the account, for segments that were there in the snapshots before and after. With the same
+-- types in both halves and no common table expression, what nobody asks for is left out of each.
 select
     gap.account_id,
     before.segment_id,
-    names.name,
+    (
+        select version.name
+        from amocrm.segment_version as version
+        where version.account_id = before.account_id and version.segment_id = before.segment_id
+        order by version.valid_from desc
+        limit 1
+    ) as name,
     gap.observed_date + missing.days as observed_date,
     false as is_observed,
-    null as last_count,
-    null as min_count,
-    null as max_count,
-    0 as observation_count
+    null::bigint as last_count,
+    null::bigint as min_count,
+    null::bigint as max_count,
+    0::bigint as observation_count
 from (
     select
         snapshot.account_id,
@@ -61,9 +66,6 @@ join amocrm.segment_version as after
     and after.segment_id = before.segment_id
     and after.valid_from <= gap.next_observed_at
     and (after.valid_to is null or after.valid_to > gap.next_observed_at)
-left join names
-    on names.account_id = before.account_id
-    and names.segment_id = before.segment_id
 -- Said in this way, Postgres expects few gaps (and of an array few items), and does not compile a plan for millions of rows.
 where case when gap.next_date > gap.observed_date + 1 then 1 end = 1;
 

@@ -14,7 +14,9 @@ from sqlalchemy import Engine, text
 import sql
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.wide import follow_fields, view_name
 from tests.known_world import publish_history
+from tests.records import ACCOUNT_ID
 
 VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
 
@@ -36,13 +38,31 @@ def test_reads_every_view_as_its_owner_does(engine: Engine, reader: psycopg.Conn
     assert len(reader.execute(everything).fetchall()) == len(rows)
 
 
-def test_calls_every_function(reader: psycopg.Connection) -> None:
-    [account_id] = reader.execute("select account_id from analytics.freshness").fetchone() or []
-    for function in ("as_of", "stages_as_of"):
-        call = SQL("select * from {}(%s, %s)").format(Identifier("analytics", function))
-        assert reader.execute(
-            call, [account_id, "2026-04-02 00:00+02" if "stages" in function else "2026-03-30"]
-        ).fetchall()
+def test_reads_the_wide_view_of_an_account(engine: Engine, reader: psycopg.Connection) -> None:
+    assert follow_fields(engine, ACCOUNT_ID)
+    wide = SQL('select name, "Discount, %" from {}').format(Identifier("analytics", view_name(ACCOUNT_ID)))
+    assert sorted(reader.execute(wide).fetchall()) == [("Cold", None), ("Fresh", None), ("VIP club", 15)]
+
+
+@pytest.mark.parametrize(
+    ("call", "row_count"),
+    [
+        (f"analytics.as_of({ACCOUNT_ID}, '2026-03-30')", 3),
+        (f"analytics.stages_as_of({ACCOUNT_ID}, '2026-04-02 00:00+02')", 2),
+        (f"analytics.segments_by_field({ACCOUNT_ID})", 3),
+        (f"analytics.value_text({ACCOUNT_ID}, 7, '[70]', '2026-03-30')", 1),
+    ],
+)
+def test_calls_every_function(reader: psycopg.Connection, call: str, row_count: int) -> None:
+    assert len(reader.execute(f"select * from {call}".encode()).fetchall()) == row_count
+
+
+def test_no_function_is_left_out(engine: Engine) -> None:
+    with engine.connect() as connection:
+        names = connection.scalars(
+            text("select proname from pg_proc where pronamespace = 'analytics'::regnamespace order by 1")
+        ).all()
+    assert names == ["as_of", "segments_by_field", "stages_as_of", "value_text"]
 
 
 @pytest.mark.parametrize(
