@@ -13,12 +13,11 @@ from assets.failures import facts
 from assets.partitions import ACCOUNTS
 from assets.small_tables import small_table
 from assets.specs import RAW_ANSWER, SNAPSHOT
+from pipelines.access import Lasting
 from pipelines.amocrm.read import MOST
 from pipelines.amocrm.records import Oddity, Snapshot
-from pipelines.amocrm.token import expires_at
 from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
 from pipelines.overview import Jump
-from pipelines.secret import Secret
 from pipelines.wording import clean
 
 WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
@@ -107,19 +106,19 @@ def blocked(error: WarehouseError) -> list[dg.AssetCheckResult]:
     ]
 
 
-def token_lasts(token: Secret, now: datetime) -> dg.AssetCheckResult:
-    """Warn some time before the token ends. A token that does not say when it ends passes."""
-    end = expires_at(token.reveal())
-    is_fine = end is None or end - now >= WARN_BEFORE_EXPIRY
-    if end is None:
+def token_lasts(access: Lasting, now: datetime) -> dg.AssetCheckResult:
+    """Warn some time before the access ends. A token that does not say when it ends passes."""
+    end = access.ends_at
+    is_fine = access.failure is None and (end is None or end - now >= WARN_BEFORE_EXPIRY)
+    if access.failure:
+        said = access.failure.message
+    elif end is None:
         said = "The token does not say when it ends."
     else:
         said = f"The token ends in {(end - now).days} days." if end > now else "The token has ended."
     return warning(
         TOKEN,
-        said
-        if is_fine
-        else f"{said} Make a new one in the integration's settings, and put it in the place of the old one.",
+        said if is_fine else f"{said} {access.advice}",
         is_fine=is_fine,
         metadata={} if end is None else {"expires_at": dg.MetadataValue.timestamp(end)},
     )

@@ -10,6 +10,7 @@ from assets.failures import RETRIES, told_to_dagster
 from assets.partitions import ACCOUNTS
 from assets.resources import Workbench
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
+from pipelines.access import lasting
 from pipelines.errors import WarehouseError
 from pipelines.load import Extracted, extract_load, read_load
 
@@ -34,7 +35,7 @@ def raw_answer(
     """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
     with told_to_dagster():
         account = workbench.account(context.partition_key)
-        yield checks.token_lasts(account.token, workbench.clock.now())
+        yield checks.token_lasts(lasting(account, workbench.settings), workbench.clock.now())
         engine = workbench.engine
         try:
             extracted = extract_load(

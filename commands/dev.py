@@ -25,6 +25,7 @@ from commands.demo.home import ACCOUNT_KEY, DemoHome
 from commands.demo.schedule import end_abandoned_runs
 from commands.demo.simulated import simulated_account
 from commands.place import dagster_home, settings_here
+from pipelines.access import way_to
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.settings import VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
@@ -134,7 +135,7 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
             | {
                 "DATABASE_URL": url,
                 "AMOCRM_DATA_DIR": str(home.folder),
-                TOKEN_VARIABLE: simulated.account.token.reveal(),
+                TOKEN_VARIABLE: way_to(simulated.account, simulated.settings).token(),
             },
         )
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
+from pipelines.access import way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Extraction, Known, extract
@@ -122,7 +123,7 @@ def ask(
     extracted = Extracted(
         account_id=account_id,
         account_key=account.key,
-        host=urlsplit(account.base_url).netloc,
+        host=urlsplit(client.base_url).netloc,
         observed_at=observed_at,
         load_id=load_id,
         request_count=extraction.request_count,
@@ -134,9 +135,10 @@ def ask(
 
 def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> AmoClient:
     """A new conversation with the account, at the pace that the settings allow."""
+    way = way_to(account, settings, clock)
     return AmoClient(
-        account.base_url,
-        account.token.reveal,
+        way.base_url,
+        way.token,
         account_key=account.key,
         limits=Limits(requests_per_second=settings.requests_per_second),
         clocks=Clocks(now=clock.now, sleep=clock.sleep),

@@ -153,3 +153,46 @@ def token(text: str) -> Secret:
             advice="Copy the long-lived token alone, without 'Bearer' before it and without line breaks.",
         )
     return Secret(text)
+
+
+def client_id(text: str) -> str:
+    """The id of an integration, which is no secret."""
+    if not _TOKEN.fullmatch(text) or len(text) > 100:
+        raise SettingsError(
+            "that is not the id of an integration.", advice="Copy the integration ID from its page, 'Keys and scopes'."
+        )
+    return text
+
+
+def client_secret(text: str) -> Secret:
+    """The secret key of an integration."""
+    if not _TOKEN.fullmatch(text):
+        raise SettingsError(
+            "a secret key has neither spaces nor letters beyond ASCII.",
+            advice="Copy the secret key from the integration's page, 'Keys and scopes'.",
+        )
+    return Secret(text)
+
+
+def redirect_uri(text: str) -> str:
+    """Where amoCRM sends the browser with a code: an https address, or one on this machine."""
+    try:
+        url = urlsplit(text)
+        is_ours = url.hostname in LOCAL_HOSTS and url.port is not None
+    except ValueError:
+        url, is_ours = urlsplit(""), False
+    is_usable = bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and is_ours))
+    if not is_usable or url.fragment or url.username is not None or not _TOKEN.fullmatch(text):
+        raise SettingsError(
+            f"{text[:100]!r} is not an address that amoCRM could send a browser to.",
+            advice="Write it exactly as on the integration's page: https://example.com/back, or with a port of this "
+            "machine: http://127.0.0.1:8912/.",
+        )
+    return text
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, without repeating what is in it."""
+    if isinstance(error, OSError):
+        return error.strerror or "unknown reason"
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"it is not TOML ({error})"

@@ -85,7 +85,7 @@ def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[C
         else:
             yield from check_database(engine)
         for account in settings.accounts:
-            yield from check_account(account, engine, clock)
+            yield from check_account(account, settings, engine, clock)
 
 
 def show(check: Check) -> None:

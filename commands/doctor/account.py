@@ -9,16 +9,16 @@ from email.utils import parsedate_to_datetime
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok, warning
+from pipelines.access import Lasting, lasting, way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.messages import Answer, Request
 from pipelines.amocrm.read import LISTS_OF_MODE
 from pipelines.amocrm.records import Account
-from pipelines.amocrm.token import expires_at
 from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
-from pipelines.errors import ApiError, DatabaseError, Unauthorized, WrongAccount
-from pipelines.settings import AccountSettings
+from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
+from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
 
@@ -27,8 +27,6 @@ IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
 
 TOKEN_ENDS_SOON = timedelta(days=14)
 CLOCK_TOLERANCE = timedelta(seconds=60)
-
-RENEW = "Make a new long-lived token in the integration's settings in amoCRM, and put it in place of the old one."
 
 
 class DatedTransport(Transport):
@@ -43,32 +41,39 @@ class DatedTransport(Transport):
         return answer
 
 
-def check_account(account: AccountSettings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
+def check_account(account: AccountSettings, settings: Settings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
     """Every check of one account; ``engine`` is the warehouse, where that can be reached."""
     subject = f"account '{account.key}'"
-    yield check_token(f"{subject}: token", account.token.reveal(), clock.now())
-    transport = DatedTransport(account.base_url, limits=IMPATIENT)
-    client = AmoClient(
-        account.base_url, account.token.reveal, account_key=account.key, limits=IMPATIENT, transport=transport
-    )
+    try:
+        way, access = way_to(account, settings, clock), lasting(account, settings)
+    except SettingsError as error:
+        yield failed(f"{subject}: token", error)
+        return
+    yield check_token(f"{subject}: token", access, clock.now())
+    if access.failure:
+        return
+    transport = DatedTransport(way.base_url, limits=IMPATIENT)
+    client = AmoClient(way.base_url, way.token, account_key=account.key, limits=IMPATIENT, transport=transport)
     found = None
     try:
         found = client.account()
-    except ApiError as error:
+    except (ApiError, SettingsError) as error:
         yield failed(f"{subject}: access", error)
     if transport.date:
         yield check_clock(f"{subject}: clock", transport.date, clock.now())
     if found is not None:
-        yield ok(f"{subject}: access", f"{account.host} answers for {found.name or 'an account'}, id {found.id}.")
+        yield check_host(f"{subject}: access", account, client, found)
         yield check_mode(f"{subject}: mode", found)
         yield from check_rights(f"{subject}: rights", client, found)
         yield from check_identity(f"{subject}: identity", account.key, found, engine)
     transport.close()
 
 
-def check_token(subject: str, token: str, now: datetime) -> Check:
+def check_token(subject: str, access: Lasting, now: datetime) -> Check:
     """Whether the token is good for long enough, by what it says of itself."""
-    ends_at = expires_at(token)
+    ends_at = access.ends_at
+    if access.failure:
+        return failed(subject, access.failure)
     if ends_at is None:
         return warning(
             subject,
@@ -76,10 +81,19 @@ def check_token(subject: str, token: str, now: datetime) -> Check:
             "Make sure that it is the whole token; a short-lived one of OAuth ends after a day.",
         )
     if ends_at <= now:
-        return failed(subject, Unauthorized(f"It ended on {ends_at:%Y-%m-%d %H:%M} UTC.", advice=RENEW))
+        return failed(subject, Unauthorized(f"It ended on {ends_at:%Y-%m-%d %H:%M} UTC.", advice=access.advice))
     if ends_at - now < TOKEN_ENDS_SOON:
-        return warning(subject, f"It ends soon, on {ends_at:%Y-%m-%d %H:%M} UTC.", RENEW)
-    return ok(subject, f"It is good until {ends_at:%Y-%m-%d}.")
+        return warning(subject, f"It ends soon, on {ends_at:%Y-%m-%d %H:%M} UTC.", access.advice)
+    return ok(subject, f"{access.kind}, good until {ends_at:%Y-%m-%d}{', and renewed before' * access.is_renewed}.")
+
+
+def check_host(subject: str, account: AccountSettings, client: AmoClient, found: Account) -> Check:
+    """Who answers, and whether it still does under the host of the settings."""
+    host = client.base_url.partition("://")[2]
+    finding = f"{host} answers for {found.name or 'an account'}, id {found.id}."
+    if client.base_url == account.base_url:
+        return ok(subject, finding)
+    return warning(subject, f"{finding} It was {account.host} before.", f"Write {host} into the settings.")
 
 
 def check_clock(subject: str, date: str, now: datetime) -> Check:

@@ -159,7 +159,7 @@ class Authorization:
     def _lost(self, kept: Kept, error: ApiError, *, is_open: bool) -> MustAuthorize:
         """Note that the refresh token is good for nothing, so that it is never sent again."""
         lost = (
-            "The tokens are lost: they were being renewed, the answer never arrived, and the old ones are taken no more."
+            "The tokens are lost: they were being renewed, no answer arrived, and the old ones are not taken any more."
             if is_open
             else f"The tokens are good for nothing any more. {error.message}"
         )

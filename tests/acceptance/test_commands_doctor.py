@@ -45,7 +45,7 @@ def account_of(emulator: Emulator, token: str | None = None) -> AccountSettings:
 
 def told(account: AccountSettings, engine: Engine | None = None) -> Told:
     """The checks of an account, by what they are about."""
-    checks = list(check_account(account, engine, SYSTEM_CLOCK))
+    checks = list(check_account(account, Settings(data_dir=Path("nowhere")), engine, SYSTEM_CLOCK))
     return {check.subject.removeprefix("account 'main': "): check for check in checks}
 
 
@@ -179,8 +179,9 @@ def test_a_schedule_that_was_never_set_up(tmp_path: Path) -> None:
 
 
 def test_the_whole_command(tmp_path: Path, emulator: Emulator, postgres_url: str) -> None:
-    account = account_of(emulator)
-    variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": account.token.reveal(), "DATABASE_URL": postgres_url}
+    token = account_of(emulator).token
+    assert isinstance(token, Secret)
+    variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token.reveal(), "DATABASE_URL": postgres_url}
     sound = run("doctor", folder=tmp_path, **variables)
     assert (sound.returncode, sound.stderr) == (0, "")
     assert sound.stdout.endswith("\nAll 12 checks passed.\n")
@@ -195,7 +196,7 @@ def test_the_whole_command(tmp_path: Path, emulator: Emulator, postgres_url: str
     assert all(check["advice"] for check in checks.values() if check["status"] != "ok")
     printed = sound.stdout + amiss.stdout + amiss.stderr
     assert "hunter2secret" not in printed
-    assert account.token.reveal() not in printed
+    assert token.reveal() not in printed
 
 
 def test_settings_that_cannot_be_read_are_all_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from commands.demo.home import DemoHome, Simulation
 from commands.demo.simulated import SimulatedAccount, simulated_account
+from pipelines.access import way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.errors import SettingsError
 
@@ -25,7 +26,8 @@ def home(tmp_path: Path) -> DemoHome:
 
 
 def client(simulated: SimulatedAccount) -> AmoClient:
-    return AmoClient(simulated.account.base_url, simulated.account.token.reveal)
+    way = way_to(simulated.account, simulated.settings)
+    return AmoClient(way.base_url, way.token)
 
 
 def names(home: DemoHome, at: datetime) -> dict[int, str]:

@@ -159,6 +159,7 @@ def test_no_secret_is_stored(company: Company) -> None:
     company.load(0)
     with pytest.raises(Unauthorized):
         company.load(1, token=Secret("canary-7c1f"))
+    assert isinstance(company.account.token, Secret)
     needles = [company.account.token.reveal(), "canary-7c1f"]
     tables = [row[0] for row in company.rows("select tablename from pg_tables where schemaname = 'amocrm'")]
     stored = " ".join(str(row) for table in tables for row in company.rows(f"select t::text from amocrm.{table} t"))

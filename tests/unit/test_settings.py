@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import settings
+from pipelines.amocrm.oauth import Integration
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
@@ -18,6 +19,12 @@ from pipelines.settings import VARIABLES, AccountSettings, Settings, load_settin
 
 PROJECT = Path(__file__).parents[2]
 ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
+BY_OAUTH = {
+    "AMOCRM_HOST": "example.amocrm.ru",
+    "AMOCRM_CLIENT_ID": "0a1b-2c3d",
+    "AMOCRM_CLIENT_SECRET": "canary-secret",
+    "AMOCRM_REDIRECT_URI": "http://127.0.0.1:8912/",
+}
 
 Write = Callable[[str, str], None]
 
@@ -44,6 +51,7 @@ def test_everything_set(tmp_path: Path) -> None:
     environ = ONE | {
         "DATABASE_URL": "postgres://user:p%40ss@db/warehouse",
         "AMOCRM_DATA_DIR": "elsewhere",
+        "AMOCRM_TOKEN_DIR": "/mnt/shared/tokens",
         "AMOCRM_PG_BIN": "/usr/lib/postgresql/17/bin",
         "AMOCRM_RAW_RETENTION_DAYS": "0",
         "AMOCRM_REQUESTS_PER_SECOND": "0.5",
@@ -58,6 +66,7 @@ def test_everything_set(tmp_path: Path) -> None:
         accounts=(AccountSettings(key="main", base_url="https://example.amocrm.ru", token=Secret("canary-token")),),
         database_url=Secret("postgres://user:p%40ss@db/warehouse"),
         data_dir=tmp_path / "elsewhere",
+        token_dir=Path("/mnt/shared/tokens"),
         pg_bin=Path("/usr/lib/postgresql/17/bin"),
         raw_retention_days=0,
         requests_per_second=0.5,
@@ -127,7 +136,7 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "wrong", "says"),
     [
-        ("AMOCRM_HOST", "example.com", r"'example\.com' is not the host .*example\.amocrm\.ru"),
+        ("AMOCRM_HOST", "example.com", r"The host is not that of .*example\.amocrm\.ru"),
         ("AMOCRM_TOKEN", "Bearer canary-token", "AMOCRM_TOKEN: a token has neither spaces .*without 'Bearer'"),
         ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has neither spaces"),
         ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not begin with postgresql://"),
@@ -186,6 +195,12 @@ def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
         ('token_env = "A"', "needs a host and one of"),
         ('host = "a.amocrm.ru"\ntoken_env = "A"\ntoken_file = "b"', "needs a host and one of"),
         ('host = "a.amocrm.ru"\ntoken_env = 1', "needs a host and one of"),
+        ('host = "a.amocrm.ru"\ntoken_env = "A"\nclient_id = "b"', "client_secret_env and client_secret_file"),
+        ('host = "a.amocrm.ru"\nclient_id = "b"\nclient_secret_env = "A"', "client_id, redirect_uri and one"),
+        (
+            'host = "a.amocrm.ru"\nclient_id = "b"\nredirect_uri = "https://x.com"\nclient_secret_env = "UNSET"',
+            "the variable UNSET that its client_secret_env names is not set",
+        ),
         ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is not known.*token_env, token_file"),
         ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET that its token_env names is not set"),
         ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
@@ -225,6 +240,66 @@ def test_the_variables_account_is_beside_those_of_the_file(tmp_path: Path, write
     assert [account.key for account in load_settings(ONE, tmp_path).accounts] == ["acme", "main"]
 
 
+def test_an_account_by_oauth(tmp_path: Path) -> None:
+    read = load_settings(BY_OAUTH, tmp_path)
+    integration = Integration(
+        client_id="0a1b-2c3d", client_secret=Secret("canary-secret"), redirect_uri="http://127.0.0.1:8912/"
+    )
+    assert read.accounts == (AccountSettings(key="main", base_url="https://example.amocrm.ru", token=integration),)
+    assert "canary" not in f"{read} {read!r}"
+    assert read.token_file("main") == tmp_path / "data/tokens/main.json"
+    assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Dagster's processes hand settings on
+
+
+def test_accounts_by_oauth_in_the_file(tmp_path: Path, write: Write) -> None:
+    write("orbit", "orbit-secret\n")
+    common = 'client_id = "{0}-id"\nredirect_uri = "https://example.com/back"\nhost = "{0}.amocrm.ru"\n'
+    write(
+        "accounts.toml",
+        f'[accounts.nadir]\n{common.format("nadir")}client_secret_env = "AMOCRM_NADIR"\n'
+        f'[accounts.orbit]\n{common.format("orbit")}client_secret_file = "orbit"\n',
+    )
+    write(".env", "AMOCRM_NADIR=nadir-secret\n")
+    assert [account.token for account in load_settings({}, tmp_path).accounts] == [
+        Integration(
+            client_id=f"{key}-id", client_secret=Secret(f"{key}-secret"), redirect_uri="https://example.com/back"
+        )
+        for key in ("nadir", "orbit")
+    ]
+
+
+@pytest.mark.parametrize("missing", BY_OAUTH)
+def test_what_oauth_needs_belongs_together(tmp_path: Path, missing: str) -> None:
+    said = mistakes({name: text for name, text in BY_OAUTH.items() if name != missing}, tmp_path)
+    assert f"{missing} is missing" in said
+    assert "canary" not in said
+
+
+def test_there_are_two_ways_to_an_account_and_one_is_to_be_chosen(tmp_path: Path) -> None:
+    said = mistakes(BY_OAUTH | ONE, tmp_path)
+    assert "AMOCRM_TOKEN and AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET, AMOCRM_REDIRECT_URI are two ways" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong", "says"),
+    [
+        ("AMOCRM_CLIENT_ID", "two words", "not the id of an integration"),
+        ("AMOCRM_CLIENT_SECRET", "canary secret", "a secret key has neither spaces"),
+        ("AMOCRM_REDIRECT_URI", "http://example.com/back", "'http://example.com/back' is not an address"),
+        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1/", "is not an address"),
+        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1:port/", "is not an address"),
+        ("AMOCRM_REDIRECT_URI", "https://[x", "is not an address"),
+        ("AMOCRM_REDIRECT_URI", "https://example.com/#part", "is not an address"),
+        ("AMOCRM_REDIRECT_URI", "https://user@example.com/", "is not an address"),
+        ("AMOCRM_REDIRECT_URI", "example.com", "is not an address.*https://example.com/back"),
+    ],
+)
+def test_mistakes_about_oauth(tmp_path: Path, variable: str, wrong: str, says: str) -> None:
+    said = mistakes(BY_OAUTH | {variable: wrong}, tmp_path)
+    assert re.search(f"{variable}: .*{says}", said)
+    assert "canary" not in said
+
+
 def test_files_that_are_no_text_are_said(tmp_path: Path) -> None:
     (tmp_path / "accounts.toml").write_bytes(b"\xff\xfe\x00")
     assert "accounts.toml cannot be read: it is not UTF-8" in mistakes({}, tmp_path)
@@ -234,9 +309,11 @@ def test_files_that_are_no_text_are_said(tmp_path: Path) -> None:
 
 def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     read = load_settings(ONE | {"DATABASE_URL": "postgresql://u:canary@db/w"}, tmp_path)
-    shown = f"{read} {read!r} {[read.database_url]} {read.accounts[0].token!s}"
+    token = read.accounts[0].token
+    shown = f"{read} {read!r} {[read.database_url]} {token!s}"
     assert "canary" not in shown
-    assert read.accounts[0].token.reveal() == "canary-token"
+    assert isinstance(token, Secret)
+    assert token.reveal() == "canary-token"
     assert pickle.loads(pickle.dumps(read)) == read  # noqa: S301  # Dagster's processes hand settings on
 
 
@@ -267,7 +344,7 @@ def test_the_example_can_be_copied_as_it_is(tmp_path: Path, write: Write) -> Non
     assert load_settings({}, tmp_path) == Settings(data_dir=tmp_path / "data")
     for given in re.findall(r"^# e\.g\. (.*)$", example, re.MULTILINE):
         name, _, text = given.partition("=")
-        load_settings(ONE | {name: text}, tmp_path)
+        load_settings((BY_OAUTH if name in BY_OAUTH else ONE) | {name: text}, tmp_path)
 
 
 def test_the_accounts_example_names_what_is_read() -> None:

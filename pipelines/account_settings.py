@@ -1,0 +1,162 @@
+"""The accounts that the user has set: one by variables, others by accounts.toml. All else is in ``settings``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines import setting_values as values
+from pipelines.amocrm.host import parse_host
+from pipelines.amocrm.oauth import Integration
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.setting_values import SettingsReader
+
+HOST: Final = "AMOCRM_HOST"
+TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
+CLIENT_ID: Final = "AMOCRM_CLIENT_ID"
+CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
+REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
+INTEGRATION: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
+
+ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION)
+"""The variables that describe one account."""
+
+ONLY_ACCOUNT: Final = "main"
+"""Key of the account that those variables describe."""
+
+ACCOUNT_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+ACCOUNT_KEYS: Final = (
+    "host",
+    "token_env",
+    "token_file",
+    "client_id",
+    "client_secret_env",
+    "client_secret_file",
+    "redirect_uri",
+)
+ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
+
+_OF_INTEGRATION: Final = {"host", "client_id", "redirect_uri"}
+_COMPLETE: Final = (
+    {"host", "token_env"},
+    {"host", "token_file"},
+    _OF_INTEGRATION | {"client_secret_env"},
+    _OF_INTEGRATION | {"client_secret_file"},
+)
+"""Which keys a table may have."""
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    HOST: "AMOCRM_HOST=example.amocrm.ru",
+    TOKEN: "AMOCRM_TOKEN=eyJ0eXAiOiJKV1QiLCJhbGci...",
+    CLIENT_ID: "AMOCRM_CLIENT_ID=0a1b2c3d-...",
+    CLIENT_SECRET: "AMOCRM_CLIENT_SECRET=q7Zk3vR9...",
+    REDIRECT_URI: "AMOCRM_REDIRECT_URI=https://example.com/back",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountSettings:
+    """One amoCRM account to load."""
+
+    key: str  # its name in commands, partitions and messages; the warehouse binds it to the account's id
+    base_url: str  # https://example.amocrm.ru
+    token: Secret | Integration  # a long-lived token, or the OAuth client whose tokens are kept and renewed
+
+    @property
+    def host(self) -> str:
+        """Host of the API, with its port where that is not the usual one."""
+        return self.base_url.partition("://")[2]
+
+
+def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
+    """The account that variables describe, if they do: its host, and a long-lived token or an integration."""
+    base_url = reader.read(HOST, parse_host)
+    token = reader.read(TOKEN, values.token)
+    client_id = reader.read(CLIENT_ID, values.client_id)
+    client_secret = reader.read(CLIENT_SECRET, values.client_secret)
+    redirect_uri = reader.read(REDIRECT_URI, values.redirect_uri)
+    given = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
+    if TOKEN in given and given & set(INTEGRATION):
+        reader.note(f"{TOKEN} and {', '.join(INTEGRATION)} are two ways to one account. Set one of them.")
+        return
+    needed = (HOST, *INTEGRATION) if given & set(INTEGRATION) else (HOST, TOKEN)
+    for name in needed:
+        if given and name not in given:
+            others = " and ".join(other for other in needed if other in given)
+            reader.note(f"{name} is missing, and {others} is nothing without it. Set e.g. {_EXAMPLES[name]}.")
+    if base_url and token:
+        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=token)
+    if base_url and client_id and client_secret and redirect_uri:
+        integration = Integration(client_id=client_id, client_secret=client_secret, redirect_uri=redirect_uri)
+        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=integration)
+
+
+def listed_accounts(
+    tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader, root: Path
+) -> Iterator[AccountSettings]:
+    """The accounts of accounts.toml, in the order of their keys."""
+    for key, table in sorted(tables.items()):
+        place = f"accounts.toml, account '{key}'"
+        if not ACCOUNT_KEY.fullmatch(key):
+            reader.note(f"{place}: a key has up to 63 characters of a-z, 0-9, - and _. Write e.g. [accounts.acme].")
+        for unknown in table.keys() - set(ACCOUNT_KEYS):
+            reader.note(f"{place}: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
+        with reader.noting(place):
+            strings = {name: table[name] for name in ACCOUNT_KEYS if name in table}
+            if strings.keys() not in _COMPLETE or not all(isinstance(text, str) for text in strings.values()):
+                raise SettingsError(
+                    "it needs a host and one of token_env and token_file, or a host, client_id, redirect_uri and one "
+                    "of client_secret_env and client_secret_file, all in quotes.",
+                    advice=f"Write it like {ACCOUNT_EXAMPLE}.",
+                )
+            yield AccountSettings(
+                key=key, base_url=parse_host(strings["host"]), token=_listed_token(strings, reader, root)
+            )
+
+
+def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[object]:
+    """The variables that accounts.toml names."""
+    return {table.get(name) for table in tables.values() for name in ("token_env", "client_secret_env")}
+
+
+def note_twice(accounts: tuple[AccountSettings, ...], reader: SettingsReader) -> None:
+    """Two keys for one account would bind it to whichever is loaded first."""
+    for first, second in combinations(accounts, 2):
+        if first.key == second.key or first.base_url == second.base_url:
+            both = " and ".join(f"'{account.key}' ({account.host})" for account in (first, second))
+            reader.note(f"the accounts {both} have the same key or host. Remove one of them.")
+
+
+def _listed_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -> Secret | Integration:
+    if "client_id" not in table:
+        return values.token(_listed_secret("token", table, reader, root))
+    return Integration(
+        client_id=values.client_id(table["client_id"]),
+        client_secret=values.client_secret(_listed_secret("client_secret", table, reader, root)),
+        redirect_uri=values.redirect_uri(table["redirect_uri"]),
+    )
+
+
+def _listed_secret(name: str, table: Mapping[str, str], reader: SettingsReader, root: Path) -> str:
+    """What lies in the file or the variable that the table names for a secret."""
+    if f"{name}_file" in table:
+        file = root / values.path(table[f"{name}_file"])
+        try:
+            return file.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"its {name}_file {file} cannot be read: {values.reason(error)}.", advice="Put the secret alone in it."
+            ) from None
+    variable = table[f"{name}_env"]
+    text = reader.text(variable)
+    if text is None:
+        raise SettingsError(
+            f"the variable {variable} that its {name}_env names is not set.",
+            advice=f"Add a line {variable}=... to .env.",
+        )
+    return text
