@@ -101,7 +101,7 @@ def next_steps(mode: Mode) -> list[tuple[str, str]]:
             f"{program} dev --demo {mode}",
         ),
         (
-            f"Your own account: AMOCRM_HOST and AMOCRM_TOKEN go into {Path('.env').absolute()}; this checks them:",
+            "Your own account: set AMOCRM_HOST and AMOCRM_TOKEN in .env; this checks them:",
             f"{fill_in}{program} doctor",
         ),
     ]
