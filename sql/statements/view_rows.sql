@@ -8,7 +8,7 @@ from (
         ('option_history', (select count(*) from amocrm.option_version where account_id = :account_id)),
         ('segment_field_values', (select count(*) from amocrm.segment_field_value where account_id = :account_id)),
         ('segment_history', (select count(*) from amocrm.segment_version where account_id = :account_id)),
-        ('segment_sizes', (select count(*) from amocrm.segment_size where account_id = :account_id)),
+        ('segment_sizes', (select count(*) from analytics.segment_sizes where account_id = :account_id)),
         ('segment_sizes_daily', (select count(*) from analytics.segment_sizes_daily where account_id = :account_id)),
         ('segment_snapshots', (select sum(segment_count) from amocrm.snapshot where account_id = :account_id)),
         ('segment_trends', (select count(*) from amocrm.segment_current where account_id = :account_id)),
