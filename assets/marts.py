@@ -65,4 +65,4 @@ def what_it_shows(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
 
 def signed(change: int | None) -> str:
     """A change with its sign; nothing where there is no size to compare with."""
-    return "" if change is None else f"{change:+,}"
+    return "" if change is None else f"{change:+,}" if change else "0"

@@ -34,18 +34,18 @@ def paths(picture: Element) -> list[str]:
 
 
 def texts(picture: Element) -> list[str]:
-    return [text.text or "" for text in picture.iter(f"{SVG}text")]
+    return sorted(text.text or "" for text in picture.iter(f"{SVG}text"))
 
 
 def test_a_line_from_the_smallest_to_the_largest_size() -> None:
     [path] = paths(drawn(series(10, 20, 30)))
-    assert path == f"M190 {30 + LINE_HEIGHT}h0 l120 -9 l120 -9"
+    assert path == f"M190 {30 + LINE_HEIGHT}h0l120 -9l120 -9"
 
 
 def test_a_gap_stays_a_gap_and_a_lone_day_is_a_dot() -> None:
     [path] = paths(drawn(series(10, None, 20, 30)))
     assert path.count("M") == 2
-    assert path.split()[0:2] == ["M190", f"{30 + LINE_HEIGHT}h0"]
+    assert path.startswith(f"M190 {30 + LINE_HEIGHT}h0M")
 
 
 def test_a_day_on_which_the_segment_was_not_there_is_a_gap() -> None:
@@ -62,19 +62,20 @@ def test_a_day_on_which_the_segment_was_not_there_is_a_gap() -> None:
 
 def test_a_flat_line_lies_in_the_middle() -> None:
     [path] = paths(drawn(series(7, 7)))
-    assert path == f"M190 {30 + LINE_HEIGHT // 2}h0 l240 0"
+    assert path == f"M190 {30 + LINE_HEIGHT // 2}h0l240 0"
 
 
 def test_numbers_beside_the_line() -> None:
-    assert texts(drawn(series(1000, 2000, change=-300)))[3:] == ["VIP", "2,000", "-300"]
-    assert texts(drawn(series(None, change=None)))[3:] == ["VIP", "–"]
+    head = ["01.03. – 02.03.2026", "7 days", "now"]
+    assert texts(drawn(series(1000, 2000, change=-300))) == sorted([*head, "VIP", "2,000", "-300"])
+    assert texts(drawn(series(None, None, change=None))) == sorted([*head, "VIP", "–"])
 
 
 def test_names_are_text_whatever_they_hold() -> None:
     name = "</text><script>&\"'\x00\u202e"
     picture = drawn(series(1, name=name))
-    assert texts(picture)[3] == "</text><script>&\"'"
-    assert {element.tag for element in picture.iter()} == {f"{SVG}{tag}" for tag in ("svg", "text", "path")}
+    assert "</text><script>&\"'" in texts(picture)
+    assert {element.tag for element in picture.iter()} == {f"{SVG}{tag}" for tag in ("svg", "g", "text", "path")}
 
 
 def test_only_the_first_segments_are_shown() -> None:
@@ -82,7 +83,7 @@ def test_only_the_first_segments_are_shown() -> None:
 
 
 def test_no_segments_at_all() -> None:
-    assert texts(drawn())[0] == "no segments"
+    assert "no segments" in texts(drawn())
 
 
 def test_the_address_holds_the_picture() -> None:
