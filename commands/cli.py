@@ -7,7 +7,9 @@ that draws on the screen.
 from __future__ import annotations
 
 import errno
+import io
 import signal
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from types import FrameType
@@ -28,6 +30,14 @@ COMMANDS: Final = {
         "sync": "Load accounts once, without Dagster; for cron.",
         "dev": "Run Dagster: its pages, its daemon, the schedule.",
         "psql": "Open psql on the warehouse.",
+    },
+    "Stages and segments": {
+        "plan": "Show which calls would make an account as a file wants it.",
+        "apply": "Make an account as a file wants it.",
+        "export": "Write such a file, as the account is or was.",
+        "restore": "Bring back stages or segments as they were.",
+        "segments": "List, get, add, update or delete single segments.",
+        "stages": "List, get, add, update or delete single stages.",
     },
     "Development": {
         "dictionary": "Write what is generated: data dictionary, exit codes.",
@@ -62,8 +72,9 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"commands.{cmd_name}").command
-        if VERBOSE not in command.params:
-            command.params.append(VERBOSE)
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if VERBOSE not in one.params:
+                one.params.append(VERBOSE)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -106,6 +117,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # A script's background jobs begin with Ctrl-C ignored, and so would all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names may hold what the terminal's encoding lacks
     cli.main(prog_name=PROGRAM)
     raise AssertionError("click exits")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Final
 
 import click
@@ -22,6 +23,18 @@ demo_option: Final = click.option(
     help="Use the demo's simulated data, whatever the settings say: segments, periodicity, or the latest demo.",
 )
 """The option ``--demo`` of commands that can work on either."""
+
+
+class DemoCommand(click.Command):
+    """A command with ``--demo`` and arguments of its own: what follows ``--demo`` is its mode only if it is one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Have click not take an argument for the mode."""
+        words = [
+            f"{word}={LATEST}" if word == "--demo" and after not in (*MODES, LATEST) else word
+            for word, after in zip_longest(args, args[1:])
+        ]
+        return super().parse_args(ctx, words)
 
 
 def demo_named(demo: str) -> DemoHome:

@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.records import Account, Field, FieldValue, Json, Option, Rule, Segment, Snapshot, Stage
+from pipelines.manage.desired import Kind
 from pipelines.warehouse.statements import statement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownAccount:
+    """An account that has a history, whether or not it still answers."""
+
+    key: str  # in the settings, now or once
+    id: int
+    timezone: ZoneInfo
+
+
+def known_accounts(connection: Connection) -> list[KnownAccount]:
+    """All accounts that have a history, by their keys."""
+    return [
+        KnownAccount(key=row.account_key, id=row.account_id, timezone=ZoneInfo(row.timezone))
+        for row in connection.execute(statement("known_accounts"))
+    ]
+
+
+def last_seen_at(connection: Connection, account_id: int, kind: Kind, thing_id: int) -> datetime | None:
+    """When the newest snapshot that saw a stage or segment was taken; None where none ever did."""
+    found: datetime | None = connection.scalar(
+        statement("last_seen"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
+    )
+    return found
 
 
 def read_snapshot_at(connection: Connection, account_id: int, instant: datetime) -> Snapshot | None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
 
 from pipelines.amocrm.records import FieldValue, Rule, Segment, Snapshot
-from pipelines.warehouse.history import read_snapshot_at
+from pipelines.manage.desired import Kind
+from pipelines.warehouse.history import KnownAccount, known_accounts, last_seen_at, read_snapshot_at
 from pipelines.warehouse.publish import publish
-from tests.known_world import BERLIN, HISTORY, publish_history
+from tests.known_world import (
+    BERLIN,
+    GOOD_FRIDAY,
+    HISTORY,
+    NEW,
+    SUNDAY_NIGHT,
+    THURSDAY,
+    VIP,
+    publish_history,
+)
 from tests.records import ACCOUNT_ID, account, field, hours, option, origin, segment, snapshot, stage
 
 
@@ -106,3 +117,29 @@ def test_rules_come_back_with_their_structure(engine: Engine) -> None:
     )
     publish(engine, seen, origin())
     assert read(engine, seen) == stored(seen)
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing_id", "seen"),
+    [
+        ("segment", NEW, SUNDAY_NIGHT),
+        ("segment", VIP, GOOD_FRIDAY),
+        ("stage", 21, THURSDAY),
+        ("stage", VIP, None),
+        ("segment", 21, None),
+    ],
+)
+def test_a_thing_was_last_seen(engine: Engine, kind: Kind, thing_id: int, seen: datetime | None) -> None:
+    publish_history(engine)
+    with engine.connect() as connection:
+        assert last_seen_at(connection, ACCOUNT_ID, kind, thing_id) == seen
+
+
+def test_accounts_with_a_history_are_known_by_their_keys(engine: Engine) -> None:
+    publish(engine, snapshot(hours(0), account=account(id=2)), origin(account_key="second"))
+    publish(engine, snapshot(hours(0), account=account(id=1, timezone="Europe/Berlin")), origin(account_key="first"))
+    with engine.connect() as connection:
+        assert known_accounts(connection) == [
+            KnownAccount(key="first", id=1, timezone=BERLIN),
+            KnownAccount(key="second", id=2, timezone=ZoneInfo("Europe/Moscow")),
+        ]

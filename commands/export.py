@@ -1,0 +1,48 @@
+"""``export``: write down an account's stages or segments, as they are or were. The text is ``pipelines.manage``'s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from commands.demo.choice import DemoCommand, demo_option
+from commands.manage.options import account_option
+from commands.manage.past import read_past
+from commands.manage.site import access_to, history_of
+from pipelines.errors import SettingsError
+from pipelines.manage.export import export
+from pipelines.manage.live import read_live
+
+STANDARD_OUTPUT = Path("-")
+
+
+@click.command(cls=DemoCommand)
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default=STANDARD_OUTPUT)
+@click.option("--as-of", "instant", metavar="INSTANT", help="As it was then, by the history; nothing is asked.")
+@click.option("--without-ids", is_flag=True, help="By names alone, to be planned for another account.")
+@click.option("--force", "is_forced", is_flag=True, help="Write over a file that is there.")
+@account_option
+@demo_option
+def command(
+    *, file: Path, instant: str | None, without_ids: bool, is_forced: bool, account_key: str | None, demo: str | None
+) -> None:
+    """Write an account's stages or segments to FILE, or to the screen, as 'plan' and 'apply' read them.
+
+    An INSTANT without an offset is the account's own time: 2026-11-01T09:00. The newest snapshot at or before it is
+    taken; the account need not answer any more then, nor be in the settings.
+    """
+    if file != STANDARD_OUTPUT and file.exists() and not is_forced:
+        raise SettingsError(f"{file} is there already.", advice="Name another file, or add --force to write over it.")
+    if instant is None:
+        with access_to(demo, account_key) as access:
+            snapshot, key = read_live(access), access.account.key
+    else:
+        with history_of(demo, account_key) as (engine, account):
+            snapshot, key = read_past(engine, account, instant), account.key
+    text = export(snapshot, account_key=None if without_ids else key, with_ids=not without_ids)
+    if file == STANDARD_OUTPUT:
+        click.echo(text, nl=False)
+    else:
+        file.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {file}", err=True)

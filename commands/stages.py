@@ -1,0 +1,82 @@
+"""``stages``: single steps with an account's stages. Changes go the way of every plan: ``commands.manage``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from commands.demo.choice import DemoCommand
+from commands.manage import single
+from commands.manage.options import Manner, change_options, live_options
+from pipelines.manage import desired
+from pipelines.manage.desired import DesiredStage
+from pipelines.manage.rules import STAGE_COLORS
+
+COLOR_HELP = f"One of amoCRM's, such as {STAGE_COLORS[0]}; in quotes, because of the '#'."
+
+
+@click.group()
+def command() -> None:
+    """List, get, add, update or delete stages, one step at a time.
+
+    Whatever changes the account is shown first and asked about; it is checked by the rules of amoCRM's documentation
+    before it is sent, kept in analytics.write_backs, and followed by a load.
+    """
+
+
+@command.command("list", cls=DemoCommand)
+@live_options
+def list_stages(**where: Any) -> None:
+    """Show all stages as they are now, in their order."""
+    single.list_all("stage", **where)
+
+
+@command.command(cls=DemoCommand)
+@click.argument("stage_id", metavar="ID", type=int)
+@live_options
+def get(*, stage_id: int, **where: Any) -> None:
+    """Show one stage, as a file for 'plan' would have it."""
+    single.get("stage", stage_id, **where)
+
+
+@command.command(cls=DemoCommand)
+@click.option("--name", required=True, help="Its name.")
+@click.option("--sort", type=int, required=True, help="Its place among the others.")
+@click.option("--color", metavar="COLOR", help=COLOR_HELP)
+@change_options
+def add(*, name: str, sort: int, color: str | None, manner: Manner, account_key: str | None, demo: str | None) -> None:
+    """Add a stage. Its conditions can be set in amoCRM only."""
+    wanted = DesiredStage(name=name, sort=sort, color=desired.color("stage", color))
+    single.add("stage", wanted, manner, account_key=account_key, demo=demo)
+
+
+@command.command(cls=DemoCommand)
+@click.argument("stage_id", metavar="ID", type=int)
+@click.option("--name", help="Its new name.")
+@click.option("--sort", type=int, help="Its new place among the others.")
+@click.option("--color", metavar="COLOR", help=COLOR_HELP)
+@change_options
+def update(
+    *,
+    stage_id: int,
+    name: str | None,
+    sort: int | None,
+    color: str | None,
+    manner: Manner,
+    account_key: str | None,
+    demo: str | None,
+) -> None:
+    """Change a stage. What is not given stays as it is."""
+    if name is None and sort is None and color is None:
+        raise click.UsageError("Say what is to be changed: --name, --sort or --color.")
+    wanted = DesiredStage(id=stage_id, name=name, sort=sort, color=desired.color("stage", color))
+    single.change(wanted, manner, account_key=account_key, demo=demo)
+
+
+@command.command(cls=DemoCommand)
+@click.argument("stage_id", metavar="ID", type=int)
+@change_options
+def delete(*, stage_id: int, manner: Manner, account_key: str | None, demo: str | None) -> None:
+    """Delete a stage. Its customers move to other stages by their conditions, some time later."""
+    single.change(DesiredStage(id=stage_id, is_deleted=True), manner, account_key=account_key, demo=demo)
