@@ -20,6 +20,7 @@ from commands.demo.history import BETWEEN_LOADS, instants, live_through
 from commands.demo.home import DemoHome, Simulation
 from commands.demo.simulated import simulated_account
 from commands.demo.summary import read_summary
+from pipelines.load import load_account
 from pipelines.warehouse.engine import database_url
 from tests.command_line import command, environment, left_running, run
 from tests.conftest import open_folder
@@ -140,6 +141,15 @@ def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> No
     assert gap.previous_observed_at < missed[0] <= missed[-1] < gap.observed_at
     sizes = next(row.last_counts for row in read_summary(engine, days=5, news_count=0).segments)
     assert None in sizes, "the day without a load has no size"
+
+
+def test_an_outage_of_this_moment_is_taken_as_over(folder: Path, engine: Engine) -> None:
+    started_at = datetime.now(UTC) - timedelta(days=45, hours=12)
+    home, simulation = DemoHome(folder), Simulation(seed=1, started_at=started_at, mode="segments")
+    with simulated_account(home, simulation, started_at + timedelta(days=45)) as simulated:
+        assert simulated.story.is_out(datetime.now(UTC))
+        simulated.go_to_present()
+        assert load_account(engine, simulated.account, simulated.settings).published.is_new
 
 
 def test_two_demos_do_not_meddle(folder: Path) -> None:

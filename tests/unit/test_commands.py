@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 
 import commands
 from commands.cli import COMMANDS, Commands, cli
+from commands.demo.choice import chosen_demo
 from commands.demo.history import BETWEEN_LOADS, instants
+from commands.demo.home import DemoHome, Simulation
 from commands.demo.rules import rules_in_words
 from commands.demo.sparkline import sparkline
 from commands.exit_codes import table, with_exit_codes
 from commands.failures import Failure
-from pipelines.errors import Forbidden, Superseded
+from pipelines.errors import Forbidden, SettingsError, Superseded
+from pipelines.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for section in COMMANDS.values() for name in section]
@@ -102,6 +105,30 @@ def test_the_table_of_exit_codes_is_up_to_date() -> None:
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     assert table() in page
     assert with_exit_codes(page) == page
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_demo"),
+    [("UNRELATED", True), ("AMOCRM_HOST", False), ("DATABASE_URL", False)],
+)
+def test_the_demo_is_shown_where_nothing_else_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, *, is_demo: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    values = {"AMOCRM_HOST": "example.amocrm.ru", "DATABASE_URL": "postgresql://u@127.0.0.1/x", "UNRELATED": "1"}
+    monkeypatch.setenv(variable, values[variable])
+    if variable == "AMOCRM_HOST":
+        monkeypatch.setenv("AMOCRM_TOKEN", "a-token")
+    assert chosen_demo(None) is None
+    with pytest.raises(SettingsError, match="demo --mode periodicity"):
+        chosen_demo("periodicity")
+    home = DemoHome.of_mode("segments")
+    home.begin(Simulation(seed=1, started_at=START, mode="segments"))
+    assert chosen_demo(None) == (home if is_demo else None)
+    assert chosen_demo("segments") == chosen_demo("latest") == home
+    assert home.simulation() == Simulation(seed=1, started_at=START, mode="segments")
 
 
 @given(
