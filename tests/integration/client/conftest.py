@@ -1,12 +1,14 @@
-"""The emulated account that the tests of this folder share."""
+"""The emulated accounts that the tests of this folder share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from emulator import Clock, Emulator
+from tests.integration.client.office import Office, office
 from tests.integration.client.shop import NOW, Shop
 
 
@@ -30,3 +32,9 @@ def shop(emulator: Emulator) -> Shop:
     return Shop(
         emulator=emulator, account_id=account_id, segment_ids=segment_ids, field_id=field_id, option_ids=option_ids
     )
+
+
+@pytest.fixture
+def place(emulator: Emulator, tmp_path: Path) -> Office:
+    """An account that is to be reached by OAuth."""
+    return office(emulator, tmp_path)

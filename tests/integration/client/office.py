@@ -1,0 +1,125 @@
+"""An emulated account that is reached by OAuth, with a clock of its own, and what its token file and its log show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from emulator import Emulator, RateLimit, oauth
+from emulator.messages import Answer
+from emulator.things import Grant
+from pipelines.amocrm.authorization import Authorization
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.conversation import Clocks
+from pipelines.amocrm.limits import Gates
+from pipelines.amocrm.oauth import Integration
+from pipelines.amocrm.token_desk import TokenDesk
+from pipelines.amocrm.token_file import Kept
+from pipelines.secret import Secret
+from tests.integration.client.shop import QUICK
+
+REDIRECT = "http://127.0.0.1:9/"
+
+
+@dataclass(kw_only=True)
+class Office:
+    """One account, the integration that asks it, and the file where its tokens lie."""
+
+    emulator: Emulator
+    account_id: int
+    integration: Integration
+    file: Path
+    slept: list[float] = field(default_factory=list)
+    gates: Gates = field(default_factory=Gates)
+
+    @property
+    def clocks(self) -> Clocks:
+        """The emulator's time; nobody sleeps, and what they would have slept is written down."""
+        return Clocks(now=self.emulator.clock.now, sleep=self.slept.append, random=lambda: 1.0)
+
+    def authorization(self, base_url: str | None = None, **changes: Secret | str) -> Authorization:
+        """A worker's own access, with other settings if wanted."""
+        integration = replace(self.integration, **changes)  # type: ignore[arg-type]
+        desk = TokenDesk(integration, limits=QUICK, gates=self.gates, clocks=self.clocks)
+        return Authorization(integration, self.file, base_url or self.emulator.url, desk=desk, clocks=self.clocks)
+
+    def client(self, authorization: Authorization) -> AmoClient:
+        """A client with that access."""
+        return AmoClient(authorization.base_url, authorization, limits=QUICK, gates=self.gates, clocks=self.clocks)
+
+    def code(self) -> str:
+        """A code, as an administrator gives it."""
+        return oauth.authorize(self.emulator.world, self.integration.client_id, self.account_id)
+
+    def authorized(self) -> Authorization:
+        """Access that was just given."""
+        authorization = self.authorization()
+        authorization.authorize(self.code())
+        return authorization
+
+    def let_access_end(self) -> None:
+        """A day later."""
+        self.emulator.clock.advance(timedelta(hours=24))
+
+    @property
+    def kept(self) -> Kept:
+        """What lies in the file."""
+        kept = self.authorization().kept
+        assert kept is not None
+        return kept
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file says that a renewal was begun."""
+        return self.file.with_suffix(".renewing").exists()
+
+    def grant(self, kept: Kept) -> Grant:
+        """What amoCRM knows of the refresh token that was kept."""
+        return self.emulator.world.grants[kept.pair.refresh_token.reveal()]
+
+    @property
+    def sent_for_tokens(self) -> list[Mapping[str, str]]:
+        """What was sent for tokens, in order."""
+        return [json.loads(one.body) for one in self.emulator.requests if one.path == "/oauth2/access_token"]
+
+    @property
+    def renewals(self) -> int:
+        """How often tokens were asked for."""
+        return len(self.sent_for_tokens)
+
+    def answers_with(self, limit: RateLimit | Outage | None) -> None:
+        """Refuse requests so before anything is done about them; None refuses none."""
+        self.emulator.limit = limit  # type: ignore[assignment]
+
+
+def office(emulator: Emulator, folder: Path) -> Office:
+    """An account that nobody has given access to yet."""
+    world = emulator.world
+    account_id = world.add_account("Corner Coffee")
+    world.add_segment(account_id, "Regulars", size=7)
+    added = oauth.add_integration(world, REDIRECT)
+    integration = Integration(
+        client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
+    )
+    return Office(
+        emulator=emulator, account_id=account_id, integration=integration, file=folder / "tokens" / "main.json"
+    )
+
+
+@dataclass(kw_only=True)
+class Outage:
+    """In the place of the emulator's limit: refuses requests before anything is done about them, as often as told."""
+
+    answer: Answer
+    times: int | None = None
+
+    def refusal(self) -> Answer | None:
+        """The answer of an outage, or None when it is over."""
+        if self.times is not None:
+            if self.times == 0:
+                return None
+            self.times -= 1
+        return self.answer

@@ -1,0 +1,83 @@
+"""Secrets of OAuth, searched for in errors, what they came from, logs and representations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from emulator import effects, oauth
+from emulator.faults import Effect
+from emulator.messages import problem
+from pipelines.amocrm.oauth import REFRESH_LIFE
+from pipelines.errors import MustAuthorize, WarehouseError
+from tests.integration.client.office import Office, Outage
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.reset(),
+        effects.status(500),
+        effects.html(200),
+        effects.truncated(),
+        effects.error(401),
+        effects.status(200, headers={"Content-Length": "5, 7"}),
+    ],
+)
+def test_nothing_that_is_shown_holds_a_secret(place: Office, effect: Effect, caplog: pytest.LogCaptureFixture) -> None:
+    authorization, code = place.authorized(), place.code()
+    secrets = [
+        code,
+        place.integration.client_secret.reveal(),
+        place.kept.pair.access_token.reveal(),
+        place.kept.pair.refresh_token.reveal(),
+    ]
+    place.emulator.faults.add(effect, resource="token")
+    errors: list[WarehouseError] = []
+    with caplog.at_level(logging.DEBUG):
+        for ask in (authorization.refresh, lambda: authorization.authorize(code)):
+            with pytest.raises(WarehouseError) as caught:
+                ask()
+            errors.append(caught.value)
+    shown = [caplog.text, repr(authorization), repr(vars(authorization)), repr(place.kept), repr(place.integration)]
+    for error in errors:
+        shown += ["".join(traceback.format_exception(error)), *linked(error)]
+    secrets += [place.kept.pair.refresh_token.reveal()]
+    assert not [secret for secret in secrets for text in shown if secret in text]
+
+
+def linked(error: BaseException | None) -> Iterator[str]:
+    """An error and all that it came from, whether or not a traceback shows that."""
+    while error is not None:
+        yield f"{error!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("key", ["detail", "title", "hint"])
+@pytest.mark.parametrize("length", [64, 900])
+def test_an_answer_that_repeats_secrets_is_not_repeated(place: Office, key: str, length: int) -> None:
+    refresh_token = "def50200c0ffee".ljust(length, "7")
+    given = effects.payload(lambda document: document | {"refresh_token": refresh_token})
+    place.emulator.faults.add(given, resource="token", times=1)
+    authorization = place.authorized()
+    secret = place.integration.client_secret.reveal()
+    answer = problem(401, "")
+    repeating = answer.payload | {key: f"Of {secret} the token {refresh_token} is revoked"}
+    place.answers_with(Outage(answer=replace(answer, payload=repeating)))
+    with pytest.raises(MustAuthorize, match=r"Of \*\*\* the token \*\*\*") as caught:
+        authorization.refresh()
+    shown = [*linked(caught.value), repr(place.kept), str(place.kept.lost)]
+    assert not [text for text in shown if refresh_token[:20] in text or secret[:20] in text]
+
+
+def test_the_file_says_what_it_is(place: Office) -> None:
+    place.authorized()
+    document = json.loads(place.file.read_bytes())
+    assert "Keep this file to yourself" in document["warning"]
+    assert oauth.REFRESH_LIFE == REFRESH_LIFE
+    assert sorted(one.name for one in place.file.parent.iterdir()) == ["main.json", "main.lock"]
