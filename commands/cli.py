@@ -26,6 +26,7 @@ COMMANDS: Final = {
     },
     "Every day": {
         "doctor": "Check all that a load needs; say what to do about it.",
+        "auth": "Give access by OAuth, see how long it lasts, renew it.",
         "migrate": "Bring the warehouse's tables and views up to date.",
         "sync": "Load accounts once, without Dagster; for cron.",
         "dev": "Run Dagster: its pages, its daemon, the schedule.",

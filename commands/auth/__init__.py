@@ -1,0 +1,166 @@
+"""``auth``: give access to accounts by OAuth, see how long it lasts, renew it. What access is, ``pipelines`` knows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from commands.auth.listener import Listener
+from commands.place import settings_here
+from pipelines.access import Lasting, authorization_of, lasting
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.oauth import Integration, consent_url, read_code
+from pipelines.clock import SYSTEM_CLOCK
+from pipelines.errors import MustAuthorize, Unauthorized, WarehouseError
+from pipelines.setting_values import LOCAL_HOSTS
+from pipelines.settings import AccountSettings
+
+WAITING_SECONDS = 20 * 60.0
+"""How long the browser is waited for: as long as a code is good."""
+
+
+@click.group()
+def command() -> None:
+    """Give access to accounts by OAuth, see how long it lasts, renew it.
+
+    With a long-lived token none of this is needed; docs/operations.md says when OAuth is better. No token is shown.
+    """
+
+
+@command.command()
+@click.option("--account", "key", metavar="KEY", help="The account; not needed where there is only one.")
+@click.option("--browser", "is_opened", is_flag=True, help="Open the address in this machine's browser.")
+@click.option("--paste", "is_pasted", is_flag=True, help="Paste the code, where the browser is on another machine.")
+def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
+    """Give access to an account, for the first time or again.
+
+    Shows an address to open as an administrator of the account. The code that follows is taken from the browser where
+    the redirect URI is on this machine; otherwise paste the address that the browser was sent to, or the code alone.
+    The integration's page in amoCRM shows a code, too.
+    """
+    settings = settings_here()
+    account = settings.account(key)
+    authorization = authorization_of(account, settings)
+    assert isinstance(account.token, Integration)
+    click.echo(f"Open this address as an administrator of {account.host}, and allow access:\n")
+    state = token_urlsafe(16)
+    url = consent_url(account.token, account.base_url, state)
+    click.echo(f"    {url}\n")
+    with about(account):
+        code = read_code(
+            answered(account.token, url, is_opened=is_opened, is_pasted=is_pasted),
+            base_url=account.base_url,
+            state=state,
+        )
+        authorization.authorize(code)
+        with AmoClient(authorization.base_url, authorization) as client:
+            found = client.account()
+    click.echo(
+        f"account '{account.key}' ({found.name or account.host}, id {found.id}): {in_words(lasting(account, settings))}"
+    )
+
+
+@command.command()
+@click.option("--account", "keys", metavar="KEY", multiple=True, help="Only this account; may be given several times.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
+def status(*, keys: tuple[str, ...], is_json: bool) -> None:
+    """Show what kind of access each account has, and how long it lasts.
+
+    Nothing is asked of amoCRM. The exit code is 0 where every account has access, else that of the error which a load
+    of the first other one would end with.
+    """
+    settings = settings_here()
+    accounts = [settings.account(key) for key in keys] if keys else settings.accounts or [settings.account()]
+    found = [Found(account=account, access=lasting(account, settings)) for account in accounts]
+    if is_json:
+        click.echo(json.dumps({"accounts": [as_json(one) for one in found]}, ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            click.echo(f"account '{one.account.key}' ({one.account.host}): {in_words(one.access)}")
+    sys.exit(next((one.error.exit_code for one in found if one.error), 0))
+
+
+@command.command()
+@click.option("--account", "key", metavar="KEY", help="The account; not needed where there is only one.")
+def refresh(*, key: str | None) -> None:
+    """Renew the access to an account now. Loads do that by themselves, once a day."""
+    settings = settings_here()
+    account = settings.account(key)
+    with about(account):
+        authorization_of(account, settings).refresh()
+    click.echo(f"account '{account.key}' ({account.host}): {in_words(lasting(account, settings))}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """An account, and the access to it."""
+
+    account: AccountSettings
+    access: Lasting
+
+    @property
+    def error(self) -> WarehouseError | None:
+        """What a load would end with, by what is known without asking."""
+        has_ended = self.access.ends_at is not None and self.access.ends_at <= SYSTEM_CLOCK.now()
+        return self.access.failure or (Unauthorized("The access has ended.") if has_ended else None)
+
+
+def answered(integration: Integration, url: str, *, is_opened: bool, is_pasted: bool) -> str:
+    """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
+    redirect = urlsplit(integration.redirect_uri)
+    if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
+        if is_opened:
+            click.launch(url)
+        pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
+        return pasted
+    with Listener(integration.redirect_uri) as listener:
+        click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
+        if is_opened:
+            click.launch(url)
+        address = listener.wait(WAITING_SECONDS)
+    if address is None:
+        raise MustAuthorize("Nobody came back with a code.")
+    return address
+
+
+def in_words(access: Lasting) -> str:
+    """A line for people."""
+    if access.failure:
+        return f"{access.kind}, no access. {access.failure.message} {access.advice}"
+    if access.ends_at is None:
+        return f"{access.kind}, which does not say when it ends."
+    if access.ends_at <= SYSTEM_CLOCK.now():
+        return f"{access.kind}, ended on {access.ends_at:%Y-%m-%d}. {access.advice}"
+    return f"{access.kind}, good until {access.ends_at:%Y-%m-%d}{', and renewed before' * access.is_renewed}."
+
+
+def as_json(found: Found) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "account": found.account.key,
+        "host": found.account.host,
+        "kind": found.access.kind,
+        "ends_at": found.access.ends_at and found.access.ends_at.isoformat(),
+        "is_renewed": found.access.is_renewed,
+        "error": found.error and type(found.error).__name__,
+        "message": found.error and found.error.message,
+        "exit_code": found.error.exit_code if found.error else 0,
+    }
+
+
+@contextmanager
+def about(account: AccountSettings) -> Iterator[None]:
+    """Say of every error which account it is about."""
+    try:
+        yield
+    except WarehouseError as error:
+        error.account = error.account or account.key
+        raise
