@@ -17,6 +17,7 @@ from assets.resources import Workbench, workbench
 from assets.schedules import load_schedule
 from assets.sensors import tell_of_failed_loads
 from assets.specs import SNAPSHOT, VIEWS_GROUP
+from assets.write_back import WRITE_BACKS, manage_account
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings, load_settings
 
@@ -45,8 +46,8 @@ def defined(cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench =
     """All definitions, for a schedule of these times, and on a workbench of the caller's where there is one."""
     in_time = freshness(cron, timezone)
     return dg.Definitions(
-        assets=dg.map_asset_specs(lambda spec: expected(spec, in_time), [raw_answer, history, marts]),
-        jobs=[LOAD_ACCOUNT],
+        assets=dg.map_asset_specs(lambda spec: expected(spec, in_time), [raw_answer, history, marts, *WRITE_BACKS]),
+        jobs=[LOAD_ACCOUNT, manage_account],
         schedules=[load_schedule(cron, timezone)],
         sensors=[tell_of_failed_loads],
         resources={"workbench": bench, "hand_over": ExtractedIOManager()},
