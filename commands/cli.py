@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "migrate": "Bring the warehouse's tables and views up to date.",
         "sync": "Load accounts once, without Dagster; for cron.",
         "dev": "Run Dagster: its pages, its daemon, the schedule.",
+        "report": "Write an account's history as one HTML page.",
         "psql": "Open psql on the warehouse.",
     },
     "Stages and segments": {

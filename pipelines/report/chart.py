@@ -1,0 +1,146 @@
+"""A segment's sizes as a picture: SVG by Vega-Lite, in the page's own colours. No text of amoCRM enters it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+import vl_convert
+
+from pipelines.report.figures import Day
+from pipelines.report.formats import Formats
+
+WIDTH, HEIGHT = 340, 130
+PADDING: Final = {"left": 2, "right": 4, "top": 20, "bottom": 2}
+MARK_WIDTH: Final = 18
+"""Units that a mark takes of the chart's width."""
+
+INK, SOFT, GRID, ACCENT, PAPER, BAND = (f"var(--{name})" for name in ("ink", "soft", "grid", "accent", "paper", "band"))
+"""Colours of the page: they change with its scheme."""
+
+DAY: Final = timedelta(days=1)
+
+LOOK: Final = {
+    "aria": False,
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False,
+        "ticks": False,
+        "labelFont": "system-ui, sans-serif",
+        "labelFontSize": 11,
+        "labelColor": SOFT,
+        "labelPadding": 5,
+        "gridColor": GRID,
+        "title": None,
+    },
+}
+
+
+def size_chart(days: Sequence[Day], marks: Mapping[date, int], formats: Formats, *, first: date, last: date) -> str:
+    """SVG of the days from ``first`` to ``last``. A number stands over the days of ``marks``."""
+    svg = vl_convert.vegalite_to_svg(
+        {
+            "width": WIDTH,
+            "height": HEIGHT,
+            "padding": PADDING,
+            "autosize": {"type": "fit", "contains": "padding"},
+            "background": None,
+            "config": LOOK,
+            "encoding": {"x": _days_axis(formats, first, last)},
+            "layer": [*_layers(days, marks)],
+        },
+        format_locale=formats.d3_numbers,
+    )
+    short = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+    return re.sub(
+        r"<svg [^>]*>", f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">', short, count=1
+    )
+
+
+def mark_days(wanted: Sequence[date], *, first: date, last: date) -> dict[date, int]:
+    """Numbers for days to be marked, oldest first; days too near to each other to be told apart share one."""
+    apart = max((last - first).days * MARK_WIDTH // WIDTH, 0)
+    numbers: dict[date, int] = {}
+    begun = None
+    for day in sorted(set(wanted)):
+        if begun is None or (day - begun).days > apart:
+            begun = day
+            numbers[day] = len(set(numbers.values())) + 1
+        else:
+            numbers[day] = numbers[begun]
+    return numbers
+
+
+def gaps_of(days: Sequence[Day]) -> Iterator[tuple[date, date]]:
+    """Spans without a load: from the last day that had one to the next that has."""
+    for is_observed, together in groupby(days, key=lambda day: day.is_observed):
+        if not is_observed:
+            gap = list(together)
+            yield gap[0].date - DAY, gap[-1].date + DAY
+
+
+def _layers(days: Sequence[Day], marks: Mapping[date, int]) -> Iterator[dict[str, Any]]:
+    bands = [{"day": _at(begin), "end": _at(end)} for begin, end in gaps_of(days)]
+    if bands:
+        yield {"data": {"values": bands}, "mark": {"type": "rect", "color": BAND}, "encoding": {"x2": {"field": "end"}}}
+    sizes = {
+        "field": "size",
+        "type": "quantitative",
+        "scale": {"zero": False, "nice": 3},
+        "axis": {"tickCount": 3, "tickMinStep": 1, "format": ",d"},
+    }
+    runs = [[*together] for is_known, together in groupby(days, key=lambda day: day.size is not None) if is_known]
+    line = [{"day": _at(day.date), "size": day.size, "run": place} for place, run in enumerate(runs) for day in run]
+    yield {
+        "data": {"values": line},
+        "mark": {"type": "line", "color": ACCENT, "strokeWidth": 1.75, "strokeJoin": "round", "strokeCap": "round"},
+        "encoding": {"y": sizes, "detail": {"field": "run"}},
+    }
+    ends = [{"day": _at(run[-1].date), "size": run[-1].size} for run in runs if len(run) == 1 or run is runs[-1]]
+    yield {
+        "data": {"values": ends},
+        "mark": {"type": "point", "filled": True, "color": ACCENT, "size": 28, "opacity": 1},
+        "encoding": {"y": sizes},
+    }
+    firsts: dict[int, date] = {}
+    for day, number in marks.items():
+        firsts.setdefault(number, day)
+    if firsts:
+        numbers = {"values": [{"day": _at(day), "number": str(number)} for number, day in firsts.items()]}
+        yield {"data": numbers, "mark": {"type": "rule", "color": INK, "strokeDash": [2, 3], "opacity": 0.55}}
+        yield {
+            "data": numbers,
+            "mark": {"type": "point", "filled": True, "color": INK, "size": 190, "opacity": 1, "y": -9},
+        }
+        yield {
+            "data": numbers,
+            "mark": {"type": "text", "color": PAPER, "fontSize": 10, "font": "system-ui", "y": -8.5, "fontWeight": 600},
+            "encoding": {"text": {"field": "number"}},
+        }
+
+
+def _days_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
+    if first == last:
+        first, last, values = first - DAY, last + DAY, [first]
+    else:
+        values = sorted({first, first + (last - first) // 2, last})
+    return {
+        "field": "day",
+        "type": "temporal",
+        "scale": {"type": "utc", "domain": [_at(first), _at(last)], "nice": False},
+        "axis": {
+            "grid": False,
+            "format": formats.d3_day,
+            "values": [_at(day) for day in values],
+            "labelFlush": True,
+            "labelFlushOffset": 2,
+        },
+    }
+
+
+def _at(day: date) -> int:
+    """The day's beginning for Vega, whose clocks are all set to UTC here."""
+    return int(datetime.combine(day, time(), UTC).timestamp() * 1000)

@@ -1,0 +1,191 @@
+"""What the report tells, read from the views; nothing is computed that a view says. How it is shown: ``page``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, Row
+
+from pipelines.errors import DatabaseError
+from pipelines.warehouse.changes import read_changes
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.state import account_of_key
+from pipelines.warehouse.statements import statement
+from pipelines.wording import Change
+
+DAYS: Final = 3 * 366
+"""Days that the report looks back at most, the newest snapshot's included."""
+
+MOST_CHANGES: Final = 1_000
+MOST_MOVERS: Final = 5
+MOST_ODDITIES: Final = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """The account, from ``analytics.freshness``, and the first day of its history."""
+
+    account_key: str
+    name: str | None
+    customers_mode: str
+    timezone: str
+    country: str | None
+    observed_at: datetime
+    observed_date: date
+    usual_seconds: int | None
+    is_late: bool
+    failure_count: int
+    last_message: str | None
+    first_date: date
+    snapshot_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """A day of the account; no size where there was no load that day, or no usable number."""
+
+    date: date
+    size: int | None
+    is_observed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A row of ``analytics.segment_trends``, with the segment's days, oldest first."""
+
+    segment_id: int
+    name: str | None
+    customers_count: int | None
+    share_percent: Decimal | None
+    change_1_day: int | None
+    change_7_days: int | None
+    change_7_days_percent: Decimal | None
+    change_30_days: int | None
+    change_30_days_percent: Decimal | None
+    days: tuple[Day, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """A row of ``analytics.stages``, with how many rules lead into it."""
+
+    stage_id: int
+    name: str | None
+    is_default: bool | None
+    state_since_at: datetime
+    rule_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mover:
+    """A row of ``analytics.segment_movers``."""
+
+    days: int
+    direction: str  # up or down
+    segment_id: int
+    name: str | None
+    before_count: int
+    customers_count: int
+    change_count: int
+    change_percent: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Jump:
+    """A row of ``analytics.segment_jumps``."""
+
+    segment_id: int
+    name: str | None
+    observed_date: date
+    last_count: int
+    change_count: int
+    usual_change_count: Decimal
+    missed_days: int
+    observed_at: datetime
+    changed_things: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """A row of ``analytics.gaps``."""
+
+    after_at: datetime
+    until_at: datetime | None
+    gap_seconds: int
+    missed_count: int
+    missed_days: int
+    failure_count: int
+    errors: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quality:
+    """A row of ``analytics.data_quality``."""
+
+    kind: str
+    thing: str
+    thing_id: int | None
+    thing_name: str | None
+    detail: str
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """All that the report tells of an account."""
+
+    state: State
+    segments: list[Segment]  # the largest first
+    stages: list[Stage]  # in their order
+    movers: list[Mover]
+    jumps: list[Jump]  # the newest first, as all below
+    changes: list[Change]
+    gaps: list[Gap]
+    oddities: list[Quality]
+
+
+def read_figures(engine: Engine, account_key: str, *, days: int = DAYS) -> Figures:
+    """The account as its newest snapshot and so many days up to it have it.
+
+    All is of one moment, whatever is loaded meanwhile. Raises ``DatabaseError`` where there is no snapshot yet.
+    """
+    at_one_moment = engine.execution_options(isolation_level="REPEATABLE READ")
+    with transaction(at_one_moment, account=account_key) as connection:
+        account_id = account_of_key(connection, account_key)
+        if account_id is None:
+            raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
+        of = {"account_id": account_id}
+        state = State(**_rows(connection, "report_state", of)[0]._asdict())
+        first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
+        after = datetime.combine(first_date, time(), ZoneInfo(state.timezone))
+        since = of | {"first_date": first_date, "after": after}
+        by_segment = {
+            segment_id: tuple(Day(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
+            for segment_id, rows in groupby(_rows(connection, "report_days", since), key=attrgetter("segment_id"))
+        }
+        return Figures(
+            state=state,
+            segments=[
+                Segment(**row._asdict(), days=by_segment.get(row.segment_id, ()))
+                for row in _rows(connection, "report_segments", of)
+            ],
+            stages=[Stage(**row._asdict()) for row in _rows(connection, "report_stages", of)],
+            movers=[Mover(**row._asdict()) for row in _rows(connection, "report_movers", of | {"most": MOST_MOVERS})],
+            jumps=[Jump(**row._asdict()) for row in _rows(connection, "report_jumps", since)],
+            changes=read_changes(connection, account_id, after=after, most=MOST_CHANGES),
+            gaps=[Gap(**row._asdict()) for row in _rows(connection, "report_gaps", since)],
+            oddities=[
+                Quality(**row._asdict()) for row in _rows(connection, "report_quality", since | {"most": MOST_ODDITIES})
+            ],
+        )
+
+
+def _rows(connection: Connection, name: str, values: dict[str, Any]) -> list[Row[Any]]:
+    return list(connection.execute(statement(name), values))
