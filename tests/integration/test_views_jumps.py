@@ -197,6 +197,20 @@ def test_usual_growth_over_days_without_a_load_is_no_alarm(engine: Engine) -> No
     ) == [(date(2026, 3, 8), date(2026, 3, 12), 3, 2399, 400, 4 * 86400)]
 
 
+@pytest.mark.parametrize(("change", "is_told"), [(79, False), (80, True)])
+def test_over_several_days_more_is_usual(engine: Engine, change: int, is_told: bool) -> None:
+    """Ten more a day in one week and ten fewer in the next deviate by ten; over four days by twice that."""
+    size = 1000
+    for day in range(70):
+        publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, size),)), origin())
+        size += 10 if day // 7 % 2 else -10
+    [(size,)] = query(engine, "select customers_count from analytics.segments")
+    publish(engine, snapshot(START + timedelta(days=73), segments=(segment(1, size + change),)), origin())
+    assert query(engine, "select change_count, usual_deviation::int from analytics.segment_jumps") == (
+        [(80, 20)] if is_told else []
+    )
+
+
 @pytest.mark.parametrize(("days", "is_judged"), [(28, False), (29, True)])
 def test_nothing_is_judged_before_the_fifth_week(engine: Engine, days: int, is_judged: bool) -> None:
     for day in range(days):
@@ -248,6 +262,14 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
         ("field", "name", "Region", "Region of sale"),
         ("segment", "name", "Segment 1", "Renamed"),
     ]
+
+
+def test_what_changed_long_before_is_not_told(engine: Engine) -> None:
+    for day in range(41):
+        name = "Old" if day < 37 else "New"
+        seen = segment(1, 100 if day < 40 else 140, name=name)
+        publish(engine, snapshot(START + timedelta(days=day), segments=(seen,)), origin())
+    assert query(engine, "select changed_things from analytics.segment_jumps") == [(None,)]
 
 
 def test_a_jump_that_nothing_explains(engine: Engine) -> None:
