@@ -1,0 +1,165 @@
+"""Random accounts, wishes and lost answers, over HTTP: in the end the account is as wanted, and nothing is doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from emulator import Clock as EmulatorClock
+from emulator import Emulator, effects
+from emulator.faults import Effect
+from emulator.things import Mode
+from pipelines.clock import Clock
+from pipelines.errors import UncertainWrite
+from pipelines.manage.apply import apply
+from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage
+from pipelines.manage.live import Access, load, preview
+from pipelines.manage.wishes import wish_of
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from tests.records import START
+
+NAMES = ("VIP", "Gold", "new", "'; drop table x; --", "%s {}", "Ёж 🦔", "a: b # c", "=cmd()")
+COLORS = {"segments": ("ae003f", "10599d"), "periodicity": ("#fffeb2", "#d6eaff")}
+LOSSES = ("reset", "502", "not done")
+
+names = st.sampled_from(NAMES)
+thing = st.fixed_dictionaries({"color": st.sampled_from((0, 1))}, optional={"is_deleted": st.just(value=True)})
+losses = st.dictionaries(
+    st.tuples(st.sampled_from(("POST", "PATCH", "DELETE")), st.integers(1, 3)), st.sampled_from(LOSSES)
+)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(clock=EmulatorClock(START)) as running:
+        yield running
+
+
+def loss(kind: str, method: str, emulator: Emulator, account_id: int) -> Effect:
+    """How an answer is lost: after the call was done, or with it."""
+    if kind == "reset":
+        return effects.reset()
+    if kind == "502" or method != "POST":
+        return effects.status(502)
+
+    def undo(payload: Any) -> Any:
+        for one in payload.get("_embedded", {}).get("statuses", ()):
+            emulator.world.delete_stage(account_id, one["id"])
+        if "_embedded" not in payload:
+            emulator.world.delete_segment(account_id, payload["id"])
+        return payload
+
+    return replace(effects.status(503), payload=undo)
+
+
+def own_things(emulator: Emulator, account_id: int, mode: Mode) -> dict[int, tuple[str, str]]:
+    account = emulator.world.account(account_id)
+    things = account.live_segments() if mode == "segments" else account.live_stages()
+    return {one.id: (one.name, one.color) for one in things if not getattr(one, "is_default", False)}
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    mode=st.sampled_from(("segments", "periodicity")),
+    before=st.dictionaries(names, st.sampled_from((0, 1)), max_size=4),
+    wanted=st.dictionaries(names, thing, max_size=5),
+    is_complete=st.booleans(),
+    lost=losses,
+)
+def test_the_account_is_as_wanted_in_the_end(
+    emulator: Emulator,
+    engine: Engine,
+    tmp_path: Path,
+    mode: Mode,
+    before: dict[str, int],
+    wanted: dict[str, dict[str, Any]],
+    is_complete: bool,
+    lost: dict[tuple[str, int], str],
+) -> None:
+    world, colors = emulator.world, COLORS[mode]
+    account_id = world.add_account(mode=mode)
+    for name, color in before.items():
+        add = world.add_segment if mode == "segments" else world.add_stage
+        add(account_id, name, color=colors[color])
+    seconds = count()
+    access = Access(
+        engine=engine,
+        account=AccountSettings(
+            key=f"account-{account_id}", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
+        ),
+        settings=Settings(data_dir=tmp_path, requests_per_second=10_000.0),
+        clock=Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None),
+    )
+    wish = wish_of(desired(mode, wanted, is_complete=is_complete), account_key=access.account.key)
+
+    for (method, nth), kind in lost.items():
+        effect = loss(kind, method, emulator, account_id)
+        emulator.faults.add(effect, method=method, nth=nth, times=1, account_id=account_id)
+    plan = preview(access, wish)
+    if not plan.is_empty:
+        first = apply(access, wish, plan, who="hypothesis")
+        assert first.error is None or isinstance(first.error, UncertainWrite)
+    emulator.faults.clear()
+    plan = preview(access, wish)
+    if not plan.is_empty:
+        assert apply(access, wish, plan, who="hypothesis").error is None
+    assert preview(access, wish).is_empty
+
+    expected = {} if is_complete else {name: colors[color] for name, color in before.items()}
+    expected |= {name: colors[one["color"]] for name, one in wanted.items()}
+    for name in (name for name, one in wanted.items() if one.get("is_deleted")):
+        expected.pop(name, None)
+    things = own_things(emulator, account_id, mode)
+    assert sorted(things.values()) == sorted(expected.items())
+    load(access)
+    check_records(engine, account_id, things)
+
+
+def desired(mode: Mode, wanted: dict[str, dict[str, Any]], *, is_complete: bool) -> Desired:
+    """What is wanted, in a file's terms."""
+    if mode == "segments":
+        segments = tuple(
+            DesiredSegment(name=name, is_deleted=one.get("is_deleted", False), color=COLORS[mode][one["color"]])
+            for name, one in wanted.items()
+        )
+        return Desired(source="test", segments=segments, complete=frozenset(["segment"] if is_complete else ()))
+    stages = tuple(
+        DesiredStage(name=name, sort=7, is_deleted=one.get("is_deleted", False), color=COLORS[mode][one["color"]])
+        for name, one in wanted.items()
+    )
+    return Desired(source="test", stages=stages, complete=frozenset(["stage"] if is_complete else ()))
+
+
+def check_records(engine: Engine, account_id: int, things: dict[int, tuple[str, str]]) -> None:
+    """Every thing that a call added is recorded once; every call that is recorded as done shows in the changes."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "select action, thing, thing_id, outcome, observed_at from analytics.write_backs where account_id = :id"
+            ),
+            {"id": account_id},
+        ).all()
+        changes = {
+            (row.change, row.thing, row.thing_id, row.observed_at)
+            for row in connection.execute(
+                text("select change, thing, thing_id, observed_at from analytics.changes where account_id = :id"),
+                {"id": account_id},
+            )
+        }
+    done = [row for row in rows if row.outcome == "done"]
+    added = [row.thing_id for row in done if row.action == "add"]
+    assert len(added) == len(set(added))
+    assert set(added) <= things.keys()
+    words = {"add": "added", "change": "changed", "delete": "deleted"}
+    for row in done:
+        assert (words[row.action], row.thing, row.thing_id, row.observed_at) in changes
