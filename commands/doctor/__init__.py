@@ -37,8 +37,8 @@ def command(*, is_json: bool) -> None:
     """Check all that a load needs, and say what to do about what is amiss.
 
     Settings, data folder, database, migrations, schedule; and for each account its token, access, rights, mode, clock,
-    and that its history belongs to it. Nothing is changed and nothing is loaded. The exit code is 0 where no check
-    failed, else that of the error which a load would end with.
+    and that its history belongs to it. Nothing is changed and nothing is loaded; access by OAuth is renewed where it
+    has ended. The exit code is 0 where no check failed, else that of the error which a load would end with.
     """
     found = []
     for check in all_checks(SYSTEM_CLOCK):

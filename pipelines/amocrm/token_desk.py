@@ -24,7 +24,7 @@ from pipelines.amocrm.oauth import (
 from pipelines.amocrm.problems import describe, read_problem
 from pipelines.amocrm.records import Json
 from pipelines.amocrm.transport import Header, Transport
-from pipelines.errors import ApiError
+from pipelines.errors import ApiError, InvalidRequest, Unauthorized, Unavailable
 
 T = TypeVar("T")
 
@@ -103,10 +103,15 @@ def _none(_: str) -> None:
 
 
 def _told(error: ApiError, answer: Answer | None, secrets: tuple[str, ...]) -> ApiError:
-    """The error with what the answer hints at, and without any secret that the answer repeats."""
-    hint = (read_problem(answer) or {}).get("hint") if answer else None
+    """The error with what the answer hints at, and without any secret that the answer repeats.
+
+    A refusal that is not the API's own, such as a proxy's page, says nothing about the tokens.
+    """
+    problem = read_problem(answer) if answer else None
+    kind = Unavailable if problem is None and isinstance(error, Unauthorized | InvalidRequest) else type(error)
+    hint = (problem or {}).get("hint")
     message = f"{error.message} {describe({'detail': hint})}." if isinstance(hint, str) else error.message
     for secret in secrets:
         # By its beginning: of a long one that an answer repeats, the message may hold no more than a part.
         message = re.sub(rf"{re.escape(secret[:16])}\S*", "***", message)
-    return type(error)(message, request=error.request, status=error.status, request_id=error.request_id)
+    return kind(message, request=error.request, status=error.status, request_id=error.request_id)

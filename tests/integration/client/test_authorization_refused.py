@@ -58,6 +58,8 @@ def test_a_server_that_does_nothing_for_long_costs_nothing_either(place: Office)
         (Outage(answer=problem(429, "Too Many Requests", retry_after=100_000)), RateLimited),
         (Outage(answer=Answer(status=403, content_type="text/html", body=b"<html>blocked</html>")), Blocked),
         (Outage(answer=problem(402, "Payment Required")), ApiError),
+        (Outage(answer=Answer(status=401, content_type="text/html", body=b"<html>a proxy</html>")), Unavailable),
+        (Outage(answer=Answer(status=400, content_type="text/html", body=b"<html>a proxy</html>")), Unavailable),
         (Outage(answer=problem(404, "Not Found")), NotFound),
         (Outage(answer=Answer(status=302, headers={"Location": "https://example.com/"})), NotFound),
     ],
