@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import dagster as dg
+import pytest
 from sqlalchemy import Engine, text
 
 from assets.definitions import defined
@@ -37,7 +39,8 @@ class DagsterCompany:
         self.id = emulator.world.add_account("Corner Coffee")
         self.vip = emulator.world.add_segment(self.id, "VIP", size=10)
         self.new = emulator.world.add_segment(self.id, "New", size=3)
-        account = AccountSettings(key=KEY, base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id)))
+        self.token = emulator.long_lived_token(self.id)
+        account = AccountSettings(key=KEY, base_url=emulator.url, token=Secret(self.token))
         self.settings = Settings(
             accounts=(account,), data_dir=root, database_url=Secret(url), requests_per_second=10_000.0
         )
@@ -84,6 +87,15 @@ def dagster_company(url: str, engine: Engine, root: Path) -> Iterator[DagsterCom
     """The company, its emulator running."""
     with Emulator(clock=EmulatorClock(START)) as emulator:
         yield DagsterCompany(emulator, url, engine, root)
+
+
+def let_waits_pass(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let Dagster's waits before a retry pass in no time; how long they would have been, in seconds."""
+    waits: list[float] = []
+    # What Dagster calls ``time`` there: a clock that each wait moves on.
+    clock = SimpleNamespace(time=lambda: sum(waits), sleep=waits.append)
+    monkeypatch.setattr("dagster._core.execution.plan.active.time", clock)
+    return waits
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

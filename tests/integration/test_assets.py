@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -17,7 +16,16 @@ from emulator import effects
 from emulator.faults import Effect
 from pipelines.load import load_account
 from pipelines.secret import Secret
-from tests.dagster_company import DagsterCompany, checked, counted, dagster_company, failure, materialized, table
+from tests.dagster_company import (
+    DagsterCompany,
+    checked,
+    counted,
+    dagster_company,
+    failure,
+    let_waits_pass,
+    materialized,
+    table,
+)
 
 HISTORY = [spec.key for spec in PUBLISHED]
 MARTS = [spec.key for spec in VIEWS]
@@ -40,11 +48,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let Dagster's waits before a retry pass in no time; how long they would have been, in seconds."""
-    waits: list[float] = []
-    # What Dagster calls ``time`` there: a clock that each wait moves on.
-    clock = SimpleNamespace(time=lambda: sum(waits), sleep=waits.append)
-    monkeypatch.setattr("dagster._core.execution.plan.active.time", clock)
-    return waits
+    return let_waits_pass(monkeypatch)
 
 
 def test_a_run_shows_every_table_and_view(company: DagsterCompany, instance: dg.DagsterInstance) -> None:

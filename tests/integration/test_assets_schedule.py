@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
@@ -28,12 +29,14 @@ from assets.schedules import SCHEDULE_NAME
 from assets.sensors import tell_of_failed_loads
 from assets.specs import RAW_ANSWER
 from emulator import effects
+from emulator.faults import Effect
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
-from tests.dagster_company import KEY, DagsterCompany, dagster_company
+from tests.dagster_company import KEY, DagsterCompany, dagster_company, let_waits_pass
 from tests.integration.test_alerts import Hook
+from tests.secrecy import places_of
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(
@@ -166,6 +169,39 @@ def test_a_tick_while_a_load_is_on_its_way_loads_nothing(company: DagsterCompany
     run_of(instance, KEY, dg.DagsterRunStatus.STARTED)
     assert run_tick(instance, company.settings, clock=company.clock) == []
     assert company.emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        effects.error(401, "canary"),
+        effects.html(403),
+        effects.html(200),
+        effects.looping_next(),
+        effects.redirect("https://elsewhere.example.com/"),
+        effects.reset(),
+    ],
+)
+def test_no_secret_is_kept_whatever_goes_wrong(
+    company: DagsterCompany, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch, effect: Effect
+) -> None:
+    let_waits_pass(monkeypatch)
+    address = company.settings.database_url
+    assert address
+    with company.emulator.faults.during(effect, resource="segments"):
+        run_tick(instance, company.settings, clock=company.clock)
+    assert places_of(home, KEY), "what is kept would be found"
+    assert not places_of(home, company.token, urlsplit(address.reveal()).password or "")
+
+
+def test_an_address_of_the_database_that_is_wrong_is_not_kept(
+    company: DagsterCompany, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_waits_pass(monkeypatch)
+    wrong = Secret("postgresql://warehouse:canary-password@127.0.0.1:1/none?sslmode=canary-mode")
+    [result] = run_tick(instance, replace(company.settings, database_url=wrong), clock=company.clock)
+    assert not result.success
+    assert not places_of(home, "canary-password")
 
 
 def alarm(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
