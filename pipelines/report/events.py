@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
@@ -11,9 +13,15 @@ from typing import Final, Literal
 
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats, span
-from pipelines.wording import MOST_NAMED, clean, news
+from pipelines.wording import MOST_NAMED, Change, clean, news
 
 Kind = Literal["change", "jump", "gap"]
+
+OFTEN: Final = 4
+"""A property that changed so many times, or more, is told once, with its last change."""
+
+ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
+"""A day or an instant as the views write it."""
 
 CHANGED_AROUND: Final = "Around it changed: {}."
 NOTHING_AROUND: Final = "Nothing else that amoCRM tells changed around it."
@@ -32,26 +40,24 @@ class Event:
 def events(figures: Figures, formats: Formats) -> list[Event]:
     """All of the account's, the newest first."""
     told = [
-        Event(at=one.observed_at, date=formats.day_of(one.observed_at), kind="change", text=_sentence(one.text))
-        for one in news(figures.changes)
+        *_of_changes(figures.changes, formats),
+        *(_of_gap(gap, formats) for gap in figures.gaps),
+        *_of_jumps(figures.jumps, formats),
     ]
-    told += [_of_gap(gap, formats) for gap in figures.gaps]
-    told += _of_jumps(figures.jumps, formats)
     return sorted(told, key=lambda event: (event.date, event.at), reverse=True)
 
 
 def segment_events(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
     """Those of each segment by its id, the oldest first."""
-    told: dict[int, list[Event]] = {}
+    changes: dict[int, list[Change]] = {}
     for change in figures.changes:
         if change.thing == "segment":
-            for one in news([change]):
-                at = one.observed_at
-                event = Event(at=at, date=formats.day_of(at), kind="change", text=_sentence(one.text))
-                told.setdefault(change.thing_id, []).append(event)
+            changes.setdefault(change.thing_id, []).append(change)
+    told = {segment_id: list(_of_changes(own, formats)) for segment_id, own in changes.items()}
     for jump in figures.jumps:
-        size = formats.number(jump.last_count)
-        text = f"Jumped by {formats.signed(jump.change_count)} to {size}{_usual(jump, formats)}. {_around(jump)}"
+        moved = "Jumped up" if jump.change_count > 0 else "Dropped"
+        by, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
+        text = f"{moved} by {by} to {size}{_usual(jump, formats)}. {_around(jump)}"
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         told.setdefault(jump.segment_id, []).append(event)
     return {segment_id: sorted(found, key=lambda one: (one.date, one.at)) for segment_id, found in told.items()}
@@ -63,6 +69,45 @@ def gap_words(gap: Gap) -> str:
     lasting = "" if gap.until_at else " so far"
     known = f": {clean(gap.errors)}" if gap.errors else ", none was seen to fail"
     return f"Nothing was seen for {span(gap.gap_seconds)}{lasting}; {missed}{known}."
+
+
+def _of_changes(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
+    """The changes in words, in the order given; of one that happens again and again only the last, and how often."""
+    rows = list(changes)
+    times = Counter(map(_again, rows))
+    told = set()
+    once, often = [], []
+    for row in rows:
+        if row.property is None or times[_again(row)] < OFTEN:
+            once.append(_readable(row, formats))
+        elif _again(row) not in told:
+            told.add(_again(row))
+            often.append((_readable(row, formats), times[_again(row)]))
+    sentences = [(one, "") for one in news(once)]
+    sentences += [(one, f", the last of {count} times") for row, count in often for one in news([row])]
+    for one, how_often in sentences:
+        text = f"{one.text[:1].upper()}{one.text[1:]}{how_often}"
+        text = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        yield Event(at=one.observed_at, date=formats.day_of(one.observed_at), kind="change", text=text)
+
+
+def _again(change: Change) -> Hashable:
+    """What makes two changes the same thing happening again."""
+    return change.thing, change.thing_id, change.property, change.value_field_name
+
+
+def _readable(change: Change, formats: Formats) -> Change:
+    """Values that are a day or an instant, as the account writes them."""
+    return replace(change, old_text=_local(change.old_text, formats), new_text=_local(change.new_text, formats))
+
+
+def _local(text: str | None, formats: Formats) -> str | None:
+    if text is None or not ISO.fullmatch(text):
+        return text
+    try:
+        return formats.moment(datetime.fromisoformat(text)) if "T" in text else formats.day(date.fromisoformat(text))
+    except (ValueError, OverflowError):  # no such day, or one that no calendar of ours has
+        return text
 
 
 def _of_gap(gap: Gap, formats: Formats) -> Event:
@@ -91,7 +136,3 @@ def _around(jump: Jump) -> str:
     around = CHANGED_AROUND.format(clean(jump.changed_things)) if jump.changed_things else NOTHING_AROUND
     days = "day" if jump.missed_days == 1 else "days"
     return f"After {jump.missed_days} {days} without its size. {around}" if jump.missed_days else around
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,78 @@
+"""A segment's picture: gaps stay gaps, marks stand over their days, and the page's colours are used."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from xml.etree import ElementTree as ET
+
+from pipelines.report.chart import gaps_of, mark_days, size_chart
+from pipelines.report.figures import Day
+from pipelines.report.formats import Formats
+
+FIRST = date(2026, 3, 1)
+RUSSIAN = Formats.of_account("RU", "Europe/Moscow")
+
+
+def on(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def days(*sizes: int | None) -> list[Day]:
+    return [Day(date=on(place), size=size, is_observed=size is not None) for place, size in enumerate(sizes)]
+
+
+def drawn(shown: list[Day], marks: dict[date, int] | None = None, *, last: int | None = None) -> ET.Element:
+    end = on(len(shown) - 1 if last is None else last)
+    return ET.fromstring(size_chart(shown, marks or {}, RUSSIAN, first=FIRST, last=end))  # noqa: S314 - made here
+
+
+def lines(svg: ET.Element) -> list[str]:
+    paths = svg.iter("{http://www.w3.org/2000/svg}path") if "}" in svg.tag else svg.iter("path")
+    return [path.attrib["d"] for path in paths if path.get("stroke-width") == "1.75"]
+
+
+def test_a_gap_breaks_the_line_and_is_shaded() -> None:
+    svg = drawn(days(5, 6, None, None, 9, 10))
+    assert len(lines(svg)) == 2
+    assert "var(--band)" in ET.tostring(svg, encoding="unicode")
+    assert len(lines(drawn(days(5, 6, 7)))) == 1
+    assert "var(--band)" not in ET.tostring(drawn(days(5, 6, 7)), encoding="unicode")
+
+
+def test_a_day_without_a_usable_number_is_no_gap_in_loading() -> None:
+    unusable = [*days(5, 6), Day(date=on(2), size=None, is_observed=True), *days(0, 0, 0, 8)[3:]]
+    assert list(gaps_of(unusable)) == []
+    assert len(lines(drawn(unusable))) == 2
+
+
+def test_gaps_reach_from_the_load_before_to_the_load_after() -> None:
+    assert list(gaps_of(days(5, None, None, 6, None))) == [(on(0), on(3)), (on(3), on(5))]
+
+
+def test_numbers_and_days_of_the_axes_are_the_accounts() -> None:
+    texts = "|".join(drawn(days(*range(1000, 3001, 200))).itertext())
+    assert "01.03.2026" in texts
+    assert "11.03.2026" in texts
+    assert "2\u00a0000" in texts
+
+
+def test_coordinates_are_short() -> None:
+    svg = drawn(days(*(place * 7 % 31 for place in range(300))))
+    assert not re.search(r"\.\d\d", " ".join(lines(svg)))
+
+
+def test_marks_too_near_to_be_told_apart_share_a_number() -> None:
+    marks = mark_days([on(90), on(1), on(2), on(50), on(1)], first=FIRST, last=on(90))
+    assert marks == {on(1): 1, on(2): 1, on(50): 2, on(90): 3}
+
+
+def test_each_number_is_drawn_once() -> None:
+    texts = list(drawn(days(*range(100, 191)), {on(1): 1, on(2): 1, on(50): 2}).itertext())
+    assert (texts.count("1"), texts.count("2")) == (1, 1)
+
+
+def test_a_single_day_and_no_day_at_all_can_be_drawn() -> None:
+    assert len(lines(drawn(days(5), {FIRST: 1}))) == 1
+    assert lines(drawn(days(), last=0)) == []
+    assert lines(drawn(days(None, None))) == []

@@ -1,0 +1,48 @@
+"""Numbers and days as countries write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from pipelines.report.formats import Formats, span
+
+NOVEMBER = date(2026, 11, 2)
+
+
+@pytest.mark.parametrize(
+    ("country", "number", "day", "axis"),
+    [
+        ("RU", "1\u00a0234\u00a0567", "02.11.2026", "%d.%m.%Y"),
+        ("US", "1,234,567", "11/2/2026", "%-m/%-d/%Y"),
+        ("BR", "1.234.567", "02/11/2026", "%d/%m/%Y"),
+        ("IN", "12,34,567", "2/11/2026", "%-d/%-m/%Y"),
+        ("us", "1,234,567", "11/2/2026", "%-m/%-d/%Y"),
+        ("XX", "1\u00a0234\u00a0567", "2026-11-02", "%Y-%m-%d"),
+        (None, "1\u00a0234\u00a0567", "2026-11-02", "%Y-%m-%d"),
+    ],
+)
+def test_numbers_and_days(country: str | None, number: str, day: str, axis: str) -> None:
+    formats = Formats.of_account(country, "UTC")
+    assert (formats.number(1_234_567), formats.day(NOVEMBER), formats.d3_day) == (number, day, axis)
+
+
+def test_signs_and_what_is_not_known() -> None:
+    formats = Formats.of_account("RU", "UTC")
+    assert [formats.signed(number) for number in (5, 0, -1234, None)] == ["+5", "0", "\u22121\u00a0234", "–"]
+    assert formats.percent(Decimal("-5.4")) == "\u22125,4\u00a0%"
+    assert formats.percent(None) == ""
+
+
+def test_moments_are_the_accounts_own() -> None:
+    instant = datetime(2026, 11, 1, 22, 5, tzinfo=UTC)
+    formats = Formats.of_account("RU", "Europe/Moscow")
+    assert formats.moment(instant) == "02.11.2026 01:05"
+    assert formats.day_of(instant) == NOVEMBER
+
+
+def test_spans() -> None:
+    told = [span(seconds) for seconds in (-5, 40, 3600, 5400, 86_400, 237_600)]
+    assert told == ["less than a minute", "1 min", "1 h", "1 h 30 min", "1 day", "2 days 18 h"]

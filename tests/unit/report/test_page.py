@@ -1,0 +1,216 @@
+"""The page, from figures made by hand: what is told, and that nothing of what amoCRM says can act in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from pipelines.report.events import events, segment_events
+from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage, State
+from pipelines.report.formats import Formats
+from pipelines.report.page import render, table_days
+from pipelines.wording import Change
+from tests.report_reader import ReportReader
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TODAY = date(2026, 3, 10)
+RUSSIAN = Formats.of_account("RU", "Europe/Moscow")
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style></title><svg onload=alert(1)>",
+    "{{ 7 * 7 }} {% raw %} ${7*7}",
+    "<!--",
+    "]]>",
+    "\u202eevil\u2066\u200f",
+    "null \x00 and \ud800 half",
+    "&lt;b&gt; &amp;",
+    "long " * 13_000,
+]
+
+
+def figures(name: str = "VIP") -> Figures:
+    """One of everything, all named the same."""
+    days = tuple(
+        Day(date=TODAY - timedelta(days=9 - place), size=1000 + place, is_observed=True) for place in range(10)
+    )
+    change = Change(
+        observed_at=NOW - timedelta(days=3),
+        previous_observed_at=NOW - timedelta(days=4),
+        thing="segment",
+        thing_id=1,
+        thing_name=name,
+        change="changed",
+        property="field_value",
+        value_field_name=name,
+        old_text=name,
+        new_text="2026-03-07T21:30:00+00:00",
+    )
+    return Figures(
+        state=State(
+            account_key="shop",
+            name=name,
+            customers_mode="segments",
+            timezone="Europe/Moscow",
+            country="RU",
+            observed_at=NOW - timedelta(hours=1),
+            observed_date=TODAY,
+            usual_seconds=21_600,
+            is_late=True,
+            failure_count=2,
+            last_message=name,
+            first_date=days[0].date,
+            snapshot_count=40,
+        ),
+        segments=[
+            Segment(
+                segment_id=1,
+                name=name,
+                customers_count=1009,
+                share_percent=Decimal("100.0"),
+                change_1_day=1,
+                change_7_days=7,
+                change_7_days_percent=Decimal("0.7"),
+                change_30_days=None,
+                change_30_days_percent=None,
+                days=days,
+            )
+        ],
+        stages=[Stage(stage_id=5, name=name, is_default=True, state_since_at=NOW, rule_count=2)],
+        movers=[
+            Mover(
+                days=7,
+                direction="up",
+                segment_id=1,
+                name=name,
+                before_count=1002,
+                customers_count=1009,
+                change_count=7,
+                change_percent=Decimal("0.7"),
+            )
+        ],
+        jumps=[
+            Jump(
+                segment_id=1,
+                name=name,
+                observed_date=TODAY,
+                last_count=1009,
+                change_count=-30,
+                usual_change_count=Decimal("1.0"),
+                missed_days=0,
+                observed_at=NOW - timedelta(hours=1),
+                changed_things="segment",
+            )
+        ],
+        changes=[change],
+        gaps=[
+            Gap(
+                after_at=NOW - timedelta(days=2),
+                until_at=None,
+                gap_seconds=86_400,
+                missed_count=3,
+                missed_days=0,
+                failure_count=3,
+                errors=name,
+            )
+        ],
+        oddities=[
+            Quality(
+                kind="missing_value",
+                thing="segment",
+                thing_id=1,
+                thing_name=name,
+                detail=name,
+                valid_from=NOW,
+                valid_to=None,
+            )
+        ],
+    )
+
+
+PLAIN = ReportReader(render(figures(), now=NOW))
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: name[:12].encode("ascii", "backslashreplace").decode())
+def test_names_are_inert(name: str) -> None:
+    html = render(figures(name), now=NOW)
+    page = ReportReader(html)
+    assert (page.tags, page.attributes, page.links) == (PLAIN.tags, PLAIN.attributes, PLAIN.links)
+    assert not {"\u202e", "\u2066", "\u200f", "\x00", "\ud800"} & set(html)
+    assert len(html) < 60_000
+
+
+def test_it_asks_nobody_for_anything_and_runs_nothing() -> None:
+    assert not PLAIN.tags & {"script", "iframe", "img", "link", "object", "embed", "form", "base"}
+    assert all(link.startswith("#") for link in PLAIN.links)
+    assert not {name for name in PLAIN.attributes if name.startswith("on")}
+    html = render(figures(), now=NOW)
+    assert "default-src 'none'" in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
+    assert {link[1:] for link in PLAIN.links} <= set(PLAIN.ids)
+    assert len(PLAIN.ids) == len(set(PLAIN.ids))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "1 segment; the largest, 'VIP', holds 1\u00a0009 customers; within 7 days 1 grew and none shrank.",
+        "of 10.03.2026 14:00, is 1 h old; usually one comes every 6 h. A load is missing. 2 loads failed since: VIP",
+        "'VIP' of segment 'VIP' changed from VIP to 08.03.2026 00:30.",
+        "Dropped by 30 to 1\u00a0009 (usual: +1). Around it changed: segment.",
+        "Nothing was seen for 1 day so far; 3 loads are missing: VIP.",
+    ],
+)
+def test_what_is_told(told: str) -> None:
+    assert " ".join(told.split()) in PLAIN.text
+
+
+def test_simulated_data_are_called_so() -> None:
+    assert "Simulated data" not in PLAIN.text
+    assert "Simulated data" in ReportReader(render(figures(), now=NOW, is_simulated=True)).text
+
+
+@pytest.mark.parametrize("mode", ["disabled", "unavailable", "periodicity", "segments"])
+def test_an_account_with_nothing_to_show(mode: str) -> None:
+    full = figures()
+    state = replace(full.state, customers_mode=mode, is_late=False, failure_count=0, usual_seconds=None)
+    empty = Figures(state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
+    text = ReportReader(render(empty, now=NOW)).text
+    assert "The newest snapshot holds no segments." in text
+    assert "On time." in text
+    assert "No load is missing." in text
+
+
+def test_what_happens_again_and_again_is_told_once() -> None:
+    [change] = figures().changes
+    again = [replace(change, observed_at=NOW - timedelta(days=day)) for day in range(5)]
+    full = replace(figures(), changes=again, jumps=[], gaps=[])
+    [told] = events(full, RUSSIAN)
+    assert told.date == TODAY
+    assert told.text.endswith(", the last of 5 times.")
+    assert [one.text for one in segment_events(full, RUSSIAN)[1]] == [told.text]
+
+
+def test_jumps_of_one_day_are_told_together_and_in_time_with_the_rest() -> None:
+    full = figures()
+    jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
+    told = events(replace(full, jumps=jumps), RUSSIAN)
+    assert [event.kind for event in told] == ["jump", "gap", "change"]
+    assert told[0].text.startswith("5 segments left their own rhythm: 'S0' \u221230 (usual: +1); 'S1'")
+    assert told[0].text.endswith("; and 2 more.")
+
+
+def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:
+    days = [Day(date=date(2026, 1, 10) + timedelta(days=place), size=place, is_observed=True) for place in range(60)]
+    table = [day.date for day in table_days(days)]
+    assert table[:14] == [TODAY - timedelta(days=place) for place in range(14)]
+    assert table[14:] == [date(2026, 2, 24), date(2026, 1, 31)]
