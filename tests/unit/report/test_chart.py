@@ -28,8 +28,9 @@ def drawn(shown: list[Day], marks: dict[date, int] | None = None, *, last: int |
 
 
 def lines(svg: ET.Element) -> list[str]:
-    paths = svg.iter("{http://www.w3.org/2000/svg}path") if "}" in svg.tag else svg.iter("path")
-    return [path.attrib["d"] for path in paths if path.get("stroke-width") == "1.75"]
+    """Path data of each stroke of the line."""
+    path = "".join(path.get("d", "") for path in svg.iter("path") if path.get("stroke-width") == "1.5")
+    return path.split("M")[1:]
 
 
 def test_a_gap_breaks_the_line_and_is_shaded() -> None:
