@@ -5,5 +5,4 @@ join amocrm.write_back as call using (account_id, call_id)
 where restored.account_id = :account_id
     and restored.replaces_id is not null
     and restored.thing_id is not null
-    and call.outcome = 'done'
 order by restored.thing, restored.replaces_id, call.intended_at desc

@@ -12,8 +12,7 @@ with recursive successors as not materialized (
     where restored.thing = 'segment'
         and restored.replaces_id is not null
         and restored.thing_id is not null
-        and call.outcome = 'done'
-),
+    ),
 
 ancestors as (
     select

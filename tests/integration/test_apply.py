@@ -269,6 +269,17 @@ def test_somebody_elses_change_after_a_lost_answer_ends_it(desk: Desk) -> None:
     assert [made.outcome for made in applied.made] == ["done", "done"]
 
 
+def test_what_amocrm_makes_something_else_of_is_told(desk: Desk) -> None:
+    def shorten(payload: Any) -> Any:
+        desk.world.rename_segment(desk.id, payload["id"], "Go")
+        return payload
+
+    with desk.emulator.faults.during(effects.payload(shorten), method="POST"):
+        applied = desk.apply(desk.wish("segments: [{name: Gold}]"))
+    assert "1 more would be needed" in str(applied.error)
+    assert [made.outcome for made in applied.made] == ["done"]
+
+
 def test_an_account_that_cannot_be_read_after_a_lost_answer_leaves_it_uncertain(desk: Desk) -> None:
     wish = desk.wish("segments: [{name: Gold}, {name: Silver}]")
     out = effects.meanwhile(lambda _: desk.emulator.faults.add(effects.status(503), method="GET"))
@@ -334,6 +345,9 @@ def test_a_restored_segment_that_is_lost_again(desk: Desk, times: int) -> None:
             applied = desk.apply(desk.past_wish(was, segment_ids={old}))
         assert applied.error is None
         ids += applied.made[-1].added_ids
+    desk.world.rename_segment(desk.id, ids[-1], "Spoilt")
+    [change] = preview(desk.access, desk.past_wish(was, segment_ids={old})).changes
+    assert (change.action, change.thing_id) == ("change", ids[-1]), "it is known without its name"
     lineage = desk.rows(
         f"select segment_id, lineage_id, predecessor_id, successor_id from analytics.segment_lineage"
         f" where lineage_id = {old} order by 1"
