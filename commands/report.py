@@ -10,6 +10,7 @@ import click
 from commands.demo.choice import chosen_demo, demo_option
 from commands.manage.options import account_option
 from commands.manage.site import history_of
+from commands.place import settings_here
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
 
@@ -19,7 +20,7 @@ from pipelines.report.page import render
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it; report-KEY.html here by default. A report that is there is written over.",
+    help="Where to write it; reports/KEY.html in the data folder by default. What is there is written over.",
 )
 @account_option
 @demo_option
@@ -28,10 +29,12 @@ def command(*, output: Path | None, account_key: str | None, demo: str | None) -
 
     It needs nothing else: it can be mailed, printed, and read without a network. Nothing is asked of amoCRM.
     """
-    is_simulated = chosen_demo(demo) is not None
+    home = chosen_demo(demo)
+    settings = home.settings if home else settings_here()
     with history_of(demo, account_key) as (engine, account):
         figures = read_figures(engine, account.key)
-    file = output or Path(f"report-{account.key}.html")
+    html = render(figures, now=datetime.now(UTC), is_simulated=home is not None)
+    file = output or settings.data_dir / "reports" / f"{account.key}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(render(figures, now=datetime.now(UTC), is_simulated=is_simulated), encoding="utf-8")
+    file.write_text(html, encoding="utf-8")
     click.echo(f"wrote {file}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, text
 from pipelines.errors import DatabaseError
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
+from tests.command_line import run
 from tests.known_world import NOON, WEDNESDAY, publish_history
 from tests.records import origin
 from tests.report_reader import ReportReader
@@ -58,3 +60,17 @@ def test_it_looks_back_so_many_days(engine: Engine) -> None:
 def test_an_account_without_a_snapshot(engine: Engine) -> None:
     with pytest.raises(DatabaseError, match="account 'none': it has no snapshot yet"):
         read_figures(engine, "none")
+
+
+def test_the_command_writes_it_where_it_is_told_or_into_the_data_folder(
+    engine: Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    publish_history(engine)
+    told = run("report", "--output", "here/page.html", folder=tmp_path, DATABASE_URL=postgres_url)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote here/page.html\n")
+    page = ReportReader((tmp_path / "here" / "page.html").read_text(encoding="utf-8"))
+    assert "3 segments; the largest, 'VIP club', holds 130 customers" in page.text
+    again = run("report", "--account", KEY, folder=tmp_path, DATABASE_URL=postgres_url)
+    assert again.returncode == 0
+    assert (tmp_path / "data" / "reports" / f"{KEY}.html").stat().st_size > 10_000
+    assert run("report", "--account", "none", folder=tmp_path, DATABASE_URL=postgres_url).returncode == 2
