@@ -31,6 +31,7 @@ COMMANDS: Final = {
         "sync": "Load accounts once, without Dagster; for cron.",
         "dev": "Run Dagster: its pages, its daemon, the schedule.",
         "report": "Write an account's history as one HTML page.",
+        "export-data": "Write the report's figures as CSV.",
         "psql": "Open psql on the warehouse.",
     },
     "Stages and segments": {
@@ -73,7 +74,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"commands.{cmd_name}").command
+        command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
         for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             if VERBOSE not in one.params:
                 one.params.append(VERBOSE)

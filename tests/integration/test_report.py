@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,3 +75,19 @@ def test_the_command_writes_it_where_it_is_told_or_into_the_data_folder(
     assert again.returncode == 0
     assert (tmp_path / "data" / "reports" / f"{KEY}.html").stat().st_size > 10_000
     assert run("report", "--account", "none", folder=tmp_path, DATABASE_URL=postgres_url).returncode == 2
+
+
+def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+    publish_history(engine, until=WEDNESDAY)
+    told = run("export-data", "--output", "out", folder=tmp_path, DATABASE_URL=postgres_url)
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote out\n")
+    with (tmp_path / "out" / "segment_sizes_daily.csv").open(encoding="utf-8-sig", newline="") as file:
+        written = [(row["segment_id"], row["date"], row["size"]) for row in csv.DictReader(file)]
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "select segment_id::text, observed_date::text, coalesce(last_count::text, '')"
+                " from analytics.segment_sizes_daily join analytics.segments using (account_id, segment_id)"
+            )
+        )
+        assert sorted(written) == sorted(tuple(row) for row in rows)

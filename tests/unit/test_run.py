@@ -21,7 +21,7 @@ def test_alone_it_lists_every_command_with_what_it_is_for() -> None:
     answer = run()
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "\nThe product\n" in answer.stdout
-    listed = dict(re.findall(r"^  ([a-z]+) +(\S.*)$", answer.stdout, re.MULTILINE))
+    listed = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", answer.stdout, re.MULTILINE))
     assert set(listed) == OURS.union(*COMMANDS.values())
     assert run("help").stdout == run("--help").stdout == answer.stdout
 
