@@ -191,6 +191,7 @@ def test_one_who_may_not_write_changes_nothing_and_is_told(desk: Desk) -> None:
     assert isinstance(applied.error, Forbidden)
     assert ([made.outcome for made in applied.made], len(applied.left)) == (["refused"], 3)
     assert desk.rows("select outcome, status, error like '%403%' from amocrm.write_back") == [("refused", 403, True)]
+    assert token.reveal() not in str(desk.rows("select call::text from amocrm.write_back as call"))
 
 
 def test_a_refused_call_stops_the_rest_and_what_is_done_is_loaded(desk: Desk) -> None:
