@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+
+import dagster as dg
 
 import assets
 
@@ -12,13 +15,25 @@ CONFIGURATION: Final = "dagster.yaml"
 
 
 def prepare_home(folder: Path) -> Path:
-    """Make the folder that ``DAGSTER_HOME`` is to name, with our configuration in it; its absolute path.
+    """Make the folder that ``DAGSTER_HOME`` is to name, with our configuration and empty storage; its absolute path.
 
-    A configuration that is there already is left as it is, so that users can change theirs.
+    A folder that is there already is left as it is, so that users can change their configuration; one without any gets
+    ours. A new one is made aside: Dagster cannot go on with a storage whose making was cut short.
     """
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    configuration = folder / CONFIGURATION
-    if not configuration.exists():
-        configuration.write_bytes((files(assets) / CONFIGURATION).read_bytes())
+    if folder.exists():
+        if not (folder / CONFIGURATION).exists():
+            _configure(folder)
+        return folder
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir(parents=True)
+    _configure(unfinished)
+    dg.DagsterInstance.from_config(str(unfinished)).dispose()  # makes its storage
+    unfinished.rename(folder)
     return folder
+
+
+def _configure(folder: Path) -> None:
+    (folder / CONFIGURATION).write_bytes((files(assets) / CONFIGURATION).read_bytes())

@@ -7,15 +7,18 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from assets.instance import prepare_home
 from commands.demo.history import BETWEEN_LOADS, instants, live_through
 from commands.demo.home import DemoHome, Simulation
 from commands.demo.simulated import simulated_account
@@ -116,6 +119,25 @@ def test_interrupted_and_killed_at_any_moment_it_goes_on_from_there(folder: Path
     slots = sql(folder, f"select {slot} from amocrm.snapshot where run_id is null order by observed_at")
     assert len(slots) >= 32
     assert slots == [str(number) for number in range(len(slots))], "none was lost, and none was made twice"
+
+
+@pytest.mark.parametrize("file_count", [1, 2, 3])
+def test_dagster_s_home_is_made_whole_or_not_at_all(folder: Path, file_count: int) -> None:
+    """Killed while the storage is made: Dagster could not go on with one that lacks tables."""
+    home = folder / "dagster"
+    program = (
+        "import sys, pathlib, dagster; from assets.instance import prepare_home;"
+        "dagster.DagsterInstance.from_config(str(prepare_home(pathlib.Path(sys.argv[1]))))"
+    )
+    maker = subprocess.Popen([sys.executable, "-c", program, str(home)], env=environment())
+    while len(list(folder.rglob("*.db"))) < file_count and maker.poll() is None:
+        time.sleep(0.001)
+    maker.kill()
+    maker.wait()
+    with dg.DagsterInstance.from_config(str(prepare_home(home))) as instance:
+        assert list(instance.get_dynamic_partitions("accounts")) == []
+        assert list(instance.get_runs()) == []
+        assert list(instance.all_instigator_state()) == []
 
 
 def wait_until_nothing_runs(folder: Path) -> None:
