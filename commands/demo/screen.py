@@ -14,10 +14,10 @@ from rich.theme import Theme
 
 from commands.demo.history import Step
 from commands.demo.home import Simulation
-from commands.demo.rules import rules_in_words
 from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
 from commands.words import counted
+from pipelines.rule_wording import rules_in_words
 from pipelines.wording import clean
 
 WIDEST = 120

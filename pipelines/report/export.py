@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -46,6 +47,8 @@ def cell(value: object) -> object:
             return f"'{value}" if value.startswith(RISKY) else value
         case bool():
             return "true" if value else "false"
+        case list() | dict():
+            return json.dumps(value, ensure_ascii=False, default=str)
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="seconds")
         case _:

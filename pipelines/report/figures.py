@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
 
+from pipelines.amocrm.records import Json
 from pipelines.errors import DatabaseError
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
@@ -73,13 +74,13 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """A row of ``analytics.stages``, with how many rules lead into it."""
+    """A row of ``analytics.stages``."""
 
     stage_id: int
     name: str | None
     is_default: bool | None
     state_since_at: datetime
-    rule_count: int
+    conditions: Json  # as received
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from pipelines.report.events import Event, events, gap_words, segment_events
 from pipelines.report.figures import Day, Figures, Segment
 from pipelines.report.formats import Formats, span
 from pipelines.report.state import headline, loads
+from pipelines.rule_wording import rules_in_words
 from pipelines.wording import clean
 
 MOST_EVENTS: Final = 60
@@ -64,6 +65,7 @@ def render(figures: Figures, *, now: datetime, is_simulated: bool = False) -> st
             card(one, of_segment.get(one.segment_id, []), formats, first=first, last=last) for one in figures.segments
         ],
         stages=figures.stages,
+        with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
         movers=movers(figures),
         told=[(day, list(of_day)) for day, of_day in groupby(told[:MOST_EVENTS], key=attrgetter("date"))],
         untold_count=max(len(told) - MOST_EVENTS, 0),
@@ -128,6 +130,7 @@ def _environment(formats: Formats) -> Environment:
         "line": lambda text, otherwise="": named(text, otherwise),
         "detail": lambda text: clean(text, LONGEST_DETAIL),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
+        "rules": rules_in_words,
         "span": span,
     }
     return environment

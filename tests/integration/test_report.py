@@ -46,7 +46,7 @@ def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
 def test_stages_are_shown_with_their_rules(engine: Engine) -> None:
     publish_history(engine, until=NOON)
     page = ReportReader(render(read_figures(engine, KEY), now=NOW))
-    assert [row[:2] for row in page.tables[0][1:]] == [["Closed", "1"], ["Bought", "0"]]
+    assert [row[:2] for row in page.tables[0][1:]] == [["Closed", "after today"], ["Bought", "none"]]
     assert "2 stages of recurring purchases." in page.text
 
 

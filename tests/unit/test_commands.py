@@ -20,11 +20,11 @@ from commands.cli import COMMANDS, Commands, cli
 from commands.demo.choice import chosen_demo
 from commands.demo.history import BETWEEN_LOADS, instants
 from commands.demo.home import DemoHome, Simulation
-from commands.demo.rules import rules_in_words
 from commands.demo.sparkline import sparkline
 from commands.exit_codes import table, with_exit_codes
 from commands.failures import Failure
 from pipelines.errors import Forbidden, SettingsError, Superseded
+from pipelines.rule_wording import rules_in_words
 from pipelines.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -171,6 +171,9 @@ def test_a_sparkline_shows_ups_downs_and_gaps(numbers: list[int | None], line: s
             "a 1, b | rule 2, 3",
         ),
         ([[{"type": "x", "match": {"value": {"from": 1}}, "conditions": None}]], "x …"),
+        (None, ""),
+        ({"type": "y"}, "y"),
+        ([["z", None, {"type": 5, "conditions": 6}]], "rule z, rule, 5"),
     ],
 )
 def test_rules_are_told_as_far_as_they_are_known(conditions: list[object], words: str) -> None:
