@@ -77,3 +77,8 @@ def test_a_single_day_and_no_day_at_all_can_be_drawn() -> None:
     assert len(lines(drawn(days(5), {FIRST: 1}))) == 1
     assert lines(drawn(days(), last=0)) == []
     assert lines(drawn(days(None, None))) == []
+
+
+def test_three_years_stay_small() -> None:
+    shown = days(*(place * place % 20_011 for place in range(3 * 365)))
+    assert len(size_chart(shown, {on(9): 1}, RUSSIAN, first=FIRST, last=shown[-1].date)) < 20_000
