@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import signal
 import sys
 from importlib import import_module
@@ -120,6 +121,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # A script's background jobs begin with Ctrl-C ignored, and so would all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A connection that dies with its command is no news, and all other trouble arrives as an error.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names may hold what the terminal's encoding lacks

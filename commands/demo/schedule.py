@@ -25,14 +25,17 @@ def load_on_schedule(home: DemoHome, settings: Settings, url: str) -> None:
     folder = prepare_home(home.dagster_folder)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         end_abandoned_runs(instance)
-        results = run_tick(instance, replace(settings, database_url=Secret(url)))
+        try:
+            results = run_tick(instance, replace(settings, database_url=Secret(url)))
+        except dg.DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
         runs = [instance.get_run_by_id(result.run_id) for result in results]
     if results and all(result.success for result in results):
         return
     errors = [error for result in results for error in step_errors(result)]
     is_canceled = any(run is not None and run.status == dg.DagsterRunStatus.CANCELED for run in runs)
     if is_canceled or any(error.cls_name in INTERRUPTIONS for error in errors):
-        raise KeyboardInterrupt  # Dagster takes Ctrl-C for itself, in one of two ways, and goes on
+        raise KeyboardInterrupt  # Dagster takes Ctrl-C for itself, in one of several ways, and goes on
     told = " ".join(" ".join(error.message for error in errors).split()) or "the schedule asked for none."
     raise WarehouseError(f"The scheduled load failed: {told}", advice="Run the demo again.")
 
