@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 
 
@@ -12,8 +12,9 @@ def main() -> None:
     names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("__"))
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         raise SystemExit(f"Which bench? One of: {', '.join(names)}. Each tells more with --help.")
-    sys.argv = [f"bench {sys.argv[1]}", *sys.argv[2:]]
-    runpy.run_module(f"bench.{sys.argv[0].split()[1]}", run_name="__main__")
+    name = sys.argv[1]
+    sys.argv = [f"bench {name}", *sys.argv[2:]]
+    import_module(f"bench.{name}").main()
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ class Blocked(ApiError):
     """403 with an HTML body: amoCRM blocked this address. Every further call makes it worse."""
 
     exit_code = 6
-    default_advice = "All calls to this host are stopped for an hour; ask amoCRM's support to lift the block."
+    default_advice = "This machine leaves the host alone for an hour; ask amoCRM's support to lift the block."
 
 
 class NotFound(ApiError):

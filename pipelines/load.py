@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,8 +19,15 @@ from pipelines.amocrm.extract import Extraction, Known, extract
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import RawAnswer, Snapshot
-from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import ApiError, DatabaseError, DatabaseUnavailable, WarehouseError
+from pipelines.blocks import block_noted, refuse_blocked
+from pipelines.clock import SYSTEM_CLOCK, Clock, refuse_future
+from pipelines.errors import (
+    ApiError,
+    DatabaseError,
+    DatabaseUnavailable,
+    WarehouseError,
+    WrongAccount,
+)
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.publish import Origin, Published, publish
@@ -112,13 +119,19 @@ def ask(
     with (
         failure_noted(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id),
         open_client(account, settings, clock) as client,
+        block_noted(settings.data_dir, urlsplit(client.base_url).netloc, clock),
     ):
         account_id, known = what_is_known(engine, account, client)
         try:
             extraction = extract(client, known, now=lambda: observed_at)
+        except WrongAccount:
+            raise  # what another account says is not kept among this one's answers
         except ApiError as error:
-            keep(account_id, error.answers)
+            with suppress(DatabaseError):  # the API's error is the one to tell
+                keep(account_id, error.answers)
+                purge(engine, account.key, account_id, settings, until=observed_at)
             raise
+        refuse_future(observed_at, client.host_date)
         keep(account_id, extraction.answers)
     extracted = Extracted(
         account_id=account_id,
@@ -136,6 +149,7 @@ def ask(
 def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> AmoClient:
     """A new conversation with the account, at the pace that the settings allow."""
     way = way_to(account, settings, clock)
+    refuse_blocked(settings.data_dir, urlsplit(way.base_url).netloc, clock.now())
     return AmoClient(
         way.base_url,
         way.token,
@@ -190,12 +204,18 @@ def publish_read(
     with failure_noted(engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
         snapshot = read()
         published = publish_surely(engine, snapshot, origin, clock)
-        # Never what began after this load: another one may be about to publish it.
-        until = min(clock.now() - timedelta(days=settings.raw_retention_days), extracted.observed_at)
-        with transaction(engine, account=extracted.account_key) as connection:
-            purge_answers(connection, extracted.account_id, until=until)
+        purge(engine, extracted.account_key, extracted.account_id, settings, until=extracted.observed_at)
         follow_fields(engine, extracted.account_id, account=extracted.account_key)
     return Loaded(extracted=extracted, snapshot=snapshot, published=published)
+
+
+def purge(engine: Engine, account_key: str, account_id: int, settings: Settings, *, until: datetime) -> None:
+    """Delete the account's raw answers that are too old at ``until``, when this load began.
+
+    Never what began after it: another load may be about to publish that.
+    """
+    with transaction(engine, account=account_key) as connection:
+        purge_answers(connection, account_id, until=until - timedelta(days=settings.raw_retention_days))
 
 
 def publish_surely(engine: Engine, snapshot: Snapshot, origin: Origin, clock: Clock) -> Published:

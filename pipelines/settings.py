@@ -150,5 +150,5 @@ def _note_unknown(
     known = {*VARIABLES, *named_variables(tables)}
     for name in from_file:
         if name.startswith("AMOCRM_") and name not in known:
-            meant = get_close_matches(name, VARIABLES, n=1) or VARIABLES[:1]
-            reader.note(f"{name} in .env is not known. Did you mean {meant[0]}? .env.example explains every variable.")
+            meant = "".join(f" Did you mean {near}?" for near in get_close_matches(name, VARIABLES, n=1))
+            reader.note(f"{name} in .env is not known.{meant} .env.example explains every variable.")

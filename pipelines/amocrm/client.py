@@ -91,6 +91,11 @@ class AmoClient:
         return self._conversation.documents
 
     @property
+    def host_date(self) -> str | None:
+        """What amoCRM's newest answer gave as its time, as the header has it."""
+        return self._conversation.host_date
+
+    @property
     def request_count(self) -> int:
         """Requests sent, those without an answer included."""
         return self._conversation.request_count

@@ -54,6 +54,7 @@ class Conversation:
     request_count: int = 0
     answers: list[RawAnswer] = field(default_factory=list)  # to all but writes
     attempts: list[Attempt] = field(default_factory=list)  # of writes, in order
+    host_date: str | None = None  # the newest answer's Date header
     documents: dict[int, Json] = field(default_factory=dict)  # parsed bodies, by the answers' sequence numbers
 
     def ask(
@@ -112,6 +113,8 @@ class Conversation:
     ) -> Reply[Shaped] | Again | Refused:
         token = self._sendable_token(request)
         seconds = min(self.limits.answer_seconds, self.budget.seconds_left(self.clocks.monotonic()))
+        if seconds < (0.001 if request.is_repeatable else self.limits.answer_seconds):
+            return Refused(error=Unavailable("The load's time was used up by getting a token.", request=str(request)))
         self.request_count += 1
         sent_at = self.clocks.now()
         try:
@@ -120,6 +123,7 @@ class Conversation:
             if error.is_sent and not request.is_repeatable:
                 self._keep_attempt(None, request, sent_at)
             return unanswered(request, str(error), is_passing=error.is_passing, is_sent=error.is_sent)
+        self.host_date = answer.headers.get("date", self.host_date)
         if request.is_repeatable:
             sequence = self._keep(answer, request, pass_number)
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -13,6 +14,9 @@ from pipelines.amocrm.records import Json, Resource
 
 PAGE_LIMIT = 250
 """Rows asked for in a page: the most the API gives, so that a hundred segments are one page and cannot drift."""
+
+SHORTEST_SECRET = 16
+"""Characters of a secret by which it is known again; a shorter one could be any word."""
 
 LIST_PATHS: Mapping[Resource, str] = {
     "stages": "/api/v4/customers/statuses",
@@ -95,6 +99,20 @@ class Answer:
     body: bytes = field(repr=False)  # decoded from gzip
     defect: str | None = None  # why the body cannot be relied upon: cut short, bad checksum, too large
     is_interrupted: bool = False  # the defect is the connection's or the deadline's, so asking again may help
+
+    def without(self, secret: str) -> Answer:
+        """The answer with what it repeats of a secret taken out, as proxies that explain a refusal do.
+
+        A secret is known by its beginning: of a long one an answer may hold no more than a part.
+        """
+        if len(secret) < SHORTEST_SECRET:
+            return self
+        repeated = re.escape(secret[:SHORTEST_SECRET]) + r"[!#-&(-;=?-\[\]-~]*"
+        return replace(
+            self,
+            headers={name: re.sub(repeated, "***", value) for name, value in self.headers.items()},
+            body=re.sub(repeated.encode(), b"***", self.body),
+        )
 
     @property
     def content_type(self) -> str | None:

@@ -71,7 +71,7 @@ class Transport:
         """Send ``request`` and take the answer, whole or not, within ``seconds`` all told. Raises ``NoAnswer``."""
         with self._watchdog.guarding(seconds):
             try:
-                return self._exchange(request, token, seconds)
+                return self._exchange(request, token, seconds).without(token)
             except _ERRORS as error:
                 failure = self._failure(error, seconds)
         # Raised out here, where the library's exception, which holds the request's headers, is not its context.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,18 @@ from sqlalchemy import Engine, text
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
+from pipelines.blocks import refuse_blocked
 from pipelines.clock import Clock
-from pipelines.errors import IncompleteList, MalformedAnswer, Unauthorized, Unavailable, WrongAccount
+from pipelines.errors import (
+    Blocked,
+    IncompleteList,
+    InvalidRequest,
+    MalformedAnswer,
+    SettingsError,
+    Unauthorized,
+    Unavailable,
+    WrongAccount,
+)
 from pipelines.load import Loaded, extract_load, load_account, publish_load
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
@@ -165,6 +176,57 @@ def test_no_secret_is_stored(company: Company) -> None:
     stored = " ".join(str(row) for table in tables for row in company.rows(f"select t::text from amocrm.{table} t"))
     assert "Unauthorized" in stored
     assert not [needle for needle in needles if needle in stored]
+
+
+def test_token_that_an_answer_repeats_is_stored_nowhere(company: Company) -> None:
+    company.load(0)
+    token = company.account.token
+    assert isinstance(token, Secret)
+    echo = effects.error(400, f"Bad header: Authorization: Bearer {token.reveal()}")
+    with company.emulator.faults.during(echo, resource="segments"), pytest.raises(InvalidRequest) as refused:
+        company.load(1)
+    views = company.rows("select 'analytics.' || viewname from pg_views where schemaname = 'analytics'")
+    tables = company.rows("select 'amocrm.' || tablename from pg_tables where schemaname = 'amocrm'")
+    stored = " ".join(str(row) for (name,) in tables + views for row in company.rows(f"select t::text from {name} t"))
+    bodies = b"".join(zlib.decompress(body) for (body,) in company.rows("select body from amocrm.raw_body"))
+    assert b"Bad header: Authorization: Bearer ***" in bodies
+    assert token.reveal()[:40] not in f"{stored}{refused.value}{bodies.decode()}"
+
+
+def test_answers_of_another_account_are_not_kept_under_ours(company: Company) -> None:
+    company.load(0)
+    other = company.emulator.world.add_account("Another company")
+    with pytest.raises(WrongAccount):
+        company.load(1, token=Secret(company.emulator.long_lived_token(other)))
+    kept = b"".join(zlib.decompress(body) for (body,) in company.rows("select body from amocrm.raw_body"))
+    assert b"Another company" not in kept
+
+
+def test_answers_of_failed_loads_are_purged_too(company: Company) -> None:
+    company.settings = replace(company.settings, raw_retention_days=0)
+    company.load(0)
+    with company.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
+        company.load(1)
+    assert company.rows("select count(*) from amocrm.raw_answer") == [(0,)]
+
+
+def test_host_that_blocked_this_address_is_left_alone_by_the_next_process_too(company: Company) -> None:
+    with company.emulator.faults.during(effects.blocked()), pytest.raises(Blocked):
+        company.load(0)
+    asked = len(company.emulator.requests)
+    with pytest.raises(Blocked, match="another 30 minutes"):
+        refuse_blocked(company.settings.data_dir, company.emulator.host, company.clock(0.5).now())
+    with pytest.raises(Blocked):
+        company.load(0.5)
+    assert len(company.emulator.requests) == asked
+    refuse_blocked(company.settings.data_dir, company.emulator.host, company.clock(1.5).now())
+
+
+def test_clock_that_is_days_ahead_stores_nothing(company: Company) -> None:
+    with pytest.raises(SettingsError, match="clock is 400 days ahead"):
+        company.load(400 * 24)
+    assert company.rows("select count(*) from amocrm.raw_answer") == [(0,)]
+    assert company.load(0).published.is_new
 
 
 def test_instants_are_the_clocks_own(company: Company) -> None:

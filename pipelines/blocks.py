@@ -1,0 +1,48 @@
+"""Hosts that blocked this machine's address, kept in the data folder, so that the next process does not ask either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from pipelines.clock import Clock
+from pipelines.errors import Blocked
+
+LASTS: Final = timedelta(hours=1)
+"""How long a host is left alone: whoever goes on asking is blocked for longer."""
+
+
+@contextmanager
+def block_noted(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
+    """Have the next processes leave the host alone if it blocks this address meanwhile."""
+    try:
+        yield
+    except Blocked:
+        note_block(data_dir, host, clock.now())
+        raise
+
+
+def note_block(data_dir: Path, host: str, now: datetime) -> None:
+    """Remember that the host blocked this address."""
+    note = _note(data_dir, host)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text((now + LASTS).isoformat(), encoding="utf-8")
+
+
+def refuse_blocked(data_dir: Path, host: str, now: datetime) -> None:
+    """Raise ``Blocked`` while the host is to be left alone."""
+    try:
+        left = datetime.fromisoformat(_note(data_dir, host).read_text(encoding="utf-8")) - now
+    except (FileNotFoundError, ValueError):
+        return
+    if timedelta() < left <= LASTS:
+        minutes = max(1, round(left.total_seconds() / 60))
+        raise Blocked(f"{host} blocked this address; it is not asked for another {minutes} minutes.")
+
+
+def _note(data_dir: Path, host: str) -> Path:
+    return data_dir / "blocked" / re.sub(r"[^a-z0-9.-]", "_", host)
