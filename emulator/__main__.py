@@ -12,6 +12,7 @@ from pathlib import Path
 
 from emulator import state
 from emulator.clock import Clock
+from emulator.limits import RateLimit
 from emulator.server import Emulator
 from emulator.story import Story
 from emulator.world import World
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = Clock() if options.real_time else None
     try:
         world, story = _begin(options, clock)
-        emulator = Emulator(world=world, story=story, port=options.port).start()
+        emulator = Emulator(world=world, story=story, limit=_limit(options), port=options.port).start()
     except (state.StateError, OSError) as error:
         print(f"The emulator cannot start: {error}", file=sys.stderr)
         return 2
@@ -72,7 +73,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--real-time", action="store_true", help="let time pass (default: it stands still until it is moved)"
     )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="answer 429 to more than N requests a second (amoCRM: 7; default: none)"
+    )
+    parser.add_argument(
+        "--block-after", type=int, metavar="N", help="block who goes on: 403 in HTML after N times 429 in a row"
+    )
     return parser
+
+
+def _limit(options: argparse.Namespace) -> RateLimit | None:
+    """The limit that was asked for, if any; a block alone goes with amoCRM's own limit."""
+    if options.limit is None and options.block_after is None:
+        return None
+    return RateLimit(per_second=options.limit or 7, blocks_after=options.block_after)
 
 
 def _begin(options: argparse.Namespace, clock: Clock | None) -> tuple[World, Story]:

@@ -74,6 +74,8 @@ def _integration(emulator: Emulator, body: Json) -> Json:
 
 
 def _add_fault(emulator: Emulator, body: Json) -> Json:
+    if body["name"] not in EFFECTS:
+        raise ValueError(f"no such fault: {body['name']}; there are {', '.join(sorted(EFFECTS))}")
     emulator.faults.add(EFFECTS[body["name"]](**body.get("arguments", {})), **body.get("where", {}))
     return _state(emulator, body)
 

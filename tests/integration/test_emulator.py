@@ -511,3 +511,10 @@ def test_the_program_refuses_a_state_it_does_not_know(tmp_path: Path, content: s
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert str(state) in done.stderr
     assert state.read_text(encoding="utf-8") == content
+
+
+def test_the_program_limits_and_blocks_who_goes_on() -> None:
+    with Program("--limit", "1", "--block-after", "2") as program:
+        url = program.url + SEGMENTS
+        statuses = [requests.get(url, headers=program.headers, timeout=5).status_code for _ in range(4)]
+    assert statuses == [200, 429, 403, 403]
