@@ -17,7 +17,7 @@ OTHERS: Final = (
     (0, "", "All went well.", ""),
     (1, "WarehouseError", "Something else went wrong, which the message tells.", "What the message says."),
     (UNEXPECTED, "", "A mistake of this program.", "Run the same with `--verbose` and report what it prints."),
-    (128 + signal.SIGINT, "", "Ctrl-C.", "No half snapshot is left. Calls of an apply that were sent stay made: plan again, then run again."),
+    (128 + signal.SIGINT, "", "Ctrl-C.", "No half snapshot is left: run it again. An apply's calls stay made."),
     (128 + signal.SIGTERM, "", "Ended by SIGTERM, as a service manager does.", "As above."),
 )
 
