@@ -22,7 +22,7 @@ from assets.instance import prepare_home
 from assets.partitions import register_accounts
 from commands.demo.choice import chosen_demo, demo_option
 from commands.demo.home import ACCOUNT_KEY, DemoHome
-from commands.demo.schedule import end_abandoned_runs
+from commands.demo.scheduled import end_abandoned_runs
 from commands.demo.simulated import simulated_account
 from commands.place import dagster_home, settings_here
 from pipelines.access import way_to

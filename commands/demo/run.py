@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from commands.demo import screen
 from commands.demo.history import instants, live_through
 from commands.demo.home import DemoHome, Mode, Simulation
+from commands.demo.schedule import dagster_process
 from commands.demo.simulated import simulated_account
 from commands.demo.summary import last_observed_at, read_summary
 from commands.place import program_here
@@ -77,16 +78,17 @@ def prepare(home: DemoHome, *, is_fresh: bool, mode: Mode, days: int, seed: int 
 def bring_to_present(console: Console, engine: Engine, home: DemoHome, simulation: Simulation, url: str) -> int:
     """Live through all that was not loaded yet, then load the present as the schedule does; how many loads it took."""
     newest = last_observed_at(engine)
-    with simulated_account(home, simulation, newest or simulation.started_at) as simulated:
+    with (
+        dagster_process(home) as dagster,
+        simulated_account(home, simulation, newest or simulation.started_at) as simulated,
+    ):
         # What was changed by a command since the newest load cannot be undone: loads before that are missed.
         newest = newest and max(newest, simulated.story.at or newest)
         moments = instants(simulation.started_at, newest, datetime.now(UTC))
         load_count = screen.follow(console, live_through(engine, simulated, moments), simulation, len(moments))
         simulated.go_to_present()
         console.print("The last load: Dagster's schedule is due, and its job runs …")
-        from commands.demo.schedule import load_on_schedule  # noqa: PLC0415 - Dagster takes a second to import
-
-        load_on_schedule(home, simulated.settings, url)
+        dagster.load(simulated.settings, url)
     return load_count + 1
 
 

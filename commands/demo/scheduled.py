@@ -1,0 +1,69 @@
+"""The demo's last load, by the real schedule and the real job: the program that ``schedule`` starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster_shared.error import SerializableErrorInfo
+
+from assets.instance import prepare_home
+from assets.scheduled import run_tick
+from commands.demo.home import ACCOUNT_KEY, DemoHome
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+
+
+def main() -> None:
+    """Make everything ready, wait for an order on standard input, answer on standard output what went wrong."""
+    home = DemoHome(Path(sys.argv[1]))
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    folder = prepare_home(home.dagster_folder)
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=end_with_owner, daemon=True).start()
+    account = AccountSettings(key=ACCOUNT_KEY, base_url=order["base_url"], token=Secret(order["token"]))
+    settings = Settings(data_dir=home.folder, accounts=(account,), database_url=Secret(order["database_url"]))
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        failure = load(instance, settings)
+    print(json.dumps({"failure": failure}), file=answer, flush=True)
+
+
+def end_with_owner() -> None:
+    """End this process, and all it has started, once nobody holds the other end of standard input."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+def load(instance: dg.DagsterInstance, settings: Settings) -> str | None:
+    """Have the schedule decide what to load now, and load it; what went wrong, if anything did."""
+    end_abandoned_runs(instance)
+    results = run_tick(instance, settings)
+    if results and all(result.success for result in results):
+        return None
+    errors = [error.message for result in results for error in step_errors(result)]
+    return " ".join(" ".join(errors).split()) or "the schedule asked for none."
+
+
+def step_errors(result: dg.ExecuteInProcessResult) -> Iterator[SerializableErrorInfo]:
+    """The errors that ended steps of a run."""
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            yield event.step_failure_data.error
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """End runs whose process was killed, or the schedule would wait for them. For whoever is alone with the data."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+        instance.report_run_canceled(run, message="The program that this run was part of was ended.")
+
+
+if __name__ == "__main__":
+    main()
