@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,6 +33,9 @@ UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
 settings.register_profile("search", UNTIMED, max_examples=1_000, print_blob=True)
 settings.load_profile("repeatable")
+
+# Where a script runs the tests in its background, Ctrl-C is ignored, and so it would be by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NewDatabase = Callable[[str | None], AbstractContextManager[str]]
 
