@@ -36,11 +36,6 @@ class FieldChanges(Ground):
         with self._changing_field(account_id, field_id) as definition:
             definition.type = kind
 
-    def sort_field(self, account_id: int, field_id: int, sort: int) -> None:
-        """Change a field's place among the others."""
-        with self._changing_field(account_id, field_id) as definition:
-            definition.sort = sort
-
     def set_field_extra(self, account_id: int, field_id: int, key: str, value: Json) -> None:
         """Show a key that the page does not know."""
         with self._changing_field(account_id, field_id) as definition:

@@ -70,11 +70,6 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         with self.changing(account_id) as account:
             account.mode = mode
 
-    def rename_account(self, account_id: int, name: str) -> None:
-        """Change the account's name."""
-        with self.changing(account_id) as account:
-            account.name = name
-
     def move_account(self, account_id: int, *, subdomain: str | None = None, timezone: str | None = None) -> None:
         """Change the account's subdomain or timezone."""
         with self.changing(account_id) as account:

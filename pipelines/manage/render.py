@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -36,13 +35,8 @@ def render_text(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_json(plan: Plan) -> str:
-    """The plan for a program: all of it, values in full, calls with their bodies as they are sent."""
-    return json.dumps(document(plan), ensure_ascii=False, indent=2)
-
-
 def document(plan: Plan) -> Json:
-    """The plan as JSON values."""
+    """The plan for a program, as JSON values: all of it, in full, calls with their bodies as they are sent."""
     return {
         "account": {"id": plan.account.id, "name": plan.account.name, "mode": plan.account.mode},
         "source": plan.source,

@@ -9,7 +9,7 @@ from pipelines.amocrm.records import FieldValue
 from pipelines.manage.calls import Plan
 from pipelines.manage.plan import make_plan
 from pipelines.manage.read_file import read_desired
-from pipelines.manage.render import one_line, render_json, render_text
+from pipelines.manage.render import document, one_line, render_text
 from tests.records import START, account, field, option, segment, snapshot, stage, text_value
 
 FIELDS = (
@@ -138,15 +138,15 @@ def test_long_names_and_values_are_cut() -> None:
 
 
 def test_a_program_reads_all_of_it() -> None:
-    document = json.loads(render_json(planned()))
-    assert document["account"] == {"id": 28805383, "name": "Corner Coffee", "mode": "segments"}
-    assert document["is_empty"] is False
-    assert [(call["method"], call["resource"], call["thing_id"]) for call in document["calls"]] == [
+    told = json.loads(json.dumps(document(planned())))
+    assert told["account"] == {"id": 28805383, "name": "Corner Coffee", "mode": "segments"}
+    assert told["is_empty"] is False
+    assert [(call["method"], call["resource"], call["thing_id"]) for call in told["calls"]] == [
         ("PATCH", "segments", 51),
         ("POST", "segments", None),
         ("DELETE", "segments", 52),
     ]
-    assert document["calls"][0]["body"] == {
+    assert told["calls"][0]["body"] == {
         "name": "VIP",
         "available_products_price_types": [],
         "custom_fields_values": [
@@ -155,11 +155,11 @@ def test_a_program_reads_all_of_it() -> None:
             {"field_id": 3, "values": [{"value": "0.2"}]},
         ],
     }
-    assert document["calls"][0]["changes"][0]["edits"][-1] == {
+    assert told["calls"][0]["changes"][0]["edits"][-1] == {
         "property": "custom_fields_values",
         "field": "Rate",
         "field_id": 3,
         "old": "0.10",
         "new": "0.2",
     }
-    assert document["notes"] == list(planned().notes)
+    assert told["notes"] == list(planned().notes)
