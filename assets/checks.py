@@ -15,9 +15,10 @@ from assets.small_tables import small_table
 from assets.specs import RAW_ANSWER, SNAPSHOT
 from pipelines.access import Lasting
 from pipelines.amocrm.read import MOST
-from pipelines.amocrm.records import Oddity, Snapshot
+from pipelines.amocrm.records import Oddity
 from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
 from pipelines.overview import Jump
+from pipelines.seen import Seen
 from pipelines.wording import clean
 
 WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
@@ -124,9 +125,9 @@ def token_lasts(access: Lasting, now: datetime) -> dg.AssetCheckResult:
     )
 
 
-def below_limits(snapshot: Snapshot) -> dg.AssetCheckResult:
+def below_limits(seen: Seen) -> dg.AssetCheckResult:
     """Warn where nothing can be added any more."""
-    counts = {"stages": len(snapshot.stages), "segments": len(snapshot.segments), "fields": len(snapshot.fields)}
+    counts = {"stages": seen.stage_count, "segments": seen.segment_count, "fields": seen.field_count}
     full = [f"{counts[name]} of {most} {name}" for name, most in MOST.items() if counts[name] >= most]
     return warning(
         LIMITS,

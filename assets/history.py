@@ -33,8 +33,8 @@ def history(
         )
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=what_changed(spec.key, loaded))
-    yield checks.below_limits(loaded.snapshot)
-    yield checks.as_documented(loaded.snapshot.oddities)
+    yield checks.below_limits(loaded.seen)
+    yield checks.as_documented(loaded.seen.oddities)
 
 
 def what_changed(key: dg.AssetKey, loaded: Loaded) -> dict[str, int | str | dg.TimestampMetadataValue]:
@@ -48,10 +48,10 @@ def what_changed(key: dg.AssetKey, loaded: Loaded) -> dict[str, int | str | dg.T
     if key != SNAPSHOT:
         return told
     return told | {
-        "customers_mode": loaded.snapshot.account.mode,
-        "stages": len(loaded.snapshot.stages),
-        "segments": len(loaded.snapshot.segments),
-        "fields": len(loaded.snapshot.fields),
+        "customers_mode": loaded.seen.mode,
+        "stages": loaded.seen.stage_count,
+        "segments": loaded.seen.segment_count,
+        "fields": loaded.seen.field_count,
         "versions_opened": published.opened_count,
         "versions_closed": published.closed_count,
         "sizes_changed": published.size_change_count,

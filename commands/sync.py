@@ -92,14 +92,14 @@ def in_words(outcome: Outcome) -> str:
         message = outcome.failure.message
         told = message if message.startswith("account '") else f"account '{outcome.account_key}': {message}"
         return f"{told} [{outcome.status}]"
-    snapshot, published = outcome.loaded.snapshot, outcome.loaded.published
-    match snapshot.account.mode:
+    seen, published = outcome.loaded.seen, outcome.loaded.published
+    match seen.mode:
         case "segments":
-            seen = f"{counted(len(snapshot.segments), 'segment')}"
+            shown = counted(seen.segment_count, "segment")
         case "periodicity":
-            seen = f"{counted(len(snapshot.stages), 'stage')}"
+            shown = counted(seen.stage_count, "stage")
         case mode:
-            seen = f"customers are {mode} in amoCRM"
+            shown = f"customers are {mode} in amoCRM"
     changes = [
         text
         for count, text in (
@@ -110,7 +110,7 @@ def in_words(outcome: Outcome) -> str:
         if count
     ]
     return (
-        f"account '{outcome.account_key}' ({snapshot.account.name or snapshot.account.id}): {seen}; "
+        f"account '{outcome.account_key}' ({seen.account_name or seen.account_id}): {shown}; "
         f"{', '.join(changes) or 'nothing changed'}; "
         f"{counted(outcome.loaded.extracted.request_count, 'request')}, {outcome.seconds:.1f} s"
     )
@@ -125,9 +125,9 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "status": outcome.status,
         "account_id": loaded and loaded.extracted.account_id,
         "observed_at": loaded and loaded.extracted.observed_at.isoformat(),
-        "customers_mode": loaded and loaded.snapshot.account.mode,
-        "segment_count": loaded and len(loaded.snapshot.segments),
-        "stage_count": loaded and len(loaded.snapshot.stages),
+        "customers_mode": loaded and loaded.seen.mode,
+        "segment_count": loaded and loaded.seen.segment_count,
+        "stage_count": loaded and loaded.seen.stage_count,
         "opened_count": published and published.opened_count,
         "closed_count": published and published.closed_count,
         "size_change_count": published and published.size_change_count,

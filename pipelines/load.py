@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -28,6 +29,7 @@ from pipelines.errors import (
     WarehouseError,
     WrongAccount,
 )
+from pipelines.seen import Seen, seen_in
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.publish import Origin, Published, publish
@@ -56,10 +58,10 @@ class Extracted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Loaded:
-    """A load that was published: the snapshot, and what publishing it changed."""
+    """A load that was published: what it saw, and what publishing it changed."""
 
     extracted: Extracted
-    snapshot: Snapshot
+    seen: Seen
     published: Published
 
 
@@ -75,6 +77,18 @@ def load_account(
 
     A failure of any kind leaves what is stored as it was, is noted in ``amocrm.load_failure``, and is raised.
     """
+    return load_and_read(engine, account, settings, clock=clock, run_id=run_id)[0]
+
+
+def load_and_read(
+    engine: Engine,
+    account: AccountSettings,
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    run_id: str | None = None,
+) -> tuple[Loaded, Snapshot]:
+    """The same, for those who go on with the snapshot itself."""
     extracted, extraction = ask(engine, account, settings, clock=clock, run_id=run_id)
     return publish_read(engine, extracted, extraction.snapshot, settings, clock=clock, run_id=run_id)
 
@@ -103,7 +117,8 @@ def publish_load(
     run_id: str | None = None,
 ) -> Loaded:
     """The second step alone: publish a load whose answers are kept; doing it again changes nothing."""
-    return publish_read(engine, extracted, lambda: read_load(engine, extracted), settings, clock=clock, run_id=run_id)
+    read = partial(read_load, engine, extracted)
+    return publish_read(engine, extracted, read, settings, clock=clock, run_id=run_id)[0]
 
 
 def ask(
@@ -190,7 +205,7 @@ def publish_read(
     *,
     clock: Clock,
     run_id: str | None,
-) -> Loaded:
+) -> tuple[Loaded, Snapshot]:
     """Publish the snapshot that ``read`` gives, then purge what is too old, and let the wide view follow the fields."""
     origin = Origin(
         account_key=extracted.account_key,
@@ -206,7 +221,7 @@ def publish_read(
         published = publish_surely(engine, snapshot, origin, clock)
         purge(engine, extracted.account_key, extracted.account_id, settings, until=extracted.observed_at)
         follow_fields(engine, extracted.account_id, account=extracted.account_key)
-    return Loaded(extracted=extracted, snapshot=snapshot, published=published)
+    return Loaded(extracted=extracted, seen=seen_in(snapshot), published=published), snapshot
 
 
 def purge(engine: Engine, account_key: str, account_id: int, settings: Settings, *, until: datetime) -> None:

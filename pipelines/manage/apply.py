@@ -97,7 +97,7 @@ class _Work:
 
     def begin(self) -> Sequence[Call]:
         """Load the account, and see that the calls that were confirmed are still those to make."""
-        live = load(self._access).snapshot
+        _, live = load(self._access)
         calls = plan_from(self._access, self._wish, live).calls
         if calls != self._confirmed.calls:
             raise self._changed_meanwhile("Nothing was sent. Plan again, and see what is to be done now.")
@@ -121,9 +121,9 @@ class _Work:
         if not self._made:
             return
         try:
-            self._loaded = load(self._access)
-            self._settle(self._loaded.snapshot)
-            rest = plan_from(self._access, self._wish, self._loaded.snapshot)
+            self._loaded, live = load(self._access)
+            self._settle(live)
+            rest = plan_from(self._access, self._wish, live)
         except WarehouseError as error:
             self._error = self._error or error
             return
@@ -156,7 +156,7 @@ class _Work:
         if self._lost_count > MOST_LOST:
             raise lost
         try:
-            live = load(self._access).snapshot
+            _, live = load(self._access)
         except WarehouseError:
             raise lost from None
         made = self._made[-1]

@@ -11,7 +11,7 @@ from pipelines.amocrm.extract import extract
 from pipelines.amocrm.records import Snapshot
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import Superseded
-from pipelines.load import Loaded, load_account, open_client, what_is_known
+from pipelines.load import Loaded, load_and_read, open_client, what_is_known
 from pipelines.manage.calls import Plan
 from pipelines.manage.settle import settle
 from pipelines.manage.wishes import Wish
@@ -38,8 +38,8 @@ def read_live(access: Access) -> Snapshot:
         return extract(client, known, now=access.clock.now).snapshot()
 
 
-def load(access: Access) -> Loaded:
-    """A load, and another one where a load of somebody else has come between."""
+def load(access: Access) -> tuple[Loaded, Snapshot]:
+    """A load and what it read, and another one where a load of somebody else has come between."""
     with suppress(Superseded):
         return _load(access)
     return _load(access)
@@ -58,5 +58,5 @@ def preview(access: Access, wish: Wish) -> Plan:
     return plan_from(access, wish, read_live(access))
 
 
-def _load(access: Access) -> Loaded:
-    return load_account(access.engine, access.account, access.settings, clock=access.clock, run_id=access.run_id)
+def _load(access: Access) -> tuple[Loaded, Snapshot]:
+    return load_and_read(access.engine, access.account, access.settings, clock=access.clock, run_id=access.run_id)

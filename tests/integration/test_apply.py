@@ -316,7 +316,7 @@ def test_a_restored_segment_is_the_successor_of_the_lost_one(desk: Desk) -> None
     field_id = desk.world.add_field(desk.id, "Note", "text")
     [old] = [one.id for one in desk.world.account(desk.id).live_segments() if one.name == "VIP"]
     desk.world.set_field_value(desk.id, old, field_id, "by the sea")
-    was = load(desk.access).extracted.observed_at
+    was = load(desk.access)[0].extracted.observed_at
     desk.world.delete_segment(desk.id, old)
     load(desk.access)
     wish = desk.past_wish(was, segment_ids={old})
@@ -338,7 +338,7 @@ def test_a_restored_segment_is_the_successor_of_the_lost_one(desk: Desk) -> None
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_restored_segment_that_is_lost_again(desk: Desk, times: int) -> None:
     old = desk.world.add_segment(desk.id, "Gold")
-    was = load(desk.access).extracted.observed_at
+    was = load(desk.access)[0].extracted.observed_at
     ids = [old]
     for _ in range(times + 1):
         desk.world.delete_segment(desk.id, ids[-1])
@@ -357,7 +357,7 @@ def test_a_restored_segment_that_is_lost_again(desk: Desk, times: int) -> None:
 
 
 def test_restored_stages_have_a_lineage_too(stages: Desk) -> None:
-    was = load(stages.access).extracted.observed_at
+    was = load(stages.access)[0].extracted.observed_at
     one, two = (stage.id for stage in stages.own_stages())
     stages.world.delete_stage(stages.id, one)
     stages.world.delete_stage(stages.id, two)

@@ -141,7 +141,7 @@ def test_wrong_answer_ends_nothing(company: Company, fault: Effect, error: type[
 def test_empty_answer_is_not_believed_at_first_sight(company: Company, fault: Effect) -> None:
     with company.emulator.faults.during(fault, resource="segments", times=1):
         loaded = company.load(0)
-    assert len(loaded.snapshot.segments) == 2
+    assert loaded.seen.segment_count == 2
 
 
 def test_steps_apart_are_a_load_and_publishing_again_is_none(company: Company) -> None:
@@ -231,5 +231,5 @@ def test_clock_that_is_days_ahead_stores_nothing(company: Company) -> None:
 
 def test_instants_are_the_clocks_own(company: Company) -> None:
     loaded = company.load(0.123456)
-    assert loaded.snapshot.observed_at.astimezone(UTC) == company.rows("select observed_at from amocrm.snapshot")[0][0]
-    assert isinstance(loaded.snapshot.observed_at, datetime)
+    assert loaded.extracted.observed_at.astimezone(UTC) == company.rows("select observed_at from amocrm.snapshot")[0][0]
+    assert isinstance(loaded.extracted.observed_at, datetime)

@@ -1,0 +1,33 @@
+"""What a published snapshot showed, in short: what there is to tell of a load, whether or not it had to be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.amocrm.records import Mode, Oddity, Snapshot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A snapshot in short. Lists that the mode does not have count 0."""
+
+    account_id: int
+    account_name: str  # empty where the API gave none
+    mode: Mode
+    stage_count: int
+    segment_count: int
+    field_count: int
+    oddities: tuple[Oddity, ...]
+
+
+def seen_in(snapshot: Snapshot) -> Seen:
+    """The snapshot in short."""
+    return Seen(
+        account_id=snapshot.account.id,
+        account_name=snapshot.account.name,
+        mode=snapshot.account.mode,
+        stage_count=len(snapshot.stages),
+        segment_count=len(snapshot.segments),
+        field_count=len(snapshot.fields),
+        oddities=snapshot.oddities,
+    )
