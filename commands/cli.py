@@ -34,6 +34,8 @@ COMMANDS: Final = {
         "report": "Write an account's history as one HTML page.",
         "export-data": "Write the report's figures as CSV.",
         "psql": "Open psql on the warehouse.",
+        "reader": "Make a role that reads one account only.",
+        "housekeep": "Delete old raw answers and Dagster's old runs.",
     },
     "Stages and segments": {
         "plan": "Show which calls would make an account as a file wants it.",

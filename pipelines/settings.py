@@ -35,6 +35,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "DATABASE_URL": ("database_url", values.database_address),
     "AMOCRM_DATA_DIR": ("data_dir", values.path),
     "AMOCRM_TOKEN_DIR": ("token_dir", values.path),
+    "AMOCRM_REPORT_DIR": ("report_dir", values.path),
     "AMOCRM_PG_BIN": ("pg_bin", values.path),
     "AMOCRM_RAW_RETENTION_DAYS": ("raw_retention_days", values.days),
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.request_rate),
@@ -42,6 +43,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.webhook),
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.pages),
+    "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.days),
 }
 
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
@@ -56,6 +58,7 @@ class Settings:
     database_url: Secret | None = None  # None: the embedded server
     data_dir: Path  # where the embedded server and Dagster keep their data
     token_dir: Path | None = None  # where tokens had by OAuth are kept; None: the folder tokens in ``data_dir``
+    report_dir: Path | None = None  # where reports are written; None: the folder reports in ``data_dir``
     pg_bin: Path | None = None  # PostgreSQL's programs, in place of those installed with us
     raw_retention_days: int = 30  # for so long answers are kept as received; 0: not at all
     requests_per_second: float = 5.0  # to one host, of all accounts together
@@ -63,10 +66,15 @@ class Settings:
     schedule_timezone: str = "UTC"
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
     dagster_url: str | None = None  # where people open Dagster's pages, without a trailing slash; alerts link there
+    dagster_run_days: int = 90  # for so long Dagster's runs are kept; what its pages show as newest stays
 
     def token_file(self, key: str) -> Path:
         """The file that keeps the tokens of the account of that key, where they are had by OAuth."""
         return (self.token_dir or self.data_dir / "tokens") / f"{key}.json"
+
+    def report_file(self, key: str) -> Path:
+        """The report on the account of that key."""
+        return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
 
     def account(self, key: str | None = None) -> AccountSettings:
         """The account of that key, or the only one there is. Raises ``SettingsError``."""

@@ -39,9 +39,14 @@ def check_schedule(settings: Settings) -> Check:
         return ok(subject, f"Dagster was never started here; '{program_here()} dev' starts it.")
     import dagster as dg  # noqa: PLC0415 - no other check needs what takes a second to import
 
+    from assets.housekeeping import HOUSEKEEPING  # noqa: PLC0415 - likewise
+
     with dg.DagsterInstance.from_config(str(home)) as instance:
         states = instance.all_instigator_state()
-    if any(state.is_running and state.instigator_type.value == "SCHEDULE" for state in states):
+    if any(
+        state.is_running and state.instigator_type.value == "SCHEDULE" and state.name != HOUSEKEEPING
+        for state in states
+    ):
         times = f"'{settings.schedule_cron}' in {settings.schedule_timezone}"
         return ok(subject, f"On, {times}, for as long as Dagster's daemon runs.")
     return ok(subject, f"Off. Switch it on in Dagster's pages, or let cron run '{program_here()} sync --all'.")

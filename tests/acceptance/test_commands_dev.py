@@ -73,7 +73,8 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
             assert dev.wait(60) == 128 + signal.SIGTERM
         assert partitions["assetNodeOrError"]["partitionKeys"] == ["main"]
         assert [(one["name"], one["scheduleState"]["status"]) for one in schedules["schedulesOrError"]["results"]] == [
-            ("load_accounts", "STOPPED")
+            ("housekeeping", "RUNNING"),
+            ("load_accounts", "STOPPED"),
         ]
         assert not left_running(tmp_path)
         found = run("doctor", "--json", folder=tmp_path, **variables)

@@ -13,6 +13,7 @@ import pytest
 from assets.definitions import defined, schedule_times
 from assets.job import LOAD_ACCOUNT
 from assets.partitions import ACCOUNTS
+from assets.report import OF_VIEWS, REPORT
 from assets.schedules import SCHEDULE_NAME
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
 
@@ -69,7 +70,7 @@ def test_importing_reads_no_environment_and_loading_connects_to_nothing(tmp_path
 def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
     views = {dg.AssetKey(key) for key, table in TABLES.items() if table.is_view}
     assert views == {spec.key for spec in VIEWS}
-    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | {dg.AssetKey(["amocrm", "raw_answer"])}
+    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | {dg.AssetKey(["amocrm", "raw_answer"]), REPORT}
 
 
 def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
@@ -78,10 +79,20 @@ def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) ->
         assert spec.owners, key
         assert spec.code_version, key
         assert spec.kinds, key
-        assert spec.group_name in ("raw", "history", "analytics"), key
+        assert spec.group_name in ("raw", "history", "analytics", "report"), key
         assert spec.partitions_def == ACCOUNTS, key
+        if key == REPORT:  # no table
+            continue
         assert spec.metadata["dagster/table_name"] == ".".join(key.path)
         assert all(column.description for column in spec.metadata["dagster/column_schema"].columns), key
+
+
+def test_the_report_comes_from_views_that_there_are(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
+    assert {dep.asset_key for dep in assets[REPORT].deps} == {
+        SNAPSHOT,
+        *(dg.AssetKey(["analytics", view]) for view in OF_VIEWS),
+    }
+    assert {("analytics", view) for view in OF_VIEWS} <= set(TABLES)
 
 
 def test_what_is_to_be_fresh(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
@@ -120,8 +131,7 @@ def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
     "cron", ["0 * * * *", "* * * * *", "15 6 * * *", "0 8-20 * * 1-5", "@daily", "@weekly", "@monthly"]
 )
 def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
-    [schedule] = defined(cron, "Europe/Moscow").schedules or ()
-    assert isinstance(schedule, dg.ScheduleDefinition)
+    schedule = defined(cron, "Europe/Moscow").resolve_schedule_def(SCHEDULE_NAME)
     assert schedule.cron_schedule == cron
 
 

@@ -52,6 +52,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "DATABASE_URL": "postgres://user:p%40ss@db/warehouse",
         "AMOCRM_DATA_DIR": "elsewhere",
         "AMOCRM_TOKEN_DIR": "/mnt/shared/tokens",
+        "AMOCRM_REPORT_DIR": "site",
         "AMOCRM_PG_BIN": "/usr/lib/postgresql/17/bin",
         "AMOCRM_RAW_RETENTION_DAYS": "0",
         "AMOCRM_REQUESTS_PER_SECOND": "0.5",
@@ -59,6 +60,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_SCHEDULE_TIMEZONE": "Europe/Moscow",
         "AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/services/T000",
         "AMOCRM_DAGSTER_URL": "https://dagster.example.com/",
+        "AMOCRM_DAGSTER_RUN_DAYS": "30",
         "SOMETHING_ELSE": "is not ours",
         "AMOCRM_WAREHOUSE_PORT": "is not ours either",
     }
@@ -67,6 +69,7 @@ def test_everything_set(tmp_path: Path) -> None:
         database_url=Secret("postgres://user:p%40ss@db/warehouse"),
         data_dir=tmp_path / "elsewhere",
         token_dir=Path("/mnt/shared/tokens"),
+        report_dir=tmp_path / "site",
         pg_bin=Path("/usr/lib/postgresql/17/bin"),
         raw_retention_days=0,
         requests_per_second=0.5,
@@ -74,6 +77,7 @@ def test_everything_set(tmp_path: Path) -> None:
         schedule_timezone="Europe/Moscow",
         alert_webhook_url=Secret("https://hooks.example.com/services/T000"),
         dagster_url="https://dagster.example.com",
+        dagster_run_days=30,
     )
 
 

@@ -1,0 +1,42 @@
+"""``housekeep``: delete what only grows, for those who load from cron. Dagster's daemon does the same every night."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from commands.place import dagster_home, settings_here
+from commands.words import counted
+from pipelines.housekeeping import purge_all_answers
+from pipelines.warehouse.engine import warehouse
+from pipelines.warehouse.migrate import check
+
+
+@click.command()
+def command() -> None:
+    """Delete what is older than the settings keep it: raw answers of all accounts, and Dagster's runs.
+
+    History stays, and so does the newest run of everything that Dagster's pages show. Running it again does no harm.
+    """
+    settings, now = settings_here(), datetime.now(UTC)
+    with warehouse(settings) as engine:
+        check(engine)
+        answer_count = purge_all_answers(engine, settings, now=now)
+    click.echo(f"deleted {counted(answer_count, 'raw answer')}")
+    home = dagster_home(settings)
+    if home.exists():
+        run_count = delete_runs(home, before=now - timedelta(days=settings.dagster_run_days))
+        click.echo(f"deleted {counted(run_count, 'run')} of Dagster")
+
+
+def delete_runs(home: Path, *, before: datetime) -> int:
+    """Delete old runs of the Dagster that lives there; how many."""
+    # Imported where it is needed: those who load from cron alone have no such folder, and wait for no such import.
+    import dagster as dg  # noqa: PLC0415
+
+    from assets.old_runs import delete_old_runs  # noqa: PLC0415
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return delete_old_runs(instance, before=before)

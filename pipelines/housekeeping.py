@@ -1,0 +1,31 @@
+"""What grows in the warehouse though nobody reads it any more. What a load itself purges is ``load``'s subject."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+
+from pipelines.settings import Settings
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.raw import purge_answers
+from pipelines.warehouse.statements import statement
+
+YOUNGEST: Final = timedelta(days=1)
+"""Answers that are younger stay, whatever the settings say: a load that is on its way may be about to publish them."""
+
+
+def purge_all_answers(engine: Engine, settings: Settings, *, now: datetime) -> int:
+    """Delete the raw answers of all accounts that are older than the settings keep them; how many.
+
+    A load purges its own account's. This is for accounts that are loaded no more, one transaction each.
+    """
+    until = now - max(timedelta(days=settings.raw_retention_days), YOUNGEST)
+    with transaction(engine) as connection:
+        account_ids = connection.scalars(statement("accounts_with_old_answers"), {"until": until}).all()
+    count = 0
+    for account_id in account_ids:
+        with transaction(engine) as connection:
+            count += purge_answers(connection, account_id, until=until)
+    return count
