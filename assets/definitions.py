@@ -10,9 +10,11 @@ from dagster._utils.schedules import get_smallest_cron_interval
 
 from assets.hand_over import ExtractedIOManager
 from assets.history import history
+from assets.housekeeping import housekeeping, housekeeping_schedule
 from assets.job import LOAD_ACCOUNT
 from assets.marts import marts
 from assets.raw import raw_answer
+from assets.report import KEEP_REPORTS, report
 from assets.resources import Workbench, workbench
 from assets.schedules import load_schedule
 from assets.sensors import tell_of_failed_loads
@@ -46,10 +48,12 @@ def defined(cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench =
     """All definitions, for a schedule of these times, and on a workbench of the caller's where there is one."""
     in_time = freshness(cron, timezone)
     return dg.Definitions(
-        assets=dg.map_asset_specs(lambda spec: expected(spec, in_time), [raw_answer, history, marts, *WRITE_BACKS]),
-        jobs=[LOAD_ACCOUNT, manage_account],
-        schedules=[load_schedule(cron, timezone)],
-        sensors=[tell_of_failed_loads],
+        assets=dg.map_asset_specs(
+            lambda spec: expected(spec, in_time), [raw_answer, history, marts, report, *WRITE_BACKS]
+        ),
+        jobs=[LOAD_ACCOUNT, manage_account, housekeeping],
+        schedules=[load_schedule(cron, timezone), housekeeping_schedule(timezone)],
+        sensors=[tell_of_failed_loads, KEEP_REPORTS],
         resources={"workbench": bench, "hand_over": ExtractedIOManager()},
         executor=dg.in_process_executor,
     )

@@ -11,8 +11,7 @@ from commands.demo.choice import chosen_demo, demo_option
 from commands.manage.options import account_option
 from commands.manage.site import history_of
 from commands.place import settings_here
-from pipelines.report.figures import read_figures
-from pipelines.report.page import render
+from pipelines.report.write import write_report
 
 
 @click.command()
@@ -20,7 +19,7 @@ from pipelines.report.page import render
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it; reports/KEY.html in the data folder by default. What is there is written over.",
+    help="Where to write it; KEY.html in AMOCRM_REPORT_DIR by default. What is there is written over.",
 )
 @account_option
 @demo_option
@@ -32,9 +31,11 @@ def command(*, output: Path | None, account_key: str | None, demo: str | None) -
     home = chosen_demo(demo)
     settings = home.settings if home else settings_here()
     with history_of(demo, account_key) as (engine, account):
-        figures = read_figures(engine, account.key)
-    html = render(figures, now=datetime.now(UTC), is_simulated=home is not None)
-    file = output or settings.data_dir / "reports" / f"{account.key}.html"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(html, encoding="utf-8")
-    click.echo(f"wrote {file}", err=True)
+        report = write_report(
+            engine,
+            account.key,
+            output or settings.report_file(account.key),
+            now=datetime.now(UTC),
+            is_simulated=home is not None,
+        )
+    click.echo(f"wrote {report.file}", err=True)

@@ -14,7 +14,7 @@ from commands.demo.choice import chosen_demo
 from commands.demo.home import DemoHome
 from commands.place import program_here, settings_here
 from pipelines.clock import Clock
-from pipelines.errors import DatabaseUnavailable, SettingsError
+from pipelines.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.manage.live import Access
 from pipelines.settings import Settings
 from pipelines.warehouse.engine import transaction, warehouse
@@ -67,15 +67,32 @@ def history_of(demo: str | None, account_key: str | None) -> Iterator[tuple[Engi
     home = chosen_demo(demo)
     settings = home.settings if home else settings_here()
     with ExitStack() as stack:
+        is_alone = False
         if home is not None:
             say_simulated(home)
             with suppress(DatabaseUnavailable):  # otherwise whoever uses the data has started the server
                 stack.enter_context(home.alone())
+                is_alone = True
         engine = stack.enter_context(warehouse(settings))
-        check(engine)
+        if is_alone:
+            migrate(engine)
+        elif home is None:
+            check(engine)
+        else:
+            check_of_demo(engine)
         with transaction(engine) as connection:
             known = known_accounts(connection)
         yield engine, chosen(known, account_key, settings)
+
+
+def check_of_demo(engine: Engine) -> None:
+    """Raise ``MigrationError`` unless the demo's database, which another program uses, is of this version."""
+    try:
+        check(engine)
+    except MigrationError as error:
+        raise MigrationError(
+            error.message, advice="End the program that uses the demo's data, such as 'dev', then run this again."
+        ) from None
 
 
 def chosen(known: list[KnownAccount], key: str | None, settings: Settings) -> KnownAccount:

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from pipelines.errors import DatabaseError
+from commands.demo.home import DemoHome, Simulation
+from commands.manage.site import history_of
+from pipelines.errors import DatabaseError, MigrationError
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
+from pipelines.warehouse.engine import warehouse
+from pipelines.warehouse.migrate import migrate
 from tests.command_line import run
 from tests.known_world import NOON, WEDNESDAY, publish_history
 from tests.records import origin
@@ -91,3 +95,25 @@ def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: 
             )
         )
         assert sorted(written) == sorted(tuple(row) for row in rows)
+
+
+def test_the_demos_older_database_is_brought_up_to_date_unless_another_program_uses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = DemoHome.of_mode("segments")
+    home.begin(Simulation(seed=1, started_at=NOW, mode="segments"))
+    with warehouse(home.settings) as older:
+        migrate(older)
+        publish_history(older)
+        with older.begin() as connection:
+            connection.execute(text("update amocrm.schema_view set checksum = 'older' where name = 'changes'"))
+        with (
+            home.alone(),
+            pytest.raises(MigrationError, match="End the program that uses the demo's data, such as 'dev'"),
+            history_of("segments", None),
+        ):
+            pass
+        with history_of("segments", None) as (engine, account):
+            assert read_figures(engine, account.key).state.account_key == KEY
+    home.clear()
