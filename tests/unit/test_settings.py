@@ -354,3 +354,9 @@ def test_the_example_can_be_copied_as_it_is(tmp_path: Path, write: Write) -> Non
 def test_the_accounts_example_names_what_is_read() -> None:
     document = tomllib.loads((PROJECT / "accounts.example.toml").read_text(encoding="utf-8"))
     assert {key for table in document["accounts"].values() for key in table} == set(settings.ACCOUNT_KEYS)
+
+
+@pytest.mark.parametrize(("set_to", "place"), [("", "data/reports"), ("site", "site"), ("/srv/www", "/srv/www")])
+def test_where_reports_lie(tmp_path: Path, set_to: str, place: str) -> None:
+    settings = load_settings({"AMOCRM_REPORT_DIR": set_to}, tmp_path)
+    assert settings.report_file("shop") == tmp_path / place / "shop.html"
