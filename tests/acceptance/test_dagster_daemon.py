@@ -22,7 +22,7 @@ from assets.instance import prepare_home
 from assets.partitions import register_accounts
 from emulator import Emulator, effects
 from pipelines.settings import load_settings
-from tests.secrecy import places_of
+from faults.secrecy import places_of
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "workspace.yaml"

@@ -26,7 +26,7 @@ from pipelines.load import load_account
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
-from tests.acceptance.witness import (
+from faults.witness import (
     days_of_shown,
     false_endings,
     field_row,

@@ -24,7 +24,7 @@ from pipelines.load import Extracted, extract_load, load_account, publish_load
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
-from tests.acceptance.witness import table_contents
+from faults.witness import table_contents
 from tests.conftest import NewDatabase
 from tests.records import START
 

@@ -36,7 +36,7 @@ from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from tests.dagster_company import KEY, DagsterCompany, dagster_company, let_waits_pass
 from tests.integration.test_alerts import Hook
-from tests.secrecy import places_of
+from faults.secrecy import places_of
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(

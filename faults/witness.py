@@ -53,6 +53,7 @@ def field_value(field_type: str, values: Iterable[Mapping[str, Any]], timezone: 
 
 
 def one_value(field_type: str, value: Any, timezone: str) -> Any:
+    """A value as the view shows it."""
     match field_type:
         case "numeric":
             return Decimal(value)

@@ -1,0 +1,85 @@
+"""What a case is, what can come of it, and what is written down of it. How it is played is in ``runner``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from emulator.faults import Effect, Where
+    from faults.lab import Lab
+
+
+class Verdict(StrEnum):
+    """What a fault came to, from best to worst. Only the first two are held."""
+
+    EXACT = "exact"  # the right data are stored
+    REFUSED = "refused"  # a clear error, and what was stored is as it was
+    DAMAGED = "damaged"  # an error, and what was stored is not as it was; or no way back from it
+    SILENT = "silent"  # wrong data, and no error
+    LEAK = "leak"  # a secret, or another's data, where it must not be
+    HANG = "hang"  # no end within the time a case has
+
+
+HELD: Final = frozenset({Verdict.EXACT, Verdict.REFUSED})
+WORST_LAST: Final = tuple(Verdict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One thing that was tried, and what it came to."""
+
+    verdict: Verdict
+    why: str = ""  # what was refused, or what is wrong, in words
+    requests: int = 0  # that the faulted load made
+    recovery_seconds: float | None = None  # the next load's, once the fault is gone
+    recovery_requests: int | None = None
+    rows_lost: int = 0
+    rows_doubled: int = 0
+    false_endings: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wire:
+    """A fault of amoCRM's answers, which any program that asks amoCRM can be put to."""
+
+    make: Callable[[], Effect]
+    where: Where
+    mode: str = "segments"  # the account's
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One line of the fault list: what goes wrong, what must be true, and how it is tried.
+
+    ``play`` yields a ``Trial`` for each thing it tries; a case is as good as its worst. ``is_quick`` says whether the
+    quick half, which is part of the tests, has it.
+    """
+
+    group: str
+    name: str
+    wrong: str
+    must: str
+    play: Callable[[Lab], Iterable[Trial]] = field(repr=False)
+    allowed: frozenset[Verdict] = HELD
+    is_quick: bool = False
+    seconds: float = 60.0  # more is a hang
+    wire: Wire | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What a case came to."""
+
+    case: Case
+    verdict: Verdict
+    why: str
+    seconds: float
+    trials: tuple[Trial, ...] = field(repr=False)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it came to what the case allows."""
+        return self.verdict in self.case.allowed

@@ -1,0 +1,104 @@
+"""What all cases of a run share: a server, two databases, an observer, a stranger, a bystander. No case in here."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import URL, Engine
+
+from emulator import Emulator
+from faults.observer import Observer
+from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import migrate
+
+
+@dataclass(kw_only=True)
+class Lab:
+    """Where cases are played. Each has an account of its own here, so that none sees what another left behind."""
+
+    server: URL
+    folder: Path
+    url: str  # the warehouse
+    engine: Engine
+    rebuilt: Engine  # an empty warehouse, to make tables anew in
+    observer: Observer
+    stranger: Emulator  # a host that must never hear of us
+    seed: int
+    is_quick: bool
+    _ids: Iterator[int] = field(default_factory=lambda: count(31_000_000), repr=False)
+
+    def new_id(self) -> int:
+        """An account's id that no case has had."""
+        return next(self._ids)
+
+    def chance(self, name: str) -> random.Random:
+        """Chances that come again with the same seed, whichever other cases are played."""
+        return random.Random(f"{self.seed}:{name}")  # noqa: S311 - to come again is what it is for
+
+    def sample(self, name: str, whole: int, quick: int) -> list[int]:
+        """The numbers below ``whole`` to try: all of them, or in a quick run so many, first and last among them."""
+        if not self.is_quick or whole <= quick:
+            return list(range(whole))
+        inner = self.chance(name).sample(range(1, whole - 1), k=max(0, quick - 2))
+        return sorted({0, whole - 1, *inner})
+
+    @contextmanager
+    def database(self, template: str | None = None) -> Iterator[str]:
+        """The address of a new database: a copy of another one, or an empty one."""
+        with new_database(self.server, template) as url:
+            yield url
+
+
+@contextmanager
+def open_lab(*, seed: int, is_quick: bool, server: URL | None = None) -> Iterator[Lab]:
+    """A lab on this server, or on one of its own."""
+    with ExitStack() as until:
+        folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-faults-"))
+        until.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o711)  # the server's user has to pass through it
+        if server is None:
+            own = until.enter_context(embedded_postgres(folder / "postgres", is_durable=False))
+            server = parse_database_url(own.url_of("postgres"))
+        url, other = (until.enter_context(new_database(server, None)) for _ in range(2))
+        engines = [open_engine(url), open_engine(other)]
+        for engine in engines:
+            until.callback(engine.dispose)
+            migrate(engine)
+        yield Lab(
+            server=server,
+            folder=folder,
+            url=url,
+            engine=engines[0],
+            rebuilt=engines[1],
+            observer=until.enter_context(Observer(url)),
+            stranger=until.enter_context(Emulator()),
+            seed=seed,
+            is_quick=is_quick,
+        )
+
+
+@contextmanager
+def new_database(server: URL, template: str | None) -> Iterator[str]:
+    """Makes a database, and drops it again."""
+    name = f"faults_{secrets.token_hex(6)}"
+    admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    create = SQL("create database {} template {} strategy file_copy")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(create.format(Identifier(name), Identifier(template or "template0")))
+    try:
+        yield server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(SQL("drop database {} with (force)").format(Identifier(name)))

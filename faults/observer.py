@@ -1,0 +1,89 @@
+"""A reader who looks at the views all the time, as a dashboard does, while loads fail and are killed.
+
+What one statement shows must be a state that a snapshot left behind, never one between two: a torn read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from types import TracebackType
+from typing import Final, Self
+
+import psycopg
+
+LOOK: Final = """
+    select (select max(observed_at)::text from analytics.snapshots where account_id = %(account)s),
+        md5(coalesce((
+                select string_agg(concat_ws('|', segment_id, name, color, customers_count), ',' order by segment_id)
+            from analytics.segments where account_id = %(account)s), '')
+        || coalesce((select string_agg(concat_ws('|', field_id, name, type), ',' order by field_id)
+            from analytics.fields where account_id = %(account)s), '')
+        || coalesce((select string_agg(concat_ws('|', stage_id, name, sort), ',' order by stage_id)
+            from analytics.stages where account_id = %(account)s), ''))
+"""
+"""The newest snapshot and what stands in the views, in one statement."""
+
+Seen = tuple[str | None, str]
+
+
+class Observer:
+    """Polls the views of the accounts it is told of, in a thread, as a context manager."""
+
+    def __init__(self, url: str, *, pause: float = 0.001) -> None:
+        self._url, self._pause = url, pause
+        self._account: int | None = None
+        self._stopped = threading.Event()
+        self._seen: defaultdict[int, set[Seen]] = defaultdict(set)
+        self._right: defaultdict[int, set[Seen]] = defaultdict(set)
+        self.count = 0  # looks so far
+        self._thread = threading.Thread(target=self._look, name="observer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._settled = psycopg.connect(self._url, autocommit=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join(10)
+        self._settled.close()
+
+    def watch(self, account_id: int | None) -> None:
+        """Look at this account from now on, or at none."""
+        self._account = account_id
+
+    def settle(self, account_id: int) -> None:
+        """No load runs: what stands there now is a state that may be seen."""
+        self._right[account_id].add(self._ask(self._settled, account_id))
+
+    def take(self) -> tuple[int, int]:
+        """How many looks there were since this was asked last, and how many states they saw that never stood there."""
+        # An account of which no state is known was left already: the look at it was on its way.
+        torn = sum(len(self._seen[account_id] - right) for account_id, right in list(self._right.items()))
+        looks, self.count = self.count, 0
+        self._seen.clear()
+        self._right.clear()
+        return looks, torn
+
+    def _ask(self, connection: psycopg.Connection, account_id: int) -> Seen:
+        found = connection.execute(LOOK, {"account": account_id}, prepare=True).fetchone()
+        assert found
+        return found[0], found[1]
+
+    def _look(self) -> None:
+        connection: psycopg.Connection | None = None
+        while not self._stopped.wait(self._pause):
+            account_id = self._account
+            if account_id is None:
+                continue
+            try:
+                connection = connection or psycopg.connect(self._url, autocommit=True)
+                seen = self._ask(connection, account_id)
+            except psycopg.Error:  # the server is what goes wrong in this case
+                connection = None
+                continue
+            self._seen[account_id].add(seen)
+            self.count += 1

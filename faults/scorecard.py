@@ -1,0 +1,106 @@
+"""What a run came to, as figures and as JSON. How it is shown is in ``page``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from faults.case import Result, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorecard:
+    """Every case of a run with its verdict, and what was counted meanwhile."""
+
+    results: tuple[Result, ...]
+    seed: int
+    began_at: datetime
+    seconds: float
+    looks: int  # at the views, while faults ran
+    torn: int  # of them between two states
+    half: str  # "quick" or "whole"
+    others: dict[str, dict[str, Any]] = field(default_factory=dict)  # verdicts of other programs, by their name
+
+    @property
+    def failed(self) -> list[Result]:
+        """The cases that were not held."""
+        return [one for one in self.results if not one.is_held]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether every case was held, and no read was torn."""
+        return not self.failed and not self.torn
+
+    def groups(self) -> dict[str, list[Result]]:
+        """Results by group, in the order of the list."""
+        found: dict[str, list[Result]] = {}
+        for one in self.results:
+            found.setdefault(one.case.group, []).append(one)
+        return found
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of the whole run."""
+        return figures(self.results) | {
+            "looks_at_views": self.looks,
+            "torn_reads": self.torn,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Everything, ready to be written as JSON."""
+        return {
+            "began_at": self.began_at.isoformat(),
+            "seed": self.seed,
+            "half": self.half,
+            "held": f"{len(self.results) - len(self.failed)} of {len(self.results)}",
+            "figures": self.figures(),
+            "groups": {name: figures(results) for name, results in self.groups().items()},
+            "cases": [
+                {
+                    "group": one.case.group,
+                    "name": one.case.name,
+                    "wrong": one.case.wrong,
+                    "must": one.case.must,
+                    "verdict": one.verdict,
+                    "is_held": one.is_held,
+                    "why": one.why,
+                    "tried": len(one.trials),
+                    "seconds": round(one.seconds, 3),
+                }
+                | {name: verdicts[one.case.name] for name, verdicts in self.others.items() if one.case.name in verdicts}
+                for one in self.results
+            ],
+        }
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def figures(results: Sequence[Result]) -> dict[str, Any]:
+    """The figures of some cases."""
+    trials = [trial for one in results for trial in one.trials]
+    recovered = [trial.recovery_seconds for trial in trials if trial.recovery_seconds is not None]
+    return {
+        "cases": len(results),
+        "held": sum(one.is_held for one in results),
+        "verdicts": {verdict.value: sum(one.verdict is verdict for one in results) for verdict in Verdict},
+        "bad_inputs_tried": len(trials),
+        "rows_lost": sum(trial.rows_lost for trial in trials),
+        "rows_doubled": sum(trial.rows_doubled for trial in trials),
+        "false_endings": sum(trial.false_endings for trial in trials),
+        "most_requests_of_a_load": _most(trial.requests for trial in trials),
+        "recovery_seconds_median": round(median(recovered), 3) if recovered else None,
+        "recovery_seconds_worst": round(max(recovered), 3) if recovered else None,
+        "recovery_requests_worst": _most(trial.recovery_requests or 0 for trial in trials),
+    }
+
+
+def _most(counts: Iterable[int]) -> int:
+    return max(counts, default=0)

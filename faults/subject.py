@@ -1,0 +1,340 @@
+"""One account with a history in a warehouse: what a fault happens to, and how what came of it is judged.
+
+The emulator's own world is the witness; nothing that the loader says of itself is believed.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from unittest.mock import patch
+
+from sqlalchemy import Engine
+
+from emulator import Clock as EmulatorClock
+from emulator import Emulator
+from emulator.things import Mode
+from faults import witness
+from faults.case import Trial, Verdict
+from faults.invariants import broken
+from faults.lab import Lab
+from faults.secrecy import forms
+from pipelines import load as loading
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.limits import Gates, Limits
+from pipelines.clock import Clock
+from pipelines.errors import WarehouseError
+from pipelines.load import load_account
+from pipelines.rebuild import rebuild_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+
+BEGIN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+PAGE: Final = 3
+"""Things on a page, so that seven are a first, a middle and a last page."""
+
+IMPATIENT: Final = {"connect_seconds": 2.0, "read_seconds": 0.3, "answer_seconds": 0.6, "trouble_retries": 1}
+"""Deadlines for faults that are slow: the same decisions, a hundred times sooner."""
+
+
+REBUILT_IN_QUICK: Final = 0.25
+"""The share of accounts for which a quick run makes the tables anew: it takes as long as two loads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What an account shows at one moment, as the warehouse has to hold it."""
+
+    segments: tuple[Any, ...]
+    fields: dict[int, Any]
+    stages: tuple[Any, ...]
+
+    def rows(self) -> Counter[str]:
+        """Everything as one bag of rows."""
+        return Counter(map(repr, (*self.segments, *self.fields.items(), *self.stages)))
+
+
+@dataclass(kw_only=True)
+class Loaded:
+    """What became of a load."""
+
+    error: Exception | None
+    seconds: float
+    requests: int
+    said: str = field(repr=False)  # its log, and its traceback if it failed
+
+
+class Subject:
+    """An account of seven segments and seven fields on three pages each, or of as many stages on one."""
+
+    def __init__(self, lab: Lab, emulator: Emulator, mode: Mode, timezone: str) -> None:
+        self.lab, self.emulator, self.world = lab, emulator, emulator.world
+        self.engine, self.timezone = lab.engine, timezone
+        self.id = lab.new_id()
+        self.world.quirks = replace(self.world.quirks, ignores_limit=True, default_limit=PAGE)
+        self.world.add_account("Corner Coffee", account_id=self.id, timezone=timezone, mode=mode)
+        self.segments = [self.world.add_segment(self.id, f"Segment {n}", size=10 + n, place=n) for n in range(7)]
+        kinds = ("text", "numeric", "select", "multiselect", "date", "checkbox", "textarea")
+        self.fields = [
+            self.world.add_field(
+                self.id, f"Field {n}", kind, options=("one", "two", "three") if "select" in kind else ()
+            )
+            for n, kind in enumerate(kinds)
+        ]
+        self.stages = [self.world.add_stage(self.id, f"Stage {n}") for n in range(3)]
+        self.world.set_field_value(self.id, self.segments[0], self.fields[0], "by the sea")
+        self.world.set_field_value(self.id, self.segments[1], self.fields[1], "12.50")
+        self.token = emulator.long_lived_token(self.id)
+        self.account = AccountSettings(key=f"account-{self.id}", base_url=emulator.url, token=Secret(self.token))
+        self.settings = Settings(
+            data_dir=lab.folder / str(self.id), requests_per_second=10_000.0, raw_retention_days=36_500
+        )
+        self.now = BEGIN
+        self.history: dict[datetime, list[Any]] = {}  # what was shown at each snapshot
+        self.random = lab.chance(str(self.id))
+
+    # What happens
+
+    def live_on(self) -> None:
+        """Let something of every kind change: what a load has to find out."""
+        option = next(iter(self.world.account(self.id).fields[self.fields[2]].options))
+        self.world.rename_segment(self.id, self.segments[0], "Renamed")
+        self.world.set_size(self.id, self.segments[3], 99)
+        self.world.delete_segment(self.id, self.segments[5])
+        self.world.add_segment(self.id, "New", size=1, place=0)
+        self.world.set_field_value(self.id, self.segments[6], self.fields[2], option)
+        self.world.delete_field(self.id, self.fields[6])
+        self.world.rename_field(self.id, self.fields[1], "Discount")
+        self.world.remove_option(
+            self.id, self.fields[3], next(iter(self.world.account(self.id).fields[self.fields[3]].options))
+        )
+        self.world.rename_stage(self.id, self.stages[0], "Renamed")
+        self.world.delete_stage(self.id, self.stages[2])
+
+    def pass_time(self, hours: float) -> None:
+        """Let time go on, for amoCRM and for us."""
+        self.now += timedelta(hours=hours)
+        self.emulator.clock.set(self.now)
+
+    @property
+    def clock(self) -> Clock:
+        """The time it is; waiting passes in no time."""
+        return Clock(now=lambda: self.now, sleep=lambda _: None)
+
+    def load(self, *, hours: float = 1.0, engine: Engine | None = None, **limits: float) -> Loaded:
+        """Load the account as a new process would, and tell what became of it."""
+        self.pass_time(hours)
+        return self.tell(
+            lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), **limits
+        )
+
+    def tell(self, do: Callable[[], object], **limits: float) -> Loaded:
+        """What became of a load, however it is done."""
+        asked, began = len(self.emulator.requests), time.monotonic()
+        error: Exception | None = None
+        random.seed(self.random.random())
+        with self._as_a_new_process(**limits), _log() as log:
+            try:
+                do()
+            except Exception as caught:  # noqa: BLE001 - whatever comes is what is to be judged
+                error = caught
+                log.append("".join(traceback.format_exception(caught)) + repr(vars(caught)))
+        return Loaded(
+            error=error,
+            seconds=time.monotonic() - began,
+            requests=len(self.emulator.requests) - asked,
+            said="\n".join(log),
+        )
+
+    @contextmanager
+    def _as_a_new_process(self, **limits: float) -> Iterator[None]:
+        """No memory of paces and blocks, and other deadlines if wanted."""
+        with (
+            patch.object(loading, "AmoClient", partial(AmoClient, gates=Gates())),
+            patch.object(loading, "Limits", partial(Limits, **limits)),
+        ):
+            yield
+
+    # What is true
+
+    def shown(self) -> Shown:
+        """What amoCRM shows now."""
+        return Shown(
+            segments=tuple(
+                sorted(witness.segment_row(one, self.timezone) for one in self.world.shown_segments(self.id))
+            ),
+            fields={one["id"]: witness.field_row(one) for one in self.world.shown_fields(self.id)},
+            stages=tuple(sorted(witness.stage_row(one) for one in self.world.shown_stages(self.id))),
+        )
+
+    def stored(self) -> Shown:
+        """What the warehouse says of now."""
+        with self.engine.connect() as connection:
+            snapshots = witness.stored_snapshots(connection, self.id)
+            return Shown(
+                segments=tuple(snapshots[max(snapshots)]) if snapshots else (),
+                fields=witness.stored_fields(connection, self.id),
+                stages=tuple(witness.stored_stages(connection, self.id)),
+            )
+
+    def contents(self) -> dict[str, list[str]]:
+        """Every row that the warehouse holds of the account."""
+        with self.engine.connect() as connection:
+            return witness.table_contents(connection, self.id)
+
+    @property
+    def snapshot_count(self) -> int:
+        """Snapshots of the account so far."""
+        return len(self.contents()["snapshot"])
+
+    # What came of it
+
+    def begin(self) -> None:
+        """Load once, so that there is a history, and let things change."""
+        if error := self.load().error:
+            raise error
+        self.note(self.shown())
+        self.live_on()
+        self.settle()
+        self.lab.observer.watch(self.id)
+
+    def note(self, shown: Shown, at: datetime | None = None) -> None:
+        """A snapshot was published that showed this."""
+        self.history[at or self.now] = list(shown.segments)
+
+    def settle(self) -> None:
+        """No load runs now."""
+        self.lab.observer.settle(self.id)
+
+    def judge(self, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
+        """What a faulted load came to. ``right`` is what it may have stored; without it, what amoCRM shows now."""
+        self.settle()
+        allowed = right or (self.shown(),)
+        after = self.contents()
+        if after["snapshot"] != before["snapshot"]:
+            stored = self.stored()
+            found = [one for one in allowed if one == stored]
+            verdict = Verdict.EXACT if found else Verdict.SILENT
+            self.note(found[0] if found else stored)
+            lost, doubled = allowed[0].rows() - stored.rows(), stored.rows() - allowed[0].rows()
+            why = "" if found else f"stored {_some(doubled)}, shown {_some(lost)}"
+        else:
+            lost, doubled = _bag(before) - _bag(after), _bag(after) - _bag(before)
+            verdict = Verdict.DAMAGED if lost or doubled else Verdict.REFUSED
+            why = f"gone {_some(lost)}, come {_some(doubled)}" if lost or doubled else ""
+            if loaded.error is None:
+                verdict, why = Verdict.SILENT, "no error, and no snapshot"
+        if loaded.error is not None and verdict is Verdict.REFUSED:
+            why = f"{type(loaded.error).__name__}: {loaded.error}"
+            if not isinstance(loaded.error, WarehouseError):
+                verdict = Verdict.DAMAGED
+        return self.looked_over(
+            Trial(
+                verdict=verdict,
+                why=why,
+                requests=loaded.requests,
+                rows_lost=0 if verdict is Verdict.EXACT else lost.total(),
+                rows_doubled=0 if verdict is Verdict.EXACT else doubled.total(),
+            ),
+            loaded,
+        )
+
+    def looked_over(self, trial: Trial, loaded: Loaded | None = None) -> Trial:
+        """The same with what is always true: the invariants, and that nobody was told what is secret."""
+        with self.engine.connect() as connection:
+            wrong = broken(connection, self.id)
+            false = len(witness.false_endings(connection, self.world, self.id))
+            if witness.stored_snapshots(connection, self.id) != self.history:
+                wrong.append("I5 every snapshot can be rebuilt row for row")
+        if false:
+            wrong.append("I8 no ended version that the API did not confirm as gone")
+        if wrong and trial.verdict in (Verdict.EXACT, Verdict.REFUSED):
+            verdict = Verdict.SILENT if trial.verdict is Verdict.EXACT else Verdict.DAMAGED
+            trial = replace(trial, verdict=verdict, why="; ".join(wrong), false_endings=false)
+        if loaded and (told := self.leaks(loaded.said)):
+            trial = replace(trial, verdict=Verdict.LEAK, why=told)
+        return trial
+
+    def leaks(self, said: str) -> str:
+        """Where a secret is that must not be there; empty where none is."""
+        if self.lab.stranger.requests:
+            asked = str(self.lab.stranger.requests[0].path)
+            self.lab.stranger.requests.clear()
+            return f"another host was asked for {asked}"
+        hidden = forms(self.token)
+        return "the token is in the log or the error" if any(one in said.encode() for one in hidden) else ""
+
+    def recover(self, trial: Trial, *, hours: float = 1.0) -> Trial:
+        """The fault is gone: the next load must find what amoCRM shows, and the tables must be those of the answers."""
+        shown = self.shown()
+        loaded = self.load(hours=hours)
+        self.settle()
+        told = replace(trial, recovery_seconds=loaded.seconds, recovery_requests=loaded.requests)
+        if loaded.error is not None:
+            return _worse(told, f"no way back: {type(loaded.error).__name__}: {loaded.error}")
+        self.note(shown)
+        stored = self.stored()
+        if stored != shown:
+            lost, doubled = shown.rows() - stored.rows(), stored.rows() - shown.rows()
+            why = f"after recovery stored {_some(doubled)}, shown {_some(lost)}"
+            return replace(_worse(told, why), rows_lost=lost.total(), rows_doubled=doubled.total())
+        told = self.looked_over(told, loaded)
+        return told if self.lab.is_quick and self.random.random() > REBUILT_IN_QUICK else self.rebuilt(told)
+
+    def rebuilt(self, told: Trial) -> Trial:
+        """The same with I7: made anew from the raw answers the tables are these."""
+        rebuild_account(self.engine, self.lab.rebuilt, self.id)
+        with self.lab.rebuilt.connect() as connection:
+            if witness.table_contents(connection, self.id) != self.contents():
+                return _worse(told, "I7 made anew from raw answers, the tables are others")
+        return told
+
+
+@contextmanager
+def subject(lab: Lab, mode: Mode = "segments", timezone: str = "Europe/Moscow") -> Iterator[Subject]:
+    """A new account, its history begun and its changes waiting to be loaded."""
+    with Emulator(clock=EmulatorClock(BEGIN)) as emulator:
+        made = Subject(lab, emulator, mode, timezone)
+        made.begin()
+        try:
+            yield made
+        finally:
+            lab.observer.watch(None)
+
+
+@contextmanager
+def _log() -> Iterator[list[str]]:
+    """Everything that is logged meanwhile, debugging included."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield said
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+def _worse(trial: Trial, why: str) -> Trial:
+    return replace(trial, verdict=max(trial.verdict, Verdict.DAMAGED, key=tuple(Verdict).index), why=why)
+
+
+def _bag(contents: dict[str, list[str]]) -> Counter[str]:
+    return Counter(f"{table} {row}" for table, rows in contents.items() for row in rows)
+
+
+def _some(rows: Counter[str]) -> str:
+    found = list(rows.elements())
+    return f"{len(found)} rows" + (f", as {found[0][:160]}" if found else "")
