@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from commands.place import settings_here
-from pipelines.warehouse.engine import warehouse
+from pipelines.warehouse.engine import transaction, warehouse
+from pipelines.warehouse.history import known_accounts
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.wide import follow_fields
 
 
 @click.command()
@@ -17,6 +19,10 @@ def command() -> None:
     """
     with warehouse(settings_here()) as engine:
         migrated = migrate(engine)
+        with transaction(engine) as connection:
+            accounts = known_accounts(connection)
+        for account in accounts:  # loads do so too, where their role may
+            follow_fields(engine, account.id, account=account.key)
     for name in migrated.migrations:
         click.echo(f"applied {name}")
     if migrated.views:

@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
 from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.readers import is_isolated, isolate
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
-from pipelines.warehouse.statements import statement, statement_text
+from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 SQL_FILES: Final = files(sql)
 
@@ -40,7 +41,8 @@ class Migrated:
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
     """Apply what is pending, each migration in a transaction of its own, and make the views if any of them changed.
 
-    The role ``amocrm_reader`` is made where we may make roles, and granted ``analytics`` wherever it is there.
+    The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
+    wherever they are there.
     Only one process at a time does so; others wait and then find nothing to do. Raises ``MigrationError``, with all
     that was finished before kept, and what failed rolled back whole.
     """
@@ -48,7 +50,7 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
     with _only_one(engine) as connection:
         with _as_migration_error("The schema"), connection.begin():
             if not connection.scalar(statement("schema_is_there")):
-                _execute(connection, sql.read("bootstrap"))
+                execute_as_is(connection, sql.read("bootstrap"))
         with connection.begin():
             pending_migrations = _not_applied(connection, migrations)
         for migration in pending_migrations:
@@ -62,8 +64,12 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
             is_changed = _differ(connection, views)
             if is_changed:
                 _make_views(connection, views)
-        with _as_migration_error("What the role amocrm_reader may read"), connection.begin():
-            _execute(connection, statement_text("grant_reader"))
+            # In the same transaction: no reader of one account may find a view made anew that shows them all.
+            if is_isolated(connection):
+                isolate(connection)
+        with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
+            execute_as_is(connection, statement_text("grant_reader"))
+            execute_as_is(connection, statement_text("grant_loader"))
     return Migrated(
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),
@@ -146,7 +152,7 @@ def _differ(connection: Connection, views: Sequence[View]) -> bool:
 def _make_views(connection: Connection, views: Sequence[View]) -> None:
     """Replace the views, which keeps what others built on them; where Postgres refuses, make them anew."""
     _past_views(connection, [view.text for view in views])
-    _execute(connection, statement_text("restore_view_grants"))
+    execute_as_is(connection, statement_text("restore_view_grants"))
     for view in views:
         connection.execute(statement("upsert_view"), {"name": view.name, "checksum": view.checksum})
     kept = {view.name for view in views}
@@ -161,26 +167,21 @@ def _past_views(connection: Connection, texts: Sequence[str]) -> None:
     try:
         with connection.begin_nested():
             for text in texts:
-                _execute(connection, text)
+                execute_as_is(connection, text)
     except DBAPIError as error:
         if _state(error) not in STANDS_IN_THE_WAY:
             raise
         connection.execute(statement("keep_view_grants"))
         _drop_views(connection, [row.name for row in connection.execute(statement("made_views"))])
         for text in texts:
-            _execute(connection, text)
+            execute_as_is(connection, text)
 
 
 def _drop_views(connection: Connection, names: Sequence[str]) -> None:
     """Never with ``cascade``: what others built on our views is not ours to drop."""
     if names:
         views = SQL(", ").join(Identifier("analytics", name) for name in names)
-        _execute(connection, SQL("drop view if exists {}").format(views).as_string())
-
-
-def _execute(connection: Connection, text: str) -> None:
-    """Several statements as they are: without parameters neither ``%`` nor ``:`` means anything."""
-    connection.exec_driver_sql(text, execution_options={"no_parameters": True})
+        execute_as_is(connection, SQL("drop view if exists {}").format(views))
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from sqlalchemy import TextClause, text
+from psycopg.sql import Composable
+from sqlalchemy import Connection, TextClause, text
 
 import sql
 
@@ -18,3 +19,9 @@ def statement(name: str) -> TextClause:
 def statement_text(name: str) -> str:
     """The same as plain text, for what only psycopg itself can do, such as COPY."""
     return sql.read(f"statements/{name}")
+
+
+def execute_as_is(connection: Connection, query: str | Composable) -> None:
+    """Execute one or several statements as they are: without parameters neither ``%`` nor ``:`` means anything."""
+    plain = query if isinstance(query, str) else query.as_string()
+    connection.exec_driver_sql(plain, execution_options={"no_parameters": True})

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from pipelines.amocrm.content import DATE_TYPES
 from pipelines.amocrm.values import NUMBER_TYPES
 from pipelines.warehouse.engine import database_errors
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.statements import execute_as_is, statement
 
 LONGEST_NAME: Final = 63
 """Bytes of an identifier that Postgres keeps."""
@@ -68,11 +68,14 @@ def follow_fields(engine: Engine, account_id: int, *, account: str | None = None
 
     It is false where the view cannot be replaced at this moment: somebody reads it for long, others built on it, it is
     not ours. Then it stays as it was, and the next load tries again. An account without segment fields gets no view,
-    and one whose mode was switched keeps the view it had.
+    and one whose mode was switched keeps the view it had. Where we may not make views, or where readers of single
+    accounts are told apart (names of columns are seen by every login), there is none to follow.
     """
     with database_errors(account=account):
         try:
             with engine.begin() as connection:
+                if not connection.scalar(statement("may_make_wide_views")):
+                    return True
                 columns = wanted_columns(connection, account_id)
                 if len(columns) == len(FIXED):
                     return True
@@ -157,19 +160,19 @@ def make_view(connection: Connection, account_id: int, columns: Sequence[WideCol
     )
     try:
         with connection.begin_nested():
-            execute(connection, create)
+            execute_as_is(connection, create)
     except DBAPIError as error:
         if sqlstate(error) != OTHER_COLUMNS:
             raise
         grants = connection.scalars(statement("view_grants"), {"view": view_name(account_id)}).all()
-        execute(connection, SQL("drop view {}").format(view))
-        execute(connection, create)
+        execute_as_is(connection, SQL("drop view {}").format(view))
+        execute_as_is(connection, create)
         for grant in grants:
             connection.exec_driver_sql(grant)
-    execute(connection, SQL("comment on view {} is {}").format(view, Literal(view_comment(account_id))))
+    execute_as_is(connection, SQL("comment on view {} is {}").format(view, Literal(view_comment(account_id))))
     for column in columns:
         name = Identifier("analytics", view_name(account_id), column.name)
-        execute(connection, SQL("comment on column {} is {}").format(name, Literal(column.comment)))
+        execute_as_is(connection, SQL("comment on column {} is {}").format(name, Literal(column.comment)))
 
 
 def view_comment(account_id: int) -> str:
@@ -178,11 +181,6 @@ def view_comment(account_id: int) -> str:
         f"One row per segment of account {account_id} as it is now, with a column per custom field. Made anew when the "
         "fields change: a field that is renamed is another column."
     )
-
-
-def execute(connection: Connection, query: Composed) -> None:
-    """One statement as it is: without parameters neither ``%`` nor ``:`` means anything."""
-    connection.exec_driver_sql(query.as_string(), execution_options={"no_parameters": True})
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -1,0 +1,84 @@
+-- The role that loads: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites no history.
+-- Made where we may make roles, like amocrm_reader; every table of amocrm stands here, which a test sees to.
+do $$
+declare
+    missing text;
+begin
+    if to_regrole('amocrm_loader') is null
+        and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+    then
+        begin
+            create role amocrm_loader nologin;
+        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
+        end;
+    end if;
+    if to_regrole('amocrm_loader') is null then
+        return;
+    end if;
+    for missing in
+        select format('grant usage on schema %I to amocrm_loader', nspname)
+        from pg_namespace
+        where nspname in ('amocrm', 'analytics') and not has_schema_privilege('amocrm_loader', oid, 'usage')
+        union all
+        select format('grant %s on amocrm.%I to amocrm_loader', verb, entitled.name)
+        from (
+            values
+                ('account', '{select,insert}'::text[]),
+                ('field_version', '{select,insert}'),
+                ('load_failure', '{select,insert}'),
+                ('option_version', '{select,insert}'),
+                ('quality_event', '{select,insert}'),
+                ('raw_answer', '{select,insert,delete}'),
+                ('raw_body', '{select,insert,delete}'),
+                ('schema_migration', '{select}'),
+                ('schema_view', '{select}'),
+                ('segment_current', '{select,insert,delete}'),
+                ('segment_field_value', '{select,insert}'),
+                ('segment_price_field', '{select,insert}'),
+                ('segment_size', '{select,insert}'),
+                ('segment_size_daily', '{select,insert}'),
+                ('segment_version', '{select,insert}'),
+                ('snapshot', '{select,insert}'),
+                ('stage_rule', '{select,insert}'),
+                ('stage_version', '{select,insert}'),
+                ('write_back', '{select,insert}'),
+                ('write_back_thing', '{select,insert}')
+        ) as entitled (name, verbs)
+        cross join unnest(entitled.verbs) as verb
+        where not has_table_privilege('amocrm_loader', format('amocrm.%I', entitled.name), verb)
+        union all
+        -- What may change in a row that is there. Of history only the end of what is open, which a trigger holds to as well.
+        select format('grant update (%I) on amocrm.%I to amocrm_loader', changing, entitled.name)
+        from (
+            values
+                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
+                ('field_version', '{valid_to,end_reason}'),
+                ('option_version', '{valid_to,end_reason}'),
+                ('quality_event', '{valid_to}'),
+                ('segment_current', '{valid_from,customers_count,content_hash}'),
+                ('segment_size_daily', '{last_count,min_count,max_count}'),
+                ('segment_version', '{valid_to,end_reason}'),
+                ('stage_version', '{valid_to,end_reason}'),
+                ('write_back', '{ended_at,outcome,status,answer,request_id,error}'),
+                ('write_back_thing', '{thing_id}')
+        ) as entitled (name, changing_columns)
+        cross join unnest(entitled.changing_columns) as changing
+        where not has_column_privilege('amocrm_loader', format('amocrm.%I', entitled.name), changing, 'update')
+        union all
+        select format('grant select on analytics.%I to amocrm_loader', relation.relname)
+        from pg_class as relation
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege('amocrm_loader', relation.oid, 'select')
+        union all
+        select format('grant execute on function %s to amocrm_loader', routine.oid::regprocedure)
+        from pg_proc as routine
+        where routine.pronamespace = 'analytics'::regnamespace
+            and pg_has_role(routine.proowner, 'usage')
+            and not has_function_privilege('amocrm_loader', routine.oid, 'execute')
+    loop
+        execute missing;
+    end loop;
+end
+$$

@@ -1,0 +1,294 @@
+"""What each role may do: the loader adds and closes and defines nothing, a reader of one account sees no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from typing import Final
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Engine, create_engine, text
+
+import sql
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.publish import publish
+from pipelines.warehouse.readers import make_account_reader, reader_of
+from pipelines.warehouse.wide import follow_fields, view_name
+from tests.conftest import NewDatabase
+from tests.known_world import HISTORY, THURSDAY, publish_history
+from tests.records import ACCOUNT_ID, origin
+
+OTHER_ID: Final = ACCOUNT_ID + 1
+VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
+NAMED_FUNCTIONS: Final = (
+    "analytics.as_of({}, '2026-03-30')",
+    "analytics.stages_as_of({}, '2026-04-02 00:00+02')",
+    "analytics.segments_by_field({})",
+)
+
+
+@contextmanager
+def session(url: str, role: str) -> Iterator[psycopg.Connection]:
+    """A session with the rights of a role, as a login in it has them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SQL("set session authorization {}").format(Identifier(role)))
+        yield connection
+
+
+# --- The loader ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loader(postgres_url: str) -> Iterator[Engine]:
+    """The warehouse by a login that is in amocrm_loader and owns nothing."""
+    role = "some_loader"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(SQL("create role {} login password 'made up' in role amocrm_loader").format(Identifier(role)))
+        address = admin.info
+        engine = create_engine(f"postgresql+psycopg://{role}:made%20up@{address.host}:{address.port}/{address.dbname}")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            admin.execute(SQL("drop role {}").format(Identifier(role)))
+
+
+def test_the_loader_publishes_a_whole_history(loader: Engine, engine: Engine) -> None:
+    publish_history(loader)
+    assert follow_fields(loader, ACCOUNT_ID)
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(HISTORY)
+        assert (
+            connection.scalar(text("select to_regclass(:view)"), {"view": f"analytics.{view_name(ACCOUNT_ID)}"}) is None
+        )
+
+
+def test_no_table_is_left_out(engine: Engine) -> None:
+    """A table that nobody granted to the loader fails here, not in production."""
+    unreadable = text("""
+        select relname from pg_class
+        where relnamespace = 'amocrm'::regnamespace and relkind = 'r'
+            and not has_table_privilege('amocrm_loader', oid, 'select')
+    """)
+    with engine.connect() as connection:
+        assert connection.scalars(unreadable).all() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update amocrm.segment_version set name = 'rewritten'",
+        "update amocrm.segment_version set valid_from = valid_from",
+        "update amocrm.segment_size set customers_count = 0",
+        "update amocrm.snapshot set segment_count = 0",
+        "delete from amocrm.snapshot",
+        "delete from amocrm.segment_version",
+        "delete from amocrm.segment_size",
+        "delete from amocrm.load_failure",
+        "delete from amocrm.write_back",
+        "truncate amocrm.segment_size",
+        "insert into amocrm.schema_migration values (99, 'x', 'x')",
+        "create table amocrm.mine (id int)",
+        "create view analytics.mine as select 1 as id",
+        "create or replace view analytics.snapshots as select 1 as id",
+        "alter table amocrm.snapshot add column mine int",
+        "alter table amocrm.segment_version disable trigger closed_is_closed",
+        "drop table amocrm.segment_size",
+        "drop view analytics.segments",
+        "create role mine",
+        "create schema mine",
+    ],
+)
+def test_the_loader_rewrites_and_defines_nothing(postgres_url: str, statement: str) -> None:
+    with session(postgres_url, "amocrm_loader") as loader, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        loader.execute(statement.encode())
+
+
+@pytest.mark.parametrize("table", ["stage_version", "field_version", "option_version", "segment_version"])
+def test_what_has_ended_is_changed_by_nobody(engine: Engine, postgres_url: str, table: str) -> None:
+    publish_history(engine, until=THURSDAY)
+    reopened = SQL("update {} set valid_to = null, end_reason = null where valid_to is not null").format(
+        Identifier("amocrm", table)
+    )
+    with psycopg.connect(postgres_url) as owner:
+        assert owner.execute(
+            SQL("select count(*) from {} where valid_to is not null").format(Identifier("amocrm", table))
+        ).fetchone() != (0,)
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            owner.execute(reopened)
+
+
+# --- Readers of one account ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_accounts(new_database: NewDatabase, migrated_template: str) -> Iterator[str]:
+    """Name of a database with two accounts whose histories are alike, and a reader of the first."""
+    with new_database(migrated_template) as url:
+        engine = open_engine(url)
+        publish_history(engine)
+        for seen in HISTORY:
+            theirs = replace(seen.account, id=OTHER_ID, name="Their Coffee")
+            publish(engine, replace(seen, account=theirs), origin(account_key="other"))
+        for account_key, account_id in (("main", ACCOUNT_ID), ("other", OTHER_ID)):
+            note_failure(engine, account_key, account_id)
+        follow_fields(engine, OTHER_ID)
+        make_account_reader(engine, ACCOUNT_ID)
+        engine.dispose()
+        yield str(engine.url.database)
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, new_database: NewDatabase, migrated_template: str) -> Iterator[str]:
+    """A database of the test's own: with two accounts for who reads them, else an empty one."""
+    template = request.getfixturevalue("two_accounts") if "reader" in request.fixturenames else migrated_template
+    with new_database(template) as url:
+        yield url
+
+
+@pytest.fixture
+def reader(postgres_url: str) -> Iterator[psycopg.Connection]:
+    """A session that reads the first of two accounts."""
+    with session(postgres_url, reader_of(ACCOUNT_ID)) as connection:
+        yield connection
+
+
+def note_failure(engine: Engine, account_key: str, account_id: int | None) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into amocrm.load_failure values (:key, now(), :id, now(), 'Unavailable', 'It was out.', null)"
+            ),
+            {"key": account_key, "id": account_id},
+        )
+
+
+def rows_of(connection: psycopg.Connection, view: str) -> dict[int | None, int]:
+    counted = SQL("select account_id, count(*) from {} group by 1").format(Identifier("analytics", view))
+    return dict(connection.execute(counted).fetchall())
+
+
+def test_every_view_shows_the_reader_s_account_and_no_other(reader: psycopg.Connection, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        for view in VIEWS:
+            everything = rows_of(owner, view)
+            assert rows_of(reader, view) == {
+                account_id: count for account_id, count in everything.items() if account_id == ACCOUNT_ID
+            }, view
+
+
+def test_readers_of_all_accounts_still_see_all(reader: psycopg.Connection, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner, session(postgres_url, "amocrm_reader") as everyone:
+        for view in VIEWS:
+            assert rows_of(everyone, view) == rows_of(owner, view), view
+
+
+def test_a_reader_of_two_accounts_sees_both(reader: psycopg.Connection, engine: Engine, postgres_url: str) -> None:
+    make_account_reader(engine, OTHER_ID)
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        both = SQL("create role of_both in role {}, {}").format(
+            Identifier(reader_of(ACCOUNT_ID)), Identifier(reader_of(OTHER_ID))
+        )
+        admin.execute(both)
+        try:
+            admin.execute("set session authorization of_both")
+            assert set(rows_of(admin, "segments")) == {ACCOUNT_ID, OTHER_ID}
+            admin.execute("reset session authorization")
+        finally:
+            admin.execute("drop role of_both")
+
+
+@pytest.mark.parametrize("function", NAMED_FUNCTIONS)
+def test_functions_show_no_other_account(reader: psycopg.Connection, function: str) -> None:
+    assert reader.execute(f"select * from {function.format(ACCOUNT_ID)}".encode()).fetchall()
+    assert reader.execute(f"select * from {function.format(OTHER_ID)}".encode()).fetchall() == []
+
+
+def test_a_condition_that_tells_tales_is_not_asked_about_others(reader: psycopg.Connection) -> None:
+    """A cheap function of the reader's own would be called before the view's conditions, were they not a barrier."""
+    reader.execute("""
+        create function pg_temp.tell(account_id bigint, name text) returns boolean language plpgsql cost 0.0000001 as $$
+        begin
+            raise notice '% %', account_id, name;
+            return true;
+        end
+        $$
+    """)
+    told: list[str] = []
+    reader.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+    reader.execute("select * from analytics.segments where pg_temp.tell(account_id, name)")
+    reader.execute("select * from analytics.snapshots where pg_temp.tell(account_id, account_name)")
+    assert told
+    assert not [line for line in told if str(OTHER_ID) in line or "Their Coffee" in line]
+
+
+def test_an_error_tells_nothing_of_others(reader: psycopg.Connection) -> None:
+    divided = f"select 1 / case when account_id = {OTHER_ID} then 0 else 1 end from analytics.segments"
+    assert reader.execute(divided.encode()).fetchall()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from amocrm.segment_version",
+        "select amocrm.account_ids_read_by('postgres')",
+        f"select * from analytics.segments_{OTHER_ID}",
+        "set role amocrm_views",
+        "set row_security = off; select * from analytics.segments",
+        "create view analytics.mine as select 1 as id",
+        "alter table amocrm.account disable row level security",
+    ],
+)
+def test_a_reader_of_one_account_does_nothing_else(reader: psycopg.Connection, statement: str) -> None:
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)):
+        for part in statement.split("; "):
+            reader.execute(part.encode())
+
+
+def test_statistics_tell_nothing(reader: psycopg.Connection, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("analyze"))
+    assert reader.execute("select * from pg_stats where schemaname = 'amocrm'").fetchall() == []
+
+
+def test_no_view_is_made_whose_columns_are_names(reader: psycopg.Connection, engine: Engine) -> None:
+    assert follow_fields(engine, OTHER_ID)
+    assert reader.execute("select relname from pg_class where relname ~ '^segments_[0-9]+$'").fetchall() == []
+
+
+def test_views_made_anew_keep_the_rule(reader: psycopg.Connection, engine: Engine) -> None:
+    """An upgrade drops and makes views; what comes later, such as a table or an account, follows the rule too."""
+    with engine.begin() as connection:
+        connection.execute(text("drop view analytics.write_backs, analytics.gaps"))
+        connection.execute(text("create table amocrm.later (account_id bigint not null)"))
+    migrate(engine)
+    assert set(rows_of(reader, "gaps")) == {ACCOUNT_ID}
+    with engine.connect() as connection:
+        assert connection.scalar(text("select relrowsecurity from pg_class where oid = 'amocrm.later'::regclass"))
+
+
+def test_nothing_is_told_apart_before_the_first_of_them(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert not connection.scalars(text("select relname from pg_class where relrowsecurity")).all()
+
+
+def test_loads_go_on(reader: psycopg.Connection, postgres_url: str, engine: Engine) -> None:
+    """The rule is for who reads: the loader, and the owner, write and compare as ever."""
+    newest = HISTORY[-1]
+    later = replace(newest, observed_at=newest.observed_at.replace(hour=23))
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("create role some_loader login password 'made up' in role amocrm_loader")
+        address = admin.info
+        loader = create_engine(
+            f"postgresql+psycopg://some_loader:made%20up@{address.host}:{address.port}/{address.dbname}"
+        )
+        try:
+            assert publish(loader, later, origin()).opened_count == 0
+        finally:
+            loader.dispose()
+            admin.execute("drop role some_loader")
