@@ -1,8 +1,9 @@
-"""``export-data``: write the report's figures as CSV. Which there are is ``pipelines.report``'s subject."""
+"""``export-data``: write the report's figures as CSV or Parquet. Which there are is ``pipelines.report``'s subject."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,8 +11,12 @@ from commands.demo.choice import chosen_demo, demo_option
 from commands.manage.options import account_option
 from commands.manage.site import history_of
 from commands.place import settings_here
-from pipelines.report.export import ENCODING, csv_files
+from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
+from pipelines.report.parquet import parquet_files
+from pipelines.report.write import write_whole
+
+FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
 
 
 @click.command()
@@ -21,20 +26,27 @@ from pipelines.report.figures import read_figures
     metavar="FOLDER",
     help="Where to write them; reports/KEY in the data folder by default. What is there is written over.",
 )
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice([*FORMATS]),
+    default="csv",
+    show_default=True,
+    help="csv is for spreadsheets; parquet keeps every value's type, for programs.",
+)
 @account_option
 @demo_option
-def command(*, output: Path | None, account_key: str | None, demo: str | None) -> None:
-    """Write the report's figures as CSV files: sizes by day, changes, movers, jumps, gaps.
+def command(*, output: Path | None, file_format: str, account_key: str | None, demo: str | None) -> None:
+    """Write the report's figures as files: sizes by day, changes, movers, jumps, gaps.
 
-    They open in any spreadsheet, in which no text of amoCRM becomes a formula: where one would, an apostrophe stands
+    CSV opens in any spreadsheet, in which no text of amoCRM becomes a formula: where one would, an apostrophe stands
     before it. For all of the history ask the views: '--csv' of the command 'psql' writes any query.
     """
     home = chosen_demo(demo)
     settings = home.settings if home else settings_here()
     with history_of(demo, account_key) as (engine, account):
         figures = read_figures(engine, account.key)
-    folder = output or settings.data_dir / "reports" / account.key
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in csv_files(figures):
-        (folder / name).write_text(text, encoding=ENCODING, newline="")
+    folder = output or settings.report_file(account.key).parent / account.key
+    for name, contents in FORMATS[file_format](figures):
+        write_whole(folder / name, contents)
     click.echo(f"wrote {folder}", err=True)

@@ -40,8 +40,8 @@ class Event:
 def events(figures: Figures, formats: Formats) -> list[Event]:
     """All of the account's, the newest first."""
     told = [
-        *_of_changes(figures.changes, formats),
-        *(_of_gap(gap, formats) for gap in figures.gaps),
+        *change_events(figures.changes, formats),
+        *(gap_event(gap, formats) for gap in figures.gaps),
         *_of_jumps(figures.jumps, formats),
     ]
     return sorted(told, key=lambda event: (event.date, event.at), reverse=True)
@@ -53,7 +53,7 @@ def segment_events(figures: Figures, formats: Formats) -> dict[int, list[Event]]
     for change in figures.changes:
         if change.thing == "segment":
             changes.setdefault(change.thing_id, []).append(change)
-    told = {segment_id: list(_of_changes(own, formats)) for segment_id, own in changes.items()}
+    told = {segment_id: list(change_events(own, formats)) for segment_id, own in changes.items()}
     for jump in figures.jumps:
         moved = "Jumped up" if jump.change_count > 0 else "Dropped"
         by, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
@@ -71,7 +71,7 @@ def gap_words(gap: Gap) -> str:
     return f"Nothing was seen for {span(gap.gap_seconds)}{lasting}; {missed}{known}."
 
 
-def _of_changes(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
+def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
     """The changes in words, in the order given; of one that happens again and again only the last, and how often."""
     rows = list(changes)
     times = Counter(map(_again, rows))
@@ -110,7 +110,8 @@ def _local(text: str | None, formats: Formats) -> str | None:
         return text
 
 
-def _of_gap(gap: Gap, formats: Formats) -> Event:
+def gap_event(gap: Gap, formats: Formats) -> Event:
+    """A gap in words."""
     return Event(at=gap.after_at, date=formats.day_of(gap.after_at), kind="gap", text=gap_words(gap))
 
 

@@ -1,4 +1,4 @@
-"""The report's figures as CSV: a file for each kind of row, its columns named as the views name them.
+"""The report's figures as CSV, for spreadsheets.
 
 Text that a spreadsheet would take for a formula, since it begins with ``= + - @``, a tab or a carriage return, gets an
 apostrophe in front; so does text that begins with one already, so that taking the first one away gives back what was
@@ -10,34 +10,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage
-from pipelines.wording import Change
+from pipelines.report.figures import Figures
+from pipelines.report.tables import Table, tables
 
 ENCODING: Final = "utf-8-sig"
 RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
-def csv_files(figures: Figures) -> Iterator[tuple[str, str]]:
-    """Name and text of each file."""
-    of_segment = [name for name in _names(Segment) if name != "days"]
-    yield "segments.csv", _csv(of_segment, _rows(of_segment, figures.segments))
-    sizes = ((one.segment_id, one.name, *_values(_names(Day), day)) for one in figures.segments for day in one.days)
-    yield "segment_sizes_daily.csv", _csv(["segment_id", "name", *_names(Day)], sizes)
-    kinds: tuple[tuple[str, type, Sequence[Any]], ...] = (
-        ("stages.csv", Stage, figures.stages),
-        ("segment_movers.csv", Mover, figures.movers),
-        ("segment_jumps.csv", Jump, figures.jumps),
-        ("changes.csv", Change, figures.changes),
-        ("gaps.csv", Gap, figures.gaps),
-        ("data_quality.csv", Quality, figures.oddities),
-    )
-    for file, kind, rows in kinds:
-        yield file, _csv(_names(kind), _rows(_names(kind), rows))
+def csv_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
+    """Name and contents of each file."""
+    return ((f"{table.name}.csv", _csv(table).encode(ENCODING)) for table in tables(figures))
 
 
 def cell(value: object) -> object:
@@ -55,21 +41,9 @@ def cell(value: object) -> object:
             return value
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([cell(value) for value in row] for row in rows)
+    writer.writerow(table.types)
+    writer.writerows([cell(value) for value in row] for row in table.rows)
     return text.getvalue()
-
-
-def _rows(names: Sequence[str], things: Iterable[object]) -> Iterator[tuple[object, ...]]:
-    return (_values(names, thing) for thing in things)
-
-
-def _values(names: Iterable[str], thing: object) -> tuple[object, ...]:
-    return tuple(getattr(thing, name) for name in names)
-
-
-def _names(kind: type) -> list[str]:
-    return [field.name for field in fields(kind)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -37,7 +38,7 @@ class Reporting:
             defined(CRON, "UTC"), self.instance, KEEP_REPORTS.asset_selection, cursor=self.cursor
         )
 
-    def wanted(self) -> set[str]:
+    def wanted(self) -> AbstractSet[str | None]:
         """Accounts whose reports are asked for now."""
         found = self.looked()
         self.cursor = found.cursor

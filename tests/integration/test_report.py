@@ -6,6 +6,7 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import Engine, text
 
@@ -117,3 +118,19 @@ def test_the_demos_older_database_is_brought_up_to_date_unless_another_program_u
         with history_of("segments", None) as (engine, account):
             assert read_figures(engine, account.key).state.account_key == KEY
     home.clear()
+
+
+def test_the_same_figures_as_parquet(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+    publish_history(engine, until=WEDNESDAY)
+    told = run(
+        "export-data", "--format", "parquet", folder=tmp_path, DATABASE_URL=postgres_url, AMOCRM_REPORT_DIR="site"
+    )
+    assert (told.returncode, told.stderr) == (0, f"wrote {tmp_path / 'site' / KEY}\n")
+    written = pyarrow.parquet.read_table(tmp_path / "site" / KEY / "segments.parquet").to_pylist()
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("select name, customers_count, share_percent from analytics.segment_trends order by size_rank")
+        )
+        assert [(row["name"], row["customers_count"], row["share_percent"]) for row in written] == [
+            tuple(row) for row in rows
+        ]

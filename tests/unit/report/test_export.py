@@ -15,14 +15,14 @@ from pipelines.report.export import RISKY, cell, csv_files
 from tests.unit.report.test_page import figures
 
 
-def read(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+def read(contents: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(contents.decode("utf-8-sig"), newline="")))
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+7 999", "-5", "@SUM(A1)", "\tx", "\rx", "'quoted"])
 def test_text_never_begins_as_a_formula_does(name: str) -> None:
-    for file, text in csv_files(figures(name)):
-        rows = read(text)
+    for file, contents in csv_files(figures(name)):
+        rows = read(contents)
         assert rows, file
         assert not [one for row in rows for one in row.values() if one == name], file
     assert read(dict(csv_files(figures(name)))["segments.csv"])[0]["name"] == f"'{name}"
@@ -49,7 +49,7 @@ def test_other_values_are_written_bare() -> None:
 
 
 def test_rows_and_columns() -> None:
-    files = {name: read(text) for name, text in csv_files(figures('a "b",\nc'))}
+    files = {name: read(contents) for name, contents in csv_files(figures('a "b",\nc'))}
     assert list(files["segment_sizes_daily.csv"][0]) == ["segment_id", "name", "date", "size", "is_observed"]
     assert [row["size"] for row in files["segment_sizes_daily.csv"]] == [str(size) for size in range(1000, 1010)]
     assert files["segments.csv"][0]["name"] == 'a "b",\nc'
