@@ -32,7 +32,7 @@ COMMANDS: Final = {
         "sync": "Load accounts once, without Dagster; for cron.",
         "dev": "Run Dagster: its pages, its daemon, the schedule.",
         "report": "Write an account's history as one HTML page.",
-        "export-data": "Write the report's figures as CSV.",
+        "export-data": "Write the report's figures as CSV or Parquet.",
         "psql": "Open psql on the warehouse.",
         "reader": "Make a role that reads one account only.",
         "housekeep": "Delete old raw answers and Dagster's old runs.",
