@@ -1,0 +1,152 @@
+"""Back-up and restore by the very lines that docs/operations.md tells: into a fresh server, after which loads go on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from faults.invariants import broken
+from pipelines.load import load_account
+from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.migrate import Migrated, check, migrate
+from pipelines.warehouse.server_user import server_user
+from tests.conftest import open_folder, pg_bin
+from tests.upgrade import OldCompanies, old_companies, restore
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operations.md"
+
+
+def told(program: str) -> list[str]:
+    """The lines that begin with this program in the page's section on back-up, in their order."""
+    section = PAGE.read_text(encoding="utf-8").partition("## Back-up, restore, upgrade\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^    ({program}.*)$", section, re.MULTILINE)
+
+
+def run(lines: list[str], url: str, folder: Path, *, may_fail: bool = False) -> None:
+    """Run lines as a shell does, with PostgreSQL's programs at hand."""
+    programs = find_binaries(pg_bin(), server_user()).folder
+    environ = os.environ | {"DATABASE_URL": url, "PATH": f"{programs}:{os.environ['PATH']}"}
+    for line in lines:
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+        assert may_fail or (done.returncode, done.stderr) == (0, ""), line
+
+
+@pytest.fixture
+def warehouse(empty_database_url: str) -> Iterator[Engine]:
+    """A warehouse with a history, upgraded to this program's schema."""
+    restore(empty_database_url)
+    with opened(empty_database_url) as engine:
+        migrate(engine)
+        yield engine
+
+
+@pytest.fixture
+def companies(empty_database_url: str, tmp_path: Path) -> Iterator[OldCompanies]:
+    with old_companies(empty_database_url, tmp_path) as companies:
+        yield companies
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Connections for as long as the context lasts."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def load_all(engine: Engine, companies: OldCompanies) -> list[tuple[int, int, int]]:
+    """Load each account; how many versions opened and closed, and sizes changed."""
+    loaded = [
+        load_account(engine, account, companies.settings, clock=companies.clock).published
+        for account in companies.settings.accounts
+    ]
+    return [(one.opened_count, one.closed_count, one.size_change_count) for one in loaded]
+
+
+def contents(engine: Engine) -> list[str]:
+    """Every row of the warehouse's own tables, as text."""
+    with engine.connect() as connection:
+        tables = connection.scalars(
+            text("select relname from pg_class where relnamespace = 'amocrm'::regnamespace and relkind in ('r', 'p')")
+        ).all()
+        return sorted(
+            f"{table} {row}"
+            for table in tables
+            for row in connection.scalars(text(f"select t::text from amocrm.{table} as t"))
+        )
+
+
+def test_a_dump_restored_into_a_fresh_server_goes_on(
+    warehouse: Engine, companies: OldCompanies, tmp_path: Path, empty_database_url: str
+) -> None:
+    load_all(warehouse, companies)
+    saved = contents(warehouse)
+    run(told("pg_dump"), empty_database_url, tmp_path)
+
+    # What is loaded after the dump is lost with the first server.
+    companies.wait(timedelta(hours=3))
+    load_all(warehouse, companies)
+    assert contents(warehouse) != saved
+
+    with open_folder() as folder, embedded_postgres(folder / "fresh", binaries=pg_bin(), is_durable=False) as fresh:
+        run([line for line in told("psql") if "roles.sql" in line], fresh.url, tmp_path, may_fail=True)
+        run(told("pg_restore") + [line for line in told("psql") if "roles.sql" not in line], fresh.url, tmp_path)
+        with opened(fresh.url) as engine:
+            assert contents(engine) == saved
+            assert migrate(engine) == Migrated(migrations=(), views=())
+            check(engine)
+            with engine.connect() as connection:
+                rights = connection.execute(
+                    text("""
+                        select has_table_privilege('amocrm_reader', 'analytics.segments', 'select'),
+                            has_table_privilege('amocrm_reader', 'amocrm.snapshot', 'select')
+                    """)
+                ).one()
+            assert tuple(rights) == (True, False)
+
+            companies.wait(timedelta(hours=45))
+            load_all(engine, companies)
+            with engine.connect() as connection:
+                gaps = (
+                    "select round(extract(epoch from until_at - after_at) / 3600) from analytics.gaps where not is_open"
+                )
+                assert 48 in connection.scalars(text(gaps)).all()
+                for account_id in connection.scalars(text("select account_id from amocrm.account")):
+                    assert broken(connection, account_id) == []
+            assert load_again(engine, companies) == [(0, 0, 0), (0, 0, 0)]
+
+
+def load_again(engine: Engine, companies: OldCompanies) -> list[tuple[int, int, int]]:
+    """Load a moment later, in which nothing happens."""
+    companies.emulator.clock.advance(timedelta(seconds=1))
+    return load_all(engine, companies)
+
+
+def test_a_copy_of_the_embedded_server_s_folder_serves_as_well(tmp_path: Path) -> None:
+    with open_folder() as folder:
+        with embedded_postgres(folder / "postgres", binaries=pg_bin()) as server:
+            restore(server.url)
+            with opened(server.url) as engine:
+                migrate(engine)
+                saved = contents(engine)
+        subprocess.run(["cp", "-a", folder / "postgres", folder / "copy"], check=True)
+        shutil.rmtree(folder / "postgres")
+        with embedded_postgres(folder / "copy", binaries=pg_bin()) as server, opened(server.url) as engine:
+            check(engine)
+            assert contents(engine) == saved
