@@ -36,6 +36,7 @@ COMMANDS: Final = {
         "psql": "Open psql on the warehouse.",
         "reader": "Make a role that reads one account only.",
         "housekeep": "Delete old raw answers and Dagster's old runs.",
+        "rebuild": "Make the tables anew from raw answers, aside, and compare.",
     },
     "Stages and segments": {
         "plan": "Show which calls would make an account as a file wants it.",

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree. Only exceptions live here; each knows its exit code and what to do next.
+"""Everything that can go wrong, as one tree. Each knows its exit code and what to do next.
 
 ::
 
@@ -23,18 +23,31 @@
         ├── DatabaseUnavailable       15   cannot connect
         ├── MigrationError            16   schema too old, too new, or edited
         ├── Superseded                17   a newer snapshot is published already
-        └── UnprovenEnding            12   a thing is missing and nobody asked the API whether it is gone
+        ├── UnprovenEnding            12   a thing is missing and nobody asked the API whether it is gone
+        └── RebuildDiffers            20   tables made anew from the raw answers are not as stored
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from importlib.metadata import version
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.amocrm.messages import Attempt
     from pipelines.amocrm.records import RawAnswer
+
+UNEXPECTED: Final = 70
+"""Exit code for a mistake of this program: an error that is none of these."""
+
+
+def unexpected(error: Exception) -> str:
+    """What is said of such an error, and what to do about it. What it says itself may hold a secret."""
+    return (
+        f"This should not have happened: {type(error).__name__} in amocrm-warehouse {version('amocrm-warehouse')}. "
+        "Run it again with --verbose and report what that prints."
+    )
 
 
 class WarehouseError(Exception):
@@ -241,3 +254,13 @@ class UnprovenEnding(DatabaseError):
 
     exit_code = 12
     default_advice = "Another load published meanwhile; the next load tries again."
+
+
+class RebuildDiffers(DatabaseError):
+    """Tables made anew from the raw answers are not as those stored."""
+
+    exit_code = 20
+    default_advice = (
+        "The rows that differ are printed. Somebody changed rows by hand, or this version of the program reads answers "
+        "otherwise than the one that stored them: see code_version in analytics.snapshots."
+    )

@@ -1,33 +1,76 @@
-"""Making an account's tables anew from its raw answers, in an empty database. The answers are read, never changed."""
+"""Making an account's tables anew from its raw answers, in an empty database, and comparing the two."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 
 from pipelines.amocrm.read import read_snapshot
-from pipelines.errors import DatabaseError
-from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.engine import open_engine, transaction
+from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import Origin, publish
 from pipelines.warehouse.raw import read_answers
 from pipelines.warehouse.statements import statement
 
 
-def rebuild_account(source: Engine, target: Engine, account_id: int) -> int:
-    """Publish every snapshot of the account again, from the answers kept in ``source`` into ``target``; how many.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rebuilt:
+    """What was made anew: the snapshots whose answers are kept without a hole up to the newest."""
 
-    Raises ``DatabaseError`` at the first snapshot whose answers have been purged.
+    since: datetime | None  # the first of them; None where no answers are kept
+    snapshot_count: int
+    older_count: int  # snapshots before that one, whose answers, or those of one after them, have been purged
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """The stored rows against those made anew, as ``(table, row as JSON)``."""
+
+    row_count: int  # rows that were made anew
+    only_stored: tuple[tuple[str, str], ...]
+    only_rebuilt: tuple[tuple[str, str], ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.only_stored and not self.only_rebuilt
+
+
+@contextmanager
+def empty_warehouse(pg_bin: Path | None) -> Iterator[Engine]:
+    """A migrated database on a server of its own, gone with the context."""
+    with TemporaryDirectory(prefix="amocrm-warehouse-") as folder:
+        place = Path(folder)
+        place.chmod(0o711)  # the server may run as another user than root
+        with embedded_postgres(place / "postgres", binaries=pg_bin, is_durable=False) as server:
+            engine = open_engine(server.url)
+            try:
+                migrate(engine)
+                yield engine
+            finally:
+                engine.dispose()
+
+
+def rebuild_account(source: Engine, target: Engine, account_id: int) -> Rebuilt:
+    """Publish snapshots of the account again, from the answers kept in ``source`` into ``target``.
+
+    They are the newest ones, back to the first from which on all answers are kept.
     """
     with transaction(source) as connection:
+        since = connection.scalar(statement("oldest_kept_load"), {"account_id": account_id})
         loads = connection.execute(statement("ledger"), {"account_id": account_id}).all()
-    for load in loads:
+    kept = [load for load in loads if since is not None and load.observed_at >= since]
+    for load in kept:
         with transaction(source) as connection:
             answers = read_answers(connection, account_id, load.observed_at, load.load_id)
-        if not answers:
-            raise DatabaseError(
-                f"the answers of the snapshot of {load.observed_at.isoformat()} are not kept any more.",
-                account=load.account_key,
-                advice="Only snapshots within AMOCRM_RAW_RETENTION_DAYS can be made anew.",
-            )
         publish(
             target,
             read_snapshot(answers, load.observed_at),
@@ -41,4 +84,21 @@ def rebuild_account(source: Engine, target: Engine, account_id: int) -> int:
                 run_id=load.run_id,
             ),
         )
-    return len(loads)
+    return Rebuilt(since=since, snapshot_count=len(kept), older_count=len(loads) - len(kept))
+
+
+def compare(source: Engine, target: Engine, account_id: int, since: datetime) -> Compared:
+    """Hold what is stored since a snapshot against what was made anew from it on, row for row."""
+    stored, rebuilt = (rows_since(engine, account_id, since) for engine in (source, target))
+    return Compared(
+        row_count=rebuilt.total(),
+        only_stored=tuple(sorted((stored - rebuilt).elements())),
+        only_rebuilt=tuple(sorted((rebuilt - stored).elements())),
+    )
+
+
+def rows_since(engine: Engine, account_id: int, since: datetime) -> Counter[tuple[str, str]]:
+    """The rows that an account has from a snapshot on, as if that had been its first."""
+    with transaction(engine) as connection:
+        rows = connection.execute(statement("rows_since"), {"account_id": account_id, "since": since})
+        return Counter((row.relation, row.row) for row in rows)

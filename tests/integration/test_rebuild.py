@@ -1,0 +1,170 @@
+"""Tables made anew from raw answers are as stored, from whichever snapshot on; what was changed by hand is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import Engine, text
+
+from emulator import Emulator, World
+from emulator.clock import Clock as EmulatorClock
+from pipelines.clock import Clock
+from pipelines.errors import RebuildDiffers
+from pipelines.load import load_account
+from pipelines.rebuild import Rebuilt, compare, rebuild_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.engine import open_engine
+from tests.command_line import run
+from tests.conftest import NewDatabase
+from tests.records import START
+
+STEP = timedelta(hours=7)  # so that some days begin within the history, and some loads share a day
+
+
+class Lived(NamedTuple):
+    """Where a life was loaded."""
+
+    database: str
+    account_id: int
+
+
+@pytest.fixture
+def other_engine(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine]:
+    """Another empty warehouse."""
+    with new_database(migrated_template) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def lived(
+    new_database: NewDatabase, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lived]:
+    """A database with an account's whole life, to be copied."""
+    with new_database(migrated_template) as url:
+        engine = open_engine(url)
+        account_id = live(engine, tmp_path_factory.mktemp("life"))
+        engine.dispose()
+        yield Lived(database=str(engine.url.database), account_id=account_id)
+
+
+@pytest.fixture
+def engine(new_database: NewDatabase, lived: Lived) -> Iterator[Engine]:
+    """A copy of that database."""
+    with new_database(lived.database) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
+def live(engine: Engine, root: Path) -> int:
+    """Load an account in which something of every kind happens between the loads; its id."""
+    world = World(clock=EmulatorClock(START))
+    account_id = world.add_account("Corner Coffee")
+    vip, cold, gone = (world.add_segment(account_id, name, size=10) for name in ("VIP", "Cold", "Gone"))
+    note = world.add_field(account_id, "Note", "text")
+    region = world.add_field(account_id, "Region", "select", options=("North", "South"))
+    [north, south] = sorted(world.account(account_id).fields[region].options)
+    world.set_field_value(account_id, cold, region, north)
+    happenings: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: world.rename_segment(account_id, vip, "VIP club"),
+        lambda: world.set_size(account_id, vip, 12),
+        lambda: (world.set_field_value(account_id, vip, note, "by the sea"), world.delete_segment(account_id, gone)),
+        lambda: world.rename_option(account_id, region, south, "Süd"),
+        lambda: world.set_segment_extra(account_id, cold, "customers_count", None),
+        lambda: world.switch_mode(account_id, "periodicity"),
+        lambda: world.switch_mode(account_id, "segments"),
+        lambda: None,
+        lambda: world.set_price_fields(account_id, cold, [11]),
+    ]
+    with Emulator(world=world) as emulator:
+        account = AccountSettings(
+            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
+        )
+        settings = Settings(data_dir=root, requests_per_second=10_000.0)
+        for number, happen in enumerate(happenings):
+            happen()
+            emulator.clock.set(START + number * STEP)
+            load_account(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+    return account_id
+
+
+def forget_before(engine: Engine, instant: datetime) -> None:
+    """Purge the answers of loads before an instant."""
+    with engine.begin() as connection:
+        connection.execute(text("delete from amocrm.raw_answer where observed_at < :instant"), {"instant": instant})
+
+
+def test_from_every_snapshot_on_all_is_as_stored(
+    engine: Engine, new_database: NewDatabase, migrated_template: str, lived: Lived
+) -> None:
+    for older in (0, 3, 5, 6, 7, 9):
+        since = START + older * STEP
+        forget_before(engine, since)
+        with new_database(migrated_template) as url:
+            target = open_engine(url)
+            assert rebuild_account(engine, target, lived.account_id) == Rebuilt(
+                since=since, snapshot_count=10 - older, older_count=older
+            )
+            compared = compare(engine, target, lived.account_id, since)
+            target.dispose()
+        assert (compared.only_stored, compared.only_rebuilt) == ((), ()), older
+        assert compared.row_count > 10 - older
+
+
+def test_answers_before_a_hole_are_not_built_upon(engine: Engine, other_engine: Engine, lived: Lived) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("delete from amocrm.raw_answer where observed_at = :at"), {"at": START + 4 * STEP})
+    assert rebuild_account(engine, other_engine, lived.account_id) == Rebuilt(
+        since=START + 5 * STEP, snapshot_count=5, older_count=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("forgery", "table"),
+    [
+        ("update amocrm.segment_size set customers_count = 11 where customers_count = 12", "segment_size"),
+        (
+            "update amocrm.segment_version set name = 'VIP' where valid_to is null and name = 'VIP club'",
+            "segment_version",
+        ),
+        ("update amocrm.segment_size_daily set max_count = 99 where max_count = 12", "segment_size_daily"),
+        ("delete from amocrm.segment_field_value where text_value = 'by the sea'", "segment_field_value"),
+        ("update amocrm.snapshot set size_change_count = 7 where size_change_count = 1", "snapshot"),
+    ],
+)
+def test_a_forgery_is_found(engine: Engine, other_engine: Engine, lived: Lived, forgery: str, table: str) -> None:
+    with engine.begin() as connection:
+        assert connection.execute(text(forgery)).rowcount
+    rebuild_account(engine, other_engine, lived.account_id)
+    compared = compare(engine, other_engine, lived.account_id, START)
+    assert not compared.is_same
+    assert {name for name, _ in (*compared.only_stored, *compared.only_rebuilt)} == {table}
+
+
+def test_without_answers_there_is_nothing_to_compare(engine: Engine, other_engine: Engine, lived: Lived) -> None:
+    forget_before(engine, START + 100 * STEP)
+    assert rebuild_account(engine, other_engine, lived.account_id) == Rebuilt(
+        since=None, snapshot_count=0, older_count=10
+    )
+
+
+def test_the_command_says_whether_all_is_as_stored(engine: Engine, tmp_path: Path) -> None:
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
+    assert told.returncode == 0, told.stderr
+    assert "10 snapshots since 2026-03-01" in told.stdout
+    assert "all are as stored" in told.stdout
+    with engine.begin() as connection:
+        connection.execute(text("update amocrm.segment_size set customers_count = 11 where customers_count = 12"))
+    told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
+    assert told.returncode == RebuildDiffers.exit_code
+    assert "only stored: segment_size" in told.stdout
+    assert "2 stored rows and 2 rows made anew differ" in told.stderr
