@@ -11,14 +11,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from emulator import Clock as EmulatorClock
 from emulator import Emulator
@@ -37,6 +37,7 @@ from pipelines.load import load_account
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.engine import open_engine
 
 BEGIN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PAGE: Final = 3
@@ -76,9 +77,10 @@ class Loaded:
 class Subject:
     """An account of seven segments and seven fields on three pages each, or of as many stages on one."""
 
-    def __init__(self, lab: Lab, emulator: Emulator, mode: Mode, timezone: str) -> None:
+    def __init__(self, lab: Lab, emulator: Emulator, mode: Mode, timezone: str, engine: Engine | None) -> None:
         self.lab, self.emulator, self.world = lab, emulator, emulator.world
-        self.engine, self.timezone = lab.engine, timezone
+        self.engine, self.timezone = engine or lab.engine, timezone
+        self.until = ExitStack()  # what is to be closed with it
         self.id = lab.new_id()
         self.world.quirks = replace(self.world.quirks, ignores_limit=True, default_limit=PAGE)
         self.world.add_account("Corner Coffee", account_id=self.id, timezone=timezone, mode=mode)
@@ -101,6 +103,17 @@ class Subject:
         self.now = BEGIN
         self.history: dict[datetime, list[Any]] = {}  # what was shown at each snapshot
         self.random = lab.chance(str(self.id))
+
+    def opened(self, url: str) -> Engine:
+        """Connections to another address, for as long as there is the account."""
+        engine = open_engine(url)
+        self.until.callback(engine.dispose)
+        return engine
+
+    def through(self, port: int, url: str) -> Engine:
+        """Connections to the database at ``url`` by way of another port."""
+        address = make_url(url).set(port=port)
+        return self.opened(address.render_as_string(hide_password=False))
 
     # What happens
 
@@ -133,9 +146,11 @@ class Subject:
     def load(self, *, hours: float = 1.0, engine: Engine | None = None, **limits: float) -> Loaded:
         """Load the account as a new process would, and tell what became of it."""
         self.pass_time(hours)
-        return self.tell(
+        loaded = self.tell(
             lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), **limits
         )
+        self.settle()
+        return loaded
 
     def tell(self, do: Callable[[], object], **limits: float) -> Loaded:
         """What became of a load, however it is done."""
@@ -204,7 +219,6 @@ class Subject:
             raise error
         self.note(self.shown())
         self.live_on()
-        self.settle()
         self.lab.observer.watch(self.id)
 
     def note(self, shown: Shown, at: datetime | None = None) -> None:
@@ -277,7 +291,6 @@ class Subject:
         """The fault is gone: the next load must find what amoCRM shows, and the tables must be those of the answers."""
         shown = self.shown()
         loaded = self.load(hours=hours)
-        self.settle()
         told = replace(trial, recovery_seconds=loaded.seconds, recovery_requests=loaded.requests)
         if loaded.error is not None:
             return _worse(told, f"no way back: {type(loaded.error).__name__}: {loaded.error}")
@@ -300,15 +313,16 @@ class Subject:
 
 
 @contextmanager
-def subject(lab: Lab, mode: Mode = "segments", timezone: str = "Europe/Moscow") -> Iterator[Subject]:
-    """A new account, its history begun and its changes waiting to be loaded."""
+def subject(
+    lab: Lab, mode: Mode = "segments", timezone: str = "Europe/Moscow", engine: Engine | None = None
+) -> Iterator[Subject]:
+    """A new account, its history begun and its changes waiting to be loaded; in the lab's warehouse or another."""
     with Emulator(clock=EmulatorClock(BEGIN)) as emulator:
-        made = Subject(lab, emulator, mode, timezone)
-        made.begin()
-        try:
+        made = Subject(lab, emulator, mode, timezone, engine)
+        with made.until:
+            made.until.callback(lab.observer.watch, None)
+            made.begin()
             yield made
-        finally:
-            lab.observer.watch(None)
 
 
 @contextmanager

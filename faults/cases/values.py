@@ -1,0 +1,333 @@
+"""Values that no page announces, in a row on the first, a middle or the last page: kept and flagged, or the load stops.
+
+A value that cannot be typed is kept as text and JSON, is flagged, and stops nothing; a row without a usable identity
+stops the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from emulator import effects
+from emulator.things import Json, Mode
+from faults.case import Case, Trial, Verdict, Wire
+from faults.lab import Lab
+from faults.subject import PAGE, Shown, Subject, subject
+
+COLUMNS: Final = {
+    "segments": ("id", "name", "color", "created_at", "customers_count", "prices", "field_values", "extra"),
+    "fields": ("name", "code", "type", "sort", "options"),
+    "stages": ("id", "name", "sort", "is_default", "color", "type", "conditions"),
+}
+"""What a row of each list holds, as the witness has it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Value:
+    """A change to one row of a list. Without ``stored`` the load must be refused."""
+
+    change: Mapping[str, Json]
+    stored: Mapping[str, Any] | None = None  # columns that differ from those of the plain row
+    flag: str | None = None  # the oddity that must be noted
+
+
+def odd_text(value: str, stored: str | None = None) -> Value:
+    """A name that is data, and nothing else."""
+    flag = None if stored is None else "unstorable_text"
+    return Value(change={"name": value}, stored={"name": value if stored is None else stored}, flag=flag)
+
+
+NAMES: Final[Mapping[str, Value]] = {
+    "NUL in a name": odd_text("V\0IP", "V\ufffdIP"),
+    "half a pair in a name": odd_text("V\ud800IP", "V\ufffdIP"),
+    "emoji in a name": odd_text("🦔🏳️‍🌈👩‍👩‍👧"),
+    "right-to-left marks in a name": odd_text("\u202eVIP\u200f"),
+    "a name of 64 KiB": odd_text("x" * 65_536),
+    "an empty name": odd_text(""),
+    "quotes in a name": odd_text("a'b\"c`d"),
+    "%s in a name": odd_text("%s %(x)s {} $1 :name"),
+    "$$ in a name": odd_text("$$; drop schema amocrm cascade; --"),
+    "COPY's end in a name": odd_text("\\."),
+    "tabs and lines in a name": odd_text("a\tb\r\nc\\N"),
+    "a script in a name": odd_text("</script><script>alert(1)</script>"),
+    "a formula in a name": odd_text("=cmd()|' /C calc'!A0"),
+}
+
+USABLE_IDS: Final = (2**31 - 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1)
+UNUSABLE_IDS: Final[Mapping[str, Json]] = {
+    "no id": None,
+    "id true": True,
+    "id 0": 0,
+    "id -1": -1,
+    "id 2^63": 2**63,
+    "id 2^64": 2**64,
+    "id 10^30": 10**30,
+    "id 1.5": 1.5,
+    "id of letters": "x",
+    "an empty id": "",
+    "an id of 5,000 digits": "9" * 5_000,
+    "an id that is a list": [],
+}
+
+SEGMENTS: Final[Mapping[str, Value]] = NAMES | {
+    **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
+    "another account's row": Value(change={"account_id": 8}),
+    "negative count": Value(change={"customers_count": -1}, stored={"customers_count": None}, flag="untyped_value"),
+    "count null": Value(change={"customers_count": None}, stored={"customers_count": None}, flag="missing_value"),
+    "count as text": Value(change={"customers_count": "5"}, stored={"customers_count": None}, flag="untyped_value"),
+    "count with a fraction": Value(
+        change={"customers_count": 5.5}, stored={"customers_count": None}, flag="untyped_value"
+    ),
+    "count 2^63": Value(change={"customers_count": 2**63}, stored={"customers_count": None}, flag="untyped_value"),
+    "count 2^53 + 1": Value(change={"customers_count": 2**53 + 1}, stored={"customers_count": 2**53 + 1}),
+    "timestamp 0": Value(change={"created_at": 0}, stored={"created_at": datetime(1970, 1, 1, tzinfo=UTC)}),
+    "timestamp -1": Value(
+        change={"created_at": -1}, stored={"created_at": datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)}
+    ),
+    "timestamp in milliseconds": Value(
+        change={"created_at": 1_589_615_328_000},
+        stored={"created_at": None, "extra": {"created_at": 1_589_615_328_000}},
+        flag="untyped_value",
+    ),
+    "timestamp of the year 9999": Value(
+        change={"created_at": 253_402_300_799},
+        stored={"created_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)},
+    ),
+    "timestamp 10^30": Value(
+        change={"created_at": 10**30},
+        stored={"created_at": None, "extra": {"created_at": 10**30}},
+        flag="untyped_value",
+    ),
+    "unknown key": Value(change={"bonus": [1]}, stored={"extra": {"bonus": [1]}}, flag="unknown_key"),
+    "unknown colour": Value(change={"color": "nocolour"}, stored={"color": "nocolour"}),
+    "colour null": Value(change={"color": None}, stored={"color": None}, flag="missing_value"),
+    "name that is a number": Value(
+        change={"name": 7}, stored={"name": None, "extra": {"name": 7}}, flag="untyped_value"
+    ),
+    "values null": Value(change={"custom_fields_values": None}, stored={"field_values": {}}),
+    "values []": Value(change={"custom_fields_values": []}, stored={"field_values": {}}),
+    "values that are an object": Value(change={"custom_fields_values": {"0": 1}}),
+    "price field 2^63": Value(
+        change={"available_products_price_types": [2**63, 1]},
+        stored={"prices": [1], "extra": {"available_products_price_types": [2**63, 1]}},
+        flag="untyped_value",
+    ),
+}
+
+FIELDS: Final[Mapping[str, Value]] = NAMES | {
+    **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
+    "unknown type": Value(change={"type": "hologram"}, stored={"type": "hologram"}, flag="unknown_field_type"),
+    "another type": Value(change={"type": "textarea"}, stored={"type": "textarea"}),
+    "type null": Value(change={"type": None}, stored={"type": None}, flag="missing_value"),
+    "name of another field": Value(change={"name": "Field 1"}, stored={"name": "Field 1"}),
+    "options that are an object": Value(change={"enums": {"3": "A"}}),
+    "option without an id": Value(change={"enums": [{"id": None, "value": "A", "sort": 1}]}),
+    "option twice, different": Value(
+        change={"enums": [{"id": 3, "value": "A", "sort": 1}, {"id": 3, "value": "B", "sort": 1}]}
+    ),
+}
+
+STAGES: Final[Mapping[str, Value]] = NAMES | {
+    **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
+    "unknown type": Value(change={"type": 77}, stored={"type": 77}, flag="unknown_type"),
+    "type as text": Value(change={"type": "3"}, stored={"type": None}, flag="untyped_value"),
+    "sort 2^64": Value(change={"sort": 2**64}, stored={"sort": None}, flag="untyped_value"),
+    "is_default null": Value(change={"is_default": None}, stored={"is_default": None}, flag="missing_value"),
+    "conditions null": Value(change={"conditions": None}, stored={"conditions": []}),
+    "conditions that are an object": Value(change={"conditions": {}}),
+    "rule that is a text": Value(
+        change={"conditions": [["a rule"]]}, stored={"conditions": [["a rule"]]}, flag="untyped_value"
+    ),
+}
+
+ROWS: Final = {"first": 1, "middle": 3, "last": 6}
+"""Where the row is: on the first, a middle and the last page, of which fields have two and stages one."""
+
+
+def cases() -> Iterator[Case]:
+    """Each value in a row of each page."""
+    lists: tuple[tuple[str, Mapping[str, Value], Mode], ...] = (
+        ("segments", SEGMENTS, "segments"),
+        ("fields", FIELDS, "segments"),
+        ("stages", STAGES, "periodicity"),
+    )
+    for resource, values, mode in lists:
+        for number, (name, value) in enumerate(values.items()):
+            for turn, (page, place) in enumerate(ROWS.items()):
+                if (resource, page) in (("stages", "last"), ("fields", "last")):
+                    continue
+                yield Case(
+                    group="values",
+                    name=f"values: {name}, {resource}, {page}",
+                    wrong=f"A row of {resource} ({page}) has: {name}.",
+                    must="It is stored as it came, and flagged where it is odd; without a usable identity nothing is.",
+                    play=partial(through, resource=resource, place=place, value=value, mode=mode),
+                    allowed=frozenset({Verdict.REFUSED if value.stored is None else Verdict.EXACT}),
+                    is_quick=turn == 0 and number % 4 == ("segments", "fields", "stages").index(resource),
+                    wire=wire_of(value, resource, place, mode),
+                )
+    for large in USABLE_IDS:
+        yield Case(
+            group="values",
+            name=f"values: id {large}, segments",
+            wrong=f"A segment has the id {large}.",
+            must="It is kept exactly; the largest of 64 bits has no successor, which a range needs, and is refused.",
+            play=partial(large_id, large=large),
+            allowed=frozenset({Verdict.REFUSED if large == 2**63 - 1 else Verdict.EXACT}),
+            is_quick=large == 2**53 + 1,
+        )
+    for name, item in TYPED.items():
+        yield Case(
+            group="values",
+            name=f"values: {name}",
+            wrong=f"The value of a field: {name}.",
+            must="A value of its type is exact; another one is kept as text and JSON, and flagged.",
+            play=partial(field_value, typed=item),
+            allowed=frozenset({Verdict.EXACT}),
+            is_quick=name in ("date at midnight in UTC+14", "numeric with a comma"),
+        )
+
+
+def wire_of(value: Value, resource: str, place: int, mode: Mode) -> Wire:
+    """The change to the row that stands at this place of the whole list."""
+    page, index = (1 + place // PAGE, place % PAGE) if mode == "segments" else (1, place)
+
+    def changed(rows: list[Json]) -> list[Json]:
+        return [row | value.change if number == index else row for number, row in enumerate(rows)]
+
+    return Wire(make=partial(effects.items, changed), where={"resource": resource, "page": page}, mode=mode)
+
+
+def through(lab: Lab, *, resource: str, place: int, value: Value, mode: Mode) -> Iterator[Trial]:
+    """A load that sees the value, and one after it."""
+    with subject(lab, mode) as account:
+        before = account.contents()
+        wire = wire_of(value, resource, place, mode)
+        with account.emulator.faults.during(wire.make(), **wire.where) as fault:
+            loaded = account.load()
+        if not fault.hits:
+            raise LookupError("no request met the value")
+        right = with_value(account.shown(), resource, _id_at(account, resource, place), value.stored or {})
+        trial = flagged(account, account.judge(loaded, before, right), value.flag)
+        yield account.recover(trial)
+
+
+def _id_at(account: Subject, resource: str, place: int) -> int:
+    items: Sequence[Json] = {
+        "segments": account.world.shown_segments,
+        "fields": account.world.shown_fields,
+        "stages": account.world.shown_stages,
+    }[resource](account.id)
+    found: int = items[place]["id"]
+    return found
+
+
+def with_value(shown: Shown, resource: str, target: int, stored: Mapping[str, Any]) -> Shown:
+    """What has to be stored where one row differs in some columns."""
+    columns = COLUMNS[resource]
+
+    def put(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(stored.get(column, value) for column, value in zip(columns, row, strict=True))
+
+    if resource == "fields":
+        return replace(shown, fields=shown.fields | {target: put(shown.fields[target])})
+    rows = tuple(
+        sorted((put(row) if row[0] == target else row for row in getattr(shown, resource)), key=lambda r: r[0])
+    )
+    return replace(shown, **{resource: rows})
+
+
+def flagged(account: Subject, trial: Trial, kind: str | None) -> Trial:
+    """The same, unless an oddity was to be noted and was not."""
+    if kind is None or trial.verdict is not Verdict.EXACT:
+        return trial
+    with account.engine.connect() as connection:
+        found = connection.scalars(
+            text("select kind from analytics.data_quality where account_id = :id and is_open"), {"id": account.id}
+        ).all()
+    return trial if kind in found else replace(trial, verdict=Verdict.SILENT, why=f"not flagged as {kind}")
+
+
+def large_id(lab: Lab, *, large: int) -> Iterator[Trial]:
+    """A segment of a large id comes, and goes."""
+    with subject(lab) as account:
+        before = account.contents()
+        shown = account.shown()
+        row = (large, *shown.segments[0][1:])
+
+        def more(rows: list[Json]) -> list[Json]:
+            twin = next(one for one in account.world.shown_segments(account.id) if one["id"] == row_id)
+            return [*rows, twin | {"id": large}]
+
+        row_id = shown.segments[0][0]
+        with account.emulator.faults.during(effects.items(more), resource="segments", page=3):
+            loaded = account.load()
+        trial = account.judge(loaded, before, replace(shown, segments=tuple(sorted((*shown.segments, row)))))
+        yield account.recover(trial)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Typed:
+    """The items of one field's ``values``, and how the view shows them."""
+
+    kind: str
+    values: Sequence[Json]
+    shown: Sequence[Any]
+    flag: str | None = None
+    timezone: str = "Europe/Moscow"
+    options: Sequence[str] = field(default=())
+
+
+TYPED: Final[Mapping[str, Typed]] = {
+    "date at midnight in UTC+14": Typed(
+        kind="date", values=[{"value": 1_774_864_800}], shown=["2026-03-31"], timezone="Pacific/Kiritimati"
+    ),
+    "date at midnight in UTC-12": Typed(
+        kind="date", values=[{"value": 1_774_958_400}], shown=["2026-03-31"], timezone="Etc/GMT+12"
+    ),
+    "numeric beyond a float": Typed(
+        kind="numeric", values=[{"value": "9007199254740993.000000001"}], shown=[Decimal("9007199254740993.000000001")]
+    ),
+    "numeric with a comma": Typed(
+        kind="numeric", values=[{"value": "12,5"}], shown=[{"value": "12,5"}], flag="untyped_value"
+    ),
+    "numeric NaN": Typed(kind="numeric", values=[{"value": "NaN"}], shown=[{"value": "NaN"}], flag="untyped_value"),
+    "text that is a number": Typed(kind="text", values=[{"value": 7}], shown=[{"value": 7}], flag="untyped_value"),
+    "text of 64 KiB": Typed(kind="text", values=[{"value": "я" * 32_768}], shown=["я" * 32_768]),
+    "text with NUL": Typed(kind="text", values=[{"value": "a\0b"}], shown=["a\ufffdb"], flag="unstorable_text"),
+    "date in milliseconds": Typed(
+        kind="date", values=[{"value": 1_589_576_400_000}], shown=[{"value": 1_589_576_400_000}], flag="untyped_value"
+    ),
+    "checkbox as text": Typed(kind="checkbox", values=[{"value": "1"}], shown=[{"value": "1"}], flag="untyped_value"),
+}
+
+
+def field_value(lab: Lab, *, typed: Typed) -> Iterator[Trial]:
+    """A value that the account really has, for as long as it likes."""
+    with subject(lab, timezone=typed.timezone) as account:
+        before = account.contents()
+        field_id = account.world.add_field(account.id, "Odd", typed.kind)
+        account.world.set_raw_values(account.id, account.segments[1], field_id, typed.values)
+        plain = replace_values(account, field_id, typed.shown)
+        trial = flagged(account, account.judge(account.load(), before, plain), typed.flag)
+        account.world.set_field_value(account.id, account.segments[1], field_id, None)
+        yield account.recover(trial)
+
+
+def replace_values(account: Subject, field_id: int, shown: Sequence[Any]) -> Shown:
+    """What amoCRM shows, with the values of one field as the view has to show them."""
+    values = account.world.account(account.id).segments[account.segments[1]].values.pop(field_id)
+    plain = account.shown()
+    account.world.set_raw_values(account.id, account.segments[1], field_id, values)
+    rows = tuple(
+        (*row[:6], row[6] | {str(field_id): list(shown)}, row[7]) if row[0] == account.segments[1] else row
+        for row in plain.segments
+    )
+    return replace(plain, segments=rows)
