@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +21,7 @@ from commands.demo.choice import chosen_demo, demo_option
 from commands.demo.home import ACCOUNT_KEY, DemoHome
 from commands.demo.scheduled import end_abandoned_runs
 from commands.demo.simulated import simulated_account
+from commands.leash import HOST, leashed, refuse_taken_port, wait_until_ready
 from commands.place import dagster_home, settings_here
 from pipelines.access import way_to
 from pipelines.errors import SettingsError, WarehouseError
@@ -31,19 +29,9 @@ from pipelines.settings import VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 
-HOST: Final = "127.0.0.1"
 SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writing Dagster projects
 PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
-STOP_SECONDS: Final = 30.0
-LOOK_AGAIN_SECONDS: Final = 0.2
-
-LEASH: Final = """
-exec 3<&0
-( read -r _ <&3; kill -TERM "$$" ) &
-exec "$@" 3<&- </dev/null
-"""
-"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone."""
 
 WORKSPACE: Final = "workspace.yaml"
 WORKSPACE_TEXT: Final = """\
@@ -82,7 +70,7 @@ def command(demo: str | None, port: int) -> None:
         folder = prepare_home(site.dagster_home)
         log = folder / "dev.log"
         dagster = stack.enter_context(running_dagster(site, folder, log, port))
-        wait_until_ready(dagster, port, log)
+        wait_until_ready(dagster, port, name="Dagster", log=log)
         click.echo(f"Dagster's pages are at http://{HOST}:{port} and its log is {log}. Ctrl-C ends everything.")
         dagster.wait()
     raise WarehouseError("Dagster ended by itself.", advice=f"Its log says why: {log}.")
@@ -158,28 +146,12 @@ def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[
         str(workspace_file(folder)),
     ]
     program += ["--host", HOST, "--port", str(port), "--log-level", "warning"]
-    reader, leash = os.pipe()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", LEASH, "leash", *program],
-            stdin=reader,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=site.folder,
-            env=dict(site.environment)
-            | {"DAGSTER_HOME": str(folder), PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}"},
-            start_new_session=True,
-        )
-    os.close(reader)
-    try:
+    environment = dict(site.environment) | {
+        "DAGSTER_HOME": str(folder),
+        PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}",
+    }
+    with leashed(program, log=log, folder=site.folder, environment=environment) as process:
         yield process
-    finally:
-        os.close(leash)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def workspace_file(dagster_folder: Path) -> Path:
@@ -189,24 +161,3 @@ def workspace_file(dagster_folder: Path) -> Path:
     file = dagster_folder / WORKSPACE
     file.write_text(WORKSPACE_TEXT, encoding="utf-8")
     return file
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Return once the pages answer. Raises ``WarehouseError`` where Dagster ends before."""
-    while process.poll() is None:
-        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-            return
-        time.sleep(LOOK_AGAIN_SECONDS)
-    raise WarehouseError("Dagster did not start.", advice=f"Its log says why: {log}.")
-
-
-def refuse_taken_port(port: int) -> None:
-    """Raise ``SettingsError`` where another program listens there: Dagster would take another port in silence."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            raise SettingsError(
-                f"Port {port} of this machine is taken.", advice="End what uses it, or choose another with --port."
-            ) from None

@@ -1,0 +1,78 @@
+"""Servers of others that run below a command: started, waited for, and gone when the command is, however it ends.
+
+What they serve is the commands' own knowledge.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from pipelines.errors import SettingsError, WarehouseError
+
+HOST: Final = "127.0.0.1"
+STOP_SECONDS: Final = 30.0
+LOOK_AGAIN_SECONDS: Final = 0.2
+
+LEASH: Final = """
+exec 3<&0
+( read -r _ <&3; kill -TERM "$$" ) &
+exec "$@" 3<&- </dev/null
+"""
+"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone."""
+
+
+@contextmanager
+def leashed(
+    program: Sequence[str | Path], *, log: Path, folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The program at work in that folder, with all that it starts gone when the context ends, or this process does."""
+    reader, leash = os.pipe()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", LEASH, "leash", *program],
+            stdin=reader,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    os.close(reader)
+    try:
+        yield process
+    finally:
+        os.close(leash)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, *, name: str, log: Path) -> None:
+    """Return once it answers at the port. Raises ``WarehouseError`` where it ends before."""
+    while process.poll() is None:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise WarehouseError(f"{name} did not start.", advice=f"Its log says why: {log}.")
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raise ``SettingsError`` where another program listens there: some would take another port in silence."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise SettingsError(
+                f"Port {port} of this machine is taken.", advice="End what uses it, or choose another with --port."
+            ) from None
