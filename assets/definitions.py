@@ -18,6 +18,7 @@ from assets.report import KEEP_REPORTS, report
 from assets.resources import Workbench, workbench
 from assets.schedules import load_schedule
 from assets.sensors import tell_of_failed_loads
+from assets.size_alerts import size_alerts
 from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.write_back import WRITE_BACKS, manage_account
 from pipelines.errors import SettingsError
@@ -49,7 +50,7 @@ def defined(cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench =
     in_time = freshness(cron, timezone)
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            lambda spec: expected(spec, in_time), [raw_answer, history, marts, report, *WRITE_BACKS]
+            lambda spec: expected(spec, in_time), [raw_answer, history, size_alerts, marts, report, *WRITE_BACKS]
         ),
         jobs=[LOAD_ACCOUNT, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone), housekeeping_schedule(timezone)],

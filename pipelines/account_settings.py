@@ -14,6 +14,8 @@ from pipelines.amocrm.host import parse_host
 from pipelines.amocrm.oauth import Integration
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
+from pipelines.size_alerts.rules import EXAMPLE as ALERT_EXAMPLE
+from pipelines.size_alerts.rules import SizeRule, rule_of_table, rules_of_text
 from pipelines.setting_values import SettingsReader
 
 HOST: Final = "AMOCRM_HOST"
@@ -21,16 +23,17 @@ TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
 CLIENT_ID: Final = "AMOCRM_CLIENT_ID"
 CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
 REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
+ALERTS: Final = "AMOCRM_SIZE_ALERTS"
 INTEGRATION: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
 
-ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION)
+ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION, ALERTS)
 """The variables that describe one account."""
 
 ONLY_ACCOUNT: Final = "main"
 """Key of the account that those variables describe."""
 
 ACCOUNT_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-ACCOUNT_KEYS: Final = (
+ACCESS_KEYS: Final = (
     "host",
     "token_env",
     "token_file",
@@ -38,6 +41,7 @@ ACCOUNT_KEYS: Final = (
     "client_secret_env",
     "client_secret_file",
     "redirect_uri",
+ACCOUNT_KEYS: Final = (*ACCESS_KEYS, "alerts")
 )
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
@@ -48,7 +52,7 @@ _COMPLETE: Final = (
     _OF_INTEGRATION | {"client_secret_env"},
     _OF_INTEGRATION | {"client_secret_file"},
 )
-"""Which keys a table may have."""
+"""Which keys a table may have to say how the account is reached."""
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     HOST: "AMOCRM_HOST=example.amocrm.ru",
@@ -65,6 +69,7 @@ class AccountSettings:
 
     key: str  # its name in commands, partitions and messages; the warehouse binds it to the account's id
     base_url: str  # https://example.amocrm.ru
+    alerts: tuple[SizeRule, ...] = ()  # changes of sizes to tell of
     token: Secret | Integration  # a long-lived token, or the OAuth client whose tokens are kept and renewed
 
     @property
@@ -79,7 +84,11 @@ def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
     token = reader.read(TOKEN, values.token)
     client_id = reader.read(CLIENT_ID, values.client_id)
     client_secret = reader.read(CLIENT_SECRET, values.client_secret)
+    alerts = reader.read(ALERTS, rules_of_text) or ()
     redirect_uri = reader.read(REDIRECT_URI, values.redirect_uri)
+    if given == {ALERTS}:
+        reader.note(f"{ALERTS} is for the account of {HOST}. For those of accounts.toml write {ALERT_EXAMPLE} there.")
+        return
     given = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
     if TOKEN in given and given & set(INTEGRATION):
         reader.note(f"{TOKEN} and {', '.join(INTEGRATION)} are two ways to one account. Set one of them.")
@@ -87,13 +96,13 @@ def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
     needed = (HOST, *INTEGRATION) if given & set(INTEGRATION) else (HOST, TOKEN)
     for name in needed:
         if given and name not in given:
-            others = " and ".join(other for other in needed if other in given)
+            others = " and ".join(other for other in (*needed, ALERTS) if other in given)
             reader.note(f"{name} is missing, and {others} is nothing without it. Set e.g. {_EXAMPLES[name]}.")
     if base_url and token:
-        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=token)
+        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=token, alerts=alerts)
     if base_url and client_id and client_secret and redirect_uri:
         integration = Integration(client_id=client_id, client_secret=client_secret, redirect_uri=redirect_uri)
-        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=integration)
+        yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=integration, alerts=alerts)
 
 
 def listed_accounts(
@@ -105,9 +114,10 @@ def listed_accounts(
         if not ACCOUNT_KEY.fullmatch(key):
             reader.note(f"{place}: a key has up to 63 characters of a-z, 0-9, - and _. Write e.g. [accounts.acme].")
         for unknown in table.keys() - set(ACCOUNT_KEYS):
+        alerts = tuple(_listed_alerts(table.get("alerts", []), reader, place))
             reader.note(f"{place}: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
         with reader.noting(place):
-            strings = {name: table[name] for name in ACCOUNT_KEYS if name in table}
+            strings = {name: table[name] for name in ACCESS_KEYS if name in table}
             if strings.keys() not in _COMPLETE or not all(isinstance(text, str) for text in strings.values()):
                 raise SettingsError(
                     "it needs a host and one of token_env and token_file, or a host, client_id, redirect_uri and one "
@@ -115,7 +125,10 @@ def listed_accounts(
                     advice=f"Write it like {ACCOUNT_EXAMPLE}.",
                 )
             yield AccountSettings(
-                key=key, base_url=parse_host(strings["host"]), token=_listed_token(strings, reader, root)
+                key=key,
+                base_url=parse_host(strings["host"]),
+                token=_listed_token(strings, reader, root),
+                alerts=alerts,
             )
 
 
@@ -131,6 +144,17 @@ def note_twice(accounts: tuple[AccountSettings, ...], reader: SettingsReader) ->
             both = " and ".join(f"'{account.key}' ({account.host})" for account in (first, second))
             reader.note(f"the accounts {both} have the same key or host. Remove one of them.")
 
+        seen |= dict.fromkeys(names, account)
+
+
+def _listed_alerts(tables: object, reader: SettingsReader, place: str) -> Iterator[SizeRule]:
+    """The rules of ``[[accounts.<key>.alerts]]``."""
+    if not isinstance(tables, list):
+        reader.note(f"{place}: each of its alerts is a table of its own. Write e.g. {ALERT_EXAMPLE}.")
+        return
+    for number, table in enumerate(tables, start=1):
+        with reader.noting(f"{place}, alert {number}"):
+            yield rule_of_table(table)
 
 def _listed_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -> Secret | Integration:
     if "client_id" not in table:

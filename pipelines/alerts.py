@@ -1,10 +1,10 @@
-"""Telling somebody about a load that failed, by a webhook. When to tell is decided elsewhere."""
+"""Telling somebody by a webhook: how, and of what failed. When to tell is decided elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Protocol
 
 import requests
 
@@ -19,24 +19,38 @@ WAITS: Final = (1.0, 5.0)
 PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
+EVERY_ACCOUNT: Final = "*"
+"""In place of an account's key, where something failed for all of them."""
+
+
+class Tellable(Protocol):
+    """What can be sent. Holds no secret."""
+
+    def payload(self) -> Mapping[str, Any]:
+        """The JSON that is posted, with a ``text`` for services that show one."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """A load that failed, and what to do about it. Holds no secret."""
+    """A load, or another run, that failed, and what to do about it."""
 
-    account: str  # key of the account in the settings
+    account: str  # key of the account in the settings, or EVERY_ACCOUNT
     error: str  # kind of the error, as docs/operations.md lists them
     what_happened: str
     what_to_do: str
-    run_id: str
+    run_id: str | None  # None: it failed before there was a run
     link: str | None = None  # to the run in Dagster, where its address is known
+    what: str = "load"  # that failed
 
     @property
     def text(self) -> str:
         """All of it in a few lines, for services that show one text."""
+        whose = "every account" if self.account == EVERY_ACCOUNT else f"'{self.account}'"
+        run = self.link or self.run_id
         lines = [
-            f"amoCRM load of '{self.account}' failed: {self.what_happened}",
+            f"amoCRM {self.what} of {whose} failed: {self.what_happened}",
             f"What to do: {self.what_to_do}" if self.what_to_do else "",
-            f"Run: {self.link or self.run_id}",
+            f"Run: {run}" if run else "",
         ]
         return "\n".join(filter(None, lines))
 
@@ -57,9 +71,9 @@ class AlertNotSent(Exception):
     """The webhook could not be reached or refused. The message never holds its address, which often holds a key."""
 
 
-def send_alert(url: Secret, alert: Alert, *, sleep: Callable[[float], None]) -> None:
-    """Post the alert as JSON; three tries at the most. Redirects are not followed. Raises ``AlertNotSent``."""
-    for wait in (*WAITS, None):
+def send_alert(url: Secret, alert: Tellable, *, sleep: Callable[[float], None], waits: Sequence[float] = WAITS) -> None:
+    """Post the alert as JSON; again after each wait. Redirects are not followed. Raises ``AlertNotSent``."""
+    for wait in (*waits, None):
         trouble, is_passing = _post(url, alert)
         if trouble is None:
             return
@@ -68,7 +82,7 @@ def send_alert(url: Secret, alert: Alert, *, sleep: Callable[[float], None]) -> 
         sleep(wait)
 
 
-def _post(url: Secret, alert: Alert) -> tuple[str | None, bool]:
+def _post(url: Secret, alert: Tellable) -> tuple[str | None, bool]:
     """What went wrong, if anything, and whether it may pass."""
     with requests.Session() as session:
         session.trust_env = False

@@ -13,15 +13,15 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from pipelines.cron import cron_mistake
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.warehouse.address import parse_database_url
 
 MOST_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
+MOST_THREADS: Final = 64
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
-_CRON_FIELD: Final = r"[0-9A-Za-z*/,-]+"
-_CRON: Final = re.compile(rf"@(?:hourly|daily|weekly|monthly)|{_CRON_FIELD}(?: +{_CRON_FIELD}){{4}}")
 _TOKEN: Final = re.compile(r"[!-~]+")
 
 T = TypeVar("T")
@@ -101,11 +101,22 @@ def request_rate(text: str) -> float:
     return rate
 
 
+def threads(text: str) -> int:
+    """How many at a time."""
+    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_THREADS:
+        raise SettingsError(
+            f"{text[:40]!r} is not a number from 1 to {MOST_THREADS}.",
+            advice="Write e.g. 8, or leave it out.",
+        )
+    return int(text)
+
+
 def cron(text: str) -> str:
     """A schedule as cron writes it."""
-    if not _CRON.fullmatch(text):
+    mistake = cron_mistake(text)
+    if mistake:
         raise SettingsError(
-            f"{text[:40]!r} is not a cron schedule.",
+            f"{text[:40]!r} is not a cron schedule: {mistake}.",
             advice="Write five fields, e.g. '0 * * * *' for every full hour or '15 6 * * *' for 6:15 each day.",
         )
     return text

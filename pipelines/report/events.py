@@ -20,6 +20,8 @@ Kind = Literal["change", "jump", "gap"]
 OFTEN: Final = 4
 """A property that changed so many times, or more, is told once, with its last change."""
 
+DAY_SECONDS: Final = 86_400
+
 ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
 """A day or an instant as the views write it."""
 
@@ -61,6 +63,17 @@ def segment_events(figures: Figures, formats: Formats) -> dict[int, list[Event]]
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         told.setdefault(jump.segment_id, []).append(event)
     return {segment_id: sorted(found, key=lambda one: (one.date, one.at)) for segment_id, found in told.items()}
+
+
+def shared_events(figures: Figures, formats: Formats) -> list[Event]:
+    """Those that concern all segments at once, the oldest first.
+
+    They are changes of the account, of its fields and their options, and gaps of a day and more.
+    """
+    of_all = [change for change in figures.changes if change.thing in ("account", "field", "option")]
+    gaps = [gap for gap in figures.gaps if gap.gap_seconds >= DAY_SECONDS]
+    told = [*change_events(of_all, formats), *(gap_event(gap, formats) for gap in gaps)]
+    return sorted(told, key=lambda event: (event.date, event.at))
 
 
 def gap_words(gap: Gap) -> str:

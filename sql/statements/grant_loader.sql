@@ -1,17 +1,9 @@
--- The role that loads: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites no history.
--- Made where we may make roles, like amocrm_reader; every table of amocrm stands here, which a test sees to.
+-- What the role that loads lacks: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites
+-- no history. Every table of amocrm stands here, which a test sees to. Nothing where there is no such role.
 do $$
 declare
     missing text;
 begin
-    if to_regrole('amocrm_loader') is null
-        and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
-    then
-        begin
-            create role amocrm_loader nologin;
-        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
-        end;
-    end if;
     if to_regrole('amocrm_loader') is null then
         return;
     end if;
@@ -38,6 +30,7 @@ begin
                 ('segment_size', '{select,insert}'),
                 ('segment_size_daily', '{select,insert}'),
                 ('segment_version', '{select,insert}'),
+                ('size_alert', '{select,insert}'),
                 ('snapshot', '{select,insert}'),
                 ('stage_rule', '{select,insert}'),
                 ('stage_version', '{select,insert}'),
@@ -58,6 +51,7 @@ begin
                 ('segment_current', '{valid_from,customers_count,content_hash}'),
                 ('segment_size_daily', '{last_count,min_count,max_count}'),
                 ('segment_version', '{valid_to,end_reason}'),
+                ('size_alert', '{told_at,ended_at}'),
                 ('stage_version', '{valid_to,end_reason}'),
                 ('write_back', '{ended_at,outcome,status,answer,request_id,error}'),
                 ('write_back_thing', '{thing_id}')

@@ -13,6 +13,7 @@ from (
         ('segment_snapshots', (select sum(segment_count) from amocrm.snapshot where account_id = :account_id)),
         ('segment_trends', (select count(*) from amocrm.segment_current where account_id = :account_id)),
         ('segments', (select count(*) from amocrm.segment_current where account_id = :account_id)),
+        ('size_alerts', (select count(*) from amocrm.size_alert where account_id = :account_id)),
         ('snapshots', (select count(*) from amocrm.snapshot where account_id = :account_id)),
         ('stage_history', (select count(*) from amocrm.stage_version where account_id = :account_id)),
         ('stages', (select count(*) from amocrm.stage_version where account_id = :account_id and valid_to is null))

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine
 
+from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from emulator import effects
 from emulator.faults import Effect
@@ -55,7 +56,7 @@ def test_a_run_shows_every_table_and_view(company: DagsterCompany, instance: dg.
     result = company.load(instance)
     assert result.success
     shown = materialized(result)
-    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, *MARTS)}
+    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, *MARTS)}
     assert {event.partition for event in result.all_events if event.is_step_materialization} == {"corner"}
     assert company.rows("select run_id, segment_count from amocrm.snapshot") == [(result.run_id, 2)]
     assert shown["amocrm/segment_version"]["rows_written"] == 2

@@ -15,6 +15,7 @@ from assets.job import LOAD_ACCOUNT
 from assets.partitions import ACCOUNTS
 from assets.report import OF_VIEWS, REPORT
 from assets.schedules import SCHEDULE_NAME
+from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,8 @@ def test_importing_reads_no_environment_and_loading_connects_to_nothing(tmp_path
 def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
     views = {dg.AssetKey(key) for key, table in TABLES.items() if table.is_view}
     assert views == {spec.key for spec in VIEWS}
-    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | {dg.AssetKey(["amocrm", "raw_answer"]), REPORT}
+    others = {dg.AssetKey(["amocrm", "raw_answer"]), SIZE_ALERT.key, REPORT}
+    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | others
 
 
 def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:

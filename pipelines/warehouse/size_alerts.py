@@ -1,0 +1,83 @@
+"""Reading and writing what ``size_alerts`` decides: sizes to compare, events that last, events that wait to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from pipelines.report.figures import Gap
+from pipelines.size_alerts.decide import Compared, Lasting
+from pipelines.size_alerts.message import SizeAlert
+from pipelines.warehouse.publish import as_json
+from pipelines.warehouse.statements import statement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertingAccount:
+    """What has to be known of an account to tell of its sizes."""
+
+    account_id: int
+    timezone: str
+    country: str | None
+    customers_mode: str
+
+
+def read_account(connection: Connection, account_key: str) -> AlertingAccount | None:
+    """The account; None before its first snapshot."""
+    row = connection.execute(statement("alerting_account"), {"account_key": account_key}).one_or_none()
+    return AlertingAccount(**row._asdict()) if row else None
+
+
+def only_one_decides(connection: Connection, account_id: int) -> None:
+    """Wait for whoever decides on this account's events, and keep others waiting until the transaction ends."""
+    connection.execute(statement("lock_size_alerts"), {"account_id": account_id})
+
+
+def read_compared(connection: Connection, account_id: int, days: Sequence[int]) -> list[Compared]:
+    """Every segment of the newest snapshot beside each of so many days before."""
+    rows = connection.execute(statement("compared_sizes"), {"account_id": account_id, "days": list(days)})
+    return [Compared(**row._asdict()) for row in rows]
+
+
+def read_lasting(connection: Connection, account_id: int) -> list[Lasting]:
+    """The events that have not ended."""
+    rows = connection.execute(statement("lasting_size_alerts"), {"account_id": account_id})
+    return [Lasting(**row._asdict()) for row in rows]
+
+
+def read_gaps(connection: Connection, account_id: int, after: datetime) -> list[Gap]:
+    """Spans without loads that reach over ``after``, the newest first."""
+    rows = connection.execute(statement("report_gaps"), {"account_id": account_id, "after": after})
+    return [Gap(**row._asdict()) for row in rows]
+
+
+def write_begun(connection: Connection, account_id: int, alerts: Sequence[SizeAlert]) -> None:
+    """Keep events that begin, to be told of after the commit."""
+    if alerts:
+        rows: list[dict[str, Any]] = [
+            asdict(alert) | {"account_id": account_id, "around": as_json(list(alert.around))} for alert in alerts
+        ]
+        connection.execute(statement("insert_size_alert"), rows)
+
+
+def write_ended(connection: Connection, account_id: int, alert_ids: Sequence[UUID]) -> None:
+    """Note which events are over as of the newest snapshot."""
+    if alert_ids:
+        connection.execute(statement("end_size_alerts"), {"account_id": account_id, "alert_ids": list(alert_ids)})
+
+
+def claim_waiting(connection: Connection, account_id: int) -> list[SizeAlert]:
+    """The events that nobody has been told of, kept from other loads until the transaction ends."""
+    rows = connection.execute(statement("waiting_size_alerts"), {"account_id": account_id})
+    return [SizeAlert(**row._asdict()) for row in rows]
+
+
+def write_told(connection: Connection, account_id: int, alerts: Sequence[SizeAlert], at: datetime) -> None:
+    """Note that the webhook has taken them."""
+    alert_ids = [alert.alert_id for alert in alerts]
+    connection.execute(statement("tell_size_alerts"), {"account_id": account_id, "alert_ids": alert_ids, "told_at": at})
