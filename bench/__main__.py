@@ -9,7 +9,9 @@ from pathlib import Path
 
 def main() -> None:
     """Hand over to the bench that is named."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("__"))
+    here = Path(__file__).parent
+    modules = [path for path in here.glob("*.py") if not path.stem.startswith("__")]
+    names = sorted(path.stem for path in [*modules, *(path.parent for path in here.glob("*/__init__.py"))])
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         raise SystemExit(f"Which bench? One of: {', '.join(names)}. Each tells more with --help.")
     name = sys.argv[1]
