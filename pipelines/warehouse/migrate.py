@@ -68,8 +68,8 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
             if is_isolated(connection):
                 isolate(connection)
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
-            execute_as_is(connection, statement_text("grant_reader"))
-            execute_as_is(connection, statement_text("grant_loader"))
+            for name in ("make_roles", "grant_reader", "grant_loader"):
+                execute_as_is(connection, statement_text(name))
     return Migrated(
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),

@@ -1,17 +1,8 @@
--- The role that dashboards read with, made where we may make roles, and granted what it lacks of the schema analytics. Whoever
--- may make roles can make it too, with the same name; it is granted the same then.
+-- What the role that dashboards read with lacks of the schema analytics. Nothing where there is no such role.
 do $$
 declare
     missing text;
 begin
-    if to_regrole('amocrm_reader') is null
-        and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
-    then
-        begin
-            create role amocrm_reader nologin;
-        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
-        end;
-    end if;
     if to_regrole('amocrm_reader') is null then
         return;
     end if;
