@@ -8,10 +8,8 @@ from typing import Final
 
 import dagster as dg
 
-from pipelines.errors import ApiError, DatabaseUnavailable, RateLimited, Unavailable, WarehouseError
-
-PASSING: Final = (Unavailable, RateLimited, DatabaseUnavailable)
-"""Troubles that may be over in a few minutes. All others need a person, or at least the next load."""
+from pipelines.errors import ApiError, WarehouseError
+from pipelines.outcome import PASSING
 
 RETRIES: Final = dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """After a minute, and after two more. The client itself has tried several times before a step fails."""

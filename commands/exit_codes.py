@@ -7,8 +7,7 @@ import signal
 from collections.abc import Iterator
 from typing import Final
 
-from commands.failures import UNEXPECTED
-from pipelines.errors import WarehouseError
+from pipelines.errors import UNEXPECTED, WarehouseError
 
 BEGIN: Final = "<!-- exit codes: written by './run dictionary' -->\n"
 END: Final = "<!-- end of exit codes -->\n"

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Final
 
 import click
 
-from pipelines.errors import WarehouseError
+from pipelines.errors import UNEXPECTED, WarehouseError, unexpected
 
 PROGRAM: Final = "amocrm-warehouse"
-
-UNEXPECTED: Final = 70
-"""Exit code for a mistake of this program, as opposed to the errors of ``pipelines.errors``."""
 
 IS_VERBOSE: Final = "commands.is_verbose"
 """Key in click's ``Context.meta``, where ``--verbose`` is remembered."""
@@ -31,10 +27,7 @@ class Failure:
         """What happened and what to do next."""
         if isinstance(self.error, WarehouseError):
             return str(self.error)
-        return (
-            f"This should not have happened: {type(self.error).__name__} in {PROGRAM} {version(PROGRAM)}. "
-            "Run it again with --verbose and report what that prints."
-        )
+        return unexpected(self.error)
 
     @property
     def exit_code(self) -> int:

@@ -1,97 +1,111 @@
-"""``sync``: load accounts once, without Dagster. What a load does is ``pipelines.load``'s work."""
+"""``sync``: load accounts once, without Dagster. Loading them is ``pipelines.fleet``'s work.
+
+How many of them look on their way is ``progress``' subject.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from dataclasses import dataclass
+import traceback
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 import click
 from sqlalchemy import Engine
 
-from commands.failures import Failure
+from commands.failures import IS_VERBOSE
 from commands.place import settings_here
 from commands.words import counted
-from pipelines.errors import Superseded
-from pipelines.load import Loaded, load_account
+from pipelines.fleet import load_fleet
+from pipelines.outcome import Outcome
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import warehouse
+from pipelines.warehouse.failed import failed_keys
 from pipelines.warehouse.migrate import check
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """How the load of one account ended: either ``loaded`` or ``failure`` is set."""
-
-    account_key: str
-    seconds: float
-    loaded: Loaded | None = None
-    failure: Failure | None = None
-
-    @property
-    def status(self) -> str:
-        """In a word: loaded, superseded (another load was newer), or failed."""
-        if self.failure is None:
-            return "loaded"
-        return "superseded" if isinstance(self.failure.error, Superseded) else "failed"
+MOST_IN_LINES = 20
+"""Accounts that have a line each; of more only those that failed are named."""
 
 
 @click.command()
 @click.option("--account", "keys", metavar="KEY", multiple=True, help="Load this account; may be given several times.")
 @click.option("--all", "is_all", is_flag=True, help="Load every account of the settings.")
+@click.option("--retry-failed", "is_retry", is_flag=True, help="Load the accounts whose newest load failed.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    help="Accounts loaded at a time; by default as AMOCRM_THREADS says, or 8.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
-def command(*, keys: tuple[str, ...], is_all: bool, is_json: bool) -> None:
+def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int | None, is_json: bool) -> None:
     """Load accounts once, without Dagster; for cron.
 
-    With one account in the settings no option is needed. Every account is tried, whatever becomes of the others; the
-    exit code is 0, or that of the first account that failed. A load that fails or is killed leaves what is stored as
-    it was, so the cure is always to run it again.
+    With one account in the settings no option is needed. Several are loaded side by side, and every account is tried,
+    whatever becomes of the others; the exit code is 0, or that of the first account, by key, that failed. A load that
+    fails or is killed leaves what is stored as it was, so the cure is always to run it again.
     """
+    if (bool(keys), is_all, is_retry).count(True) > 1:
+        raise click.UsageError("--account, --all and --retry-failed exclude each other.")
     settings = settings_here()
-    accounts = chosen(settings, keys, is_all=is_all)
-    outcomes = []
     with warehouse(settings) as engine:
         check(engine)
-        for account in accounts:
-            outcome = load(engine, account, settings)
-            outcomes.append(outcome)
-            if not is_json:
-                click.echo(in_words(outcome), err=outcome.failure is not None)
+        accounts = chosen(engine, settings, keys, is_all=is_all, is_retry=is_retry)
+        outcomes = load_all(engine, accounts, settings, threads=threads or settings.threads, is_json=is_json)
     if is_json:
         click.echo(json.dumps({"accounts": [as_json(outcome) for outcome in outcomes]}, ensure_ascii=False, indent=2))
-    sys.exit(next((outcome.failure.exit_code for outcome in outcomes if outcome.failure), 0))
+    elif is_retry and not accounts:
+        click.echo("Nothing to do: of no account the newest load failed.")
+    sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))
 
 
-def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AccountSettings]:
+def chosen(
+    engine: Engine, settings: Settings, keys: tuple[str, ...], *, is_all: bool, is_retry: bool
+) -> list[AccountSettings]:
     """The accounts to load. Raises ``SettingsError`` where the choice is not clear."""
-    if keys and is_all:
-        raise click.UsageError("--account and --all exclude each other.")
-    if is_all and settings.accounts:
-        return list(settings.accounts)
+    if settings.accounts and (is_all or is_retry):
+        failed = failed_keys(engine) if is_retry else ()
+        return [account for account in settings.accounts if is_all or account.key in failed]
     return [settings.account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
-def load(engine: Engine, account: AccountSettings, settings: Settings) -> Outcome:
-    """Load one account; no error of its own leaves this function."""
-    began = time.monotonic()
-    loaded, failure = None, None
-    try:
-        loaded = load_account(engine, account, settings)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other accounts come next
-        failure = Failure(error)
-        failure.trace()
-    return Outcome(account_key=account.key, seconds=time.monotonic() - began, loaded=loaded, failure=failure)
+def load_all(
+    engine: Engine, accounts: Sequence[AccountSettings], settings: Settings, *, threads: int, is_json: bool
+) -> list[Outcome]:
+    """Load the accounts, and tell of it on the way unless it is to be told as JSON; the outcomes, by key."""
+    is_verbose = IS_VERBOSE in click.get_current_context().meta
+    with closing(
+        load_fleet(
+            engine,
+            accounts,
+            settings,
+            threads=threads,
+            on_error=traceback.print_exception if is_verbose else lambda _: None,
+        )
+    ) as fleet:
+        if is_json:
+            outcomes = list(fleet)
+        elif len(accounts) <= MOST_IN_LINES:
+            outcomes = [tell(outcome) for outcome in fleet]
+        else:
+            from commands.progress import follow  # noqa: PLC0415 - one account's load draws nothing
+
+            outcomes = follow(fleet, len(accounts))
+    return sorted(outcomes, key=lambda outcome: outcome.account_key)
+
+
+def tell(outcome: Outcome) -> Outcome:
+    """Print how one account's load ended."""
+    click.echo(in_words(outcome), err=outcome.trouble is not None)
+    return outcome
 
 
 def in_words(outcome: Outcome) -> str:
     """A line for people."""
-    if outcome.loaded is None:
-        assert outcome.failure is not None
-        message = outcome.failure.message
-        told = message if message.startswith("account '") else f"account '{outcome.account_key}': {message}"
-        return f"{told} [{outcome.status}]"
+    if outcome.trouble:
+        return f"{outcome.trouble.told} [{outcome.status}]"
+    assert outcome.loaded
     seen, published = outcome.loaded.seen, outcome.loaded.published
     match seen.mode:
         case "segments":
@@ -118,7 +132,7 @@ def in_words(outcome: Outcome) -> str:
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """The same for scripts. Keys are there whatever the status; those that do not apply are null."""
-    loaded, failure = outcome.loaded, outcome.failure
+    loaded, trouble = outcome.loaded, outcome.trouble
     published = loaded and loaded.published
     return {
         "account": outcome.account_key,
@@ -134,7 +148,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "request_count": loaded and loaded.extracted.request_count,
         "byte_count": loaded and loaded.extracted.byte_count,
         "seconds": round(outcome.seconds, 3),
-        "exit_code": failure.exit_code if failure else 0,
-        "error": failure and type(failure.error).__name__,
-        "message": failure and failure.message,
+        "exit_code": trouble.exit_code if trouble else 0,
+        "error": trouble and trouble.error,
+        "message": trouble and trouble.told,
     }

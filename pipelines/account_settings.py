@@ -5,26 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines import setting_values as values
-from pipelines.amocrm.host import parse_host
+from pipelines.amocrm.host import is_local, parse_host
 from pipelines.amocrm.oauth import Integration
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
+from pipelines.setting_values import SettingsReader
 from pipelines.size_alerts.rules import EXAMPLE as ALERT_EXAMPLE
 from pipelines.size_alerts.rules import SizeRule, rule_of_table, rules_of_text
-from pipelines.setting_values import SettingsReader
 
 HOST: Final = "AMOCRM_HOST"
 TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
 CLIENT_ID: Final = "AMOCRM_CLIENT_ID"
 CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
 REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
-ALERTS: Final = "AMOCRM_SIZE_ALERTS"
 INTEGRATION: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
+ALERTS: Final = "AMOCRM_SIZE_ALERTS"
 
 ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION, ALERTS)
 """The variables that describe one account."""
@@ -41,8 +40,8 @@ ACCESS_KEYS: Final = (
     "client_secret_env",
     "client_secret_file",
     "redirect_uri",
-ACCOUNT_KEYS: Final = (*ACCESS_KEYS, "alerts")
 )
+ACCOUNT_KEYS: Final = (*ACCESS_KEYS, "alerts")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _OF_INTEGRATION: Final = {"host", "client_id", "redirect_uri"}
@@ -69,8 +68,8 @@ class AccountSettings:
 
     key: str  # its name in commands, partitions and messages; the warehouse binds it to the account's id
     base_url: str  # https://example.amocrm.ru
-    alerts: tuple[SizeRule, ...] = ()  # changes of sizes to tell of
     token: Secret | Integration  # a long-lived token, or the OAuth client whose tokens are kept and renewed
+    alerts: tuple[SizeRule, ...] = ()  # changes of sizes to tell of
 
     @property
     def host(self) -> str:
@@ -84,12 +83,12 @@ def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
     token = reader.read(TOKEN, values.token)
     client_id = reader.read(CLIENT_ID, values.client_id)
     client_secret = reader.read(CLIENT_SECRET, values.client_secret)
-    alerts = reader.read(ALERTS, rules_of_text) or ()
     redirect_uri = reader.read(REDIRECT_URI, values.redirect_uri)
+    alerts = reader.read(ALERTS, rules_of_text) or ()
+    given = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
     if given == {ALERTS}:
         reader.note(f"{ALERTS} is for the account of {HOST}. For those of accounts.toml write {ALERT_EXAMPLE} there.")
         return
-    given = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
     if TOKEN in given and given & set(INTEGRATION):
         reader.note(f"{TOKEN} and {', '.join(INTEGRATION)} are two ways to one account. Set one of them.")
         return
@@ -114,8 +113,8 @@ def listed_accounts(
         if not ACCOUNT_KEY.fullmatch(key):
             reader.note(f"{place}: a key has up to 63 characters of a-z, 0-9, - and _. Write e.g. [accounts.acme].")
         for unknown in table.keys() - set(ACCOUNT_KEYS):
-        alerts = tuple(_listed_alerts(table.get("alerts", []), reader, place))
             reader.note(f"{place}: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
+        alerts = tuple(_listed_alerts(table.get("alerts", []), reader, place))
         with reader.noting(place):
             strings = {name: table[name] for name in ACCESS_KEYS if name in table}
             if strings.keys() not in _COMPLETE or not all(isinstance(text, str) for text in strings.values()):
@@ -138,12 +137,13 @@ def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[object]:
 
 
 def note_twice(accounts: tuple[AccountSettings, ...], reader: SettingsReader) -> None:
-    """Two keys for one account would bind it to whichever is loaded first."""
-    for first, second in combinations(accounts, 2):
-        if first.key == second.key or first.base_url == second.base_url:
-            both = " and ".join(f"'{account.key}' ({account.host})" for account in (first, second))
+    """Two keys for one account would bind it to whichever is loaded first. An emulator's one host has many accounts."""
+    seen: dict[str, AccountSettings] = {}
+    for account in accounts:
+        names = {account.key} if is_local(account.base_url) else {account.key, account.base_url}
+        for first in {seen[name].key: seen[name] for name in names if name in seen}.values():
+            both = " and ".join(f"'{one.key}' ({one.host})" for one in (first, account))
             reader.note(f"the accounts {both} have the same key or host. Remove one of them.")
-
         seen |= dict.fromkeys(names, account)
 
 
@@ -155,6 +155,7 @@ def _listed_alerts(tables: object, reader: SettingsReader, place: str) -> Iterat
     for number, table in enumerate(tables, start=1):
         with reader.noting(f"{place}, alert {number}"):
             yield rule_of_table(table)
+
 
 def _listed_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -> Secret | Integration:
     if "client_id" not in table:

@@ -39,6 +39,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_PG_BIN": ("pg_bin", values.path),
     "AMOCRM_RAW_RETENTION_DAYS": ("raw_retention_days", values.days),
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.request_rate),
+    "AMOCRM_THREADS": ("threads", values.threads),
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.webhook),
@@ -62,6 +63,7 @@ class Settings:
     pg_bin: Path | None = None  # PostgreSQL's programs, in place of those installed with us
     raw_retention_days: int = 30  # for so long answers are kept as received; 0: not at all
     requests_per_second: float = 5.0  # to one host, of all accounts together
+    threads: int = 8  # accounts loaded at a time, where several are loaded in one process
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
@@ -101,7 +103,7 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     names every mistake.
     """
     from_file = _env_file(root / ".env")
-    reader = SettingsReader(from_file | {name: text for name, text in environ.items() if text.strip()})
+    reader = SettingsReader(from_file | _not_empty(environ))
     tables = _accounts_file(root / "accounts.toml", reader)
     given = {"data_dir": root / "data"} | _given(reader, root)
     accounts = (*only_account(reader), *listed_accounts(tables, reader, root))
@@ -109,6 +111,19 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     _note_unknown(from_file, tables, reader)
     reader.raise_mistakes()
     return Settings(accounts=tuple(sorted(accounts, key=lambda account: account.key)), **given)
+
+
+def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:
+    """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
+    name = "AMOCRM_ALERT_WEBHOOK_URL"
+    try:
+        return SettingsReader(_env_file(root / ".env") | _not_empty(environ)).read(name, values.webhook)
+    except SettingsError:
+        return None
+
+
+def _not_empty(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in environ.items() if text.strip()}
 
 
 def _given(reader: SettingsReader, root: Path) -> dict[str, Any]:

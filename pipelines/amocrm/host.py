@@ -30,3 +30,8 @@ def parse_host(text: str) -> str:
         advice=f"Write it as it stands in the browser, one name and one of {', '.join(DOMAINS)}: example.amocrm.ru; "
         "or, for the emulator, a loopback address with its port: 127.0.0.1:8080.",
     )
+
+
+def is_local(base_url: str) -> bool:
+    """Whether a base URL is that of this machine, where only an emulator can be."""
+    return base_url.startswith("http://")

@@ -1,0 +1,243 @@
+"""Many accounts in one run: each on its own, whatever becomes of the others, and an end when it is told to."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import URL, Engine, text
+
+from emulator import Emulator, effects
+from emulator.faults import Effect
+from pipelines import fleet
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.fleet import REFUSED_IN_A_ROW, load_fleet
+from pipelines.fleet_words import headline, told_by_cause
+from pipelines.load import load_account
+from pipelines.outcome import Outcome
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.failed import failed_keys
+from tests.conftest import plain
+
+QUICK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
+
+
+class Fleet:
+    """Emulated accounts, and runs that load them all."""
+
+    def __init__(self, emulator: Emulator, engine: Engine, root: Path) -> None:
+        """Begin without accounts."""
+        self.emulator, self.engine = emulator, engine
+        self.settings = Settings(data_dir=root, requests_per_second=100_000.0)
+        self.ids: dict[str, int] = {}
+
+    def open(self, *keys: str) -> None:
+        """Open accounts with a segment each."""
+        for key in keys:
+            self.ids[key] = self.emulator.world.add_account(key)
+            self.emulator.world.add_segment(self.ids[key], "VIP", size=10)
+
+    def trouble(self, key: str, effect: Effect, **matching: Any) -> None:
+        """Have every answer to one account come to this."""
+        self.emulator.faults.add(effect, account_id=self.ids[key], **matching)
+
+    @property
+    def accounts(self) -> list[AccountSettings]:
+        """All of them, as settings have them."""
+        return [
+            AccountSettings(key=key, base_url=self.emulator.url, token=Secret(self.emulator.long_lived_token(one)))
+            for key, one in self.ids.items()
+        ]
+
+    def run(self, threads: int = 4, clock: Clock = QUICK, **options: Any) -> Generator[Outcome, None, None]:
+        """Load them all."""
+        return load_fleet(self.engine, self.accounts, self.settings, threads=threads, clock=clock, **options)
+
+    def statuses(self, **options: Any) -> dict[str, tuple[str, str | None]]:
+        """Status and error of each account after a run."""
+        found = {one.account_key: (one.status, one.trouble and one.trouble.error) for one in self.run(**options)}
+        assert found.keys() == self.ids.keys()
+        return found
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+
+@pytest.fixture
+def accounts(engine: Engine, tmp_path: Path) -> Iterator[Fleet]:
+    """The accounts, their emulator running."""
+    with Emulator() as emulator:
+        yield Fleet(emulator, engine, tmp_path)
+
+
+def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.open(*(f"well-{number:02}" for number in range(20)), "gone", "limited", "mistaken", "token", "unpaid")
+    accounts.trouble("gone", effects.error(404))
+    accounts.trouble("limited", effects.too_many(in_body=100_000))
+    accounts.trouble("token", effects.error(401))
+    accounts.trouble("unpaid", effects.error(402))
+
+    def mistaken(engine: Engine, account: AccountSettings, settings: Settings, **options: Any) -> object:
+        if account.key == "mistaken":
+            raise ZeroDivisionError("canary")
+        return load_account(engine, account, settings, **options)
+
+    monkeypatch.setattr(fleet, "load_account", mistaken)
+    found = accounts.statuses()
+    assert {key: found.pop(key) for key in ("gone", "limited", "mistaken", "token", "unpaid")} == {
+        "gone": ("failed", "NotFound"),
+        "limited": ("failed", "RateLimited"),
+        "mistaken": ("failed", "ZeroDivisionError"),
+        "token": ("failed", "Unauthorized"),
+        "unpaid": ("failed", "Forbidden"),
+    }
+    assert set(found.values()) == {("loaded", None)}
+    assert accounts.rows("select count(*) from amocrm.snapshot") == [(20,)]
+
+
+def test_loads_overlap_and_no_more_than_the_threads(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.open(*(f"account-{number:02}" for number in range(9)))
+    meeting = threading.Barrier(3, timeout=30)  # nobody goes on before three are here
+    names = set()
+
+    def meet(*_: object, **__: object) -> None:
+        names.add(threading.current_thread().name)
+        meeting.wait()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(fleet, "load_account", meet)
+    assert {error for _, error in accounts.statuses(threads=3).values()} == {"ZeroDivisionError"}
+    assert len(names) == 3
+
+
+def test_passing_trouble_is_tried_once_more_after_all_others(accounts: Fleet) -> None:
+    accounts.open("one", "passing", "steady", "two", "wrong")
+    accounts.trouble("passing", effects.status(503), times=6)  # all tries of the first load
+    accounts.trouble("steady", effects.status(503))
+    accounts.trouble("wrong", effects.error(401))
+    waits: list[float] = []
+    still = datetime.now(UTC)
+    clock = Clock(now=lambda: still + timedelta(seconds=sum(waits)), sleep=waits.append)
+    outcomes = list(accounts.run(threads=1, clock=clock, again_after=1_000))
+    assert [one.account_key for one in outcomes] == ["one", "two", "wrong", "passing", "steady"]
+    assert [one.status for one in outcomes] == ["loaded", "loaded", "failed", "loaded", "failed"]
+    assert sum(waits) >= 900, "some of the thousand seconds went by while the others were loaded"
+    assert failed_keys(accounts.engine) == {"steady", "wrong"}
+
+
+def test_failed_accounts_are_known_until_they_are_loaded(accounts: Fleet) -> None:
+    accounts.open("early", "late", "never", "well")
+    accounts.trouble("never", effects.error(401))
+    accounts.statuses()
+    accounts.trouble("late", effects.error(404))
+    accounts.statuses()
+    assert failed_keys(accounts.engine) == {"late", "never"}
+    accounts.emulator.faults.clear()
+    accounts.statuses()
+    assert failed_keys(accounts.engine) == frozenset()
+
+
+def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url: str, server_url: URL) -> None:
+    accounts.open(*(f"account-{number:02}" for number in range(40)))
+    name = Identifier(psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"] or "")
+    outcomes = []
+    with psycopg.connect(plain(server_url), autocommit=True) as admin:
+        for outcome in accounts.run(threads=4):
+            if not outcomes:
+                admin.execute(SQL("alter database {} allow_connections false").format(name))
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname is not null and datname <> current_database()"
+                )
+            outcomes.append(outcome)
+        admin.execute(SQL("alter database {} allow_connections true").format(name))
+    statuses = [one.status for one in outcomes]
+    assert len(outcomes) == 40
+    assert statuses.count("skipped") > 20
+    assert 1 <= statuses.count("failed") <= 4
+    [why] = {one.trouble.message for one in outcomes if one.trouble and one.status == "skipped"}
+    assert why.startswith("Nothing more was asked, since the database is gone: ")
+
+
+@pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])
+def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effect) -> None:
+    accounts.open(*(f"account-{number:02}" for number in range(30)))
+    with Emulators(30) as emulators:
+        for emulator in emulators:
+            emulator.faults.add(effect)
+        listed = [
+            AccountSettings(
+                key=f"account-{number:02}",
+                base_url=emulator.url,
+                token=Secret(emulator.long_lived_token(emulator.world.add_account())),
+            )
+            for number, emulator in enumerate(emulators)
+        ]
+        outcomes = list(load_fleet(accounts.engine, listed, accounts.settings, threads=1, clock=QUICK))
+    assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * (30 - REFUSED_IN_A_ROW)
+
+
+class Emulators(list[Emulator]):
+    """Several hosts."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(Emulator() for _ in range(count))
+
+    def __enter__(self) -> Emulators:
+        for emulator in self:
+            emulator.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for emulator in self:
+            emulator.stop()
+
+
+def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
+    accounts.open(*(f"account-{number:02}" for number in range(9)))
+    for key in list(accounts.ids)[1:]:
+        accounts.trouble(key, effects.too_many(in_body=100))
+    run = accounts.run(threads=4, clock=SYSTEM_CLOCK)
+    began = time.monotonic()
+    assert [one.status for one in islice(run, 1)] == ["loaded"]
+    with pytest.raises(KeyboardInterrupt):
+        run.throw(KeyboardInterrupt())
+    assert time.monotonic() - began < 60, "nobody waited for the hundred seconds that amoCRM asked for"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fleet")]
+    assert failed_keys(accounts.engine) == frozenset(), "being ended is no failure"
+
+
+def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.open(*(f"account-{number:02}" for number in range(5)), "wrong")
+    accounts.trouble("wrong", effects.html())
+    errors: list[weakref.ref[Exception]] = []
+    outcomes = list(accounts.run(on_error=lambda error: errors.append(weakref.ref(error))))
+    gc.collect()
+    assert len(outcomes) == 6
+    assert [error() for error in errors] == [None], "with an error goes what its frames hold"
+
+
+def test_what_is_said_of_a_fleet(accounts: Fleet) -> None:
+    accounts.open("alpha", "beta", "gamma", "well")
+    accounts.trouble("alpha", effects.error(404))
+    accounts.trouble("beta", effects.error(401))
+    accounts.trouble("gamma", effects.error(401))
+    outcomes = list(accounts.run())
+    assert headline(outcomes).startswith("1 of 4 accounts loaded, 3 failed, ")
+    tokens, hosts = told_by_cause(outcomes)
+    assert tokens.startswith("Unauthorized, 2 accounts: beta, gamma\nWhat happened, to beta: ")
+    assert "What to do: Make a new long-lived token" in tokens
+    assert hosts.startswith("NotFound, 1 account: alpha\nWhat happened: ")
