@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -18,6 +19,12 @@ WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20
 NEXT_TO_LABEL, LETTER = 8, 7
 """Room beside the lines, of which the numbers of the axis take so much a letter. It is fixed, so that charts align."""
+
+ROW: Final = 17
+"""Room above the others for marks that all charts share."""
+
+MOST_POINTS: Final = 366
+"""Of a line: a year's days. The picture has no room for more."""
 
 MARK_WIDTH: Final = 18
 """Units that a mark takes of the chart's width."""
@@ -55,24 +62,37 @@ LOOK: Final = {
 }
 
 
-def size_chart(days: Sequence[Day], marks: Mapping[date, int], formats: Formats, *, first: date, last: date) -> str:
-    """SVG of the days from ``first`` to ``last``. A number stands over the days of ``marks``."""
+def size_chart(
+    days: Sequence[Day],
+    marks: Mapping[date, int],
+    formats: Formats,
+    *,
+    first: date,
+    last: date,
+    shared: Mapping[date, int] | None = None,
+) -> str:
+    """SVG of the days from ``first`` to ``last``.
+
+    A number stands over the days of ``marks``, and above the numbers a letter over those of ``shared``, which all
+    charts of a page have.
+    """
     largest = max((day.size for day in days if day.size is not None), default=0)
     left = NEXT_TO_LABEL + LETTER * len(formats.number(largest + largest // 4))
+    above = ROW if shared else 0
     svg = vl_convert.vegalite_to_svg(
         {
             "width": WIDTH - left - RIGHT,
             "height": HEIGHT - TOP - BOTTOM,
-            "padding": {"left": left, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+            "padding": {"left": left, "right": RIGHT, "top": TOP + above, "bottom": BOTTOM},
             "autosize": "none",
             "background": None,
             "config": LOOK,
             "encoding": {"x": _days_axis(formats, first, last)},
-            "layer": [*_layers(days, marks)],
+            "layer": [*_layers(days, marks, shared or {})],
         },
         format_locale=formats.d3_numbers,
     )
-    return _lean(svg)
+    return _lean(svg, HEIGHT + above)
 
 
 def mark_days(wanted: Sequence[date], *, first: date, last: date) -> dict[date, int]:
@@ -89,6 +109,26 @@ def mark_days(wanted: Sequence[date], *, first: date, last: date) -> dict[date, 
     return numbers
 
 
+def letter(number: int) -> str:
+    """What stands for the number of a mark that all charts share: A for 1."""
+    return chr(ord("A") + number - 1)
+
+
+def thinned(days: Sequence[Day]) -> Iterator[Day]:
+    """The days of a line: all of a year's; of more, the smallest and the largest of every few days, and the last.
+
+    So peaks stay where they are, and a day without a size still breaks the line.
+    """
+    if len(days) <= MOST_POINTS:
+        yield from days
+        return
+    few = -(-2 * len(days) // MOST_POINTS)
+    for (_, is_known), together in groupby(enumerate(days), key=lambda one: (one[0] // few, one[1].size is not None)):
+        near = [day for _, day in together]
+        kept = {near[0]} if not is_known else {min(near, key=attrgetter("size")), max(near, key=attrgetter("size"))}
+        yield from sorted(kept | ({days[-1]} & {*near}), key=attrgetter("date"))
+
+
 def gaps_of(days: Sequence[Day]) -> Iterator[tuple[date, date]]:
     """Spans without a load: from the last day that had one to the next that has."""
     for is_observed, together in groupby(days, key=lambda day: day.is_observed):
@@ -97,7 +137,7 @@ def gaps_of(days: Sequence[Day]) -> Iterator[tuple[date, date]]:
             yield gap[0].date - DAY, gap[-1].date + DAY
 
 
-def _layers(days: Sequence[Day], marks: Mapping[date, int]) -> Iterator[dict[str, Any]]:
+def _layers(days: Sequence[Day], marks: Mapping[date, int], shared: Mapping[date, int]) -> Iterator[dict[str, Any]]:
     bands = [{"day": _at(begin), "end": _at(end)} for begin, end in gaps_of(days)]
     if bands:
         yield {"data": {"values": bands}, "mark": {"type": "rect", "color": BAND}, "encoding": {"x2": {"field": "end"}}}
@@ -108,7 +148,7 @@ def _layers(days: Sequence[Day], marks: Mapping[date, int]) -> Iterator[dict[str
         "axis": {"tickCount": 3, "tickMinStep": 1, "format": ",d"},
     }
     yield {
-        "data": {"values": [{"day": _at(day.date), "size": day.size} for day in days]},
+        "data": {"values": [{"day": _at(day.date), "size": day.size} for day in thinned(days)]},
         "mark": LINE,
         "encoding": {"y": sizes},
     }
@@ -119,21 +159,35 @@ def _layers(days: Sequence[Day], marks: Mapping[date, int]) -> Iterator[dict[str
         "mark": {"type": "point", "filled": True, "color": ACCENT, "size": 28, "opacity": 1},
         "encoding": {"y": sizes},
     }
-    firsts: dict[int, date] = {}
-    for day, number in marks.items():
-        firsts.setdefault(number, day)
-    if firsts:
-        numbers = {"values": [{"day": _at(day), "number": str(number)} for number, day in firsts.items()]}
-        yield {"data": numbers, "mark": {"type": "rule", "color": INK, "strokeDash": [2, 3], "opacity": 0.55}}
-        yield {
-            "data": numbers,
-            "mark": {"type": "point", "filled": True, "color": INK, "size": 190, "opacity": 1, "y": -9},
-        }
-        yield {
-            "data": numbers,
-            "mark": {"type": "text", "color": PAPER, "fontSize": 10, "font": "system-ui", "y": -8.5, "fontWeight": 600},
-            "encoding": {"text": {"field": "number"}},
-        }
+    yield from _signs({day: letter(number) for day, number in shared.items()}, shape="square", paint=SOFT, y=-9 - ROW)
+    yield from _signs({day: str(number) for day, number in marks.items()}, shape="circle", paint=INK, y=-9)
+
+
+def _signs(signs: Mapping[date, str], *, shape: str, paint: str, y: float) -> Iterator[dict[str, Any]]:
+    """Marks at a height, each with a line down from its day; a sign of several days stands over the first."""
+    firsts: dict[str, date] = {}
+    for day, sign in signs.items():
+        firsts.setdefault(sign, day)
+    if not firsts:
+        return
+    values = {"values": [{"day": _at(day), "sign": sign} for sign, day in firsts.items()]}
+    yield {"data": values, "mark": {"type": "rule", "color": paint, "strokeDash": [2, 3], "opacity": 0.55}}
+    yield {
+        "data": values,
+        "mark": {"type": "point", "shape": shape, "filled": True, "color": paint, "size": 190, "opacity": 1, "y": y},
+    }
+    yield {
+        "data": values,
+        "mark": {
+            "type": "text",
+            "color": PAPER,
+            "fontSize": 10,
+            "font": "system-ui",
+            "y": y + 0.5,
+            "fontWeight": 600,
+        },
+        "encoding": {"text": {"field": "sign"}},
+    }
 
 
 def _days_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
@@ -155,11 +209,11 @@ def _days_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
     }
 
 
-def _lean(svg: str) -> str:
+def _lean(svg: str, height: int) -> str:
     """The picture without what nobody sees of it, which is half of what Vega writes; to a tenth of a pixel."""
     root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg))  # noqa: S314 - Vega's, of numbers and days
     root.attrib.clear()
-    root.attrib |= {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "aria-hidden": "true", "focusable": "false"}
+    root.attrib |= {"viewBox": f"0 0 {WIDTH} {height}", "aria-hidden": "true", "focusable": "false"}
     for parent in root.iter():
         for child in list(parent):
             if child.get("class") == "background" or child.get("display") == "none" or child.get("opacity") == "0":

@@ -148,8 +148,10 @@ class Figures:
     movers: list[Mover]
     jumps: list[Jump]  # the newest first, as all below
     changes: list[Change]
+    changes_from: datetime | None  # the first snapshot whose changes are here, where those of earlier ones are left out
     gaps: list[Gap]
     oddities: list[Quality]
+    is_oddities_whole: bool
 
 
 def read_figures(engine: Engine, account_key: str, *, days: int = DAYS) -> Figures:
@@ -171,6 +173,8 @@ def read_figures(engine: Engine, account_key: str, *, days: int = DAYS) -> Figur
             segment_id: tuple(Day(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
             for segment_id, rows in groupby(_rows(connection, "report_days", since), key=attrgetter("segment_id"))
         }
+        changes = read_changes(connection, account_id, after=after, most=MOST_CHANGES)
+        oddities = _rows(connection, "report_quality", since | {"most": MOST_ODDITIES + 1})
         return Figures(
             state=state,
             segments=[
@@ -180,12 +184,21 @@ def read_figures(engine: Engine, account_key: str, *, days: int = DAYS) -> Figur
             stages=[Stage(**row._asdict()) for row in _rows(connection, "report_stages", of)],
             movers=[Mover(**row._asdict()) for row in _rows(connection, "report_movers", of | {"most": MOST_MOVERS})],
             jumps=[Jump(**row._asdict()) for row in _rows(connection, "report_jumps", since)],
-            changes=read_changes(connection, account_id, after=after, most=MOST_CHANGES),
+            changes=changes,
+            changes_from=_where_cut(connection, changes, since),
             gaps=[Gap(**row._asdict()) for row in _rows(connection, "report_gaps", since)],
-            oddities=[
-                Quality(**row._asdict()) for row in _rows(connection, "report_quality", since | {"most": MOST_ODDITIES})
-            ],
+            oddities=[Quality(**row._asdict()) for row in oddities[:MOST_ODDITIES]],
+            is_oddities_whole=len(oddities) <= MOST_ODDITIES,
         )
+
+
+def _where_cut(connection: Connection, changes: list[Change], since: dict[str, Any]) -> datetime | None:
+    """The first snapshot whose changes were read, if there are earlier ones that were not."""
+    if len(changes) < MOST_CHANGES:
+        return None
+    oldest = changes[-1].observed_at
+    is_cut = connection.scalar(statement("report_has_earlier_changes"), since | {"before": oldest})
+    return oldest if is_cut else None
 
 
 def _rows(connection: Connection, name: str, values: dict[str, Any]) -> list[Row[Any]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -12,11 +12,11 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report.chart import mark_days, size_chart
-from pipelines.report.events import Event, events, gap_words, segment_events
+from pipelines.report.chart import letter, mark_days, size_chart
+from pipelines.report.events import Event, events, gap_words, segment_events, shared_events
 from pipelines.report.figures import Day, Figures, Segment
 from pipelines.report.formats import Formats, span
-from pipelines.report.state import headline, loads
+from pipelines.report.state import WEEK, headline, loads
 from pipelines.rule_wording import rules_in_words
 from pipelines.wording import clean
 
@@ -28,6 +28,12 @@ MOST_MARKS: Final = 8
 
 RECENT_DAYS: Final = 14
 """Days that a segment's table has one by one; before these it has the last day of each month."""
+
+MOST_SHARED: Final = 12
+"""Marks that stand on all charts, the newest."""
+
+MOST_OF_A_WEEK: Final = 8
+"""Sentences of the last 7 days that stand beside the movers, the newest."""
 
 LONGEST_DETAIL: Final = 400
 
@@ -51,6 +57,10 @@ def render(figures: Figures, *, now: datetime, is_simulated: bool = False) -> st
     of_segment = segment_events(figures, formats)
     days = [day.date for segment in figures.segments for day in segment.days]
     first, last = min(days, default=figures.state.observed_date), figures.state.observed_date
+    shared = [event for event in shared_events(figures, formats) if first <= event.date <= last][-MOST_SHARED:]
+    letters = mark_days([event.date for event in shared], first=first, last=last)
+    moved = movers(figures)
+    lately = [event for event in told if event.date > last - timedelta(days=WEEK)]
     page = _environment(formats).get_template("page.html.jinja")
     return page.render(
         now=now,
@@ -62,27 +72,42 @@ def render(figures: Figures, *, now: datetime, is_simulated: bool = False) -> st
         first=first,
         last=last,
         cards=[
-            card(one, of_segment.get(one.segment_id, []), formats, first=first, last=last) for one in figures.segments
+            card(one, of_segment.get(one.segment_id, []), letters, formats, first=first, last=last)
+            for one in figures.segments
         ],
+        shared=[(letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
         with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
-        movers=movers(figures),
+        movers_of_week=[one for one in moved if one["days"] == WEEK],
+        movers=[one for one in moved if one["days"] != WEEK],
+        lately=lately[:MOST_OF_A_WEEK],
+        more_lately_count=max(len(lately) - MOST_OF_A_WEEK, 0),
         told=[(day, list(of_day)) for day, of_day in groupby(told[:MOST_EVENTS], key=attrgetter("date"))],
         untold_count=max(len(told) - MOST_EVENTS, 0),
+        changes_from=figures.changes_from,
         gaps=figures.gaps,
         oddities=figures.oddities,
+        is_oddities_whole=figures.is_oddities_whole,
     )
 
 
-def card(segment: Segment, happened: Sequence[Event], formats: Formats, *, first: date, last: date) -> Card:
-    """A segment with its chart, what happened to it, and its sizes as a table."""
+def card(
+    segment: Segment,
+    happened: Sequence[Event],
+    letters: Mapping[date, int],
+    formats: Formats,
+    *,
+    first: date,
+    last: date,
+) -> Card:
+    """A segment with its chart, what happened to it, and its sizes as a table. ``letters`` mark what concerns all."""
     shown = happened[-MOST_MARKS:]
     numbers = mark_days([event.date for event in shown], first=first, last=last)
     return Card(
         segment=segment,
         name=named(segment.name, segment.segment_id),
         # Vega's own output, of numbers and days: no text of amoCRM is in it.
-        chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last)),  # noqa: S704
+        chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
         earlier_count=len(happened) - len(shown),
         table=table_days(segment.days),

@@ -15,6 +15,7 @@ MODES: Final = {
     "disabled": "Customers are switched off in amoCRM: there is nothing to see at present",
     "unavailable": "The account's plan has no customers: there is nothing to see at present",
 }
+WEEK: Final = 7
 LONGEST_MESSAGE: Final = 400
 
 
@@ -46,7 +47,17 @@ def _of_segments(figures: Figures, formats: Formats) -> Iterator[str]:
     changes = [one.change_7_days for one in figures.segments if one.change_7_days is not None]
     if changes:
         grown, shrunk = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
-        yield f"within 7 days {grown or 'none'} grew and {shrunk or 'none'} shrank"
+        yield f"within 7 days {grown or 'none'} grew and {shrunk or 'none'} shrank{_most(figures, formats)}"
+
+
+def _most(figures: Figures, formats: Formats) -> str:
+    """The one that moved most."""
+    week = [mover for mover in figures.movers if mover.days == WEEK]
+    if not week:
+        return ""
+    most = max(week, key=lambda mover: abs(mover.change_count))
+    name = clean(most.name or "") or str(most.segment_id)
+    return f", most of all '{name}' by {formats.signed(most.change_count)}"
 
 
 def loads(figures: Figures, formats: Formats, *, now: datetime) -> Loads:

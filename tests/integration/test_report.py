@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from commands.demo.home import DemoHome, Simulation
 from commands.manage.site import history_of
 from pipelines.errors import DatabaseError, MigrationError
+from pipelines.report import figures as report_figures
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
 from pipelines.warehouse.engine import warehouse
@@ -61,6 +62,22 @@ def test_it_looks_back_so_many_days(engine: Engine) -> None:
     assert {day.date.isoformat() for one in figures.segments for day in one.days} == {"2026-03-31", "2026-04-01"}
     assert {change.observed_at for change in figures.changes} == {WEDNESDAY}
     assert {change.observed_at for change in read_figures(engine, KEY).changes} > {WEDNESDAY}
+
+
+def test_changes_and_oddities_that_are_left_out_are_known_to_be(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_history(engine, until=WEDNESDAY)
+    full = read_figures(engine, KEY)
+    assert (full.changes_from, full.is_oddities_whole) == (None, True)
+    assert len({change.observed_at for change in full.changes}) > 1
+    monkeypatch.setattr(report_figures, "MOST_CHANGES", 1)
+    monkeypatch.setattr(report_figures, "MOST_ODDITIES", 0)
+    cut = read_figures(engine, KEY)
+    assert cut.changes_from == cut.changes[-1].observed_at == full.changes[0].observed_at
+    assert cut.is_oddities_whole == (not full.oddities)
+    monkeypatch.setattr(report_figures, "MOST_CHANGES", len(full.changes))
+    assert read_figures(engine, KEY).changes_from is None, "just as many as there are"
 
 
 def test_an_account_without_a_snapshot(engine: Engine) -> None:

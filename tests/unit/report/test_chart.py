@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from itertools import groupby
 from xml.etree import ElementTree as ET
 
-from pipelines.report.chart import gaps_of, mark_days, size_chart
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.report.chart import MOST_POINTS, gaps_of, mark_days, size_chart, thinned
 from pipelines.report.figures import Day
 from pipelines.report.formats import Formats
 
@@ -73,6 +77,47 @@ def test_each_number_is_drawn_once() -> None:
     assert (texts.count("1"), texts.count("2")) == (1, 1)
 
 
+def test_what_concerns_all_charts_has_letters_above_the_numbers() -> None:
+    shown = days(*range(100, 191))
+    with_letters = size_chart(
+        shown, {on(50): 1}, RUSSIAN, first=FIRST, last=on(90), shared={on(1): 1, on(2): 1, on(60): 2}
+    )
+    texts = [text.strip() for text in ET.fromstring(with_letters).itertext() if text.strip()]  # noqa: S314 - made here
+    assert [text for text in texts if text in "AB1"] == ["A", "B", "1"]
+    without = size_chart(shown, {on(50): 1}, RUSSIAN, first=FIRST, last=on(90))
+    assert height(with_letters) > height(without)
+
+
+def height(svg: str) -> int:
+    return int(svg.partition('viewBox="')[2].partition('"')[0].split()[3])
+
+
+def test_a_line_of_a_year_has_all_days() -> None:
+    shown = days(*range(MOST_POINTS))
+    assert list(thinned(shown)) == shown
+
+
+@given(st.lists(st.none() | st.integers(0, 30_000), min_size=MOST_POINTS + 1, max_size=1_100))
+def test_a_longer_line_keeps_its_peaks_its_gaps_and_its_end(sizes: list[int | None]) -> None:
+    shown = days(*sizes)
+    kept = list(thinned(shown))
+    assert set(kept) <= set(shown)
+    assert [day.date for day in kept] == sorted(day.date for day in kept)
+    known = [size for size in sizes if size is not None]
+    left = [day.size for day in kept if day.size is not None]
+    assert (min(left, default=None), max(left, default=None)) == (min(known, default=None), max(known, default=None))
+    assert shown[-1] in kept
+    assert strokes(kept) == strokes(shown), "where the line is broken"
+
+
+def strokes(shown: list[Day]) -> int:
+    return sum(is_known for is_known, _ in groupby(shown, key=lambda day: day.size is not None))
+
+
+def test_three_years_are_few_points() -> None:
+    assert len(list(thinned(days(*(place * place % 20_011 for place in range(1_096)))))) <= MOST_POINTS + 1
+
+
 def test_a_single_day_and_no_day_at_all_can_be_drawn() -> None:
     assert len(lines(drawn(days(5), {FIRST: 1}))) == 1
     assert lines(drawn(days(), last=0)) == []
@@ -81,4 +126,4 @@ def test_a_single_day_and_no_day_at_all_can_be_drawn() -> None:
 
 def test_three_years_stay_small() -> None:
     shown = days(*(place * place % 20_011 for place in range(3 * 365)))
-    assert len(size_chart(shown, {on(9): 1}, RUSSIAN, first=FIRST, last=shown[-1].date)) < 20_000
+    assert len(size_chart(shown, {on(9): 1}, RUSSIAN, first=FIRST, last=shown[-1].date)) < 10_000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from pipelines.report.events import events, segment_events
+from pipelines.report.events import events, segment_events, shared_events
 from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage, State
 from pipelines.report.formats import Formats
 from pipelines.report.page import render, table_days
@@ -108,6 +109,7 @@ def figures(name: str = "VIP") -> Figures:
             )
         ],
         changes=[change],
+        changes_from=None,
         gaps=[
             Gap(
                 after_at=NOW - timedelta(days=2),
@@ -130,6 +132,7 @@ def figures(name: str = "VIP") -> Figures:
                 valid_to=None,
             )
         ],
+        is_oddities_whole=True,
     )
 
 
@@ -163,7 +166,8 @@ def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        "1 segment; the largest, 'VIP', holds 1\u00a0009 customers; within 7 days 1 grew and none shrank.",
+        "1 segment; the largest, 'VIP', holds 1\u00a0009 customers; within 7 days 1 grew and none shrank, ",
+        "most of all 'VIP' by +7.",
         "of 10.03.2026 14:00, is 1 h old; usually one comes every 6 h. A load is missing. 2 loads failed since: VIP",
         "'VIP' of segment 'VIP' changed from VIP to 08.03.2026 00:30.",
         "Dropped by 30 to 1\u00a0009 (usual: +1). Around it changed: segment.",
@@ -183,7 +187,7 @@ def test_simulated_data_are_called_so() -> None:
 def test_an_account_with_nothing_to_show(mode: str) -> None:
     full = figures()
     state = replace(full.state, customers_mode=mode, is_late=False, failure_count=0, usual_seconds=None)
-    empty = Figures(state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
+    empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
     text = ReportReader(render(empty, now=NOW)).text
     assert ("The newest snapshot holds no segments." in text) == (mode != "periodicity")
     assert "On time." in text
@@ -207,6 +211,47 @@ def test_jumps_of_one_day_are_told_together_and_in_time_with_the_rest() -> None:
     assert [event.kind for event in told] == ["jump", "gap", "change"]
     assert told[0].text.startswith("5 segments left their own rhythm: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
+
+
+def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
+    full = figures()
+    field = replace(full.changes[0], thing="field", thing_id=9, property="name", old_text="Owner", new_text="Manager")
+    mode = replace(field, thing="account", property="customers_mode", old_text="disabled", new_text="segments")
+    gap = replace(full.gaps[0], until_at=NOW)
+    brief = replace(gap, gap_seconds=7_200)
+    shown = replace(full, changes=[field, mode, *full.changes], gaps=[gap, brief], jumps=[])
+    assert [event.text[:12] for event in shared_events(shown, RUSSIAN)] == [
+        "Field 'Owner",
+        "Customers mo",
+        "Nothing was ",
+    ]
+    html = render(shown, now=NOW)
+    [charts] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert re.findall(r">([A-Z])<", charts) == ["A", "B"]
+    assert html.count('<span class="mark">A</span>') == 2, "what was seen on one day"
+
+
+def test_the_last_seven_days_come_first() -> None:
+    full = figures()
+    older = replace(full.changes[0], observed_at=NOW - timedelta(days=7), new_text="older")
+    html = render(replace(full, changes=[*full.changes, older]), now=NOW)
+    week = html[html.index('id="week"') : html.index('id="segments"')]
+    assert "1\u00a0009" in week
+    assert "08.03.2026 00:30" in week
+    assert "older" not in week
+    assert "older" in html
+
+
+def test_what_is_left_out_is_said() -> None:
+    full = figures()
+    assert "more changes than this page reads" not in PLAIN.text
+    assert "see the view data_quality" not in PLAIN.text
+    cut = replace(full, changes_from=NOW, is_oddities_whole=False)
+    text = ReportReader(render(cut, now=NOW)).text
+    assert "none that was first seen before 10.03.2026 15:00 is on it" in text
+    assert "see the view data_quality" in text
+    long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)))
+    assert "shows those from 01.03.2026 on" in ReportReader(render(long, now=NOW)).text
 
 
 def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:
