@@ -26,13 +26,13 @@ import psycopg
 from psycopg import sql
 
 from bench.peers import report
+from bench.peers.environments import CACHE
 from bench.peers.measure import Cost, Failed, measure
-from bench.peers.payloads import FIRST, ROOT, Truth, captured, truth
+from bench.peers.payloads import FIRST, Truth, captured, truth
 from bench.peers.server import VERSION, serve
 from bench.peers.tools import TOOLS, Place, Tool, settle
 from pipelines.warehouse.embedded import EmbeddedServer, embedded_postgres
 
-CACHE: Final = ROOT / ".bench"
 CASES: Final = ("first", "unchanged", "one", "all")
 
 

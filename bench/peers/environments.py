@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).parent
+CACHE: Final = HERE.parents[1] / ".bench"
+"""Environments and captured answers; it can be deleted at any time."""
 
 
 def environment(peer: str, cache: Path) -> Path:

@@ -213,7 +213,8 @@ def exported(place: Place) -> None:
         """)
         connection.execute("""
             create table "values" (account_id bigint, segment_id bigint, field_id bigint, field_type text,
-                position bigint, text_value text, number_value float8, boolean_value boolean, enum_id bigint, observed_at timestamptz)
+                position bigint, text_value text, number_value float8, boolean_value boolean, enum_id bigint,
+                observed_at timestamptz)
         """)
 
 
