@@ -12,7 +12,9 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.settings import AccountSettings, Settings, load_settings
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings, alert_address, load_settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import check
 
@@ -20,8 +22,15 @@ from pipelines.warehouse.migrate import check
 class Workbench:
     """What a step works with. Nothing is read or opened before a step asks, so that it can tell what is wrong."""
 
-    def __init__(self, read_settings: Callable[[], Settings], until: ExitStack, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        read_settings: Callable[[], Settings],
+        until: ExitStack,
+        clock: Clock = SYSTEM_CLOCK,
+        read_alert_address: Callable[[], Secret | None] = lambda: None,
+    ) -> None:
         self._read_settings = read_settings
+        self._read_alert_address = read_alert_address  # where the settings as a whole cannot be read
         self._until = until  # ends what was opened
         self.clock = clock
 
@@ -29,6 +38,14 @@ class Workbench:
     def settings(self) -> Settings:
         """What the user has set. Raises ``SettingsError``."""
         return self._read_settings()
+
+    @cached_property
+    def alert_webhook_url(self) -> Secret | None:
+        """Where failures are told, that of the settings themselves included; None where nobody is."""
+        try:
+            return self.settings.alert_webhook_url
+        except SettingsError:
+            return self._read_alert_address()
 
     @cached_property
     def engine(self) -> Engine:
@@ -46,4 +63,5 @@ class Workbench:
 def workbench(_context: dg.InitResourceContext) -> Iterator[Workbench]:
     """A workbench for one run, or one tick."""
     with ExitStack() as until:
-        yield Workbench(lambda: load_settings(os.environ, Path.cwd()), until)
+        here = os.environ, Path.cwd()
+        yield Workbench(lambda: load_settings(*here), until, read_alert_address=lambda: alert_address(*here))

@@ -14,6 +14,9 @@ from assets.job import LOAD_ACCOUNT
 from assets.partitions import register_accounts
 from assets.resources import Workbench
 from assets.specs import RAW_ANSWER
+from assets.telling import tell
+from pipelines.alerts import EVERY_ACCOUNT, Alert
+from pipelines.errors import SettingsError
 
 PARTITION_TAG: Final = "dagster/partition"
 SCHEDULE_NAME: Final = "load_accounts"
@@ -62,6 +65,17 @@ def loads_on_their_way(instance: dg.DagsterInstance) -> dict[str, list[dg.Dagste
     return found
 
 
+def settings_alert(error: SettingsError) -> Alert:
+    """The alert where nothing can be loaded, since the settings cannot be used."""
+    return Alert(
+        account=EVERY_ACCOUNT,
+        error=type(error).__name__,
+        what_happened=error.message,
+        what_to_do=error.advice,
+        run_id=None,
+    )
+
+
 def is_load(run: dg.DagsterRun) -> bool:
     """Whether a run asks amoCRM: by the job, or by hand from the asset's page."""
     return run.job_name == LOAD_ACCOUNT.name or RAW_ANSWER in (run.asset_selection or ())
@@ -81,7 +95,13 @@ def load_schedule(cron: str, timezone: str) -> dg.ScheduleDefinition:
     )
     def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         workbench: Workbench = context.resources.workbench
-        keys = register_accounts(context.instance, workbench.settings)
+        try:
+            settings = workbench.settings
+        except SettingsError as error:
+            # No run will fail of it, so no sensor would tell.
+            tell(settings_alert(error), workbench, context.log)
+            raise
+        keys = register_accounts(context.instance, settings)
         tick = decide_tick(keys, loads_on_their_way(context.instance))
         for reason in tick.skipped:
             context.log.info(reason)

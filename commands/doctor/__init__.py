@@ -17,6 +17,7 @@ from typing import Final
 import click
 
 from commands.doctor.account import check_account
+from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_folder, check_schedule
@@ -86,6 +87,7 @@ def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[C
             yield from check_database(engine)
         for account in settings.accounts:
             yield from check_account(account, settings, engine, clock)
+            yield from check_alerts(account, settings, engine)
 
 
 def show(check: Check) -> None:

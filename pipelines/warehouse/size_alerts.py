@@ -77,6 +77,11 @@ def claim_waiting(connection: Connection, account_id: int) -> list[SizeAlert]:
     return [SizeAlert(**row._asdict()) for row in rows]
 
 
+def read_waiting_count(connection: Connection, account_id: int) -> int:
+    """How many events nobody has been told of."""
+    return int(connection.scalar(statement("waiting_size_alert_count"), {"account_id": account_id}) or 0)
+
+
 def write_told(connection: Connection, account_id: int, alerts: Sequence[SizeAlert], at: datetime) -> None:
     """Note that the webhook has taken them."""
     alert_ids = [alert.alert_id for alert in alerts]

@@ -24,19 +24,19 @@ from assets.job import LOAD_ACCOUNT
 from assets.launcher import WatchedRunLauncher
 from assets.partitions import register_accounts
 from assets.resources import Workbench
-from assets.scheduled import run_tick
+from assets.scheduled import QUIET, run_tick
 from assets.schedules import SCHEDULE_NAME
 from assets.sensors import tell_of_failed_loads
 from assets.specs import RAW_ANSWER
 from emulator import effects
 from emulator.faults import Effect
+from faults.secrecy import places_of
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from tests.dagster_company import KEY, DagsterCompany, dagster_company, let_waits_pass
 from tests.integration.test_alerts import Hook
-from faults.secrecy import places_of
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(
@@ -134,12 +134,12 @@ def test_loads_started_by_hand_count_and_runs_of_other_things_do_not(
     assert [one.partition_key for one in decided.run_requests] == ["beta"]
 
 
-def test_settings_that_cannot_be_read_fail_the_tick(instance: dg.DagsterInstance) -> None:
+def test_settings_that_cannot_be_read_fail_the_tick_and_are_told(instance: dg.DagsterInstance) -> None:
     def broken() -> Settings:
         raise SettingsError("AMOCRM_TOKEN is missing.")
 
-    with ExitStack() as until:
-        bench = Workbench(broken, until)
+    with ExitStack() as until, Hook(200).running() as hook:
+        bench = Workbench(broken, until, read_alert_address=lambda: hook.url)
         definitions = defined("0 * * * *", "UTC", bench)
         with (
             dg.build_schedule_context(instance, resources={"workbench": bench}) as context,
@@ -147,6 +147,12 @@ def test_settings_that_cannot_be_read_fail_the_tick(instance: dg.DagsterInstance
         ):
             definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
     assert "AMOCRM_TOKEN is missing" in str(caught.value.__cause__)
+    [(_, told, _)] = hook.received
+    assert (told["account"], told["error"], told["run_id"]) == ("*", "SettingsError", None)
+    assert told["text"] == (
+        "amoCRM load of every account failed: AMOCRM_TOKEN is missing.\n"
+        "What to do: Correct it in .env or accounts.toml, then run './run doctor'."
+    )
 
 
 def test_accounts_that_left_the_settings_stay_known(instance: dg.DagsterInstance, tmp_path: Path) -> None:
@@ -244,6 +250,22 @@ def test_a_mistake_of_ours_is_told_without_what_it_said(
     [(_, told, _)] = hook.received
     assert (told["error"], told["link"]) == ("ZeroDivisionError", None)
     assert "canary" not in str(told)
+
+
+@pytest.mark.parametrize("given", [{}, {"account": KEY}])
+def test_a_change_that_failed_is_told_with_its_account(
+    company: DagsterCompany, instance: dg.DagsterInstance, given: dict[str, str]
+) -> None:
+    with ExitStack() as until:
+        job = defined("0 * * * *", "UTC", Workbench(lambda: company.settings, until)).resolve_job_def("manage_account")
+        config = {"ops": {"make_as_wanted": {"config": {"text": "version: 2", **given}}}}
+        result = job.execute_in_process(instance=instance, run_config=QUIET | config, raise_on_error=False)
+    settings = company.settings if not given else replace(company.settings, accounts=TWO)
+    with Hook(200).running() as hook:
+        alarm(instance, replace(settings, alert_webhook_url=hook.url), result)
+    [(_, told, _)] = hook.received
+    assert told["account"] == KEY
+    assert (told["text"] or "").startswith(f"amoCRM change of '{KEY}' failed: ")
 
 
 def test_nobody_is_told_where_no_address_is_set(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
