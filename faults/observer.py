@@ -24,6 +24,8 @@ LOOK: Final = """
 """
 """The newest snapshot and what stands in the views, in one statement."""
 
+EARLIER: Final = "select observed_at::text from analytics.snapshots where account_id = %(account)s"
+
 Seen = tuple[str | None, str]
 
 
@@ -55,9 +57,17 @@ class Observer:
         """Look at this account from now on, or at none."""
         self._account = account_id
 
-    def settle(self, account_id: int) -> None:
-        """No load runs: what stands there now is a state that may be seen."""
-        self._right[account_id].add(self._ask(self._settled, account_id))
+    def settle(self, account_id: int, *, with_earlier: bool = False) -> None:
+        """No load runs: what stands there now is a state that may be seen.
+
+        ``with_earlier`` says that it may have been seen at each earlier snapshot too: nothing changed between them.
+        """
+        newest, shown = self._ask(self._settled, account_id)
+        self._right[account_id].add((newest, shown))
+        if with_earlier:
+            self._right[account_id] |= {
+                (str(row[0]), shown) for row in self._settled.execute(EARLIER, {"account": account_id})
+            }
 
     def take(self) -> tuple[int, int]:
         """How many looks there were since this was asked last, and how many states they saw that never stood there."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from emulator import Clock, Emulator, effects
+from faults.office import Office, office
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.limits import Limits
@@ -26,7 +27,6 @@ from pipelines.amocrm.token_desk import TokenDesk
 from pipelines.amocrm.token_file import TokenFile
 from pipelines.amocrm.transport import Transport
 from pipelines.errors import MustAuthorize
-from tests.integration.client.office import Office, office
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

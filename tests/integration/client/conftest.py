@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Clock, Emulator
-from tests.integration.client.office import Office, office
+from faults.office import Office, office
 from tests.integration.client.shop import NOW, Shop
 
 

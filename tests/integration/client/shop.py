@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from emulator import Emulator
+from faults import office
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Extraction, Known, extract
 from pipelines.amocrm.limits import Gates, Limits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, answer_seconds=4)
+QUICK = office.QUICK
 
 
 @dataclass(kw_only=True)

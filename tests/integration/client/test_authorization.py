@@ -11,13 +11,13 @@ import pytest
 
 from emulator import effects
 from emulator.faults import Effect
+from faults.office import Office
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import (
     MustAuthorize,
     Unauthorized,
 )
-from tests.integration.client.office import Office
 
 # Access is given
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 
 from emulator import effects
+from faults.office import Office
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import MustAuthorize, SettingsError, Unavailable
-from tests.integration.client.office import Office
 
 Disk = Callable[[int | None], None]
 

@@ -6,10 +6,10 @@ import pytest
 
 from emulator import effects
 from emulator.messages import Answer
+from faults.office import Office, Outage
 from pipelines.errors import (
     NotFound,
 )
-from tests.integration.client.office import Office, Outage
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from emulator import effects
 from emulator.messages import Answer, problem
+from faults.office import Office, Outage
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import (
@@ -22,7 +23,6 @@ from pipelines.errors import (
     Unavailable,
 )
 from pipelines.secret import Secret
-from tests.integration.client.office import Office, Outage
 
 OUT_OF_ORDER = Answer(status=503, content_type="text/html", body=b"<html>503</html>")
 

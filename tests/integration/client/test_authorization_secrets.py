@@ -13,9 +13,9 @@ import pytest
 from emulator import effects, oauth
 from emulator.faults import Effect
 from emulator.messages import problem
+from faults.office import Office, Outage
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.errors import MustAuthorize, WarehouseError
-from tests.integration.client.office import Office, Outage
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from emulator.things import Grant
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.limits import Gates
+from pipelines.amocrm.limits import Gates, Limits
 from pipelines.amocrm.oauth import Integration
 from pipelines.amocrm.token_desk import TokenDesk
 from pipelines.amocrm.token_file import Kept
 from pipelines.secret import Secret
-from tests.integration.client.shop import QUICK
 
 REDIRECT = "http://127.0.0.1:9/"
+QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, answer_seconds=4)
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,163 @@
+"""What ends and what does not: nothing ends but what amoCRM, asked for its id, says is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from sqlalchemy import text
+
+from emulator import effects
+from faults.case import Case, Trial, Verdict
+from faults.lab import Lab
+from faults.subject import Subject, subject
+
+Step = Callable[[Subject], object]
+
+KEYS: Final = {"segment": "segments", "stage": "stages", "field": "fields"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What happens to one thing from load to load, and the versions it must have: how each ended."""
+
+    steps: tuple[Step, ...]
+    endings: tuple[str | None, ...]
+    thing: str = "segment"
+    mode: str = "segments"
+
+
+def _of(account: Subject, thing: str) -> int:
+    return {"segment": account.segments, "stage": account.stages, "field": account.fields}[thing][1]
+
+
+def rename(name: str, thing: str = "segment") -> Step:
+    """Give the thing another name."""
+    return lambda account: getattr(account.world, f"rename_{thing}")(account.id, _of(account, thing), name)
+
+
+def delete(thing: str = "segment") -> Step:
+    """Delete the thing."""
+    return lambda account: getattr(account.world, f"delete_{thing}")(account.id, _of(account, thing))
+
+
+def bring_back(thing: str = "segment") -> Step:
+    """Make the thing again, under the same id."""
+    return lambda account: getattr(account.world, f"restore_{thing}")(account.id, _of(account, thing))
+
+
+def switch(mode: str) -> Step:
+    """Switch the account's mode."""
+    return lambda account: account.world.switch_mode(account.id, mode)  # type: ignore[arg-type]
+
+
+def nothing(_: Subject) -> None:
+    """Let nothing happen."""
+
+
+STORIES: Final[dict[str, Story]] = {
+    "a segment deleted": Story(steps=(delete(),), endings=("deleted",)),
+    "a field deleted": Story(steps=(delete("field"),), endings=("deleted",), thing="field"),
+    "a stage deleted": Story(steps=(delete("stage"),), endings=("deleted",), thing="stage", mode="periodicity"),
+    "a segment deleted and made again": Story(steps=(delete(), bring_back()), endings=("deleted", None)),
+    "a field deleted and made again": Story(
+        steps=(delete("field"), bring_back("field")), endings=("deleted", None), thing="field"
+    ),
+    "deleted and made again between two loads": Story(
+        steps=(lambda account: (delete()(account), bring_back()(account)),), endings=(None,)
+    ),
+    "A, B, A": Story(steps=(rename("B"), rename("Segment 1")), endings=("changed", "changed", None)),
+    "nothing": Story(steps=(nothing, nothing), endings=(None,)),
+    "the mode switched off and on": Story(steps=(switch("disabled"), switch("segments")), endings=("mode_off", None)),
+    "the mode switched to stages and back": Story(
+        steps=(switch("periodicity"), switch("segments")), endings=("mode_off", None)
+    ),
+    "the mode under its old name": Story(steps=(switch("dynamic"),), endings=(None,)),
+    "stages switched off and on": Story(
+        steps=(switch("unavailable"), switch("periodicity")),
+        endings=("mode_off", None),
+        thing="stage",
+        mode="periodicity",
+    ),
+    "deleted while the mode was off": Story(
+        steps=(switch("disabled"), delete(), switch("segments")), endings=("mode_off",)
+    ),
+}
+
+LIES: Final = {
+    "204": effects.no_content,
+    "an empty list": partial(effects.items, lambda _: []),
+    "half a list": partial(effects.items, lambda rows: rows[: len(rows) // 2]),
+    "404": partial(effects.error, 404),
+    "422": partial(effects.error, 422, "Customers disabled"),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Each story, and each lie about everything at once."""
+    for number, (name, story) in enumerate(STORIES.items()):
+        yield Case(
+            group="endings",
+            name=f"endings: {name}",
+            wrong=f"From load to load: {name}.",
+            must=f"Its versions end so: {', '.join(one or 'open' for one in story.endings)}.",
+            play=partial(told, story=story),
+            allowed=frozenset({Verdict.EXACT}),
+            is_quick=number % 2 == 1 or "mode_off" in story.endings,
+        )
+    for mode, lists in (("segments", ("segments", "fields")), ("periodicity", ("stages",))):
+        for name, make in LIES.items():
+            yield Case(
+                group="endings",
+                name=f"endings: {name} for every list, {mode}",
+                wrong=f"Every list answers {name}, for ten loads.",
+                must="Nothing ends.",
+                play=partial(lied, lists=lists, mode=mode, make=make),
+                allowed=frozenset({Verdict.REFUSED}),
+                is_quick=name == "204",
+            )
+
+
+def told(lab: Lab, *, story: Story) -> Iterator[Trial]:
+    """A load after each step of the story."""
+    with subject(lab, story.mode) as account:  # type: ignore[arg-type]
+        for step in (nothing, *story.steps):
+            step(account)
+            before = account.contents()
+            trial = account.judge(account.load(), before)
+            if trial.verdict is not Verdict.EXACT:
+                break
+        found = endings(account, story.thing, _of(account, story.thing))
+        if trial.verdict is Verdict.EXACT and found[-len(story.endings) :] != list(story.endings):
+            trial = replace(trial, verdict=Verdict.SILENT, why=f"its versions end {found}")
+        yield account.recover(trial)
+
+
+def endings(account: Subject, thing: str, thing_id: int) -> list[str | None]:
+    """How the versions of a thing ended, the oldest first; None of one that is open."""
+    with account.engine.connect() as connection:
+        return list(
+            connection.scalars(
+                text(
+                    f"select end_reason from amocrm.{thing}_version"
+                    f" where account_id = :account and {thing}_id = :thing order by valid_from"
+                ),
+                {"account": account.id, "thing": thing_id},
+            )
+        )
+
+
+def lied(lab: Lab, *, lists: tuple[str, ...], mode: str, make: Callable[[], effects.Effect]) -> Iterator[Trial]:
+    """Load after load from an account that says it has nothing."""
+    with subject(lab, mode) as account:  # type: ignore[arg-type]
+        for _ in range(3 if lab.is_quick else 10):
+            before = account.contents()
+            faults = [account.emulator.faults.add(make(), resource=resource) for resource in lists]
+            trial = account.judge(account.load(), before)
+            for fault in faults:
+                account.emulator.faults.remove(fault)
+            if trial.verdict is not Verdict.REFUSED:
+                break
+        yield account.recover(trial)

@@ -1,0 +1,274 @@
+"""Access by OAuth: a refresh token works once, and we lock ourselves out only where the answer was lost for good."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from emulator import Clock, Emulator, effects
+from emulator.messages import Answer, problem
+from faults.case import Case, Trial, Verdict
+from faults.killing import PROCESSES, Deed, killed, make_mortal
+from faults.lab import Lab
+from faults.office import Office, Outage, office
+from pipelines.amocrm.authorization import Authorization
+from pipelines.amocrm.conversation import Clocks
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.oauth import Integration
+from pipelines.amocrm.token_desk import TokenDesk
+from pipelines.amocrm.token_file import TokenFile
+from pipelines.amocrm.transport import Transport
+from pipelines.errors import MustAuthorize, WarehouseError
+
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+ANSWERS: Final[Mapping[str, Callable[[], effects.Effect]]] = {
+    "lost: reset": effects.reset,
+    "lost: closed": effects.hang_up,
+    "lost: 502 in HTML": partial(effects.html, 502),
+    "cut short": effects.truncated,
+    "gzip cut short": effects.gzip_cut_short,
+    "HTML with 200": effects.html,
+    "{}": partial(effects.body, "{}"),
+    "204": effects.no_content,
+    "without a refresh token": partial(
+        effects.payload, lambda document: {key: value for key, value in document.items() if key != "refresh_token"}
+    ),
+    "a redirect": partial(effects.redirect, "https://example.com/"),
+}
+"""Answers to a renewal that amoCRM has carried out."""
+
+REFUSALS: Final[Mapping[str, Answer]] = {
+    "429": problem(429, "Too many requests", retry_after=1),
+    "500": Answer(status=500),
+    "503 in HTML": Answer(status=503, content_type=effects.HTML, body=b"<html></html>"),
+}
+"""Answers to a renewal that amoCRM has not carried out."""
+
+
+def cases() -> Iterator[Case]:
+    """Each way of losing an access, or of nearly doing so."""
+    for name, work in (("a renewal", renewal), ("access given again", given_again), ("first access", first_access)):
+        yield Case(
+            group="oauth",
+            name=f"oauth: {name} killed at every moment",
+            wrong=f"The process is killed before and after each system call and request of {name}.",
+            must="The access works; only where amoCRM had answered and nothing was written yet must it be given anew.",
+            play=work,
+            is_quick=name == "a renewal",
+            seconds=300,
+        )
+    for number, (name, make) in enumerate(ANSWERS.items()):
+        yield Case(
+            group="oauth",
+            name=f"oauth: the answer to a renewal {name}",
+            wrong=f"amoCRM renews, and its answer is {name}: always.",
+            must="'Authorise again' is said, once, and amoCRM is not asked any more.",
+            play=partial(lost_answer, make=make),
+            allowed=frozenset({Verdict.REFUSED}),
+            is_quick=number % 3 == 0,
+        )
+    for name, answer in REFUSALS.items():
+        yield Case(
+            group="oauth",
+            name=f"oauth: a renewal refused once with {name}",
+            wrong=f"amoCRM answers {name} to a renewal, once, and does nothing.",
+            must="The access works, then or later.",
+            play=partial(refused_once, answer=answer),
+            is_quick=name == "500",
+        )
+    yield Case(
+        group="oauth",
+        name="oauth: four workers renew at once",
+        wrong="Four processes find at the same moment that the token has ended.",
+        must="One renews, and all have its token.",
+        play=partial(workers, count=4),
+        allowed=frozenset({Verdict.EXACT}),
+        is_quick=True,
+    )
+    yield Case(
+        group="oauth",
+        name="oauth: a worker dies while others wait",
+        wrong="The process that holds the lock is killed while two others wait for it.",
+        must="They renew, once.",
+        play=partial(workers, count=2, with_dead=True),
+        allowed=frozenset({Verdict.EXACT}),
+    )
+
+
+@contextmanager
+def place(lab: Lab) -> Iterator[Office]:
+    """An account that is to be reached by OAuth."""
+    folder = lab.folder / f"oauth-{lab.new_id()}"
+    folder.mkdir()
+    with Emulator(clock=Clock(NOW)) as emulator:
+        yield office(emulator, folder)
+
+
+def access(integration: Integration, file: Path, base_url: str) -> Authorization:
+    """A worker's own access; it is still the emulator's day."""
+    clocks = Clocks(now=lambda: NOW)
+    desk = TokenDesk(integration, limits=Limits(requests_per_second=1_000), clocks=clocks)
+    return Authorization(integration, file, base_url, desk=desk, clocks=clocks)
+
+
+def renew_and_die(
+    integration: Integration, file: Path, base_url: str, code: str | None, death: int, passed: Any
+) -> None:
+    """Renew, or have the first pair for a code, and be killed at a moment."""
+    authorization = access(integration, file, base_url)
+    deeds = [Deed(holder=os, name=name) for name in ("open", "write", "fsync", "ftruncate", "replace", "mkdir")]
+    make_mortal(
+        [*deeds, Deed(holder=fcntl, name="flock"), Deed(holder=Transport, name="send")], death=death, passed=passed
+    )
+    if code is None:
+        authorization.refresh()
+    else:
+        authorization.authorize(code)
+
+
+def _killed(at: Office, code: str | None, death: int = -1) -> tuple[bool, int]:
+    return killed(renew_and_die, at.integration, at.file, at.emulator.url, code, death=death)
+
+
+def refusal_of(at: Office) -> str | None:
+    """What the next worker who renews is told; None where all is well."""
+    try:
+        at.authorization().refresh()
+    except MustAuthorize as error:
+        return str(error)
+    return None
+
+
+def renewal(lab: Lab) -> Iterator[Trial]:
+    """A renewal for each of its moments."""
+    with place(lab) as at:
+        at.authorized()
+        _, whole = _killed(at, None)
+        for death in lab.sample("renewal", whole, 8):
+            at.authorized()
+            before = at.kept
+            _killed(at, None, death)
+            has_answered, asked = at.grant(before).is_used, at.renewals
+            refused = refusal_of(at)
+            if refused is None:
+                is_well = not at.grant(at.kept).is_used and not at.is_open and refusal_of(at) is None
+                yield Trial(verdict=Verdict.EXACT if is_well else Verdict.DAMAGED, why=f"moment {death}")
+                continue
+            asks_no_more = at.renewals == asked + 1 and refusal_of(at) is not None and at.renewals == asked + 1
+            is_right = "The tokens are lost" in refused and has_answered and asks_no_more
+            yield Trial(
+                verdict=Verdict.REFUSED if is_right else Verdict.DAMAGED, why=f"killed at moment {death}: {refused}"
+            )
+
+
+def given_again(lab: Lab) -> Iterator[Trial]:
+    """Access that is given again while there is one, for each moment of it."""
+    with place(lab) as at:
+        at.authorized()
+        _, whole = _killed(at, at.code())
+        for death in lab.sample("given again", whole, 8):
+            _killed(at, at.code(), death)
+            refused = refusal_of(at)  # with the pair of before or with the new one
+            yield Trial(verdict=Verdict.EXACT if refused is None else Verdict.DAMAGED, why=refused or "")
+
+
+def first_access(lab: Lab) -> Iterator[Trial]:
+    """The first access, for each moment of it: from some moment on it is kept."""
+    with place(lab) as at:
+        _, whole = _killed(at, at.code())
+        works: list[bool] = []
+        for death in lab.sample("first access", whole, 8):
+            at.file = at.file.parent.with_name(str(death)) / "main.json"
+            _killed(at, at.code(), death)
+            try:
+                works.append(bool(at.authorization()()))
+            except MustAuthorize:
+                works.append(False)
+            is_in_order = works == sorted(works)
+            verdict = Verdict.EXACT if works[-1] else Verdict.REFUSED
+            yield Trial(verdict=verdict if is_in_order else Verdict.DAMAGED, why=f"moment {death}")
+
+
+def lost_answer(lab: Lab, *, make: Callable[[], effects.Effect]) -> Iterator[Trial]:
+    """A renewal whose answer never comes whole."""
+    with place(lab) as at:
+        authorization = at.authorized()
+        with at.emulator.faults.during(make(), resource="token"):
+            try:
+                authorization.refresh()
+            except WarehouseError as error:
+                first = f"{type(error).__name__}: {error}"
+            else:
+                yield Trial(verdict=Verdict.SILENT, why="an answer that is none was taken for one")
+                return
+        said = refusal_of(at)
+        asked = at.renewals
+        is_right = said is not None and refusal_of(at) is not None and at.renewals == asked
+        authorized = at.authorized()
+        is_right = is_right and bool(authorized())
+        yield Trial(verdict=Verdict.REFUSED if is_right else Verdict.DAMAGED, why=said or first)
+
+
+def refused_once(lab: Lab, *, answer: Answer) -> Iterator[Trial]:
+    """A renewal that amoCRM refuses before doing anything."""
+    with place(lab) as at:
+        authorization = at.authorized()
+        at.answers_with(Outage(answer=answer, times=1))
+        try:
+            authorization.refresh()
+            verdict, why = Verdict.EXACT, ""
+        except WarehouseError as error:
+            verdict, why = Verdict.REFUSED, f"{type(error).__name__}: {error}"
+        at.answers_with(None)
+        said = refusal_of(at)
+        yield Trial(verdict=verdict if said is None else Verdict.DAMAGED, why=said or why)
+
+
+# Several at once
+
+
+def workers(lab: Lab, *, count: int, with_dead: bool = False) -> Iterator[Trial]:
+    """So many processes that renew at the same moment, and perhaps one that dies as it holds the lock."""
+    with place(lab) as at:
+        at.authorized()
+        before = at.kept
+        at.emulator.faults.add(effects.drip(0.01, piece=64), resource="token")
+        if with_dead:
+            dying = PROCESSES.Process(target=hold_and_die, args=(at.file,))
+            dying.start()
+        barrier, answers = PROCESSES.Barrier(count), PROCESSES.Queue()
+        arguments = (at.integration, at.file, at.emulator.url, barrier, answers)
+        working = [PROCESSES.Process(target=renew_with_others, args=arguments) for _ in range(count)]
+        for worker in working:
+            worker.start()
+        found = [answers.get(timeout=50) for _ in working]
+        for worker in working:
+            worker.join()
+        newest = at.kept.pair.access_token
+        is_right = found == [newest.reveal()] * count and newest != before.pair.access_token and at.renewals == 2
+        yield Trial(verdict=Verdict.EXACT if is_right else Verdict.DAMAGED, why=f"{at.renewals - 1} renewals")
+
+
+def renew_with_others(integration: Integration, file: Path, base_url: str, barrier: Any, answers: Any) -> None:
+    """Find out that the access token is refused at the same moment as all others, and say which one came of it."""
+    authorization = access(integration, file, base_url)
+    authorization()
+    barrier.wait(30)
+    authorization.refresh()
+    answers.put(authorization())
+
+
+def hold_and_die(file: Path) -> None:
+    """Take the lock, begin, and be killed."""
+    kept = TokenFile(file, Clocks())
+    with kept.locked():
+        kept.begin()
+        os.kill(os.getpid(), signal.SIGKILL)

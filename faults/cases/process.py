@@ -1,0 +1,241 @@
+"""Loaders that are killed, run twice, run at once, run late, or have a wrong clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import psycopg
+
+from faults import witness
+from faults.case import Case, Trial, Verdict
+from faults.killing import Deed, killed, make_mortal
+from faults.lab import Lab
+from faults.subject import Loaded, Subject, subject
+from pipelines.amocrm.transport import Transport
+from pipelines.clock import Clock
+from pipelines.errors import WarehouseError
+from pipelines.load import extract_load, load_account, publish_load
+from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.engine import open_engine
+
+NIGHTS = {
+    "summer time begins": datetime(2026, 3, 28, 21, tzinfo=UTC),
+    "summer time ends": datetime(2026, 10, 24, 20, tzinfo=UTC),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Each way in which loaders come to grief or get in each other's way."""
+    for mode in ("segments", "periodicity"):
+        yield Case(
+            group="process",
+            name=f"process: kill -9 at every statement and every request, mode {mode}",
+            wrong="The loader is killed before each statement and request, after each request and after COMMIT.",
+            must="The snapshot is there whole, or not at all; running again ends in the same state.",
+            play=partial(kills, mode=mode),
+            is_quick=mode == "segments",
+            seconds=900,
+        )
+    for count in (2, 3, 8):
+        yield Case(
+            group="process",
+            name=f"process: {count} loads of one account at once",
+            wrong=f"{count} loads of one account run at the same time.",
+            must="Each is published whole, or refused as superseded; the newest is what amoCRM shows.",
+            play=partial(at_once, count=count),
+            is_quick=count == 3,
+            allowed=frozenset({Verdict.EXACT}),
+        )
+    yield Case(
+        group="process",
+        name="process: an older load published after a newer",
+        wrong="A load that began earlier is published after one that began later.",
+        must="It is refused, and the newer stays.",
+        play=late,
+        is_quick=True,
+        allowed=frozenset({Verdict.REFUSED}),
+    )
+    yield Case(
+        group="process",
+        name="process: published twice",
+        wrong="A load is published, and published again.",
+        must="The second time changes nothing.",
+        play=twice,
+        is_quick=True,
+        allowed=frozenset({Verdict.EXACT}),
+    )
+    for name, seconds in (("a second", 1), ("an hour", 3600), ("a year", 365 * 86_400)):
+        yield Case(
+            group="process",
+            name=f"process: the clock set back by {name}",
+            wrong=f"The machine's clock is set back by {name} between two loads.",
+            must="The load is refused, and what is stored stays.",
+            play=partial(set_back, seconds=seconds),
+            is_quick=seconds == 3600,
+            allowed=frozenset({Verdict.REFUSED}),
+        )
+    yield Case(
+        group="process",
+        name="process: the clock days ahead",
+        wrong="The machine's clock is a year ahead of amoCRM's.",
+        must="The load is refused: its snapshot would supersede all to come.",
+        play=set_ahead,
+        allowed=frozenset({Verdict.REFUSED}),
+        is_quick=True,
+    )
+    for name, begin in NIGHTS.items():
+        for timezone in ("Europe/Berlin", "Pacific/Chatham"):
+            yield Case(
+                group="process",
+                name=f"process: the night in which {name}, {timezone}",
+                wrong=f"Loads every half hour through the night in which {name}.",
+                must="Every day has the sizes that were shown on it, by the account's clock.",
+                play=partial(night, begin=begin, timezone=timezone),
+                is_quick=timezone == "Europe/Berlin" and "begins" in name,
+                allowed=frozenset({Verdict.EXACT}),
+            )
+
+
+# Kills
+
+
+def kills(lab: Lab, *, mode: str) -> Iterator[Trial]:
+    """A load for each moment of a load, killed at that moment."""
+    with subject(lab, mode) as account:  # type: ignore[arg-type]
+        _, whole = _killed(account, lab.url, death=-1)
+        account.settle()
+        account.note(account.shown())
+    for moment in lab.sample(f"kills {mode}", whole, 6):
+        with subject(lab, mode) as account:  # type: ignore[arg-type]
+            before = account.contents()
+            has_died, _ = _killed(account, lab.url, death=moment)
+            if not has_died:
+                raise LookupError(f"the loader passed moment {moment} and lived")
+            trial = account.judge(Loaded(error=WarehouseError("killed"), seconds=0, requests=0, said=""), before)
+            yield account.recover(trial)
+
+
+def _killed(account: Subject, url: str, *, death: int) -> tuple[bool, int]:
+    account.pass_time(1)
+    return killed(load_and_die, url, account.account, account.settings, account.now, death=death)
+
+
+def load_and_die(
+    url: str, account: AccountSettings, settings: Settings, now: datetime, death: int, passed: Any
+) -> None:
+    """Load, and be killed at a moment. To Postgres, dying after a statement and before the next are the same."""
+    engine = open_engine(url)
+    with engine.connect():
+        pass  # connecting is no moment of loading
+    make_mortal(
+        [
+            Deed(holder=Transport, name="send"),
+            Deed(holder=psycopg.Cursor, name="execute", is_after=False),
+            Deed(holder=psycopg.Cursor, name="executemany", is_after=False),
+            Deed(holder=psycopg.Copy, name="__exit__", is_after=False),
+            Deed(holder=psycopg.Connection, name="commit"),
+        ],
+        death=death,
+        passed=passed,
+    )
+    load_account(engine, account, settings, clock=Clock(now=lambda: now, sleep=lambda _: None))
+
+
+# Several at once, and out of order
+
+
+def at_once(lab: Lab, *, count: int) -> Iterator[Trial]:
+    """So many loads at the same time, a second apart by their clocks."""
+    with subject(lab) as account:
+        before, shown = account.contents(), account.shown()
+        account.pass_time(1)
+        instants = [account.now + timedelta(seconds=number) for number in range(count)]
+        lab.chance(f"at once {count}").shuffle(instants)
+
+        def load(now: datetime) -> None:
+            clock = Clock(now=lambda: now, sleep=lambda _: None)
+            load_account(account.engine, account.account, account.settings, clock=clock)
+
+        def all_at_once() -> None:
+            with ThreadPoolExecutor(count) as pool:
+                errors = [one.exception() for one in [pool.submit(load, now) for now in instants]]
+            for error in errors:
+                if error is not None and not isinstance(error, WarehouseError):
+                    raise error
+
+        loaded = account.tell(all_at_once)
+        lab.observer.settle(account.id, with_earlier=True)
+        account.now = max(instants)
+        with account.engine.connect() as connection:
+            for instant in witness.stored_snapshots(connection, account.id):
+                if instant in instants:
+                    account.note(shown, instant)
+        loaded = replace(loaded, requests=loaded.requests // count)
+        yield account.recover(account.judge(loaded, before, shown))
+
+
+def late(lab: Lab) -> Iterator[Trial]:
+    """The first of two loads is published last."""
+    with subject(lab) as account:
+        account.pass_time(1)
+        earlier = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        account.world.rename_segment(account.id, account.segments[1], "Later")
+        account.load()
+        account.note(account.shown())
+        before = account.contents()
+        loaded = account.tell(lambda: publish_load(account.engine, earlier, account.settings, clock=account.clock))
+        yield account.recover(account.judge(loaded, before))
+
+
+def twice(lab: Lab) -> Iterator[Trial]:
+    """The same load, published again."""
+    with subject(lab) as account:
+        before = account.contents()
+        account.pass_time(1)
+        extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        publish = partial(publish_load, account.engine, extracted, account.settings, clock=account.clock)
+        publish()
+        once = account.contents()
+        loaded = account.tell(publish)
+        trial = account.judge(loaded, before)
+        if account.contents() != once:
+            trial = replace(trial, verdict=Verdict.SILENT, why="publishing again changed something")
+        yield account.recover(trial)
+
+
+def set_back(lab: Lab, *, seconds: int) -> Iterator[Trial]:
+    """A load whose clock is behind the newest snapshot."""
+    with subject(lab) as account:
+        before = account.contents()
+        loaded = account.load(hours=-seconds / 3600)
+        account.now += timedelta(seconds=seconds)
+        yield account.recover(account.judge(loaded, before))
+
+
+def set_ahead(lab: Lab) -> Iterator[Trial]:
+    """A load whose clock is a year ahead."""
+    with subject(lab) as account:
+        before = account.contents()
+        clock = Clock(now=lambda: account.now + timedelta(days=365), sleep=lambda _: None)
+        loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
+        yield account.recover(account.judge(loaded, before))
+
+
+def night(lab: Lab, *, begin: datetime, timezone: str) -> Iterator[Trial]:
+    """Loads through a night of 23 or 25 hours."""
+    with subject(lab, timezone=timezone) as account:
+        account.now = begin
+        for step in range(12):
+            account.world.set_size(account.id, account.segments[0], 100 + step)
+            before = account.contents()
+            trial = account.judge(account.load(hours=0.5), before)
+        with account.engine.connect() as connection:
+            stored = witness.stored_days(connection, account.id)
+        if stored != witness.days_of_shown(account.history, timezone):
+            trial = replace(trial, verdict=Verdict.SILENT, why="a day has other sizes than were shown on it")
+        yield account.recover(trial)
