@@ -10,11 +10,11 @@ from typing import Final, Literal
 from pipelines.account_settings import AccountSettings
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.token import expires_at
 from pipelines.amocrm.token_desk import TokenDesk
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import MustAuthorize, SettingsError
+from pipelines.pace import gates_of, limits_of
 from pipelines.secret import Secret
 from pipelines.settings import Settings
 
@@ -59,12 +59,12 @@ def authorization_of(account: AccountSettings, settings: Settings, clock: Clock 
             advice="For OAuth, set AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET and AMOCRM_REDIRECT_URI in place of it.",
         )
     clocks = Clocks(now=clock.now, sleep=clock.sleep)
-    limits = Limits(requests_per_second=settings.requests_per_second)
+    limits = limits_of(settings, account.base_url)
     return Authorization(
         account.token,
         settings.token_file(account.key),
         account.base_url,
-        desk=TokenDesk(account.token, limits=limits, clocks=clocks),
+        desk=TokenDesk(account.token, limits=limits, gates=gates_of(settings), clocks=clocks),
         clocks=clocks,
     )
 

@@ -5,6 +5,7 @@ Which settings there are, and what they mean, is said in ``settings``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from pipelines.secret import Secret
 from pipelines.warehouse.address import parse_database_url
 
 MOST_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
+UNLIMITED: Final = "unlimited"
 MOST_THREADS: Final = 64
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -97,6 +99,19 @@ def request_rate(text: str) -> float:
         raise SettingsError(
             f"{text[:40]!r} is not a number above 0 and up to {MOST_REQUESTS_PER_SECOND}, all that amoCRM allows.",
             advice="Write e.g. 5, or 0.5 for one request in two seconds.",
+        )
+    return rate
+
+
+def address_rate(text: str) -> float:
+    """Requests a second to all hosts together, fractions allowed, or no limit at all."""
+    if text == UNLIMITED:
+        return math.inf
+    rate = float(text) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) else 0
+    if not rate > 0:
+        raise SettingsError(
+            f"{text[:40]!r} is neither a number above 0 nor '{UNLIMITED}'.",
+            advice="Write e.g. 6. amoCRM blocks addresses that ask faster than it allows.",
         )
     return rate
 

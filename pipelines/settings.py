@@ -39,6 +39,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_PG_BIN": ("pg_bin", values.path),
     "AMOCRM_RAW_RETENTION_DAYS": ("raw_retention_days", values.days),
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.request_rate),
+    "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": ("requests_per_second_per_address", values.address_rate),
     "AMOCRM_THREADS": ("threads", values.threads),
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
@@ -62,7 +63,8 @@ class Settings:
     report_dir: Path | None = None  # where reports are written; None: the folder reports in ``data_dir``
     pg_bin: Path | None = None  # PostgreSQL's programs, in place of those installed with us
     raw_retention_days: int = 30  # for so long answers are kept as received; 0: not at all
-    requests_per_second: float = 5.0  # to one host, of all accounts together
+    requests_per_second: float | None = None  # to one host; None: as ``pace`` has it
+    requests_per_second_per_address: float | None = None  # to all hosts together; infinite: no limit but the hosts' own
     threads: int = 8  # accounts loaded at a time, where several are loaded in one process
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"

@@ -18,6 +18,7 @@ from pipelines.amocrm.records import Account
 from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
 from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
+from pipelines.pace import gates_of, limits_of
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
@@ -52,8 +53,16 @@ def check_account(account: AccountSettings, settings: Settings, engine: Engine |
     yield check_token(f"{subject}: token", access, clock.now())
     if access.failure:
         return
-    transport = DatedTransport(way.base_url, limits=IMPATIENT)
-    client = AmoClient(way.base_url, way.token, account_key=account.key, limits=IMPATIENT, transport=transport)
+    limits = limits_of(settings, way.base_url, IMPATIENT)
+    transport = DatedTransport(way.base_url, limits=limits)
+    client = AmoClient(
+        way.base_url,
+        way.token,
+        account_key=account.key,
+        limits=limits,
+        gates=gates_of(settings),
+        transport=transport,
+    )
     found = None
     try:
         found = client.account()

@@ -5,12 +5,20 @@ amoCRM allows 7 requests a second. Beyond that it answers 429, and to those who 
 
 from __future__ import annotations
 
+import math
+import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
 from pipelines.amocrm.protocol import Again, Reason
+from pipelines.amocrm.turns import OwnTurns, SharedTurns, Turns
+
+ADDRESS: Final = "address"
+"""Name of the gate that all hosts share."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +31,9 @@ class Limits:
     load_seconds: float = 900.0  # from the first request of a load to the last answer, waits included
     body_bytes: int = 8 * 1024 * 1024  # of a body, decoded
     requests: int = 40  # in a load, the first tries of confirmations by id aside
-    requests_per_second: float = 5.0  # to one host, by all loads of this process together
-    burst: int = 2  # requests that may go out at once; with the rate, 7 in any second
+    requests_per_second: float = 5.0  # to one host, by all loads together that share their gates
+    burst: int = 2  # requests that may go out to a host at once; with the rate, 7 in any second
+    requests_per_second_per_address: float = math.inf  # to all hosts; evenly, so never more in any second
     trouble_retries: int = 5  # after 5xx, a broken connection, a deadline
     rate_limit_retries: int = 5  # after 429
     malformed_retries: int = 1  # after a body that is not what it should be
@@ -86,29 +95,33 @@ class Budget:
 
 @dataclass(kw_only=True, slots=True)
 class Gate:
-    """The way to one host, shared by all loads of this process that go there. Safe from any thread.
+    """The way to one host, or out of this machine's address. Safe from any thread.
 
     It spaces requests out (the generic cell rate algorithm: a token bucket that stores one number), holds all of them
     back while the host asks to wait, and closes for good while long when the host has blocked this address.
     """
 
-    interval: float  # seconds between requests
+    interval: float  # seconds between requests; 0: no limit
     burst: int
-    _next: float = float("-inf")  # when the bucket would be full again
+    turns: Turns = field(default_factory=OwnTurns)  # when the bucket would be full again
+    address: Gate | None = None  # the gate behind this one, which requests to other hosts go through too
     _closed_until: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def in_order(self) -> Iterator[Gate]:
+        """The gate and what lies behind it. A turn there is taken when the one here has come, and not ahead of it."""
+        yield self
+        if self.address:
+            yield from self.address.in_order()
+
     def reserve(self, now: float) -> float:
         """Take the next free moment for a request; returns the seconds until then."""
-        with self._lock:
-            due = max(self._next, now)
-            self._next = due + self.interval
-            return max(0.0, due - (self.burst - 1) * self.interval - now)
+        due = max(self.turns.change(lambda turn: max(turn, now) + self.interval), now)
+        return max(0.0, due - (self.burst - 1) * self.interval - now)
 
     def hold(self, until: float) -> None:
         """Let no request begin before ``until``."""
-        with self._lock:
-            self._next = max(self._next, until + (self.burst - 1) * self.interval)
+        self.turns.change(lambda turn: max(turn, until + (self.burst - 1) * self.interval))
 
     def close(self, until: float) -> None:
         """Refuse requests until ``until``: the host has blocked this address."""
@@ -122,9 +135,13 @@ class Gate:
 
 
 class Gates:
-    """One gate per host. Conversations that share this object share the gates."""
+    """One gate per host, and behind all of them one for this machine's address, where the limits know of such a thing.
 
-    def __init__(self) -> None:
+    Conversations that share this object share the gates; with a ``folder``, so do all processes that name the same one.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._gates: dict[str, Gate] = {}
         self._lock = threading.Lock()
 
@@ -132,8 +149,20 @@ class Gates:
         """The gate of a host; the limits of the first who asks hold for all."""
         with self._lock:
             if base_url not in self._gates:
-                self._gates[base_url] = Gate(interval=1.0 / limits.requests_per_second, burst=limits.burst)
+                is_spared = math.isfinite(limits.requests_per_second_per_address)
+                address = self._made(ADDRESS, limits.requests_per_second_per_address, 1) if is_spared else None
+                gate = self._made(base_url, limits.requests_per_second, limits.burst)
+                gate.address = address
             return self._gates[base_url]
+
+    def _made(self, name: str, per_second: float, burst: int) -> Gate:
+        """The gate of that name, made if there is none yet."""
+        if name not in self._gates:
+            is_shared = self._folder is not None and math.isfinite(per_second)
+            file = re.sub(r"[^a-z0-9.-]+", "_", name.partition("://")[2] or name)
+            turns = SharedTurns(self._folder / file) if self._folder and is_shared else OwnTurns()
+            self._gates[name] = Gate(interval=1.0 / per_second, burst=burst, turns=turns)
+        return self._gates[name]
 
 
 GATES = Gates()

@@ -20,7 +20,6 @@ from sqlalchemy import Engine, text
 
 from commands.cli import cli
 from emulator import Emulator
-from pipelines.amocrm.limits import GATES, Limits
 from pipelines.errors import Forbidden, PlanError, SettingsError
 from tests.command_line import ROOT, command, environment, run
 from tests.conftest import open_folder
@@ -56,9 +55,8 @@ def variables(emulator: Emulator, account_id: int, postgres_url: str) -> dict[st
 
 @pytest.fixture
 def our(variables: dict[str, str], emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on the account, in this process, where nobody is at a terminal and amoCRM needs no sparing."""
+    """Runs a command on the account, in this process, where nobody is at a terminal."""
     monkeypatch.chdir(tmp_path)
-    GATES.of(emulator.url, Limits(requests_per_second=10_000.0))
 
     def run_ours(*arguments: str, **others: str) -> Result:
         return CliRunner().invoke(cli, arguments, env=variables | others)

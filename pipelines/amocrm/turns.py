@@ -1,0 +1,91 @@
+"""Where a pace keeps its one number: when the next turn is. In this process, or in a file for all of this machine's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from pipelines.errors import SettingsError
+
+NEVER: Final = float("-inf")
+"""What the number is before anybody had a turn."""
+
+FURTHEST: Final = 600.0
+"""Seconds that a turn may lie ahead: the longest wait that is kept to, and as many requests as can stand in line."""
+
+_NUMBER: Final = struct.Struct("<d")
+
+
+class Turns(Protocol):
+    """A moment on the monotonic clock, in seconds, that is changed by one at a time."""
+
+    def change(self, new: Callable[[float], float]) -> float:
+        """Put what ``new`` makes of the moment in its place; the moment as it was."""
+
+
+class OwnTurns:
+    """Of this process alone. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._moment = NEVER
+        self._lock = threading.Lock()
+
+    def change(self, new: Callable[[float], float]) -> float:
+        """See ``Turns``."""
+        with self._lock:
+            old = self._moment
+            self._moment = new(old)
+            return old
+
+
+class SharedTurns:
+    """Of all processes of this machine that name the same file. Safe from any thread and after a fork.
+
+    All of them read one clock: the monotonic one counts from when the machine was started. A turn from before that
+    may lie far ahead, and is forgotten. Raises ``SettingsError`` where the file is not ours to write.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._opened: tuple[int, int] | None = None  # by which process, and the descriptor
+
+    def change(self, new: Callable[[float], float]) -> float:
+        """See ``Turns``."""
+        with self._lock:
+            descriptor = self._descriptor()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                found = os.pread(descriptor, _NUMBER.size, 0)
+                old: float = _NUMBER.unpack(found)[0] if len(found) == _NUMBER.size else NEVER
+                if not old - time.monotonic() <= FURTHEST:
+                    old = NEVER
+                os.pwrite(descriptor, _NUMBER.pack(new(old)), 0)
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            return old
+
+    def _descriptor(self) -> int:
+        """The file, opened by this process itself: a fork's would share its parent's lock."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except OSError as error:
+                raise SettingsError(
+                    f"{self._file}, by which this machine's processes share their pace, cannot be written: "
+                    f"{error.strerror}.",
+                    advice="Set AMOCRM_DATA_DIR to a folder that can be written.",
+                ) from None
+            self._opened = os.getpid(), descriptor
+        return self._opened[1]
+
+    def __del__(self) -> None:
+        if self._opened is not None and self._opened[0] == os.getpid():
+            os.close(self._opened[1])
