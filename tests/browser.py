@@ -1,0 +1,150 @@
+"""A headless Chromium that tests of the report drive over its DevTools protocol.
+
+The protocol is JSON over a websocket, and ``websockets`` is installed anyway, with Dagster's web server. Selenium or
+Playwright would add a package and a driver of the browser's very version to say the same few words; ``--dump-dom``
+cannot press a key, and sees neither requests nor the console.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from websockets.sync.client import ClientConnection, connect
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PATIENCE: Final = 60.0
+OPTIONS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+)
+
+
+def find_browser() -> str | None:
+    """The program: ``CHROME``, or the first of the usual names that is on the path."""
+    return os.environ.get("CHROME") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Page:
+    """One tab. What it logs and asks for is noted from the beginning."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._number = 0
+        self.events: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        for domain in ("Page", "Network", "Log", "Runtime", "Accessibility"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command, and its answer."""
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            message = self._receive()
+            if message.get("id") == self._number:
+                assert "error" not in message, f"{method}: {message['error']}"
+                result: dict[str, Any] = message["result"]
+                return result
+
+    def open(self, file: Path) -> None:
+        """Show a file, and wait until it is all there."""
+        self.events.clear()
+        self.requests.clear()
+        self.complaints.clear()
+        self.call("Page.navigate", url=file.absolute().as_uri())
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self._receive()
+
+    def run(self, script: str) -> Any:
+        """The value of an expression, or of what it promises, in the page."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def show(self, *, width: int = 1280, height: int = 900, scheme: str = "light", is_phone: bool = False) -> None:
+        """The size of the window, and the colours that its user prefers."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def press(self, key: str) -> None:
+        """A key, down and up."""
+        codes = {"Tab": 9, "Enter": 13}
+        for kind in ("keyDown", "keyUp"):
+            more = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **more)
+
+    def tree(self) -> list[dict[str, Any]]:
+        """What a screen reader is told: the nodes that it does not pass over."""
+        return [node for node in self.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+
+    def _receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE))
+        match message:
+            case {"method": "Network.requestWillBeSent", "params": {"request": {"url": url}}}:
+                self.requests.append(url)
+            case {"method": "Log.entryAdded", "params": {"entry": {"text": text}}}:
+                self.complaints.append(text)
+            case {"method": "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Page.javascriptDialogOpening"}:
+                self.complaints.append(json.dumps(message["params"]))
+        if "method" in message:
+            self.events.append(message)
+        return message
+
+
+@contextmanager
+def open_browser(program: str) -> Iterator[Page]:
+    """A browser with one page, and a profile of its own; both are gone when the context ends."""
+    with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-browser-", ignore_cleanup_errors=True) as profile:
+        process = subprocess.Popen(
+            [program, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with connect(_page_address(_port(Path(profile), process)), max_size=None, proxy=None) as socket:
+                yield Page(socket)
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def _port(profile: Path, process: subprocess.Popen[bytes]) -> int:
+    """Where the browser listens, once it has written it down."""
+    file = profile / "DevToolsActivePort"
+    end = time.monotonic() + PATIENCE
+    while not (file.exists() and file.read_text().count("\n")):
+        assert process.poll() is None, f"the browser ended at once, with {process.returncode}"
+        assert time.monotonic() < end, "the browser never listened"
+        time.sleep(0.05)
+    return int(file.read_text().splitlines()[0])
+
+
+def _page_address(port: int) -> str:
+    """The socket of its only page."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE) as answer:
+        [address] = [target["webSocketDebuggerUrl"] for target in json.load(answer) if target["type"] == "page"]
+    return str(address)
