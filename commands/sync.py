@@ -92,6 +92,9 @@ def load_all(
             from commands.progress import follow  # noqa: PLC0415 - one account's load draws nothing
 
             outcomes = follow(fleet, len(accounts))
+    for outcome in outcomes:
+        if outcome.untold:
+            click.echo(f"account '{outcome.account_key}': alerts wait for the next load. {outcome.untold}", err=True)
     return sorted(outcomes, key=lambda outcome: outcome.account_key)
 
 

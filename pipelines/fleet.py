@@ -20,6 +20,7 @@ from pipelines.errors import ApiError, Blocked, DatabaseError, DatabaseUnavailab
 from pipelines.load import load_account
 from pipelines.outcome import Outcome, Status, skipped, trouble_of
 from pipelines.settings import AccountSettings, Settings
+from pipelines.size_alerts.tell import tell_of_sizes
 from pipelines.warehouse.engine import transaction
 
 GRACE_SECONDS: Final = 5.0
@@ -111,17 +112,13 @@ class _Crew:
         """Load one account; whatever happens is its outcome."""
         started_at = self.clock.now()
         status: Status = "skipped"
-        loaded, trouble = None, None
+        loaded, trouble, untold = None, None, None
         if not self.stopping.is_set():
+            clock = Clock(now=self.clock.now, sleep=self.wait)
             try:
-                loaded = load_account(
-                    self.engine,
-                    account,
-                    self.settings,
-                    clock=Clock(now=self.clock.now, sleep=self.wait),
-                    run_id=self.run_id,
-                )
+                loaded = load_account(self.engine, account, self.settings, clock=clock, run_id=self.run_id)
                 status = "loaded"
+                untold = tell_of_sizes(self.engine, account, self.settings, clock=clock).trouble
             except _Stopped:
                 pass
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's own
@@ -140,6 +137,7 @@ class _Crew:
             status=status,
             loaded=loaded,
             trouble=trouble,
+            untold=untold,
         )
 
     def wait(self, seconds: float) -> None:

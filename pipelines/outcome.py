@@ -40,6 +40,7 @@ class Outcome:
     status: Status
     loaded: Loaded | None = None
     trouble: Trouble | None = None
+    untold: str | None = None  # why alerts on sizes wait for the next load, where they do
 
     @property
     def seconds(self) -> float:

@@ -50,7 +50,9 @@ def tell_of_sizes(engine: Engine, account: AccountSettings, settings: Settings, 
                 return Told()
             begun_count = note_events(connection, found, account)
         return Told(begun_count=begun_count, told_count=send_waiting(engine, found, account, url, clock))
-    except (AlertNotSent, WarehouseError) as error:
+    except WarehouseError as error:
+        return Told(begun_count=begun_count, trouble=error.message)
+    except AlertNotSent as error:
         return Told(begun_count=begun_count, trouble=str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the load was published
         trouble = f"An error that this program does not know: {type(error).__name__}."
