@@ -34,6 +34,7 @@ COMMANDS: Final = {
         "report": "Write an account's history as one HTML page.",
         "export-data": "Write the report's figures as CSV or Parquet.",
         "psql": "Open psql on the warehouse.",
+        "superset": "Run Apache Superset with ready dashboards.",
         "reader": "Make a role that reads one account only.",
         "housekeep": "Delete old raw answers and Dagster's old runs.",
         "rebuild": "Make the tables anew from raw answers, aside, and compare.",

@@ -1,0 +1,73 @@
+"""Superset's own environment: a Python that it runs on, and packages by a lock of its own, never the project's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pipelines.errors import SettingsError, WarehouseError
+
+PYTHONS: Final = ("python3.12", "python3.11")
+FITS: Final = "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))"
+PIP: Final = ("-m", "pip", "--no-input", "--disable-pip-version-check", "--quiet")
+
+
+def superset_python(folder: Path, lock: Path) -> Path:
+    """The Python of the environment in ``folder``, which is made there if it is not what the lock says.
+
+    Raises ``SettingsError`` where no Python fits, and ``WarehouseError`` where pip fails, whose words are in a log.
+    """
+    environment, state = folder / "environment", folder / "environment.lock"
+    python = environment / "bin" / "python"
+    wanted = f"{environment.absolute()} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
+    if python.exists() and state.exists() and state.read_text(encoding="utf-8") == wanted:
+        return python
+    base = fitting_python()
+    click.echo(f"Setting up Superset in {environment}, once: it takes some minutes and 0.8 GB.", err=True)
+    state.unlink(missing_ok=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    log = folder / "setup.log"
+    with log.open("w", encoding="utf-8") as output:
+        for step in (
+            # Debian leaves out what would put pip there; ours does its work.
+            (base, "-m", "venv", "--without-pip", environment),
+            (sys.executable, *PIP, "--python", python, "install", "--require-hashes", "--no-deps", "-r", lock),
+        ):
+            done = subprocess.run(
+                step, check=False, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"PIP_USER": "0"}
+            )
+            if done.returncode:
+                raise WarehouseError(
+                    "Superset could not be installed.",
+                    advice=f"{log} says why. Check the network, then run the same command again.",
+                )
+    state.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def fitting_python() -> str:
+    """A Python that Superset runs on: the one in use, or another on the PATH."""
+    for name in candidates():
+        with subprocess.Popen([name, "-c", FITS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as trial:
+            if trial.wait() == 0:
+                return name
+    raise SettingsError(
+        "Superset runs on Python 3.11 or 3.12, and none of them is on the PATH.",
+        advice="Install one of them beside the Python in use, or name it: PYTHON=/path/to/python3.12 ./run superset",
+    )
+
+
+def candidates() -> Iterator[str]:
+    """Programs to try, the user's choice first."""
+    for name in (os.environ.get("PYTHON"), sys.executable, *PYTHONS):
+        found = shutil.which(name) if name else None
+        if found:
+            yield found

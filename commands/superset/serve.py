@@ -1,0 +1,119 @@
+"""Prepares Superset and serves it until it is ended. Runs in Superset's environment, where nothing of ours is there.
+
+What it needs is in environment variables, passwords too, so that no other user of the machine sees them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from flask_migrate import upgrade
+from superset.app import create_app  # type: ignore[import-not-found]
+from werkzeug.serving import make_server
+
+USER: Final = "admin"
+METADATA: Final = "metadata.yaml"
+DATABASE: Final = "databases/warehouse.yaml"
+
+
+def main() -> None:
+    """Prepare what is not prepared yet, and serve."""
+    folder = Path(os.environ["AMOCRM_SUPERSET_FOLDER"])
+    files = read_files(Path(os.environ["AMOCRM_SUPERSET_FILES"]))
+    address = os.environ["AMOCRM_SUPERSET_DATABASE"]
+    state_file = folder / "state.json"
+    before = read_state(state_file)
+    if not before:  # cut short while it was made, so that nobody has worked with it
+        (folder / "superset.db").unlink(missing_ok=True)
+    app = create_app()
+    state = {
+        "version": app.config["VERSION_STRING"],
+        "files": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
+    }
+    with app.app_context():
+        if before.get("version") != state["version"]:
+            make_metadata()
+        set_admin(os.environ["AMOCRM_SUPERSET_PASSWORD"])
+        if before.get("files") != state["files"]:
+            import_files(files, address)
+        else:
+            connect_to(files, address)
+    if before != state:
+        unfinished = state_file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(state), encoding="utf-8")
+        unfinished.rename(state_file)
+    make_server("127.0.0.1", int(os.environ["AMOCRM_SUPERSET_PORT"]), app, threaded=True).serve_forever()
+
+
+def read_files(root: Path) -> dict[str, str]:
+    """The dashboards as Superset's import wants them: texts by their path."""
+    return {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.yaml"))
+    }
+
+
+def read_state(file: Path) -> Mapping[str, str]:
+    """What is prepared already."""
+    with suppress(FileNotFoundError):
+        found: Mapping[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+    return {}
+
+
+def make_metadata() -> None:
+    """Superset's own tables, roles and rights, as its version has them."""
+    extensions = extensions_of_superset()
+    upgrade()
+    extensions.appbuilder.add_permissions(update_perms=True)
+    extensions.security_manager.sync_role_definitions()
+
+
+def set_admin(password: str) -> None:
+    """The one who may log in, with the password of this run."""
+    users = extensions_of_superset().security_manager
+    user = users.find_user(USER)
+    if user is None:
+        users.add_user(USER, "Admin", "of this machine", "admin@localhost", users.find_role("Admin"), password)
+    else:
+        users.reset_password(user.id, password)
+
+
+def import_files(files: Mapping[str, str], address: str) -> None:
+    """Put the dashboards in place of those that were imported before."""
+    from superset.commands.importers.v1.assets import ImportAssetsCommand  # noqa: PLC0415
+    from superset.utils.core import override_user  # noqa: PLC0415
+
+    changed: dict[str, dict[str, Any]] = {
+        METADATA: yaml.safe_load(files[METADATA]) | {"type": "assets"},
+        DATABASE: yaml.safe_load(files[DATABASE]) | {"sqlalchemy_uri": address},
+    }
+    texts = {path: json.dumps(content) for path, content in changed.items()}  # JSON is YAML
+    with override_user(extensions_of_superset().security_manager.find_user(USER)):
+        ImportAssetsCommand({**files, **texts}).run()
+
+
+def connect_to(files: Mapping[str, str], address: str) -> None:
+    """Connect the dashboards that are there with the database of this run."""
+    from superset.models.core import Database  # noqa: PLC0415
+
+    session = extensions_of_superset().db.session
+    session.query(Database).filter_by(uuid=yaml.safe_load(files[DATABASE])["uuid"]).one().set_sqlalchemy_uri(address)
+    session.commit()
+
+
+def extensions_of_superset() -> Any:
+    """Its objects, which can be imported only once there is an app."""
+    from superset import extensions  # noqa: PLC0415
+
+    return extensions
+
+
+if __name__ == "__main__":
+    main()
