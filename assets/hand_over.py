@@ -12,7 +12,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from pipelines.load import Extracted
+from pipelines.ask import Extracted
 
 REFERENCE: Final = "load"
 MOST_RECENT: Final = 20

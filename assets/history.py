@@ -10,7 +10,8 @@ from assets.failures import RETRIES, told_to_dagster
 from assets.partitions import ACCOUNTS
 from assets.resources import Workbench
 from assets.specs import PUBLISHED, RAW_ANSWER, SNAPSHOT
-from pipelines.load import Extracted, Loaded, publish_load
+from pipelines.ask import Extracted
+from pipelines.load import Loaded, publish_load
 
 
 @dg.multi_asset(

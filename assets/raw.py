@@ -11,8 +11,9 @@ from assets.partitions import ACCOUNTS
 from assets.resources import Workbench
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.access import lasting
+from pipelines.ask import Extracted
 from pipelines.errors import WarehouseError
-from pipelines.load import Extracted, extract_load, read_load
+from pipelines.load import extract_load, read_load
 
 
 @dg.asset(

@@ -6,7 +6,9 @@ How asking goes, when it is tried again and what is kept of it is ``conversation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -18,6 +20,7 @@ from pipelines.amocrm.messages import account_request, list_request, thing_reque
 from pipelines.amocrm.oddities import Notes
 from pipelines.amocrm.paging import Row, WholeList, assemble, passes, read_page
 from pipelines.amocrm.records import Account, Json, RawAnswer, Resource
+from pipelines.amocrm.said import Said
 from pipelines.amocrm.shape import Misshapen, row_id
 from pipelines.amocrm.transport import Transport
 from pipelines.amocrm.writes import Writes
@@ -48,6 +51,7 @@ class AmoClient:
         self.account_key = account_key
         self._gates = gates
         self._is_transport_ours = transport is None
+        self._pass_counts: Counter[Resource] = Counter()  # readings of each list so far
         self._conversation = Conversation(
             transport=transport or Transport(base_url, limits=limits),
             token=token,
@@ -99,6 +103,21 @@ class AmoClient:
     def request_count(self) -> int:
         """Requests sent, those without an answer included."""
         return self._conversation.request_count
+
+    def says_again(self, said: Sequence[Said]) -> bool:
+        """Ask what was asked before, as long as each answer is the same byte for byte; whether all of them were.
+
+        Then they are accepted as they were before. Otherwise the readings that follow begin with those answers.
+        """
+        accepted: set[int] = set()
+        for one in said:
+            answer = self._conversation.hear(one.request, pass_number=one.pass_number)
+            if answer is None or Said.of(answer) != replace(one, is_accepted=False):
+                return False
+            if one.is_accepted:
+                accepted.add(answer.sequence)
+        self._conversation.accept(accepted, instead_of=lambda _: False)
+        return True
 
     def account(self) -> Account:
         """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
@@ -152,7 +171,7 @@ class AmoClient:
 
     def read_list(self, resource: Resource) -> WholeList:
         """A list, read until it is certainly whole. Raises ``IncompleteList`` where it never is."""
-        earlier = max((answer.pass_number or 0 for answer in self.answers if answer.resource == resource), default=0)
+        earlier = self._pass_counts[resource]
         sequences: dict[int, set[int]] = {}
         reading = passes()
         try:
@@ -166,6 +185,7 @@ class AmoClient:
                 sequences.setdefault(ask.pass_number, set()).add(reply.sequence)
                 ask = reading.send(reply.value)
         except StopIteration as done:
+            self._pass_counts[resource] += ask.pass_number
             self._conversation.accept(sequences[ask.pass_number], instead_of=lambda answer: answer.resource == resource)
             return assemble(done.value)
         except IncompleteList as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 import time
@@ -41,6 +42,14 @@ class Reply(Generic[Shaped]):
     sequence: int  # of the answer; of a write the place of its attempt
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """An answer that came, and its place among the answers; of one to a write the place of its attempt."""
+
+    answer: Answer
+    sequence: int
+
+
 @dataclass(kw_only=True, slots=True)
 class Conversation:
     """Requests and answers of one load, within its budget and at its host's pace."""
@@ -56,6 +65,8 @@ class Conversation:
     attempts: list[Attempt] = field(default_factory=list)  # of writes, in order
     host_date: str | None = None  # the newest answer's Date header
     documents: dict[int, Json] = field(default_factory=dict)  # parsed bodies, by the answers' sequence numbers
+    unread: dict[tuple[str, int | None], Heard | Again | Refused] = field(default_factory=dict)
+    """What came of requests that were sent and not read yet, by path and pass."""
 
     def ask(
         self, request: Request, shape: Callable[[Json], Shaped], *, pass_number: int | None = None
@@ -65,11 +76,15 @@ class Conversation:
         ``shape`` raises ``Misshapen`` where it cannot. Raises the errors of ``ApiError``.
         """
         retries = Retries(self.limits, self.clocks.random)
-        is_first = True
+        heard = self.unread.pop((request.path, pass_number), None)
+        is_counted = request.is_repeatable and not request.is_of_thing
         while True:
-            self._take_turn(request, is_counted=not is_first or (request.is_repeatable and not request.is_of_thing))
-            is_first = False
-            outcome = self._send(request, shape, pass_number)
+            if heard is None:
+                self._take_turn(request, is_counted=is_counted)
+                heard = self._send(request, pass_number)
+            is_counted = True
+            outcome = self._read(heard, request, shape) if isinstance(heard, Heard) else heard
+            heard = None
             match outcome:
                 case Reply():
                     return outcome
@@ -80,6 +95,13 @@ class Conversation:
                     raise outcome.error
                 case Again():
                     self._wait(outcome, retries.wait_after(outcome))
+
+    def hear(self, request: Request, *, pass_number: int | None = None) -> RawAnswer | None:
+        """Send ``request`` once, and leave what comes of it for ``ask`` to read; None where that is no whole answer."""
+        self._take_turn(request, is_counted=True)
+        heard = self._send(request, pass_number)
+        self.unread[request.path, pass_number] = heard
+        return self.answers[heard.sequence] if isinstance(heard, Heard) and not heard.answer.defect else None
 
     def accept(self, sequences: set[int], *, instead_of: Callable[[RawAnswer], bool]) -> None:
         """Mark answers as those to read the snapshot from, in place of the ones that ``instead_of`` is true for."""
@@ -98,7 +120,12 @@ class Conversation:
             )
         if is_counted and not self.budget.take_request():
             raise Unavailable(f"The load has used up its {self.limits.requests} requests.", request=str(request))
-        pause = self.gate.reserve(now)
+        for gate in self.gate.in_order():
+            self._wait_at(gate, request)
+
+    def _wait_at(self, gate: Gate, request: Request) -> None:
+        now = self.clocks.monotonic()
+        pause = gate.reserve(now)
         # A write is begun only where there is time to hear what became of it.
         needed = pause if request.is_repeatable else pause + self.limits.answer_seconds
         if needed > self.budget.seconds_left(now):
@@ -108,9 +135,7 @@ class Conversation:
         if pause:
             self.clocks.sleep(pause)
 
-    def _send(
-        self, request: Request, shape: Callable[[Json], Shaped], pass_number: int | None
-    ) -> Reply[Shaped] | Again | Refused:
+    def _send(self, request: Request, pass_number: int | None) -> Heard | Again | Refused:
         token = self._sendable_token(request)
         seconds = min(self.limits.answer_seconds, self.budget.seconds_left(self.clocks.monotonic()))
         if seconds < (0.001 if request.is_repeatable else self.limits.answer_seconds):
@@ -128,17 +153,20 @@ class Conversation:
             sequence = self._keep(answer, request, pass_number)
         else:
             sequence = self._keep_attempt(answer, request, sent_at)
-        match interpret(answer, request):
+        return Heard(answer=answer, sequence=sequence)
+
+    def _read(self, heard: Heard, request: Request, shape: Callable[[Json], Shaped]) -> Reply[Shaped] | Again | Refused:
+        match interpret(heard.answer, request):
             case Document(value=document):
                 try:
                     shaped = shape(document)
                 except Misshapen as error:
-                    return malformed(answer, request, str(error))
+                    return malformed(heard.answer, request, str(error))
                 if request.is_repeatable:
-                    self.documents[sequence] = document
-                return Reply(value=shaped, sequence=sequence)
+                    self.documents[heard.sequence] = document
+                return Reply(value=shaped, sequence=heard.sequence)
             case Nothing():
-                return Reply(value=None, sequence=sequence)
+                return Reply(value=None, sequence=heard.sequence)
             case outcome:
                 return outcome
 
@@ -158,6 +186,7 @@ class Conversation:
                 request_id=answer.request_id,
                 received_at=self.clocks.now(),
                 body=answer.body,
+                body_hash=hashlib.sha256(answer.body).digest(),
             )
         )
         return sequence

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from pipelines.amocrm.messages import LIST_OF
 from pipelines.amocrm.paging import Row
 from pipelines.amocrm.read import LISTS_OF_MODE, read_snapshot
 from pipelines.amocrm.records import Account, Json, RawAnswer, Resource, Snapshot
+from pipelines.amocrm.said import Said
 from pipelines.amocrm.shape import Misshapen, row_id, usable_id
 from pipelines.errors import ApiError, IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
 
@@ -66,12 +68,8 @@ def extract(client: AmoClient, known: Known, now: Callable[[], datetime]) -> Ext
     what the API, asked for it, still shows.
     """
     observed_at = now()
-    try:
+    with _answers_told(client):
         account = _read_account_and_lists(client, known)
-    except ApiError as error:
-        error.answers = client.answers
-        error.account = error.account or client.account_key
-        raise
     return Extraction(
         account=account,
         observed_at=observed_at,
@@ -80,6 +78,27 @@ def extract(client: AmoClient, known: Known, now: Callable[[], datetime]) -> Ext
         byte_count=sum(len(answer.body) for answer in client.answers),
         documents=client.documents,
     )
+
+
+def is_said_again(client: AmoClient, said: Sequence[Said]) -> bool:
+    """Ask what an earlier load asked, as long as every answer is the same; whether all of them were. Nothing is read.
+
+    Where one differs, an extraction by this client goes on from there, without asking anything twice. Raises the
+    errors of ``ApiError``, which then carry the answers received so far.
+    """
+    with _answers_told(client):
+        return client.says_again(said)
+
+
+@contextmanager
+def _answers_told(client: AmoClient) -> Iterator[None]:
+    """Errors tell the account, and what was answered until then."""
+    try:
+        yield
+    except ApiError as error:
+        error.answers = client.answers
+        error.account = error.account or client.account_key
+        raise
 
 
 def _read_account_and_lists(client: AmoClient, known: Known) -> Account:

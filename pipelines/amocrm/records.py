@@ -36,6 +36,7 @@ class RawAnswer:
     request_id: str | None  # the vendor's X-Request-Id
     received_at: datetime
     body: bytes = field(repr=False)  # decoded from gzip, otherwise untouched
+    body_hash: bytes = field(repr=False)  # SHA-256 of the body
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

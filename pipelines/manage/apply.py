@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.records import Snapshot
+from pipelines.ask import open_client
 from pipelines.errors import ApiError, PlanError, UncertainWrite, WarehouseError
-from pipelines.load import Loaded, open_client
+from pipelines.load import Loaded
 from pipelines.manage.calls import Call, Change, Plan
 from pipelines.manage.live import Access, load, plan_from
 from pipelines.manage.settle import Verdict, settle

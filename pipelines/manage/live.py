@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 
 from pipelines.amocrm.extract import extract
 from pipelines.amocrm.records import Snapshot
+from pipelines.ask import open_client, what_is_known
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import Superseded
-from pipelines.load import Loaded, load_and_read, open_client, what_is_known
+from pipelines.load import Loaded, load_and_read
 from pipelines.manage.calls import Plan
 from pipelines.manage.settle import settle
 from pipelines.manage.wishes import Wish

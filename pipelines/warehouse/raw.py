@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,10 +16,13 @@ from pipelines.warehouse.statements import statement
 def keep_answers(
     connection: Connection, account_id: int, observed_at: datetime, load_id: UUID, answers: Sequence[RawAnswer]
 ) -> None:
-    """Store a load's answers; a body that is stored already is neither compressed nor sent again."""
+    """Store a load's answers; a body that is stored already is neither compressed nor sent again.
+
+    Doing it again changes nothing.
+    """
     if not answers:
         return
-    bodies = {hashlib.sha256(answer.body).digest(): answer.body for answer in answers}
+    bodies = {answer.body_hash: answer.body for answer in answers}
     connection.execute(statement("lock_raw"), {"account_id": account_id})
     known = connection.scalars(statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}).all()
     new = [
@@ -48,7 +50,7 @@ def keep_answers(
                 "content_type": answer.content_type,
                 "request_id": answer.request_id,
                 "received_at": answer.received_at,
-                "body_hash": hashlib.sha256(answer.body).digest(),
+                "body_hash": answer.body_hash,
             }
             for answer in answers
         ],
@@ -74,6 +76,7 @@ def read_answers(connection: Connection, account_id: int, observed_at: datetime,
             request_id=row.request_id,
             received_at=row.received_at,
             body=zlib.decompress(row.body),
+            body_hash=row.body_hash,
         )
         for row in rows
     ]

@@ -18,6 +18,7 @@ begin
                 ('account', '{select,insert}'::text[]),
                 ('field_version', '{select,insert}'),
                 ('load_failure', '{select,insert}'),
+                ('newest_answers', '{select,insert}'),
                 ('option_version', '{select,insert}'),
                 ('quality_event', '{select,insert}'),
                 ('raw_answer', '{select,insert,delete}'),
@@ -46,6 +47,7 @@ begin
             values
                 ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
                 ('field_version', '{valid_to,end_reason}'),
+                ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
                 ('quality_event', '{valid_to}'),
                 ('segment_current', '{valid_from,customers_count,content_hash}'),

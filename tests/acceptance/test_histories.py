@@ -20,12 +20,6 @@ from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from emulator.things import Field, Mode
-from pipelines.clock import Clock
-from pipelines.errors import Superseded, WarehouseError
-from pipelines.load import load_account
-from pipelines.rebuild import rebuild_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
 from faults.witness import (
     days_of_shown,
     false_endings,
@@ -38,6 +32,12 @@ from faults.witness import (
     stored_stages,
     table_contents,
 )
+from pipelines.clock import Clock
+from pipelines.errors import Superseded, WarehouseError
+from pipelines.load import load_account
+from pipelines.rebuild import rebuild_account
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
 
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 FIELD_TYPES = (

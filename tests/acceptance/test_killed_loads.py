@@ -19,12 +19,13 @@ from sqlalchemy import Engine, text
 
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
+from faults.witness import table_contents
+from pipelines.ask import Extracted
 from pipelines.clock import Clock
-from pipelines.load import Extracted, extract_load, load_account, publish_load
+from pipelines.load import extract_load, load_account, publish_load
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
-from faults.witness import table_contents
 from tests.conftest import NewDatabase
 from tests.records import START
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 
@@ -23,6 +24,7 @@ def raw_answer(
 ) -> RawAnswer:
     """One answer as a load would have kept it; ``body`` is bytes, or JSON to be."""
     is_list = resource in LIST_PATHS
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return RawAnswer(
         sequence=sequence,
         resource=resource,
@@ -35,7 +37,8 @@ def raw_answer(
         content_type="application/hal+json",
         request_id=None,
         received_at=OBSERVED_AT,
-        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+        body=content,
+        body_hash=hashlib.sha256(content).digest(),
     )
 
 

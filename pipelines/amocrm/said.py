@@ -1,0 +1,87 @@
+"""What a load asked and was answered, in short, so that the next one can tell that it is answered the same.
+
+Only questions that the next load would ask again count: a load that had to ask for single things is not repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from pipelines.amocrm.messages import LIST_PATHS, Request, account_request, list_request
+from pipelines.amocrm.records import RawAnswer, Resource
+
+Question: TypeAlias = tuple[Resource, int | None, int | None]
+"""Resource, page and pass."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A question, and all of the answer that a snapshot depends on."""
+
+    resource: Resource
+    page: int | None
+    pass_number: int | None
+    is_accepted: bool
+    status: int
+    is_json: bool  # by its content type
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, answer: RawAnswer) -> Self:
+        """An answer in short."""
+        return cls(
+            resource=answer.resource,
+            page=answer.page,
+            pass_number=answer.pass_number,
+            is_accepted=answer.is_accepted,
+            status=answer.status,
+            is_json="json" in (answer.content_type or ""),
+            body_hash=answer.body_hash,
+        )
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """From what ``as_json`` has made."""
+        return cls(**{**row, "body_hash": bytes.fromhex(row["body_hash"])})
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"body_hash": self.body_hash.hex()}
+
+    @property
+    def request(self) -> Request:
+        """The question."""
+        return account_request() if self.page is None else list_request(self.resource, self.page)
+
+
+def what_was_said(answers: Sequence[RawAnswer]) -> tuple[Said, ...] | None:
+    """The usable answers of a load that succeeded, in short; None where the next load would ask something else.
+
+    Of several answers to one question the last is the usable one: only then a load goes on. The account alone is asked
+    twice on purpose, where its key is new, and must then have answered the same.
+    """
+    usable: dict[Question, Said] = {}
+    for answer in answers:
+        if answer.resource != "account" and answer.resource not in LIST_PATHS:
+            return None
+        said = Said.of(answer)
+        before = usable.get((said.resource, said.page, said.pass_number))
+        if before is not None and before.is_accepted and before != said:
+            return None
+        usable[said.resource, said.page, said.pass_number] = said
+    return tuple(usable.values())
+
+
+@cache
+def reading_code() -> str:
+    """A hash of the code that reads answers and of Python: with other code the same answers may read otherwise."""
+    found = hashlib.sha256(platform.python_version().encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()

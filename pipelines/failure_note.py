@@ -1,0 +1,43 @@
+"""What is left of a load that failed, so that a gap in the history explains itself. Nothing is caught here for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from pipelines.clock import Clock
+from pipelines.errors import DatabaseError, WarehouseError
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.state import account_of_key
+from pipelines.warehouse.statements import statement
+
+
+@contextmanager
+def failure_noted(
+    engine: Engine, account_key: str, *, started_at: datetime, clock: Clock, run_id: str | None
+) -> Iterator[None]:
+    """Leave a row in ``amocrm.load_failure`` when a load fails, so that a gap in the history explains itself."""
+    try:
+        yield
+    except WarehouseError as error:
+        error.account = error.account or account_key
+        try:
+            with transaction(engine, account=account_key) as connection:
+                connection.execute(
+                    statement("insert_load_failure"),
+                    {
+                        "account_key": account_key,
+                        "account_id": account_of_key(connection, account_key),
+                        "started_at": started_at,
+                        "failed_at": clock.now(),
+                        "error": type(error).__name__,
+                        "message": str(error),
+                        "run_id": run_id,
+                    },
+                )
+        except DatabaseError:
+            pass  # the database itself is the trouble: the error below tells of it
+        raise
