@@ -54,7 +54,7 @@ def make_login(connection: Connection, login: str, password: str) -> None:
     assert isinstance(driver, psycopg.Connection)
     hashed = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()
     role = Identifier(login)
-    is_there = connection.scalar(statement("role_is_there"), {"role": login})
+    is_there = connection.scalar(statement("role_is_there"), {"name": login})
     verb = SQL("alter" if is_there else "create")
     execute_as_is(connection, SQL("{} role {} login password {}").format(verb, role, Literal(hashed)))
     execute_as_is(connection, SQL("grant {} to {}").format(Identifier(READER), role))

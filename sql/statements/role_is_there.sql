@@ -1,2 +1,2 @@
--- Whether the server has a role of that name.
-select exists(select from pg_roles where rolname = :role)
+-- Whether the server has a role of this name.
+select to_regrole(quote_ident(:name)) is not null
