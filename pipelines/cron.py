@@ -38,7 +38,7 @@ def cron_mistake(text: str) -> str | None:
             return f"{written[:40]!r} is no {name} ({least} to {most})"
         found.append(values)
     _, _, days, months, _ = found
-    if fields[4] == "*" and min(days) > max(LONGEST_MONTHS[month - 1] for month in months):
+    if min(days) > max(LONGEST_MONTHS[month - 1] for month in months):
         return "no month of it has such a day"
     return None
 
