@@ -47,11 +47,15 @@ class Lab:
         """Chances that come again with the same seed, whichever other cases are played."""
         return random.Random(f"{self.seed}:{name}")  # noqa: S311 - to come again is what it is for
 
-    def sample(self, name: str, whole: int, quick: int) -> list[int]:
-        """The numbers below ``whole`` to try: all of them, or in a quick run so many, first and last among them."""
-        if not self.is_quick or whole <= quick:
+    def sample(self, name: str, whole: int, quick: int, *, most: int | None = None) -> list[int]:
+        """The numbers below ``whole`` to try: ``quick`` of them in a quick run, else ``most``, by default all.
+
+        The first and the last are always among them.
+        """
+        count = quick if self.is_quick else whole if most is None else most
+        if whole <= count:
             return list(range(whole))
-        inner = self.chance(name).sample(range(1, whole - 1), k=max(0, quick - 2))
+        inner = self.chance(name).sample(range(1, whole - 1), k=count - 2)
         return sorted({0, whole - 1, *inner})
 
     @contextmanager

@@ -10,11 +10,10 @@ import random
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -28,7 +27,6 @@ from faults.case import Trial, Verdict
 from faults.invariants import broken
 from faults.lab import Lab
 from faults.secrecy import forms
-from pipelines import load as loading
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Gates, Limits
 from pipelines.clock import Clock
@@ -157,7 +155,7 @@ class Subject:
         asked, began = len(self.emulator.requests), time.monotonic()
         error: Exception | None = None
         random.seed(self.random.random())
-        with self._as_a_new_process(**limits), _log() as log:
+        with _new_process(limits), _log() as log:
             try:
                 do()
             except Exception as caught:  # noqa: BLE001 - whatever comes is what is to be judged
@@ -169,15 +167,6 @@ class Subject:
             requests=len(self.emulator.requests) - asked,
             said="\n".join(log),
         )
-
-    @contextmanager
-    def _as_a_new_process(self, **limits: float) -> Iterator[None]:
-        """No memory of paces and blocks, and other deadlines if wanted."""
-        with (
-            patch.object(loading, "AmoClient", partial(AmoClient, gates=Gates())),
-            patch.object(loading, "Limits", partial(Limits, **limits)),
-        ):
-            yield
 
     # What is true
 
@@ -323,6 +312,19 @@ def subject(
             made.until.callback(lab.observer.watch, None)
             made.begin()
             yield made
+
+
+@contextmanager
+def _new_process(limits: Mapping[str, float]) -> Iterator[None]:
+    """Clients as a new process has them: without memory of paces and blocks, and with other deadlines if wanted."""
+    begin = AmoClient.__init__
+
+    def begin_anew(self: AmoClient, *args: Any, **options: Any) -> None:
+        given: Limits = options.get("limits") or Limits()
+        begin(self, *args, **(options | {"limits": replace(given, **limits), "gates": Gates()}))  # type: ignore[arg-type]
+
+    with patch.object(AmoClient, "__init__", begin_anew):
+        yield
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.messages import Answer, Request, account_request
 from pipelines.amocrm.transport import NoAnswer, Transport
-from tests.integration.client.raw_server import TLS, RawServer, Script, drips, ok, sends
 
 LIMITS = Limits(connect_seconds=2, read_seconds=2, answer_seconds=4, body_bytes=1_000_000)
 ACCOUNT = account_request()

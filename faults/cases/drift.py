@@ -1,0 +1,93 @@
+"""An account that changes while it is read: rows come, go and move between pages, and modes are switched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Final
+
+from emulator import effects
+from emulator.world import World
+from faults.case import Case, Trial
+from faults.lab import Lab
+from faults.subject import Shown, Subject, subject
+
+Change = Callable[[Subject, World], object]
+
+CHANGES: Final[Mapping[str, Change]] = {
+    "a segment inserted at the beginning": lambda a, world: world.add_segment(a.id, "Inserted", place=0),
+    "a segment inserted at the end": lambda a, world: world.add_segment(a.id, "Inserted", place=99),
+    "the first segment deleted": lambda a, world: world.delete_segment(a.id, _first(a)),
+    "the last segment deleted": lambda a, world: world.delete_segment(a.id, a.segments[6]),
+    "a segment renamed": lambda a, world: world.rename_segment(a.id, a.segments[4], "Moved"),
+    "a size changed": lambda a, world: world.set_size(a.id, a.segments[6], 12_345),
+    "a field added": lambda a, world: world.add_field(a.id, "Added", "text"),
+    "a field deleted": lambda a, world: world.delete_field(a.id, a.fields[0]),
+    "the mode switched off": lambda a, world: world.switch_mode(a.id, "disabled"),
+    "the mode switched to stages": lambda a, world: world.switch_mode(a.id, "periodicity"),
+}
+
+MOMENTS: Final = 16
+"""Requests of a load, before each of which the account changes once."""
+
+
+def cases() -> Iterator[Case]:
+    """Each change before each request."""
+    for number, (name, change) in enumerate(CHANGES.items()):
+        yield Case(
+            group="drift",
+            name=f"drift: {name} between two requests",
+            wrong=f"Before each of a load's requests in turn: {name}.",
+            must="What is stored is what amoCRM showed before or after it, never a mixture.",
+            play=partial(changed, change=change),
+            is_quick=number % 3 == 0,
+            seconds=120,
+        )
+    yield Case(
+        group="drift",
+        name="drift: a segment inserted before every request",
+        wrong="A segment comes at the beginning of the list before every single request.",
+        must="The load is refused, or what is stored was shown.",
+        play=restless,
+        is_quick=True,
+    )
+
+
+def _first(account: Subject) -> int:
+    shown = account.world.shown_segments(account.id)
+    found: int = shown[0]["id"]
+    return found
+
+
+def changed(lab: Lab, *, change: Change) -> Iterator[Trial]:
+    """A load for each of its requests, with the change before it."""
+    for moment in lab.sample(f"drift {lab.new_id()}", MOMENTS, 3):
+        with subject(lab) as account:
+            before, right = account.contents(), [account.shown()]
+
+            def happen(world: World, account: Subject = account, right: list[Shown] = right) -> None:
+                change(account, world)
+                right.append(account.shown())
+
+            with account.emulator.faults.during(effects.meanwhile(happen), nth=moment + 1, times=1):
+                loaded = account.load()
+            yield account.recover(account.judge(loaded, before, *right, *_crossed(right)))
+
+
+def _crossed(right: list[Shown]) -> list[Shown]:
+    """Lists are read one after the other: segments from before a change and fields from after it are both true."""
+    return [Shown(segments=one.segments, fields=other.fields, stages=()) for one in right for other in right]
+
+
+def restless(lab: Lab) -> Iterator[Trial]:
+    """A load of an account that never stands still."""
+    with subject(lab) as account:
+        before, right = account.contents(), [account.shown()]
+
+        def happen(world: World) -> None:
+            world.add_segment(account.id, "Inserted", place=0)
+            right.append(account.shown())
+
+        with account.emulator.faults.during(effects.meanwhile(happen), resource="segments"):
+            loaded = account.load()
+        yield account.recover(account.judge(loaded, before, *right))

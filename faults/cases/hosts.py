@@ -1,0 +1,163 @@
+"""Hosts that are not amoCRM's: links, redirects, proxies, names, certificates. None of them hears of us."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+from unittest.mock import patch
+
+from emulator import effects
+from faults.case import Case, Trial, Verdict
+from faults.cases.answers import PLACES
+from faults.lab import Lab
+from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
+from faults.subject import IMPATIENT, Subject, subject
+from pipelines.amocrm.transport import Transport
+
+PAGES: Final = ("segments, first page", "segments, middle page", "segments, last page", "fields, first page", "stages")
+
+NO_HTTP: Final[Mapping[str, Script]] = {
+    "nothing": sends(),
+    "another protocol": sends(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "half a status line": sends(b"HTTP/1.1 20"),
+    "200 headers": sends(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+    "a header of 100 kB": sends(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
+    "a chunk of no length": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+    "a chunk cut short": sends(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"id'),
+    "two answers in one": sends(ok(b"{}") + ok(b'{"id": 666}')),
+    "an encoding nobody asked for": sends(ok(b"\x1b\x08", "Content-Encoding: br")),
+    "a drip that never ends": drips(b" " * 5_000, 0.05, after=b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Each way to be led astray."""
+    for number, place in enumerate(PAGES):
+        yield Case(
+            group="hosts",
+            name=f"hosts: next points to another host, {place}",
+            wrong=f"The link to the next page names another host, at: {place}.",
+            must="That host is not asked, and the token stays here.",
+            play=partial(astray, place=place, make=effects.next_link),
+            is_quick=number == 0,
+        )
+    for place in PLACES:
+        for code in (301, 302, 303, 307, 308):
+            yield Case(
+                group="hosts",
+                name=f"hosts: redirect {code} to another host, {place}",
+                wrong=f"amoCRM answers {code} to another host, at: {place}.",
+                must="That host is not asked, and the token stays here.",
+                play=partial(astray, place=place, make=partial(_redirect, code)),
+                is_quick=(place, code) in (("account", 302), ("segments, middle page", 307)),
+            )
+    yield Case(
+        group="hosts",
+        name="hosts: .netrc and proxies in the environment",
+        wrong="The environment names a proxy for everything, and .netrc another login for the host.",
+        must="Both are ignored.",
+        play=environment,
+        allowed=frozenset({Verdict.EXACT}),
+        is_quick=True,
+    )
+    for name, base_url in (("a name that nobody has", "https://does-not-exist.invalid"), ("nobody listens", "")):
+        yield Case(
+            group="hosts",
+            name=f"hosts: {name}",
+            wrong=f"The host: {name}.",
+            must="The load is refused.",
+            play=partial(elsewhere, base_url=base_url),
+            allowed=frozenset({Verdict.REFUSED}),
+            is_quick=not base_url,
+        )
+    for number, (name, script) in enumerate(NO_HTTP.items()):
+        yield Case(
+            group="hosts",
+            name=f"hosts: the answer is {name}",
+            wrong=f"What listens there answers {name}.",
+            must="The load is refused.",
+            play=partial(served, script=script),
+            allowed=frozenset({Verdict.REFUSED}),
+            is_quick=number % 4 == 1,
+        )
+    for certificate in ("self_signed", "expired", "other_name"):
+        yield Case(
+            group="hosts",
+            name=f"hosts: TLS, {certificate.replace('_', ' ')}",
+            wrong=f"The host's certificate is {certificate.replace('_', ' ')}.",
+            must="Not a byte of a request is sent.",
+            play=partial(served, script=sends(ok(b"{}")), certificate=f"{certificate}.pem"),
+            allowed=frozenset({Verdict.REFUSED}),
+            is_quick=certificate == "expired",
+        )
+
+
+def _redirect(code: int, url: str) -> effects.Effect:
+    return effects.redirect(url, code)
+
+
+def astray(lab: Lab, *, place: str, make: Callable[[str], effects.Effect]) -> Iterator[Trial]:
+    """An answer that names another host, once and always."""
+    at = PLACES[place]
+    for often in ({"times": 1}, {}):
+        with subject(lab, at.mode) as account:
+            before = account.contents()
+            effect = make(f"{lab.stranger.url}/api/v4/customers/segments?page=2&limit=250")
+            with account.emulator.faults.during(effect, **(at.where | often)):  # type: ignore[typeddict-item]
+                loaded = account.load()
+            yield account.recover(account.judge(loaded, before))
+
+
+def environment(lab: Lab) -> Iterator[Trial]:
+    """A load in an environment that wants it to go elsewhere, as somebody else."""
+    with subject(lab) as account:
+        before = account.contents()
+        netrc = account.settings.data_dir / "netrc"
+        netrc.parent.mkdir(exist_ok=True)
+        netrc.write_text("machine 127.0.0.1 login somebody password canary\n", encoding="utf-8")
+        netrc.chmod(0o600)
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), lab.stranger.url)
+        with patch.dict(os.environ, {"NETRC": str(netrc), **proxies}):
+            loaded = account.load()
+        yield account.recover(account.judge(loaded, before))
+
+
+def elsewhere(lab: Lab, *, base_url: str) -> Iterator[Trial]:
+    """A load from an address where no amoCRM is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        free = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with subject(lab) as account:
+        yield _asked_there(account, base_url or free)
+
+
+def served(lab: Lab, *, script: Script, certificate: str | None = None) -> Iterator[Trial]:
+    """A load from something that is no amoCRM."""
+    with subject(lab) as account, RawServer(script=script, certificate=certificate) as server, _trusting(certificate):
+        trial = _asked_there(account, server.url)
+        was_told = certificate is not None and server.received
+        yield replace(trial, verdict=Verdict.LEAK, why="a request was sent") if was_told else trial
+
+
+def _asked_there(account: Subject, base_url: str) -> Trial:
+    before, usual = account.contents(), account.account
+    account.account = replace(usual, base_url=base_url)
+    loaded = account.load(**IMPATIENT)
+    account.account = usual
+    return account.recover(account.judge(loaded, before))
+
+
+@contextmanager
+def _trusting(certificate: str | None) -> Iterator[None]:
+    """Let the authority of the certificates be one that is trusted, where there is a certificate."""
+    begin = Transport.__init__
+
+    def begin_trusting(self: Transport, *args: Any, **options: Any) -> None:
+        begin(self, *args, **(options | {"ca_bundle": str(TLS / "ca.pem")}))
+
+    with patch.object(Transport, "__init__", begin_trusting) if certificate else nullcontext():
+        yield

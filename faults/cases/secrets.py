@@ -1,0 +1,166 @@
+"""Secrets, each a canary, searched for afterwards in everything that is kept or said, encoded forms included."""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import Engine, make_url, text
+
+from emulator import effects, oauth
+from faults.case import Case, Trial, Verdict
+from faults.cases.answers import PLACES
+from faults.lab import Lab
+from faults.office import REDIRECT
+from faults.secrecy import forms
+from faults.subject import Loaded, Subject, subject
+from pipelines.access import authorization_of
+from pipelines.amocrm.oauth import Integration
+from pipelines.secret import Secret
+from pipelines.warehouse import cluster
+
+ECHOES: Final[Mapping[str, Callable[[str], str]]] = {
+    "as it is": lambda token: token,
+    "after Bearer": lambda token: f"Authorization: Bearer {token}",
+    "URL-encoded": lambda token: f"https://example.com/?token={quote(token, safe='')}",
+    "base64": lambda token: b64encode(token.encode()).decode(),
+    "the first half": lambda token: token[: len(token) // 2],
+}
+"""How an answer may repeat the token that it was sent."""
+
+CODES: Final = (200, 400, 401, 403, 404, 422, 500)
+
+
+def cases() -> Iterator[Case]:
+    """Each secret, by each way out."""
+    for number, (name, echo) in enumerate(ECHOES.items()):
+        for place in ("account", "segments, middle page", "segment by id"):
+            yield Case(
+                group="secrets",
+                name=f"secrets: an answer repeats the token {name}, {place}",
+                wrong=f"amoCRM's errors repeat the token ({name}), with each status, at: {place}.",
+                must="No table, view, kept answer, log, error or server's log holds it.",
+                play=partial(echoed, echo=echo, place=place),
+                is_quick=place == "account" and number % 2 == 0,
+                seconds=120,
+            )
+    yield Case(
+        group="secrets",
+        name="secrets: the database's password",
+        wrong="The database refuses the password, its port is closed, its name is wrong.",
+        must="No log or error holds the password.",
+        play=password,
+        allowed=frozenset({Verdict.REFUSED}),
+        is_quick=True,
+    )
+    for name, make in (("well", None), ("cut short", effects.truncated), ("with 401", partial(effects.error, 401))):
+        yield Case(
+            group="secrets",
+            name=f"secrets: OAuth, a renewal that ends {name}",
+            wrong=f"A load renews its access, which ends {name}.",
+            must="No table, view, kept answer, log or error holds a token or the client's secret.",
+            play=partial(renewed, make=make),
+            is_quick=make is None,
+        )
+
+
+def echoed(lab: Lab, *, echo: Callable[[str], str], place: str) -> Iterator[Trial]:
+    """A load for each status, whose answer repeats the token."""
+    at = PLACES[place]
+    for code in CODES[:3] if lab.is_quick else CODES:
+        with subject(lab, at.mode) as account:
+            before, said = account.contents(), echo(account.token)
+            effect = effects.payload(lambda document, said=said: document | {"hint": said}) if code == 200 else (
+                effects.error(code, f"Refused: {said}")
+            )  # fmt: skip
+            with account.emulator.faults.during(effect, **at.where):
+                loaded = account.load()
+            trial = account.recover(account.judge(loaded, before))
+            yield searched(account, loaded, trial, account.token)
+
+
+def searched(account: Subject, loaded: Loaded, trial: Trial, *secrets: str) -> Trial:
+    """The same, unless one of the secrets is anywhere."""
+    places = everything(account.engine, account) | {"the log or the error": loaded.said.encode()}
+    found = sorted(
+        place
+        for place, content in places.items()
+        for secret in secrets
+        if any(form in content for form in (*forms(secret), *forms(secret[: len(secret) // 2])))
+    )
+    return replace(trial, verdict=Verdict.LEAK, why=f"in {', '.join(found)}") if found else trial
+
+
+def everything(engine: Engine, account: Subject) -> dict[str, bytes]:
+    """All that is kept about an account, by where it is."""
+    found: dict[str, bytes] = {}
+    with engine.connect() as connection:
+        names = connection.execute(
+            text("""
+                select table_schema, table_name from information_schema.columns
+                where table_schema in ('amocrm', 'analytics') and column_name = 'account_id'
+            """)
+        ).all()
+        for schema, name in names:
+            rows = connection.scalars(
+                text(f"select t::text from {schema}.{name} as t where account_id = :id"), {"id": account.id}
+            )
+            found[f"{schema}.{name}"] = "\n".join(rows).encode()
+        notes = connection.scalars(
+            text("select t::text from amocrm.load_failure as t where account_key = :key"), {"key": account.account.key}
+        )
+        found["amocrm.load_failure"] = "\n".join(notes).encode()
+        bodies = connection.scalars(text("select body from amocrm.raw_body where account_id = :id"), {"id": account.id})
+        found["kept answers"] = b"\n".join(zlib.decompress(body) for body in bodies)
+    for log in account.lab.folder.glob(f"*/{cluster.LOG}"):
+        found["the server's log"] = log.read_bytes()
+    return found
+
+
+def password(lab: Lab) -> Iterator[Trial]:
+    """Loads from databases that cannot be had."""
+    right = make_url(lab.url)
+    canary = "canary-of-the-password-7c1f"
+    for wrong in (
+        right.set(password=canary),
+        right.set(password=canary, port=9),
+        right.set(password=canary, host="does-not-exist.invalid"),
+        right.set(password=canary, database="does_not_exist"),
+    ):
+        with subject(lab) as account:
+            before = account.contents()
+            engine = account.opened(wrong.render_as_string(hide_password=False))
+            loaded = account.load(engine=engine)
+            yield searched(account, loaded, account.recover(account.judge(loaded, before)), canary)
+
+
+def renewed(lab: Lab, *, make: Callable[[], effects.Effect] | None) -> Iterator[Trial]:
+    """A load whose access has to be renewed first."""
+    with subject(lab) as account:
+        world, usual = account.world, account.account
+        added = oauth.add_integration(world, REDIRECT)
+        integration = Integration(
+            client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
+        )
+        account.account = replace(usual, token=integration)
+        authorization = authorization_of(account.account, account.settings, account.clock)
+        authorization.authorize(oauth.authorize(world, added.client_id, account.id))
+        first = authorization.kept
+        assert first
+        before = account.contents()
+        if make:
+            account.emulator.faults.add(make(), resource="token")
+        loaded = account.load(hours=30)
+        last = authorization.kept
+        assert last
+        account.emulator.faults.clear()
+        trial = account.judge(loaded, before)
+        account.account = usual
+        pairs = (first.pair, last.pair)
+        canaries = [one.reveal() for pair in pairs for one in (pair.access_token, pair.refresh_token)]
+        yield searched(account, loaded, account.recover(trial), added.client_secret, *canaries)
