@@ -1,10 +1,9 @@
-"""Alerts on sizes, with a real Postgres and a real webhook: told once, whatever happens, and with what changed around."""
+"""Alerts on sizes, with a real Postgres and a real webhook: told once whatever happens, with what changed around."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -53,7 +52,7 @@ def alerts_of(hook: Hook) -> list[dict[str, Any]]:
 def shown(engine: Engine, columns: str = "*") -> list[tuple[Any, ...]]:
     """The view, in the order of events."""
     with engine.connect() as connection:
-        query = f"select {columns} from analytics.size_alerts order by observed_at, segment_id"  # noqa: S608
+        query = f"select {columns} from analytics.size_alerts order by observed_at, segment_id"
         return [tuple(row) for row in connection.execute(text(query))]
 
 
@@ -92,3 +91,155 @@ def test_an_event_is_told_with_both_snapshots_and_what_changed_around_it(engine:
     assert [one["date"] for one in alert["around"]] == ["2026-03-06", "2026-03-06"]
     [row] = shown(engine, "alert_id::text, told_at, ended_at, message, change_percent")
     assert row == (alert["id"], day(8), None, alert["message"], Decimal("-32.4"))
+
+
+def test_once_for_as_long_as_it_lasts_and_anew_after_it_was_over(engine: Engine) -> None:
+    sizes = (100, 80, 79, 100, 80)
+    rule = SizeRule(directions=("down",), percent=Decimal(10), days=3, smallest=20)
+    for number in range(3):
+        see(engine, day(number), {VIP: 100})
+    with Hook(200).running() as hook:
+        for number, size in enumerate(sizes):
+            see(engine, day(3 + number / 10), {VIP: size})
+            tell(engine, hook.url, rule)
+    assert [alert["now"]["customers_count"] for alert in alerts_of(hook)] == [80, 80]
+    assert shown(engine, "observed_at, ended_at") == [(day(3.1), day(3.3)), (day(3.4), None)]
+
+
+def test_time_passes_where_nothing_changes(engine: Engine) -> None:
+    """Until the day of the change is the day compared with, the change is an event; then it is over."""
+    see(engine, day(0), {VIP: 100})
+    see(engine, day(1), {VIP: 50})
+    rule = SizeRule(customers=50, days=2)
+    with Hook(200).running() as hook:
+        told = []
+        for number in (1, 2, 3, 4):
+            if number > 1:
+                see(engine, day(number), {VIP: 50})
+            told.append(tell(engine, hook.url, rule).told_count)
+    assert told == [0, 1, 0, 0]
+    assert shown(engine, "observed_at, ended_at") == [(day(2), day(3))]
+
+
+def test_a_webhook_that_is_down_loses_nothing_and_fails_nothing(engine: Engine) -> None:
+    see(engine, day(0), {VIP: 100, NEW: 100})
+    see(engine, day(1), {VIP: 50, NEW: 100})
+    rule = SizeRule(percent=Decimal(10))
+    down = tell(engine, Secret("http://127.0.0.1:1/canary-key"), rule)
+    assert (down.begun_count, down.told_count) == (1, 0)
+    assert "cannot be reached" in (down.trouble or "")
+    assert "canary-key" not in (down.trouble or "")
+    with Hook(500).running() as hook:
+        assert "answered 500" in (tell(engine, hook.url, rule).trouble or "")
+    [first, again] = alerts_of(hook)
+    assert first["id"] == again["id"], "whoever got it anyway can tell"
+    see(engine, day(1.1), {VIP: 100, NEW: 40})
+    with Hook(200).running() as hook:
+        assert tell(engine, hook.url, rule) == Told(begun_count=1, told_count=2)
+        assert tell(engine, hook.url, rule) == Told()
+    assert [(alert["segment_id"], alert["id"] == first["id"]) for alert in alerts_of(hook)] == [
+        (VIP, True),
+        (NEW, False),
+    ]
+    assert len(hook.received) == 1, "what waited is one message"
+
+
+def test_two_loads_at_once_tell_once(engine: Engine) -> None:
+    see(engine, day(0), {VIP: 100, NEW: 100})
+    see(engine, day(1), {VIP: 50, NEW: 20})
+    rule = SizeRule(percent=Decimal(10))
+    together = threading.Barrier(6)
+    told: list[Told] = []
+
+    def load(hook: Hook) -> None:
+        together.wait()
+        told.append(tell(engine, hook.url, rule))
+
+    with Hook(200).running() as hook:
+        threads = [threading.Thread(target=load, args=(hook,)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [one.trouble for one in told] == [None] * 6
+    assert sorted(alert["segment_id"] for alert in alerts_of(hook)) == [VIP, NEW]
+    assert sum(one.begun_count for one in told) == sum(one.told_count for one in told) == 2
+
+
+@pytest.mark.parametrize("is_about", ["rules", "webhook"])
+def test_without_rules_or_webhook_nothing_is_done(is_about: str) -> None:
+    nowhere: Any = None  # no database is asked
+    with Hook(200).running() as hook:
+        rules, url = ((), hook.url) if is_about == "rules" else ((TENTH_DOWN,), None)
+        assert tell(nowhere, url, *rules) == Told()
+    assert not hook.received
+
+
+def test_before_the_first_load_there_is_nothing_to_tell(engine: Engine) -> None:
+    with Hook(200).running() as hook:
+        assert tell(engine, hook.url, TENTH_DOWN) == Told()
+        see(engine, day(0), {VIP: 100})
+        assert tell(engine, hook.url, TENTH_DOWN) == Told()
+    assert not hook.received
+
+
+def test_a_gap_is_said(engine: Engine) -> None:
+    for number in (0, 1, 2, 3):
+        see(engine, day(number), {VIP: 100})
+    see(engine, day(9), {VIP: 50})
+    with Hook(200).running() as hook:
+        tell(engine, hook.url, SizeRule(customers=50, days=1))
+    [alert] = alerts_of(hook)
+    assert alert["missed_days"] == 5
+    assert alert["before"]["observed_at"] == day(3).isoformat()
+    assert "so this is the change of 6 days in place of 1." in alert["message"]
+    assert [(one["kind"], one["date"]) for one in alert["around"]] == [("gap", "2026-03-04")]
+    assert "Nothing was seen for 6 days; 5 loads are missing" in alert["message"]
+
+
+def test_a_mode_that_is_switched_off_and_on_is_no_event(engine: Engine) -> None:
+    see(engine, day(0), {VIP: 100})
+    see(engine, day(1), {VIP: 50})
+    rule = SizeRule(customers=50, days=5)
+    with Hook(200).running() as hook:
+        see(engine, day(5), {VIP: 50})
+        tell(engine, hook.url, rule)
+        publish(engine, snapshot(day(5.1), "periodicity", account=account("periodicity")), origin())
+        assert tell(engine, hook.url, rule) == Told()
+        see(engine, day(5.2), {VIP: 50})
+        assert tell(engine, hook.url, rule) == Told()
+    assert len(alerts_of(hook)) == 1
+    assert shown(engine, "ended_at") == [(None,)]
+
+
+def test_many_events_are_one_message_that_stays_short(engine: Engine) -> None:
+    see(engine, day(0), dict.fromkeys(range(1, 41), 100))
+    see(engine, day(1), dict.fromkeys(range(1, 41), 10))
+    with Hook(200).running() as hook:
+        assert tell(engine, hook.url, SizeRule(percent=Decimal(10))).told_count == 40
+    [(_, body, _)] = hook.received
+    assert len(alerts_of(hook)) == 40
+    assert (body["text"] or "").count("shrank by 90") == 10
+    assert (body["text"] or "").endswith("\n\nAnd 30 more: analytics.size_alerts has them all.")
+
+
+def test_names_call_nobody(engine: Engine) -> None:
+    named = "<!channel> @all <https://x.example|click> &"
+    see(engine, day(0), {}, segments=(segment(VIP, 100, name=named),))
+    see(engine, day(1), {}, segments=(segment(VIP, 10, name=named),))
+    with Hook(200).running() as hook:
+        tell(engine, hook.url, SizeRule(percent=Decimal(10), segments=(named,)))
+    [(_, body, _)] = hook.received
+    assert not {"<", ">", "@all"} & {part for part in ("<", ">", "@all") if part in (body["text"] or "")}
+    [alert] = alerts_of(hook)
+    assert alert["segment"] == named, "programs get it as it is"
+
+
+def test_a_database_that_refuses_is_no_error_of_the_load(engine: Engine) -> None:
+    see(engine, day(0), {VIP: 100})
+    with engine.begin() as connection:
+        connection.execute(text("alter table amocrm.size_alert rename to elsewhere"))
+    with Hook(200).running() as hook:
+        told = tell(engine, hook.url, TENTH_DOWN)
+    assert told.trouble is not None
+    assert "size_alert" in told.trouble
