@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._utils.schedules import get_smallest_cron_interval
 
+from assets.fleet import FLEET, load_bucket_job
 from assets.hand_over import ExtractedIOManager
 from assets.history import history
 from assets.housekeeping import housekeeping, housekeeping_schedule
@@ -21,6 +22,7 @@ from assets.sensors import tell_of_failed_loads
 from assets.size_alerts import size_alerts
 from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.write_back import WRITE_BACKS, manage_account
+from pipelines.buckets import is_fleet
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings, load_settings
 
@@ -29,31 +31,33 @@ from pipelines.settings import Settings, load_settings
 def definitions() -> dg.Definitions:
     """What ``workspace.yaml`` names.
 
-    A schedule's times are part of its definition, so they must be known here: they are the only settings that are read
-    before something runs, and they are read when Dagster loads the code location, not when this module is imported.
+    A schedule's times and its job are part of its definition, so they must be known here: they are the only settings
+    that are read before something runs, when Dagster loads the code location, not when this module is imported.
     """
-    cron, timezone = schedule_times()
-    return defined(cron, timezone)
+    settings = settings_now()
+    return defined(settings.schedule_cron, settings.schedule_timezone, is_fleet=is_fleet(settings))
 
 
-def schedule_times() -> tuple[str, str]:
-    """When to load, by the settings; by default where those cannot be used: the first tick will say what is wrong."""
+def settings_now() -> Settings:
+    """The settings; the defaults where they cannot be used: the first tick will say what is wrong."""
     try:
-        settings = load_settings(os.environ, Path.cwd())
+        return load_settings(os.environ, Path.cwd())
     except SettingsError:
-        settings = Settings(data_dir=Path())
-    return settings.schedule_cron, settings.schedule_timezone
+        return Settings(data_dir=Path())
 
 
-def defined(cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench = workbench) -> dg.Definitions:
+def defined(
+    cron: str, timezone: str, bench: dg.ResourceDefinition | Workbench = workbench, *, is_fleet: bool = False
+) -> dg.Definitions:
     """All definitions, for a schedule of these times, and on a workbench of the caller's where there is one."""
     in_time = freshness(cron, timezone)
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            lambda spec: expected(spec, in_time), [raw_answer, history, size_alerts, marts, report, *WRITE_BACKS]
+            lambda spec: expected(spec, in_time, is_fleet=is_fleet),
+            [raw_answer, history, size_alerts, marts, report, FLEET, *WRITE_BACKS],
         ),
-        jobs=[LOAD_ACCOUNT, manage_account, housekeeping],
-        schedules=[load_schedule(cron, timezone), housekeeping_schedule(timezone)],
+        jobs=[LOAD_ACCOUNT, load_bucket_job, manage_account, housekeeping],
+        schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
         sensors=[tell_of_failed_loads, KEEP_REPORTS],
         resources={"workbench": bench, "hand_over": ExtractedIOManager()},
         executor=dg.in_process_executor,
@@ -66,7 +70,7 @@ def freshness(cron: str, timezone: str) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.cron(deadline_cron=cron, lower_bound_delta=interval, timezone=timezone)
 
 
-def expected(spec: dg.AssetSpec, in_time: dg.FreshnessPolicy) -> dg.AssetSpec:
-    """Have the ledger, which every load writes, and the views be fresh."""
-    is_expected = spec.key == SNAPSHOT or spec.group_name == VIEWS_GROUP
-    return spec.replace_attributes(freshness_policy=in_time) if is_expected else spec
+def expected(spec: dg.AssetSpec, in_time: dg.FreshnessPolicy, *, is_fleet: bool) -> dg.AssetSpec:
+    """Have the ledger be fresh, which every load writes, and the views; but of these a fleet's runs have no events."""
+    is_told = spec.key == FLEET.key if is_fleet else spec.group_name == VIEWS_GROUP
+    return spec.replace_attributes(freshness_policy=in_time) if spec.key == SNAPSHOT or is_told else spec

@@ -8,9 +8,9 @@ from typing import Final
 import dagster as dg
 
 from assets.definitions import defined
-from assets.job import LOAD_ACCOUNT
 from assets.resources import Workbench
 from assets.schedules import SCHEDULE_NAME
+from pipelines.buckets import is_fleet
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.settings import Settings
 
@@ -27,15 +27,16 @@ def run_tick(
     """
     with ExitStack() as until:
         bench = Workbench(lambda: settings, until, clock)
-        definitions = defined(settings.schedule_cron, settings.schedule_timezone, bench)
+        definitions = defined(settings.schedule_cron, settings.schedule_timezone, bench, is_fleet=is_fleet(settings))
         with dg.build_schedule_context(
             instance,
             scheduled_execution_time=clock.now(),
             resources={"workbench": bench},
             repository_def=definitions.get_repository_def(),
         ) as context:
-            tick = definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
-        job = definitions.resolve_job_def(LOAD_ACCOUNT.name)
+            schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
+            tick = schedule.evaluate_tick(context)
+        job = definitions.resolve_job_def(schedule.job_name)
         return [
             job.execute_in_process(
                 instance=instance,

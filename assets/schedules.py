@@ -1,24 +1,26 @@
-"""When accounts are loaded. A tick asks for a run per account, and leaves alone those whose load is on its way."""
+"""When accounts are loaded. A tick asks for a run per account, or per bucket of them where there are many.
+
+It leaves alone those whose load is on its way.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from assets.fleet import load_bucket_job, register_buckets
 from assets.job import LOAD_ACCOUNT
+from assets.on_their_way import loads_on_their_way
 from assets.partitions import register_accounts
 from assets.resources import Workbench
-from assets.specs import RAW_ANSWER
 from assets.telling import tell
+from pipelines.account_settings import ACCOUNT_KEY
 from pipelines.alerts import EVERY_ACCOUNT, Alert
 from pipelines.errors import SettingsError
 
-PARTITION_TAG: Final = "dagster/partition"
 SCHEDULE_NAME: Final = "load_accounts"
 
 
@@ -27,7 +29,7 @@ class Tick:
     """What a tick decides."""
 
     requests: tuple[dg.RunRequest, ...]
-    skipped: tuple[str, ...]  # a sentence for each account that is left alone
+    skipped: tuple[str, ...]  # a sentence for each account or bucket that is left alone
 
     @property
     def result(self) -> list[dg.RunRequest] | dg.SkipReason:
@@ -36,7 +38,7 @@ class Tick:
 
 
 def decide_tick(keys: Sequence[str], on_their_way: Mapping[str, Sequence[dg.DagsterRun]]) -> Tick:
-    """One run for each account that no run is loading, or waiting to load."""
+    """One run for each account, or bucket, that no run is loading, or waiting to load."""
     if not keys:
         return Tick(
             requests=(),
@@ -48,21 +50,16 @@ def decide_tick(keys: Sequence[str], on_their_way: Mapping[str, Sequence[dg.Dags
         # With a run key a tick that is evaluated again, after a crash in its middle, asks for no run twice.
         requests=tuple(dg.RunRequest(run_key=key, partition_key=key) for key in keys if key not in on_their_way),
         skipped=tuple(
-            f"Account '{key}' is left alone: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
+            f"{spoken(key)} is left alone: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
             for key in keys
             for run in on_their_way.get(key, ())[:1]
         ),
     )
 
 
-def loads_on_their_way(instance: dg.DagsterInstance) -> dict[str, list[dg.DagsterRun]]:
-    """Runs that load an account, or wait for their turn, by account; whoever started them."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
-    found = defaultdict(list)
-    for run in runs:
-        if PARTITION_TAG in run.tags and is_load(run):
-            found[run.tags[PARTITION_TAG]].append(run)
-    return found
+def spoken(key: str) -> str:
+    """The account or the bucket of that key, at the beginning of a sentence."""
+    return f"Account '{key}'" if ACCOUNT_KEY.fullmatch(key) else key.capitalize()
 
 
 def settings_alert(error: SettingsError) -> Alert:
@@ -76,17 +73,12 @@ def settings_alert(error: SettingsError) -> Alert:
     )
 
 
-def is_load(run: dg.DagsterRun) -> bool:
-    """Whether a run asks amoCRM: by the job, or by hand from the asset's page."""
-    return run.job_name == LOAD_ACCOUNT.name or RAW_ANSWER in (run.asset_selection or ())
-
-
-def load_schedule(cron: str, timezone: str) -> dg.ScheduleDefinition:
-    """The schedule of all accounts, stopped until somebody switches it on."""
+def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDefinition:
+    """The schedule of all accounts, stopped until somebody switches it on. A fleet is loaded in buckets."""
 
     @dg.schedule(
         name=SCHEDULE_NAME,
-        job=LOAD_ACCOUNT,
+        job=load_bucket_job if is_fleet else LOAD_ACCOUNT,
         cron_schedule=cron,
         execution_timezone=timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
@@ -102,6 +94,8 @@ def load_schedule(cron: str, timezone: str) -> dg.ScheduleDefinition:
             tell(settings_alert(error), workbench, context.log)
             raise
         keys = register_accounts(context.instance, settings)
+        if keys and is_fleet:
+            keys = register_buckets(context.instance, settings.fleet_buckets)
         tick = decide_tick(keys, loads_on_their_way(context.instance))
         for reason in tick.skipped:
             context.log.info(reason)

@@ -7,9 +7,9 @@ from typing import Final
 import dagster as dg
 
 from assets.failures import ADVICE, ERROR
+from assets.on_their_way import PARTITION_TAG, is_load
 from assets.report import REPORT
 from assets.resources import Workbench
-from assets.schedules import PARTITION_TAG, is_load
 from assets.telling import tell
 from assets.write_back import make_as_wanted, manage_account
 from pipelines.alerts import EVERY_ACCOUNT, Alert

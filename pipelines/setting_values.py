@@ -22,6 +22,7 @@ from pipelines.warehouse.address import parse_database_url
 MOST_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
 UNLIMITED: Final = "unlimited"
 MOST_THREADS: Final = 64
+MOST_BUCKETS: Final = 1_000
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 _TOKEN: Final = re.compile(r"[!-~]+")
@@ -118,11 +119,17 @@ def address_rate(text: str) -> float:
 
 def threads(text: str) -> int:
     """How many at a time."""
-    if not re.fullmatch(r"[0-9]{1,2}", text) or not 1 <= int(text) <= MOST_THREADS:
-        raise SettingsError(
-            f"{text[:40]!r} is not a number from 1 to {MOST_THREADS}.",
-            advice="Write e.g. 8, or leave it out.",
-        )
+    return _number(text, most=MOST_THREADS)
+
+
+def buckets(text: str) -> int:
+    """How many parts."""
+    return _number(text, most=MOST_BUCKETS)
+
+
+def _number(text: str, *, most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= most:
+        raise SettingsError(f"{text[:40]!r} is not a number from 1 to {most}.", advice="Write e.g. 8, or leave it out.")
     return int(text)
 
 

@@ -41,6 +41,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.request_rate),
     "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": ("requests_per_second_per_address", values.address_rate),
     "AMOCRM_THREADS": ("threads", values.threads),
+    "AMOCRM_FLEET_BUCKETS": ("fleet_buckets", values.buckets),
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.webhook),
@@ -66,6 +67,7 @@ class Settings:
     requests_per_second: float | None = None  # to one host; None: as ``pace`` has it
     requests_per_second_per_address: float | None = None  # to all hosts together; infinite: no limit but the hosts' own
     threads: int = 8  # accounts loaded at a time, where several are loaded in one process
+    fleet_buckets: int = 8  # runs that Dagster makes of all accounts where there are more; else one for each
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is

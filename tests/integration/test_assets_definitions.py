@@ -10,13 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.definitions import defined, schedule_times
+from assets.definitions import defined, settings_now
 from assets.job import LOAD_ACCOUNT
 from assets.partitions import ACCOUNTS
 from assets.report import OF_VIEWS, REPORT
 from assets.schedules import SCHEDULE_NAME
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
+from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ALONE = """
@@ -116,7 +117,8 @@ def test_the_schedule_has_the_times_of_the_settings_and_is_shipped_stopped(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("AMOCRM_SCHEDULE_CRON=15 */3 * * *\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\n")
-    schedule = defined(*schedule_times()).resolve_schedule_def(SCHEDULE_NAME)
+    settings = settings_now()
+    schedule = defined(settings.schedule_cron, settings.schedule_timezone).resolve_schedule_def(SCHEDULE_NAME)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 */3 * * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
@@ -126,7 +128,7 @@ def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AMOCRM_SCHEDULE_CRON", "whenever")
-    assert schedule_times() == ("0 * * * *", "UTC")
+    assert settings_now() == Settings(data_dir=Path())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""A fleet in Dagster: buckets, a run and a few events each, and one end that names who was not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine, text
+
+from assets.definitions import defined
+from assets.fleet import FLEET, register_buckets
+from assets.instance import prepare_home
+from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
+from assets.scheduled import run_tick
+from assets.schedules import SCHEDULE_NAME
+from assets.specs import SNAPSHOT
+from emulator import Emulator, effects
+from pipelines.buckets import Bucket, buckets
+from pipelines.clock import SYSTEM_CLOCK, Clock
+from pipelines.errors import SettingsError
+from pipelines.secret import Secret
+from pipelines.settings import AccountSettings, Settings
+from tests.dagster_company import failure, table
+from tests.integration.test_alerts import Hook
+from tests.integration.test_assets_schedule import alarm, run_of
+
+CLOCK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
+KEYS = tuple(f"account-{number:02}" for number in range(12))
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        for key in KEYS:
+            emulator.world.add_segment(emulator.world.add_account(key), "VIP", size=10)
+        yield emulator
+
+
+@pytest.fixture
+def settings(emulator: Emulator, postgres_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        accounts=tuple(
+            AccountSettings(key=key, base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id)))
+            for key, account_id in zip(KEYS, emulator.world.accounts, strict=True)
+        ),
+        data_dir=tmp_path,
+        database_url=Secret(postgres_url),
+        fleet_buckets=3,
+    )
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "dagster"))) as instance:
+        yield instance
+
+
+def materializations(result: dg.ExecuteInProcessResult) -> list[tuple[dg.AssetKey, str | None, dict[str, Any]]]:
+    return [
+        (one.asset_key, one.partition, {name: value.value for name, value in one.metadata.items()})
+        for event in result.all_events
+        if event.is_step_materialization
+        for one in [event.materialization]
+    ]
+
+
+def id_of(emulator: Emulator, key: str) -> int:
+    return next(one.id for one in emulator.world.accounts.values() if one.name == key)
+
+
+def test_every_account_is_in_one_bucket_and_stays_there(settings: Settings) -> None:
+    found = [account.key for bucket in buckets(3) for account in bucket.accounts(settings.accounts)]
+    assert sorted(found) == list(KEYS)
+    assert [Bucket.of_key(bucket.key) for bucket in buckets(16)] == buckets(16)
+    assert [account.key for account in buckets(3)[0].accounts(settings.accounts)] == [
+        "account-01",
+        "account-05",
+        "account-07",
+    ]
+    thousand = [replace(settings.accounts[0], key=f"{number}") for number in range(1000)]
+    assert all(100 < len(bucket.accounts(thousand)) < 150 for bucket in buckets(8))
+
+
+@pytest.mark.parametrize("key", ["bucket 0 of 3", "bucket 04 of 03", "bucket 00 of 03", "account-01"])
+def test_no_bucket_has_another_name(key: str) -> None:
+    with pytest.raises(SettingsError):
+        Bucket.of_key(key)
+
+
+def test_many_accounts_are_loaded_in_buckets(
+    settings: Settings, instance: dg.DagsterInstance, engine: Engine, emulator: Emulator
+) -> None:
+    results = run_tick(instance, settings, clock=CLOCK)
+    assert [result.success for result in results] == [True] * 3
+    told = [one for result in results for one in materializations(result)]
+    assert [(key, partition) for key, partition, _ in told] == [
+        pair for bucket in buckets(3) for pair in ((FLEET.key, bucket.key), (SNAPSHOT, None))
+    ]
+    assert sum(metadata["loaded"] for key, _, metadata in told if key == FLEET.key) == len(KEYS)
+    with engine.connect() as connection:
+        found = connection.execute(text("select count(*), count(distinct run_id) from amocrm.snapshot")).one()
+    assert tuple(found) == (12, 3)
+
+
+def test_few_accounts_have_a_run_each(settings: Settings, instance: dg.DagsterInstance) -> None:
+    few = replace(settings, accounts=settings.accounts[:3])
+    assert [result.dagster_run.tags[PARTITION_TAG] for result in run_tick(instance, few, clock=CLOCK)] == [*KEYS[:3]]
+
+
+def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
+    settings: Settings, instance: dg.DagsterInstance, emulator: Emulator, engine: Engine
+) -> None:
+    mine = [account.key for account in buckets(3)[1].accounts(settings.accounts)]
+    emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
+    emulator.faults.add(effects.error(404), account_id=id_of(emulator, mine[1]))
+    emulator.faults.add(effects.status(503), account_id=id_of(emulator, mine[2]), times=6)
+    results = {result.dagster_run.tags[PARTITION_TAG]: result for result in run_tick(instance, settings, clock=CLOCK)}
+    assert [key for key, result in results.items() if not result.success] == ["bucket 02 of 03"]
+    failed = results["bucket 02 of 03"]
+    message, facts, is_retried = failure(failed)
+    assert message
+    assert message.startswith(f"2 of {len(mine)} accounts were not loaded. ")
+    assert f"{mine[0]}: Unauthorized, " in message
+    assert f"{mine[1]}: NotFound, " in message
+    assert not is_retried
+    assert "AMOCRM_TOKEN" in facts["what_to_do"]
+    [(_, _, metadata), _] = materializations(failed)
+    assert (metadata["loaded"], metadata["failed"]) == (len(mine) - 2, 2)
+    assert {(row["account"], row["error"]) for row in table(metadata["not_loaded"])} == {
+        (mine[0], "Unauthorized"),
+        (mine[1], "NotFound"),
+    }
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(KEYS) - 2
+    with Hook(200).running() as hook:
+        alarm(instance, replace(settings, alert_webhook_url=hook.url), failed)
+    [(_, alert, _)] = hook.received
+    assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
+    assert "load of 'bucket 02 of 03' failed: 2 of " in str(alert["text"])
+
+
+def test_who_is_being_loaded_alone_is_left_alone(
+    settings: Settings, instance: dg.DagsterInstance, engine: Engine
+) -> None:
+    run_of(instance, KEYS[0], dg.DagsterRunStatus.STARTED)
+    run_tick(instance, settings, clock=CLOCK)
+    with engine.connect() as connection:
+        loaded = set(connection.scalars(text("select account_key from amocrm.account")))
+    assert loaded == set(KEYS[1:])
+
+
+def test_a_bucket_on_its_way_is_left_alone(settings: Settings, instance: dg.DagsterInstance) -> None:
+    run_of(instance, "bucket 02 of 03", dg.DagsterRunStatus.STARTED, job_name=LOAD_FLEET)
+    results = run_tick(instance, settings, clock=CLOCK)
+    assert [result.dagster_run.tags[PARTITION_TAG] for result in results] == ["bucket 01 of 03", "bucket 03 of 03"]
+
+
+def test_buckets_of_another_number_are_forgotten(instance: dg.DagsterInstance) -> None:
+    register_buckets(instance, 3)
+    assert register_buckets(instance, 2) == ["bucket 01 of 02", "bucket 02 of 02"]
+    assert set(instance.get_dynamic_partitions("fleet_buckets")) == {"bucket 01 of 02", "bucket 02 of 02"}
+
+
+@pytest.mark.parametrize("is_fleet", [False, True])
+def test_fresh_is_expected_of_what_runs_have_events_for(is_fleet: bool) -> None:
+    definitions = defined("0 * * * *", "UTC", is_fleet=is_fleet)
+    specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
+    expected = {key for key, spec in specs.items() if spec.freshness_policy}
+    assert SNAPSHOT in expected
+    assert (FLEET.key in expected) == is_fleet
+    assert (dg.AssetKey(["analytics", "segments"]) in expected) == (not is_fleet)
+    schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
+    assert schedule.job_name == (LOAD_FLEET if is_fleet else "load_account")
