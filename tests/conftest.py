@@ -132,3 +132,12 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine = open_engine(postgres_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def other_engine(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine]:
+    """Connections to another fresh, migrated database."""
+    with new_database(migrated_template) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()

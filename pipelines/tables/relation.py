@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 INTEGER = "Int64"
 """Whole numbers and ids: nullable, never floats, which would turn 2^53 + 1 into 2^53."""
@@ -34,6 +35,8 @@ class Relation:
 
         Raises ``ValueError`` that shows the rows when two have the same key.
         """
+        import pandas as pd  # noqa: PLC0415 - it takes longer than a load in which nothing changed
+
         by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         frame = pd.DataFrame(
             {

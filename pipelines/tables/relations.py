@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pipelines.amocrm.records import Field, Oddity, Option, Segment, Stage
 from pipelines.tables.decide import Decision
 from pipelines.tables.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STAGE_VERSION = Relation(
     name="stage_version",

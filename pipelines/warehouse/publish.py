@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import simplejson
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -24,6 +23,9 @@ from pipelines.tables.relations import changed_relations
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key, read_state
 from pipelines.warehouse.statements import statement
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CODE_VERSION = version("amocrm-warehouse")
 JSON_COLUMNS = frozenset({"extra", "match", "rule", "json_value"})

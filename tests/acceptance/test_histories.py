@@ -226,12 +226,14 @@ class Life(RuleBasedStateMachine):
         assert loaded.published.is_new
         self.check()
 
-    @rule()
-    def load_what_did_not_change(self) -> None:
+    @rule(minutes=st.lists(st.sampled_from([1, 60, 700, 1440, 200_000]), max_size=3))
+    def load_what_did_not_change(self, minutes: list[int]) -> None:
         """A load in which nothing changed, on a day that has one already, writes one ledger row."""
         if not self.shown:
             return
         self.load(0)
+        for some in minutes:
+            self.load(some)
         before = self.contents()
         self.now += timedelta(microseconds=1)
         loaded = load_account(self.engine, self.account, self.settings, clock=self.clock)

@@ -33,15 +33,6 @@ class Lived(NamedTuple):
     account_id: int
 
 
-@pytest.fixture
-def other_engine(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine]:
-    """Another empty warehouse."""
-    with new_database(migrated_template) as url:
-        engine = open_engine(url)
-        yield engine
-        engine.dispose()
-
-
 @pytest.fixture(scope="module")
 def lived(
     new_database: NewDatabase, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
