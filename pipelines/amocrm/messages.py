@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 import simplejson
 
@@ -103,14 +105,15 @@ class Answer:
     def without(self, secret: str) -> Answer:
         """The answer with what it repeats of a secret taken out, as proxies that explain a refusal do.
 
-        A secret is known by its beginning: of a long one an answer may hold no more than a part.
+        A secret is known by its beginning, in any encoding: of a long one an answer may hold no more than a part.
         """
         if len(secret) < SHORTEST_SECRET:
             return self
-        beginning = secret[:SHORTEST_SECRET]
-        if beginning.encode() not in self.body and not any(beginning in value for value in self.headers.values()):
+        beginnings = _encoded(secret[:SHORTEST_SECRET])
+        said = [self.body, *(value.encode() for value in self.headers.values())]
+        if not any(beginning.encode() in text for beginning in beginnings for text in said):
             return self
-        repeated = re.escape(beginning) + r"[!#-&(-;=?-\[\]-~]*"
+        repeated = f"(?:{'|'.join(map(re.escape, beginnings))})" + r"[!#-&(-;=?-\[\]-~]*"
         return replace(
             self,
             headers={name: re.sub(repeated, "***", value) for name, value in self.headers.items()},
@@ -137,3 +140,14 @@ class Attempt:
     sent_at: datetime
     answered_at: datetime
     answer: Answer | None  # None: none came until ``answered_at``
+
+
+def _encoded(text: str) -> list[str]:
+    """A text as it is, as a URL has it, and as it looks within base64, wherever in it the text begins."""
+    raw = text.encode()
+    found = {text, quote(text, safe="")}
+    for shift in range(3):
+        # Six bits are a letter: those that hold bits of what stands before or after the text are left out.
+        first, last = -(-shift * 8 // 6), (shift + len(raw)) * 8 // 6
+        found |= {encode(bytes(shift) + raw)[first:last].decode() for encode in (b64encode, urlsafe_b64encode)}
+    return sorted(found)
