@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -69,7 +69,8 @@ def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:
         return run.tags[PARTITION_TAG]
     if run.job_name != manage_account.name:
         return EVERY_ACCOUNT
-    given = run.run_config.get("ops", {}).get(make_as_wanted.name, {}).get("config", {}).get("account")
+    steps: Any = run.run_config.get("ops", {})
+    given = steps.get(make_as_wanted.name, {}).get("config", {}).get("account")
     keys = [account.key for account in settings.accounts] if settings else []
     return str(given) if given else keys[0] if len(keys) == 1 else None
 

@@ -119,11 +119,11 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
 
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:
     """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
-    name = "AMOCRM_ALERT_WEBHOOK_URL"
     try:
-        return SettingsReader(_env_file(root / ".env") | _not_empty(environ)).read(name, values.webhook)
+        from_file = _env_file(root / ".env")
     except SettingsError:
-        return None
+        from_file = {}
+    return SettingsReader(from_file | _not_empty(environ)).read("AMOCRM_ALERT_WEBHOOK_URL", values.webhook)
 
 
 def _not_empty(environ: Mapping[str, str]) -> dict[str, str]:
