@@ -21,6 +21,7 @@ from pipelines.buckets import Bucket, buckets
 from pipelines.fleet import load_fleet
 from pipelines.fleet_words import headline, names
 from pipelines.outcome import Outcome, causes_of
+from pipelines.warehouse.outcomes import loaded_in_runs
 from pipelines.wording import clean
 
 BUCKETS: Final = dg.DynamicPartitionsDefinition(name="fleet_buckets")
@@ -57,8 +58,8 @@ def load_bucket(
     began = time.monotonic()
     with told_to_dagster():
         bucket, settings = Bucket.of_key(context.partition_key), workbench.settings
-        alone = loads_on_their_way(context.instance)
-        accounts = [one for one in bucket.accounts(settings.accounts) if one.key not in alone]
+        spared = loads_on_their_way(context.instance).keys() | loaded_before(context, workbench)
+        accounts = [one for one in bucket.accounts(settings.accounts) if one.key not in spared]
         with closing(
             load_fleet(
                 workbench.engine,
@@ -90,6 +91,15 @@ def load_bucket(
 def load_bucket_job() -> None:
     """One bucket's run."""
     load_bucket()
+
+
+def loaded_before(context: dg.OpExecutionContext, workbench: Workbench) -> frozenset[str]:
+    """Accounts that the run has loaded before it was killed or failed, if it is one that is executed again."""
+    earlier = [run_id for run_id in (context.run.root_run_id, context.run.parent_run_id) if run_id]
+    if not earlier:
+        return frozenset()
+    begun = [one.create_timestamp for one in context.instance.get_run_records(dg.RunsFilter(run_ids=earlier))]
+    return loaded_in_runs(workbench.engine, earlier, since=min(begun)) if begun else frozenset()
 
 
 def register_buckets(instance: dg.DagsterInstance, count: int) -> list[str]:

@@ -22,7 +22,7 @@ from pipelines.fleet import load_fleet
 from pipelines.outcome import Outcome
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.failed import failed_keys
+from pipelines.warehouse.outcomes import failed_keys
 from pipelines.warehouse.migrate import check
 
 MOST_IN_LINES = 20

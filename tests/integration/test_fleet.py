@@ -27,7 +27,7 @@ from pipelines.load import load_account
 from pipelines.outcome import Outcome
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
-from pipelines.warehouse.failed import failed_keys
+from pipelines.warehouse.outcomes import failed_keys
 from tests.conftest import plain
 
 QUICK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)

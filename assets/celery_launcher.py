@@ -1,0 +1,32 @@
+"""Starts runs as tasks of Celery, on whichever worker is free, and can tell whether that worker is still there.
+
+For the extra ``celery``; ``deploy/celery/dagster.yaml`` names it. Nothing else here knows of Celery.
+"""
+
+from __future__ import annotations
+
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+ANSWER_SECONDS = 5.0
+
+
+class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc]  # Celery is not installed where types are checked
+    """Dagster's own launcher takes a task that was started for one that runs, even if its worker died long ago.
+
+    The run would hold its accounts up until its time is over; so the worker is asked.
+    """
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Ask the worker that began the run whether it is there. In doubt it is, until it has not answered twice."""
+        task = self.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG])
+        if task.state != "STARTED" or not isinstance(task.info, dict) or "hostname" not in task.info:
+            found: CheckRunHealthResult = super().check_run_worker_health(run)
+            return found
+        worker = task.info["hostname"]
+        for _ in range(2):
+            if self.celery.control.ping(destination=[worker], timeout=ANSWER_SECONDS):
+                return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The worker {worker} does not answer any more.")
