@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from flask_migrate import upgrade
+from flask_migrate import upgrade  # type: ignore[import-untyped]
 from superset.app import create_app  # type: ignore[import-not-found]
-from werkzeug.serving import make_server
+from werkzeug.serving import make_server  # type: ignore[import-not-found]
 
 USER: Final = "admin"
 METADATA: Final = "metadata.yaml"
@@ -87,8 +87,8 @@ def set_admin(password: str) -> None:
 
 def import_files(files: Mapping[str, str], address: str) -> None:
     """Put the dashboards in place of those that were imported before."""
-    from superset.commands.importers.v1.assets import ImportAssetsCommand  # noqa: PLC0415
-    from superset.utils.core import override_user  # noqa: PLC0415
+    from superset.commands.importers.v1.assets import ImportAssetsCommand  # type: ignore[import-not-found]  # noqa: PLC0415
+    from superset.utils.core import override_user  # type: ignore[import-not-found]  # noqa: PLC0415
 
     changed: dict[str, dict[str, Any]] = {
         METADATA: yaml.safe_load(files[METADATA]) | {"type": "assets"},
@@ -101,7 +101,7 @@ def import_files(files: Mapping[str, str], address: str) -> None:
 
 def connect_to(files: Mapping[str, str], address: str) -> None:
     """Connect the dashboards that are there with the database of this run."""
-    from superset.models.core import Database  # noqa: PLC0415
+    from superset.models.core import Database  # type: ignore[import-not-found]  # noqa: PLC0415
 
     session = extensions_of_superset().db.session
     session.query(Database).filter_by(uuid=yaml.safe_load(files[DATABASE])["uuid"]).one().set_sqlalchemy_uri(address)
@@ -110,7 +110,7 @@ def connect_to(files: Mapping[str, str], address: str) -> None:
 
 def extensions_of_superset() -> Any:
     """Its objects, which can be imported only once there is an app."""
-    from superset import extensions  # noqa: PLC0415
+    from superset import extensions  # type: ignore[import-not-found]  # noqa: PLC0415
 
     return extensions
 

@@ -17,6 +17,7 @@ import yaml
 from tests.conftest import NewDatabase
 
 ROOT: Final = Path(__file__).parents[2] / "docs" / "dashboards" / "superset"
+PAGE: Final = (ROOT.parents[1] / "dashboards.md").read_text(encoding="utf-8")
 FILES: Final[dict[str, Any]] = {
     path.relative_to(ROOT).as_posix(): yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted(ROOT.rglob("*.yaml"))
@@ -80,13 +81,24 @@ def test_views_have_the_columns_of_a_dataset(reader: psycopg.Connection, dataset
     described = reader.execute(f"select * from {source} as source limit 0".encode()).description
     assert described
     oids = [column.type_code for column in described]
-    types = dict(reader.execute("select oid, format_type(oid, null) from pg_type where oid = any(%s)", [oids]))
-    there = {column.name: types[column.type_code].upper() for column in described}
+    types = reader.execute("select oid, format_type(oid, null) from pg_type where oid = any(%s)", [oids]).fetchall()
+    names = {oid: name.upper() for oid, name in types}
+    there = {column.name: names[column.type_code] for column in described}
     named = {column["column_name"]: column["type"] for column in dataset["columns"]}
     assert named.items() <= there.items()
     assert "sql" not in dataset or named.keys() == there.keys()
     for metric in dataset["metrics"]:
         reader.execute(f"select {metric['expression']} from {source} as source".encode())
+
+
+@pytest.mark.parametrize("query", re.findall(r"```sql\n(.+?)```", PAGE, re.DOTALL))
+def test_queries_of_the_page_run(reader: psycopg.Connection, query: str) -> None:
+    """With Grafana's macro written out as its documentation says."""
+    during = r"\1 between '2026-11-01T00:00:00Z' and '2026-12-01T00:00:00Z'"
+    described = reader.execute(
+        re.sub(r"\$__timeFilter\((.+)\)$", during, query, flags=re.MULTILINE).encode()
+    ).description
+    assert described
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
