@@ -26,6 +26,7 @@ import dagster as dg
 import psycopg
 import yaml
 
+from assets.celery_launcher import WatchedCeleryLauncher
 from emulator import Emulator
 from pipelines.settings import Settings
 from pipelines.warehouse.address import parse_database_url
@@ -160,27 +161,17 @@ def redis(folder: Path) -> Iterator[str]:
 
 def start_worker(site: Site, name: str, stack: ExitStack) -> subprocess.Popen[bytes]:
     """A worker with room for two runs."""
-    command = (
-        "celery",
-        "-A",
-        "dagster_celery.app",
-        "worker",
-        "-Q",
-        "dagster",
-        "-n",
-        f"{name}@%h",
-        "--concurrency",
-        "2",
-    )
-    return site.start(name, sys.executable, "-m", *command, stack=stack)
+    options = ("-Q", "dagster", "-n", f"{name}@%h", "--concurrency", "2")
+    return site.start(name, sys.executable, "-m", "celery", "-A", "dagster_celery.app", "worker", *options, stack=stack)
 
 
 def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
     """A run of worker one that has loaded some accounts and has others left."""
-    log = (site.folder / "one.log").read_text(encoding="utf-8", errors="replace")
+    launcher = instance.run_launcher
+    assert isinstance(launcher, WatchedCeleryLauncher)
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         is_begun = site.rows("select 1 from amocrm.snapshot where run_id = %s offset 2", run.run_id)
-        if is_begun and run.tags.get("dagster-celery/task_id", "?") in log:
+        if is_begun and launcher.worker_of(run) == f"one@{socket.gethostname()}":
             return run
     return None
 

@@ -1,5 +1,5 @@
 -- Copies of account 1 under the ids of a range, each row beside the same row of the other accounts: the order in which
--- loads of many accounts write.
+-- loads of many accounts write. Of loads, sizes and days they have those of the last days that bench.days says.
 set session_replication_role = replica;
 
 do $$
@@ -18,16 +18,19 @@ begin
                 end,
                 ', ' order by ordinal_position
             ) as selected,
-            coalesce(min(column_name) filter (where column_name in ('observed_at', 'observed_date', 'valid_from', 'started_at')), '1') as sorted
+            coalesce(min(column_name) filter (where column_name in ('observed_at', 'observed_date', 'valid_from', 'started_at')), '1') as sorted,
+            min(column_name) filter (where column_name in ('observed_at', 'observed_date', 'started_at')) as loaded
         from information_schema.columns
         where table_schema = 'amocrm' and table_name not in ('schema_migration', 'schema_view', 'raw_answer', 'raw_body')
         group by table_name
     loop
         execute format(
             'insert into amocrm.%I (%s) select %s from amocrm.%I as model, generate_series(%s::bigint, %s::bigint) as copy (id)'
-            ' where model.account_id = 1 order by %s, copy.id',
+            ' where model.account_id = 1 and %s order by %s, copy.id',
             source.table_name, source.columns, source.selected, source.table_name,
-            current_setting('bench.first_copy'), current_setting('bench.last_copy'), source.sorted
+            current_setting('bench.first_copy'), current_setting('bench.last_copy'),
+            coalesce('model.' || source.loaded || format(' >= now() - make_interval(days => %s)', current_setting('bench.days')), 'true'),
+            source.sorted
         );
     end loop;
 end

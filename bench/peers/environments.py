@@ -21,7 +21,7 @@ def environment(peer: str, cache: Path) -> Path:
     lock = HERE / peer / "requirements.lock"
     folder = cache / peer
     python, state = folder / "bin" / "python", folder / "state"
-    wanted = f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n{folder}"
+    wanted = f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n{folder.resolve()}"
     if state.exists() and state.read_text(encoding="utf-8") == wanted:
         return python
     print(f"Making the environment of {peer}, once.", file=sys.stderr)

@@ -9,30 +9,27 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import psycopg
+from dagster import DagsterInstance
 
+from assets.fleet import register_buckets
+from assets.instance import prepare_home
+from assets.on_their_way import LOAD_FLEET
 from bench.peers.environments import HERE, environment
 from bench.peers.payloads import FIRST, host_of
 from bench.peers.shared import amo
+from pipelines.buckets import buckets
 from pipelines.warehouse.binaries import find_binaries
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.server_user import server_user
 
 ROOT: Final = HERE.parents[1]
-UNPACED: Final = (
-    "from pipelines.amocrm.limits import Gate\n"
-    "assert callable(Gate.reserve)\n"
-    "Gate.reserve = lambda *_: 0.0\n"
-    "from commands.cli import main\n"
-    "main()\n"
-)
-"""Our command without its pace, since no other tool has one: amoCRM's limit is the same for all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,11 +78,31 @@ OURS: Final = Tool(
     name="ours",
     kind="history",
     what="amocrm-warehouse sync --all",
-    command=lambda _: [sys.executable, "-c", UNPACED, "sync", "--all"],
+    command=lambda _: [sys.executable, "-m", "commands", "sync", "--all"],
     prepare=migrated,
     variables=lambda _: {"PYTHONPATH": str(ROOT)},
     segments="select segment_id, name, customers_count from analytics.segments",
     values="select segment_id, field_id, text_value from analytics.segment_field_values where valid_to is null",
+)
+
+
+def at_home(place: Place) -> None:
+    """Bring the database to our schema, and give Dagster a home that knows one bucket for all accounts."""
+    migrated(place)
+    with DagsterInstance.from_config(str(prepare_home(place.folder / "dagster"))) as instance:
+        register_buckets(instance, 1)
+
+
+DAGSTER: Final = replace(
+    OURS,
+    name="ours-dagster",
+    what="Dagster's job load_fleet, one bucket of all accounts, run by the command line",
+    command=lambda _: [
+        *(sys.executable, "-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", LOAD_FLEET),
+        *("--tags", json.dumps({"dagster/partition": buckets(1)[0].key})),
+    ],
+    prepare=at_home,
+    variables=lambda place: {"PYTHONPATH": str(ROOT), "DAGSTER_HOME": str(place.folder / "dagster")},
 )
 
 # --- Peers -----------------------------------------------------------------------------------------------------------
@@ -259,6 +276,7 @@ COPY: Final = Tool(
 
 TOOLS: Final = (
     OURS,
+    DAGSTER,
     dlt(
         "scd2",
         "dlt, merge by scd2, nested lists as tables of their own",
