@@ -12,11 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+import pipelines.ask
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from faults.witness import table_contents
@@ -33,8 +35,28 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["pipelines.load", "pipelines.warehouse.engine"])
 
 
+LATER = START + timedelta(hours=1)
+ONE_LOAD = UUID(int=7)
+
+
 def publish_and_die(url: str, extracted: Extracted, settings: Settings, death: int) -> None:
-    """Publish, and be killed before the ``death``-th thing is sent to Postgres; a commit counts once more after it."""
+    """Publish, and be killed on the way."""
+    publish_load(engine_of_the_dying(url, death), extracted, settings)
+
+
+def load_and_die(url: str, account: AccountSettings, settings: Settings, death: int) -> None:
+    """Load an account in which nothing has changed, and be killed on the way."""
+    load_later(engine_of_the_dying(url, death), account, settings)
+
+
+def load_later(engine: Engine, account: AccountSettings, settings: Settings) -> None:
+    """The same load, however often it is run."""
+    pipelines.ask.uuid4 = lambda: ONE_LOAD  # type: ignore[assignment]
+    load_account(engine, account, settings, clock=Clock(now=lambda: LATER, sleep=lambda _: None))
+
+
+def engine_of_the_dying(url: str, death: int) -> Engine:
+    """Kills this process before the ``death``-th thing is sent to Postgres; a commit counts once more after it."""
     moments = iter(range(10**6))
 
     def mortal(send: Callable[..., Any], *, is_commit: bool = False) -> Callable[..., Any]:
@@ -58,7 +80,7 @@ def publish_and_die(url: str, extracted: Extracted, settings: Settings, death: i
     psycopg.Cursor.executemany = mortal(psycopg.Cursor.executemany)  # type: ignore[method-assign]
     psycopg.Copy.__exit__ = mortal(psycopg.Copy.__exit__)  # type: ignore[method-assign]
     psycopg.Connection.commit = mortal(psycopg.Connection.commit, is_commit=True)  # type: ignore[method-assign]
-    publish_load(engine, extracted, settings)
+    return engine
 
 
 @pytest.fixture
@@ -122,3 +144,49 @@ def test_killed_at_every_statement_and_run_again(
         seen.add(left == after)
     assert death > 25, "the loader sent less than publishing takes"
     assert seen == {True, False}, "it died both before and after the commit"
+
+
+def test_load_that_reads_nothing_killed_at_every_statement_and_run_again(
+    engine: Engine, new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines.ask, "uuid4", pipelines.ask.uuid4)  # puts it back afterwards
+    with Emulator(clock=EmulatorClock(START)) as emulator:
+        account_id = emulator.world.add_account("Corner Coffee")
+        emulator.world.add_segment(account_id, "Kept", size=10)
+        settings = Settings(data_dir=tmp_path)
+        account = AccountSettings(
+            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
+        )
+        load_account(engine, account, settings, clock=Clock(now=lambda: START, sleep=lambda _: None))
+        with engine.connect() as connection:
+            name = connection.scalar(text("select current_database()"))
+            before = stored_by_loads(connection, account_id)
+        engine.dispose()
+        ends, deaths = [], 0
+        while True:
+            with new_database(name) as url:
+                worker = processes.Process(target=load_and_die, args=(url, account, settings, deaths))
+                worker.start()
+                worker.join()
+                again = open_engine(url)
+                with again.connect() as connection:
+                    left = stored_by_loads(connection, account_id)
+                load_later(again, account, settings)
+                with again.connect() as connection:
+                    ends.append((left, stored_by_loads(connection, account_id)))
+                again.dispose()
+            if worker.exitcode != -signal.SIGKILL:
+                break
+            deaths += 1
+    after = ends[-1][1]
+    assert worker.exitcode == 0
+    assert after != before
+    assert 8 < deaths < 20, "the load sends what it needs, and no more"
+    assert [ended for _, ended in ends] == [after] * (deaths + 1)
+    assert {str(left) for left, _ in ends} == {str(before), str(after)}, "it leaves all of it or nothing"
+
+
+def stored_by_loads(connection: Connection, account_id: int) -> tuple[dict[str, list[str]], int]:
+    """All that snapshots have written, and how many raw answers are kept."""
+    kept = text("select count(*) from amocrm.raw_answer where account_id = :account_id")
+    return table_contents(connection, account_id), connection.scalar(kept, {"account_id": account_id}) or 0
