@@ -21,12 +21,17 @@ class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc]  # Celery 
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Ask the worker that began the run whether it is there. In doubt it is, until it has not answered twice."""
-        task = self.celery.AsyncResult(run.tags[DAGSTER_CELERY_TASK_ID_TAG])
-        if task.state != "STARTED" or not isinstance(task.info, dict) or "hostname" not in task.info:
+        worker = self.worker_of(run)
+        if worker is None:
             found: CheckRunHealthResult = super().check_run_worker_health(run)
             return found
-        worker = task.info["hostname"]
         for _ in range(2):
             if self.celery.control.ping(destination=[worker], timeout=ANSWER_SECONDS):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The worker {worker} does not answer any more.")
+
+    def worker_of(self, run: DagsterRun) -> str | None:
+        """The worker that is executing the run; None where none has begun, or it has ended."""
+        task = self.celery.AsyncResult(run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, ""))
+        is_begun = task.state == "STARTED" and isinstance(task.info, dict)
+        return task.info.get("hostname") if is_begun else None

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from pipelines.clock import Clock
-from pipelines.errors import DatabaseError, WarehouseError
+from pipelines.errors import DatabaseError, WarehouseError, unexpected
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
 from pipelines.warehouse.statements import statement
@@ -22,8 +22,9 @@ def failure_noted(
     """Leave a row in ``amocrm.load_failure`` when a load fails, so that a gap in the history explains itself."""
     try:
         yield
-    except WarehouseError as error:
-        error.account = error.account or account_key
+    except Exception as error:
+        if isinstance(error, WarehouseError):
+            error.account = error.account or account_key
         try:
             with transaction(engine, account=account_key) as connection:
                 connection.execute(
@@ -34,7 +35,7 @@ def failure_noted(
                         "started_at": started_at,
                         "failed_at": clock.now(),
                         "error": type(error).__name__,
-                        "message": str(error),
+                        "message": str(error) if isinstance(error, WarehouseError) else unexpected(error),
                         "run_id": run_id,
                     },
                 )

@@ -173,3 +173,20 @@ def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine) -> 
         (7, False, None, 0, None, None, True),
         (ACCOUNT_ID, True, 3600, 2, failed_at, "Blocked", False),
     ]
+
+
+def test_every_load_that_ended_has_an_outcome(engine: Engine) -> None:
+    load(engine, hours(0), hours(2))
+    fail(engine, (hours(1), "Unavailable"), (hours(3), "Superseded"))
+    fail(engine, (hours(4), "Unauthorized"), account_key="never-loaded")
+    found = query(
+        engine,
+        "select account_key, account_id, started_at, status, error, message from analytics.load_outcomes order by 3",
+    )
+    assert found == [
+        ("main", ACCOUNT_ID, hours(0), "loaded", None, None),
+        ("main", None, hours(1), "failed", "Unavailable", f"Unavailable at {hours(1):%H:%M}."),
+        ("main", ACCOUNT_ID, hours(2), "loaded", None, None),
+        ("main", None, hours(3), "superseded", "Superseded", f"Superseded at {hours(3):%H:%M}."),
+        ("never-loaded", None, hours(4), "failed", "Unauthorized", f"Unauthorized at {hours(4):%H:%M}."),
+    ]
