@@ -31,6 +31,7 @@ from bench.peers.measure import Cost, Failed, measure
 from bench.peers.payloads import FIRST, Truth, captured, truth
 from bench.peers.server import VERSION, serve
 from bench.peers.tools import TOOLS, Place, Tool, settle
+from pipelines.warehouse.cluster import postmaster
 from pipelines.warehouse.embedded import EmbeddedServer, embedded_postgres
 
 CASES: Final = ("first", "unchanged", "one", "all")
@@ -138,6 +139,7 @@ class Race:
                 folder=place.folder,
                 environment=settle(place, self.port) | tool.variables(place),
                 limit=left,
+                server_pid=self.server_pid(),
             )
             after = self.rest(place)
             check(tool, place.url, truth(self.payloads, version, self.accounts))
@@ -176,6 +178,12 @@ class Race:
             connection.execute("checkpoint")
             [(size,)] = connection.execute("select pg_database_size(current_database())").fetchall()
         return int(size)
+
+    def server_pid(self) -> int:
+        """The database server's process, from which all others of it come."""
+        running = postmaster(self.postgres.folder)
+        assert running
+        return running.pid
 
     def answer(self, version: str) -> None:
         """Have another version answered from now on."""

@@ -1,4 +1,7 @@
-"""One command from its start to its end: seconds, processor time, and the memory of all its processes together."""
+"""One command from its start to its end: seconds, processor time, and the memory of all its processes together.
+
+Processor time is the tool's and the database server's: it says who works more even where the machine is busy elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,16 @@ class Cost:
     """What a command took, its children included."""
 
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float  # of a processor, the server's included
     megabytes: float  # the most that all its processes had resident at one moment; pages they share count each
 
 
-def measure(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], limit: float) -> Cost:
+def measure(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], limit: float, server_pid: int
+) -> Cost:
     """Run a command to its end. Raises ``Failed`` where it fails or is not done after ``limit`` seconds."""
     with tempfile.TemporaryFile() as said:
-        began = time.perf_counter()
+        before, began = _cpu_seconds(server_pid), time.perf_counter()
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -48,7 +53,7 @@ def measure(command: Sequence[str], *, folder: Path, environment: Mapping[str, s
             raise Failed(f"{why}: {last}")
     return Cost(
         seconds=seconds,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        cpu_seconds=usage.ru_utime + usage.ru_stime + _cpu_seconds(server_pid) - before,
         megabytes=watch.peak_bytes / 2**20,
     )
 
@@ -91,6 +96,18 @@ def _descendants(pid: int) -> list[int]:
             for thread in Path(f"/proc/{one}/task").iterdir():
                 found += map(int, (thread / "children").read_text(encoding="ascii").split())
     return found
+
+
+def _cpu_seconds(pid: int) -> float:
+    """What a process and all that it has started have taken of the processor, those that ended included."""
+    ticks = 0
+    for one in _descendants(pid):
+        with suppress(OSError):
+            # After the name in brackets: own time of user and system, then that of children waited for.
+            ticks += sum(
+                map(int, Path(f"/proc/{one}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:15])
+            )
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes(pid: int) -> tuple[int, int]:

@@ -65,6 +65,11 @@ class Figure:
         return median(run.seconds for run in self.runs)
 
     @property
+    def cpu_seconds(self) -> float:
+        """The median."""
+        return median(run.cpu_seconds for run in self.runs)
+
+    @property
     def megabytes(self) -> float:
         """The most of all runs."""
         return max(run.megabytes for run in self.runs)
@@ -85,6 +90,11 @@ class Figures:
         ours, other = self.get(accounts, case, OURS.name), self.get(accounts, case, tool)
         return other.seconds / ours.seconds if ours and other else None
 
+    def work_ratio(self, accounts: int, case: str, tool: str) -> float | None:
+        """How many times our processor time a tool takes, the server's included."""
+        ours, other = self.get(accounts, case, OURS.name), self.get(accounts, case, tool)
+        return other.cpu_seconds / ours.cpu_seconds if ours and other else None
+
     def most_megabytes(self, accounts: int, tool: str) -> float | None:
         """The most memory in any case but the first load, which happens once."""
         found = [one.megabytes for (n, _, name), one in self._by_key.items() if (n, name) == (accounts, tool)]
@@ -98,7 +108,9 @@ def markdown(figures: Sequence[Figure], tools: Sequence[Tool], facts: Mapping[st
     lines = [f"{name}: {text}  " for name, text in facts.items()]
     lines += ["", *legend(tools, cache)]
     for accounts in sizes:
-        lines += ["", f"**{accounts} account{'s' if accounts > 1 else ''}**", "", *table(found, accounts, tools)]
+        title = f"{accounts} account{'s' if accounts > 1 else ''}"
+        lines += ["", f"**{title}, seconds**", "", *table(found, accounts, tools)]
+        lines += ["", f"**{title}, seconds of a processor, the server's included**", "", *work(found, accounts, tools)]
     lines += ["", *(f"- {name}, {case}, {n} accounts: {why}" for name, case, n, why in troubles(figures))]
     return "\n".join([*lines, "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)])
 
@@ -127,6 +139,20 @@ def table(found: Figures, accounts: int, tools: Sequence[Tool]) -> Iterator[str]
         yield f"| {tool.name} | {' | '.join(cells)} |"
 
 
+def work(found: Figures, accounts: int, tools: Sequence[Tool]) -> Iterator[str]:
+    """The same for processor time."""
+    yield f"| | {' | '.join(CASES.values())} |"
+    yield "|---|" + "---:|" * len(CASES)
+    for tool in tools:
+        figures = [found.get(accounts, case, tool.name) for case in CASES]
+        ratios = [found.work_ratio(accounts, case, tool.name) for case in CASES]
+        cells = [
+            f"{figure.cpu_seconds:.2f} s{times(ratio, tool.name)}" if figure else ""
+            for figure, ratio in zip(figures, ratios, strict=True)
+        ]
+        yield f"| {tool.name} | {' | '.join(cells)} |"
+
+
 def cell(found: Figures, accounts: int, case: str, tool: str) -> str:
     """Seconds, their spread, and how many times ours they are."""
     figure = found.get(accounts, case, tool)
@@ -134,9 +160,12 @@ def cell(found: Figures, accounts: int, case: str, tool: str) -> str:
         return ""
     seconds = [run.seconds for run in figure.runs]
     spread = f" ({min(seconds):.2f}-{max(seconds):.2f})" if len(seconds) > 1 else ""
-    ratio = found.ratio(accounts, case, tool)
-    times = f", **{ratio:.{1 if ratio >= 1 else 2}f}×**" if ratio and tool != OURS.name else ""
-    return f"{figure.seconds:.2f} s{spread}{times}"
+    return f"{figure.seconds:.2f} s{spread}{times(found.ratio(accounts, case, tool), tool)}"
+
+
+def times(ratio: float | None, tool: str) -> str:
+    """How many times ours a figure is."""
+    return f", **{ratio:.{1 if ratio >= 1 else 2}f}×**" if ratio and tool != OURS.name else ""
 
 
 def aims(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
@@ -156,9 +185,9 @@ def aims(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
         yield aim_row(f"memory with {more} accounts against {fewer}", f"≤ {FLAT}×", reached, reached <= FLAT)
 
 
-def aim_row(what: str, aim: str, reached: float, is_reached: bool) -> str:  # noqa: FBT001
+def aim_row(what: str, aim: str, reached: float, is_reached: bool, more: str = "") -> str:  # noqa: FBT001
     """One line."""
-    return f"| {what} | {aim} | {reached:.2f}× | {'reached' if is_reached else '**missed**'} |"
+    return f"| {what} | {aim} | {reached:.2f}×{more} | {'reached' if is_reached else '**missed**'} |"
 
 
 def troubles(figures: Sequence[Figure]) -> Iterator[tuple[str, str, int, str]]:
