@@ -13,7 +13,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 ANSWER_SECONDS = 5.0
 
 
-class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc]  # Celery is not installed where types are checked
+class WatchedCeleryLauncher(CeleryRunLauncher):
     """Dagster's own launcher takes a task that was started for one that runs, even if its worker died long ago.
 
     The run would hold its accounts up until its time is over; so the worker is asked.

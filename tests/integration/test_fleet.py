@@ -24,9 +24,10 @@ from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.fleet import REFUSED_IN_A_ROW, load_fleet
 from pipelines.fleet_words import headline, told_by_cause
 from pipelines.load import load_account
-from pipelines.outcome import Outcome
+from pipelines.outcome import Outcome, Status
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.outcomes import failed_keys
 from tests.conftest import plain
 
@@ -64,9 +65,11 @@ class Fleet:
         """Load them all."""
         return load_fleet(self.engine, self.accounts, self.settings, threads=threads, clock=clock, **options)
 
-    def statuses(self, **options: Any) -> dict[str, tuple[str, str | None]]:
+    def statuses(self, **options: Any) -> dict[str, tuple[Status, str | None]]:
         """Status and error of each account after a run."""
-        found = {one.account_key: (one.status, one.trouble and one.trouble.error) for one in self.run(**options)}
+        found = {
+            one.account_key: (one.status, one.trouble.error if one.trouble else None) for one in self.run(**options)
+        }
         assert found.keys() == self.ids.keys()
         return found
 
@@ -152,8 +155,8 @@ def test_failed_accounts_are_known_until_they_are_loaded(accounts: Fleet) -> Non
 
 def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url: str, server_url: URL) -> None:
     accounts.open(*(f"account-{number:02}" for number in range(40)))
-    name = Identifier(psycopg.conninfo.conninfo_to_dict(postgres_url)["dbname"] or "")
-    outcomes = []
+    name = Identifier(str(parse_database_url(postgres_url).database))
+    outcomes: list[Outcome] = []
     with psycopg.connect(plain(server_url), autocommit=True) as admin:
         for outcome in accounts.run(threads=4):
             if not outcomes:
