@@ -5,12 +5,8 @@ Only questions that the next load would ask again count: a load that had to ask 
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from pipelines.amocrm.messages import LIST_PATHS, Request, account_request, list_request
@@ -76,12 +72,3 @@ def what_was_said(answers: Sequence[RawAnswer]) -> tuple[Said, ...] | None:
             return None
         usable[said.resource, said.page, said.pass_number] = said
     return tuple(usable.values())
-
-
-@cache
-def reading_code() -> str:
-    """A hash of the code that reads answers and of Python: with other code the same answers may read otherwise."""
-    found = hashlib.sha256(platform.python_version().encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()

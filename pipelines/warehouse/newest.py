@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from pipelines.amocrm.records import Oddity
-from pipelines.amocrm.said import Said, reading_code
+from pipelines.amocrm.said import Said
+from pipelines.reading_code import reading_code
 from pipelines.seen import Seen
 from pipelines.warehouse.publish import CODE_VERSION, Origin, Published
 from pipelines.warehouse.statements import statement

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-import pipelines.ask
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from faults.witness import table_contents
@@ -51,8 +51,8 @@ def load_and_die(url: str, account: AccountSettings, settings: Settings, death: 
 
 def load_later(engine: Engine, account: AccountSettings, settings: Settings) -> None:
     """The same load, however often it is run."""
-    pipelines.ask.uuid4 = lambda: ONE_LOAD  # type: ignore[assignment]
-    load_account(engine, account, settings, clock=Clock(now=lambda: LATER, sleep=lambda _: None))
+    with patch("pipelines.ask.uuid4", lambda: ONE_LOAD):
+        load_account(engine, account, settings, clock=Clock(now=lambda: LATER, sleep=lambda _: None))
 
 
 def engine_of_the_dying(url: str, death: int) -> Engine:
@@ -147,9 +147,8 @@ def test_killed_at_every_statement_and_run_again(
 
 
 def test_load_that_reads_nothing_killed_at_every_statement_and_run_again(
-    engine: Engine, new_database: NewDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pipelines.ask, "uuid4", pipelines.ask.uuid4)  # puts it back afterwards
     with Emulator(clock=EmulatorClock(START)) as emulator:
         account_id = emulator.world.add_account("Corner Coffee")
         emulator.world.add_segment(account_id, "Kept", size=10)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from faults.witness import table_contents
-from pipelines.amocrm import said, strict_json
+from pipelines.amocrm import strict_json
 from pipelines.ask import ask
 from pipelines.clock import Clock
 from pipelines.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
 from pipelines.load import Loaded, extract_load, load_account, publish_load, publish_read, publish_unread, read_load
+from pipelines.reading_code import reading_code
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
@@ -313,8 +315,11 @@ def test_steps_apart_are_remembered_and_always_read(shop: Shop) -> None:
 
 
 def test_code_is_known_by_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = said.reading_code()
-    said.reading_code.cache_clear()
-    monkeypatch.setattr(said.platform, "python_version", lambda: "3.99.0")
-    assert said.reading_code() != here
-    said.reading_code.cache_clear()
+    here = reading_code()
+    for name, other in (("READING", ("amocrm",)), ("platform", SimpleNamespace(python_version=lambda: "3.99"))):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"pipelines.reading_code.{name}", other)
+            reading_code.cache_clear()
+            assert reading_code() != here
+    reading_code.cache_clear()
+    assert reading_code() == here

@@ -1,0 +1,22 @@
+"""Which code reads answers and decides what they change, so that what other code has read is not taken for its own."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+READING: Final = ("amocrm", "tables")
+"""The packages that a snapshot and what it changes depend on."""
+
+
+@cache
+def reading_code() -> str:
+    """A hash of that code and of Python's version: with other code the same answers may read otherwise."""
+    found = hashlib.sha256(platform.python_version().encode())
+    for package in READING:
+        for path in sorted((Path(__file__).parent / package).glob("*.py")):
+            found.update(path.read_bytes())
+    return found.hexdigest()
