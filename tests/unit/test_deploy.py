@@ -89,8 +89,9 @@ def test_variables_are_those_that_are_read() -> None:
     init = (ROOT / "deploy/postgres-init.sh").read_text(encoding="utf-8")
     assert set(re.findall(r"\$([A-Z_]+)", init)) <= set(COMPOSE["services"]["postgres"]["environment"])
     for service in PROGRAM.values():
-        assert set(service["environment"]) <= {*VARIABLES, "DAGSTER_POSTGRES_URL"}
+        assert set(service["environment"]) <= {*VARIABLES, "DAGSTER_POSTGRES_URL", "POSTGRES_PASSWORD"}
         assert service["env_file"] == ".env"
+        assert service["environment"]["POSTGRES_PASSWORD"] == ""
     assert read("deploy/dagster.yaml")["storage"]["postgres"]["postgres_url"] == {"env": "DAGSTER_POSTGRES_URL"}
 
 
