@@ -66,8 +66,8 @@ class Lab:
 
 
 @contextmanager
-def open_lab(*, seed: int, is_quick: bool, server: URL | None = None) -> Iterator[Lab]:
-    """A lab on this server, or on one of its own."""
+def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: str | None = None) -> Iterator[Lab]:
+    """A lab on this server, or on one of its own. ``template`` is the name of a migrated database to make others of."""
     with ExitStack() as until:
         folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-faults-"))
         until.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -75,11 +75,12 @@ def open_lab(*, seed: int, is_quick: bool, server: URL | None = None) -> Iterato
         if server is None:
             own = until.enter_context(embedded_postgres(folder / "postgres", is_durable=False))
             server = parse_database_url(own.url_of("postgres"))
-        url, other = (until.enter_context(new_database(server, None)) for _ in range(2))
+        url, other = (until.enter_context(new_database(server, template)) for _ in range(2))
         engines = [open_engine(url), open_engine(other)]
         for engine in engines:
             until.callback(engine.dispose)
-            migrate(engine)
+            if template is None:
+                migrate(engine)
         yield Lab(
             server=server,
             folder=folder,

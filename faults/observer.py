@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -32,7 +33,7 @@ Seen = tuple[str | None, str]
 class Observer:
     """Polls the views of the accounts it is told of, in a thread, as a context manager."""
 
-    def __init__(self, url: str, *, pause: float = 0.001) -> None:
+    def __init__(self, url: str, *, pause: float = 0.002) -> None:
         self._url, self._pause = url, pause
         self._account: int | None = None
         self._stopped = threading.Event()
@@ -84,16 +85,15 @@ class Observer:
         return found[0], found[1]
 
     def _look(self) -> None:
-        connection: psycopg.Connection | None = None
+        while not self._stopped.is_set():
+            # The server may be what goes wrong in a case: then the observer comes back.
+            with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True) as connection:
+                self._look_through(connection)
+            self._stopped.wait(0.1)
+
+    def _look_through(self, connection: psycopg.Connection) -> None:
         while not self._stopped.wait(self._pause):
             account_id = self._account
-            if account_id is None:
-                continue
-            try:
-                connection = connection or psycopg.connect(self._url, autocommit=True)
-                seen = self._ask(connection, account_id)
-            except psycopg.Error:  # the server is what goes wrong in this case
-                connection = None
-                continue
-            self._seen[account_id].add(seen)
-            self.count += 1
+            if account_id is not None:
+                self._seen[account_id].add(self._ask(connection, account_id))
+                self.count += 1

@@ -22,18 +22,19 @@ def run(
     is_quick: bool = False,
     stop_at_first: bool = False,
     server: URL | None = None,
+    template: str | None = None,
     report: Callable[[Result], object] = lambda _: None,
 ) -> Scorecard:
     """Play the cases on a lab of their own and give the scorecard.
 
     ``is_quick`` tries less in each case, chosen by ``seed``; it leaves out no case. ``stop_at_first`` ends at the first
-    case that is not held. ``server`` is a Postgres where databases can be made; without it one is started. ``report``
-    is told of each case as it ends.
+    case that is not held. ``server`` is a Postgres where databases can be made; without it one is started.
+    ``template`` is the name of a migrated database there. ``report`` is told of each case as it ends.
     """
     began, began_at = time.monotonic(), datetime.now(UTC)
     results: list[Result] = []
     looks = torn = 0
-    with open_lab(seed=seed, is_quick=is_quick, server=server) as lab:
+    with open_lab(seed=seed, is_quick=is_quick, server=server, template=template) as lab:
         for case in cases:
             result = play(case, lab)
             seen = lab.observer.take()

@@ -102,7 +102,7 @@ def cuts(lab: Lab, *, is_after: bool, stays_down: bool) -> Iterator[Trial]:
         whole = len(proxy.messages)
     # What is sent after a message is cut before the next one: only one of the four has to try them all.
     most = None if not is_after and not stays_down else 100
-    for number in lab.sample(f"cuts {is_after} {stays_down}", whole, 6, most=most):
+    for number in lab.sample(f"cuts {is_after} {stays_down}", whole, 5, most=most):
         with (
             subject(lab) as account,
             Proxy(port=_port(lab.url), cut_at=number, is_after=is_after, stays_down=stays_down) as proxy,
@@ -125,7 +125,7 @@ def _port(url: str) -> int:
 
 def errors(lab: Lab, *, state: str) -> Iterator[Trial]:
     """A load for each table, in which writing to that table fails."""
-    for number in lab.sample(f"tables {state}", len(TABLES), 4):
+    for number in lab.sample(f"tables {state}", len(TABLES), 3):
         with subject(lab) as account:
             before = account.contents()
             with failing(lab, TABLES[number], account.id, state):

@@ -61,7 +61,7 @@ def _first(account: Subject) -> int:
 
 def changed(lab: Lab, *, change: Change) -> Iterator[Trial]:
     """A load for each of its requests, with the change before it."""
-    for moment in lab.sample(f"drift {lab.new_id()}", MOMENTS, 3):
+    for moment in lab.sample(f"drift {lab.new_id()}", MOMENTS, 2):
         with subject(lab) as account:
             before, right = account.contents(), [account.shown()]
 
