@@ -22,8 +22,8 @@ from pipelines.fleet import load_fleet
 from pipelines.outcome import Outcome
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.outcomes import failed_keys
 from pipelines.warehouse.migrate import check
+from pipelines.warehouse.outcomes import failed_keys
 
 MOST_IN_LINES = 20
 """Accounts that have a line each; of more only those that failed are named."""
