@@ -52,5 +52,12 @@ class Relation:
 
 def rows_of(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     """The frame's rows as plain Python values, with None where a value is missing: what a database driver takes."""
-    plain = frame.astype(object)
-    return list(plain.where(plain.notna(), None).itertuples(index=False, name=None))
+    return list(zip(*(_plain(frame[column]) for column in frame), strict=True))
+
+
+def _plain(series: pd.Series) -> list[Any]:
+    """A column's values; one of objects holds None already."""
+    if series.dtype == OBJECT:
+        return series.tolist()
+    missing = series.isna().tolist()
+    return [None if is_missing else value for value, is_missing in zip(series.tolist(), missing, strict=True)]
