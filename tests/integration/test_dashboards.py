@@ -139,8 +139,12 @@ def test_a_dashboard_shows_charts_that_are_there(dashboard: dict[str, Any]) -> N
 def test_filters_find_their_columns(dashboard: dict[str, Any]) -> None:
     filters = dashboard["metadata"]["native_filter_configuration"]
     assert {"Account", "Time range"} <= {one["name"] for one in filters}
-    for target in (target for one in filters for target in one["targets"] if target):
-        assert target["column"]["name"] in columns_of(BY_UUID[target["datasetUuid"]])
+    charts = {one["meta"]["chartId"]: BY_UUID[one["meta"]["uuid"]] for one in placed_on(dashboard)}
+    for one in filters:
+        for column in (target["column"]["name"] for target in one["targets"] if target):
+            assert column in columns_of(BY_UUID[one["targets"][0]["datasetUuid"]])
+            without = {n for n, chart in charts.items() if column not in columns_of(BY_UUID[chart["dataset_uuid"]])}
+            assert set(one["scope"]["excluded"]) == without
 
 
 def test_every_chart_is_on_a_dashboard_and_every_dataset_in_a_chart() -> None:
