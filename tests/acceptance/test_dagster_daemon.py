@@ -81,9 +81,10 @@ class Site:
 
     def queue(self, instance: dg.DagsterInstance) -> str:
         """Ask for a load, as the button on Dagster's page does; the run's id."""
-        before = set(instance.get_run_ids())
+        loads = dg.RunsFilter(job_name="load_account")  # reports have runs of their own
+        before = set(instance.get_run_ids(loads))
         self.dagster("job", "launch", "-j", "load_account", "--tags", json.dumps({"dagster/partition": "corner"}))
-        [run_id] = set(instance.get_run_ids()) - before
+        [run_id] = set(instance.get_run_ids(loads)) - before
         return run_id
 
 
