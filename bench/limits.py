@@ -54,7 +54,7 @@ class Site:
     machines: int = 1
     cores: int = 2  # of each machine
     threads: int = 32  # accounts that a machine loads at a time
-    pace: float = 5.0  # requests a second that a machine sends
+    pace: float = 6.0  # requests a second that a machine sends to all accounts together, by default
     postgres_cores: int = 4
 
 

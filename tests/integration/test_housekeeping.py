@@ -1,6 +1,7 @@
 """What housekeeping deletes, and what must still be shown afterwards: on a real Dagster home and a real warehouse."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,6 +20,7 @@ from assets.resources import Workbench
 from pipelines.clock import Clock
 from pipelines.housekeeping import purge_all_answers
 from pipelines.load import extract_load, load_account
+from tests.command_line import run
 from tests.dagster_company import CRON, KEY, DagsterCompany, dagster_company
 
 ROOT = Path(__file__).parents[2]
@@ -169,3 +171,19 @@ def test_the_job_does_both_and_says_how_much(company: DagsterCompany, instance: 
     [told] = [event.step_output_data.metadata for event in done.all_events if event.is_successful_output]
     assert told["runs_deleted"].value == 1
     assert told["answers_deleted"].value == company.rows("select sum(request_count) from amocrm.snapshot")[0][0]
+
+
+def test_the_command_does_both_by_the_settings(company: DagsterCompany, tmp_path: Path) -> None:
+    settings = company.settings
+    extract_load(company.engine, settings.account(KEY), settings, clock=company.clock)
+    with dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "data" / "dagster"))) as instance:
+        for _ in range(2):
+            make(instance, "acme")
+        assert settings.database_url
+        variables = {"DATABASE_URL": settings.database_url.reveal(), "AMOCRM_RAW_RETENTION_DAYS": "1"}
+        kept = run("housekeep", folder=tmp_path, **variables)
+        assert (kept.returncode, kept.stdout.splitlines()[1:]) == (0, ["deleted 0 runs of Dagster"])
+        # The emulated account lives in the past, so that its answers are older than a day.
+        assert re.match(r"deleted [1-9] raw answers\n", kept.stdout)
+        done = run("housekeep", folder=tmp_path, AMOCRM_DAGSTER_RUN_DAYS="0", **variables)
+        assert done.stdout.splitlines() == ["deleted 0 raw answers", "deleted 1 run of Dagster"]

@@ -1,4 +1,4 @@
-"""The largest tables partitioned by account, by the SQL that docs/scaling.md gives: the same history, and loads go on."""
+"""The largest tables partitioned by account, by the SQL that docs/scaling.md gives: the same history; loads go on."""
 
 from __future__ import annotations
 
