@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Final
 
 import dagster as dg
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
 from assets.failures import ADVICE, ERROR, told_to_dagster
 from assets.on_their_way import LOAD_FLEET, loads_on_their_way
@@ -95,7 +96,7 @@ def load_bucket_job() -> None:
 
 def loaded_before(context: dg.OpExecutionContext, workbench: Workbench) -> frozenset[str]:
     """Accounts that the run has loaded before it was killed or failed, if it is one that is executed again."""
-    earlier = [run_id for run_id in (context.run.root_run_id, context.run.parent_run_id) if run_id]
+    earlier = [context.run.tags[tag] for tag in (ROOT_RUN_ID_TAG, PARENT_RUN_ID_TAG) if tag in context.run.tags]
     if not earlier:
         return frozenset()
     begun = [one.create_timestamp for one in context.instance.get_run_records(dg.RunsFilter(run_ids=earlier))]

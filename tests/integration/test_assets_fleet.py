@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from sqlalchemy import Engine, text
 
 from assets.definitions import defined
 from assets.fleet import FLEET, register_buckets
 from assets.instance import prepare_home
 from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
-from assets.scheduled import run_tick
+from assets.resources import Workbench
+from assets.scheduled import QUIET, run_tick
 from assets.schedules import SCHEDULE_NAME
 from assets.specs import SNAPSHOT
 from emulator import Emulator, effects
-from pipelines.buckets import Bucket, buckets
+from pipelines.buckets import Bucket, buckets, is_fleet
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
@@ -106,9 +109,9 @@ def test_many_accounts_are_loaded_in_buckets(
     assert tuple(found) == (12, 3)
 
 
-def test_few_accounts_have_a_run_each(settings: Settings, instance: dg.DagsterInstance) -> None:
-    few = replace(settings, accounts=settings.accounts[:3])
-    assert [result.dagster_run.tags[PARTITION_TAG] for result in run_tick(instance, few, clock=CLOCK)] == [*KEYS[:3]]
+def test_few_accounts_are_no_fleet(settings: Settings) -> None:
+    assert is_fleet(settings)
+    assert not is_fleet(replace(settings, accounts=settings.accounts[:3]))
 
 
 def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
@@ -143,6 +146,34 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
     assert "load of 'bucket 02 of 03' failed: 2 of " in str(alert["text"])
 
 
+def test_a_run_that_is_executed_again_loads_only_what_is_left(
+    settings: Settings, instance: dg.DagsterInstance, emulator: Emulator, engine: Engine
+) -> None:
+    mine = [account.key for account in buckets(3)[0].accounts(settings.accounts)]
+    fault = emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
+    first = next(result for result in run_tick(instance, settings, clock=CLOCK) if not result.success)
+    emulator.faults.remove(fault)
+    with ExitStack() as until:
+        bench = Workbench(lambda: settings, until, CLOCK)
+        again = (
+            defined("0 * * * *", "UTC", bench, is_fleet=True)
+            .resolve_job_def(LOAD_FLEET)
+            .execute_in_process(
+                instance=instance,
+                partition_key="bucket 01 of 03",
+                tags={PARENT_RUN_ID_TAG: first.run_id, ROOT_RUN_ID_TAG: first.run_id},
+                run_config=QUIET,
+            )
+        )
+    with engine.connect() as connection:
+        query = text(
+            "select account_key from amocrm.snapshot join amocrm.account using (account_id) where run_id = :id"
+        )
+        assert list(connection.scalars(query, {"id": again.run_id})) == mine[:1]
+    [(_, _, metadata), _] = materializations(again)
+    assert metadata["loaded"] == 1
+
+
 def test_who_is_being_loaded_alone_is_left_alone(
     settings: Settings, instance: dg.DagsterInstance, engine: Engine
 ) -> None:
@@ -165,13 +196,13 @@ def test_buckets_of_another_number_are_forgotten(instance: dg.DagsterInstance) -
     assert set(instance.get_dynamic_partitions("fleet_buckets")) == {"bucket 01 of 02", "bucket 02 of 02"}
 
 
-@pytest.mark.parametrize("is_fleet", [False, True])
-def test_fresh_is_expected_of_what_runs_have_events_for(is_fleet: bool) -> None:
-    definitions = defined("0 * * * *", "UTC", is_fleet=is_fleet)
+@pytest.mark.parametrize("is_many", [False, True])
+def test_fresh_is_expected_of_what_runs_have_events_for(is_many: bool) -> None:
+    definitions = defined("0 * * * *", "UTC", is_fleet=is_many)
     specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
     expected = {key for key, spec in specs.items() if spec.freshness_policy}
     assert SNAPSHOT in expected
-    assert (FLEET.key in expected) == is_fleet
-    assert (dg.AssetKey(["analytics", "segments"]) in expected) == (not is_fleet)
+    assert (FLEET.key in expected) == is_many
+    assert (dg.AssetKey(["analytics", "segments"]) in expected) == (not is_many)
     schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
-    assert schedule.job_name == (LOAD_FLEET if is_fleet else "load_account")
+    assert schedule.job_name == (LOAD_FLEET if is_many else "load_account")

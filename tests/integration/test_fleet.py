@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -177,49 +178,37 @@ def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url:
 
 @pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])
 def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effect) -> None:
-    accounts.open(*(f"account-{number:02}" for number in range(30)))
-    with Emulators(30) as emulators:
+    with ExitStack() as hosts:
+        emulators = [hosts.enter_context(Emulator()) for _ in range(REFUSED_IN_A_ROW + 2)]
         for emulator in emulators:
             emulator.faults.add(effect)
         listed = [
             AccountSettings(
-                key=f"account-{number:02}",
+                key=f"account-{number}",
                 base_url=emulator.url,
                 token=Secret(emulator.long_lived_token(emulator.world.add_account())),
             )
             for number, emulator in enumerate(emulators)
         ]
         outcomes = list(load_fleet(accounts.engine, listed, accounts.settings, threads=1, clock=QUICK))
-    assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * (30 - REFUSED_IN_A_ROW)
-
-
-class Emulators(list[Emulator]):
-    """Several hosts."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(Emulator() for _ in range(count))
-
-    def __enter__(self) -> Emulators:
-        for emulator in self:
-            emulator.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for emulator in self:
-            emulator.stop()
+    assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * 2
 
 
 def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
-    accounts.open(*(f"account-{number:02}" for number in range(9)))
-    for key in list(accounts.ids)[1:]:
-        accounts.trouble(key, effects.too_many(in_body=100))
-    run = accounts.run(threads=4, clock=SYSTEM_CLOCK)
-    began = time.monotonic()
-    assert [one.status for one in islice(run, 1)] == ["loaded"]
-    with pytest.raises(KeyboardInterrupt):
-        run.throw(KeyboardInterrupt())
+    accounts.open("well")
+    with Emulator() as limited:
+        limited.faults.add(effects.too_many(in_body=100))
+        waiting = [
+            AccountSettings(key=f"waits-{number}", base_url=limited.url, token=Secret("token")) for number in range(8)
+        ]
+        run = load_fleet(
+            accounts.engine, [*waiting[:3], *accounts.accounts, *waiting[3:]], accounts.settings, threads=4
+        )
+        assert [(one.account_key, one.status) for one in islice(run, 1)] == [("well", "loaded")]
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            run.throw(KeyboardInterrupt())
     assert time.monotonic() - began < 60, "nobody waited for the hundred seconds that amoCRM asked for"
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fleet")]
     assert failed_keys(accounts.engine) == frozenset(), "being ended is no failure"
 
 
