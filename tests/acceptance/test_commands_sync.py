@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -32,7 +35,7 @@ from pipelines.errors import (
 from pipelines.load import load_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
-from tests.command_line import run
+from tests.command_line import command, environment, run
 
 TROUBLES: dict[str, tuple[Effect, type[WarehouseError]]] = {
     "blocked": (effects.blocked(), Blocked),
@@ -140,3 +143,56 @@ def test_without_a_usable_database_nobody_is_asked(tmp_path: Path, empty_databas
     assert "applied 0001_account_and_snapshot" in migrated.stdout
     assert again.stdout == "Nothing to do: tables and views are up to date.\n"
     assert run("sync", folder=tmp_path, DATABASE_URL=empty_database_url, **variables).returncode == 0
+
+
+def fleet(folder: Path, emulator: Emulator, count: int) -> tuple[dict[str, str], dict[str, int]]:
+    """Settings for so many accounts: the variables, and the accounts' ids by key."""
+    ids = {f"account-{number:02}": emulator.world.add_account() for number in range(count)}
+    variables = {f"TOKEN_{id_}": emulator.long_lived_token(id_) for id_ in ids.values()}
+    (folder / "accounts.toml").write_text(
+        "\n".join(f'[accounts.{key}]\nhost = "{emulator.host}"\ntoken_env = "TOKEN_{id_}"' for key, id_ in ids.items()),
+        encoding="utf-8",
+    )
+    return variables, ids
+
+
+def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
+    tmp_path: Path, postgres_url: str, emulator: Emulator
+) -> None:
+    variables, ids = fleet(tmp_path, emulator, 24)
+    variables["DATABASE_URL"] = postgres_url
+    for key in ("account-03", "account-11"):
+        emulator.faults.add(effects.error(401), account_id=ids[key])
+    result = run("sync", "--all", "--threads", "3", folder=tmp_path, **variables)
+    assert result.returncode == Unauthorized.exit_code
+    assert result.stdout.startswith("22 of 24 accounts loaded, 2 failed, ")
+    assert "Unauthorized, 2 accounts: account-03, account-11\nWhat happened, to account-03: " in result.stderr
+    emulator.faults.clear()
+    again = run("sync", "--retry-failed", folder=tmp_path, **variables)
+    assert [line.partition(" (")[0] for line in sorted(again.stdout.splitlines())] == [
+        "account 'account-03'",
+        "account 'account-11'",
+    ]
+    assert again.returncode == 0
+    nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: of no account the newest load failed.\n")
+
+
+def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    variables, _ = fleet(tmp_path, emulator, 24)
+    emulator.faults.add(effects.too_many(in_body=100))
+    process = subprocess.Popen(
+        command("sync", "--all"),
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=postgres_url, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not emulator.requests:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)  # nobody waits for the hundred seconds that amoCRM asks for
+    assert process.returncode == 128 + signal.SIGTERM
+    assert said.endswith("Interrupted.\n")
