@@ -49,6 +49,9 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.days),
 }
 
+MOST_NAMED: Final = 20
+"""Accounts that a message names."""
+
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
 
@@ -89,7 +92,8 @@ class Settings:
                 "No account is set.",
                 advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
             )
-        keys = ", ".join(account.key for account in self.accounts)
+        keys = ", ".join(account.key for account in self.accounts[:MOST_NAMED])
+        keys += f" and {left:,} more" if (left := len(self.accounts) - MOST_NAMED) > 0 else ""
         if key is None and len(self.accounts) > 1:
             raise SettingsError(
                 "Several accounts are set.", advice=f"Say which one with --account, or take --all of them: {keys}."
