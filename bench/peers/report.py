@@ -96,7 +96,7 @@ class Figures:
         return other.cpu_seconds / ours.cpu_seconds if ours and other else None
 
     def most_megabytes(self, accounts: int, tool: str) -> float | None:
-        """The most memory in any case but the first load, which happens once."""
+        """The most memory in any case."""
         found = [one.megabytes for (n, _, name), one in self._by_key.items() if (n, name) == (accounts, tool)]
         return max(found, default=None)
 
