@@ -39,7 +39,7 @@ begin
                 ('write_back_thing', '{select,insert}')
         ) as entitled (name, verbs)
         cross join unnest(entitled.verbs) as verb
-        where not has_table_privilege('amocrm_loader', format('amocrm.%I', entitled.name), verb)
+        where not has_table_privilege('amocrm_loader', to_regclass(format('amocrm.%I', entitled.name)), verb)
         union all
         -- What may change in a row that is there. Of history only the end of what is open, which a trigger holds to as well.
         select format('grant update (%I) on amocrm.%I to amocrm_loader', changing, entitled.name)
@@ -59,7 +59,7 @@ begin
                 ('write_back_thing', '{thing_id}')
         ) as entitled (name, changing_columns)
         cross join unnest(entitled.changing_columns) as changing
-        where not has_column_privilege('amocrm_loader', format('amocrm.%I', entitled.name), changing, 'update')
+        where not has_column_privilege('amocrm_loader', to_regclass(format('amocrm.%I', entitled.name)), changing, 'update')
         union all
         select format('grant select on analytics.%I to amocrm_loader', relation.relname)
         from pg_class as relation

@@ -216,9 +216,11 @@ def test_a_view_that_loses_a_column_is_replaced_and_its_grants_stay(empty: Engin
         where relation.relnamespace = 'analytics'::regnamespace and acl.grantee <> relation.relowner order by 1, 2
     """
     assert rows(empty, granted) == [
+        ("names", "amocrm_loader", False),
         ("names", "amocrm_reader", False),
         ("names", "pg_monitor", True),
         ("things", "-", False),
+        ("things", "amocrm_loader", False),
         ("things", "amocrm_reader", False),
     ]
     assert rows(empty, "select name from amocrm.schema_view where grants <> '{}'") == []
