@@ -48,7 +48,7 @@ def is_held(name: str, seconds: int) -> bool:
 
 def fuzz(name: str, seconds: int) -> None:
     """Hand this process over to atheris."""
-    import atheris  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - in an environment of its own
+    import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415 - in an environment of its own
 
     # What is imported in here is watched; all that pandas brings along would take minutes to prepare, and is not asked.
     with atheris.instrument_imports(include=["pipelines", "fuzz"]):

@@ -67,12 +67,12 @@ def live(engine: Engine, root: Path) -> int:
         lambda: None,
         lambda: world.rename_segment(account_id, vip, "VIP club"),
         lambda: world.set_size(account_id, vip, 12),
-        lambda: (world.set_field_value(account_id, vip, note, "by the sea"), world.delete_segment(account_id, gone)),
+        lambda: world.set_field_value(account_id, vip, note, "by the sea"),
+        lambda: world.delete_segment(account_id, gone),
         lambda: world.rename_option(account_id, region, south, "Süd"),
         lambda: world.set_segment_extra(account_id, cold, "customers_count", None),
         lambda: world.switch_mode(account_id, "periodicity"),
         lambda: world.switch_mode(account_id, "segments"),
-        lambda: None,
         lambda: world.set_price_fields(account_id, cold, [11]),
     ]
     with Emulator(world=world) as emulator:
