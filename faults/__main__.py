@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from faults.case import Case, Result
 from faults.cases import cases
+from faults.page import render
 from faults.runner import run
 
 DATA: Final = Path(__file__).parents[1] / "data"
+OTHERS: Final = Path(__file__).parent / "dlt" / "verdicts.json"
+"""What other programs came to in the same cases."""
 
 
 def main() -> int:
@@ -33,12 +38,15 @@ def main() -> int:
         stop_at_first=arguments.stop_at_first,
         report=lambda result: _tell(result, is_verbose=arguments.verbose),
     )
+    if OTHERS.exists():
+        card = replace(card, others=json.loads(OTHERS.read_text(encoding="utf-8")))
     card.write(arguments.output / "scorecard.json")
+    (arguments.output / "scorecard.html").write_text(render(card), encoding="utf-8")
     for name, results in card.groups().items():
         print(f"{name:10} held {sum(one.is_held for one in results):5} of {len(results)}")
     for name, figure in card.figures().items():
         print(f"{name}: {figure}")
-    print(f"Written to {arguments.output / 'scorecard.json'}")
+    print(f"Written to {arguments.output}: scorecard.json, scorecard.html")
     return 0 if card.is_held else 1
 
 

@@ -1,0 +1,107 @@
+"""A reader in a process of its own that looks at the views a thousand times a second, and tells whole from torn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import cycle
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
+from types import TracebackType
+from typing import Final, Self
+
+import psycopg
+
+from faults.crowd import state_of
+from faults.killing import PROCESSES
+
+EVERY: Final = 0.001
+"""Seconds from one look to the next."""
+
+LOOK: Final = """
+    select
+        (
+            select array_agg(row(name, customers_count)::text order by segment_id)
+            from analytics.segments where account_id = snapshot.account_id
+        ),
+        (
+            select array_agg(row(name, customers_count)::text order by segment_id)
+            from analytics.segment_snapshots
+            where account_id = snapshot.account_id and observed_at = snapshot.observed_at
+        ),
+        snapshot.observed_at
+    from analytics.snapshots as snapshot where account_id = %s order by observed_at desc limit 1
+"""
+"""The newest snapshot, the segments as they are now, and the segments of that snapshot rebuilt: one statement."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Looks:
+    """What a reader has seen."""
+
+    count: int = 0
+    seconds: float = 0.0
+    snapshots: int = 0  # different ones
+    torn: list[str] = field(default_factory=list)
+
+
+class Poller:
+    """Looks at the accounts in turn, as a context manager; ``looks`` tells what was seen once it has ended."""
+
+    def __init__(self, url: str, account_ids: Sequence[int]) -> None:
+        self._stopped = PROCESSES.Event()
+        self._told: Queue[Looks] = PROCESSES.Queue()
+        self._process = PROCESSES.Process(target=_look, args=(url, account_ids, self._stopped, self._told), daemon=True)
+        self.looks = Looks()
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self.looks = self._told.get(timeout=60)
+        self._process.join(10)
+
+
+def _look(url: str, account_ids: Sequence[int], stopped: Event, told: Queue[Looks]) -> None:
+    looks, newest = Looks(), dict[int, tuple[datetime, list[str]]]()
+    began = due = time.monotonic()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for account_id in cycle(account_ids):
+            if stopped.is_set():
+                break
+            found = connection.execute(LOOK, (account_id,), prepare=True).fetchone()
+            looks.count += 1
+            if found and (wrong := _wrong(found, newest.get(account_id))):
+                looks.torn.append(f"account {account_id}: {wrong}: {found}")
+            if found and newest.get(account_id) != (found[2], found[0]):
+                newest[account_id] = found[2], found[0]
+                looks.snapshots += 1
+            due = max(due + EVERY, time.monotonic() - 1.0)  # a reader that was held up catches up a second
+            time.sleep(max(0.0, due - time.monotonic()))
+    looks.seconds = time.monotonic() - began
+    told.put(looks)
+
+
+def _wrong(found: tuple[list[str] | None, list[str] | None, datetime], before: tuple[datetime, list[str]] | None) -> str:
+    """What cannot be: a state between two snapshots, one that differs from its own snapshot, or a step back."""
+    now, rebuilt, observed_at = found
+    if now is None or rebuilt is None or state_of(map(_pair, now)) is None:
+        return "not one state"
+    if now != rebuilt:
+        return "the segments are not those of the newest snapshot"
+    if before and observed_at < before[0]:
+        return "an older snapshot than before"
+    if before and observed_at == before[0] and now != before[1]:
+        return "the same snapshot shows something else"
+    return ""
+
+
+def _pair(row: str) -> tuple[str, int]:
+    name, _, size = row.strip("()").rpartition(",")
+    return name.strip('"'), int(size)
