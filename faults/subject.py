@@ -41,7 +41,13 @@ BEGIN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PAGE: Final = 3
 """Things on a page, so that seven are a first, a middle and a last page."""
 
-IMPATIENT: Final = {"connect_seconds": 2.0, "read_seconds": 0.3, "answer_seconds": 0.6, "trouble_retries": 1}
+NO_LIMITS: Final[Mapping[str, float]] = {}
+IMPATIENT: Final[Mapping[str, float]] = {
+    "connect_seconds": 2.0,
+    "read_seconds": 0.3,
+    "answer_seconds": 0.6,
+    "trouble_retries": 1,
+}
 """Deadlines for faults that are slow: the same decisions, a hundred times sooner."""
 
 
@@ -141,16 +147,18 @@ class Subject:
         """The time it is; waiting passes in no time."""
         return Clock(now=lambda: self.now, sleep=lambda _: None)
 
-    def load(self, *, hours: float = 1.0, engine: Engine | None = None, **limits: float) -> Loaded:
+    def load(
+        self, *, hours: float = 1.0, engine: Engine | None = None, limits: Mapping[str, float] = NO_LIMITS
+    ) -> Loaded:
         """Load the account as a new process would, and tell what became of it."""
         self.pass_time(hours)
         loaded = self.tell(
-            lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), **limits
+            lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), limits
         )
         self.settle()
         return loaded
 
-    def tell(self, do: Callable[[], object], **limits: float) -> Loaded:
+    def tell(self, do: Callable[[], object], limits: Mapping[str, float] = NO_LIMITS) -> Loaded:
         """What became of a load, however it is done."""
         asked, began = len(self.emulator.requests), time.monotonic()
         error: Exception | None = None

@@ -150,7 +150,7 @@ def cases() -> Iterator[Case]:
         for number, (fault, make) in enumerate(faults.items()):
             for turn, place in enumerate(places):
                 for often, times in (("once", {"times": 1}), ("always", {})):
-                    where: Where = PLACES[place].where | times  # type: ignore[assignment,operator]
+                    where: Where = PLACES[place].where | times  # type: ignore[assignment]
                     yield wire_case(
                         group,
                         f"{fault}, {often}, {place}",
@@ -180,7 +180,7 @@ def through(lab: Lab, *, wire: Wire, limits: Mapping[str, float]) -> Iterator[Tr
     with subject(lab, wire.mode) as account:  # type: ignore[arg-type]
         before = account.contents()
         with account.emulator.faults.during(wire.make(), **wire.where) as fault:
-            loaded = account.load(**limits)
+            loaded = account.load(limits=limits)
         if not fault.hits:
             raise LookupError("no request met the fault")
         trial = account.judge(loaded, before)

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import text
 
 from emulator import effects
+from emulator.faults import Effect
 from faults.case import Case, Trial, Verdict
 from faults.lab import Lab
 from faults.subject import Subject, subject
@@ -86,7 +87,7 @@ STORIES: Final[dict[str, Story]] = {
     ),
 }
 
-LIES: Final = {
+LIES: Final[dict[str, Callable[[], Effect]]] = {
     "204": effects.no_content,
     "an empty list": partial(effects.items, lambda _: []),
     "half a list": partial(effects.items, lambda rows: rows[: len(rows) // 2]),
@@ -149,7 +150,7 @@ def endings(account: Subject, thing: str, thing_id: int) -> list[str | None]:
         )
 
 
-def lied(lab: Lab, *, lists: tuple[str, ...], mode: str, make: Callable[[], effects.Effect]) -> Iterator[Trial]:
+def lied(lab: Lab, *, lists: tuple[str, ...], mode: str, make: Callable[[], Effect]) -> Iterator[Trial]:
     """Load after load from an account that says it has nothing."""
     with subject(lab, mode) as account:  # type: ignore[arg-type]
         for _ in range(3 if lab.is_quick else 10):

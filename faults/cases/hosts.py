@@ -12,6 +12,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from emulator import effects
+from emulator.faults import Effect
 from faults.case import Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.lab import Lab
@@ -97,18 +98,18 @@ def cases() -> Iterator[Case]:
         )
 
 
-def _redirect(code: int, url: str) -> effects.Effect:
+def _redirect(code: int, url: str) -> Effect:
     return effects.redirect(url, code)
 
 
-def astray(lab: Lab, *, place: str, make: Callable[[str], effects.Effect]) -> Iterator[Trial]:
+def astray(lab: Lab, *, place: str, make: Callable[[str], Effect]) -> Iterator[Trial]:
     """An answer that names another host, once and always."""
     at = PLACES[place]
-    for often in ({"times": 1}, {}):
+    for where in (at.where | {"times": 1}, at.where):
         with subject(lab, at.mode) as account:
             before = account.contents()
             effect = make(f"{lab.stranger.url}/api/v4/customers/segments?page=2&limit=250")
-            with account.emulator.faults.during(effect, **(at.where | often)):  # type: ignore[typeddict-item]
+            with account.emulator.faults.during(effect, **where):
                 loaded = account.load()
             yield account.recover(account.judge(loaded, before))
 
@@ -146,7 +147,7 @@ def served(lab: Lab, *, script: Script, certificate: str | None = None) -> Itera
 def _asked_there(account: Subject, base_url: str) -> Trial:
     before, usual = account.contents(), account.account
     account.account = replace(usual, base_url=base_url)
-    loaded = account.load(**IMPATIENT)
+    loaded = account.load(limits=IMPATIENT)
     account.account = usual
     return account.recover(account.judge(loaded, before))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from emulator import Clock, Emulator, effects
+from emulator.faults import Effect
 from emulator.messages import Answer, problem
 from faults.case import Case, Trial, Verdict
 from faults.killing import PROCESSES, Deed, killed, make_mortal
@@ -29,7 +30,7 @@ from pipelines.errors import MustAuthorize, WarehouseError
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-ANSWERS: Final[Mapping[str, Callable[[], effects.Effect]]] = {
+ANSWERS: Final[Mapping[str, Callable[[], Effect]]] = {
     "lost: reset": effects.reset,
     "lost: closed": effects.hang_up,
     "lost: 502 in HTML": partial(effects.html, 502),
@@ -197,7 +198,7 @@ def first_access(lab: Lab) -> Iterator[Trial]:
             yield Trial(verdict=verdict if is_in_order else Verdict.DAMAGED, why=f"moment {death}")
 
 
-def lost_answer(lab: Lab, *, make: Callable[[], effects.Effect]) -> Iterator[Trial]:
+def lost_answer(lab: Lab, *, make: Callable[[], Effect]) -> Iterator[Trial]:
     """A renewal whose answer never comes whole."""
     with place(lab) as at:
         authorization = at.authorized()

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from sqlalchemy import Engine, make_url, text
 
 from emulator import effects, oauth
+from emulator.faults import Effect
+from emulator.things import Json
 from faults.case import Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.lab import Lab
@@ -75,13 +77,17 @@ def echoed(lab: Lab, *, echo: Callable[[str], str], place: str) -> Iterator[Tria
     for code in CODES[:2] if lab.is_quick else CODES:
         with subject(lab, at.mode) as account:
             before, said = account.contents(), echo(account.token)
-            effect = effects.payload(lambda document, said=said: document | {"hint": said}) if code == 200 else (
-                effects.error(code, f"Refused: {said}")
-            )  # fmt: skip
+            effect = (
+                effects.payload(partial(_hinting, said)) if code == 200 else effects.error(code, f"Refused: {said}")
+            )
             with account.emulator.faults.during(effect, **at.where):
                 loaded = account.load()
             trial = account.recover(account.judge(loaded, before))
             yield searched(account, loaded, trial, account.token)
+
+
+def _hinting(said: str, document: Json) -> Json:
+    return document | {"hint": said}
 
 
 def searched(account: Subject, loaded: Loaded, trial: Trial, *secrets: str) -> Trial:
@@ -139,7 +145,7 @@ def password(lab: Lab) -> Iterator[Trial]:
             yield searched(account, loaded, account.recover(account.judge(loaded, before)), canary)
 
 
-def renewed(lab: Lab, *, make: Callable[[], effects.Effect] | None) -> Iterator[Trial]:
+def renewed(lab: Lab, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
     """A load whose access has to be renewed first."""
     with subject(lab) as account:
         world, usual = account.world, account.account

@@ -76,7 +76,8 @@ UNUSABLE_IDS: Final[Mapping[str, Json]] = {
     "an id that is a list": [],
 }
 
-SEGMENTS: Final[Mapping[str, Value]] = NAMES | {
+SEGMENTS: Final[Mapping[str, Value]] = {
+    **NAMES,
     **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
     "another account's row": Value(change={"account_id": 8}),
     "negative count": Value(change={"customers_count": -1}, stored={"customers_count": None}, flag="untyped_value"),
@@ -121,7 +122,8 @@ SEGMENTS: Final[Mapping[str, Value]] = NAMES | {
     ),
 }
 
-FIELDS: Final[Mapping[str, Value]] = NAMES | {
+FIELDS: Final[Mapping[str, Value]] = {
+    **NAMES,
     **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
     "unknown type": Value(change={"type": "hologram"}, stored={"type": "hologram"}, flag="unknown_field_type"),
     "another type": Value(change={"type": "textarea"}, stored={"type": "textarea"}),
@@ -134,7 +136,8 @@ FIELDS: Final[Mapping[str, Value]] = NAMES | {
     ),
 }
 
-STAGES: Final[Mapping[str, Value]] = NAMES | {
+STAGES: Final[Mapping[str, Value]] = {
+    **NAMES,
     **{name: Value(change={"id": value}) for name, value in UNUSABLE_IDS.items()},
     "unknown type": Value(change={"type": 77}, stored={"type": 77}, flag="unknown_type"),
     "type as text": Value(change={"type": "3"}, stored={"type": None}, flag="untyped_value"),
@@ -241,7 +244,7 @@ def with_value(shown: Shown, resource: str, target: int, stored: Mapping[str, An
     rows = tuple(
         sorted((put(row) if row[0] == target else row for row in getattr(shown, resource)), key=lambda r: r[0])
     )
-    return replace(shown, **{resource: rows})
+    return replace(shown, segments=rows) if resource == "segments" else replace(shown, stages=rows)
 
 
 def flagged(account: Subject, trial: Trial, kind: str | None) -> Trial:
