@@ -218,10 +218,14 @@ def test_versions_of_a_thing_never_overlap(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     publish(engine, snapshot(hours(1), segments=(segment(1, name="B"),)), origin())
     publish(engine, snapshot(hours(2), segments=(segment(1, name="B"),)), origin())
+    publish(engine, snapshot(hours(3), segments=(segment(1, name="B"),)), origin())
     with pytest.raises(IntegrityError, match="segment_version_overlap"), engine.begin() as connection:
         connection.execute(
-            text("update amocrm.segment_version set valid_to = :at where valid_to is not null"),
-            {"at": hours(2)},
+            text(
+                "insert into amocrm.segment_version (account_id, segment_id, valid_from, valid_to, end_reason)"
+                " values (:account, 1, :from, :to, 'changed')"
+            ),
+            {"account": ACCOUNT_ID, "from": hours(2), "to": hours(3)},
         )
 
 

@@ -1,0 +1,133 @@
+"""A small warehouse of one row in each table, and a new row of each that nothing refuses. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+
+T1, T2, T3, T4, NEVER = (f"2026-03-0{day} 12:00+00" for day in (1, 2, 3, 4, 9))
+"""Instants: of snapshots that are there, of one that may come, and of one that never is."""
+
+HASH, OTHER_HASH = "\\x" + "01" * 32, "\\x" + "02" * 32
+ID, OTHER_ID = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
+
+OF_SEGMENTS = {"customers_mode": "segments", "segment_count": 1, "field_count": 1, "option_count": 1}
+OF_STAGES = {"customers_mode": "periodicity", "stage_count": 1} | dict.fromkeys(list(OF_SEGMENTS)[1:])
+COUNTS = ("opened_count", "closed_count", "size_change_count", "request_count", "byte_count", "duration_seconds")
+_LOAD = {"load_id": ID, "timezone": "UTC", "code_version": "1", "published_at": T4} | dict.fromkeys(COUNTS, 0)
+_ENDED = {"account_id": 1, "valid_from": T1, "valid_to": T3, "end_reason": "changed"}
+_OPEN = {"valid_to": None, "end_reason": None}
+_OF_VERSION = {"account_id": 1, "valid_from": T1}
+
+WORLD: Final[Mapping[str, Row]] = {
+    "account": {
+        "account_id": 1,
+        "account_key": "main",
+        "host": "example.amocrm.ru",
+        "timezone": "UTC",
+        "customers_mode": "segments",
+    },
+    "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | OF_SEGMENTS | _LOAD,
+    "load_failure": {"account_key": "main", "started_at": T1, "failed_at": T2, "error": "E", "message": "m"},
+    "raw_body": {"account_id": 1, "body_hash": HASH, "body": "\\x00", "byte_count": 1},
+    "raw_answer": {
+        "account_id": 1,
+        "observed_at": T1,
+        "load_id": ID,
+        "sequence": 0,
+        "resource": "account",
+        "is_accepted": True,
+        "path": "/",
+        "status": 200,
+        "received_at": T1,
+        "body_hash": HASH,
+    },
+    "stage_version": _ENDED | {"stage_id": 1, "rule_group_count": 1, "content_hash": HASH},
+    "stage_rule": _OF_VERSION | {"stage_id": 1, "group_position": 0, "rule_position": 0, "rule": {}},
+    "field_version": _ENDED | {"field_id": 1, "content_hash": HASH},
+    "option_version": _ENDED | {"field_id": 1, "option_id": 1, "content_hash": HASH},
+    "segment_version": _ENDED | {"segment_id": 1},
+    "segment_price_field": _OF_VERSION | {"segment_id": 1, "price_field_id": 1},
+    "segment_field_value": _OF_VERSION | {"segment_id": 1, "field_id": 1, "position": 0},
+    "segment_size": {"account_id": 1, "segment_id": 1, "observed_at": T1, "customers_count": 1},
+    "segment_current": _OF_VERSION | {"segment_id": 1, "customers_count": 1, "content_hash": HASH},
+    "segment_size_daily": {
+        "account_id": 1,
+        "segment_id": 1,
+        "observed_date": "2026-03-01",
+        "last_count": 1,
+        "min_count": 1,
+        "max_count": 1,
+    },
+    "quality_event": _OF_VERSION | {"valid_to": T2, "kind": "k", "thing": "segment", "thing_id": 1, "detail": "d"},
+    "write_back": {
+        "account_id": 1,
+        "call_id": ID,
+        "apply_id": ID,
+        "position": 0,
+        "intended_at": T1,
+        "outcome": "uncertain",
+        "who": "w",
+        "source": "s",
+        "method": "POST",
+        "path": "/",
+    },
+    "write_back_thing": {"account_id": 1, "call_id": ID, "position": 0, "thing": "stage", "action": "add"},
+    "size_alert": {
+        "account_id": 1,
+        "alert_id": ID,
+        "segment_id": 1,
+        "rule": "r",
+        "direction": "up",
+        "days": 1,
+        "previous_observed_at": T1,
+        "previous_count": 1,
+        "observed_at": T2,
+        "customers_count": 2,
+        "missed_days": 0,
+        "around": [],
+        "message": "m",
+    },
+    "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
+    "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
+    "schema_view": {"name": "v", "checksum": "c", "grants": []},
+}
+"""A row of each table, in an order in which they can be inserted."""
+
+BESIDE: Final[tuple[tuple[str, Row], ...]] = (
+    ("account", {"account_id": 2, "account_key": "second"}),
+    ("snapshot", {"observed_at": T2}),
+    ("snapshot", {"observed_at": T3}),
+    ("snapshot", {"account_id": 2}),
+    ("segment_version", {"segment_id": 2}),
+    ("quality_event", {"valid_from": T3, "valid_to": None}),
+)
+"""Rows that are there too: how each differs from the one of its table above."""
+
+FRESH: Final[Mapping[str, Row]] = {
+    "account": {"account_id": 3, "account_key": "third"},
+    "snapshot": {"observed_at": T4},
+    "load_failure": {"started_at": T2},
+    "raw_body": {"body_hash": OTHER_HASH},
+    "raw_answer": {"sequence": 1},
+    "stage_version": {"stage_id": 2} | _OPEN,
+    "stage_rule": {"rule_position": 1},
+    "field_version": {"field_id": 2} | _OPEN,
+    "option_version": {"option_id": 2} | _OPEN,
+    "segment_version": {"segment_id": 3} | _OPEN,
+    "segment_price_field": {"price_field_id": 2},
+    "segment_field_value": {"position": 1},
+    "segment_size": {"observed_at": T2},
+    "segment_current": {"segment_id": 2},
+    "segment_size_daily": {"observed_date": "2026-03-02"},
+    "quality_event": {"detail": "other"},
+    "write_back": {"call_id": OTHER_ID, "position": 1},
+    "write_back_thing": {"position": 1},
+    "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
+    "newest_answers": {"account_id": 2},
+    "schema_migration": {"version": 901},
+    "schema_view": {"name": "other"},
+}
+"""How a new row of each table, which nothing refuses, differs from the one that is there."""
