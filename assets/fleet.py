@@ -73,6 +73,8 @@ def load_bucket(
             )
         ) as fleet:
             outcomes = list(followed(fleet, len(accounts), context.log))
+    for untold in sorted({outcome.untold for outcome in outcomes if outcome.untold}):
+        context.log.warning(untold)
     said = headline(outcomes, seconds=time.monotonic() - began)
     yield dg.AssetMaterialization(FLEET.key, description=said, partition=bucket.key, metadata=what_became_of(outcomes))
     if any(outcome.loaded for outcome in outcomes):

@@ -137,7 +137,7 @@ def a_list_is_stored_or_refused(data: bytes) -> None:
     """Any list that is JSON makes a snapshot that Postgres can store, or an error of ours."""
     if not data:
         return
-    resource: Resource = ("segments", "fields", "stages")[data[0] % 3]  # type: ignore[assignment] # of a tuple
+    resource: Resource = ("segments", "fields", "stages")[data[0] % 3]
     mode = "periodicity" if resource == "stages" else "segments"
     bodies: dict[Resource, bytes] = {"account": json.dumps(ACCOUNTS[mode]).encode()}
     lists: tuple[Resource, ...] = ("stages",) if mode == "periodicity" else ("segments", "fields")
