@@ -1,4 +1,4 @@
-"""Many emulated accounts, each of which changes all of its segments at once, so that a state is whole or visibly not."""
+"""Many emulated accounts, each of which changes all of its segments at once: a state is whole, or visibly not."""
 
 from __future__ import annotations
 

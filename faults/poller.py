@@ -51,13 +51,16 @@ class Poller:
     """Looks at the accounts in turn, as a context manager; ``looks`` tells what was seen once it has ended."""
 
     def __init__(self, url: str, account_ids: Sequence[int]) -> None:
-        self._stopped = PROCESSES.Event()
+        self._looks, self._stopped = PROCESSES.Event(), PROCESSES.Event()
         self._told: Queue[Looks] = PROCESSES.Queue()
-        self._process = PROCESSES.Process(target=_look, args=(url, account_ids, self._stopped, self._told), daemon=True)
+        given = (url, account_ids, self._looks, self._stopped, self._told)
+        self._process = PROCESSES.Process(target=_look, args=given, daemon=True)
         self.looks = Looks()
 
     def __enter__(self) -> Self:
         self._process.start()
+        if not self._looks.wait(60):
+            raise TimeoutError("the reader does not look")
         return self
 
     def __exit__(
@@ -68,10 +71,11 @@ class Poller:
         self._process.join(10)
 
 
-def _look(url: str, account_ids: Sequence[int], stopped: Event, told: Queue[Looks]) -> None:
+def _look(url: str, account_ids: Sequence[int], looks_now: Event, stopped: Event, told: Queue[Looks]) -> None:
     looks, newest = Looks(), dict[int, tuple[datetime, list[str]]]()
-    began = due = time.monotonic()
     with psycopg.connect(url, autocommit=True) as connection:
+        looks_now.set()
+        began = due = time.monotonic()
         for account_id in cycle(account_ids):
             if stopped.is_set():
                 break
@@ -88,7 +92,9 @@ def _look(url: str, account_ids: Sequence[int], stopped: Event, told: Queue[Look
     told.put(looks)
 
 
-def _wrong(found: tuple[list[str] | None, list[str] | None, datetime], before: tuple[datetime, list[str]] | None) -> str:
+def _wrong(
+    found: tuple[list[str] | None, list[str] | None, datetime], before: tuple[datetime, list[str]] | None
+) -> str:
     """What cannot be: a state between two snapshots, one that differs from its own snapshot, or a step back."""
     now, rebuilt, observed_at = found
     if now is None or rebuilt is None or state_of(map(_pair, now)) is None:

@@ -88,7 +88,7 @@ def _ports(pid: int) -> list[int]:
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            inodes.update(re.findall(r"socket:\[(\d+)\]", os.readlink(link)))
+            inodes.update(re.findall(r"socket:\[(\d+)\]", str(link.readlink())))
         except FileNotFoundError:
             continue
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]

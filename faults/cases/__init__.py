@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faults.case import Case
-from faults.cases import answers, dagster, database, drift, endings, hosts, oauth, process, secrets, tenants, values
+from faults.cases import (
+    answers,
+    dagster,
+    database,
+    drift,
+    endings,
+    hosts,
+    oauth,
+    process,
+    schedules,
+    secrets,
+    tenants,
+    values,
+)
 
 
 def cases(*, is_quick: bool = False) -> Iterator[Case]:
     """Every case, or the quick half."""
-    for module in (answers, drift, hosts, values, endings, process, database, oauth, secrets, tenants, dagster):
+    modules = (
+        answers, drift, hosts, values, endings, process, schedules, database, oauth, secrets, tenants, dagster,
+    )  # fmt: skip
+    for module in modules:
         for case in module.cases():
             if case.is_quick or not is_quick:
                 yield case

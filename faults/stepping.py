@@ -1,0 +1,174 @@
+"""Loads in threads of which one goes on at a time, from one deed to the next, in an order that comes from outside.
+
+A deed is a statement, the end of a COPY, a commit, or a request to amoCRM. A load that waits for a lock in Postgres is
+noticed, and another goes on. A load can die at a deed: its connection is cut, and nothing more comes of it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from unittest.mock import patch
+
+import psycopg
+
+from pipelines.amocrm.messages import Request
+from pipelines.amocrm.transport import Transport
+
+PATIENCE: Final = 60.0
+"""Seconds within which a load does something or waits for a lock. Longer is a hang."""
+
+BLOCKED: Final = "select pid from unnest(%s::int[]) as pid where cardinality(pg_blocking_pids(pid)) > 0"
+THERE: Final = "select count(*) from pg_stat_activity where pid = any(%s)"
+
+
+class Killed(BaseException):
+    """What a load that dies is ended by. No handler of errors catches it."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Walker:
+    """One load, and where it is."""
+
+    number: int
+    work: Callable[[], object]
+    death: int | None = None  # the deed at which it dies, counted from 0
+    state: Literal["waiting", "going", "done"] = "going"
+    may_go: bool = False
+    is_dead: bool = False
+    deeds: int = 0
+    error: BaseException | None = None
+    backend: int = 0  # Postgres' process that it uses
+    cut: set[int] = field(default_factory=set)  # those that served it when it died
+
+
+@dataclass(kw_only=True)
+class Stepping:
+    """Steps through several loads. ``choose`` gives the next of those that can go on; it may change the world too."""
+
+    url: str
+    choose: Callable[[Sequence[Walker]], Walker]
+    on_request: Callable[[Walker, Request], object] = lambda *_: None  # told of each request before it is sent
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _walkers: dict[int, Walker] = field(default_factory=dict)  # by thread
+
+    def walk(self, walkers: Sequence[Walker]) -> None:
+        """Let all loads come to their ends. Raises ``TimeoutError`` where one of them does not."""
+        with psycopg.connect(self.url, autocommit=True) as watch, self._gates():
+            threads = [threading.Thread(target=self._go, args=(one,), daemon=True) for one in walkers]
+            for thread in threads:
+                thread.start()
+            self._settle(walkers, watch)
+            while any(one.state != "done" for one in walkers):
+                waiting = [one for one in walkers if one.state == "waiting"]
+                if waiting:
+                    chosen = self.choose(waiting)
+                    with self._changed:
+                        chosen.may_go, chosen.state = True, "going"
+                        self._changed.notify_all()
+                self._settle(walkers, watch, is_anybody_waiting=bool(waiting))
+            for thread in threads:
+                thread.join(PATIENCE)
+
+    def _go(self, walker: Walker) -> None:
+        self._walkers[threading.get_ident()] = walker
+        try:
+            walker.work()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is what is to be judged
+            walker.error = error
+        finally:
+            del self._walkers[threading.get_ident()]
+            with self._changed:
+                walker.state = "done"
+                self._changed.notify_all()
+
+    def _settle(self, walkers: Sequence[Walker], watch: psycopg.Connection, *, is_anybody_waiting: bool = True) -> None:
+        """Wait until each load is at a deed, at its end, or waits for a lock that a load at a deed holds."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with self._changed:
+                self._changed.wait_for(lambda: all(one.state != "going" for one in walkers), 0.002)
+                going = [one.backend for one in walkers if one.state == "going"]
+                dead = [backend for one in walkers for backend in one.cut]
+            blocked = {row[0] for row in watch.execute(BLOCKED, (going,))} if going else set()
+            # Where all wait for locks, Postgres itself has to end one of them.
+            is_quiet = blocked.issuperset(going) and (is_anybody_waiting or not going)
+            if is_quiet and not (dead and watch.execute(THERE, (dead,)).fetchone() != (0,)):
+                return
+        raise TimeoutError(f"loads {[one.number for one in walkers if one.state == 'going']} come to no end")
+
+    def _pass(self, connection: psycopg.Connection[Any] | None = None) -> Walker | None:
+        """Wait for this thread's turn, if it is one of the loads; die if that is due."""
+        walker = self._walkers.get(threading.get_ident())
+        if walker is None:
+            return None
+        with self._changed:
+            if not walker.is_dead:
+                walker.state = "waiting"
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: walker.may_go)
+                walker.may_go = False
+                walker.is_dead = walker.deeds == walker.death
+                walker.deeds += 1
+            is_connected = connection is not None and not connection.closed
+            walker.backend = connection.info.backend_pid if connection is not None and is_connected else 0
+        if walker.is_dead:
+            if connection is not None and is_connected:
+                walker.cut.add(walker.backend)
+                _cut(connection)
+            raise Killed
+        return walker
+
+    @contextmanager
+    def _gates(self) -> Iterator[None]:
+        """Have each deed of each load wait for its turn."""
+        execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
+        commit, end_copy, send = psycopg.Connection.commit, psycopg.Copy.__exit__, Transport.send
+        step = self
+
+        def stepped_execute(self: psycopg.Cursor[Any], *args: Any, **options: Any) -> Any:
+            step._pass(self.connection)
+            return execute(self, *args, **options)
+
+        def stepped_executemany(self: psycopg.Cursor[Any], *args: Any, **options: Any) -> Any:
+            step._pass(self.connection)
+            return executemany(self, *args, **options)
+
+        def stepped_commit(self: psycopg.Connection[Any]) -> None:
+            step._pass(self)
+            commit(self)
+
+        def stepped_end(self: psycopg.Copy, *args: Any) -> None:
+            try:
+                step._pass(self.connection)
+            except Killed as death:
+                with suppress(psycopg.Error):
+                    end_copy(self, Killed, death, None)
+                raise
+            end_copy(self, *args)
+
+        def stepped_send(self: Transport, request: Request, *args: Any, **options: Any) -> Any:
+            if walker := step._pass():
+                step.on_request(walker, request)
+            return send(self, request, *args, **options)
+
+        with (
+            patch.object(psycopg.Cursor, "execute", stepped_execute),
+            patch.object(psycopg.Cursor, "executemany", stepped_executemany),
+            patch.object(psycopg.Connection, "commit", stepped_commit),
+            patch.object(psycopg.Copy, "__exit__", stepped_end),
+            patch.object(Transport, "send", stepped_send),
+        ):
+            yield
+
+
+def _cut(connection: psycopg.Connection[Any]) -> None:
+    """Shut a connection as the end of its process would."""
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as its:
+        its.shutdown(socket.SHUT_RDWR)
