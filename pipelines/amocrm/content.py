@@ -88,7 +88,7 @@ def entry_field_id(entry: Json) -> int:
 def _entry_essence(entry: Json, timezone: str) -> list[Any] | None:
     field_id = entry_field_id(entry)
     items = object_list(entry.get("values"), "values")
-    unknown = {key: entry[key] for key in entry.keys() - ENTRY_KEYS}
+    unknown = {} if entry.keys() <= ENTRY_KEYS else {key: entry[key] for key in entry.keys() - ENTRY_KEYS}
     if not items and not unknown:
         return None
     field_type = entry.get("field_type")

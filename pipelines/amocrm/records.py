@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
 """A value as JSON has it: None, bool, int, Decimal, str, list, dict. Never a float."""
@@ -79,9 +79,8 @@ class Stage:
     content_hash: bytes  # of everything above: a changed hash is a new version
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FieldValue:
-    """One item of one custom field of a segment.
+class FieldValue(NamedTuple):
+    """One item of one custom field of a segment: a tuple, since there are thousands, in the order of its table.
 
     One of the typed attributes from ``text`` to ``option_id`` is set. ``json`` holds the whole item as received where
     its type is an object or unknown, where it could not be typed (``text`` then holds a scalar as text), and where it
@@ -89,8 +88,8 @@ class FieldValue:
     """
 
     field_id: int
-    field_type: str | None
     position: int  # from 0; options are ordered by their id, since amoCRM's order is not stable
+    field_type: str | None
     text: str | None = None
     number: Decimal | None = None
     boolean: bool | None = None

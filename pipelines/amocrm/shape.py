@@ -14,10 +14,10 @@ class Misshapen(ValueError):
 
 def usable_id(value: Json) -> int | None:
     """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits. None for all else."""
+    if type(value) is int:  # nearly always, and asked for each of thousands of values
+        return value if 0 < value <= MAX_ID else None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ID:
-        return value
+        return usable_id(int(value))
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm import content
@@ -57,6 +57,8 @@ DOCUMENTED_FIELD_KEYS = frozenset(
 """Keys of fields that the vendor's documentation and client library know; not odd, and kept as JSON."""
 DOCUMENTED_OPTION_KEYS = frozenset({"code"})
 
+_FIELD_AND_POSITION = itemgetter(0, 1)
+
 STAGE_TYPES = range(5)
 """0 regular, then four system types, on whose meaning the page's text and its example disagree."""
 
@@ -106,7 +108,7 @@ def read_segment(row: Json, reading: Reading) -> Segment:
         reader.keep_untyped("available_products_price_types")
     entries = object_list(row.get("custom_fields_values"), "custom_fields_values")
     around = Surroundings(segment_id=reader.id, timezone=reading.timezone, notes=reading.notes)
-    values = sorted(read_entries(entries, around), key=attrgetter("field_id", "position"))
+    values = sorted(read_entries(entries, around), key=_FIELD_AND_POSITION)
     if unknown := unknown_parts(entries, around):
         reader.keep("custom_fields_values", unknown)
     return Segment(

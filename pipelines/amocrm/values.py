@@ -6,11 +6,11 @@ What an item of each type looks like follows the vendor's page "Custom fields" a
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from itertools import count
+from functools import partial
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -38,8 +38,8 @@ JSON_TYPES = (
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
-Typed: TypeAlias = dict[str, Any] | None
-"""The attributes of a ``FieldValue`` that hold the value; None where the item is not of its type."""
+Reader: TypeAlias = Callable[[Mapping[str, Json], ZoneInfo], Any]
+"""What an item holds, typed, in the account's timezone; None where the item is not of its type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,10 @@ class Surroundings:
     timezone: ZoneInfo
     notes: Notes
 
+    def note(self, field_id: int, kind: str) -> None:
+        """Note an oddity of a value."""
+        self.notes.add(kind, "segment", self.segment_id, f"in a value of field {field_id}")
+
 
 def read_entries(entries: Sequence[Json], around: Surroundings) -> Iterator[FieldValue]:
     """The values of a segment's ``custom_fields_values``; those of a field in their order, chosen options by their id.
@@ -57,25 +61,29 @@ def read_entries(entries: Sequence[Json], around: Surroundings) -> Iterator[Fiel
     Raises ``Misshapen`` where an entry does not say which field it is about. Everything else that is not as
     documented is noted, and kept as JSON.
     """
-    positions: defaultdict[int, Iterator[int]] = defaultdict(count)  # a field may have several entries
+    positions: dict[int, int] = {}  # the next of each field, which may have several entries
     for entry in entries:
         field_id = entry_field_id(entry)
         field_type = _field_type(entry.get("field_type"), field_id, around.notes)
         items = object_list(entry.get("values"), "values")
         if field_type in OPTION_TYPES:
             items = sorted(items, key=_by_option)
-        for item in items:
-            yield _read_item(item, field_id, field_type, next(positions[field_id]), around)
+        first = positions.get(field_id, 0)
+        positions[field_id] = first + len(items)
+        for position, item in enumerate(items, first):
+            yield _read_item(item, field_id, field_type, position, around)
 
 
 def unknown_parts(entries: Sequence[Json], around: Surroundings) -> list[Json]:
     """The keys of entries that no page documents, each with its field's id."""
     found: list[Json] = []
     for entry in entries:
-        if unknown := {key: value for key, value in entry.items() if key not in ENTRY_KEYS}:
-            found.append({"field_id": entry["field_id"]} | unknown)
-            for key in unknown:
-                around.notes.add("unknown_key", "segment", 0, f"{quoted(key)}, in an entry of custom_fields_values")
+        if entry.keys() <= ENTRY_KEYS:
+            continue
+        unknown = {key: value for key, value in entry.items() if key not in ENTRY_KEYS}
+        found.append({"field_id": entry["field_id"]} | unknown)
+        for key in unknown:
+            around.notes.add("unknown_key", "segment", 0, f"{quoted(key)}, in an entry of custom_fields_values")
     return found
 
 
@@ -87,28 +95,25 @@ def note_unknown_type(field_type: Json, field_id: int, notes: Notes) -> None:
 
 
 def _read_item(item: Json, field_id: int, field_type: str | None, position: int, around: Surroundings) -> FieldValue:
-    def note(kind: str) -> None:
-        around.notes.add(kind, "segment", around.segment_id, f"in a value of field {field_id}")
-
-    reader = _READERS.get(field_type)
-    found = reader(item, around.timezone) if reader and isinstance(item, dict) else None
-    if found is None:
-        found = {"text": _plain_text(item), "json": item}
-        if reader:
+    attribute, read = _READERS.get(field_type, _UNKNOWN)
+    value = read(item, around.timezone) if isinstance(item, dict) else None
+    note = partial(around.note, field_id)
+    if value is None:
+        if field_type in _READERS:
             note("untyped_value")
-    elif _says_more(item, field_type, around.notes):
-        found["json"] = item
-    if "date" in found and not moments.is_midnight(item.get("value"), around.timezone):
-        around.notes.add("date_off_midnight", "field", field_id, "the field has a date that is not midnight")
-    return FieldValue(
-        field_id=field_id,
-        field_type=field_type,
-        position=position,
-        **{name: storable_json(value, note) for name, value in found.items()},
-    )
+        found = {"text": storable_json(_plain_text(item), note), "json": storable_json(item, note)}
+    else:
+        found = {attribute: storable_json(value, note) if attribute in _AS_RECEIVED else value}
+        if _says_more(item, field_type, around.notes):
+            found["json"] = storable_json(item, note)
+        if attribute == "date" and not moments.is_midnight(item.get("value"), around.timezone):
+            around.notes.add("date_off_midnight", "field", field_id, "the field has a date that is not midnight")
+    return FieldValue(field_id=field_id, position=position, field_type=field_type, **found)
 
 
 def _field_type(value: Json, field_id: int, notes: Notes) -> str | None:
+    if isinstance(value, str) and value in _READERS:
+        return value
     note_unknown_type(value, field_id, notes)
     return storable_text(value) if isinstance(value, str) else None
 
@@ -141,51 +146,58 @@ def _by_option(item: Json) -> tuple[bool, int]:
     return option_id is None, option_id or 0
 
 
-def _text(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
+def _text(item: Mapping[str, Json], _: ZoneInfo) -> str | None:
     value = item.get("value")
-    return {"text": value} if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
 
 
-def _number(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
+def _number(item: Mapping[str, Json], _: ZoneInfo) -> Decimal | None:
     value = item.get("value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     number = Decimal(value)
-    return {"number": number} if is_storable_number(number) else None
+    return number if is_storable_number(number) else None
 
 
-def _boolean(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
+def _boolean(item: Mapping[str, Json], _: ZoneInfo) -> bool | None:
     value = item.get("value")
-    return {"boolean": value} if isinstance(value, bool) else None
+    return value if isinstance(value, bool) else None
 
 
-def _date(item: Mapping[str, Json], timezone: ZoneInfo) -> Typed:
-    day = moments.day(item.get("value"), timezone)
-    return None if day is None else {"date": day}
+def _date(item: Mapping[str, Json], timezone: ZoneInfo) -> date | None:
+    return moments.day(item.get("value"), timezone)
 
 
-def _instant(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
-    instant = moments.instant(item.get("value"))
-    return None if instant is None else {"instant": instant}
+def _instant(item: Mapping[str, Json], _: ZoneInfo) -> datetime | None:
+    return moments.instant(item.get("value"))
 
 
-def _option(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
-    option_id = usable_id(item.get("enum_id"))
-    return None if option_id is None else {"option_id": option_id}
+def _option(item: Mapping[str, Json], _: ZoneInfo) -> int | None:
+    return usable_id(item.get("enum_id"))
 
 
-def _json(item: Mapping[str, Json], _: ZoneInfo) -> Typed:
-    return {"json": item}
+def _json(item: Mapping[str, Json], _: ZoneInfo) -> Json:
+    return item
 
 
-_READERS: Mapping[str | None, Callable[[Mapping[str, Json], ZoneInfo], Typed]] = {
-    **dict.fromkeys(TEXT_TYPES, _text),
-    **dict.fromkeys(NUMBER_TYPES, _number),
-    **dict.fromkeys(DATE_TYPES, _date),
-    **dict.fromkeys(OPTION_TYPES, _option),
-    **dict.fromkeys(JSON_TYPES, _json),
-    "checkbox": _boolean,
-    "date_time": _instant,
+def _nothing(_item: Mapping[str, Json], _: ZoneInfo) -> None:
+    return None
+
+
+_READERS: Mapping[str | None, tuple[str, Reader]] = {
+    **dict.fromkeys(TEXT_TYPES, ("text", _text)),
+    **dict.fromkeys(NUMBER_TYPES, ("number", _number)),
+    **dict.fromkeys(DATE_TYPES, ("date", _date)),
+    **dict.fromkeys(OPTION_TYPES, ("option_id", _option)),
+    **dict.fromkeys(JSON_TYPES, ("json", _json)),
+    "checkbox": ("boolean", _boolean),
+    "date_time": ("instant", _instant),
 }
+"""By a field's type, the attribute of ``FieldValue`` that holds the value, and what reads it."""
+
+_UNKNOWN: tuple[str, Reader] = ("json", _nothing)
+
+_AS_RECEIVED = frozenset({"text", "json"})
+"""Attributes whose values may hold what Postgres cannot store."""
