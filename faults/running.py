@@ -1,8 +1,8 @@
 """Workers of a running schedule, killed at random moments of their loads, while a reader looks at the views.
 
-``./run kills`` starts Dagster's daemon with the schedule switched on for many emulated accounts, kills run workers
-until enough loads were on their way in them, lets the next ticks load what is left, and then counts rows lost and
-doubled.
+``python -m faults.running`` starts Dagster's daemon with the schedule switched on for many emulated accounts, kills run
+workers until enough loads were on their way in them, lets the next ticks load what is left, and then counts rows lost
+and doubled.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from pipelines.settings import Settings, load_settings
 
 ACCOUNTS: Final = 72
 BUCKETS: Final = 6
-THREADS: Final = 5
+THREADS: Final = 6
 LOADED_SINCE: Final = """
     select account_id, segment.name, segment.customers_count
     from analytics.segments as segment join analytics.freshness using (account_id) where freshness.observed_at > %s
@@ -98,7 +98,8 @@ class Hunt:
     instance: dg.DagsterInstance
     connection: psycopg.Connection[Any]
     chances: random.Random
-    longest: float | None = None  # seconds that a run loads; None until one was seen
+    is_on: bool = False  # whether anything is killed
+    longest: float = 1.0  # seconds that a run loads, by those that nobody killed
     runs: dict[str, Run] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     strikes: list[Strike] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Hunt:
             asked = self._asked(run)
             if asked and run.first_asked is None:
                 run.first_asked = time.monotonic()
-            if run.first_asked is None or run.pid is None or run.is_spared or self.longest is None:
+            if not self.is_on or run.first_asked is None or run.pid is None or run.is_spared:
                 continue
             if time.monotonic() >= run.first_asked + run.delay:
                 del self.runs[run.run_id]
@@ -144,8 +145,8 @@ class Hunt:
                     bucket=bucket,
                     accounts=frozenset(int(key.removeprefix("account-")) for key in keys),
                     asked_from=len(self.fleet.emulator.requests),
-                    delay=self.chances.random() * (self.longest or 0.0),
-                    is_spared=self.longest is None or self.chances.random() < SPARED,
+                    delay=self.chances.random() * self.longest,
+                    is_spared=not self.is_on or self.chances.random() < SPARED,
                 )
         for mine in self.runs.values():
             mine.pid = mine.pid or worker(self.instance, mine.run_id)
@@ -158,8 +159,7 @@ class Hunt:
             (run.run_id,),
         )
         if row[0] is not None:
-            # Its first run makes the accounts; the later ones are what is hunted.
-            self.longest = float(row[0]) if self.longest is None else 0.7 * self.longest + 0.3 * float(row[0])
+            self.longest = 0.5 * self.longest + 0.5 * float(row[0])
 
     def _asked(self, run: Run) -> frozenset[int]:
         """Accounts that were asked since a run is executed; no other run asks them meanwhile."""
@@ -170,7 +170,7 @@ class Hunt:
 
 def main() -> int:
     """Hunt, tell, and give 1 where anything was not held."""
-    parser = argparse.ArgumentParser(prog="./run kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m faults.running", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="the longest that it kills")
     parser.add_argument("--loads", type=int, default=200, help="loads to kill")
     parser.add_argument("--seed", type=int, default=0, help="other moments, other changes")
@@ -199,7 +199,7 @@ def hunt(lab: Lab, folder: Path, *, loads: int, seconds: float) -> dict[str, Any
         prey = Hunt(fleet=fleet, instance=instance, connection=connection, chances=chances)
         until_loaded(prey)
         poller = running.enter_context(Poller(lab.url, crowd.ids))
-        end = time.monotonic() + seconds
+        prey.is_on, end = True, time.monotonic() + seconds
         while prey.load_count < loads and time.monotonic() < end:
             if chances.random() < 0.02:
                 crowd.change_some()
@@ -215,7 +215,7 @@ def hunt(lab: Lab, folder: Path, *, loads: int, seconds: float) -> dict[str, Any
 
 def until_loaded(prey: Hunt) -> None:
     """Wait until every account was loaded anew and stands as it shows itself; nothing is killed meanwhile."""
-    longest, prey.longest = prey.longest, None
+    prey.is_on = False
     crowd, since = prey.fleet.crowd, datetime.now(UTC)
 
     def is_loaded() -> bool:
@@ -235,7 +235,6 @@ def until_loaded(prey: Hunt) -> None:
             continue
     else:
         raise TimeoutError("the accounts were not loaded")
-    prey.longest = longest or prey.longest or 1.0
 
 
 def broken_of(lab: Lab, account_ids: frozenset[int]) -> Iterator[str]:

@@ -1,0 +1,292 @@
+"""Several accounts whose loads meet faults, kills, late comers and each other, in any order, against a model.
+
+A load is judged by what the emulator showed, and after every step the invariants are checked for every account, also
+for those that nothing happened to. A reader looks at the views meanwhile; at the end the tables are made anew and
+compared.
+``--hypothesis-profile=search`` looks for new lives until it is stopped.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import URL
+
+from emulator import Emulator
+from emulator.clock import Clock as EmulatorClock
+from emulator.things import MODES, Mode
+from faults import witness
+from faults.case import Trial, Verdict
+from faults.cases import answers, schedules
+from faults.cases.process import load_and_die
+from faults.killing import killed
+from faults.lab import Lab, open_lab
+from faults.stepping import Stepping, Walker
+from faults.subject import BEGIN, Loaded, Shown, Subject
+from pipelines.ask import Extracted
+from pipelines.clock import Clock
+from pipelines.errors import Superseded, WarehouseError
+from pipelines.load import extract_load, load_account, load_and_read, publish_load
+from pipelines.rebuild import compare, rebuild_account
+
+FAULTS = {
+    f"{group}: {name}": make
+    for group in ("status", "empty", "body", "transport", "pages")
+    for name, make in answers.WORDS[group][0].items()
+    if name != "a bomb of 40 MB"  # it takes its time
+}
+WAYS: Sequence[Callable[..., object]] = (load_account, load_account, load_and_read, schedules.in_two_steps)
+WHICH = st.integers(0, 1)
+HOURS = st.sampled_from([1.0, 7.0, 26.0, 900.0])
+"""Between two loads: a host that has blocked us is left alone for an hour."""
+
+KILLED = Loaded(error=WarehouseError("killed"), seconds=0, requests=0, said="")
+
+
+class Town(RuleBasedStateMachine):
+    """Two accounts in one warehouse."""
+
+    def __init__(self, emulator: Emulator, lab: Lab) -> None:
+        super().__init__()
+        self.emulator, self.lab = emulator, lab
+        self.accounts: list[Subject] = []
+        self.late: dict[int, tuple[Extracted, Shown]] = {}  # by account: what was asked and is not published
+        self.purged: set[int] = set()
+
+    @initialize(
+        modes=st.tuples(st.sampled_from(MODES), st.sampled_from(["segments", "periodicity"])),
+        timezone=st.sampled_from(["Europe/Moscow", "Pacific/Kiritimati", "America/New_York"]),
+        has_pages=st.booleans(),
+    )
+    def open(self, modes: tuple[Mode, Mode], timezone: str, has_pages: bool) -> None:
+        """Open the accounts."""
+        self.emulator.clock.set(BEGIN)
+        self.accounts = [Subject(self.lab, self.emulator, mode, timezone, None) for mode in modes]
+        self.emulator.world.quirks = replace(self.emulator.world.quirks, ignores_limit=has_pages)
+        for account in self.accounts:
+            account.settle()
+
+    # What happens in the accounts
+
+    @rule(which=WHICH, seed=st.integers(0, 9_999), times=st.integers(1, 4))
+    def live(self, which: int, seed: int, times: int) -> None:
+        """Something changes."""
+        account, chances = self.accounts[which], random.Random(seed)  # noqa: S311 - to come again is what it is for
+        for _ in range(times):
+            chances.choice((schedules.change, change_more))(account, chances)
+
+    @rule(which=WHICH, mode=st.sampled_from(MODES))
+    def switch_mode(self, which: int, mode: Mode) -> None:
+        """Customers get another mode."""
+        self.emulator.world.switch_mode(self.accounts[which].id, mode)
+
+    @rule(which=WHICH)
+    def bring_back(self, which: int) -> None:
+        """What was deleted comes back, and a load sees it."""
+        account = self.accounts[which]
+        for segment in list(self.emulator.world.account(account.id).segments.values()):
+            if segment.deleted_at is not None:
+                self.emulator.world.restore_segment(account.id, segment.id)
+        self.load(which, load_account, 1.0)
+
+    # What happens to loads
+
+    @rule(which=WHICH, way=st.sampled_from(WAYS), hours=HOURS)
+    def load(self, which: int, way: Callable[..., object], hours: float) -> None:
+        """A load that nothing happens to is exact."""
+        account = self.watched(which, hours)
+        before = account.contents()
+        loaded = account.tell(self.loading(account, way))
+        assert self.judged(account, loaded, before).verdict is Verdict.EXACT
+
+    @rule(which=WHICH, times=st.integers(1, 3))
+    def load_again(self, which: int, times: int) -> None:
+        """Loads in which nothing changed: they are published unread."""
+        for _ in range(times):
+            self.load(which, load_account, 7.0)
+
+    @rule(which=WHICH, fault=st.sampled_from(sorted(FAULTS)), nth=st.integers(1, 14), way=st.sampled_from(WAYS))
+    def load_through_a_fault(self, which: int, fault: str, nth: int, way: Callable[..., object]) -> None:
+        """One answer is not what it should be: exact or refused."""
+        account = self.watched(which, 1.0)
+        before = account.contents()
+        with self.emulator.faults.during(FAULTS[fault](), nth=nth, times=1):
+            loaded = account.tell(self.loading(account, way))
+        self.judged(account, loaded, before)
+
+    @rule(which=WHICH, death=st.integers(0, 60), way=st.sampled_from(WAYS))
+    def load_and_die(self, which: int, death: int, way: Callable[..., object]) -> None:
+        """A load is killed at a statement, commit or request, if it has so many."""
+        account = self.watched(which, 1.0)
+        before = account.contents()
+        walker = Walker(number=0, work=self.loading(account, way), death=death)
+        Stepping(url=self.lab.url, choose=lambda waiting: waiting[0]).walk([walker])
+        if not walker.is_dead:
+            assert walker.error is None, walker.error
+        self.judged(account, KILLED if walker.is_dead else replace(KILLED, error=None), before)
+
+    @rule(which=WHICH, death=st.integers(0, 50), is_tried=st.integers(0, 3))
+    def load_in_a_process_that_is_killed(self, which: int, death: int, is_tried: int) -> None:
+        """The same with a process and kill -9, more seldom: it takes longer."""
+        if is_tried:
+            return
+        account = self.watched(which, 1.0)
+        before = account.contents()
+        has_died, _ = killed(load_and_die, self.lab.url, account.account, account.settings, account.now, death=death)
+        self.judged(account, replace(KILLED, error=KILLED.error if has_died else None), before)
+
+    @rule(which=WHICH)
+    def ask(self, which: int) -> None:
+        """A load asks, and does not come to publishing."""
+        account = self.watched(which, 1.0)
+        extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        self.late[which] = extracted, account.shown()
+
+    @rule(which=WHICH)
+    def publish_late(self, which: int) -> None:
+        """It publishes after all: as what it saw, or not at all where a newer snapshot is there."""
+        if which not in self.late:
+            return
+        account = self.watched(which, 1.0)
+        (extracted, shown), before = self.late.pop(which), account.contents()
+        is_newer = all(at < extracted.observed_at for at in account.history)
+        loaded = account.tell(lambda: publish_load(account.engine, extracted, account.settings, clock=account.clock))
+        account.settle()
+        if is_newer:
+            assert loaded.error is None
+            account.note(shown, extracted.observed_at)
+            assert account.stored() == shown
+        else:
+            assert isinstance(loaded.error, Superseded)
+            assert account.contents() == before
+
+    @rule(which=WHICH, seconds=st.sampled_from([0, 1, 86_400]))
+    def load_with_the_clock_set_back(self, which: int, seconds: int) -> None:
+        """A load that is not newer than the newest snapshot changes nothing."""
+        account = self.accounts[which]
+        if not account.history:
+            return
+        before, earlier = account.contents(), max(account.history) - timedelta(seconds=seconds)
+        clock = Clock(now=lambda: earlier, sleep=lambda _: None)
+        loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
+        assert isinstance(loaded.error, Superseded), loaded.error
+        assert account.contents() == before
+
+    @rule(seed=st.integers(0, 9_999))
+    def load_both(self, seed: int) -> None:
+        """Both accounts are loaded at the same time, deed by deed."""
+        chances = random.Random(seed)  # noqa: S311 - to come again is what it is for
+        self.pass_time(1.0)
+        before = [account.contents() for account in self.accounts]
+        walkers = [
+            Walker(number=number, work=self.loading(account, load_account))
+            for number, account in enumerate(self.accounts)
+        ]
+        Stepping(url=self.lab.url, choose=chances.choice).walk(walkers)
+        for account, walker, contents in zip(self.accounts, walkers, before, strict=True):
+            assert walker.error is None, walker.error
+            assert self.judged(account, replace(KILLED, error=None), contents).verdict is Verdict.EXACT
+
+    @rule(which=WHICH, days=st.sampled_from([0, 1, 30]))
+    def load_and_purge(self, which: int, days: int) -> None:
+        """Old raw answers are deleted with this load, and no row that a snapshot has made."""
+        account = self.accounts[which]
+        self.purged.add(which)
+        keeps, account.settings = account.settings, replace(account.settings, raw_retention_days=days)
+        self.late.pop(which, None)
+        self.load(which, load_account, 1.0)
+        account.settings = keeps
+
+    # What must be true
+
+    @invariant()
+    def holds(self) -> None:
+        """I1 to I6 and I8, of every account."""
+        for account in self.accounts:
+            trial = account.looked_over(Trial(verdict=Verdict.EXACT))
+            assert trial.verdict is Verdict.EXACT, trial.why
+
+    def teardown(self) -> None:
+        """I7, and no torn read."""
+        self.lab.observer.watch(None)
+        looks_and_torn = self.lab.observer.take()
+        assert looks_and_torn[1] == 0
+        for which, account in enumerate(self.accounts):
+            rebuilt = rebuild_account(account.engine, self.lab.rebuilt, account.id)
+            if which not in self.purged:
+                assert rebuilt.snapshot_count == len(account.history)
+                with self.lab.rebuilt.connect() as connection:
+                    assert witness.table_contents(connection, account.id) == account.contents()
+            elif rebuilt.since is not None:
+                assert compare(account.engine, self.lab.rebuilt, account.id, rebuilt.since).is_same
+
+    def judged(self, account: Subject, loaded: Loaded, before: dict[str, list[str]]) -> Trial:
+        """What a load came to, which is exact or refused."""
+        trial = account.judge(loaded, before)
+        assert trial.verdict in (Verdict.EXACT, Verdict.REFUSED), trial.why
+        return trial
+
+    def watched(self, which: int, hours: float) -> Subject:
+        """The account, some hours later, under the reader's eyes."""
+        self.pass_time(hours)
+        self.lab.observer.watch(self.accounts[which].id)
+        return self.accounts[which]
+
+    def pass_time(self, hours: float) -> None:
+        """Time passes for all."""
+        now = max(account.now for account in self.accounts)
+        for account in self.accounts:
+            account.now = now
+            account.pass_time(hours)
+
+    def loading(self, account: Subject, way: Callable[..., object]) -> Callable[[], object]:
+        """A load in one of the ways, not begun yet."""
+        if way is schedules.in_two_steps:
+            return partial(way, account, account.now)
+        return partial(way, account.engine, account.account, account.settings, clock=account.clock)
+
+
+def change_more(account: Subject, chances: random.Random) -> None:
+    """Let something happen that is about stages, values and fields."""
+    world, of = account.world, account.id
+    segments = [one.id for one in world.account(of).live_segments()]
+    fields = world.account(of).live_fields()
+    stages = [one.id for one in world.account(of).live_stages() if not one.is_default]
+    name = f"Name {chances.randrange(1000)}"
+    texts = [one.id for one in fields if one.type == "text"]
+    what: list[Callable[[], Any]] = [lambda: world.add_stage(of, name)]
+    if len(fields) < 25:
+        what.append(lambda: world.add_field(of, name, chances.choice(("text", "numeric", "date"))))
+    if len(fields) > 2:
+        what.append(lambda: world.delete_field(of, chances.choice(fields).id))
+    if stages:
+        what.append(lambda: world.rename_stage(of, chances.choice(stages), name))
+        what.append(lambda: world.delete_stage(of, chances.choice(stages)))
+    if texts and segments:
+        what.append(lambda: world.set_field_value(of, chances.choice(segments), chances.choice(texts), name))
+    chances.choice(what)()
+
+
+def test_whatever_happens_to_loads_what_is_stored_is_what_was_shown(server_url: URL, migrated_template: str) -> None:
+    is_search = not settings.default.derandomize if settings.default else False
+    with (
+        open_lab(seed=0, is_quick=True, server=server_url, template=migrated_template) as lab,
+        Emulator(clock=EmulatorClock(BEGIN)) as emulator,
+    ):
+        run_state_machine_as_test(
+            lambda: Town(emulator, lab),  # type: ignore[arg-type] # any maker will do
+            settings=settings(
+                max_examples=100_000 if is_search else 8,
+                stateful_step_count=60 if is_search else 20,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
