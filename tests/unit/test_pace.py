@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -91,6 +93,30 @@ def test_two_real_processes_never_get_the_same_moment(tmp_path: Path) -> None:
     sent = sorted(moment for asker in askers for moment in json.loads(asker.communicate("go\n")[0]))
     assert len(sent) == 400
     assert min(later - earlier for earlier, later in pairwise(sent)) > 0.0199
+
+
+def test_nobody_else_changes_the_moment_meanwhile(tmp_path: Path) -> None:
+    def change(_: float) -> float:
+        with (tmp_path / "turns").open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return 5.0
+
+    SharedTurns(tmp_path / "turns").change(change)
+
+
+def test_a_fork_has_a_lock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its parent's descriptor it would have its parent's lock too."""
+    turns = SharedTurns(tmp_path / "turns")
+    turns.change(lambda _: 5.0)
+    parents = turns._opened
+    with monkeypatch.context() as as_a_fork:
+        as_a_fork.setattr("os.getpid", lambda: -1)
+        turns.change(lambda _: 6.0)
+        assert parents
+        assert turns._opened
+        assert turns._opened[1] != parents[1]
+        del turns
+    os.close(parents[1])
 
 
 def test_a_host_that_asks_to_wait_holds_up_nobody_else() -> None:

@@ -385,6 +385,31 @@ def test_a_load_has_an_end(shop: Shop) -> None:
     assert asked(shop) == ["account", "segments"]
 
 
+def test_the_last_answer_has_no_more_time_than_the_load(shop: Shop) -> None:
+    clock = [1_000.0]
+    with shop.client(monotonic=lambda: clock[0]) as client:
+        client.account()
+        clock[0] += 899.8
+        shop.emulator.faults.add(effects.drip(0.05, is_head_too=True))
+        with pytest.raises(Unavailable, match="not complete after 0 seconds"):
+            client.segments()
+
+
+def test_time_that_getting_a_token_takes_is_the_loads(shop: Shop) -> None:
+    clock = [1_000.0]
+
+    def token() -> str:
+        clock[0] += 901
+        return shop.token
+
+    with (
+        shop.client(monotonic=lambda: clock[0], token=token) as client,
+        pytest.raises(Unavailable, match="getting a token"),
+    ):
+        client.account()
+    assert asked(shop) == []
+
+
 def test_confirmations_have_no_number_but_their_retries_do(shop: Shop) -> None:
     known = shop.known
     for segment_id in shop.segment_ids:
