@@ -49,9 +49,12 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     if (bool(keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
     settings = settings_here()
+    accounts = chosen(settings, keys, is_all=is_all or is_retry)
     with warehouse(settings) as engine:
         check(engine)
-        accounts = chosen(engine, settings, keys, is_all=is_all, is_retry=is_retry)
+        if is_retry:
+            failed = failed_keys(engine)
+            accounts = [account for account in accounts if account.key in failed]
         outcomes = load_all(engine, accounts, settings, threads=threads or settings.threads, is_json=is_json)
     if is_json:
         click.echo(json.dumps({"accounts": [as_json(outcome) for outcome in outcomes]}, ensure_ascii=False, indent=2))
@@ -60,13 +63,10 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))
 
 
-def chosen(
-    engine: Engine, settings: Settings, keys: tuple[str, ...], *, is_all: bool, is_retry: bool
-) -> list[AccountSettings]:
-    """The accounts to load. Raises ``SettingsError`` where the choice is not clear."""
-    if settings.accounts and (is_all or is_retry):
-        failed = failed_keys(engine) if is_retry else ()
-        return [account for account in settings.accounts if is_all or account.key in failed]
+def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AccountSettings]:
+    """The accounts that are meant. Raises ``SettingsError`` where the choice is not clear, or there is none."""
+    if settings.accounts and is_all:
+        return list(settings.accounts)
     return [settings.account(key) for key in dict.fromkeys(keys) or (None,)]
 
 

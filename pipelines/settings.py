@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from pipelines import setting_values as values
 from pipelines.account_settings import (
@@ -110,8 +110,10 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     What stands in the environment wins over ``.env``; an empty value is none at all. Raises one ``SettingsError`` that
     names every mistake.
     """
-    from_file = _env_file(root / ".env")
+    from_file, unread = _env_file(root / ".env")
     reader = SettingsReader(from_file | _not_empty(environ))
+    for line in unread:
+        reader.note(f".env, line {line}: this is neither a setting nor a comment. Write NAME=value.")
     tables = _accounts_file(root / "accounts.toml", reader)
     given = {"data_dir": root / "data"} | _given(reader, root)
     accounts = (*only_account(reader), *listed_accounts(tables, reader, root))
@@ -124,7 +126,7 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:
     """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
     try:
-        from_file = _env_file(root / ".env")
+        from_file, _ = _env_file(root / ".env")
     except SettingsError:
         from_file = {}
     return SettingsReader(from_file | _not_empty(environ)).read("AMOCRM_ALERT_WEBHOOK_URL", values.webhook)
@@ -144,15 +146,19 @@ def _given(reader: SettingsReader, root: Path) -> dict[str, Any]:
     }
 
 
-def _env_file(file: Path) -> dict[str, str]:
-    """The variables of ``.env``, taken as they stand: a ``$`` in a password is a ``$``."""
+def _env_file(file: Path) -> tuple[dict[str, str], list[int]]:
+    """The variables of ``.env``, taken as they stand (a ``$`` in a password is a ``$``), and lines that are none."""
     try:
-        found = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as stream:
+            found = list(parse_stream(stream))
+    except FileNotFoundError:
+        return {}, []
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{file} cannot be read: {values.reason(error)}.", advice="It has to be a text file in UTF-8."
         ) from None
-    return {name: text for name, text in found.items() if text}
+    variables = {one.key: one.value for one in found if one.key and one.value}
+    return variables, [one.original.line for one in found if one.error]
 
 
 def _accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[str, Any]]:

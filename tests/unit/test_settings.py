@@ -15,7 +15,7 @@ from pipelines.amocrm.oauth import Integration
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
-from pipelines.settings import VARIABLES, AccountSettings, Settings, load_settings
+from pipelines.settings import VARIABLES, AccountSettings, Settings, alert_address, load_settings
 
 PROJECT = Path(__file__).parents[2]
 ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
@@ -312,6 +312,15 @@ def test_mistakes_about_oauth(tmp_path: Path, variable: str, wrong: str, says: s
     said = mistakes(BY_OAUTH | {variable: wrong}, tmp_path)
     assert re.search(f"{variable}: .*{says}", said)
     assert "canary" not in said
+
+
+def test_a_line_of_env_that_is_no_setting_is_named_and_the_others_hold(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "# mine\nAMOCRM_RAW_RETENTION_DAYS=7\nAMOCRM_TOKEN secret\nAMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/a\n"
+    )
+    assert mistakes({}, tmp_path).startswith(".env, line 3: this is neither a setting nor a comment.")
+    assert "secret" not in mistakes({}, tmp_path)
+    assert alert_address({}, tmp_path) is not None
 
 
 def test_files_that_are_no_text_are_said(tmp_path: Path) -> None:
