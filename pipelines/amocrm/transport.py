@@ -103,8 +103,6 @@ class Transport:
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             body, defect, is_interrupted = self._read(response.raw, headers, seconds)
-        if defect:
-            self._watchdog.cut()
         return Answer(
             status=response.status_code, headers=headers, body=body, defect=defect, is_interrupted=is_interrupted
         )

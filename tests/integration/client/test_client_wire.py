@@ -286,6 +286,18 @@ def test_after_a_cut_the_next_answer_is_taken_as_ever() -> None:
         transport.close()
 
 
+def test_what_is_left_of_a_body_is_no_part_of_the_next_answer() -> None:
+    def script(connection: socket.socket, _: threading.Event) -> bool:
+        connection.sendall(ok(b" " * 2_000_000) if len(server.received) == 1 else ok(b'{"id": 1}'))
+        return True
+
+    with RawServer(script=script) as server:
+        transport = Transport(server.url, limits=LIMITS)
+        assert "larger" in (transport.send(ACCOUNT, "token", seconds=4).defect or "")
+        assert transport.send(ACCOUNT, "token", seconds=4).body == b'{"id": 1}'
+        transport.close()
+
+
 # TLS
 
 
