@@ -232,6 +232,13 @@ def test_a_host_that_says_nothing_is_not_waited_for() -> None:
 # What comes too slowly, each single byte well within the time of a read
 
 
+def test_a_failure_holds_nothing_of_the_request() -> None:
+    """What the library raises has the request in it, and with that the token."""
+    failure = failure_of(lambda connection, _: connection.close())
+    assert failure.__cause__ is None
+    assert failure.__context__ is None
+
+
 def test_a_slow_status_is_cut_off() -> None:
     with RawServer(script=drips(ok(b"{}"), 0.1)) as server, pytest.raises(NoAnswer, match="not complete after 0 sec"):
         ask(server, seconds=0.3)

@@ -1,0 +1,47 @@
+"""An answer that repeats the token is kept without it, in whichever form it repeats it and wherever."""
+
+from __future__ import annotations
+
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+
+from pipelines.amocrm.messages import SHORTEST_SECRET, Answer
+
+SECRET = "eyJ0eXAiOiJKV1Qi/+=.canary.0123456789"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "its first half": lambda secret: secret[: len(secret) // 2],
+    "URL-encoded": lambda secret: quote(secret, safe=""),
+    **{
+        f"base64 after {before!r}": lambda secret, before=before: b64encode((before + secret).encode()).decode()
+        for before in ("", "x", "Bearer ")
+    },
+    "base64 of URLs": lambda secret: urlsafe_b64encode(f"??{secret}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_a_secret_is_left(form: str) -> None:
+    repeated = FORMS[form](SECRET)
+    answer = Answer(status=401, headers={"x-request-id": f"a {repeated} b"}, body=f'"{repeated}", c'.encode())
+    found = answer.without(SECRET)
+    tail = repeated[-6:]
+    assert tail not in found.headers["x-request-id"]
+    assert tail.encode() not in found.body
+    assert found.headers["x-request-id"].startswith("a ")
+    assert found.headers["x-request-id"].endswith("*** b")
+    assert found.body.endswith(b'***", c')
+
+
+def test_an_answer_that_repeats_nothing_is_the_same() -> None:
+    answer = Answer(status=200, headers={"date": "today"}, body=b"{}")
+    assert answer.without(SECRET) is answer
+
+
+def test_what_is_too_short_to_be_known_again_is_no_secret() -> None:
+    answer = Answer(status=200, headers={}, body=b"a word in a text")
+    assert answer.without("word".ljust(SHORTEST_SECRET - 1)) is answer
