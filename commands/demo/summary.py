@@ -12,6 +12,8 @@ from sqlalchemy import Engine, Row
 
 from commands.demo.history import BETWEEN_LOADS
 from commands.demo.home import ACCOUNT_KEY
+from pipelines.report.events import readable
+from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
@@ -54,6 +56,12 @@ def last_observed_at(engine: Engine) -> datetime | None:
         return newest.observed_at if newest else None
 
 
+def newest_news(changes: Iterable[Change], *, timezone: str) -> list[News]:
+    """The changes in words, with instants by the account's clocks; of a property only its last."""
+    formats = Formats.of_account(None, timezone)
+    return news(readable(change, formats) for change in newest_of_each(changes))
+
+
 def newest_of_each(changes: Iterable[Change]) -> Iterator[Change]:
     """The changes, newest first; of a property that changes again and again only the last time."""
     told = set()
@@ -74,7 +82,7 @@ def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
             account=account,
             segments=connection.execute(statement("demo_segments"), of | {"days": days}).all(),
             stages=connection.execute(statement("demo_stages"), of).all(),
-            news=news(newest_of_each(changes))[:news_count],
+            news=newest_news(changes, timezone=account.timezone)[:news_count],
             gaps=connection.execute(statement("demo_gaps"), of | {"hours": GAP_HOURS}).all(),
             row_count=connection.execute(statement("demo_row_count"), of).scalar_one(),
         )

@@ -26,7 +26,7 @@ ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?
 """A day or an instant as the views write it."""
 
 CHANGED_AROUND: Final = "Around it changed: {}."
-NOTHING_AROUND: Final = "Nothing else that amoCRM tells changed around it."
+NOTHING_AROUND: Final = "Nothing that amoCRM tells of this segment, fields or the account changed around it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,10 +92,10 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
     once, often = [], []
     for row in rows:
         if row.property is None or times[_again(row)] < OFTEN:
-            once.append(_readable(row, formats))
+            once.append(readable(row, formats))
         elif _again(row) not in told:
             told.add(_again(row))
-            often.append((_readable(row, formats), times[_again(row)]))
+            often.append((readable(row, formats), times[_again(row)]))
     sentences = [(one, "") for one in news(once)]
     sentences += [(one, f", the last of {count} times") for row, count in often for one in news([row])]
     for one, how_often in sentences:
@@ -109,8 +109,8 @@ def _again(change: Change) -> Hashable:
     return change.thing, change.thing_id, change.property, change.value_field_name
 
 
-def _readable(change: Change, formats: Formats) -> Change:
-    """Values that are a day or an instant, as the account writes them."""
+def readable(change: Change, formats: Formats) -> Change:
+    """The same with values that are a day or an instant as the account writes them."""
     return replace(change, old_text=_local(change.old_text, formats), new_text=_local(change.new_text, formats))
 
 

@@ -269,5 +269,5 @@ comment on column analytics.changes.value_field_id is 'The field whose value cha
 comment on column analytics.changes.value_field_name is 'Name of that field at the time. Null for other changes.';
 comment on column analytics.changes.old_value is 'What it was, as JSON; options by their ids. Null when there was nothing.';
 comment on column analytics.changes.new_value is 'What it became, as JSON; options by their ids. Null when there is nothing.';
-comment on column analytics.changes.old_text is 'What it was, for people: lists with commas, options by their labels of that time. Null when there was nothing.';
-comment on column analytics.changes.new_text is 'What it became, for people: lists with commas, options by their labels of that time. Null when there is nothing.';
+comment on column analytics.changes.old_text is 'What it was, for people: lists with commas, options by their labels of that time, instants in UTC. Null when there was nothing.';
+comment on column analytics.changes.new_text is 'What it became, for people: lists with commas, options by their labels of that time, instants in UTC. Null when there is nothing.';

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.demo.summary import newest_news
 from pipelines.wording import LONGEST, Change, clean, news
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -125,3 +126,10 @@ def test_cleaned_is_one_printable_line_of_bounded_length(text: str) -> None:
 
 def test_names_keep_their_letters_and_emoji() -> None:
     assert clean("Ёж 👩‍👩‍👧  и\nкофе") == "Ёж 👩‍👩‍👧 и кофе"
+
+
+def test_the_demo_tells_the_last_time_only_and_by_the_account_s_clocks() -> None:
+    mailing = replace(BASE, property="field_value", value_field_name="Mailing", old_text="2026-02-20T23:30:00+00:00")
+    last = replace(mailing, new_text="2026-02-27T23:30:00+00:00")
+    [told] = newest_news([last, mailing], timezone="Europe/Moscow")
+    assert told.text == "'Mailing' of segment 'VIP' changed from 2026-02-21 02:30 to 2026-02-28 02:30"
