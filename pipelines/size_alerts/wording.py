@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from pipelines.report.events import Event, change_events, gap_event
+from pipelines.report.events import NOTHING_AROUND, Event, change_events, gap_event
 from pipelines.report.figures import Gap
 from pipelines.report.formats import Formats
 from pipelines.size_alerts.decide import Begun
@@ -15,8 +15,6 @@ from pipelines.wording import Change, clean
 
 LOOK_BACK: Final = timedelta(days=1)
 """What changed so long before the first of the two snapshots may show in sizes only after it."""
-
-NOTHING_AROUND: Final = "Nothing else that amoCRM tells changed around it."
 
 
 def around(one: Begun, changes: Sequence[Change], gaps: Sequence[Gap], formats: Formats) -> list[Event]:
