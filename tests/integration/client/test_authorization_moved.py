@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from emulator import effects
 from emulator.messages import Answer
-from faults.office import Office, Outage
-from pipelines.errors import (
-    NotFound,
-)
+from faults.office import QUICK, Office, Outage
+from pipelines.errors import Blocked, NotFound
 
 
 @pytest.fixture
@@ -44,6 +44,15 @@ def test_an_account_that_moved_is_found_and_remembered(moved: tuple[Office, str]
     assert len([one for one in place.emulator.requests if one.path == "/oauth2/account/current/subdomain"]) == 1
     with place.client(place.authorization(place.emulator.url)) as client:
         client.account()
+
+
+def test_an_account_that_moved_is_asked_at_the_pace_of_its_host(moved: tuple[Office, str]) -> None:
+    place, old = moved
+    with place.client(place.authorization(old)) as client:
+        client.account()
+        place.gates.of(place.emulator.url, QUICK).close(time.monotonic() + 1_000)
+        with pytest.raises(Blocked):
+            client.segments()
 
 
 def test_tokens_of_an_account_that_moved_are_renewed_where_it_is(moved: tuple[Office, str]) -> None:
