@@ -14,8 +14,8 @@ from typing import Final, Self
 
 import psycopg
 
-from faults.crowd import state_of
 from faults.killing import PROCESSES
+from faults.running.crowd import state_of
 
 EVERY: Final = 0.001
 """Seconds from one look to the next."""

@@ -34,6 +34,7 @@ TRANSACTIONS: Final = """
 class Strike:
     """A process that was killed, and what was on its way in it."""
 
+    kind: str  # of the process
     run_id: str
     at: datetime
     seconds: float  # since it first asked amoCRM
@@ -42,7 +43,7 @@ class Strike:
 
 
 def strike(
-    connection: psycopg.Connection[Any], pid: int, run_id: str, asked: frozenset[int], *, since: float
+    connection: psycopg.Connection[Any], pid: int, run_id: str, asked: frozenset[int], *, kind: str, since: float
 ) -> Strike | None:
     """Stop a process, look at what it does, and kill it; None where it has ended before.
 
@@ -64,7 +65,7 @@ def strike(
     after = min(between, sum(account_id in published for account_id in on_their_way))
     phases["published, then nothing"] = max(0, after)
     phases["asking amoCRM, or between two transactions"] = max(0, between - after)
-    return Strike(run_id=run_id, at=at, seconds=seconds, accounts=on_their_way, phases=+phases)
+    return Strike(kind=kind, run_id=run_id, at=at, seconds=seconds, accounts=on_their_way, phases=+phases)
 
 
 def _phase(locks: set[str]) -> str:

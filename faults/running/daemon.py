@@ -1,0 +1,83 @@
+"""Loads as Dagster's daemon starts them: its schedule asks for a run a bucket, and each run is a process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
+from emulator import Emulator
+from faults.dagster_site import Site, worker
+from faults.running.crowd import Crowd
+from faults.running.hunt import Hunt, Loader
+from faults.running.struck import Strike
+from pipelines.buckets import Bucket
+from pipelines.settings import Settings, load_settings
+
+BUCKETS: Final = 4
+THREADS: Final = 6
+
+
+class Fleet(Site):
+    """Dagster's programs for many accounts, one run a bucket, a tick a minute: schedules know no less."""
+
+    def __init__(self, folder: Path, url: str, emulator: Emulator, crowd: Crowd, account_ids: Sequence[int]) -> None:
+        super().__init__(folder, url, emulator)
+        needless = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_REQUESTS_PER_SECOND")  # an emulator is asked at no pace
+        self.environ = {name: one for name, one in self.environ.items() if name not in needless} | {
+            "AMOCRM_FLEET_BUCKETS": str(BUCKETS),
+            "AMOCRM_THREADS": str(THREADS),
+            "AMOCRM_SCHEDULE_CRON": "* * * * *",
+            "AMOCRM_RAW_RETENTION_DAYS": "3650",
+            **{f"TOKEN_{one}": crowd.tokens[one] for one in account_ids},
+        }
+        lines = (
+            f'[accounts.account-{one}]\nhost = "{emulator.host}"\ntoken_env = "TOKEN_{one}"\n' for one in account_ids
+        )
+        (folder / "accounts.toml").write_text("".join(lines), encoding="utf-8")
+
+    @property
+    def settings(self) -> Settings:
+        """As the workers have them."""
+        return load_settings(self.environ, self.folder)
+
+
+@dataclass(kw_only=True)
+class Daemon(Hunt):
+    """Kills workers of the schedule's runs."""
+
+    fleet: Fleet
+    instance: dg.DagsterInstance
+    runs: dict[str, Loader] = field(default_factory=dict)  # that are executed
+    known: set[str] = field(default_factory=set)
+    looked_at: float = 0.0
+
+    def step(self) -> Strike | None:
+        """Go on a little."""
+        if time.monotonic() - self.looked_at > 0.1:
+            self._look()
+        for run in self.runs.values():
+            if struck := self.struck(run):
+                return struck
+        return None
+
+    def _look(self) -> None:
+        """See which runs are executed now, and by which process."""
+        started = dg.RunsFilter(job_name=LOAD_FLEET, statuses=[dg.DagsterRunStatus.STARTED])
+        executed = {run.run_id: run for run in self.instance.get_runs(started, limit=20)}
+        for run_id in self.runs.keys() - executed.keys():
+            del self.runs[run_id]
+            self.learn(run_id)
+        for run_id in executed.keys() - self.known:
+            self.known.add(run_id)
+            bucket = Bucket.of_key(executed[run_id].tags[PARTITION_TAG])
+            accounts = bucket.accounts(self.fleet.settings.accounts)
+            self.runs[run_id] = self.found(run_id, (int(one.key.removeprefix("account-")) for one in accounts))
+        for run in self.runs.values():
+            run.pid = run.pid or worker(self.instance, run.run_id)
+        self.looked_at = time.monotonic()
