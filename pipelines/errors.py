@@ -133,8 +133,8 @@ class Unauthorized(ApiError):
 
     exit_code = 4
     default_advice = (
-        "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN; with OAuth, "
-        "run './run auth login'."
+        "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN, or where accounts.toml "
+        "says; with OAuth, run './run auth login'."
     )
 
 
