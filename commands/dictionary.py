@@ -11,7 +11,7 @@ import click
 
 from commands.exit_codes import with_exit_codes
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.warehouse.catalog import Column, Table, catalog_text, read_catalog
+from pipelines.warehouse.catalog import Column, Function, Table, catalog_text, read_catalog, read_functions
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
@@ -21,7 +21,7 @@ OPERATIONS: Final = Path("docs/operations.md")
 CATALOG: Final = Path("sql/catalog.json")
 
 SCHEMAS: Final = {
-    "analytics": "What analysts and dashboards read: views, and nothing else.",
+    "analytics": "What analysts and dashboards read: views and functions, and no tables.",
     "amocrm": "The history as it is stored. Only the pipeline writes here, and only it should read.",
 }
 """The schemas, in the order in which a reader wants them."""
@@ -36,9 +36,9 @@ def command(*, is_check: bool) -> None:
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
-    tables = migrated_catalog()
+    tables, functions = migrated_catalog()
     texts = {
-        DICTIONARY: dictionary_text(tables),
+        DICTIONARY: dictionary_text(tables, functions),
         CATALOG: catalog_text(tables),
         OPERATIONS: with_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
     }
@@ -54,8 +54,8 @@ def command(*, is_check: bool) -> None:
         click.echo("Up to date.")
 
 
-def migrated_catalog() -> tuple[Table, ...]:
-    """The tables and views of a database that was made a moment ago."""
+def migrated_catalog() -> tuple[tuple[Table, ...], tuple[Function, ...]]:
+    """The tables, views and functions of a database that was made a moment ago."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root's server runs as another user
@@ -63,22 +63,22 @@ def migrated_catalog() -> tuple[Table, ...]:
             engine = open_engine(server.url)
             migrate(engine)
             with transaction(engine) as connection:
-                tables = read_catalog(connection)
+                found = read_catalog(connection), read_functions(connection)
             engine.dispose()
-    return tables
+    return found
 
 
-def dictionary_text(tables: Iterable[Table]) -> str:
+def dictionary_text(tables: Iterable[Table], functions: Iterable[Function]) -> str:
     """The data dictionary in Markdown."""
     of_schema = {schema: [table for table in tables if table.schema == schema] for schema in SCHEMAS}
-    return "\n".join(_lines(of_schema)) + "\n"
+    return "\n".join(_lines(of_schema, functions)) + "\n"
 
 
-def _lines(of_schema: dict[str, list[Table]]) -> Iterator[str]:
+def _lines(of_schema: dict[str, list[Table]], functions: Iterable[Function]) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
-    yield "Every table and column, as the database itself describes them. `./run dictionary` writes this page; edit the"
-    yield "comments in `sql/migrations` and `sql/views` instead."
+    yield "Every table, column and function, as the database itself describes them. `./run dictionary` writes this"
+    yield "page; edit the comments in `sql/migrations` and `sql/views` instead."
     for schema, tables in of_schema.items():
         yield ""
         yield f"## Schema `{schema}`"
@@ -89,8 +89,19 @@ def _lines(of_schema: dict[str, list[Table]]) -> Iterator[str]:
         yield "|---|---|"
         for table in tables:
             yield f"| [`{table.name}`](#{schema}{table.name}) | {_cell(table.comment)} |"
+        if schema == "analytics":
+            yield from _function_lines(functions)
         for table in tables:
             yield from _table_lines(table)
+
+
+def _function_lines(functions: Iterable[Function]) -> Iterator[str]:
+    yield ""
+    yield "| function | what it gives |"
+    yield "|---|---|"
+    for function in functions:
+        columns = f" Columns: {', '.join(f'`{name}`' for name in function.columns)}." if function.columns else ""
+        yield f"| `{function.name}({function.arguments})` | {_cell(function.comment)}{columns} |"
 
 
 def _table_lines(table: Table) -> Iterator[str]:

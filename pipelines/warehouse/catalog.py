@@ -1,7 +1,7 @@
-"""Our tables and views as the database describes them: columns, types, comments, and what each view is made of.
+"""Our tables, views and functions as the database describes them: columns, types, comments, what a view is made of.
 
-``sql/catalog.json`` holds the same for those who must know it without a connection, such as Dagster's definitions. It
-is written from a migrated database, never by hand, and a test compares the two.
+``sql/catalog.json`` holds tables and views for those who must know them without a connection, such as Dagster's
+definitions. It is written from a migrated database, never by hand, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -45,6 +45,29 @@ class Table:
     def key(self) -> tuple[str, str]:
         """Schema and name."""
         return self.schema, self.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """One function for those who read the views."""
+
+    name: str
+    arguments: str  # names and types, as Postgres writes them
+    columns: tuple[str, ...]  # of the rows that it gives; none where it gives a value
+    comment: str | None
+
+
+def read_functions(connection: Connection) -> tuple[Function, ...]:
+    """All functions of the schema ``analytics``, by name."""
+    return tuple(
+        Function(
+            name=row.function_name,
+            arguments=row.arguments,
+            columns=tuple(row.column_names),
+            comment=row.function_comment,
+        )
+        for row in connection.execute(statement("catalog_functions"))
+    )
 
 
 def read_catalog(connection: Connection) -> tuple[Table, ...]:

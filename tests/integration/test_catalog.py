@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from pipelines.warehouse.catalog import CATALOG_FILE, catalog_text, read_catalog, stored_catalog
+from pipelines.warehouse.catalog import CATALOG_FILE, catalog_text, read_catalog, read_functions, stored_catalog
 
 
 def test_the_stored_catalog_is_the_database_s(engine: Engine) -> None:
@@ -16,9 +16,11 @@ def test_the_stored_catalog_is_the_database_s(engine: Engine) -> None:
 
 def test_everything_is_explained(engine: Engine) -> None:
     with engine.connect() as connection:
-        catalog = read_catalog(connection)
+        catalog, functions = read_catalog(connection), read_functions(connection)
     assert not [table.key for table in catalog if not table.comment]
     assert not [(*table.key, column.name) for table in catalog for column in table.columns if not column.comment]
+    assert {"as_of", "stages_as_of"} <= {function.name for function in functions if function.columns}
+    assert not [function.name for function in functions if not function.comment]
 
 
 def test_a_view_uses_what_it_is_made_of_and_a_table_nothing(engine: Engine) -> None:
