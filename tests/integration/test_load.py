@@ -111,6 +111,15 @@ def test_failed_load_says_why_and_keeps_what_was_answered(company: Company) -> N
     assert company.load(2).published.is_new
 
 
+@pytest.mark.parametrize("table", ["raw_answer", "load_failure"])
+def test_what_amocrm_refused_is_told_where_the_database_refuses_too(company: Company, table: str) -> None:
+    company.load(0)
+    with company.engine.begin() as connection:
+        connection.execute(text(f"alter table amocrm.{table} add check (false) not valid"))
+    with company.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
+        company.load(1)
+
+
 def test_first_load_that_fails_leaves_only_its_note(company: Company) -> None:
     with pytest.raises(Unauthorized):
         company.load(0, token=Secret("wrong"))
