@@ -19,6 +19,7 @@ from pipelines.blocks import refuse_blocked
 from pipelines.clock import Clock
 from pipelines.errors import (
     Blocked,
+    DatabaseUnavailable,
     IncompleteList,
     InvalidRequest,
     MalformedAnswer,
@@ -27,7 +28,7 @@ from pipelines.errors import (
     Unavailable,
     WrongAccount,
 )
-from pipelines.load import Loaded, extract_load, load_account, publish_load
+from pipelines.load import PUBLISH_WAITS, Loaded, extract_load, load_account, publish_load, surely
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from tests.records import START
@@ -109,6 +110,25 @@ def test_failed_load_says_why_and_keeps_what_was_answered(company: Company) -> N
     )
     assert kept == [("account", 200), ("segments", 503)]
     assert company.load(2).published.is_new
+
+
+def test_a_lost_connection_is_tried_again_and_told_at_last() -> None:
+    slept: list[float] = []
+    clock = Clock(now=lambda: START, sleep=slept.append)
+
+    def publish_at_the(number: int) -> int:
+        def publish_once() -> int:
+            if len(slept) + 1 < number:
+                raise DatabaseUnavailable("The connection to Postgres was lost.")
+            return number
+
+        return surely(publish_once, clock)
+
+    assert publish_at_the(3) == 3
+    assert slept == list(PUBLISH_WAITS)
+    slept.clear()
+    with pytest.raises(DatabaseUnavailable):
+        publish_at_the(4)
 
 
 @pytest.mark.parametrize("table", ["raw_answer", "load_failure"])

@@ -17,7 +17,7 @@ from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from faults.witness import table_contents
 from pipelines.amocrm import strict_json
-from pipelines.ask import ask
+from pipelines.ask import Asked, ask
 from pipelines.clock import Clock
 from pipelines.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
 from pipelines.load import Loaded, extract_load, load_account, publish_load, publish_read, publish_unread, read_load
@@ -209,6 +209,24 @@ def test_snapshot_that_another_program_published_meanwhile_is_compared_with(shop
     assert shop.contents() == before
     loaded, _ = publish_read(shop.engine, asked.extracted, asked.read, shop.settings, clock=shop.clock(2), run_id=None)
     assert loaded.published.size_change_count == 1
+
+
+def test_load_that_comes_too_late_to_be_left_unread_keeps_its_answers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.load(0)
+
+    def ask_while_somebody_loads(*args: Any, **kwargs: Any) -> Asked:
+        asked = ask(*args, **kwargs)
+        assert asked.newest is not None
+        monkeypatch.undo()
+        shop.world.set_size(shop.id, shop.vip, 11)
+        shop.load(1)
+        return asked
+
+    monkeypatch.setattr("pipelines.load.ask", ask_while_somebody_loads)
+    assert shop.load(2).published.size_change_count == 1
+    assert shop.rows("select count(distinct observed_at) from amocrm.raw_answer") == [(3,)]
 
 
 def test_older_program_that_knows_nothing_of_this_is_noticed(shop: Shop) -> None:
