@@ -131,6 +131,20 @@ def test_a_lost_connection_is_tried_again_and_told_at_last() -> None:
         publish_at_the(4)
 
 
+def test_a_mistake_of_the_program_is_noted_without_what_it_says(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object, **__: object) -> None:
+        raise ValueError("canary")
+
+    monkeypatch.setattr("pipelines.ask.extract", mistaken)
+    with pytest.raises(ValueError, match="canary"):
+        company.load(0)
+    [(error, message)] = company.rows("select error, message from amocrm.load_failure")
+    assert error == "ValueError"
+    assert "canary" not in message
+
+
 @pytest.mark.parametrize("table", ["raw_answer", "load_failure"])
 def test_what_amocrm_refused_is_told_where_the_database_refuses_too(company: Company, table: str) -> None:
     company.load(0)
