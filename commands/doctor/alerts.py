@@ -22,7 +22,7 @@ def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | 
     rules = counted(len(account.alerts), "rule")
     if settings.alert_webhook_url is None:
         yield warning(
-            subject, f"There are {rules}, and nobody to tell.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules."
+            subject, f"It has {rules}, and nobody to tell.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules."
         )
     elif engine is not None:
         try:
@@ -36,7 +36,7 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
     with transaction(engine, account=account.key) as connection:
         found = read_account(connection, account.key)
         if found is None:
-            yield ok(subject, f"There are {rules}; what they name is not known before the first load.")
+            yield ok(subject, f"It has {rules}; what they name is not known before the first load.")
             return
         there = {(one.segment_id, one.name) for one in read_compared(connection, found.account_id, [1])}
         waiting_count = read_waiting_count(connection, found.account_id)
@@ -55,4 +55,4 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
             "Check AMOCRM_ALERT_WEBHOOK_URL: each load tries again.",
         )
     else:
-        yield ok(subject, f"There are {rules}.")
+        yield ok(subject, f"It has {rules}.")

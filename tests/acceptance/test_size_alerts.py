@@ -99,5 +99,5 @@ def test_doctor_knows_what_keeps_rules_from_telling(company: DagsterCompany) -> 
     [unknown] = checked(company, company.engine, named)
     assert (unknown.status, unknown.finding) == ("warning", "No segment is called, or has the id, 'Gone', 404.")
     [fine] = checked(company, company.engine, HALF, HALF)
-    assert (fine.status, fine.finding) == ("ok", "There are 2 rules.")
+    assert (fine.status, fine.finding) == ("ok", "It has 2 rules.")
     assert checked(company, None, HALF) == []
