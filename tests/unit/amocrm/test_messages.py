@@ -16,10 +16,9 @@ FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "its first half": lambda secret: secret[: len(secret) // 2],
     "URL-encoded": lambda secret: quote(secret, safe=""),
-    **{
-        f"base64 after {before!r}": lambda secret, before=before: b64encode((before + secret).encode()).decode()
-        for before in ("", "x", "Bearer ")
-    },
+    "base64": lambda secret: b64encode(secret.encode()).decode(),
+    "base64 after a letter": lambda secret: b64encode(f"x{secret}".encode()).decode(),
+    "base64 after Bearer": lambda secret: b64encode(f"Bearer {secret}".encode()).decode(),
     "base64 of URLs": lambda secret: urlsafe_b64encode(f"??{secret}".encode()).decode(),
 }
 
