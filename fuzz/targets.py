@@ -32,9 +32,8 @@ from pipelines.amocrm.records import Json, RawAnswer, Resource
 from pipelines.amocrm.storable import is_storable_number
 from pipelines.errors import ApiError
 from pipelines.tables.decide import StoredState, decide
-from pipelines.tables.relation import rows_of
 from pipelines.tables.relations import changed_relations
-from pipelines.warehouse.publish import JSON_COLUMNS
+from pipelines.warehouse.copying import JSON_COLUMNS, as_text
 
 PAYLOADS: Final = Path(__file__).parents[1] / "tests" / "payloads"
 AT: Final = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -152,9 +151,11 @@ def a_list_is_stored_or_refused(data: bytes) -> None:
     assert read_snapshot(answers, AT) == snapshot
     decision = decide(StoredState(), snapshot, observed_date=AT.date())
     for relation, frame in changed_relations(snapshot.account.id, AT, decision).items():
-        for row in rows_of(frame):
-            for column, value in zip(relation.columns, row, strict=True):
+        for column, values in frame.items():
+            for value in values.dropna().tolist():
                 (assert_storable_json if column in JSON_COLUMNS else assert_storable)(value)
+        lines = as_text(frame).encode().splitlines()
+        assert [line.count(b"\t") for line in lines] == [len(relation.columns) - 1] * len(frame)
 
 
 def raw_answer(sequence: int, resource: Resource, body: bytes) -> RawAnswer:

@@ -42,22 +42,10 @@ class Relation:
             {
                 column: pd.Series(list(values), dtype=dtype)
                 for (column, dtype), values in zip(self.columns.items(), by_column, strict=True)
-            }
+            },
+            copy=False,
         )
         repeated = frame.duplicated(list(self.key), keep=False)
         if repeated.any():
             raise ValueError(f"{self.name}: rows with the same key\n{frame.loc[repeated, list(self.key)].head(6)}")
         return frame
-
-
-def rows_of(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """The frame's rows as plain Python values, with None where a value is missing: what a database driver takes."""
-    return list(zip(*(_plain(frame[column]) for column in frame), strict=True))
-
-
-def _plain(series: pd.Series) -> list[Any]:
-    """A column's values; one of objects holds None already."""
-    if series.dtype == OBJECT:
-        return series.tolist()
-    missing = series.isna().tolist()
-    return [None if is_missing else value for value, is_missing in zip(series.tolist(), missing, strict=True)]

@@ -234,23 +234,7 @@ def segment_relations(account_id: int, at: datetime, segments: Collection[Segmen
             for price_field_id in segment.price_field_ids
         ),
         SEGMENT_FIELD_VALUE: SEGMENT_FIELD_VALUE.frame(
-            (
-                account_id,
-                segment.id,
-                at,
-                value.field_id,
-                value.position,
-                value.field_type,
-                value.text,
-                value.number,
-                value.boolean,
-                value.date,
-                value.instant,
-                value.option_id,
-                value.json,
-            )
-            for segment in segments
-            for value in segment.field_values
+            (account_id, segment.id, at, *value) for segment in segments for value in segment.field_values
         ),
     }
 

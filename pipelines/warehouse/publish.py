@@ -6,29 +6,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import simplejson
-from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.records import Account, Oddity, Snapshot
 from pipelines.errors import Superseded, WrongAccount
 from pipelines.tables.decide import Decision, EndReason, decide
-from pipelines.tables.relation import Relation, rows_of
 from pipelines.tables.relations import changed_relations
+from pipelines.warehouse.copying import copy_frame
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key, read_state
 from pipelines.warehouse.statements import statement
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 CODE_VERSION = version("amocrm-warehouse")
-JSON_COLUMNS = frozenset({"extra", "match", "rule", "json_value"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,21 +147,6 @@ def open_new(connection: Connection, account_id: int, at: datetime, decision: De
     for relation, frame in frames.items():
         copy_frame(connection, relation, frame)
     return {relation.name: len(frame) for relation, frame in frames.items()}
-
-
-def copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame) -> None:
-    """Send the frame's rows by COPY."""
-    if frame.empty:
-        return
-    is_json = [column in JSON_COLUMNS for column in relation.columns]
-    copy = sql.SQL("copy {} ({}) from stdin").format(
-        sql.Identifier("amocrm", relation.name), sql.SQL(", ").join(map(sql.Identifier, relation.columns))
-    )
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(copy) as rows:
-        for row in rows_of(frame):
-            rows.write_row([as_json(value) if json else value for value, json in zip(row, is_json, strict=True)])
 
 
 def as_json(value: Any) -> Jsonb | None:

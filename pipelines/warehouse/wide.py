@@ -169,10 +169,11 @@ def make_view(connection: Connection, account_id: int, columns: Sequence[WideCol
         execute_as_is(connection, create)
         for grant in grants:
             connection.exec_driver_sql(grant)
-    execute_as_is(connection, SQL("comment on view {} is {}").format(view, Literal(view_comment(account_id))))
+    comments = [SQL("comment on view {} is {}").format(view, Literal(view_comment(account_id)))]
     for column in columns:
         name = Identifier("analytics", view_name(account_id), column.name)
-        execute_as_is(connection, SQL("comment on column {} is {}").format(name, Literal(column.comment)))
+        comments.append(SQL("comment on column {} is {}").format(name, Literal(column.comment)))
+    execute_as_is(connection, SQL("; ").join(comments))
 
 
 def view_comment(account_id: int) -> str:

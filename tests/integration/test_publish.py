@@ -17,7 +17,8 @@ from pipelines.amocrm.records import FieldValue, Oddity, Rule, Snapshot
 from pipelines.errors import Superseded, UnprovenEnding, WrongAccount
 from pipelines.tables.relation import Relation
 from pipelines.tables.relations import WRITTEN
-from pipelines.warehouse.publish import JSON_COLUMNS, publish
+from pipelines.warehouse.copying import JSON_COLUMNS
+from pipelines.warehouse.publish import publish
 from tests.records import ACCOUNT_ID, account, field, hours, option, origin, segment, snapshot, stage, text_value
 
 

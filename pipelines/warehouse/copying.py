@@ -1,0 +1,65 @@
+"""A frame's rows by COPY, and how it writes each value as text. Which rows there are is decided in ``tables``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import simplejson
+from psycopg import sql
+from sqlalchemy import Connection
+
+from pipelines.tables.relation import OBJECT, Relation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JSON_COLUMNS: Final = frozenset({"extra", "match", "rule", "json_value"})
+
+_NULL: Final = r"\N"
+_ESCAPES: Final = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_ESCAPED: Final = re.compile(r"[\\\t\n\r]")
+
+
+def copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame) -> None:
+    """Send the frame's rows by COPY."""
+    if frame.empty:
+        return
+    copy = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier("amocrm", relation.name), sql.SQL(", ").join(map(sql.Identifier, relation.columns))
+    )
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(copy) as rows:
+        rows.write(as_text(frame))
+
+
+def as_text(frame: pd.DataFrame) -> str:
+    """The rows in COPY's format ``text``: a line each, which ends with a newline, and tabs between values.
+
+    It is made column by column: a block of a thousand rows takes a third of the time of as many calls of the driver.
+    """
+    columns = (_json_texts(values) if name in JSON_COLUMNS else _texts(values) for name, values in frame.items())
+    return "".join(f"{line}\n" for line in map("\t".join, zip(*columns, strict=True)))
+
+
+def _texts(series: pd.Series) -> list[str]:
+    """A column's values as text. Of a typed one, whose equal values are alike, each different value is written once."""
+    if series.dtype == OBJECT:
+        return [_NULL if value is None else _text(value) for value in series.tolist()]
+    codes, values = series.factorize()
+    different = [*(_text(value) for value in values), _NULL]  # what is missing has code -1
+    return [different[code] for code in codes.tolist()]
+
+
+def _json_texts(series: pd.Series) -> list[str]:
+    """A column's JSON as text: decimals keep all their digits."""
+    return [_NULL if value is None else _escaped(simplejson.dumps(value)) for value in series.tolist()]
+
+
+def _text(value: Any) -> str:
+    return _escaped(rf"\x{value.hex()}" if isinstance(value, bytes) else str(value))
+
+
+def _escaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text) if _ESCAPED.search(text) else text
