@@ -181,7 +181,8 @@ def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(shop: 
 
 
 def test_a_write_is_not_begun_without_time_to_hear_of_it(shop: Shop) -> None:
-    with shop.client(replace(QUICK, load_seconds=QUICK.answer_seconds)) as client, pytest.raises(Unavailable) as caught:
+    hurried = replace(QUICK, load_seconds=QUICK.answer_seconds)
+    with shop.client(hurried) as client, pytest.raises(Unavailable, match="would take longer") as caught:
         client.writes.add_segment({"name": "New"})
     assert shop.emulator.requests == []
     assert caught.value.attempt is None
