@@ -58,9 +58,7 @@ class Constraint:
 
     def dropped(self) -> Composed:
         """The statement that drops it."""
-        return SQL(DROP[self.kind]).format(  # type: ignore[arg-type]
-            table=Identifier(self.table), name=Identifier(self.name.rpartition(".")[2])
-        )
+        return SQL(DROP[self.kind]).format(table=Identifier(self.table), name=Identifier(self.name.rpartition(".")[2]))
 
     def is_broken_by(self) -> Row:
         """The row that it refuses. ``KeyError`` where nobody has thought of one."""
@@ -147,4 +145,4 @@ def insert(connection: psycopg.Connection, table: str, row: Row) -> None:
     """Write a row; a column that it does not name is null."""
     name = Identifier("amocrm", table)
     text = SQL("insert into {} select * from jsonb_populate_record(null::{}, %s)").format(name, name)
-    connection.execute(text, [Jsonb(dict(row))])
+    connection.execute(text, [Jsonb(row)])

@@ -125,8 +125,8 @@ REFUSED: Final[Mapping[str, Row]] = {
 
 NOT_NULL: Final[Mapping[str, str]] = {
     "account": "account_key customers_mode host timezone",
-    "snapshot": "byte_count closed_count code_version customers_mode duration_seconds load_id observed_date opened_count "
-    "published_at request_count size_change_count timezone",
+    "snapshot": "byte_count closed_count code_version customers_mode duration_seconds load_id observed_date "
+    "opened_count published_at request_count size_change_count timezone",
     "load_failure": "error failed_at message",
     "raw_body": "body byte_count",
     "raw_answer": "body_hash is_accepted path received_at resource status",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-Row: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = dict[str, Any]
 
 T1, T2, T3, T4, NEVER = (f"2026-03-0{day} 12:00+00" for day in (1, 2, 3, 4, 9))
 """Instants: of snapshots that are there, of one that may come, and of one that never is."""
