@@ -36,7 +36,7 @@ candidates as (
     select
         intervals.*,
         min(intervals.seconds) over (
-            partition by intervals.account_id order by intervals.after_at rows between 7 preceding and 7 following
+            partition by intervals.account_id order by intervals.after_at rows between 15 preceding and 15 following
         ) as shortest_seconds
     from intervals
     where intervals.until_at > intervals.after_at
@@ -66,7 +66,7 @@ cross join lateral (
                 from amocrm.snapshot
                 where snapshot.account_id = gap.account_id and snapshot.observed_at <= gap.after_at
                 order by snapshot.observed_at desc
-                limit 8
+                limit 16
             )
             union all
             (
@@ -74,7 +74,7 @@ cross join lateral (
                 from amocrm.snapshot
                 where snapshot.account_id = gap.account_id and snapshot.observed_at > gap.after_at
                 order by snapshot.observed_at
-                limit 8
+                limit 16
             )
         ) as one
     ) as near
@@ -107,7 +107,7 @@ comment on column analytics.gaps.after_at is 'The last snapshot before the gap.'
 comment on column analytics.gaps.until_at is 'The first snapshot after it. Null while it lasts.';
 comment on column analytics.gaps.is_open is 'Whether it lasts: no snapshot has been published since.';
 comment on column analytics.gaps.gap_seconds is 'Seconds from snapshot to snapshot; to this moment while it lasts.';
-comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to seven on either side. A gap is half as long again, at least.';
+comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to fifteen on either side, so that some loads by hand are no rhythm. A gap is half as long again, at least.';
 comment on column analytics.gaps.missed_count is 'Loads that are missing by that rhythm.';
 comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot; 0 when the gap lies within a day, or a night.';
 comment on column analytics.gaps.failure_count is 'Loads that failed meanwhile, and could say so. With 0 none was started, or the database itself was out of reach.';

@@ -90,6 +90,16 @@ def test_another_rhythm_is_no_gap(engine: Engine) -> None:
     assert not [row for row in closed_gaps(engine) if row[0] > hours(48)]
 
 
+def test_loads_by_hand_are_no_rhythm(engine: Engine) -> None:
+    """Plans that are applied one after another load twice each; the next load of the schedule is not late for that."""
+    regular = [NOW - timedelta(hours=6 * number) for number in range(20, 0, -1)]
+    load(engine, *regular, *(regular[-1] + timedelta(minutes=minute) for minute in (30, 31, 35, 36, 37)))
+    assert query(engine, "select after_at, until_at from analytics.gaps") == []
+    assert query(engine, "select usual_seconds, is_late from analytics.freshness") == [(21600, False)]
+    load(engine, NOW)
+    assert query(engine, "select after_at, until_at from analytics.gaps") == []
+
+
 def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
     load(engine, *(hours(24 * day) for day in range(20) if day not in (8, 12, 13)))
     assert [row[2:] for row in closed_gaps(engine)] == [(172800, 86400, 1, 1), (259200, 86400, 2, 2)]
