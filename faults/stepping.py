@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -101,7 +103,15 @@ class Stepping:
             is_quiet = blocked.issuperset(going) and (is_anybody_waiting or not going)
             if is_quiet and not (dead and watch.execute(THERE, (dead,)).fetchone() != (0,)):
                 return
-        raise TimeoutError(f"loads {[one.number for one in walkers if one.state == 'going']} come to no end")
+        raise TimeoutError(f"no end: {'; '.join(self._where_they_are())}")
+
+    def _where_they_are(self) -> Iterator[str]:
+        """Each load that has not ended, for whoever looks for why."""
+        frames = sys._current_frames()  # noqa: SLF001 - there is no other way
+        for thread, one in list(self._walkers.items()):
+            at = traceback.extract_stack(frames[thread])[-1]
+            served = f"backend {one.backend}, cut {sorted(one.cut)}"
+            yield f"load {one.number} is {one.state} after {one.deeds} deeds, {served}, at {at.filename}:{at.lineno}"
 
     def _pass(self, connection: psycopg.Connection[Any] | None = None) -> Walker | None:
         """Wait for this thread's turn, if it is one of the loads; die if that is due."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -69,12 +70,17 @@ def hunted(lab: Lab, *, loads: int, seconds: float) -> dict[str, Any]:
         shared: dict[str, Any] = {
             "crowd": crowd, "emulator": emulator, "connection": connection, "chances": chances,
         }  # fmt: skip
-        daemon = Daemon(kind="workers of Dagster", fleet=fleet, instance=instance, **shared)
         cron = Cron(
-            kind="processes of cron", url=lab.url, folder=lab.folder, account_ids=crowd.ids[OF_THE_DAEMON:], **shared
+            kind="processes of cron",
+            session=os.getsid(0),
+            url=lab.url,
+            folder=lab.folder,
+            account_ids=crowd.ids[OF_THE_DAEMON:],
+            **shared,
         )
         running.callback(cron.end)
-        running.enter_context(fleet.daemon())
+        session = running.enter_context(fleet.daemon())
+        daemon = Daemon(kind="workers of Dagster", session=session, fleet=fleet, instance=instance, **shared)
         until_loaded(daemon, cron)
         poller = running.enter_context(Poller(lab.url, crowd.ids))
         daemon.is_on = cron.is_on = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterable
@@ -44,6 +45,7 @@ class Hunt:
     emulator: Emulator
     connection: psycopg.Connection[Any]
     chances: random.Random
+    session: int  # that its processes belong to: a number of a process is given again, and is a stranger's then
     is_on: bool = False  # whether anything is killed
     longest: float = 1.0  # seconds that loading takes, by those that nobody killed
     strikes: list[Strike] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Hunt:
         if time.monotonic() < loader.first_asked + loader.delay:
             return None
         loader.is_spared = True  # it cannot be killed twice
+        if not self.is_ours(loader.pid):
+            return None
         done = strike(self.connection, loader.pid, loader.run_id, asked, kind=self.kind, since=loader.first_asked)
         if done:
             self.strikes.append(done)
@@ -80,6 +84,13 @@ class Hunt:
             row = self.connection.execute(DURATION, (run_id,)).fetchone()
             if row and row[0] is not None:
                 self.longest = 0.5 * self.longest + 0.5 * float(row[0])
+
+    def is_ours(self, pid: int) -> bool:
+        """Whether the process is there and one of those that are hunted."""
+        try:
+            return os.getsid(pid) == self.session
+        except ProcessLookupError:
+            return False
 
     def _asked(self, loader: Loader) -> frozenset[int]:
         """Accounts that were asked since it is there; nobody else asks them meanwhile."""
