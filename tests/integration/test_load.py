@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
+from pipelines.ask import keep
 from pipelines.blocks import refuse_blocked
 from pipelines.clock import Clock
 from pipelines.errors import (
@@ -28,7 +29,7 @@ from pipelines.errors import (
     Unavailable,
     WrongAccount,
 )
-from pipelines.load import PUBLISH_WAITS, Loaded, extract_load, load_account, publish_load, surely
+from pipelines.load import PUBLISH_WAITS, Loaded, extract_load, kept_answers, load_account, publish_load, surely
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from tests.records import START
@@ -194,6 +195,13 @@ def test_steps_apart_are_a_load_and_publishing_again_is_none(company: Company) -
         lambda: publish_load(company.engine, extracted, company.settings, clock=company.clock(0))
     ] * 2
     assert [step().published.is_new for step in steps] == [True, False]
+
+
+def test_keeping_answers_again_changes_nothing(company: Company) -> None:
+    extracted = extract_load(company.engine, company.account, company.settings, clock=company.clock(0))
+    answers = kept_answers(company.engine, extracted)
+    keep(company.engine, extracted, answers)
+    assert kept_answers(company.engine, extracted) == answers
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, 0), (30, 2), (1, 1)])

@@ -17,7 +17,7 @@ from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from faults.witness import table_contents
 from pipelines.amocrm import strict_json
-from pipelines.ask import Asked, ask
+from pipelines.ask import Asked, ask, what_is_newest
 from pipelines.clock import Clock
 from pipelines.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
 from pipelines.load import Loaded, extract_load, load_account, publish_load, publish_read, publish_unread, read_load
@@ -25,6 +25,7 @@ from pipelines.reading_code import reading_code
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.newest import remember_answers
 from tests.records import START
 
 
@@ -187,6 +188,51 @@ def test_what_is_not_known_for_sure_is_read(shop: Shop, sql: str) -> None:
     assert shop.reads(1) > 0
     assert shop.reads(2) == 0
     assert shop.rows(f"select to_regclass('analytics.segments_{shop.id}') is not null") == [(True,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update amocrm.newest_answers set reading_code = 'of another version'",
+        "update amocrm.account set account_key = 'renamed'",
+        "update amocrm.account set host = 'moved.amocrm.ru'",
+    ],
+)
+def test_what_changes_between_comparing_and_publishing_is_noticed(shop: Shop, sql: str) -> None:
+    shop.load(0)
+    asked = ask(shop.engine, shop.account, shop.settings, clock=shop.clock(1), run_id=None, may_skip=True)
+    assert asked.newest is not None
+    shop.do(sql)
+    before = shop.contents()
+    assert publish_unread(shop.engine, asked, asked.newest, shop.settings, clock=shop.clock(1), run_id=None) is None
+    assert shop.contents() == before
+
+
+def test_other_code_is_not_even_compared_with(shop: Shop) -> None:
+    shop.load(0)
+    assert what_is_newest(shop.engine, shop.account) is not None
+    shop.do("update amocrm.newest_answers set reading_code = 'of another version'")
+    assert what_is_newest(shop.engine, shop.account) is None
+
+
+def test_what_a_newer_snapshot_was_read_from_stays_remembered(shop: Shop) -> None:
+    first = shop.load(0)
+    shop.load(1)
+    remembered = shop.rows("select observed_at, answers from amocrm.newest_answers")
+    with shop.engine.begin() as connection:
+        remember_answers(connection, shop.id, first.extracted.observed_at, ())
+    assert shop.rows("select observed_at, answers from amocrm.newest_answers") == remembered
+
+
+def test_a_wide_view_that_is_being_read_is_followed_by_the_next_load(shop: Shop) -> None:
+    shop.load(0)
+    shop.world.add_field(shop.id, "City", "text")
+    with shop.engine.begin() as reader:
+        reader.execute(text(f"select 1 from analytics.segments_{shop.id}"))
+        shop.load(1)
+    assert shop.reads(2) > 0
+    assert shop.rows(f'select count("City") from analytics.segments_{shop.id}') == [(0,)]
+    assert shop.reads(3) == 0
 
 
 def test_account_under_another_key_or_host_is_read(shop: Shop) -> None:
