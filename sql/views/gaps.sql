@@ -32,11 +32,11 @@ with intervals as (
 ),
 
 candidates as (
-    -- None is longer than the usual that is not longer than the shortest of those that the usual is the median of.
+    -- A span like all those right beside it is none, whatever was usual further away: few are left to be judged.
     select
         intervals.*,
         min(intervals.seconds) over (
-            partition by intervals.account_id order by intervals.after_at rows between 15 preceding and 15 following
+            partition by intervals.account_id order by intervals.after_at rows between 7 preceding and 7 following
         ) as shortest_seconds
     from intervals
     where intervals.until_at > intervals.after_at
