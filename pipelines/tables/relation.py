@@ -38,14 +38,17 @@ class Relation:
         import pandas as pd  # noqa: PLC0415 - it takes longer than a load in which nothing changed
 
         by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
+        columns = {name: list(values) for name, values in zip(self.columns, by_column, strict=True)}
         frame = pd.DataFrame(
             {
-                column: pd.Series(list(values), dtype=dtype)
-                for (column, dtype), values in zip(self.columns.items(), by_column, strict=True)
+                # A series of objects stays one; an array of a type spares the index that each series brings.
+                name: pd.Series(values, dtype=dtype) if dtype == OBJECT else pd.array(values, dtype=dtype)
+                for (name, dtype), values in zip(self.columns.items(), columns.values(), strict=True)
             },
             copy=False,
         )
-        repeated = frame.duplicated(list(self.key), keep=False)
-        if repeated.any():
-            raise ValueError(f"{self.name}: rows with the same key\n{frame.loc[repeated, list(self.key)].head(6)}")
+        key = list(self.key)
+        if len(set(zip(*(columns[name] for name in key), strict=True))) < len(frame):
+            repeated = frame[frame.duplicated(key, keep=False)]
+            raise ValueError(f"{self.name}: rows with the same key\n{repeated[key].head(6)}")
         return frame

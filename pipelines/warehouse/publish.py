@@ -60,6 +60,7 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     """
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
+        connection.execute(statement("use_indexes"))
         lock_account(connection, snapshot.account, origin)
         published = connection.scalar(statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at})
         if published == origin.load_id:

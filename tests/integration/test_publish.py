@@ -267,3 +267,15 @@ def test_names_are_data(engine: Engine) -> None:
     replaced = tuple(segment(i + 1, name=n, extra={n: n}) for i, n in enumerate(names))
     publish(engine, replace(snapshot(hours(1)), segments=replaced), origin())
     assert query(engine, "select extra ->> name from analytics.segments order by segment_id") == [(n,) for n in names]
+
+
+def test_a_first_load_after_an_analysis_of_empty_tables_checks_by_index(engine: Engine) -> None:
+    """A new server's autovacuum may see the tables before the first load does."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("vacuum analyze"))
+    segments = [segment(number, 10, field_values=(text_value(7, "x"),)) for number in range(1, 31)]
+    publish(engine, snapshot(hours(0), segments=segments, fields=[field(7)]), origin())
+    with engine.connect() as connection:
+        connection.execute(text("select pg_stat_force_next_flush()"))
+    scans = "select seq_scan from pg_stat_user_tables where relname = 'segment_version'"
+    assert query(engine, scans) == [(0,)]
