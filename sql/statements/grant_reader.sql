@@ -23,9 +23,9 @@ begin
             and pg_has_role(routine.proowner, 'usage')
             and not has_function_privilege('amocrm_reader', routine.oid, 'execute')
         union all
-        -- For views that come later, whoever of us makes them.
+        -- For views that come later, whoever of us makes them. Of a role that cannot, it would stand in a restore's way.
         select 'alter default privileges in schema analytics grant select on tables to amocrm_reader'
-        where not exists (
+        where has_schema_privilege('analytics', 'create') and not exists (
             select
             from pg_default_acl as later
             cross join aclexplode(later.defaclacl) as acl
