@@ -6,7 +6,7 @@ How accounts are described is ``account_settings``' subject.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -92,8 +92,7 @@ class Settings:
                 "No account is set.",
                 advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
             )
-        keys = ", ".join(account.key for account in self.accounts[:MOST_NAMED])
-        keys += f" and {left:,} more" if (left := len(self.accounts) - MOST_NAMED) > 0 else ""
+        keys = named([account.key for account in self.accounts])
         if key is None and len(self.accounts) > 1:
             raise SettingsError(
                 "Several accounts are set.", advice=f"Say which one with --account, or take --all of them: {keys}."
@@ -102,6 +101,12 @@ class Settings:
             if key in (None, account.key):
                 return account
         raise SettingsError(f"There is no account '{key}'.", advice=f"The settings know: {keys}.")
+
+
+def named(keys: Sequence[str]) -> str:
+    """The accounts' keys for a message, which stays one that can be read where there are thousands."""
+    more = f" and {left:,} more" if (left := len(keys) - MOST_NAMED) > 0 else ""
+    return ", ".join(keys[:MOST_NAMED]) + more
 
 
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:

@@ -16,7 +16,7 @@ from commands.place import program_here, settings_here
 from pipelines.clock import Clock
 from pipelines.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.manage.live import Access
-from pipelines.settings import Settings
+from pipelines.settings import Settings, named
 from pipelines.warehouse.engine import transaction, warehouse
 from pipelines.warehouse.history import KnownAccount, known_accounts
 from pipelines.warehouse.migrate import check, migrate
@@ -104,7 +104,7 @@ def chosen(known: list[KnownAccount], key: str | None, settings: Settings) -> Kn
         return found[0]
     if not known:
         raise SettingsError("There is no history yet.", advice=f"Run '{program_here()} sync' first.")
-    keys = ", ".join(account.key for account in known)
+    keys = named([account.key for account in known])
     if key is None:
         raise SettingsError("Several accounts have a history.", advice=f"Say which one with --account: {keys}.")
     raise SettingsError(f"There is no history of an account '{key}'.", advice=f"There is one of {keys}.")
