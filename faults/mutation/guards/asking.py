@@ -27,6 +27,13 @@ ASKING: Final[tuple[Mutant, ...]] = (
         "tests/integration/client/test_client_faults.py::test_no_load_waits_beyond_its_own_end",
     ),
     guard(
+        "A write is begun only with time to hear of it",
+        "pipelines/amocrm/conversation.py",
+        "needed = pause if request.is_repeatable else pause + self.limits.answer_seconds",
+        "needed = pause",
+        "tests/integration/client/test_writes.py::test_a_write_is_not_begun_without_time_to_hear_of_it",
+    ),
+    guard(
         "An answer's time is the load's, where that is less",
         "pipelines/amocrm/conversation.py",
         "seconds = min(self.limits.answer_seconds, self.budget.seconds_left(self.clocks.monotonic()))",

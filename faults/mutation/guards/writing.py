@@ -1,16 +1,118 @@
 """Guards in changing accounts: only what was confirmed, written down first, never twice."""
 
+# ruff: noqa: E501 - code is quoted in one piece
+
 from typing import Final
 
 from faults.mutation.mutant import Mutant, guard
 
 WRITING: Final[tuple[Mutant, ...]] = (
     guard(
+        "One apply at a time",
+        "sql/statements/apply_lock.sql",
+        "select pg_try_advisory_lock(hashtextextended('amocrm.write_back', :account_id))",
+        "select true or :account_id = 0",
+        "tests/integration/test_apply.py::test_nothing_is_sent_while_another_apply_is_at_work",
+    ),
+    guard(
+        "Nothing is sent while another apply is at work",
+        "pipelines/warehouse/write_back.py",
+        "        if not has_lock:",
+        "        if False:",
+        "tests/integration/test_apply.py::test_nothing_is_sent_while_another_apply_is_at_work",
+    ),
+    guard(
+        "A call is written down before it is sent",
+        "pipelines/manage/apply.py",
+        "        call_id = write_down(engine, errand, call, position=len(self._made), at=now())\n        try:\n            written = client.writes.call(call.method, call.resource, call.thing_id, call.body)\n",
+        "        try:\n            written = client.writes.call(call.method, call.resource, call.thing_id, call.body)\n            call_id = write_down(engine, errand, call, position=len(self._made), at=now())\n",
+        "tests/acceptance/test_killed_applies.py",
+        "tests/integration/test_apply.py",
+    ),
+    guard(
+        "Only what was confirmed is sent",
+        "pipelines/manage/apply.py",
+        "        if calls != self._confirmed.calls:",
+        "        if False:",
+        "tests/integration/test_apply.py::test_nothing_is_sent_where_the_account_has_changed_since_it_was_shown",
+    ),
+    guard(
+        "What a lost answer leaves to do was confirmed",
+        "pipelines/manage/apply.py",
+        "if not all(_is_part_of(change, self._confirmed.changes) for change in plan.changes):",
+        "if False:",
+        "tests/integration/test_apply.py::test_somebody_elses_change_after_a_lost_answer_ends_it",
+    ),
+    guard(
+        "Lost answers have an end",
+        "pipelines/manage/apply.py",
+        "        if self._lost_count > MOST_LOST:",
+        "        if False:",
+        "tests/integration/test_apply.py",
+    ),
+    guard(
+        "What may be the lost one ends it",
+        "pipelines/manage/apply.py",
+        "        if verdict.new_ids:",
+        "        if False:",
+        "tests/integration/test_apply.py::test_a_new_thing_under_another_name_may_be_the_lost_one_and_ends_it",
+    ),
+    guard(
+        "A refused call stops the rest",
+        "pipelines/manage/apply.py",
+        "        except WarehouseError as error:\n            self._error = error\n\n    def finish",
+        "        except WarehouseError as error:\n            self._error = error\n            if self._left:\n                self.make_all(client, tuple(self._left))\n\n    def finish",
+        "tests/integration/test_apply.py::test_one_who_may_not_write_changes_nothing_and_is_told",
+    ),
+    guard(
+        "After a lost answer the account is looked at",
+        "pipelines/manage/apply.py",
+        "        except WarehouseError:\n            raise lost from None\n",
+        "        except WarehouseError:\n            return tuple(self._left)\n",
+        "tests/integration/test_apply.py::test_an_account_that_cannot_be_read_after_a_lost_answer_leaves_it_uncertain",
+    ),
+    guard(
+        "A result that is not as wanted is told",
+        "pipelines/manage/apply.py",
+        "        if rest.calls and self._error is None:",
+        "        if False:",
+        "tests/integration/test_apply.py::test_what_amocrm_makes_something_else_of_is_told",
+    ),
+    guard(
+        "What is new is told by its name alone",
+        "pipelines/manage/settle.py",
+        "if (kind, thing_id) not in not_new}",
+        "}",
+        "tests/integration/test_apply.py::test_what_did_not_happen_is_planned_and_sent_again",
+    ),
+    guard(
         "Two of one name are unclear",
         "pipelines/manage/settle.py",
         "all(len(ids) == 1 for ids in found) and ",
         "all(ids for ids in found) and ",
         "tests/unit/manage/test_settle.py::test_an_addition_is_known_by_its_name_among_what_is_new",
+    ),
+    guard(
+        "A settled call is not settled again",
+        "sql/statements/settle_write_back.sql",
+        " and outcome = 'uncertain'",
+        "",
+        "tests/integration/test_apply.py",
+        "tests/acceptance/test_killed_applies.py",
+    ),
+    guard(
+        "An added thing is the one that was sent",
+        "pipelines/amocrm/writes.py",
+        "if not len(rows) == len(by_request) == len(wanted) or by_request.keys() != set(wanted):",
+        "if False:",
+        "tests/integration/client/test_writes.py::test_added_stages_that_cannot_be_told_apart_leave_it_open",
+    ),
+    guard(
+        "A changed thing is the one that was meant",
+        "pipelines/amocrm/writes.py",
+        "if request.thing_id not in (None, thing_id):",
+        "if False:",
+        "tests/integration/client/test_writes.py",
     ),
     guard(
         "System stages are not deleted",
@@ -34,6 +136,13 @@ WRITING: Final[tuple[Mutant, ...]] = (
         "tests/unit/manage/test_rules.py::test_rules_of_stages",
     ),
     guard(
+        "Text that cannot be kept is not written",
+        "pipelines/manage/rules.py",
+        "    if _UNKEPT.search(text) is None:",
+        "    if True:",
+        "tests/unit/manage/test_rules.py::test_rules_of_segments",
+    ),
+    guard(
         "One who is no administrator writes nothing",
         "pipelines/manage/rules.py",
         "    if is_admin is False:",
@@ -46,5 +155,56 @@ WRITING: Final[tuple[Mutant, ...]] = (
         "    if is_complete:\n",
         "    if True:\n",
         "tests/unit/manage/test_plan.py::test_what_is_not_mentioned_stays",
+    ),
+    guard(
+        "Restoring never takes one of its time for another",
+        "pipelines/manage/successors.py",
+        "if other.name == thing.name and other.id not in claimed)",
+        "if other.name == thing.name)",
+        "tests/unit/manage/test_restore.py::test_a_gone_thing_is_never_taken_for_one_of_its_time_that_has_its_name_now",
+    ),
+    guard(
+        "Namesakes that nobody can tell apart are left alone",
+        "pipelines/manage/successors.py",
+        "elif len(namesakes) > 1 or gone[thing.name] > 1:",
+        "elif False:",
+        "tests/unit/manage/test_restore.py::test_namesakes_that_nobody_can_tell_apart_are_left_alone",
+    ),
+    guard(
+        "The past of another account is not restored",
+        "pipelines/manage/restore.py",
+        "if live.account.id != past.account.id:",
+        "if False:",
+        "tests/unit/manage/test_restore.py::test_the_past_of_another_account_or_mode_and_unknown_ids_are_refused_together",
+    ),
+    guard(
+        "The past of another mode is not restored",
+        "pipelines/manage/restore.py",
+        "if live.account.mode != past.account.mode:",
+        "if False:",
+        "tests/unit/manage/test_restore.py::test_the_past_of_another_account_or_mode_and_unknown_ids_are_refused_together",
+    ),
+    guard(
+        "What cannot come back is said",
+        "pipelines/manage/restore.py",
+        "comes back with a new id, without {members} and its conditions",
+        "comes back",
+        "tests/unit/manage/test_restore.py::test_a_deleted_segment_comes_back_as_a_successor",
+    ),
+    guard(
+        "Nothing is sent without a yes",
+        "commands/manage/carry_out.py",
+        "if not manner.is_yes and not agreed(manner):",
+        "if False:",
+        "tests/unit/test_commands_manage.py",
+        "tests/acceptance/test_commands_manage.py",
+    ),
+    guard(
+        "Nobody who is not there is asked",
+        "commands/manage/carry_out.py",
+        "if manner.is_json or not sys.stdin.isatty():",
+        "if False:",
+        "tests/unit/test_commands_manage.py",
+        "tests/acceptance/test_commands_manage.py",
     ),
 )
