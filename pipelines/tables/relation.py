@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +37,13 @@ class Relation:
         """
         import pandas as pd  # noqa: PLC0415 - it takes longer than a load in which nothing changed
 
+        array: Callable[..., Any] = pd.array  # its stubs want each type in letters
         by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         columns = {name: list(values) for name, values in zip(self.columns, by_column, strict=True)}
         frame = pd.DataFrame(
             {
                 # A series of objects stays one; an array of a type spares the index that each series brings.
-                name: pd.Series(values, dtype=dtype) if dtype == OBJECT else pd.array(values, dtype=dtype)
+                name: pd.Series(values, dtype=dtype) if dtype == OBJECT else array(values, dtype=dtype)
                 for (name, dtype), values in zip(self.columns.items(), columns.values(), strict=True)
             },
             copy=False,
