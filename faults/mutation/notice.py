@@ -42,7 +42,6 @@ def in_a_child(names: Collection[str], seconds: float) -> dict[str, str | None]:
             code = NOT_TRIED
             with suppress(BaseException):
                 code = played(names)
-            sys.stdout.flush()
             os._exit(code)  # a case that hangs has left its thread behind
         has_ended = bool(select.select([os.pidfd_open(child)], [], [], seconds)[0])
         with suppress(ProcessLookupError):
@@ -77,7 +76,8 @@ def _play_tests(names: Collection[str]) -> int:
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     code = pytest.main([*options, *names], plugins=[failures])
     if failures.first and code == pytest.ExitCode.TESTS_FAILED:
-        print(failures.first)
+        with suppress(OSError):  # a test that failed may have left the process unable to write
+            print(failures.first, flush=True)
         return FAILED
     return NOTHING_FAILED if code == pytest.ExitCode.OK else NOT_TRIED
 
@@ -90,13 +90,13 @@ def _play_cases(names: Collection[str]) -> int:
 
     chosen = [case for case in faults.cases() if case.name in names]
     if missing := set(names) - {case.name for case in chosen}:
-        print(f"There is no case called {', '.join(sorted(missing))}.")
+        print(f"There is no case called {', '.join(sorted(missing))}.", flush=True)
         return NOT_TRIED
     server = parse_database_url(os.environ["TEST_DATABASE_URL"])
     failed = faults.run(chosen, is_quick=True, stop_at_first=True, server=server).failed
     if not failed:
         return NOTHING_FAILED
-    print(failed[0].case.name)
+    print(failed[0].case.name, flush=True)
     return FAILED
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -114,3 +116,18 @@ def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(place: Offic
         authorization._file._clocks = replace(place.clocks, monotonic=lambda: float(next(ticks)))
         with pytest.raises(Unavailable, match=r"Another process has been renewing the tokens for 300 seconds"):
             authorization()
+
+
+def test_tokens_and_their_names_are_on_the_disk(place: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is begun and its name, then the pair and its name."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    place.authorization().authorize(place.code())
+    assert synced == ["file", "folder"] * 2
+    assert stat.S_IMODE(place.file.stat().st_mode) == 0o600
