@@ -19,6 +19,7 @@ from pipelines.errors import SettingsError, WarehouseError
 
 HOST: Final = "127.0.0.1"
 STOP_SECONDS: Final = 30.0
+GRACE_SECONDS: Final = 5.0  # for what is left when the program itself has ended
 LOOK_AGAIN_SECONDS: Final = 0.2
 
 LEASH: Final = """
@@ -50,11 +51,23 @@ def leashed(
         yield process
     finally:
         os.close(leash)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_group(process.pid)
+        process.wait()
+
+
+def end_group(group: int) -> None:
+    """End what a program has started and left behind, such as a run in the middle of a load: asked first, then made."""
+    for request, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 1.0)):
+        until = time.monotonic() + seconds
+        try:
+            os.killpg(group, request)
+            while time.monotonic() < until:
+                os.killpg(group, 0)
+                time.sleep(LOOK_AGAIN_SECONDS)
+        except ProcessLookupError:
+            return
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, *, name: str, log: Path) -> None:
