@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any, get_type_hints
 
-from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage
+from pipelines.report.figures import Figures, Gap, Jump, Mover, Quality, Segment, Stage
 from pipelines.wording import Change
 
 
@@ -24,8 +25,18 @@ def tables(figures: Figures) -> Iterator[Table]:
     yield _table("segments", Segment, figures.segments, left_out=("days",))
     yield Table(
         name="segment_sizes_daily",
-        types={"segment_id": int, "name": str | None, **_types(Day)},
-        rows=[(one.segment_id, one.name, *_values(_types(Day), day)) for one in figures.segments for day in one.days],
+        types={
+            "segment_id": int,
+            "name": str | None,
+            "observed_date": date,
+            "last_count": int | None,
+            "is_observed": bool,
+        },
+        rows=[
+            (one.segment_id, one.name, day.date, day.size, day.is_observed)
+            for one in figures.segments
+            for day in one.days
+        ],
     )
     yield _table("stages", Stage, figures.stages)
     yield _table("segment_movers", Mover, figures.movers)

@@ -104,7 +104,7 @@ def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: 
     told = run("export-data", "--output", "out", folder=tmp_path, DATABASE_URL=postgres_url)
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote out\n")
     with (tmp_path / "out" / "segment_sizes_daily.csv").open(encoding="utf-8-sig", newline="") as file:
-        written = [(row["segment_id"], row["date"], row["size"]) for row in csv.DictReader(file)]
+        written = [(row["segment_id"], row["observed_date"], row["last_count"]) for row in csv.DictReader(file)]
     with engine.connect() as connection:
         rows = connection.execute(
             text(

@@ -50,8 +50,14 @@ def test_other_values_are_written_bare() -> None:
 
 def test_rows_and_columns() -> None:
     files = {name: read(contents) for name, contents in csv_files(figures('a "b",\nc'))}
-    assert list(files["segment_sizes_daily.csv"][0]) == ["segment_id", "name", "date", "size", "is_observed"]
-    assert [row["size"] for row in files["segment_sizes_daily.csv"]] == [str(size) for size in range(1000, 1010)]
+    assert list(files["segment_sizes_daily.csv"][0]) == [
+        "segment_id",
+        "name",
+        "observed_date",
+        "last_count",
+        "is_observed",
+    ]
+    assert [row["last_count"] for row in files["segment_sizes_daily.csv"]] == [str(size) for size in range(1000, 1010)]
     assert files["segments.csv"][0]["name"] == 'a "b",\nc'
     assert files["segments.csv"][0]["change_30_days"] == ""
     assert files["segment_jumps.csv"][0]["change_count"] == "-30"
