@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.storage.dagster_run import DagsterRun
-from dagster_celery.launcher import CeleryRunLauncher
-from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.launcher import CeleryRunLauncher  # type: ignore[import-not-found,unused-ignore] # an extra
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # type: ignore[import-not-found,unused-ignore]
 
 ANSWER_SECONDS = 5.0
 
 
-class WatchedCeleryLauncher(CeleryRunLauncher):
+class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc,unused-ignore] # Any, where it is not installed
     """Dagster's own launcher takes a task that was started for one that runs, even if its worker died long ago.
 
     The run would hold its accounts up until its time is over; so the worker is asked.

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, LiteralString, TypeVar
 
@@ -72,6 +73,11 @@ def main() -> None:
     parser.add_argument("--buckets", type=int, default=6, help="buckets that they are loaded in")
     parser.add_argument("--pace", type=float, default=10.0, help="requests a second of both workers together")
     arguments = parser.parse_args()
+    if find_spec("dagster_celery") is None:
+        raise SystemExit(
+            "Celery is not installed. Do so by: "
+            ".venv/bin/python -m pip install --require-hashes --no-deps -r deploy/requirements.lock"
+        )
     with ExitStack() as stack:
         site = stack.enter_context(prepared(arguments.accounts, arguments.buckets, arguments.pace))
         instance = stack.enter_context(dg.DagsterInstance.from_config(site.environment["DAGSTER_HOME"]))
