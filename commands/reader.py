@@ -25,4 +25,4 @@ def command(*, account_key: str | None, demo: str | None) -> None:
         role = make_account_reader(engine, account.id, account=account.key)
     click.echo(f"The role {role} reads account '{account.key}' ({account.id}) and no other. A login in it:")
     click.echo(f"    create role somebody login password '…' in role {role};")
-    click.echo("There are no views segments_<account id> any more: segment_field_values has their values.")
+    click.echo("There are no views segments_<account id> any more: segment_field_values has their values.", err=True)
