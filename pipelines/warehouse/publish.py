@@ -105,13 +105,13 @@ def lock_account(connection: Connection, account: Account, origin: Origin) -> No
         "country": account.country,
         "currency": account.currency,
     }
+    connection.execute(statement("insert_account"), row)
     bound = account_of_key(connection, origin.account_key)
     if bound not in (None, account.id):
         raise WrongAccount(
             f"the key is bound to account {bound} in the warehouse, and the API answered for account {account.id}.",
             account=origin.account_key,
         )
-    connection.execute(statement("insert_account"), row)
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
     if dict(stored) != {column: row[column] for column in stored}:
         connection.execute(statement("update_account"), row)

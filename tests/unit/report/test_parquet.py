@@ -45,7 +45,7 @@ def test_types_are_those_of_the_columns_whatever_is_in_them() -> None:
     }
     assert types["segments.change_30_days"] == "int64"
     assert types["segments.share_percent"] == "decimal128(18, 4)"
-    assert types["segment_sizes_daily.date"] == "date32[day]"
+    assert types["segment_sizes_daily.observed_date"] == "date32[day]"
     assert types["segment_sizes_daily.is_observed"] == "bool"
     assert types["changes.observed_at"] == "timestamp[us, tz=UTC]"
     assert types["stages.conditions"] == "string"
