@@ -194,6 +194,21 @@ def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effec
     assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * 2
 
 
+def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> None:
+    """Only the first is answered so; the others of the host are not asked, which says nothing about the address."""
+    accounts.open("well")
+    with Emulator() as blocked:
+        blocked.faults.add(effects.blocked())
+        listed = [
+            AccountSettings(key=f"blocked-{number}", base_url=blocked.url, token=Secret("token"))
+            for number in range(REFUSED_IN_A_ROW + 1)
+        ]
+        run = load_fleet(accounts.engine, [*listed, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
+        statuses = {one.account_key: one.status for one in run}
+    assert statuses.pop("well") == "loaded"
+    assert set(statuses.values()) == {"failed"}
+
+
 def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
     accounts.open("well")
     with Emulator() as limited:
