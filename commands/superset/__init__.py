@@ -19,7 +19,7 @@ from commands.superset.environment import superset_python
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.settings import VARIABLES
 from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.reader import reader_address
+from pipelines.warehouse.tool_login import reader_address
 
 LOGIN: Final = "amocrm_superset"
 USER: Final = "admin"

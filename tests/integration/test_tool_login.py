@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from pipelines.errors import DatabaseError, MigrationError
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.reader import reader_address
+from pipelines.warehouse.tool_login import reader_address
 from tests.conftest import plain
 from tests.known_world import publish_history
 
