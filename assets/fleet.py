@@ -60,7 +60,7 @@ def load_bucket(
     with told_to_dagster():
         bucket, settings = Bucket.of_key(context.partition_key), workbench.settings
         spared = loads_on_their_way(context.instance).keys() | loaded_before(context, workbench)
-        accounts = [one for one in bucket.accounts(settings.accounts) if one.key not in spared]
+        accounts = [one for one in bucket.accounts(settings.all_accounts) if one.key not in spared]
         with closing(
             load_fleet(
                 workbench.engine,

@@ -17,7 +17,7 @@ def register_accounts(instance: dg.DagsterInstance, settings: Settings) -> list[
 
     An account that left the settings stays known: its history is still there.
     """
-    keys = [account.key for account in settings.accounts]
+    keys = [account.key for account in settings.all_accounts]
     new = set(keys) - set(instance.get_dynamic_partitions("accounts"))
     if new:
         instance.add_dynamic_partitions("accounts", sorted(new))

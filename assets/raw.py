@@ -13,6 +13,7 @@ from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadat
 from pipelines.access import lasting
 from pipelines.ask import Extracted
 from pipelines.errors import WarehouseError
+from pipelines.failure_note import usable
 from pipelines.load import extract_load, read_load
 
 
@@ -35,13 +36,12 @@ def raw_answer(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Extracted]]:
     """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
     with told_to_dagster():
-        account = workbench.account(context.partition_key)
-        yield checks.token_lasts(lasting(account, workbench.settings), workbench.clock.now())
-        engine = workbench.engine
+        engine, clock, run_id = workbench.engine, workbench.clock, context.run.run_id
+        listed = workbench.settings.any_account(context.partition_key)
+        account = usable(engine, listed, clock=clock, run_id=run_id)
+        yield checks.token_lasts(lasting(account, workbench.settings), clock.now())
         try:
-            extracted = extract_load(
-                engine, account, workbench.settings, clock=workbench.clock, run_id=context.run.run_id
-            )
+            extracted = extract_load(engine, account, workbench.settings, clock=clock, run_id=run_id)
             read_load(engine, extracted)
         except WarehouseError as error:
             yield from checks.blocked(error)

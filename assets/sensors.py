@@ -71,7 +71,7 @@ def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:
         return EVERY_ACCOUNT
     steps: Any = run.run_config.get("ops", {})
     given = steps.get(make_as_wanted.name, {}).get("config", {}).get("account")
-    keys = [account.key for account in settings.accounts] if settings else []
+    keys = [account.key for account in settings.all_accounts] if settings else []
     return str(given) if given else keys[0] if len(keys) == 1 else None
 
 

@@ -20,7 +20,7 @@ from commands.place import settings_here
 from commands.words import counted
 from pipelines.fleet import load_fleet
 from pipelines.outcome import Outcome
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AnyAccount, Settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import check
 from pipelines.warehouse.outcomes import failed_keys
@@ -63,15 +63,15 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))
 
 
-def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AccountSettings]:
+def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AnyAccount]:
     """The accounts that are meant. Raises ``SettingsError`` where the choice is not clear, or there is none."""
-    if settings.accounts and is_all:
-        return list(settings.accounts)
-    return [settings.account(key) for key in dict.fromkeys(keys) or (None,)]
+    if settings.all_accounts and is_all:
+        return list(settings.all_accounts)
+    return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
 def load_all(
-    engine: Engine, accounts: Sequence[AccountSettings], settings: Settings, *, threads: int, is_json: bool
+    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, threads: int, is_json: bool
 ) -> list[Outcome]:
     """Load the accounts, and tell of it on the way unless it is to be told as JSON; the outcomes, by key."""
     is_verbose = IS_VERBOSE in click.get_current_context().meta

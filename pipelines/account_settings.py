@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pipelines import setting_values as values
 from pipelines.amocrm.host import is_local, parse_host
@@ -76,6 +76,28 @@ class AccountSettings:
         """Host of the API, with its port where that is not the usual one."""
         return self.base_url.partition("://")[2]
 
+    def __str__(self) -> str:
+        return f"'{self.key}' ({self.host})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnusableAccount:
+    """An account of accounts.toml that cannot be loaded as it stands there. That is its own trouble, no other's."""
+
+    key: str
+    mistakes: str  # what is wrong with it, and what to write
+
+    @property
+    def error(self) -> SettingsError:
+        """What its load ends with."""
+        return SettingsError(self.mistakes, account=self.key)
+
+    def __str__(self) -> str:
+        return f"'{self.key}'"
+
+
+AnyAccount: TypeAlias = AccountSettings | UnusableAccount
+
 
 def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
     """The account that variables describe, if they do: its host, and a long-lived token or an integration."""
@@ -106,29 +128,19 @@ def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
 
 def listed_accounts(
     tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader, root: Path
-) -> Iterator[AccountSettings]:
-    """The accounts of accounts.toml, in the order of their keys."""
+) -> Iterator[AnyAccount]:
+    """The accounts of accounts.toml, in the order of their keys. What is wrong with one is that one's alone."""
     for key, table in sorted(tables.items()):
-        place = f"accounts.toml, account '{key}'"
         if not ACCOUNT_KEY.fullmatch(key):
-            reader.note(f"{place}: a key has up to 63 characters of a-z, 0-9, - and _. Write e.g. [accounts.acme].")
-        for unknown in table.keys() - set(ACCOUNT_KEYS):
-            reader.note(f"{place}: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
-        alerts = tuple(_listed_alerts(table.get("alerts", []), reader, place))
-        with reader.noting(place):
-            strings = {name: table[name] for name in ACCESS_KEYS if name in table}
-            if strings.keys() not in _COMPLETE or not all(isinstance(text, str) for text in strings.values()):
-                raise SettingsError(
-                    "it needs a host and one of token_env and token_file, or a host, client_id, redirect_uri and one "
-                    "of client_secret_env and client_secret_file, all in quotes.",
-                    advice=f"Write it like {ACCOUNT_EXAMPLE}.",
-                )
-            yield AccountSettings(
-                key=key,
-                base_url=parse_host(strings["host"]),
-                token=_listed_token(strings, reader, root),
-                alerts=alerts,
+            reader.note(
+                f"accounts.toml, account '{key}': a key has up to 63 characters of a-z, 0-9, - and _. "
+                "Write e.g. [accounts.acme]."
             )
+            continue
+        its_own = reader.apart()
+        with its_own.noting("accounts.toml"):
+            account = _listed_account(key, table, its_own, root)
+        yield UnusableAccount(key=key, mistakes=its_own.mistakes) if its_own.mistakes else account
 
 
 def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[object]:
@@ -136,24 +148,42 @@ def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[object]:
     return {table.get(name) for table in tables.values() for name in ("token_env", "client_secret_env")}
 
 
-def note_twice(accounts: tuple[AccountSettings, ...], reader: SettingsReader) -> None:
+def note_twice(accounts: Iterable[AnyAccount], reader: SettingsReader) -> None:
     """Two keys for one account would bind it to whichever is loaded first. An emulator's one host has many accounts."""
-    seen: dict[str, AccountSettings] = {}
+    seen: dict[str, AnyAccount] = {}
     for account in accounts:
-        names = {account.key} if is_local(account.base_url) else {account.key, account.base_url}
+        names = {account.key}
+        if isinstance(account, AccountSettings) and not is_local(account.base_url):
+            names.add(account.base_url)
         for first in {seen[name].key: seen[name] for name in names if name in seen}.values():
-            both = " and ".join(f"'{one.key}' ({one.host})" for one in (first, account))
-            reader.note(f"the accounts {both} have the same key or host. Remove one of them.")
+            reader.note(f"the accounts {first} and {account} have the same key or host. Remove one of them.")
         seen |= dict.fromkeys(names, account)
 
 
-def _listed_alerts(tables: object, reader: SettingsReader, place: str) -> Iterator[SizeRule]:
+def _listed_account(key: str, table: Mapping[str, Any], reader: SettingsReader, root: Path) -> AccountSettings:
+    """The account of one table. A mistake that leaves no account is raised, others are noted."""
+    for unknown in sorted(table.keys() - set(ACCOUNT_KEYS)):
+        reader.note(f"accounts.toml: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}.")
+    alerts = tuple(_listed_alerts(table.get("alerts", []), reader))
+    strings = {name: table[name] for name in ACCESS_KEYS if name in table}
+    if strings.keys() not in _COMPLETE or not all(isinstance(text, str) for text in strings.values()):
+        raise SettingsError(
+            "it needs a host and one of token_env and token_file, or a host, client_id, redirect_uri and one "
+            "of client_secret_env and client_secret_file, all in quotes.",
+            advice=f"Write it like {ACCOUNT_EXAMPLE}.",
+        )
+    return AccountSettings(
+        key=key, base_url=parse_host(strings["host"]), token=_listed_token(strings, reader, root), alerts=alerts
+    )
+
+
+def _listed_alerts(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:
     """The rules of ``[[accounts.<key>.alerts]]``."""
     if not isinstance(tables, list):
-        reader.note(f"{place}: each of its alerts is a table of its own. Write e.g. {ALERT_EXAMPLE}.")
+        reader.note(f"accounts.toml: each of its alerts is a table of its own. Write e.g. {ALERT_EXAMPLE}.")
         return
     for number, table in enumerate(tables, start=1):
-        with reader.noting(f"{place}, alert {number}"):
+        with reader.noting(f"accounts.toml, alert {number}"):
             yield rule_of_table(table)
 
 

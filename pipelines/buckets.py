@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipelines.errors import SettingsError
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AnyAccount, Settings
 
 _KEY: Final = re.compile(r"bucket ([0-9]{2,}) of ([0-9]{2,})")
 
@@ -34,7 +34,7 @@ class Bucket:
             raise SettingsError(f"There is no bucket '{key}'.", advice="Name one like 'bucket 03 of 16'.")
         return cls(number=int(found[1]), count=int(found[2]))
 
-    def accounts(self, accounts: Sequence[AccountSettings]) -> list[AccountSettings]:
+    def accounts(self, accounts: Sequence[AnyAccount]) -> list[AnyAccount]:
         """Those of the accounts that are in it."""
         return [account for account in accounts if _place(account.key) % self.count + 1 == self.number]
 
@@ -46,7 +46,7 @@ def buckets(count: int) -> list[Bucket]:
 
 def is_fleet(settings: Settings) -> bool:
     """Whether there are so many accounts that a run for each would cost more than a bucket's."""
-    return len(settings.accounts) > settings.fleet_buckets
+    return len(settings.all_accounts) > settings.fleet_buckets
 
 
 def _place(account_key: str) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from pipelines.account_settings import AccountSettings, AnyAccount
 from pipelines.clock import Clock
 from pipelines.errors import DatabaseError, WarehouseError, unexpected
 from pipelines.warehouse.engine import transaction
@@ -42,3 +43,11 @@ def failure_noted(
         except DatabaseError:
             pass  # the database itself is the trouble: the error below tells of it
         raise
+
+
+def usable(engine: Engine, account: AnyAccount, *, clock: Clock, run_id: str | None) -> AccountSettings:
+    """The account as it can be loaded. One that cannot is a load that failed: noted as all are, and raised."""
+    if isinstance(account, AccountSettings):
+        return account
+    with failure_noted(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
+        raise account.error

@@ -17,9 +17,10 @@ from sqlalchemy import Engine
 
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import ApiError, Blocked, DatabaseError, DatabaseUnavailable, RateLimited, Superseded
+from pipelines.failure_note import usable
 from pipelines.load import load_account
 from pipelines.outcome import Outcome, Status, skipped, trouble_of
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AnyAccount, Settings
 from pipelines.size_alerts.tell import tell_of_sizes
 from pipelines.warehouse.engine import transaction
 
@@ -37,7 +38,7 @@ class _Stopped(BaseException):
 
 def load_fleet(
     engine: Engine,
-    accounts: Sequence[AccountSettings],
+    accounts: Sequence[AnyAccount],
     settings: Settings,
     *,
     threads: int,
@@ -87,7 +88,7 @@ class _Crew:
     _lock: Lock = field(default_factory=Lock)
     _threads: list[Thread] = field(default_factory=list)
 
-    def work_through(self, accounts: Sequence[AccountSettings], threads: int) -> Iterator[Outcome]:
+    def work_through(self, accounts: Sequence[AnyAccount], threads: int) -> Iterator[Outcome]:
         """Every account's outcome."""
         todo, done = deque(accounts), SimpleQueue[Outcome]()
 
@@ -108,7 +109,7 @@ class _Crew:
         for _ in accounts:
             yield done.get()
 
-    def load(self, account: AccountSettings) -> Outcome:
+    def load(self, account: AnyAccount) -> Outcome:
         """Load one account; whatever happens is its outcome."""
         started_at = self.clock.now()
         status: Status = "skipped"
@@ -116,9 +117,10 @@ class _Crew:
         if not self.stopping.is_set():
             clock = Clock(now=self.clock.now, sleep=self.wait)
             try:
-                loaded = load_account(self.engine, account, self.settings, clock=clock, run_id=self.run_id)
+                known = usable(self.engine, account, clock=clock, run_id=self.run_id)
+                loaded = load_account(self.engine, known, self.settings, clock=clock, run_id=self.run_id)
                 status = "loaded"
-                untold = tell_of_sizes(self.engine, account, self.settings, clock=clock).trouble
+                untold = tell_of_sizes(self.engine, known, self.settings, clock=clock).trouble
             except _Stopped:
                 pass
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's own

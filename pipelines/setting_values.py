@@ -61,13 +61,22 @@ class SettingsReader:
         except SettingsError as error:
             self.note(f"{place}: {error}")
 
+    def apart(self) -> SettingsReader:
+        """A reader of the same variables, for mistakes that concern one account alone."""
+        return SettingsReader(self._variables)
+
+    @property
+    def mistakes(self) -> str:
+        """All mistakes in one text; nothing where there is none."""
+        if len(self._mistakes) < 2:
+            return "".join(self._mistakes)
+        listed = "".join(f"\n  - {mistake}" for mistake in self._mistakes)
+        return f"{len(self._mistakes)} settings cannot be used:{listed}\n"
+
     def raise_mistakes(self) -> None:
         """Raise one ``SettingsError`` for all mistakes, if there is any."""
-        if len(self._mistakes) == 1:
-            raise SettingsError(self._mistakes[0])
-        if self._mistakes:
-            listed = "".join(f"\n  - {mistake}" for mistake in self._mistakes)
-            raise SettingsError(f"{len(self._mistakes)} settings cannot be used:{listed}\n")
+        if self.mistakes:
+            raise SettingsError(self.mistakes)
 
 
 def path(text: str) -> Path:

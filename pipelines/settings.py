@@ -20,6 +20,8 @@ from pipelines.account_settings import (
     ACCOUNT_KEYS,
     ACCOUNT_VARIABLES,
     AccountSettings,
+    AnyAccount,
+    UnusableAccount,
     listed_accounts,
     named_variables,
     note_twice,
@@ -29,7 +31,15 @@ from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
 
-__all__ = ["ACCOUNT_KEYS", "VARIABLES", "AccountSettings", "Settings", "load_settings"]
+__all__ = [
+    "ACCOUNT_KEYS",
+    "VARIABLES",
+    "AccountSettings",
+    "AnyAccount",
+    "Settings",
+    "UnusableAccount",
+    "load_settings",
+]
 
 _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "DATABASE_URL": ("database_url", values.database_address),
@@ -60,7 +70,8 @@ VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 class Settings:
     """All that the user has set, with the default of what was left out."""
 
-    accounts: tuple[AccountSettings, ...] = ()  # by key
+    accounts: tuple[AccountSettings, ...] = ()  # that can be loaded, by key
+    unusable: tuple[UnusableAccount, ...] = ()  # that cannot, as they are written, by key
     database_url: Secret | None = None  # None: the embedded server
     data_dir: Path  # where the embedded server and Dagster keep their data
     token_dir: Path | None = None  # where tokens had by OAuth are kept; None: the folder tokens in ``data_dir``
@@ -85,19 +96,32 @@ class Settings:
         """The report on the account of that key."""
         return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
 
+    @property
+    def all_accounts(self) -> tuple[AnyAccount, ...]:
+        """Those that can be loaded and those that cannot, by key."""
+        return tuple(sorted((*self.accounts, *self.unusable), key=lambda account: account.key))
+
     def account(self, key: str | None = None) -> AccountSettings:
-        """The account of that key, or the only one there is. Raises ``SettingsError``."""
-        if not self.accounts:
+        """The account of that key, or the only one there is. Raises ``SettingsError``, also where it is unusable."""
+        account = self.any_account(key)
+        if isinstance(account, UnusableAccount):
+            raise account.error
+        return account
+
+    def any_account(self, key: str | None = None) -> AnyAccount:
+        """The same, be it usable or not. Raises ``SettingsError`` where the choice is not clear, or there is none."""
+        accounts = self.all_accounts
+        if not accounts:
             raise SettingsError(
                 "No account is set.",
                 advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
             )
-        keys = named([account.key for account in self.accounts])
-        if key is None and len(self.accounts) > 1:
+        keys = named([account.key for account in accounts])
+        if key is None and len(accounts) > 1:
             raise SettingsError(
                 "Several accounts are set.", advice=f"Say which one with --account, or take --all of them: {keys}."
             )
-        for account in self.accounts:
+        for account in accounts:
             if key in (None, account.key):
                 return account
         raise SettingsError(f"There is no account '{key}'.", advice=f"The settings know: {keys}.")
@@ -112,8 +136,8 @@ def named(keys: Sequence[str]) -> str:
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     """Settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``, where relative paths start.
 
-    What stands in the environment wins over ``.env``; an empty value is none at all. Raises one ``SettingsError`` that
-    names every mistake.
+    What stands in the environment wins over ``.env``; an empty value is none at all. What is wrong within the table of
+    one account makes that account unusable. For all else one ``SettingsError`` is raised that names every mistake.
     """
     from_file, unread = _env_file(root / ".env")
     reader = SettingsReader(from_file | _not_empty(environ))
@@ -125,7 +149,13 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     note_twice(accounts, reader)
     _note_unknown(from_file, tables, reader)
     reader.raise_mistakes()
-    return Settings(accounts=tuple(sorted(accounts, key=lambda account: account.key)), **given)
+    return Settings(
+        accounts=tuple(
+            sorted((one for one in accounts if isinstance(one, AccountSettings)), key=lambda account: account.key)
+        ),
+        unusable=tuple(one for one in accounts if isinstance(one, UnusableAccount)),
+        **given,
+    )
 
 
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:

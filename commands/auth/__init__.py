@@ -21,7 +21,7 @@ from pipelines.amocrm.oauth import Integration, consent_url, read_code
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import MustAuthorize, Unauthorized, WarehouseError
 from pipelines.setting_values import LOCAL_HOSTS
-from pipelines.settings import AccountSettings
+from pipelines.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
 
 WAITING_SECONDS = 20 * 60.0
 """How long the browser is waited for: as long as a code is good."""
@@ -78,13 +78,13 @@ def status(*, keys: tuple[str, ...], is_json: bool) -> None:
     of the first other one would end with.
     """
     settings = settings_here()
-    accounts = [settings.account(key) for key in keys] if keys else settings.accounts or [settings.account()]
-    found = [Found(account=account, access=lasting(account, settings)) for account in accounts]
+    accounts = [settings.any_account(key) for key in keys] if keys else settings.all_accounts or [settings.account()]
+    found = [found_of(account, settings) for account in accounts]
     if is_json:
         click.echo(json.dumps({"accounts": [as_json(one) for one in found]}, ensure_ascii=False, indent=2))
     else:
         for one in found:
-            click.echo(f"account '{one.account.key}' ({one.account.host}): {in_words(one.access)}")
+            click.echo(f"account {one.account}: {in_words(one.access)}" if one.access else str(one.error))
     sys.exit(next((one.error.exit_code for one in found if one.error), 0))
 
 
@@ -103,14 +103,19 @@ def refresh(*, key: str | None) -> None:
 class Found:
     """An account, and the access to it."""
 
-    account: AccountSettings
-    access: Lasting
+    account: AnyAccount
+    access: Lasting | None  # None: the account is unusable
+    error: WarehouseError | None  # what a load would end with, by what is known without asking
 
-    @property
-    def error(self) -> WarehouseError | None:
-        """What a load would end with, by what is known without asking."""
-        has_ended = self.access.ends_at is not None and self.access.ends_at <= SYSTEM_CLOCK.now()
-        return self.access.failure or (Unauthorized("The access has ended.") if has_ended else None)
+
+def found_of(account: AnyAccount, settings: Settings) -> Found:
+    """The access to an account as it is now."""
+    if isinstance(account, UnusableAccount):
+        return Found(account=account, access=None, error=account.error)
+    access = lasting(account, settings)
+    has_ended = access.ends_at is not None and access.ends_at <= SYSTEM_CLOCK.now()
+    error = access.failure or (Unauthorized("The access has ended.") if has_ended else None)
+    return Found(account=account, access=access, error=error)
 
 
 def answered(integration: Integration, url: str, *, is_opened: bool, is_pasted: bool) -> str:
@@ -146,10 +151,10 @@ def as_json(found: Found) -> dict[str, Any]:
     """The same for scripts."""
     return {
         "account": found.account.key,
-        "host": found.account.host,
-        "kind": found.access.kind,
-        "ends_at": found.access.ends_at and found.access.ends_at.isoformat(),
-        "is_renewed": found.access.is_renewed,
+        "host": found.account.host if isinstance(found.account, AccountSettings) else None,
+        "kind": found.access and found.access.kind,
+        "ends_at": found.access and found.access.ends_at and found.access.ends_at.isoformat(),
+        "is_renewed": found.access and found.access.is_renewed,
         "error": found.error and type(found.error).__name__,
         "message": found.error and found.error.message,
         "exit_code": found.error.exit_code if found.error else 0,

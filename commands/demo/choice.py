@@ -56,4 +56,4 @@ def chosen_demo(demo: str | None) -> DemoHome | None:
         return demo_named(demo)
     settings = settings_here()
     home = max(map(DemoHome.of_mode, MODES), key=lambda one: one.begun_at)
-    return home if home.begun_at and not settings.accounts and settings.database_url is None else None
+    return home if home.begun_at and not settings.all_accounts and settings.database_url is None else None

@@ -24,7 +24,7 @@ from commands.doctor.machine import check_folder, check_schedule
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings, UnusableAccount, load_settings
 from pipelines.warehouse.engine import warehouse
 
 COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
@@ -62,13 +62,13 @@ def all_checks(clock: Clock) -> Iterator[Check]:
         yield failed("settings", error)
         return
     try:
-        settings.account(None if len(settings.accounts) < 2 else settings.accounts[0].key)
+        settings.any_account(None if len(settings.all_accounts) < 2 else settings.all_accounts[0].key)
     except SettingsError as error:
         yield failed("settings", error)
     else:
         yield ok(
             "settings",
-            f"{counted(len(settings.accounts), 'account')}: {', '.join(one.key for one in settings.accounts)}.",
+            f"{counted(len(settings.all_accounts), 'account')}: {', '.join(one.key for one in settings.all_accounts)}.",
         )
     yield check_folder(settings)
     yield from check_warehouse_and_accounts(settings, clock)
@@ -85,9 +85,12 @@ def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[C
             yield failed("database: access", error)
         else:
             yield from check_database(engine)
-        for account in settings.accounts:
-            yield from check_account(account, settings, engine, clock)
-            yield from check_alerts(account, settings, engine)
+        for account in settings.all_accounts:
+            if isinstance(account, UnusableAccount):
+                yield failed(f"account '{account.key}': settings", account.error)
+            else:
+                yield from check_account(account, settings, engine, clock)
+                yield from check_alerts(account, settings, engine)
 
 
 def show(check: Check) -> None:

@@ -97,8 +97,8 @@ def check_of_demo(engine: Engine) -> None:
 
 def chosen(known: list[KnownAccount], key: str | None, settings: Settings) -> KnownAccount:
     """The account of that key, or the only one there is. Raises ``SettingsError`` where the choice is not clear."""
-    if key is None and len(settings.accounts) == 1:
-        key = settings.accounts[0].key
+    if key is None and len(settings.all_accounts) == 1:
+        key = settings.all_accounts[0].key
     found = [account for account in known if key in (None, account.key)]
     if len(found) == 1:
         return found[0]

@@ -196,3 +196,33 @@ def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emu
     _, said = process.communicate(timeout=60)  # nobody waits for the hundred seconds that amoCRM asks for
     assert process.returncode == 128 + signal.SIGTERM
     assert said.endswith("Interrupted.\n")
+
+
+def test_an_account_without_its_token_stops_no_other(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    variables, ids = fleet(tmp_path, emulator, 3)
+    del variables[f"TOKEN_{ids['account-01']}"]
+    variables["DATABASE_URL"] = postgres_url
+    result = run("sync", "--all", "--json", folder=tmp_path, **variables)
+    outcomes = {one["account"]: one for one in json.loads(result.stdout)["accounts"]}
+    assert [one["status"] for one in outcomes.values()] == ["loaded", "failed", "loaded"]
+    assert (result.returncode, outcomes["account-01"]["error"]) == (SettingsError.exit_code, "SettingsError")
+    assert f"the variable TOKEN_{ids['account-01']} that its token_env names" in outcomes["account-01"]["message"]
+    alone = run("sync", "--account", "account-01", folder=tmp_path, **variables)
+    assert (alone.returncode, alone.stdout) == (SettingsError.exit_code, "")
+    assert "Add a line TOKEN_" in alone.stderr
+    status = run("auth", "status", folder=tmp_path, **variables)
+    assert (status.returncode, status.stdout.count("long-lived token")) == (SettingsError.exit_code, 2)
+    checked = json.loads(run("doctor", "--json", folder=tmp_path, **variables).stdout)["checks"]
+    failed = [(one["subject"], one["exit_code"]) for one in checked if one["status"] == "failed"]
+    assert failed == [("account 'account-01': settings", SettingsError.exit_code)]
+
+
+def test_a_file_of_accounts_that_cannot_be_read_stops_everything(
+    tmp_path: Path, postgres_url: str, emulator: Emulator
+) -> None:
+    variables, _ = fleet(tmp_path, emulator, 2)
+    with (tmp_path / "accounts.toml").open("a") as file:
+        file.write("\n[accounts.late\n")
+    result = run("sync", "--all", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
+    assert (result.returncode, result.stdout) == (SettingsError.exit_code, "")
+    assert emulator.requests == []

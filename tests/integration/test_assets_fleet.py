@@ -26,7 +26,7 @@ from pipelines.buckets import Bucket, buckets, is_fleet
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AccountSettings, Settings, UnusableAccount
 from tests.dagster_company import failure, table
 from tests.integration.test_alerts import Hook
 from tests.integration.test_assets_schedule import alarm, run_of
@@ -144,6 +144,21 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
     [(_, alert, _)] = hook.received
     assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
     assert "load of 'bucket 02 of 03' failed: 2 of " in str(alert["text"])
+
+
+def test_an_account_that_is_written_wrongly_is_in_its_bucket(
+    settings: Settings, instance: dg.DagsterInstance, engine: Engine
+) -> None:
+    first, *others = settings.accounts
+    wrong = UnusableAccount(key=first.key, mistakes="accounts.toml: the variable FIRST is not set.")
+    settings = replace(settings, accounts=tuple(others), unusable=(wrong,))
+    [failed] = [result for result in run_tick(instance, settings, clock=CLOCK) if not result.success]
+    [(_, _, metadata), _] = materializations(failed)
+    [row] = table(metadata["not_loaded"])
+    assert (row["account"], row["error"], row["what happened"]) == (first.key, "SettingsError", wrong.mistakes)
+    assert "./run doctor" in row["what to do"]
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(others)
 
 
 def test_a_run_that_is_executed_again_loads_only_what_is_left(

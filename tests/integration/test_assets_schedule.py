@@ -34,7 +34,7 @@ from faults.secrecy import places_of
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AccountSettings, Settings, UnusableAccount
 from tests.dagster_company import KEY, DagsterCompany, dagster_company, let_waits_pass
 from tests.integration.test_alerts import Hook
 
@@ -235,6 +235,17 @@ def test_a_failed_load_is_told(company: DagsterCompany, instance: dg.DagsterInst
     assert "401" in (told["what_happened"] or "")
     assert "AMOCRM_TOKEN" in (told["what_to_do"] or "")
     assert told["link"] == f"https://dagster.example.com/runs/{result.run_id}"
+
+
+def test_an_account_that_is_written_wrongly_has_a_run_of_its_own_that_fails(
+    company: DagsterCompany, instance: dg.DagsterInstance
+) -> None:
+    wrong = UnusableAccount(key="late", mistakes="accounts.toml: the variable LATE is not set.")
+    results = run_tick(instance, replace(company.settings, unusable=(wrong,)), clock=company.clock)
+    assert {result.dagster_run.tags[PARTITION]: result.success for result in results} == {KEY: True, "late": False}
+    assert company.rows("select account_key, error, message, run_id from amocrm.load_failure") == [
+        ("late", "SettingsError", str(wrong.error), next(one.run_id for one in results if not one.success))
+    ]
 
 
 def test_a_mistake_of_ours_is_told_without_what_it_said(

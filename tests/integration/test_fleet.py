@@ -27,7 +27,7 @@ from pipelines.fleet_words import headline, told_by_cause
 from pipelines.load import load_account
 from pipelines.outcome import Outcome, Status
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AccountSettings, Settings, UnusableAccount
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.outcomes import failed_keys
 from tests.conftest import plain
@@ -110,6 +110,20 @@ def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: 
     }
     assert set(found.values()) == {("loaded", None)}
     assert accounts.rows("select count(*) from amocrm.snapshot") == [(20,)]
+
+
+def test_an_account_that_is_written_wrongly_is_its_own_trouble_too(accounts: Fleet) -> None:
+    accounts.open("early", "well")
+    wrong = UnusableAccount(key="late", mistakes="accounts.toml: the variable LATE is not set.")
+    run = load_fleet(accounts.engine, [wrong, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
+    outcomes = {one.account_key: one for one in run}
+    assert {key: one.status for key, one in outcomes.items()} == {"early": "loaded", "late": "failed", "well": "loaded"}
+    [told] = told_by_cause(outcomes.values())
+    assert told == (
+        "SettingsError, 1 account: late\nWhat happened: accounts.toml: the variable LATE is not set.\n"
+        "What to do: Correct it in .env or accounts.toml, then run './run doctor'."
+    )
+    assert failed_keys(accounts.engine) == {"late"}
 
 
 def test_loads_overlap_and_no_more_than_the_threads(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

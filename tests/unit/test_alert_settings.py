@@ -46,12 +46,13 @@ def test_mistakes_name_the_account_and_the_rule(tmp_path: Path) -> None:
         ACME + "[[accounts.acme.alerts]]\ncustomers = 5\n[[accounts.acme.alerts]]\npercent = 0\n"
         "[[accounts.acme.alerts]]\nheads = 1\n"
     )
-    said = mistakes({"ACME": "t"}, tmp_path)
-    assert "accounts.toml, account 'acme', alert 2: percent is 0. Write a number above 0" in said
-    assert "accounts.toml, account 'acme', alert 3: 'heads' is not known." in said
+    [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
+    assert "accounts.toml, alert 2: percent is 0. Write a number above 0" in acme.mistakes
+    assert "accounts.toml, alert 3: 'heads' is not known." in acme.mistakes
     for text in ("alerts = 5", "alerts = [5]"):
         (tmp_path / "accounts.toml").write_text(ACME + text)
-        assert "[[accounts.acme.alerts]]" in mistakes({"ACME": "t"}, tmp_path)
+        [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
+        assert "[[accounts.acme.alerts]]" in acme.mistakes
 
 
 def test_rules_in_a_line_need_the_account_of_the_variables(tmp_path: Path) -> None:

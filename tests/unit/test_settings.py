@@ -185,13 +185,13 @@ def test_a_mistake_names_the_variable_and_an_example(tmp_path: Path, variable: s
 
 def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
     write(".env", "AMOCRM_TOKENS=x\n")
-    write("accounts.toml", '[accounts.acme]\nhost = "nowhere"\ntoken_env = "ACME_TOKEN"\n')
+    write("accounts.toml", '[accounts.ACME]\nhost = "nowhere"\ntoken_env = "ACME_TOKEN"\n')
     said = mistakes({"AMOCRM_RAW_RETENTION_DAYS": "x", "AMOCRM_SCHEDULE_CRON": "y"}, tmp_path)
     assert said.startswith("4 settings cannot be used:\n")
     assert [line.split(":")[0].strip() for line in said.splitlines()[1:5]] == [
         "- AMOCRM_RAW_RETENTION_DAYS",
         "- AMOCRM_SCHEDULE_CRON",
-        "- accounts.toml, account 'acme'",
+        "- accounts.toml, account 'ACME'",
         "- AMOCRM_TOKENS in .env is not known. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
     ]
 
@@ -218,14 +218,32 @@ def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
         ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is not known.*token_env, token_file"),
         ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET that its token_env names is not set"),
         ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
+        ('host = "a.amocrm.ru"\ntoken_env = "EMPTY"', "the variable EMPTY that its token_env names is not set"),
         ('host = "a.amocrm.ru"\ntoken_env = "SPACED"', "neither spaces"),
+        ('host = "a.example.com"\ntoken_env = "A"', "The host is not that of an amoCRM account"),
+        ('host = "a.amocrm.ru"\ntoken_env = "A"\nalerts = [{ percent = "x" }]', "alert 1: "),
     ],
 )
-def test_mistakes_in_the_accounts_file(tmp_path: Path, write: Write, table: str, says: str) -> None:
-    write("accounts.toml", f"[accounts.acme]\n{table}\n")
-    said = mistakes({"SPACED": "canary token", "A": "t"}, tmp_path)
-    assert re.search(f"accounts.toml, account 'acme': .*{says}", said)
-    assert "canary" not in said
+def test_a_mistake_in_one_account_s_table_is_that_account_s_alone(
+    tmp_path: Path, write: Write, table: str, says: str
+) -> None:
+    write("accounts.toml", f'[accounts.acme]\n{table}\n[accounts.well]\nhost = "w.kommo.com"\ntoken_env = "A"\n')
+    read = load_settings({"SPACED": "canary token", "A": "t", "EMPTY": " "}, tmp_path)
+    assert [account.key for account in read.accounts] == ["well"]
+    assert [account.key for account in read.all_accounts] == ["acme", "well"]
+    assert read.account("well") is read.any_account("well")
+    with pytest.raises(SettingsError) as caught:
+        read.account("acme")
+    assert re.search(f"^account 'acme': .*accounts.toml.*{says}.* run './run doctor'", str(caught.value), re.DOTALL)
+    assert "canary" not in str(caught.value)
+
+
+def test_all_mistakes_of_an_account_are_said_at_once(tmp_path: Path, write: Write) -> None:
+    write("accounts.toml", '[accounts.acme]\nhost = "a.amocrm.ru"\ntoken = "a"\nlogin = "b"\n')
+    said = load_settings({}, tmp_path).unusable[0].mistakes
+    assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is not known. ")
+    assert "\n  - accounts.toml: 'token' is not known. " in said
+    assert "\n  - accounts.toml: it needs a host and one of " in said
 
 
 @pytest.mark.parametrize(
@@ -240,11 +258,15 @@ def test_mistakes_in_the_accounts_file(tmp_path: Path, write: Write, table: str,
             '[accounts.a]\nhost = "x.amocrm.ru"\ntoken_env = "A"\n[accounts.b]\nhost = "X.amocrm.ru"\ntoken_env = "A"',
             r"'a' \(x.amocrm.ru\) and 'b' \(x.amocrm.ru\) have the same key or host",
         ),
+        (
+            '[accounts.main]\nhost = "x.amocrm.ru"\ntoken_env = "UNSET"',
+            r"'main' \(example.amocrm.ru\) and 'main' have the same key or host",
+        ),
     ],
 )
 def test_mistakes_around_accounts(tmp_path: Path, write: Write, text: str, says: str) -> None:
     write("accounts.toml", text)
-    assert re.search(says, mistakes({"A": "t"}, tmp_path))
+    assert re.search(says, mistakes(ONE | {"A": "t"}, tmp_path))
 
 
 def test_the_variables_account_is_beside_those_of_the_file(tmp_path: Path, write: Write) -> None:
