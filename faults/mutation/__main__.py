@@ -1,4 +1,7 @@
-"""``./run mutate``: takes every guard away in turn, says who noticed, and writes that down. 1 where nobody did."""
+"""``./run mutate``: takes every guard away in turn and says who noticed. 1: nobody did; 2: some cannot be tried.
+
+What there is to take away is in ``guards`` and ``constraints``, how it is done in ``play``.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,8 @@ def main() -> int:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
     print(f"Guards taken away: {document['mutants']}, noticed: {document['noticed']}. Written to {arguments.output}")
+    if document["stale"]:
+        return 2
     return 0 if document["noticed"] == document["mutants"] else 1
 
 
@@ -90,10 +95,11 @@ def _without_constraints(url: str) -> Iterator[Dropped]:
 
 def _without_guards(chosen: Sequence[Mutant], url: str) -> Iterator[Played]:
     with trees(url) as copies:
-        check(chosen, copies[0])
+        took = check(chosen, copies[0])
         print(f"{len(chosen)} guards of the code; with all of them in place nothing fails.", flush=True)
-        for played in play(chosen, copies):
-            print(f"{played.noticed_by or 'SURVIVED'}  <-  {played.mutant.guard}", flush=True)
+        for played in play(chosen, copies, took):
+            said = played.trouble or played.noticed_by or "SURVIVED"
+            print(f"{said}  <-  {played.mutant.guard} ({played.seconds:.0f} s)", flush=True)
             yield played
 
 
@@ -116,10 +122,12 @@ def _document(constraints: Sequence[Dropped], guards: Sequence[Played], seconds:
             for one in guards
         ),
     ]
+    stale = [one.mutant.guard for one in guards if one.trouble]
     return {
         "mutants": len(rows),
         "noticed": sum(row["noticed_by"] is not None for row in rows),
-        "survivors": [row["guard"] for row in rows if row["noticed_by"] is None],
+        "survivors": [row["guard"] for row in rows if row["noticed_by"] is None and row["guard"] not in stale],
+        "stale": stale,
         "seconds": round(seconds),
         "guards": rows,
     }

@@ -38,6 +38,7 @@ class Played:
 
     mutant: Mutant
     noticed_by: str | None  # the case or test that failed first; None: nobody noticed
+    trouble: str | None  # why it could not be tried
     seconds: float
 
 

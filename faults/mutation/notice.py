@@ -1,24 +1,31 @@
 """Plays cases and tests by name until one fails: what a mutant is put to. A server, so that libraries are loaded once.
 
 It runs in a copy of the project and imports nothing of it. Of each line of its input, which is JSON with ``names`` and
-``seconds``, it makes a process of its own that does; the answer is a line with ``failed``, or with ``trouble``.
+``seconds``, it makes a process of its own that does; the answer is a line with ``failed`` and ``seconds`` (of each test
+and case by its name), or with ``trouble``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
 from importlib import import_module
 from tempfile import TemporaryFile
-from typing import Final
+from typing import Any, Final
 
 LIBRARIES: Final = ("pytest", "hypothesis", "pandas", "psycopg", "requests", "simplejson", "sqlalchemy", "dagster")
-NOTHING_FAILED, FAILED, NOT_TRIED = range(3)
+TRIED, NOT_TRIED = range(2)
+
+
+class CannotBeTried(Exception):
+    """A name that is nobody's, or tests that cannot even be collected. Why is what was said before."""
 
 
 def serve() -> None:
@@ -31,7 +38,7 @@ def serve() -> None:
         print(json.dumps(in_a_child(asked["names"], asked["seconds"])), file=answers, flush=True)
 
 
-def in_a_child(names: Collection[str], seconds: float) -> dict[str, str | None]:
+def in_a_child(names: Collection[str], seconds: float) -> dict[str, Any]:
     """Play in a process that ends with all that it started."""
     with TemporaryFile("w+", encoding="utf-8") as said:
         child = os.fork()
@@ -41,7 +48,10 @@ def in_a_child(names: Collection[str], seconds: float) -> dict[str, str | None]:
                 os.dup2(said.fileno(), stream)
             code = NOT_TRIED
             with suppress(BaseException):
-                code = played(names)
+                found = played(names)
+                limit_no_files()
+                os.write(said.fileno(), f"\n{json.dumps(found)}".encode())
+                code = TRIED
             os._exit(code)  # a case that hangs has left its thread behind
         has_ended = bool(select.select([os.pidfd_open(child)], [], [], seconds)[0])
         with suppress(ProcessLookupError):
@@ -50,54 +60,60 @@ def in_a_child(names: Collection[str], seconds: float) -> dict[str, str | None]:
         said.seek(0)
         lines = said.read().strip().splitlines()
     if not has_ended:
-        return {"failed": f"no end within {seconds:.0f} seconds"}
-    if code == NOTHING_FAILED:
-        return {"failed": None}
-    return {"failed": lines[-1]} if code == FAILED else {"trouble": "\n".join(lines[-30:])}
+        return {"failed": f"no end within {seconds:.0f} seconds", "seconds": {}}
+    answer: dict[str, Any] = json.loads(lines[-1]) if code == TRIED else {"trouble": "\n".join(lines[-30:])}
+    return answer
 
 
-def played(names: Collection[str]) -> int:
-    """Play what is called so, tests first; the last line said is what failed. A test's name begins with its folder."""
+def limit_no_files() -> None:
+    """Have files grow as they may: a test that failed may have left its process unable to write."""
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+def played(names: Collection[str]) -> dict[str, Any]:
+    """Play what is called so, tests first, until one fails. A test's name begins with its folder."""
     tests = sorted(name for name in names if name.startswith("tests/"))
-    return (_play_tests(tests) if tests else 0) or _play_cases(set(names) - set(tests))
+    seconds: defaultdict[str, float] = defaultdict(float)
+    failed = (_play_tests(tests, seconds) if tests else None) or _play_cases(set(names) - set(tests), seconds)
+    return {"failed": failed, "seconds": seconds}
 
 
-def _play_tests(names: Collection[str]) -> int:
+def _play_tests(names: Collection[str], seconds: defaultdict[str, float]) -> str | None:
     import pytest  # noqa: PLC0415 - loaded long ago
 
     class Failures:
         first: str | None = None
 
+        @pytest.hookimpl(tryfirst=True)
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            seconds[report.nodeid] += report.duration
             if report.failed and self.first is None:
                 self.first = report.nodeid
 
-    failures = Failures()
+    failures, code = Failures(), None
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    code = pytest.main([*options, *names], plugins=[failures])
-    if failures.first and code == pytest.ExitCode.TESTS_FAILED:
-        with suppress(OSError):  # a test that failed may have left the process unable to write
-            print(failures.first, flush=True)
-        return FAILED
-    return NOTHING_FAILED if code == pytest.ExitCode.OK else NOT_TRIED
+    with suppress(OSError):  # where a test that failed has left pytest unable to tell of it
+        code = pytest.main([*options, *names], plugins=[failures])
+    if code == pytest.ExitCode.OK or (failures.first and code in (None, pytest.ExitCode.TESTS_FAILED)):
+        return failures.first
+    raise CannotBeTried
 
 
-def _play_cases(names: Collection[str]) -> int:
+def _play_cases(names: Collection[str], seconds: defaultdict[str, float]) -> str | None:
     if not names:
-        return NOTHING_FAILED
+        return None
     import faults  # noqa: PLC0415 - of the copy as it is now
     from pipelines.warehouse.address import parse_database_url  # noqa: PLC0415
 
     chosen = [case for case in faults.cases() if case.name in names]
     if missing := set(names) - {case.name for case in chosen}:
         print(f"There is no case called {', '.join(sorted(missing))}.", flush=True)
-        return NOT_TRIED
+        raise CannotBeTried
     server = parse_database_url(os.environ["TEST_DATABASE_URL"])
-    failed = faults.run(chosen, is_quick=True, stop_at_first=True, server=server).failed
-    if not failed:
-        return NOTHING_FAILED
-    print(failed[0].case.name, flush=True)
-    return FAILED
+    scorecard = faults.run(chosen, is_quick=True, stop_at_first=True, server=server)
+    seconds.update({one.case.name: one.seconds for one in scorecard.results})
+    return scorecard.failed[0].case.name if scorecard.failed else None
 
 
 if __name__ == "__main__":

@@ -9,21 +9,27 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import mkdtemp
-from typing import Final
+from typing import Final, TypeAlias
 
 from faults.mutation.mutant import Mutant, Played, Stale
 
 PROJECT: Final = Path(__file__).parents[2]
 LEFT_OUT: Final = shutil.ignore_patterns(".*", "data", "__pycache__")
-SECONDS: Final = 180.0
-"""What hangs for so long without its guard is noticed too."""
+ALL_SECONDS: Final = 1800.0
+"""Within this all that is to notice something has to be played, with every guard in its place."""
+SECONDS: Final = 30.0
+TIMES_LONGER: Final = 5.0
+"""What takes so much longer than with its guard in place, or hangs, is noticed too."""
 AT_ONCE: Final = 2
+
+Took: TypeAlias = Mapping[str, float]
+"""Seconds by a test's or case's name."""
 
 
 class Tree:
@@ -59,16 +65,15 @@ class Tree:
             file.write_text(text, encoding="utf-8")
             os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # so that what was compiled holds again
 
-    def first_failure(self, names: Sequence[str], *, seconds: float) -> str | None:
-        """The first of these cases and tests that fails; None where none does. Raises ``Stale`` where it cannot be."""
+    def first_failure(self, names: Collection[str], *, seconds: float) -> tuple[str | None, Took]:
+        """The first of these cases and tests that fails, or None, and how long each took. Raises ``Stale``."""
         assert self._server.stdin
         assert self._server.stdout
         print(json.dumps({"names": list(names), "seconds": seconds}), file=self._server.stdin, flush=True)
         answer = json.loads(self._server.stdout.readline())
         if "trouble" in answer:
             raise Stale(f"{', '.join(names)}: cannot be tried.\n{answer['trouble']}")
-        failed: str | None = answer["failed"]
-        return failed
+        return answer["failed"], answer["seconds"]
 
     def end(self) -> None:
         """Have nothing run in the tree any more."""
@@ -89,29 +94,53 @@ def trees(database_url: str, count: int = AT_ONCE) -> Iterator[list[Tree]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check(mutants: Sequence[Mutant], tree: Tree) -> None:
-    """See that the list fits the code: every edit is possible, and with all guards in place nothing fails."""
+def check(mutants: Sequence[Mutant], tree: Tree) -> Took:
+    """See that the list fits the code: every edit is possible, and with all guards in place nothing fails.
+
+    How long each test and case took. Raises ``Stale``, which names all entries that do not fit.
+    """
+    stale = []
     for mutant in mutants:
-        mutant.applied_to((tree.folder / mutant.file).read_text(encoding="utf-8"))
-    names = sorted({name for mutant in mutants for name in mutant.noticed_by})
-    if failed := tree.first_failure(names, seconds=10 * SECONDS):
+        try:
+            mutant.applied_to((tree.folder / mutant.file).read_text(encoding="utf-8"))
+        except (Stale, FileNotFoundError) as error:
+            stale.append(str(error))
+    if stale:
+        raise Stale("\n".join(stale))
+    names = {name for mutant in mutants for name in mutant.noticed_by}
+    failed, took = tree.first_failure(names, seconds=ALL_SECONDS)
+    if failed:
         raise Stale(f"{failed} fails with all guards in place.")
+    return took
 
 
-def play(mutants: Sequence[Mutant], copies: Sequence[Tree]) -> Iterator[Played]:
-    """What comes of each mutant, in their order; several are tried at the same time."""
+def play(mutants: Sequence[Mutant], copies: Sequence[Tree], took: Took) -> Iterator[Played]:
+    """What comes of each mutant, in their order; several are tried at the same time.
+
+    Each has as many seconds as follows from how long its tests take with all guards in place.
+    """
     free = SimpleQueue[Tree]()
     for tree in copies:
         free.put(tree)
 
     def one(mutant: Mutant) -> Played:
         tree, began = free.get(), time.monotonic()
+        noticed_by = trouble = None
         try:
             with tree.without(mutant):
-                noticed_by = tree.first_failure(mutant.noticed_by, seconds=SECONDS)
+                noticed_by, _ = tree.first_failure(mutant.noticed_by, seconds=_seconds_for(mutant, took))
+        except Stale as error:
+            trouble = str(error)
         finally:
             free.put(tree)
-        return Played(mutant=mutant, noticed_by=noticed_by, seconds=time.monotonic() - began)
+        return Played(mutant=mutant, noticed_by=noticed_by, trouble=trouble, seconds=time.monotonic() - began)
 
     with ThreadPoolExecutor(len(copies)) as threads:
         yield from threads.map(one, mutants)
+
+
+def _seconds_for(mutant: Mutant, took: Took) -> float:
+    """How long what is to notice a mutant may take. A name stands for a file, a test with any parameter, or a case."""
+    names = tuple(f"{name}{end}" for name in mutant.noticed_by for end in ("::", "["))
+    usual = sum(took[one] for one in took if one in mutant.noticed_by or one.startswith(names))
+    return SECONDS + TIMES_LONGER * usual

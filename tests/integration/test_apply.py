@@ -24,7 +24,7 @@ from pipelines.manage.wishes import Wish, wish_of, wish_of_past
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.history import read_snapshot_at
-from pipelines.warehouse.write_back import only_apply
+from pipelines.warehouse.write_back import note_done, only_apply
 from tests.records import START
 
 LOST = effects.reset()
@@ -247,6 +247,15 @@ def test_answers_that_are_lost_again_and_again_end_it(desk: Desk) -> None:
     assert isinstance(applied.error, UncertainWrite)
     assert [made.outcome for made in applied.made] == ["uncertain"] * 4
     assert desk.names() == ["New", "VIP"]
+
+
+def test_what_is_known_of_a_call_is_not_settled_over(desk: Desk) -> None:
+    """As where the lock of an apply that is still at work was lost with its connection, and another one has begun."""
+    [made] = desk.apply(desk.wish("segments: [{name: Gold}]")).made
+    with desk.engine.begin() as connection:
+        connection.execute(text("update amocrm.write_back set outcome = 'refused'"))
+        note_done(connection, desk.id, made.call_id, at=START, added_ids=())
+    assert desk.rows("select outcome from analytics.write_backs") == [("refused",)]
 
 
 def test_a_new_thing_under_another_name_may_be_the_lost_one_and_ends_it(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import DatabaseError, DatabaseUnavailable, SettingsError, WarehouseError
 from pipelines.secret import Secret
@@ -84,6 +85,13 @@ def test_a_server_that_refuses_says_why(postgres_url: str, change: dict[str, obj
     assert "Check DATABASE_URL" in str(caught.value)
 
 
+def test_a_password_that_is_the_users_name_is_not_told(postgres_url: str) -> None:
+    address = parse_database_url(postgres_url).set(username="canary", password="canary")
+    with pytest.raises(DatabaseUnavailable, match=r'failed for user "\*\*\*"') as caught:
+        open_engine(address.render_as_string(hide_password=False)).connect()
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_old_server_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "OLDEST_SERVER", 99)
     with pytest.raises(DatabaseUnavailable, match=r"is PostgreSQL \d\d; 99 or newer is needed.*Upgrade it"):
@@ -104,6 +112,15 @@ def test_a_statement_that_is_refused(engine: Engine) -> None:
     assert type(error) is DatabaseError
     assert str(error).startswith("account 'acme': Postgres refused a statement: syntax error at or near")
     assert "canary" not in str(error)
+
+
+def test_values_that_postgres_tells_of_are_not_repeated(engine: Engine) -> None:
+    twice = "create temporary table t (x text unique); insert into t values ('canary'), ('canary')"
+    with pytest.raises(DatabaseError) as caught, transaction(engine) as connection:
+        connection.exec_driver_sql(twice, execution_options={"no_parameters": True})
+    assert isinstance(caught.value.__cause__, DBAPIError)
+    assert "(canary)" in str(caught.value.__cause__.orig)
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
@@ -32,6 +34,8 @@ from pipelines.errors import (
 from pipelines.load import PUBLISH_WAITS, Loaded, extract_load, kept_answers, load_account, publish_load, surely
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
+from pipelines.warehouse.raw import keep_answers, purge_answers, read_answers
+from tests.lock_waits import is_held_up
 from tests.records import START
 
 
@@ -215,6 +219,25 @@ def test_old_answers_are_purged_with_the_bodies_nobody_needs(company: Company, d
         "select count(*) from amocrm.raw_body b where not exists"
         " (select from amocrm.raw_answer a where a.account_id = b.account_id and a.body_hash = b.body_hash)"
     ) == [(0,)]
+
+
+def test_a_body_that_is_purged_is_not_the_one_that_an_answer_arrives_with(company: Company) -> None:
+    extracted = extract_load(company.engine, company.account, company.settings, clock=company.clock(0))
+    answers = kept_answers(company.engine, extracted)
+    later, load_id = extracted.observed_at + timedelta(hours=1), uuid4()
+
+    def purged() -> int:
+        with company.engine.begin() as connection:
+            return purge_answers(connection, company.id, until=extracted.observed_at)
+
+    with ThreadPoolExecutor() as threads:
+        with company.engine.begin() as connection:
+            keep_answers(connection, company.id, later, load_id, answers)
+            purging = threads.submit(purged)
+            assert is_held_up(company.engine, purging)
+        assert purging.result() == len(answers)
+    with company.engine.connect() as connection:
+        assert read_answers(connection, company.id, later, load_id) == answers
 
 
 def test_no_secret_is_stored(company: Company) -> None:

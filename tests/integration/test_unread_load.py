@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, event, text
 
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
@@ -26,6 +28,7 @@ from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.newest import remember_answers
+from tests.lock_waits import is_held_up
 from tests.records import START
 
 
@@ -255,6 +258,27 @@ def test_snapshot_that_another_program_published_meanwhile_is_compared_with(shop
     assert shop.contents() == before
     loaded, _ = publish_read(shop.engine, asked.extracted, asked.read, shop.settings, clock=shop.clock(2), run_id=None)
     assert loaded.published.size_change_count == 1
+
+
+def test_a_snapshot_that_is_being_published_is_waited_for(shop: Shop) -> None:
+    shop.load(0)
+    asked = ask(shop.engine, shop.account, shop.settings, clock=shop.clock(2), run_id=None, may_skip=True)
+    assert asked.newest is not None
+    shop.world.set_size(shop.id, shop.vip, 11)
+    unread = partial(publish_unread, shop.engine, asked, asked.newest, shop.settings, clock=shop.clock(2), run_id=None)
+    held_up: list[tuple[bool, Future[Loaded | None]]] = []
+    with ThreadPoolExecutor() as threads:
+
+        def begin_another(connection: Connection) -> None:
+            if not held_up and connection.scalar(text("select count(*) from amocrm.snapshot")) == 2:
+                another = threads.submit(unread)
+                held_up.append((is_held_up(shop.engine, another), another))
+
+        event.listen(shop.engine, "commit", begin_another)
+        loaded = shop.load(1)
+    assert loaded.published.size_change_count == 1
+    assert [(waited, another.result()) for waited, another in held_up] == [(True, None)]
+    assert shop.rows("select count(*) from amocrm.snapshot") == [(2,)]
 
 
 def test_load_that_comes_too_late_to_be_left_unread_keeps_its_answers(

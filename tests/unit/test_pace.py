@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.amocrm.limits import Gate, Gates, Limits
@@ -54,6 +54,7 @@ def most_in_a_second(sent: list[float]) -> int:
 
 
 @given(st.lists(st.tuples(st.floats(min_value=0, max_value=2), st.integers(0, 1), st.integers(0, 3)), max_size=60))
+@example([(0.0, number % 2, number % 4) for number in range(8)])  # of each host as many as it may be asked at once
 def test_no_second_sees_more_than_the_address_may_whoever_asks(asked: list[tuple[float, int, int]]) -> None:
     with TemporaryDirectory() as folder:
         processes = [Gates(Path(folder)), Gates(Path(folder))]  # nothing in common but the files

@@ -61,8 +61,7 @@ UNREAD: Final[tuple[Mutant, ...]] = (
         "pipelines/warehouse/newest.py",
         '    connection.execute(statement("lock_account"), {"account_id": account_id})\n',
         "",
-        "tests/integration/test_unread_load.py",
-        "tests/acceptance/test_killed_unread_loads.py",
+        "tests/integration/test_unread_load.py::test_a_snapshot_that_is_being_published_is_waited_for",
     ),
     guard(
         "Unread: no snapshot came between",

@@ -97,8 +97,7 @@ WRITING: Final[tuple[Mutant, ...]] = (
         "sql/statements/settle_write_back.sql",
         " and outcome = 'uncertain'",
         "",
-        "tests/integration/test_apply.py",
-        "tests/acceptance/test_killed_applies.py",
+        "tests/integration/test_apply.py::test_what_is_known_of_a_call_is_not_settled_over",
     ),
     guard(
         "An added thing is the one that was sent",

@@ -1,0 +1,21 @@
+"""Whoever waits for a lock in Postgres, as it says itself: so that tests need not guess how long something takes."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+WAITING = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+
+
+def is_held_up(engine: Engine, work: Future[Any]) -> bool:
+    """Whether the work waits for a lock in this database; false once it has come to its end without."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not work.done():
+            if connection.scalar(text(WAITING)):
+                return True
+            time.sleep(0.002)
+    return False
