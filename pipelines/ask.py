@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -16,8 +15,9 @@ from pipelines.access import way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Known, extract, is_said_again
-from pipelines.amocrm.read import read_snapshot
-from pipelines.amocrm.records import RawAnswer, Snapshot
+from pipelines.amocrm.read import read_news, read_snapshot
+from pipelines.amocrm.recall import Memory
+from pipelines.amocrm.records import Json, RawAnswer, Snapshot
 from pipelines.blocks import block_noted, refuse_blocked
 from pipelines.clock import Clock, refuse_future
 from pipelines.errors import ApiError, DatabaseError, WrongAccount
@@ -25,6 +25,7 @@ from pipelines.failure_note import failure_noted
 from pipelines.pace import gates_of, limits_of
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.memory import recall_rows
 from pipelines.warehouse.newest import Newest, read_newest
 from pipelines.warehouse.raw import keep_answers, purge_answers
 from pipelines.warehouse.state import account_of_key, known_things, read_state
@@ -51,11 +52,29 @@ class Asked:
     extracted: Extracted
     answers: Sequence[RawAnswer]
     newest: Newest | None
-    snapshot: Callable[[], Snapshot]  # reads the answers
+    documents: Mapping[int, Json]  # the parsed bodies, by the answers' sequence numbers
 
-    def read(self) -> tuple[Snapshot, Sequence[RawAnswer]]:
-        """The snapshot that the answers make, and the answers."""
-        return self.snapshot(), self.answers
+    def read(self) -> Read:
+        """The snapshot that the answers make, every segment read."""
+        at = self.extracted.observed_at
+        return Read(snapshot=read_snapshot(self.answers, at, documents=self.documents), answers=self.answers)
+
+    def read_news(self, engine: Engine) -> Read:
+        """The same, but segments whose rows were read before are left unread."""
+        with transaction(engine, account=self.extracted.account_key) as connection:
+            before = recall_rows(connection, self.extracted.account_id)
+        at = self.extracted.observed_at
+        snapshot, memory = read_news(self.answers, at, before, documents=self.documents)
+        return Read(snapshot=snapshot, answers=self.answers, news=memory if memory != before else None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """A snapshot, and the answers that it was read from."""
+
+    snapshot: Snapshot
+    answers: Sequence[RawAnswer]
+    news: Memory | None = None  # what the next load may recall, where that differs from what this one did
 
 
 def ask(
@@ -109,7 +128,7 @@ def ask(
         extracted=extracted,
         answers=answers,
         newest=newest,
-        snapshot=partial(read_snapshot, answers, observed_at, documents=client.documents),
+        documents=client.documents,
     )
 
 

@@ -12,13 +12,14 @@ from sqlalchemy import Engine
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import RawAnswer, Snapshot
 from pipelines.amocrm.said import what_was_said
-from pipelines.ask import Asked, Extracted, ask, keep, purge
+from pipelines.ask import Asked, Extracted, Read, ask, keep, purge
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import DatabaseError, DatabaseUnavailable
 from pipelines.failure_note import failure_noted
 from pipelines.seen import Seen, seen_in
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.memory import remember_rows
 from pipelines.warehouse.newest import Newest, publish_again, remember_answers
 from pipelines.warehouse.publish import Origin, Published, publish
 from pipelines.warehouse.raw import keep_answers, read_answers
@@ -57,7 +58,8 @@ def load_account(
         if loaded is not None:
             return loaded
         keep(engine, asked.extracted, asked.answers)
-    return publish_read(engine, asked.extracted, asked.read, settings, clock=clock, run_id=run_id)[0]
+    read = partial(asked.read_news, engine)
+    return publish_read(engine, asked.extracted, read, settings, clock=clock, run_id=run_id)[0]
 
 
 def load_and_read(
@@ -98,9 +100,9 @@ def publish_load(
 ) -> Loaded:
     """The second step alone: publish a load whose answers are kept; doing it again changes nothing."""
 
-    def read() -> tuple[Snapshot, Sequence[RawAnswer]]:
+    def read() -> Read:
         answers = kept_answers(engine, extracted)
-        return read_snapshot(answers, extracted.observed_at), answers
+        return Read(snapshot=read_snapshot(answers, extracted.observed_at), answers=answers)
 
     return publish_read(engine, extracted, read, settings, clock=clock, run_id=run_id)[0]
 
@@ -164,7 +166,7 @@ def publish_unread(
 def publish_read(
     engine: Engine,
     extracted: Extracted,
-    read: Callable[[], tuple[Snapshot, Sequence[RawAnswer]]],
+    read: Callable[[], Read],
     settings: Settings,
     *,
     clock: Clock,
@@ -176,15 +178,17 @@ def publish_read(
     """
     account_id, account_key = extracted.account_id, extracted.account_key
     with failure_noted(engine, account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
-        snapshot, answers = read()
-        published = surely(partial(publish, engine, snapshot, origin_of(extracted, run_id)), clock)
+        found = read()
+        published = surely(partial(publish, engine, found.snapshot, origin_of(extracted, run_id)), clock)
         is_shown = follow_fields(engine, account_id, account=account_key)
         with transaction(engine, account=account_key) as connection:
             purge(connection, account_id, settings, until=extracted.observed_at)
-            said = what_was_said(answers)
+            if found.news is not None:
+                remember_rows(connection, account_id, found.news)
+            said = what_was_said(found.answers)
             if is_shown and said is not None:
                 remember_answers(connection, account_id, extracted.observed_at, said)
-    return Loaded(extracted=extracted, seen=seen_in(snapshot), published=published), snapshot
+    return Loaded(extracted=extracted, seen=seen_in(found.snapshot), published=published), found.snapshot
 
 
 def surely(publish_once: Callable[[], Done], clock: Clock) -> Done:

@@ -27,7 +27,7 @@ def seen_in(snapshot: Snapshot) -> Seen:
         account_name=snapshot.account.name,
         mode=snapshot.account.mode,
         stage_count=len(snapshot.stages),
-        segment_count=len(snapshot.segments),
+        segment_count=snapshot.segment_count,
         field_count=len(snapshot.fields),
         oddities=snapshot.oddities,
     )

@@ -117,6 +117,8 @@ REFUSED: Final[Mapping[str, Row]] = {
     "newest_answers_pkey": {"account_id": 1},
     "newest_answers_account_id_fkey": _NO_ACCOUNT,
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
+    "row_memory_pkey": {"account_id": 1},
+    "row_memory_account_id_fkey": _NO_ACCOUNT,
     "schema_migration_pkey": {"version": 900},
     "schema_migration_version_check": {"version": 0},
     "schema_view_pkey": {"name": "v"},
@@ -140,6 +142,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "size_alert": "around customers_count days direction message missed_days observed_at previous_count "
     "previous_observed_at rule segment_id",
     "newest_answers": "answers observed_at reading_code",
+    "row_memory": "reading_code segments",
     "schema_migration": "applied_at checksum name",
     "schema_view": "checksum grants",
 }

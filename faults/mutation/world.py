@@ -91,6 +91,7 @@ WORLD: Final[Mapping[str, Row]] = {
         "message": "m",
     },
     "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
+    "row_memory": {"account_id": 1, "reading_code": "c", "segments": {}},
     "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
     "schema_view": {"name": "v", "checksum": "c", "grants": []},
 }
@@ -127,6 +128,7 @@ FRESH: Final[Mapping[str, Row]] = {
     "write_back_thing": {"position": 1},
     "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
     "newest_answers": {"account_id": 2},
+    "row_memory": {"account_id": 2},
     "schema_migration": {"version": 901},
     "schema_view": {"name": "other"},
 }

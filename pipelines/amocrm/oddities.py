@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pipelines.amocrm.records import Oddity
 
@@ -38,6 +38,10 @@ class Notes:
         if kind not in KINDS:
             raise ValueError(f"no such kind of oddity: {kind}")
         self._found.add(Oddity(kind=kind, thing=thing, thing_id=thing_id, detail=detail))
+
+    def add_all(self, oddities: Iterable[Oddity]) -> None:
+        """Note what another notebook had."""
+        self._found.update(oddities)
 
     def all(self) -> tuple[Oddity, ...]:
         """Everything noted, in a fixed order."""

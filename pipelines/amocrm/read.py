@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.account import read_account
 from pipelines.amocrm.oddities import Notes
-from pipelines.amocrm.paging import Page, WholeList, assemble, read_page
-from pipelines.amocrm.records import Account, Json, Mode, RawAnswer, Resource, Snapshot
+from pipelines.amocrm.paging import Page, Row, WholeList, assemble, read_page
+from pipelines.amocrm.recall import Memory, read_new_segments
+from pipelines.amocrm.records import Account, Json, Mode, RawAnswer, Resource, Segment, Snapshot, UnreadSegment
 from pipelines.amocrm.shape import Misshapen
 from pipelines.amocrm.things import Reading, read_field, read_segment, read_stage
 from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
@@ -40,8 +42,30 @@ def read_snapshot(
     Raises ``MalformedAnswer`` where an answer cannot be used, ``IncompleteList`` where a list of the account's mode is
     missing or not whole, ``WrongAccount`` and ``ModeDisagreement`` where answers are about several accounts or modes.
     """
-    try:
+    with _unusable_answers_told():
         return _Reader(answers, documents or {}).snapshot(observed_at)
+
+
+def read_news(
+    answers: Sequence[RawAnswer],
+    observed_at: datetime,
+    memory: Memory,
+    *,
+    documents: Mapping[int, Json] | None = None,
+) -> tuple[Snapshot, Memory]:
+    """The same, but segments that ``memory`` holds are left unread; with what the next load may recall.
+
+    The memory is that of the account that the answers are about. Raises what ``read_snapshot`` does.
+    """
+    with _unusable_answers_told():
+        reader = _Reader(answers, documents or {}, memory)
+        return reader.snapshot(observed_at), reader.news
+
+
+@contextmanager
+def _unusable_answers_told() -> Iterator[None]:
+    try:
+        yield
     except (Misshapen, strict_json.NotStrictJson) as error:
         raise MalformedAnswer(f"amoCRM's answer cannot be used: {error}.") from None
 
@@ -49,7 +73,11 @@ def read_snapshot(
 class _Reader:
     """The accepted answers by resource, and what is noticed while they are read."""
 
-    def __init__(self, answers: Sequence[RawAnswer], documents: Mapping[int, Json]) -> None:
+    def __init__(
+        self, answers: Sequence[RawAnswer], documents: Mapping[int, Json], memory: Memory | None = None
+    ) -> None:
+        self.news: Memory = {}
+        self._memory = memory  # None where every segment is to be read
         self._notes = Notes()
         self._documents = documents
         self._accepted: dict[Resource, list[RawAnswer]] = {}
@@ -60,16 +88,17 @@ class _Reader:
     def snapshot(self, observed_at: datetime) -> Snapshot:
         account = self._account()
         reading = Reading(account_id=account.id, timezone=ZoneInfo(account.timezone), notes=self._notes)
-        rows = {resource: self._list(resource).rows.values() for resource in LISTS_OF_MODE[account.mode]}
-        stages = tuple(read_stage(row, reading) for row in rows.get("stages", ()))
-        segments = tuple(read_segment(row, reading) for row in rows.get("segments", ()))
-        fields = tuple(read_field(row, reading) for row in rows.get("fields", ()))
+        rows = {resource: self._list(resource).rows for resource in LISTS_OF_MODE[account.mode]}
+        stages = tuple(read_stage(row, reading) for row in rows.get("stages", {}).values())
+        segments, unread_segments = self._segments(rows.get("segments", {}), reading)
+        fields = tuple(read_field(row, reading) for row in rows.get("fields", {}).values())
         self._note_repeated_types([stage.type for stage in stages if stage.is_default])
         return Snapshot(
             account=account,
             observed_at=observed_at,
             stages=tuple(sorted(stages, key=lambda stage: stage.id)),
             segments=tuple(sorted(segments, key=lambda segment: segment.id)),
+            unread_segments=unread_segments,
             fields=tuple(sorted(fields, key=lambda field: field.id)),
             gone_stage_ids=self._asked("stage", is_gone=True),
             gone_segment_ids=self._asked("segment", is_gone=True),
@@ -89,6 +118,15 @@ class _Reader:
             if other.mode != found[0].mode:
                 raise ModeDisagreement(f"The mode changed from '{found[0].mode}' to '{other.mode}' during the load.")
         return found[0]
+
+    def _segments(
+        self, rows: Mapping[int, Row], reading: Reading
+    ) -> tuple[tuple[Segment, ...], tuple[UnreadSegment, ...]]:
+        if self._memory is None:
+            return tuple(read_segment(row, reading) for row in rows.values()), ()
+        recalled = read_new_segments(rows, reading, self._memory)
+        self.news = recalled.memory
+        return recalled.read, recalled.unread
 
     def _list(self, resource: Resource) -> WholeList:
         answers = self._accepted.get(resource, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -116,6 +117,16 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadSegment:
+    """A segment whose row says what an earlier load read, its size and ``updated_at`` aside."""
+
+    id: int
+    customers_count: int
+    content_hash: bytes
+    read: Callable[[], Segment] = field(repr=False, compare=False)  # reads the row after all
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
     """One choice of a select, multiselect or radiobutton field."""
 
@@ -166,9 +177,15 @@ class Snapshot:
     observed_at: datetime
     stages: tuple[Stage, ...] = ()
     segments: tuple[Segment, ...] = ()
+    unread_segments: tuple[UnreadSegment, ...] = ()  # where earlier loads are recalled; all others are above
     fields: tuple[Field, ...] = ()
     gone_stage_ids: frozenset[int] = frozenset()
     gone_segment_ids: frozenset[int] = frozenset()
     gone_field_ids: frozenset[int] = frozenset()
     asked_field_ids: frozenset[int] = frozenset()  # asked for by id and there: an option they lack is gone
     oddities: tuple[Oddity, ...] = ()
+
+    @property
+    def segment_count(self) -> int:
+        """Segments, read or not."""
+        return len(self.segments) + len(self.unread_segments)

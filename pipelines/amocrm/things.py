@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,10 @@ class Reading:
     account_id: int
     timezone: ZoneInfo
     notes: Notes
+
+    def noting(self, notes: Notes) -> Reading:
+        """The same, where oddities go elsewhere."""
+        return replace(self, notes=notes)
 
 
 def read_stage(row: Json, reading: Reading) -> Stage:

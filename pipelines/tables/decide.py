@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from pipelines.amocrm.records import Field, Oddity, Option, Segment, Snapshot, Stage
+from pipelines.amocrm.records import Field, Oddity, Option, Segment, Snapshot, Stage, UnreadSegment
 from pipelines.errors import UnprovenEnding
 
 EndReason: TypeAlias = Literal["changed", "deleted", "mode_off"]
@@ -90,7 +91,7 @@ def decide(stored: StoredState, seen: Snapshot, *, observed_date: date) -> Decis
     missing although its mode is on and the API did not confirm that it is gone.
     """
     has_segments = seen.account.mode == "segments"
-    segments = {segment.id: segment for segment in seen.segments}
+    segments = {segment.id: segment for segment in listed_segments(seen)}
     segment_changes = difference(
         "segment",
         {segment_id: current.content_hash for segment_id, current in stored.segments.items()},
@@ -122,7 +123,10 @@ def decide(stored: StoredState, seen: Snapshot, *, observed_date: date) -> Decis
             gone={key for key in stored.options if key[0] in seen.gone_field_ids | seen.asked_field_ids},
             is_mode_on=has_segments,
         ),
-        segments=segment_changes,
+        segments=Difference(
+            opened={segment_id: whole(segment) for segment_id, segment in segment_changes.opened.items()},
+            closed=segment_changes.closed,
+        ),
         sizes=sizes,
         current={
             segment.id: CurrentSegment(
@@ -132,17 +136,27 @@ def decide(stored: StoredState, seen: Snapshot, *, observed_date: date) -> Decis
                 if segment.id in segment_changes.opened
                 else stored.segments[segment.id].valid_from,
             )
-            for segment in seen.segments
+            for segment in segments.values()
             if segment.id in segment_changes.opened or segment.id in sizes
         },
         days={
             segment.id: segment.customers_count
-            for segment in seen.segments
+            for segment in segments.values()
             if is_first_of_day or segment.id in sizes or segment.id not in stored.segments
         },
         noticed=frozenset(seen.oddities) - stored.oddities,
         settled=stored.oddities - frozenset(seen.oddities),
     )
+
+
+def listed_segments(seen: Snapshot) -> list[Segment | UnreadSegment]:
+    """All segments of a snapshot, read or not, by their ids."""
+    return sorted((*seen.segments, *seen.unread_segments), key=attrgetter("id"))
+
+
+def whole(segment: Segment | UnreadSegment) -> Segment:
+    """A segment with all that its row says. Nearly none that is unread is asked for: what it says is open already."""
+    return segment.read() if isinstance(segment, UnreadSegment) else segment
 
 
 def difference(
@@ -171,7 +185,9 @@ def difference(
     return Difference(opened=opened, closed=closed)
 
 
-def size_changes(stored: Mapping[int, CurrentSegment], seen: Mapping[int, Segment]) -> dict[int, int | None]:
+def size_changes(
+    stored: Mapping[int, CurrentSegment], seen: Mapping[int, Segment | UnreadSegment]
+) -> dict[int, int | None]:
     """Sizes that differ from the newest stored ones; a segment that is not there has none."""
     before = {segment_id: current.customers_count for segment_id, current in stored.items()}
     now = {segment_id: segment.customers_count for segment_id, segment in seen.items()}

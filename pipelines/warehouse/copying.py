@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import simplejson
@@ -22,17 +23,22 @@ _ESCAPES: Final = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _ESCAPED: Final = re.compile(r"[\\\t\n\r]")
 
 
-def copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame) -> None:
-    """Send the frame's rows by COPY.
+def copy_frames(connection: Connection, frames: Mapping[Relation, pd.DataFrame]) -> None:
+    """Send the rows of frames by COPY, in their order.
 
     Postgres refuses it where row-level security applies to our role, as it does to the loader's once readers of single
     accounts are told apart: there the rows go by a temporary table.
     """
-    if frame.empty:
-        return
+    if frames:
+        roundabout = frozenset(connection.scalars(statement("tables_with_row_security")))
+        for relation, frame in frames.items():
+            if not frame.empty:
+                _copy(connection, relation, frame, is_direct=relation.name not in roundabout)
+
+
+def _copy(connection: Connection, relation: Relation, frame: pd.DataFrame, *, is_direct: bool) -> None:
     table = sql.Identifier("amocrm", relation.name)
     columns = sql.SQL(", ").join(map(sql.Identifier, relation.columns))
-    is_direct = not connection.scalar(statement("row_security_applies"), {"table": relation.name})
     target = table if is_direct else sql.Identifier(f"arriving_{relation.name}")
     driver = connection.connection.driver_connection
     assert driver is not None

@@ -18,7 +18,7 @@ from pipelines.amocrm.records import Account, Oddity, Snapshot
 from pipelines.errors import Superseded, WrongAccount
 from pipelines.tables.decide import Decision, EndReason, decide
 from pipelines.tables.relations import changed_relations
-from pipelines.warehouse.copying import copy_frame
+from pipelines.warehouse.copying import copy_frames
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key, read_state
 from pipelines.warehouse.statements import statement
@@ -145,8 +145,7 @@ def close_ended(connection: Connection, account_id: int, at: datetime, decision:
 def open_new(connection: Connection, account_id: int, at: datetime, decision: Decision) -> dict[str, int]:
     """Shape what is new into relations and copy them in; rows written by table."""
     frames = changed_relations(account_id, at, decision)
-    for relation, frame in frames.items():
-        copy_frame(connection, relation, frame)
+    copy_frames(connection, frames)
     return {relation.name: len(frame) for relation, frame in frames.items()}
 
 
@@ -209,7 +208,7 @@ def ledger_row(snapshot: Snapshot, origin: Origin, decision: Decision) -> dict[s
         "customers_mode": mode,
         "timezone": snapshot.account.timezone,
         "stage_count": len(snapshot.stages) if mode == "periodicity" else None,
-        "segment_count": len(snapshot.segments) if mode == "segments" else None,
+        "segment_count": snapshot.segment_count if mode == "segments" else None,
         "field_count": len(snapshot.fields) if mode == "segments" else None,
         "option_count": sum(len(field.options) for field in snapshot.fields) if mode == "segments" else None,
         "opened_count": decision.opened_count,

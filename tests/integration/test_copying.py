@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Engine, text
 
 from pipelines.tables.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
-from pipelines.warehouse.copying import copy_frame
+from pipelines.warehouse.copying import copy_frames
 
 COPIED = Relation(
     name="copied",
@@ -45,7 +45,7 @@ def test_what_is_copied_comes_back(engine: Engine) -> None:
     ]
     with engine.begin() as connection:
         connection.execute(text(TABLE))
-        copy_frame(connection, COPIED, COPIED.frame(rows))
+        copy_frames(connection, {COPIED: COPIED.frame(rows)})
         found = connection.execute(text("select * from amocrm.copied")).all()
     assert [tuple(row) for row in found] == rows
     assert [str(row.number) for row in found[:3]] == ["0.10", "100000", "0.100"]
@@ -55,5 +55,5 @@ def test_decimals_in_json_keep_their_digits(engine: Engine) -> None:
     row = (1, None, None, None, None, None, None, {"a": Decimal("1.50")})
     with engine.begin() as connection:
         connection.execute(text(TABLE))
-        copy_frame(connection, COPIED, COPIED.frame([row]))
+        copy_frames(connection, {COPIED: COPIED.frame([row])})
         assert connection.scalar(text("select json_value::text from amocrm.copied")) == '{"a": 1.50}'

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,62 +19,15 @@ from emulator.faults import Effect
 from faults.witness import table_contents
 from pipelines.amocrm import strict_json
 from pipelines.ask import Asked, ask, what_is_newest
-from pipelines.clock import Clock
 from pipelines.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
-from pipelines.load import Loaded, extract_load, load_account, publish_load, publish_read, publish_unread, read_load
+from pipelines.load import Loaded, extract_load, publish_load, publish_read, publish_unread, read_load
 from pipelines.reading_code import reading_code
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.newest import remember_answers
 from tests.lock_waits import is_held_up
 from tests.records import START
-
-
-class Shop:
-    """An emulated account, loads of it at hours that a test names, and a count of the answers that loads read."""
-
-    def __init__(self, emulator: Emulator, engine: Engine, root: Path) -> None:
-        """Open the account."""
-        self.emulator, self.engine, self.world = emulator, engine, emulator.world
-        self.id = self.world.add_account("Corner Coffee", timezone="America/New_York")
-        self.field = self.world.add_field(self.id, "Tier", "select", options=("gold", "silver"))
-        self.vip = self.world.add_segment(self.id, "VIP", size=10)
-        self.new = self.world.add_segment(self.id, "New", size=3)
-        self.settings = Settings(data_dir=root)
-        self.account = AccountSettings(
-            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id))
-        )
-        self.read_count = 0
-
-    def clock(self, hour: float) -> Clock:
-        """A clock that stands, and waits for nothing."""
-        return Clock(now=lambda: START + timedelta(hours=hour), sleep=lambda _: None)
-
-    def load(self, hour: float, **changes: Any) -> Loaded:
-        """Load the account, or one that differs from it."""
-        return load_account(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
-
-    def reads(self, hour: float, **changes: Any) -> int:
-        """Load, and how many answers were read."""
-        before = self.read_count
-        assert self.load(hour, **changes).published.is_new
-        return self.read_count - before
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a query."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(sql))]
-
-    def do(self, sql: str) -> None:
-        """Change something behind the program's back."""
-        with self.engine.begin() as connection:
-            connection.execute(text(sql))
-
-    def contents(self) -> dict[str, list[str]]:
-        """All that snapshots have written."""
-        with self.engine.connect() as connection:
-            return table_contents(connection, self.id)
+from tests.shop import Shop
 
 
 @pytest.fixture

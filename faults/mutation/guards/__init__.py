@@ -9,6 +9,7 @@ from faults.mutation.guards.extracting import EXTRACTING
 from faults.mutation.guards.fleets import FLEETS
 from faults.mutation.guards.meaning import MEANING
 from faults.mutation.guards.reading import READING
+from faults.mutation.guards.recalled import RECALLED
 from faults.mutation.guards.roles import ROLES
 from faults.mutation.guards.storing import STORING
 from faults.mutation.guards.telling import TELLING
@@ -24,6 +25,7 @@ GUARDS: Final[tuple[Mutant, ...]] = (
     *READING,
     *EXTRACTING,
     *UNREAD,
+    *RECALLED,
     *STORING,
     *DATABASE,
     *WRITING,
