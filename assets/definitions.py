@@ -18,7 +18,7 @@ from assets.raw import raw_answer
 from assets.report import KEEP_REPORTS, report
 from assets.resources import Workbench, workbench
 from assets.schedules import load_schedule
-from assets.sensors import tell_of_failed_loads
+from assets.sensors import tell_of_failed_loads, tell_of_loads_that_work_again
 from assets.size_alerts import size_alerts
 from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.write_back import WRITE_BACKS, manage_account
@@ -58,7 +58,7 @@ def defined(
         ),
         jobs=[LOAD_ACCOUNT, load_bucket_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
-        sensors=[tell_of_failed_loads, KEEP_REPORTS],
+        sensors=[tell_of_failed_loads, tell_of_loads_that_work_again, KEEP_REPORTS],
         resources={"workbench": bench, "hand_over": ExtractedIOManager()},
         executor=dg.in_process_executor,
     )

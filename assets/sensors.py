@@ -1,19 +1,23 @@
-"""Who is told of a load that failed. How they are told is ``pipelines.alerts``' work."""
+"""Who is told of loads that fail, and of those that work again. How they are told is ``pipelines.alerts``' work."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
 
 from assets.failures import ADVICE, ERROR
+from assets.load_news import courses_of, is_explained
 from assets.on_their_way import PARTITION_TAG, is_load
 from assets.report import REPORT
 from assets.resources import Workbench
-from assets.telling import tell
+from assets.telling import UNSET, tell
 from assets.write_back import make_as_wanted, manage_account
 from pipelines.alerts import EVERY_ACCOUNT, Alert
 from pipelines.errors import SettingsError
+from pipelines.failing import Course, in_words
 from pipelines.settings import Settings
 
 FROM_OUTSIDE: Final = "marked as failed from outside"
@@ -21,20 +25,73 @@ UNKNOWN: Final = "?"
 """In place of an account's key where a run is about one and does not tell which."""
 
 
-# Running by default: whoever sets the address wants to be told, and without one nothing is sent.
+NOTHING_NEW: Final = "Nobody is told again: whoever was not loaded fails as before. Each is told once a day."
+
+# Both run by default: whoever sets the address wants to be told, and without one nothing is sent.
+
+
 @dg.run_failure_sensor(
     name="tell_of_failed_loads",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Post every failed load to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do.",
+    description=(
+        "Post failed loads to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do. An account is told "
+        "when it begins to fail, when it fails for another cause, and once a day while that lasts."
+    ),
 )
 def tell_of_failed_loads(
     context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[Workbench]
 ) -> dg.SkipReason | None:
-    """Tell of one run that failed."""
+    """Tell of one run that failed, and of accounts that it loaded again."""
+    settings, courses = settings_of(workbench), courses_of(context.dagster_run, workbench)
+    failed, again = as_news(as_alert(context, settings), courses), as_end(context.dagster_run, settings, courses)
     # An error of the sensor would be no better heard, and would hide the failures behind this one.
-    untold = tell(as_alert(context, settings_of(workbench)), workbench, context.log)
+    untold = [tell(alert, workbench, context.log) for alert in (failed, again) if alert]
+    return next((dg.SkipReason(why) for why in untold if why), None if untold else dg.SkipReason(NOTHING_NEW))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    name="tell_of_loads_that_work_again",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts were loaded whose loads had failed before.",
+)
+def tell_of_loads_that_work_again(
+    context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[Workbench]
+) -> dg.SkipReason | None:
+    """Tell of the accounts of one run that are well again."""
+    if workbench.alert_webhook_url is None:
+        return dg.SkipReason(UNSET)
+    alert = as_end(context.dagster_run, settings_of(workbench), courses_of(context.dagster_run, workbench))
+    untold = tell(alert, workbench, context.log) if alert else "No account had failed before."
     return dg.SkipReason(untold) if untold else None
+
+
+def as_news(alert: Alert, courses: Sequence[Course]) -> Alert | None:
+    """The alert with what is new about each account; None where nothing is.
+
+    Where the warehouse does not know of all that the run failed of, such as its death, that itself is news.
+    """
+    if not is_explained(alert.errors, courses):
+        return alert
+    news = in_words(course for course in courses if course.error)
+    return replace(alert, what_happened=f"{news} {alert.what_happened}") if news else None
+
+
+def as_end(run: dg.DagsterRun, settings: Settings | None, courses: Sequence[Course]) -> Alert | None:
+    """The alert for accounts that a run loaded again; None where there are none."""
+    news = in_words(course for course in courses if not course.error)
+    if not news:
+        return None
+    return Alert(
+        account=account_of(run, settings) or UNKNOWN,
+        error=None,
+        what_happened=news,
+        what_to_do="",
+        run_id=run.run_id,
+        link=link_to(run, settings),
+    )
 
 
 def settings_of(workbench: Workbench) -> Settings | None:
@@ -51,16 +108,21 @@ def as_alert(context: dg.RunFailureSensorContext, settings: Settings | None) -> 
     failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
     told = next(filter(None, failures), None)
     facts = {name: str(value.value) for name, value in told.metadata.items()} if told else {}
-    pages = settings.dagster_url if settings else None
     return Alert(
         account=account_of(run, settings) or facts.get("account", UNKNOWN),
         error=facts.get(ERROR, "RunFailure"),
         what_happened=(told.description if told else None) or why_it_ended(context),
         what_to_do=facts.get(ADVICE, "See the run in Dagster. What is stored is intact; the next load tries again."),
         run_id=run.run_id,
-        link=f"{pages}/runs/{run.run_id}" if pages else None,
+        link=link_to(run, settings),
         what=what_failed(run),
     )
+
+
+def link_to(run: dg.DagsterRun, settings: Settings | None) -> str | None:
+    """The run's page, where it is known where people open those."""
+    pages = settings.dagster_url if settings else None
+    return f"{pages}/runs/{run.run_id}" if pages else None
 
 
 def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:

@@ -32,10 +32,10 @@ class Tellable(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """A load, or another run, that failed, and what to do about it."""
+    """A load, or another run, that failed, and what to do about it; or, without an error, that works again."""
 
     account: str  # key of the account in the settings, or EVERY_ACCOUNT
-    error: str  # kind of the error, as docs/operations.md lists them
+    error: str | None  # kind of the error, as docs/operations.md lists them; None: it works again
     what_happened: str
     what_to_do: str
     run_id: str | None  # None: it failed before there was a run
@@ -43,12 +43,17 @@ class Alert:
     what: str = "load"  # that failed
 
     @property
+    def errors(self) -> list[str]:
+        """The kinds of errors, where a run failed of several."""
+        return self.error.split(", ") if self.error else []
+
+    @property
     def text(self) -> str:
         """All of it in a few lines, for services that show one text."""
         whose = "every account" if self.account == EVERY_ACCOUNT else f"'{self.account}'"
         run = self.link or self.run_id
         lines = [
-            f"amoCRM {self.what} of {whose} failed: {self.what_happened}",
+            f"amoCRM {self.what} of {whose} {'failed' if self.error else 'works again'}: {self.what_happened}",
             f"What to do: {self.what_to_do}" if self.what_to_do else "",
             f"Run: {run}" if run else "",
         ]

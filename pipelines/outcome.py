@@ -14,6 +14,9 @@ from pipelines.load import Loaded
 Status: TypeAlias = Literal["loaded", "superseded", "failed", "skipped"]
 """``superseded``: another load of the account was newer; ``skipped``: its turn never came."""
 
+SKIPPED: Final = "Skipped"
+"""In place of the kind of an error, where an account's turn never came."""
+
 PASSING: Final = (Unavailable, RateLimited, DatabaseUnavailable)
 """Troubles that may be over in a few minutes. All others need a person, or at least the next load."""
 
@@ -86,7 +89,7 @@ def skipped(why: str, account_key: str) -> Trouble:
     """What it means to an account that its turn never came. The account that was the reason has the exit code."""
     advice = "Load it when that is over."
     told = f"account '{account_key}': {why} {advice}"
-    return Trouble(error="Skipped", message=why, advice=advice, told=told, exit_code=0)
+    return Trouble(error=SKIPPED, message=why, advice=advice, told=told, exit_code=0)
 
 
 def causes_of(outcomes: Iterable[Outcome]) -> Sequence[Cause]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from pipelines.failing import Course
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.statements import statement
 
@@ -22,3 +23,10 @@ def loaded_in_runs(engine: Engine, run_ids: Sequence[str], *, since: datetime) -
     with transaction(engine) as connection:
         parameters = {"run_ids": list(run_ids), "since": since}
         return frozenset(connection.scalars(statement("loaded_in_runs"), parameters))
+
+
+def courses_in_run(engine: Engine, run_id: str, account_keys: Sequence[str]) -> list[Course]:
+    """How the loads of these accounts went in one of Dagster's runs, and before; of those that ended in it, by key."""
+    parameters = {"run_id": run_id, "account_keys": list(account_keys)}
+    with transaction(engine) as connection:
+        return [Course(**row) for row in connection.execute(statement("courses_in_run"), parameters).mappings()]

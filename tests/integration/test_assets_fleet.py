@@ -143,7 +143,8 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
         alarm(instance, replace(settings, alert_webhook_url=hook.url), failed)
     [(_, alert, _)] = hook.received
     assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
-    assert "load of 'bucket 02 of 03' failed: 2 of " in str(alert["text"])
+    news = f"Fails from now on: {mine[0]}, {mine[1]}."
+    assert f"load of 'bucket 02 of 03' failed: {news} 2 of " in str(alert["text"])
 
 
 def test_an_account_that_is_written_wrongly_is_in_its_bucket(

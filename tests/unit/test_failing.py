@@ -1,0 +1,58 @@
+"""What is new about an account that fails: the beginning, another cause, each day that it lasts, and the end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipelines.failing import Course, News, in_words
+
+SINCE = datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+def course(error: str | None, error_before: str | None, *, hours: float = 1, apart: float = 1) -> Course:
+    """An account's course ``hours`` after it began to fail; the load before was ``apart`` hours earlier."""
+    ended_at = SINCE + timedelta(hours=hours)
+    return Course(
+        account_key="acme",
+        ended_at=ended_at,
+        error=error,
+        before_at=ended_at - timedelta(hours=apart) if error_before else None,
+        error_before=error_before,
+        since=SINCE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "error_before", "news"),
+    [
+        ("Unauthorized", None, "begun"),
+        ("Unauthorized", "Unauthorized", None),
+        ("Unauthorized", "NotFound", "changed"),
+        (None, "NotFound", "over"),
+        (None, None, None),
+    ],
+)
+def test_what_is_new(error: str | None, error_before: str | None, news: News | None) -> None:
+    assert course(error, error_before).news == news
+
+
+@pytest.mark.parametrize("apart", [0.25, 1, 7, 24, 50])
+def test_once_a_day_somebody_is_told_of_what_lasts(apart: float) -> None:
+    told = [
+        hours
+        for step in range(1, 1 + round(240 / apart))
+        if course("NotFound", "NotFound", hours=(hours := step * apart), apart=apart).news
+    ]
+    assert [hours // 24 for hours in told] == sorted({hours // 24 for hours in told}), "never twice on one day"
+    assert all(later - earlier < 24 + apart for earlier, later in zip([0, *told], told, strict=False))
+
+
+def test_all_of_it_in_words() -> None:
+    courses = [course("Unauthorized", None), course("Forbidden", "NotFound"), course("NotFound", "NotFound", hours=24)]
+    assert in_words([*courses, course(None, None), course("NotFound", "NotFound")]) == (
+        "Fails from now on: acme. Fails for another reason now: acme (since 2026-11-01 10:00 UTC). "
+        "Still fails: acme (since 2026-11-01 10:00 UTC)."
+    )
+    assert in_words([course(None, "NotFound")]) == "Loaded again: acme (failed since 2026-11-01 10:00 UTC)."
