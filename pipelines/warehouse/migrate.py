@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
 from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.giving_way import giving_way
 from pipelines.warehouse.readers import is_isolated, isolate
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
@@ -43,7 +45,8 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
 
     The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
     wherever they are there.
-    Only one process at a time does so; others wait and then find nothing to do. Raises ``MigrationError``, with all
+    Only one process at a time does so; others wait and then find nothing to do. Loads and readers may go on: it gives
+    way to them (see ``giving_way``). Raises ``MigrationError``, with all
     that was finished before kept, and what failed rolled back whole.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
@@ -53,20 +56,15 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
                 execute_as_is(connection, sql.read("bootstrap"))
         with connection.begin():
             pending_migrations = _not_applied(connection, migrations)
-        for migration in pending_migrations:
-            with _as_migration_error(migration.name), connection.begin():
-                _past_views(connection, [migration.text])
-                connection.execute(
-                    statement("insert_migration"),
-                    {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
-                )
-        with _as_migration_error("The set of views"), connection.begin():
             is_changed = _differ(connection, views)
-            if is_changed:
-                _make_views(connection, views)
-            # In the same transaction: no reader of one account may find a view made anew that shows them all.
-            if is_isolated(connection):
-                isolate(connection)
+            ours = [row.name for row in connection.execute(statement("made_views"))]
+        for migration in pending_migrations:
+            with _as_migration_error(migration.name):
+                giving_way(connection, partial(_apply, connection, migration), tables=migration.tables, views=ours)
+        with _as_migration_error("The set of views"):
+            is_changed = giving_way(
+                connection, partial(_show, connection, views), views=ours if is_changed or pending_migrations else ()
+            )
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
             for name in ("make_roles", "grant_reader", "grant_loader"):
                 execute_as_is(connection, statement_text(name))
@@ -74,6 +72,25 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),
     )
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    _past_views(connection, [migration.text])
+    connection.execute(
+        statement("insert_migration"),
+        {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
+    )
+
+
+def _show(connection: Connection, views: Sequence[View]) -> bool:
+    """Make the views if they are not those, and have all of them obey the rule for readers; whether they were made."""
+    is_changed = _differ(connection, views)
+    if is_changed:
+        _make_views(connection, views)
+    # In the same transaction: no reader of one account may find a view made anew that shows them all.
+    if is_isolated(connection):
+        isolate(connection)
+    return is_changed
 
 
 def pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:

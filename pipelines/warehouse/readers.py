@@ -5,13 +5,15 @@ Until the first of them is made nothing is different: views run as their owner, 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, Engine
 
 from pipelines.errors import DatabaseError
-from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.giving_way import ALL, giving_way
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 VIEWS_OWNER: Final = "amocrm_views"
@@ -32,22 +34,30 @@ def make_account_reader(engine: Engine, account_id: int, *, account: str | None 
     It cannot log in: logins are made in it. Doing it again changes nothing. Raises ``DatabaseError`` where roles may
     not be made, or the tables are another role's.
     """
-    with transaction(engine, account=account) as connection:
-        if not connection.scalar(statement("may_make_roles")):
-            raise DatabaseError(
-                "The role of DATABASE_URL may not make roles.",
-                account=account,
-                advice="Run this with DATABASE_URL set to the owner of the schema, with CREATEROLE.",
-            )
-        if not is_isolated(connection):
-            make_role(connection, VIEWS_OWNER)
-            make_role(connection, ACCOUNT_READERS)
-            execute_as_is(connection, SQL("grant {} to current_user").format(Identifier(VIEWS_OWNER)))
-            isolate(connection)
-        name = reader_of(account_id)
-        make_role(connection, name)
-        execute_as_is(connection, SQL("grant {} to {}").format(Identifier(ACCOUNT_READERS), Identifier(name)))
+    with database_errors(account=account), engine.connect() as connection:
+        with connection.begin():
+            if not connection.scalar(statement("may_make_roles")):
+                raise DatabaseError(
+                    "The role of DATABASE_URL may not make roles.",
+                    account=account,
+                    advice="Run this with DATABASE_URL set to the owner of the schema, with CREATEROLE.",
+                )
+            is_first = not is_isolated(connection)
+        if is_first:
+            giving_way(connection, partial(isolate_first, connection), tables=ALL, views=ALL)
+        with connection.begin():
+            name = reader_of(account_id)
+            make_role(connection, name)
+            execute_as_is(connection, SQL("grant {} to {}").format(Identifier(ACCOUNT_READERS), Identifier(name)))
     return name
+
+
+def isolate_first(connection: Connection) -> None:
+    """Begin to tell readers of single accounts apart."""
+    make_role(connection, VIEWS_OWNER)
+    make_role(connection, ACCOUNT_READERS)
+    execute_as_is(connection, SQL("grant {} to current_user").format(Identifier(VIEWS_OWNER)))
+    isolate(connection)
 
 
 def is_isolated(connection: Connection) -> bool:

@@ -20,6 +20,7 @@ _PSQL_COMMAND: Final = re.compile(r"^\s*\\\w+", re.MULTILINE)
 _TRANSACTION: Final = re.compile(
     r"(?:\A|;)\s*(begin|start\s+transaction|commit|rollback|abort|savepoint)\b", re.IGNORECASE
 )
+_TABLE_CHANGED: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
 _VIEW_USED: Final = re.compile(r"\banalytics\.(\w+)")
 
 _PROGRAM_ADVICE: Final = "This is a mistake in the program: install it again, or report it."
@@ -33,6 +34,11 @@ class Migration:
     name: str  # the file's name
     checksum: str
     text: str = field(repr=False)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Tables that it may change, be they there before or not; those that it only refers to are not changed."""
+        return frozenset(_TABLE_CHANGED.findall(_code(self.text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -181,7 +181,7 @@ def test_a_load_is_publishing_meanwhile(old: Engine, tmp_path: Path, empty_datab
         publishing.execute(text("select from amocrm.account for no key update"))
         publishing.execute(text("select from amocrm.segment_size limit 1"))
         migrating.start()
-        waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'alter table'"
+        waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'lock table'"
         until(empty_database_url, waiting, migrating)
         publishing.execute(text("insert into amocrm.load_failure values ('coffee', now(), null, now(), 'A', 'B')"))
     migrating.join(60)

@@ -85,6 +85,13 @@ DATABASE: Final[tuple[Mutant, ...]] = (
         "tests/integration/test_migrate.py",
     ),
     guard(
+        "Whoever changes tables and views gives way to readers",
+        "pipelines/warehouse/giving_way.py",
+        "            if _are_had(connection, tables, views):",
+        "            if True:",
+        "tests/integration/test_giving_way.py",
+    ),
+    guard(
         "Others' views are not dropped",
         "pipelines/warehouse/migrate.py",
         "drop view if exists {}",

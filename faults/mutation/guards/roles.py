@@ -99,7 +99,7 @@ ROLES: Final[tuple[Mutant, ...]] = (
     guard(
         "Views made anew keep the rule",
         "pipelines/warehouse/migrate.py",
-        "            if is_isolated(connection):\n                isolate(connection)\n",
+        "    if is_isolated(connection):\n        isolate(connection)\n",
         "",
         "tests/integration/test_roles.py::test_the_loader_publishes_a_whole_history",
     ),

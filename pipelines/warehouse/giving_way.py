@@ -1,0 +1,62 @@
+"""Changing tables and views that others read at that moment, without any of them ever being ended by a deadlock.
+
+Whoever changes takes all locks first, sooner than Postgres could see a deadlock in it, or gives way and tries again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from pipelines.errors import DatabaseError
+from pipelines.warehouse.statements import execute_as_is, statement, statement_text
+
+Done = TypeVar("Done")
+
+ALL: Final = ("*",)
+"""In place of names: every table, or view, that is ours."""
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long others are given way."""
+
+PAUSE_SECONDS: Final = 0.1
+
+NOT_FREE: Final = "55P03"
+"""SQLSTATE of a lock that was not had in time."""
+
+
+def giving_way(
+    connection: Connection, work: Callable[[], Done], *, tables: Collection[str] = (), views: Collection[str] = ()
+) -> Done:
+    """Do the work in a transaction that holds these tables and views; it may then change them without waiting.
+
+    Raises ``DatabaseError`` where others did not let go of them for a minute; nothing was done then.
+    """
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with connection.begin() as transaction:
+            if _are_had(connection, tables, views):
+                return work()
+            transaction.rollback()
+        if time.monotonic() > ends_at:
+            raise DatabaseError(
+                "Others have read or written, for a minute without a break, what has to be changed.",
+                advice="Run it again when they have ended: pg_stat_activity tells who they are.",
+            )
+        time.sleep(PAUSE_SECONDS)
+
+
+def _are_had(connection: Connection, tables: Collection[str], views: Collection[str]) -> bool:
+    connection.execute(statement("name_for_change"), {"tables": ",".join(tables), "views": ",".join(views)})
+    try:
+        with connection.begin_nested():
+            execute_as_is(connection, statement_text("lock_for_change"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != NOT_FREE:
+            raise
+        return False
+    return True
