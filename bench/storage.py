@@ -114,7 +114,7 @@ def table(connection: psycopg.Connection) -> str:
 
 def raw_bytes() -> int:
     """An hour's list of segments as it is stored; what did not change is stored once."""
-    with zipfile.ZipFile(captured(CACHE, 1, 1) / f"{FIRST}.zip") as archive:
+    with zipfile.ZipFile(captured(CACHE, 1) / f"{FIRST}.zip") as archive:
         return len(zlib.compress(gzip.decompress(archive.read(host_of(0) + PATHS["segments"]))))
 
 

@@ -21,7 +21,11 @@ LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 class Failed(Exception):
-    """The command failed, or took too long. The text ends with what it said last."""
+    """The command failed. The text ends with what it said last."""
+
+
+class TooLong(Failed):
+    """The command was not done in its time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +40,7 @@ class Cost:
 def measure(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str], limit: float, server_pid: int
 ) -> Cost:
-    """Run a command to its end. Raises ``Failed`` where it fails or is not done after ``limit`` seconds."""
+    """Run a command to its end. Raises ``Failed``, or ``TooLong`` after ``limit`` seconds."""
     with tempfile.TemporaryFile() as said:
         before, began = _cpu_seconds(server_pid), time.perf_counter()
         process = subprocess.Popen(
@@ -47,10 +51,11 @@ def measure(
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
+            if watch.has_ended_it:
+                raise TooLong(f"was not done after {limit:.0f} s")
             said.seek(max(0, said.tell() - 3000))
             last = said.read().decode(errors="replace")
-            why = f"was not done after {limit:.0f} s" if watch.has_ended_it else f"failed ({process.returncode})"
-            raise Failed(f"{why}: {last}")
+            raise Failed(f"failed ({process.returncode}): {last}")
     return Cost(
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime + _cpu_seconds(server_pid) - before,

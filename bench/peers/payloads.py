@@ -1,7 +1,7 @@
 """What amoCRM would answer for many accounts, in versions that follow each other, captured once from the emulator.
 
-Version ``first`` is what a first load sees. In each version ``one-N`` one more segment of a hundred has another name,
-size and values than before; in each version ``all-N`` all have. Ids are unique among all accounts, as in amoCRM.
+Version ``first`` is what a first load sees. In version ``one`` a segment of a hundred has another name, size and values
+than before; in version ``all`` all have. Ids are unique among all accounts, as in amoCRM.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import ipaddress
 import json
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from emulator.messages import Request
 from emulator.routes import PATHS
 
 FIRST: Final = "first"
+VERSIONS: Final = (FIRST, "one", "all")
+"""All versions, in the order in which they follow each other."""
+
 ROOT: Final = Path(__file__).parents[2]
 ASKED: Final[Mapping[str, Mapping[str, str]]] = {
     PATHS["account"]: {"with": "datetime_settings"},
@@ -49,27 +53,27 @@ def host_of(number: int) -> str:
     return str(ipaddress.IPv4Address("127.1.0.1") + number)
 
 
-def versions(runs: int) -> list[str]:
-    """All versions, in the order in which they follow each other."""
-    return [FIRST, *(f"one-{run}" for run in range(runs)), *(f"all-{run}" for run in range(runs))]
+def captured(cache: Path, accounts: int) -> Path:
+    """A folder with an archive of answers for each version, and what they hold; made where there is none.
 
-
-def captured(cache: Path, accounts: int, runs: int) -> Path:
-    """A folder with an archive of answers for each version, and what they hold; made where it is not there yet."""
+    Answers of more accounts serve as well: the first of them are the same.
+    """
     sources = [*sorted((ROOT / "emulator").glob("*.py")), Path(__file__)]
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
-    folder = cache / f"payloads-{digest}-{accounts}x{runs}"
-    if (folder / "truth.json").exists():
-        return folder
+    name = f"payloads-{hashlib.sha256(b''.join(source.read_bytes() for source in sources)).hexdigest()[:12]}"
+    ready = {int(file.parent.name.rpartition("-")[2]): file.parent for file in cache.glob(f"{name}-*/truth.json")}
+    if enough := [number for number in ready if number >= accounts]:
+        return ready[min(enough)]
+    print(f"Capturing the answers of {accounts} accounts, once.", file=sys.stderr)
+    folder = cache / f"{name}-{accounts}"
     folder.mkdir(parents=True, exist_ok=True)
-    truths: dict[str, list[Sequence[int]]] = {name: [] for name in versions(runs)}
-    archives = {name: zipfile.ZipFile(folder / f"{name}.zip", "w") for name in truths}
+    truths: dict[str, list[Sequence[int]]] = {version: [] for version in VERSIONS}
+    archives = {version: zipfile.ZipFile(folder / f"{version}.zip", "w") for version in VERSIONS}
     with Emulator(world=World()) as emulator:
         for number in range(accounts):
-            for name, answers in history(emulator, number, runs):
+            for version, answers in history(emulator, number):
                 for path, body in answers.items():
-                    archives[name].writestr(host_of(number) + path, body)
-                truths[name].append(told_by(json.loads(gzip.decompress(answers[PATHS["segments"]]))))
+                    archives[version].writestr(host_of(number) + path, body)
+                truths[version].append(told_by(json.loads(gzip.decompress(answers[PATHS["segments"]]))))
             emulator.world.accounts.clear()  # ids go on from where they are
     for archive in archives.values():
         archive.close()
@@ -84,7 +88,7 @@ def truth(folder: Path, version: str, accounts: int) -> Truth:
     return Truth(segments=segments, segment_sum=segment_sum, values=values, text_sum=text_sum)
 
 
-def history(emulator: Emulator, number: int, runs: int) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+def history(emulator: Emulator, number: int) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     """A new account's answers as compressed bodies, version after version."""
     world = emulator.world
     account_id = world.add_account(f"Shop {number}")
@@ -93,14 +97,14 @@ def history(emulator: Emulator, number: int, runs: int) -> Iterator[tuple[str, M
         for n in range(FIELDS)
     ]
     segment_ids = [world.add_segment(account_id, f"Segment {n}") for n in range(SEGMENTS)]
-    for edition, name in enumerate(versions(runs)):
-        for n in [edition % SEGMENTS] if name.startswith("one") else range(SEGMENTS):
+    for edition, version in enumerate(VERSIONS):
+        for n in [edition] if version == "one" else range(SEGMENTS):
             world.rename_segment(account_id, segment_ids[n], f"Segment {n} of shop {number}, edition {edition}")
             world.set_size(account_id, segment_ids[n], 1000 + 10 * n + edition)
             for field_id in field_ids:
                 value = value_of(world.account(account_id).fields[field_id], n + 7 * edition)
                 world.set_field_value(account_id, segment_ids[n], field_id, value)
-        yield name, answers(emulator, account_id, host_of(number))
+        yield version, answers(emulator, account_id, host_of(number))
 
 
 def answers(emulator: Emulator, account_id: int, host: str) -> dict[str, bytes]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
-import psycopg
+from bench.peers.figures import OURS, Figures, Measured
 
-from bench.peers.environments import HERE, versions
-from bench.peers.tools import OURS, Tool
-
-CASES: Final = {
+NAMES: Final = {
     "first": "first load",
     "unchanged": "nothing changed",
     "one": "1 % changed",
@@ -25,10 +17,10 @@ CASES: Final = {
 }
 FASTER: Final = (
     (100, "unchanged", "dlt-scd2", 15.0),
+    (100, "unchanged", "dlt-scd2-memory", 15.0),
     (100, "unchanged", "dlt-arrow", 2.0),
     (1000, "unchanged", "dlt-arrow", 3.0),
     (100, "first", "dlt-scd2", 8.0),
-    (1000, "first", "dlt-scd2", 8.0),
 )
 """With how many accounts, in which case, as how many times as fast as what we want to be."""
 
@@ -36,194 +28,129 @@ WHOLE_PROCESS: Final = 1.5
 """One account's whole process may take so many times what our imports and the requests take."""
 
 FLAT: Final = 1.25
-"""Memory is flat where many accounts take at most so many times what fewer take."""
+"""Memory is flat where many accounts take at most so many times what fewer take, while nothing changes."""
+
+BEGIN: Final = "<!-- Written by ./run bench peers --tables: begin -->"
+END: Final = "<!-- Written by ./run bench peers --tables: end -->"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """One load."""
-
-    seconds: float
-    cpu_seconds: float
-    megabytes: float
-    stored_bytes: int  # by which the database grew
+def write_into(file: Path, measured: Sequence[Measured]) -> None:
+    """Put the tables between the two marks of a document."""
+    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    assert mark, f"{file} has no marks"
+    file.write_text(f"{before}{BEGIN}\n\n{markdown(measured)}\n\n{END}{after}", encoding="utf-8")
 
 
-@dataclass(kw_only=True)
-class Figure:
-    """All loads of one tool in one case."""
-
-    tool: str
-    case: str
-    accounts: int
-    runs: list[Run] = field(default_factory=list)
-    trouble: str | None = None  # why there are no more runs
-
-    @property
-    def seconds(self) -> float:
-        """The median."""
-        return median(run.seconds for run in self.runs)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """The median."""
-        return median(run.cpu_seconds for run in self.runs)
-
-    @property
-    def megabytes(self) -> float:
-        """The most of all runs."""
-        return max(run.megabytes for run in self.runs)
-
-
-class Figures:
-    """Figures by number of accounts, case and tool, those without a run left out."""
-
-    def __init__(self, figures: Sequence[Figure]) -> None:
-        self._by_key = {(one.accounts, one.case, one.tool): one for one in figures if one.runs}
-
-    def get(self, accounts: int, case: str, tool: str) -> Figure | None:
-        """One figure, if it was measured."""
-        return self._by_key.get((accounts, case, tool))
-
-    def ratio(self, accounts: int, case: str, tool: str) -> float | None:
-        """How many times as long as ours a tool takes."""
-        ours, other = self.get(accounts, case, OURS.name), self.get(accounts, case, tool)
-        return other.seconds / ours.seconds if ours and other else None
-
-    def work_ratio(self, accounts: int, case: str, tool: str) -> float | None:
-        """How many times our processor time a tool takes, the server's included."""
-        ours, other = self.get(accounts, case, OURS.name), self.get(accounts, case, tool)
-        return other.cpu_seconds / ours.cpu_seconds if ours and other else None
-
-    def most_megabytes(self, accounts: int, tool: str) -> float | None:
-        """The most memory in any case."""
-        found = [one.megabytes for (n, _, name), one in self._by_key.items() if (n, name) == (accounts, tool)]
-        return max(found, default=None)
-
-
-def markdown(figures: Sequence[Figure], tools: Sequence[Tool], facts: Mapping[str, Any], cache: Path) -> str:
+def markdown(measured: Sequence[Measured]) -> str:
     """Everything that was found out."""
-    found = Figures(figures)
-    sizes = sorted({figure.accounts for figure in figures})
-    lines = [f"{name}: {text}  " for name, text in facts.items()]
-    lines += ["", *legend(tools, cache)]
+    found = Figures(measured)
+    tools = {tool["name"]: tool for one in measured for tool in one.tools}
+    sizes = sorted({figure.accounts for figure in found.all()})
+    lines = [*facts(measured), "", "**Aims**", "", "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)]
     for accounts in sizes:
-        title = f"{accounts} account{'s' if accounts > 1 else ''}"
-        lines += ["", f"**{title}, seconds**", "", *table(found, accounts, tools)]
-        lines += ["", f"**{title}, seconds of a processor, the server's included**", "", *work(found, accounts, tools)]
-    lines += ["", *(f"- {name}, {case}, {n} accounts: {why}" for name, case, n, why in troubles(figures))]
-    return "\n".join([*lines, "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)])
+        there = [name for name in tools if any((one.accounts, one.tool) == (accounts, name) for one in found.all())]
+        title = f"{accounts:,} account{'s' if accounts > 1 else ''}"
+        lines += ["", f"**{title}, seconds**", "", *table(found, accounts, there)]
+        lines += ["", f"**{title}, seconds of a processor, the server's included**", "", *work(found, accounts, there)]
+    lines += ["", *agreement(found, sizes), *troubles(found), ""]
+    lines += ["| tool | keeps | what it is |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {one['name']} | {one['keeps']} | {one['what']} |" for one in tools.values())])
 
 
-def legend(tools: Sequence[Tool], cache: Path) -> Iterator[str]:
-    """What each tool is, with its versions."""
-    yield "| tool | keeps | what it is |"
-    yield "|---|---|---|"
-    for tool in tools:
-        packages = versions(tool.peer, cache, tool.packages) if tool.peer else {}
-        named = "".join(f"; {name} {number}" for name, number in packages.items())
-        yield f"| {tool.name} | {'-' if tool.kind == 'floor' else tool.kind} | {tool.what}{named} |"
+def facts(measured: Sequence[Measured]) -> Iterator[str]:
+    """A line for each call of the bench: where and when."""
+    for one in measured:
+        sizes = ", ".join(f"{size:,}" for size in sorted({figure.accounts for figure in one.figures}))
+        yield f"- {sizes} accounts: {'; '.join(f'{name} {text}' for name, text in one.facts.items())}"
 
 
-def table(found: Figures, accounts: int, tools: Sequence[Tool]) -> Iterator[str]:
+def table(found: Figures, accounts: int, tools: Sequence[str]) -> Iterator[str]:
     """A line for each tool."""
-    yield f"| | {' | '.join(CASES.values())} | memory, MB | grows by, kB an account |"
-    yield "|---|" + "---:|" * (len(CASES) + 2)
+    yield f"| | {' | '.join(NAMES.values())} | memory, MB | grows by, kB an account |"
+    yield "|---|" + "---:|" * (len(NAMES) + 2)
     for tool in tools:
-        cells = [cell(found, accounts, case, tool.name) for case in CASES]
-        memory = found.most_megabytes(accounts, tool.name)
-        unchanged = found.get(accounts, "unchanged", tool.name)
-        growth = median(run.stored_bytes for run in unchanged.runs) / accounts / 1000 if unchanged else None
-        is_floor = tool.kind == "floor"
-        cells += ["" if memory is None else f"{memory:.0f}", "" if growth is None or is_floor else f"{growth:.0f}"]
-        yield f"| {tool.name} | {' | '.join(cells)} |"
-
-
-def work(found: Figures, accounts: int, tools: Sequence[Tool]) -> Iterator[str]:
-    """The same for processor time."""
-    yield f"| | {' | '.join(CASES.values())} |"
-    yield "|---|" + "---:|" * len(CASES)
-    for tool in tools:
-        figures = [found.get(accounts, case, tool.name) for case in CASES]
-        ratios = [found.work_ratio(accounts, case, tool.name) for case in CASES]
-        cells = [
-            f"{figure.cpu_seconds:.2f} s{times(ratio, tool.name)}" if figure else ""
-            for figure, ratio in zip(figures, ratios, strict=True)
-        ]
-        yield f"| {tool.name} | {' | '.join(cells)} |"
+        cells = [cell(found, accounts, case, tool) for case in NAMES]
+        memory = found.most_megabytes(accounts, tool)
+        unchanged = found.get(accounts, "unchanged", tool)
+        growth = unchanged.stored_bytes / accounts / 1000 if unchanged else None
+        cells += ["" if memory is None else f"{memory:,.0f}", "" if growth is None else f"{growth:,.0f}"]
+        yield f"| {tool} | {' | '.join(cells)} |"
 
 
 def cell(found: Figures, accounts: int, case: str, tool: str) -> str:
     """Seconds, their spread, and how many times ours they are."""
+    if bound := found.bound(accounts, case, tool):
+        return f"> {bound:.0f} s{times(found.bound_ratio(accounts, case, tool), tool, '> ')}"
     figure = found.get(accounts, case, tool)
     if figure is None:
         return ""
     seconds = [run.seconds for run in figure.runs]
     spread = f" ({min(seconds):.2f}-{max(seconds):.2f})" if len(seconds) > 1 else ""
-    return f"{figure.seconds:.2f} s{spread}{times(found.ratio(accounts, case, tool), tool)}"
+    ratios = found.ratios(accounts, case, tool)
+    return f"{figure.seconds:.2f} s{spread}{times(median(ratios) if ratios else None, tool)}"
 
 
-def times(ratio: float | None, tool: str) -> str:
+def work(found: Figures, accounts: int, tools: Sequence[str]) -> Iterator[str]:
+    """The same for processor time."""
+    yield f"| | {' | '.join(NAMES.values())} |"
+    yield "|---|" + "---:|" * len(NAMES)
+    for tool in tools:
+        cells = []
+        for case in NAMES:
+            figure, ratios = found.get(accounts, case, tool), found.ratios(accounts, case, tool, of="cpu_seconds")
+            cells.append(
+                f"{figure.cpu_seconds:.2f} s{times(median(ratios) if ratios else None, tool)}" if figure else ""
+            )
+        yield f"| {tool} | {' | '.join(cells)} |"
+
+
+def times(ratio: float | None, tool: str, sign: str = "") -> str:
     """How many times ours a figure is."""
-    return f", **{ratio:.{1 if ratio >= 1 else 2}f}×**" if ratio and tool != OURS.name else ""
+    return f", **{sign}{ratio:.{1 if ratio >= 1 else 2}f}×**" if ratio and tool != OURS else ""
 
 
 def aims(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
     """A line for each aim that was measured."""
     for accounts, case, tool, aim in FASTER:
-        if ratio := found.ratio(accounts, case, tool):
-            yield aim_row(
-                f"{accounts} accounts, {CASES[case]}, as fast as {tool}", f"≥ {aim:.0f}×", ratio, ratio >= aim
-            )
-    if ratio := found.ratio(1, "unchanged", "imports"):
-        what, reached = "1 account, nothing changed, the time of imports and requests", 1 / ratio
-        yield aim_row(what, f"≤ {WHOLE_PROCESS}×", reached, reached <= WHOLE_PROCESS)
+        what = f"{accounts:,} accounts, {NAMES[case]}, as fast as {tool}"
+        if bound := found.bound_ratio(accounts, case, tool):
+            yield f"| {what} | ≥ {aim:.0f}× | > {bound:.1f}× | {'reached' if bound >= aim else 'no figure'} |"
+        elif ratios := found.ratios(accounts, case, tool):
+            yield aim_row(what, f"≥ {aim:.0f}×", ratios, median(ratios) >= aim)
+    if ratios := [1 / ratio for ratio in found.ratios(1, "unchanged", "imports")]:
+        what = "1 account, nothing changed, the time of imports and requests"
+        yield aim_row(what, f"≤ {WHOLE_PROCESS}×", ratios, median(ratios) <= WHOLE_PROCESS)
     fewer, more = min((one for one in sizes if one > 1), default=0), max(sizes)
-    least, most = found.most_megabytes(fewer, OURS.name), found.most_megabytes(more, OURS.name)
+    least, most = (found.most_megabytes(accounts, OURS, "unchanged") for accounts in (fewer, more))
     if least and most and fewer < more:
-        reached = most / least
-        yield aim_row(f"memory with {more} accounts against {fewer}", f"≤ {FLAT}×", reached, reached <= FLAT)
+        what = f"memory, nothing changed, {more:,} accounts against {fewer:,}"
+        yield aim_row(what, f"≤ {FLAT}×", [most / least], most / least <= FLAT)
 
 
-def aim_row(what: str, aim: str, reached: float, is_reached: bool, more: str = "") -> str:  # noqa: FBT001
-    """One line."""
-    return f"| {what} | {aim} | {reached:.2f}×{more} | {'reached' if is_reached else '**missed**'} |"
+def aim_row(what: str, aim: str, ratios: Sequence[float], is_reached: bool) -> str:  # noqa: FBT001
+    """One line: the median of the passes, and each where they are more than one."""
+    each = f" ({', '.join(f'{ratio:.2f}' for ratio in ratios)})" if len(ratios) > 1 else ""
+    return f"| {what} | {aim} | {median(ratios):.2f}×{each} | {'reached' if is_reached else '**missed**'} |"
 
 
-def troubles(figures: Sequence[Figure]) -> Iterator[tuple[str, str, int, str]]:
+def agreement(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
+    """How far apart the passes are."""
+    for accounts in sizes:
+        repeated = [one for one in found.all() if one.accounts == accounts and len(one.runs) > 1]
+        if repeated:
+            apart = sorted(repeated, key=lambda one: one.apart)
+            ours = max((one.apart for one in repeated if one.tool == OURS), default=0.0)
+            yield (
+                f"- {accounts:,} account{'s' if accounts > 1 else ''}, {len(apart[-1].runs)} passes: "
+                f"half of the {len(apart)} figures are at most {apart[len(apart) // 2].apart:.0%} apart, "
+                f"ours at most {ours:.0%}, all at most {apart[-1].apart:.0%} "
+                f"({apart[-1].tool}, {NAMES[apart[-1].case]})."
+            )
+
+
+def troubles(found: Figures) -> Iterator[str]:
     """What could not be measured, and why."""
-    for figure in figures:
-        if figure.trouble:
-            yield figure.tool, figure.case, figure.accounts, figure.trouble.strip().splitlines()[-1]
-
-
-def machine(url: str) -> dict[str, Any]:
-    """Where and when it is measured."""
-    with psycopg.connect(url) as connection:
-        [(postgres,)] = connection.execute("show server_version").fetchall()
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}",
-        "machine": f"{os.cpu_count()} cores ({processor()}), {memory_gigabytes():.0f} GB, {platform.platform()}",
-        "versions": f"Python {platform.python_version()}, PostgreSQL {postgres}",
-        "load average before": os.getloadavg()[0],
-    }
-
-
-def processor() -> str:
-    """The processor's name."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def memory_gigabytes() -> float:
-    """The machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    for one in found.all():
+        if one.trouble:
+            yield f"- {one.tool}, {NAMES[one.case]}, {one.accounts:,} accounts: {one.trouble.strip().splitlines()[-1]}"

@@ -1,12 +1,14 @@
-"""The accounts by dlt: ``load.py scd2`` and ``append`` leave nested lists to it, ``load.py arrow`` makes rows by hand.
+"""The accounts by dlt: ``nested`` leaves lists to it, ``flat`` makes Arrow tables of rows by hand.
 
-As dlt's documentation has it: https://dlthub.com/docs/general-usage/merge-loading#scd2-strategy (all of a source in one
-run, so that what is missing is retired), /docs/reference/performance (whole pages are yielded, accounts in parallel)
-and /docs/dlt-ecosystem/destinations/postgres (Arrow tables by ADBC).
+``load.py nested append``, ``nested scd2``, ``flat append`` and ``flat scd2`` are as dlt's documentation has them:
+https://dlthub.com/docs/general-usage/merge-loading#scd2-strategy (all of a source in one run, so that what is missing
+is retired; Arrow tables bring a hash of each row), /docs/reference/performance (whole pages are yielded, accounts in
+parallel) and /docs/dlt-ecosystem/destinations/postgres (Arrow tables by ADBC).
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,23 +16,13 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from amo import (
-    ACCOUNT,
-    FIELDS,
-    PAGE,
-    SEGMENTS,
-    Account,
-    account_row,
-    accounts,
-    batches,
-    field_row,
-    option_rows,
-    segment_row,
-    value_rows,
-)
+from amo import ACCOUNT, FIELDS, PAGE, SEGMENTS, Account, account_row, accounts, batches, rows_of
 from dlt.sources.helpers import requests
 
 NOW = datetime.now(UTC).isoformat()
+SCD2 = {"disposition": "merge", "strategy": "scd2"}
+NESTED: dict[str, Any] = {"append": "append", "scd2": SCD2}
+FLAT: dict[str, Any] = {"append": "append", "scd2": SCD2 | {"row_version_column_name": "row_hash"}}
 FILLED = {
     "values": {
         "text_value": pa.string(),
@@ -43,10 +35,14 @@ FILLED = {
 """Types of the columns in which a whole batch may be empty."""
 
 
+def asked(account: Account, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One answer of an account."""
+    return requests.get(account.url + path, params=query, headers=account.headers).json()
+
+
 def items(account: Account, path: str) -> list[dict[str, Any]]:
     """A list of an account, which has one page, without its links."""
-    document = requests.get(account.url + path, params=PAGE, headers=account.headers).json()
-    found = document["_embedded"][path.rpartition("/")[2]]
+    found = asked(account, path, PAGE)["_embedded"][path.rpartition("/")[2]]
     for item in found:
         del item["_links"]
     return found
@@ -54,7 +50,7 @@ def items(account: Account, path: str) -> list[dict[str, Any]]:
 
 def description(account: Account) -> dict[str, Any]:
     """What is worth keeping of the account itself."""
-    return account_row(requests.get(account.url + ACCOUNT, headers=account.headers).json(), NOW)
+    return account_row(asked(account, ACCOUNT), NOW)
 
 
 @dlt.source
@@ -72,27 +68,28 @@ def nested(disposition: Any) -> Iterator[Any]:
 
 
 @dlt.source
-def by_hand() -> Iterator[Any]:
+def flat(strategy: str) -> Iterator[Any]:
     """Rows made by hand into Arrow tables, some accounts at a time."""
 
     def tables() -> Iterator[Any]:
         for batch in batches(accounts()):
             described, segments, fields = [], [], []
             for one in batch:
-                described.append(description(one))
+                described.append(asked(one, ACCOUNT))
                 segments += items(one, SEGMENTS)
                 fields += items(one, FIELDS)
-            rows: dict[str, list[dict[str, Any]]] = {
-                "accounts": described,
-                "segments": [segment_row(segment, NOW) for segment in segments],
-                "values": [row for segment in segments for row in value_rows(segment, NOW)],
-                "fields": [field_row(field, NOW) for field in fields],
-                "options": [row for field in fields for row in option_rows(field, NOW)],
-            }
-            for name, found in rows.items():
-                yield dlt.mark.with_table_name(table(found, FILLED.get(name, {})), name)
+            for name, rows in rows_of(described, segments, fields, NOW).items():
+                versions = [hashed(row) for row in rows] if strategy == "scd2" else rows
+                yield dlt.mark.with_table_name(table(versions, FILLED.get(name, {})), name)
 
-    yield dlt.resource(tables, name="tables", write_disposition="append")
+    yield dlt.resource(tables, name="tables", write_disposition=FLAT[strategy])
+
+
+def hashed(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with a hash of what it says, and without when."""
+    said = {name: value for name, value in row.items() if name != "observed_at"}
+    digest = hashlib.md5(repr(tuple(said.values())).encode(), usedforsecurity=False).digest()
+    return said | {"row_hash": int.from_bytes(digest[:8], "big", signed=True)}
 
 
 def table(rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> pa.Table:
@@ -102,15 +99,13 @@ def table(rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> pa.Table
 
 
 def main() -> None:
-    """Load in the form that is named."""
-    form = sys.argv[1]
+    """Load in the form and by the strategy that are named."""
+    form, strategy = sys.argv[1:]
     pipeline = dlt.pipeline("bench", destination="postgres", dataset_name="peer", pipelines_dir="pipelines")
-    if form == "arrow":
-        pipeline.run(by_hand(), loader_file_format=sys.argv[2] if len(sys.argv) > 2 else "parquet")
-    elif form == "scd2":
-        pipeline.run(nested({"disposition": "merge", "strategy": "scd2"}))
+    if form == "flat":
+        pipeline.run(flat(strategy), loader_file_format="parquet")
     else:
-        pipeline.run(nested("append"))
+        pipeline.run(nested(NESTED[strategy]))
 
 
 if __name__ == "__main__":

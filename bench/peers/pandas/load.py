@@ -15,20 +15,7 @@ from typing import Any
 
 import pandas as pd
 import requests
-from amo import (
-    ACCOUNT,
-    FIELDS,
-    PAGE,
-    SEGMENTS,
-    Account,
-    account_row,
-    accounts,
-    batches,
-    field_row,
-    option_rows,
-    segment_row,
-    value_rows,
-)
+from amo import ACCOUNT, FIELDS, PAGE, SEGMENTS, Account, accounts, batches, rows_of
 from sqlalchemy import create_engine, make_url
 
 NOW = datetime.now(UTC).isoformat()
@@ -42,13 +29,7 @@ def frames(session: requests.Session, batch: list[Account]) -> dict[str, pd.Data
         for path, found in ((SEGMENTS, segments), (FIELDS, fields)):
             document = session.get(one.url + path, params=PAGE, headers=one.headers).json()
             found.extend(document["_embedded"][path.rpartition("/")[2]])
-    rows: dict[str, Iterable[dict[str, Any]]] = {
-        "accounts": [account_row(one, NOW) for one in described],
-        "segments": [segment_row(segment, NOW) for segment in segments],
-        "values": [row for segment in segments for row in value_rows(segment, NOW)],
-        "fields": [field_row(field, NOW) for field in fields],
-        "options": [row for field in fields for row in option_rows(field, NOW)],
-    }
+    rows = rows_of(described, segments, fields, NOW)
     return {name: pd.DataFrame(found).convert_dtypes() for name, found in rows.items()}
 
 

@@ -43,6 +43,19 @@ def batches(everything: list[Account]) -> Iterator[list[Account]]:
         yield everything[start : start + BATCH]
 
 
+def rows_of(
+    described: list[dict[str, Any]], segments: list[dict[str, Any]], fields: list[dict[str, Any]], observed_at: str
+) -> dict[str, list[dict[str, Any]]]:
+    """What some accounts say, as the rows of each table."""
+    return {
+        "accounts": [account_row(account, observed_at) for account in described],
+        "segments": [segment_row(segment, observed_at) for segment in segments],
+        "values": [row for segment in segments for row in value_rows(segment, observed_at)],
+        "fields": [field_row(field, observed_at) for field in fields],
+        "options": [row for field in fields for row in option_rows(field, observed_at)],
+    }
+
+
 def segment_row(segment: dict[str, Any], observed_at: str) -> dict[str, Any]:
     """A segment without its fields."""
     columns = ("account_id", "id", "name", "color", "created_at", "updated_at", "customers_count")

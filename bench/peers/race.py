@@ -1,0 +1,179 @@
+"""One pass of all tools with one number of accounts: databases are made, loads measured, and what they stored checked.
+
+Which passes there are, and what becomes of the figures, is not known here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bench.peers.environments import CACHE
+from bench.peers.figures import CASES, Figure, Run
+from bench.peers.measure import Cost, Failed, TooLong, measure
+from bench.peers.payloads import FIRST, Truth, truth
+from bench.peers.server import VERSION
+from bench.peers.tool import Place, Tool, settle
+from pipelines.warehouse.cluster import postmaster
+from pipelines.warehouse.embedded import EmbeddedServer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """One pass of all tools with one number of accounts."""
+
+    folder: Path
+    postgres: EmbeddedServer
+    payloads: Path
+    port: int
+    accounts: int
+    number: int  # of the pass, counted from 0
+    ends: float  # on the monotonic clock
+    limit: float  # seconds for one load
+    figures: dict[tuple[int, str, str], Figure]  # by accounts, case and tool, those of the passes before too
+    _places: dict[str, Place] = field(default_factory=dict)
+    _out: set[str] = field(default_factory=set)  # tools that failed, and so have not what the next case begins with
+
+    def run(self, tools: Sequence[Tool], cases: Sequence[str]) -> None:
+        """Measure case after case, the tools taking turns. A first load is needed by every other case."""
+        for case in CASES:
+            if case in cases or case == "first":
+                version = FIRST if case == "unchanged" else case
+                self.answer(version)
+                for tool in tools:
+                    key = (self.accounts, case, tool.name)
+                    figure = self.figures.setdefault(key, Figure(accounts=self.accounts, case=case, tool=tool.name))
+                    if figure.trouble:
+                        self._out.add(tool.name)
+                    elif tool.name not in self._out:
+                        self.take_turn(tool, figure, version)
+        self.leave()
+
+    def take_turn(self, tool: Tool, figure: Figure, version: str) -> None:
+        """One load of one tool, and a look at what it stored."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            self.give_up(figure, "no time was left")
+            return
+        if figure.case == "first":
+            self._places[tool.name] = self.new_place(tool)
+        place = self._places[tool.name]
+        before = self.rest(place, is_new=figure.case == "first")
+        try:
+            cost = measure(
+                tool.command(place),
+                folder=place.folder,
+                environment=settle(place, self.port) | dict(tool.variables(place)),
+                limit=min(left, self.limit),
+                server_pid=self.server_pid(),
+            )
+            after = self.rest(place)
+            check(tool, place.url, truth(self.payloads, version, self.accounts))
+        except Failed as error:
+            if isinstance(error, TooLong):
+                figure.more_than = min(left, self.limit)
+            self.give_up(figure, str(error))
+            self.silence(place)
+            return
+        figure.runs.append(Run(number=self.number, **asdict(cost), stored_bytes=after - before))
+        said(figure, cost)
+
+    def give_up(self, figure: Figure, why: str) -> None:
+        """Let a tool take no more turns, and say why."""
+        figure.trouble = why
+        self._out.add(figure.tool)
+        print(f"{figure.tool}, {figure.case}, {self.accounts} accounts: {why}", file=sys.stderr)
+
+    def silence(self, place: Place) -> None:
+        """End what a tool that was ended still has the server do: it would slow down all who come after."""
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    def new_place(self, tool: Tool) -> Place:
+        """A database and a folder for a tool, empty but for what it needs."""
+        name = f"{tool.name}-{self.accounts}"
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        place = Place(
+            folder=folder,
+            url=self.postgres.url_of(name),
+            cache=CACHE,
+            payloads=self.payloads,
+            accounts=self.accounts,
+        )
+        tool.prepare(place)
+        return place
+
+    def rest(self, place: Place, *, is_new: bool = False) -> int:
+        """Do what the server would do in its own time, so that no tool pays for another; the database's bytes."""
+        with psycopg.connect(place.url, autocommit=True) as connection:
+            if not is_new:  # autovacuum leaves tables alone that never held a row
+                connection.execute("vacuum (analyze)")
+            connection.execute("checkpoint")
+            [(size,)] = connection.execute("select pg_database_size(current_database())").fetchall()
+        return int(size)
+
+    def server_pid(self) -> int:
+        """The database server's process, from which all others of it come."""
+        running = postmaster(self.postgres.folder)
+        assert running
+        return running.pid
+
+    def answer(self, version: str) -> None:
+        """Have another version answered from now on."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{VERSION.decode()}{version}") as answer:
+            assert answer.status == 204
+
+    def leave(self) -> None:
+        """Drop all databases."""
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            for name in self._places:
+                connection.execute(
+                    sql.SQL("drop database {} with (force)").format(sql.Identifier(f"{name}-{self.accounts}"))
+                )
+
+
+def check(tool: Tool, url: str, expected: Truth) -> None:
+    """Raise ``Failed`` unless the tool stored what the answers held."""
+    if tool.segments is None or tool.values is None:
+        return
+    with psycopg.connect(url) as connection:
+        segments = connection.execute(counted("id", tool.segments)).fetchone()
+        values = connection.execute(counted("text", tool.values)).fetchone()
+    assert segments
+    assert values
+    stored = Truth(segments=segments[0], segment_sum=segments[1], values=values[0], text_sum=values[1])
+    if stored != expected:
+        raise Failed(f"stored {stored}, not {expected}")
+
+
+def counted(needed: str, query: str) -> str:
+    """SQL for how many rows there are, and the sum of the hashes of those that have what is needed."""
+    hashed = "('x' || left(md5(concat_ws(':', id, name, text)), 8))::bit(32)::bigint"
+    return (
+        f"select count(*), coalesce(sum({hashed}) filter (where {needed} is not null), 0)::bigint"  # noqa: S608
+        f" from ({query}) as found (id, name, text)"
+    )
+
+
+def said(figure: Figure, cost: Cost) -> None:
+    """Say how far it is."""
+    print(
+        f"{figure.accounts} accounts, {figure.case:9} {figure.tool:15} {cost.seconds:8.2f} s {cost.megabytes:6.0f} MB",
+        file=sys.stderr,
+    )
