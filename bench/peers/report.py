@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -47,35 +47,42 @@ def markdown(measured: Sequence[Measured]) -> str:
     found = Figures(measured)
     tools = {tool["name"]: tool for one in measured for tool in one.tools}
     sizes = sorted({figure.accounts for figure in found.all()})
-    lines = [*facts(measured), "", "**Aims**", "", "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)]
+    lines = [*facts(measured), "", "| tool | keeps | what it is |", "|---|---|---|"]
+    lines += [f"| {tool['name']} | {tool['keeps']} | {tool['what']} |" for tool in tools.values()]
+    lines += ["", "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)]
     for accounts in sizes:
-        there = [name for name in tools if any((one.accounts, one.tool) == (accounts, name) for one in found.all())]
-        title = f"{accounts:,} account{'s' if accounts > 1 else ''}"
-        lines += ["", f"**{title}, seconds**", "", *table(found, accounts, there)]
-        lines += ["", f"**{title}, seconds of a processor, the server's included**", "", *work(found, accounts, there)]
-    lines += ["", *agreement(found, sizes), *troubles(found), ""]
-    lines += ["| tool | keeps | what it is |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {one['name']} | {one['keeps']} | {one['what']} |" for one in tools.values())])
+        measured_here = {figure.tool for figure in found.all() if figure.accounts == accounts}
+        there = [tool for name, tool in tools.items() if name in measured_here]
+        lines += ["", f"**{counted(accounts)}, seconds**", "", *table(found, accounts, there)]
+        lines += ["", f"**{counted(accounts)}, seconds of a processor, the server's included**", ""]
+        lines += work(found, accounts, [tool["name"] for tool in there])
+    return "\n".join([*lines, "", *agreement(found, sizes), *troubles(found)])
 
 
 def facts(measured: Sequence[Measured]) -> Iterator[str]:
     """A line for each call of the bench: where and when."""
     for one in measured:
-        sizes = ", ".join(f"{size:,}" for size in sorted({figure.accounts for figure in one.figures}))
-        yield f"- {sizes} accounts: {'; '.join(f'{name} {text}' for name, text in one.facts.items())}"
+        sizes = " and ".join(counted(size) for size in sorted({figure.accounts for figure in one.figures}))
+        yield f"- {sizes}: {'; '.join(f'{name} {text}' for name, text in one.facts.items())}"
 
 
-def table(found: Figures, accounts: int, tools: Sequence[str]) -> Iterator[str]:
+def counted(accounts: int) -> str:
+    """So many accounts, in words."""
+    return f"{accounts:,} account{'s' if accounts > 1 else ''}"
+
+
+def table(found: Figures, accounts: int, tools: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """A line for each tool."""
     yield f"| | {' | '.join(NAMES.values())} | memory, MB | grows by, kB an account |"
     yield "|---|" + "---:|" * (len(NAMES) + 2)
     for tool in tools:
-        cells = [cell(found, accounts, case, tool) for case in NAMES]
-        memory = found.most_megabytes(accounts, tool)
-        unchanged = found.get(accounts, "unchanged", tool)
-        growth = unchanged.stored_bytes / accounts / 1000 if unchanged else None
-        cells += ["" if memory is None else f"{memory:,.0f}", "" if growth is None else f"{growth:,.0f}"]
-        yield f"| {tool} | {' | '.join(cells)} |"
+        name = tool["name"]
+        cells = [cell(found, accounts, case, name) for case in NAMES]
+        memory = found.most_megabytes(accounts, name)
+        unchanged = found.get(accounts, "unchanged", name) if tool["keeps"] != "-" else None
+        cells.append("" if memory is None else f"{memory:,.0f}")
+        cells.append(f"{unchanged.stored_bytes / accounts / 1000:,.0f}" if unchanged else "")
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def cell(found: Figures, accounts: int, case: str, tool: str) -> str:
@@ -113,7 +120,7 @@ def times(ratio: float | None, tool: str, sign: str = "") -> str:
 def aims(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
     """A line for each aim that was measured."""
     for accounts, case, tool, aim in FASTER:
-        what = f"{accounts:,} accounts, {NAMES[case]}, as fast as {tool}"
+        what = f"{counted(accounts)}, {NAMES[case]}, as fast as {tool}"
         if bound := found.bound_ratio(accounts, case, tool):
             yield f"| {what} | ≥ {aim:.0f}× | > {bound:.1f}× | {'reached' if bound >= aim else 'no figure'} |"
         elif ratios := found.ratios(accounts, case, tool):
@@ -142,7 +149,7 @@ def agreement(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
             apart = sorted(repeated, key=lambda one: one.apart)
             ours = max((one.apart for one in repeated if one.tool == OURS), default=0.0)
             yield (
-                f"- {accounts:,} account{'s' if accounts > 1 else ''}, {len(apart[-1].runs)} passes: "
+                f"- {counted(accounts)}, {len(apart[-1].runs)} passes: "
                 f"half of the {len(apart)} figures are at most {apart[len(apart) // 2].apart:.0%} apart, "
                 f"ours at most {ours:.0%}, all at most {apart[-1].apart:.0%} "
                 f"({apart[-1].tool}, {NAMES[apart[-1].case]})."
@@ -153,4 +160,4 @@ def troubles(found: Figures) -> Iterator[str]:
     """What could not be measured, and why."""
     for one in found.all():
         if one.trouble:
-            yield f"- {one.tool}, {NAMES[one.case]}, {one.accounts:,} accounts: {one.trouble.strip().splitlines()[-1]}"
+            yield f"- {one.tool}, {NAMES[one.case]}, {counted(one.accounts)}: {one.trouble.strip().splitlines()[-1]}."
