@@ -19,6 +19,8 @@ from pipelines.account_settings import (
     ACCOUNT_EXAMPLE,
     ACCOUNT_KEYS,
     ACCOUNT_VARIABLES,
+    CLIENT_SECRET,
+    TOKEN,
     AccountSettings,
     AnyAccount,
     UnusableAccount,
@@ -64,6 +66,10 @@ MOST_NAMED: Final = 20
 
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
+
+
+SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL")
+"""Those of them that hold a secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +162,14 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
         unusable=tuple(one for one in accounts if isinstance(one, UnusableAccount)),
         **given,
     )
+
+
+def secrets_of(env_file: Path) -> list[str]:
+    """Names of the variables in ``.env`` that hold a secret, or may: accounts.toml names such ones as it likes.
+
+    Raises ``SettingsError`` where the file cannot be read.
+    """
+    return [name for name in _env_file(env_file)[0] if name in SECRETS or name not in VARIABLES]
 
 
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:

@@ -20,7 +20,7 @@ from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.machine import check_env_file, check_folder, check_schedule
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
@@ -37,9 +37,10 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 def command(*, is_json: bool) -> None:
     """Check all that a load needs, and say what to do about what is amiss.
 
-    Settings, data folder, database, migrations, schedule; and for each account its token, access, rights, mode, clock,
-    and that its history belongs to it. Nothing is changed and nothing is loaded; access by OAuth is renewed where it
-    has ended. The exit code is 0 where no check failed, else that of the error which a load would end with.
+    Settings, secrets, data folder, database, migrations, schedule; and for each account its token, access, rights,
+    mode, clock, and that its history belongs to it. Nothing is changed and nothing is loaded; access by OAuth is
+    renewed where it has ended. The exit code is 0 where no check failed, else that of the error which a load would end
+    with.
     """
     found = []
     for check in all_checks(SYSTEM_CLOCK):
@@ -70,6 +71,7 @@ def all_checks(clock: Clock) -> Iterator[Check]:
             "settings",
             f"{counted(len(settings.all_accounts), 'account')}: {', '.join(one.key for one in settings.all_accounts)}.",
         )
+    yield from check_env_file(Path.cwd() / ".env")
     yield check_folder(settings)
     yield from check_warehouse_and_accounts(settings, clock)
     yield check_schedule(settings)

@@ -19,6 +19,7 @@ from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
 from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.pace import gates_of, limits_of
+from pipelines.report.formats import span
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
@@ -116,7 +117,7 @@ def check_clock(subject: str, date: str, now: datetime) -> Check:
     where = "ahead of" if ahead > timedelta() else "behind"
     return warning(
         subject,
-        f"This machine is {abs(ahead).total_seconds():,.0f} seconds {where} amoCRM.",
+        f"This machine is {span(abs(ahead).total_seconds())} {where} amoCRM.",
         "Let the machine set its clock by the network: snapshots bear its time, and an older one is never published.",
     )
 

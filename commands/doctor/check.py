@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from pipelines.errors import WarehouseError
+from pipelines.errors import DatabaseUnavailable, SettingsError, WarehouseError
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
+
+HERE: Final = {
+    SettingsError.default_advice: "Correct it in .env or accounts.toml.",
+    DatabaseUnavailable.default_advice: "Check DATABASE_URL and that the server runs.",
+}
+"""Advice that sends people to ``doctor``, as ``doctor`` itself gives it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +39,5 @@ def warning(subject: str, finding: str, advice: str) -> Check:
 
 def failed(subject: str, error: WarehouseError) -> Check:
     """A load would end with this error."""
-    return Check(
-        subject=subject, status="failed", finding=error.message, advice=error.advice, exit_code=error.exit_code
-    )
+    advice = HERE.get(error.advice, error.advice)
+    return Check(subject=subject, status="failed", finding=error.message, advice=advice, exit_code=error.exit_code)

@@ -10,6 +10,9 @@ DOMAINS = ("amocrm.ru", "kommo.com", "amocrm.com")
 """Domains under which amoCRM keeps its accounts, one DNS label each; the last is the old one."""
 
 _ACCOUNT = re.compile(r"(?:https://)?([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.(amocrm\.ru|kommo\.com|amocrm\.com)/?")
+_PASTED = re.compile(
+    r"(?:[a-z]+://)?([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.(?:amocrm\.ru|kommo\.com|amocrm\.com))(?:[/:?#]|$)"
+)
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LOCAL = re.compile(rf"(?:http://)?(localhost|127(?:\.{_OCTET}){{3}}|\[::1\]):([0-9]{{1,5}})/?")
 
@@ -25,6 +28,8 @@ def parse_host(text: str) -> str:
         return f"https://{account[1]}.{account[2]}"
     if (local := _LOCAL.fullmatch(lowered)) and 1 <= int(local[2]) <= 65_535:
         return f"http://{local[1]}:{int(local[2])}"
+    if pasted := _PASTED.match(lowered):
+        raise SettingsError("There is more than a host.", advice=f"Write the host alone: {pasted[1]}.")
     raise SettingsError(
         "The host is not that of an amoCRM account.",  # and is not shown, lest it is a token in the wrong place
         advice=f"Write it as it stands in the browser, one name and one of {', '.join(DOMAINS)}: example.amocrm.ru; "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +13,24 @@ import pytest
 from sqlalchemy import Engine, text
 
 from commands.doctor.account import check_account
-from commands.doctor.check import Check
+from commands.doctor.check import Check, failed
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.machine import check_env_file, check_folder, check_schedule
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from pipelines.clock import SYSTEM_CLOCK
-from pipelines.errors import Forbidden, MigrationError, SettingsError, Unauthorized, Unavailable, WrongAccount
+from pipelines.errors import (
+    ApiError,
+    DatabaseError,
+    DatabaseUnavailable,
+    Forbidden,
+    MigrationError,
+    SettingsError,
+    Unauthorized,
+    Unavailable,
+    WarehouseError,
+    WrongAccount,
+)
 from pipelines.load import load_account
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
@@ -88,15 +101,18 @@ def test_a_host_that_does_not_answer(emulator: Emulator) -> None:
     assert set(checks) == {"token", "access"}
 
 
-@pytest.mark.parametrize(("ahead", "word"), [(timedelta(minutes=10), "behind"), (timedelta(minutes=-10), "ahead of")])
-def test_clocks_that_disagree(ahead: timedelta, word: str) -> None:
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(timedelta(minutes=10), "10 min behind"), (timedelta(hours=-3, minutes=-5), "3 h 5 min ahead of")],
+)
+def test_clocks_that_disagree(ahead: timedelta, words: str) -> None:
     clock = EmulatorClock()
     clock.advance(ahead)
     with Emulator(clock=clock) as emulator:
         emulator.world.add_account("Corner Coffee")
         check = told(account_of(emulator))["clock"]
     assert check.status == "warning"
-    assert word in check.finding
+    assert check.finding == f"This machine is {words} amoCRM."
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable"])
@@ -164,6 +180,42 @@ def test_a_role_that_may_not_write(engine: Engine, postgres_url: str, grant: str
             connection.execute(text(f"drop role {role}"))
     assert [check.status for check in checks.values()].count("failed") >= 1
     assert "hunter2secret" not in str(checks)
+
+
+def errors(kind: type[WarehouseError] = WarehouseError) -> Iterator[type[WarehouseError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from errors(one)
+
+
+@pytest.mark.parametrize("error", [SettingsError, DatabaseUnavailable, *errors(ApiError), *errors(DatabaseError)])
+def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) -> None:
+    check = failed("something", error("It is amiss."))
+    assert check.advice
+    assert "doctor" not in check.advice
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "told"),
+    [
+        (0o644, "AMOCRM_HOST=a.amocrm.ru\nAMOCRM_TOKEN=canary\nACME=canary\n", ["warning"]),
+        (0o660, "AMOCRM_TOKEN=canary\n", ["ok"]),
+        (0o644, "AMOCRM_HOST=a.amocrm.ru\nAMOCRM_TOKEN=\n", []),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such modes")
+def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, told: list[str]) -> None:
+    file = tmp_path / "my settings.env"
+    file.write_text(content)
+    file.chmod(mode)
+    checks = list(check_env_file(file))
+    assert [check.status for check in checks] == told
+    for check in checks:
+        assert "canary" not in check.finding
+        if check.status == "warning":
+            assert "get at AMOCRM_TOKEN, ACME in .env, whose mode is 0644" in check.finding
+            subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+            assert [check.status for check in check_env_file(file)] == ["ok"]
 
 
 def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:

@@ -43,12 +43,7 @@ def test_a_host_of_an_account_or_of_this_machine_is_accepted(text: str, base_url
         "evil.com#.amocrm.ru",
         "evilamocrm.ru",
         "example.amocrm.ru.",
-        "example.amocrm.ru:443",
-        "example.amocrm.ru/api",
-        "example.amocrm.ru?x=1",
         "example.amocrm.ru\nevil.com",
-        "http://example.amocrm.ru",
-        "ftp://example.amocrm.ru",
         "exаmple.amocrm.ru",  # a Cyrillic letter
         "example.amocrm.com.ru",
         "example.amocrm-ru",
@@ -72,3 +67,21 @@ def test_any_other_host_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="not that of an amoCRM account") as caught:
         parse_host(text)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://Example.amocrm.ru/settings/",
+        "example.amocrm.ru/leads/pipeline/?filter=1",
+        "http://example.amocrm.ru",
+        "ftp://example.amocrm.ru",
+        "example.amocrm.ru:443",
+        "example.amocrm.ru?x=secret",
+        "https://example.amocrm.ru:secret@evil.com",
+    ],
+)
+def test_a_host_that_was_pasted_with_what_is_around_it_is_told_alone(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_host(text)
+    assert str(caught.value) == "There is more than a host. Write the host alone: example.amocrm.ru."
