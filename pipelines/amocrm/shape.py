@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pipelines.amocrm.records import Json
 
-MAX_ID = 2**63 - 1
-"""The largest id the warehouse can store, and far beyond any of amoCRM's."""
+MAX_ID = 2**63 - 2
+"""The largest id the warehouse can store, and far beyond any of amoCRM's. A ``bigint`` holds one more; but versions are
+kept from overlapping by ranges, and Postgres writes the range of one id as from that id to the one after it."""
 
 
 class Misshapen(ValueError):

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from pipelines.amocrm.records import FieldValue, Oddity, Rule, Snapshot
+from pipelines.amocrm.shape import MAX_ID
 from pipelines.errors import Superseded, UnprovenEnding, WrongAccount
 from pipelines.tables.relation import Relation
 from pipelines.tables.relations import WRITTEN
@@ -62,6 +63,17 @@ def test_first_snapshot_is_there_as_a_whole(engine: Engine) -> None:
     assert query(engine, "select segment_count, field_count, option_count, stage_count from amocrm.snapshot") == [
         (2, 1, 2, None)
     ]
+
+
+def test_the_largest_id_that_is_read_can_be_stored(engine: Engine) -> None:
+    largest = replace(account(), id=MAX_ID)
+    seen = (segment(MAX_ID, 1),), (field(MAX_ID, option(MAX_ID)),)
+    publish(engine, snapshot(hours(0), account=largest, segments=seen[0], fields=seen[1]), origin())
+    publish(
+        engine, snapshot(hours(1), account=largest, segments=(segment(MAX_ID, 1, name="A"),), fields=seen[1]), origin()
+    )
+    assert query(engine, "select segment_id, name from analytics.segments") == [(MAX_ID, "A")]
+    assert query(engine, "select account_id, option_id from amocrm.option_version") == [(MAX_ID, MAX_ID)]
 
 
 def test_publishing_again_changes_nothing(engine: Engine) -> None:

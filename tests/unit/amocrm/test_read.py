@@ -16,6 +16,7 @@ from pipelines.amocrm import strict_json
 from pipelines.amocrm.oddities import KINDS, Notes
 from pipelines.amocrm.read import read_snapshot
 from pipelines.amocrm.records import Field, Json, Oddity, RawAnswer, Segment, Snapshot, Stage
+from pipelines.amocrm.shape import MAX_ID
 from pipelines.errors import ApiError, IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
 from tests.unit.amocrm.made import OBSERVED_AT, raw_answer, raw_answers
 
@@ -165,7 +166,28 @@ def test_an_account_that_was_asked_for_twice_must_have_stayed_the_same() -> None
 
 @pytest.mark.parametrize(
     "bad",
-    [None, True, False, 0, -1, 2**63, 2**64, 10**30, 1.5, 51.0, "", "0", "-5", "5.0", "x", "٥", "9" * 5_000, [], {}],
+    [
+        None,
+        True,
+        False,
+        0,
+        -1,
+        2**63 - 1,
+        2**63,
+        2**64,
+        10**30,
+        1.5,
+        51.0,
+        "",
+        "0",
+        "-5",
+        "5.0",
+        "x",
+        "٥",
+        "9" * 5_000,
+        [],
+        {},
+    ],
 )
 def test_a_thing_without_a_usable_id_stops_the_load(bad: Json) -> None:
     for attempt in (
@@ -190,7 +212,7 @@ def test_a_row_that_is_no_object_stops_the_load(row: Json) -> None:
         read(row)
 
 
-@pytest.mark.parametrize("good", [1, 2**31 - 1, 2**31, 2**53, 2**53 + 1, 2**63 - 1])
+@pytest.mark.parametrize("good", [1, 2**31 - 1, 2**31, 2**53, 2**53 + 1, MAX_ID])
 def test_ids_stay_exact(good: int) -> None:
     assert segment(id=good)[0].id == good
     only, oddities = segment(id=str(good))
