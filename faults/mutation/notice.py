@@ -13,6 +13,7 @@ import resource
 import select
 import signal
 import sys
+import traceback
 from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
@@ -47,12 +48,15 @@ def in_a_child(names: Collection[str], seconds: float) -> dict[str, Any]:
             for stream in (1, 2):
                 os.dup2(said.fileno(), stream)
             code = NOT_TRIED
-            with suppress(BaseException):
+            try:
                 found = played(names)
                 limit_no_files()
                 os.write(said.fileno(), f"\n{json.dumps(found)}".encode())
                 code = TRIED
-            os._exit(code)  # a case that hangs has left its thread behind
+            except BaseException:  # noqa: BLE001 - whatever it is, this process ends here
+                os.write(said.fileno(), traceback.format_exc().encode())
+            finally:
+                os._exit(code)  # a case that hangs has left its thread behind
         has_ended = bool(select.select([os.pidfd_open(child)], [], [], seconds)[0])
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
@@ -93,8 +97,11 @@ def _play_tests(names: Collection[str], seconds: defaultdict[str, float]) -> str
 
     failures, code = Failures(), None
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    with suppress(OSError):  # where a test that failed has left pytest unable to tell of it
+    try:
         code = pytest.main([*options, *names], plugins=[failures])
+    except Exception:
+        if failures.first is None:
+            raise  # else the test that failed has left behind what pytest cannot end well with
     if code == pytest.ExitCode.OK or (failures.first and code in (None, pytest.ExitCode.TESTS_FAILED)):
         return failures.first
     raise CannotBeTried

@@ -208,6 +208,15 @@ def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effec
     assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * 2
 
 
+def test_refusals_between_which_somebody_is_loaded_stop_nobody(accounts: Fleet) -> None:
+    refused = [f"refused-{number}" for number in range(REFUSED_IN_A_ROW)]
+    accounts.open(refused[0], "well", *refused[1:], "last")
+    for key in refused:
+        accounts.trouble(key, effects.too_many(in_body=100_000))
+    statuses = {key: status for key, (status, _) in accounts.statuses(threads=1).items()}
+    assert statuses == dict.fromkeys(refused, "failed") | {"well": "loaded", "last": "loaded"}
+
+
 def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> None:
     """Only the first is answered so; the others of the host are not asked, which says nothing about the address."""
     accounts.open("well")

@@ -75,7 +75,7 @@ ACCESS: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/token_file.py",
         "        self._room.replace(self.path)\n",
         "        self.path.write_bytes(self._room.read_bytes())\n        self._room.unlink()\n",
-        "oauth: a renewal killed at every moment",
+        "tests/integration/client/test_authorization_disk.py::test_who_reads_meanwhile_reads_the_old_tokens_or_the_new_ones",
     ),
     guard(
         "Nobody else reads the tokens",

@@ -38,7 +38,7 @@ FLEETS: Final[tuple[Mutant, ...]] = (
         "pipelines/fleet.py",
         "            self.refused_in_a_row = 0\n",
         "            pass\n",
-        "tests/integration/test_fleet.py",
+        "tests/integration/test_fleet.py::test_refusals_between_which_somebody_is_loaded_stop_nobody",
     ),
     guard(
         "A fleet that ends begins nothing more",

@@ -100,6 +100,16 @@ def test_what_was_written_and_not_put_in_its_place_is_found(place: Office) -> No
     assert not new.exists()
 
 
+def test_who_reads_meanwhile_reads_the_old_tokens_or_the_new_ones(place: Office) -> None:
+    place.authorized()
+    old = place.file.read_bytes()
+    with place.file.open("rb", buffering=0) as reader:
+        first = reader.read(100)
+        place.authorization().refresh()
+        assert first + reader.read() == old
+    assert place.file.read_bytes() != old
+
+
 def test_half_of_what_was_to_be_written_is_nothing(place: Office) -> None:
     place.authorized()
     whole = place.file.read_bytes()
