@@ -17,10 +17,12 @@ NAMES: Final = {
 }
 FASTER: Final = (
     (100, "unchanged", "dlt-scd2", 15.0),
-    (100, "unchanged", "dlt-scd2-memory", 15.0),
+    (100, "unchanged", "dlt-scd2-tuned", 15.0),
+    (100, "unchanged", "dlt-scd2-arrow", 15.0),
     (100, "unchanged", "dlt-arrow", 2.0),
     (1000, "unchanged", "dlt-arrow", 3.0),
     (100, "first", "dlt-scd2", 8.0),
+    (100, "first", "dlt-scd2-tuned", 8.0),
 )
 """With how many accounts, in which case, as how many times as fast as what we want to be."""
 

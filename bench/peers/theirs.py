@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +35,6 @@ LAST_VERSION: Final = {
 }
 STILL_VALID: Final = "where segment._dlt_valid_to is null"
 
-
 ROOM_TO_HASH: Final = "64MB"
 """The ``work_mem`` with which Postgres can hash the keys of 100 accounts; as shipped it has 4 MB."""
 
@@ -62,7 +60,7 @@ def dlt(
         kind="history" if "scd2" in how else "copies",
         what=what,
         peer="dlt",
-        packages=("dlt", "pyarrow", "adbc-driver-postgresql") if "flat" in how else ("dlt", "psycopg2-binary"),
+        packages=("dlt", "pyarrow", "adbc-driver-postgresql") if "parquet" in how else ("dlt", "psycopg2-binary"),
         command=lambda place: [python(place, "dlt"), str(HERE / "dlt" / "load.py"), *how],
         prepare=prepare,
         variables=lambda place: {
@@ -82,18 +80,18 @@ DLT_SCD2: Final = dlt(
     segments=f"{NESTED_SEGMENTS} {STILL_VALID}",
     values=f"{NESTED_VALUES} {STILL_VALID}",
 )
-
-
-DLT_SCD2_MEMORY: Final = replace(
-    DLT_SCD2,
-    name="dlt-scd2-memory",
-    what=f"as dlt-scd2, in a database with a work_mem of {ROOM_TO_HASH}",
+DLT_SCD2_TUNED: Final = dlt(
+    "dlt-scd2-tuned",
+    f"as dlt-scd2, but Parquet by ADBC, and a work_mem of {ROOM_TO_HASH}",
+    *("nested", "scd2", "parquet"),
+    segments=f"{NESTED_SEGMENTS} {STILL_VALID}",
+    values=f"{NESTED_VALUES} {STILL_VALID}",
     prepare=with_room,
 )
 DLT_SCD2_ARROW: Final = dlt(
     "dlt-scd2-arrow",
-    f"dlt, merge by scd2, Arrow tables made by hand, hashes too, by ADBC; a work_mem of {ROOM_TO_HASH}",
-    *("flat", "scd2"),
+    "as dlt-scd2-tuned, but flat Arrow tables made by hand, with a hash of each row",
+    *("flat", "scd2", "parquet"),
     segments=LAST_VERSION["segments"],
     values=LAST_VERSION["values"],
     prepare=with_room,
@@ -108,7 +106,7 @@ DLT_APPEND: Final = dlt(
 DLT_ARROW: Final = dlt(
     "dlt-arrow",
     "dlt, append, Arrow tables made by hand, by ADBC",
-    *("flat", "append"),
+    *("flat", "append", "parquet"),
     segments=LAST_COPY["segments"].format("peer"),
     values=LAST_COPY["values"].format("peer"),
 )

@@ -1,9 +1,9 @@
 """The accounts by dlt: ``nested`` leaves lists to it, ``flat`` makes Arrow tables of rows by hand.
 
-``load.py nested append``, ``nested scd2``, ``flat append`` and ``flat scd2`` are as dlt's documentation has them:
-https://dlthub.com/docs/general-usage/merge-loading#scd2-strategy (all of a source in one run, so that what is missing
-is retired; Arrow tables bring a hash of each row), /docs/reference/performance (whole pages are yielded, accounts in
-parallel) and /docs/dlt-ecosystem/destinations/postgres (Arrow tables by ADBC).
+``load.py nested append``, ``nested scd2``, ``flat append parquet`` and ``flat scd2 parquet`` are as dlt's documentation
+has them: https://dlthub.com/docs/general-usage/merge-loading#scd2-strategy (all of a source in one run, so that what is
+missing is retired; Arrow tables bring a hash of each row), /docs/reference/performance (whole pages are yielded,
+accounts in parallel) and /docs/dlt-ecosystem/destinations/postgres (Parquet by ADBC).
 """
 
 from __future__ import annotations
@@ -99,13 +99,11 @@ def table(rows: list[dict[str, Any]], types: dict[str, pa.DataType]) -> pa.Table
 
 
 def main() -> None:
-    """Load in the form and by the strategy that are named."""
-    form, strategy = sys.argv[1:]
+    """Load in the form and by the strategy that are named, in files of the format that is named or dlt's own choice."""
+    form, strategy, *formats = sys.argv[1:]
+    source = flat(strategy) if form == "flat" else nested(NESTED[strategy])
     pipeline = dlt.pipeline("bench", destination="postgres", dataset_name="peer", pipelines_dir="pipelines")
-    if form == "flat":
-        pipeline.run(flat(strategy), loader_file_format="parquet")
-    else:
-        pipeline.run(nested(NESTED[strategy]))
+    pipeline.run(source, loader_file_format=formats[0] if formats else None)
 
 
 if __name__ == "__main__":
