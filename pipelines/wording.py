@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ HAPPENED: Final = {
 
 OF_THE_MODE: Final = ("mode_on", "mode_off")
 """What happens to all things of a mode together, and is told once."""
+
+PLAIN_VALUE: Final = re.compile(r"[-\u2212+.,:/\s\d]+(?:[ap]m|t[\d:.+-]+)?|true|false", re.IGNORECASE)
+"""What needs no quotes: digits and what stands between them."""
 
 ZERO_WIDTH_JOINER: Final = "\u200d"  # holds emoji together
 
@@ -108,11 +112,19 @@ def _edit(row: Change) -> str:
             return f"prices of {_named(row)} changed"
         case "field_value":
             subject = f"{_quoted(row.value_field_name) or 'a field'} of {_named(row)}"
+            if old == new:
+                return f"{subject} changed"
+            old, new = _as_value(old), _as_value(new)
         case other:
             subject = f"{(other or 'something').replace('_', ' ')} of {_named(row)}"
     if old and new:
         return f"{subject} changed from {old} to {new}" if old != new else f"{subject} changed"
     return f"{subject} set to {new}" if new else f"{subject} cleared, was {old}" if old else f"{subject} changed"
+
+
+def _as_value(text: str) -> str:
+    """What a field holds: in quotes of its own, unless it is a number, a day, an instant, yes or no."""
+    return text if not text or PLAIN_VALUE.fullmatch(text) else f"“{text}”"
 
 
 def _named(row: Change) -> str:

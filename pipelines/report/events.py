@@ -25,6 +25,9 @@ DAY_SECONDS: Final = 86_400
 ISO: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
 """A day or an instant as the views write it."""
 
+MOST_AROUND: Final = 200
+"""Characters that are given to what changed around a jump."""
+
 CHANGED_AROUND: Final = "Around it changed: {}."
 NOTHING_AROUND: Final = "Nothing that amoCRM tells of this segment, fields or the account changed around it."
 
@@ -147,6 +150,6 @@ def _usual(jump: Jump, formats: Formats) -> str:
 
 
 def _around(jump: Jump) -> str:
-    around = CHANGED_AROUND.format(clean(jump.changed_things)) if jump.changed_things else NOTHING_AROUND
+    around = CHANGED_AROUND.format(clean(jump.changed_things, MOST_AROUND)) if jump.changed_things else NOTHING_AROUND
     days = "day" if jump.missed_days == 1 else "days"
     return f"After {jump.missed_days} {days} without its size. {around}" if jump.missed_days else around

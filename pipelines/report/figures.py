@@ -109,7 +109,7 @@ class Jump:
     usual_change_count: Decimal
     missed_days: int
     observed_at: datetime
-    changed_things: str | None
+    changed_things: str | None  # what changed around it, by name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

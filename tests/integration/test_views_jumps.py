@@ -15,8 +15,9 @@ from sqlalchemy import Engine, text
 from pipelines.amocrm.records import Segment
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
+from pipelines.warehouse.statements import statement
 from tests.conftest import NewDatabase
-from tests.records import account, field, origin, segment, snapshot
+from tests.records import ACCOUNT_ID, account, field, origin, segment, snapshot
 
 START: Final = datetime(2026, 1, 1, 20, tzinfo=UTC)  # a Thursday, 23:00 in Moscow
 FIRST_DAY: Final = date(2026, 1, 1)
@@ -257,6 +258,9 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
     )
     [(things, changes)] = query(engine, "select changed_things, changes from analytics.segment_jumps")
     assert things == "account, field, segment"
+    with engine.connect() as connection:
+        jump = connection.execute(statement("report_jumps"), {"account_id": ACCOUNT_ID, "first_date": FIRST_DAY}).one()
+    assert jump.changed_things == "field 'Region of sale', the account, the segment"
     assert [(one["thing"], one["property"], one["old"], one["new"]) for one in changes] == [
         ("account", "timezone", "Europe/Moscow", "Asia/Omsk"),
         ("field", "name", "Region", "Region of sale"),

@@ -69,6 +69,23 @@ BASE = Change(
             "'Discount' of segment 'VIP' set to 10",
         ),
         (
+            {"property": "field_value", "value_field_name": "Tier", "old_text": "Gold", "new_text": "from 5 to 10"},
+            "'Tier' of segment 'VIP' changed from “Gold” to “from 5 to 10”",
+        ),
+        (
+            {
+                "property": "field_value",
+                "value_field_name": "Since",
+                "old_text": "2026-03-01",
+                "new_text": "3/1/26 5:00 PM",
+            },
+            "'Since' of segment 'VIP' changed from 2026-03-01 to 3/1/26 5:00 PM",
+        ),
+        (
+            {"property": "field_value", "value_field_name": "Open", "old_text": "false", "new_text": "−1 234,5"},
+            "'Open' of segment 'VIP' changed from false to −1 234,5",
+        ),
+        (
             {"property": "field_value", "value_field_name": None, "old_text": "5"},
             "a field of segment 'VIP' cleared, was 5",
         ),

@@ -105,7 +105,7 @@ def figures(name: str = "VIP") -> Figures:
                 usual_change_count=Decimal("1.0"),
                 missed_days=0,
                 observed_at=NOW - timedelta(hours=1),
-                changed_things="segment",
+                changed_things="field 'Region', the segment",
             )
         ],
         changes=[change],
@@ -169,8 +169,8 @@ def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
         "1 segment; the largest, 'VIP', holds 1\u00a0009 customers; within 7 days 1 grew and none shrank, ",
         "most of all 'VIP' by +7.",
         "of 10.03.2026 14:00, is 1 h old; usually one comes every 6 h. A load is missing. 2 loads failed since: VIP",
-        "'VIP' of segment 'VIP' changed from VIP to 08.03.2026 00:30.",
-        "Dropped by 30 to 1\u00a0009 (usual: +1). Around it changed: segment.",
+        "'VIP' of segment 'VIP' changed from “VIP” to 08.03.2026 00:30.",
+        "Dropped by 30 to 1\u00a0009 (usual: +1). Around it changed: field 'Region', the segment.",
         "Nothing was seen for 1 day so far; 3 loads are missing: VIP.",
     ],
 )
