@@ -33,6 +33,7 @@ COMMANDS: Final = {
         "dev": "Run Dagster: its pages, its daemon, the schedule.",
         "report": "Write an account's history as one HTML page.",
         "export-data": "Write the report's figures as CSV or Parquet.",
+        "alerts": "Show what rules on sizes would tell now.",
         "psql": "Open psql on the warehouse.",
         "superset": "Run Apache Superset with ready dashboards.",
         "reader": "Make a role that reads one account only.",

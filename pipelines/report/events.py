@@ -103,7 +103,7 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
     sentences += [(one, f", the last of {count} times") for row, count in often for one in news([row])]
     for one, how_often in sentences:
         text = f"{one.text[:1].upper()}{one.text[1:]}{how_often}"
-        text = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        text = text if text.rstrip("”").endswith((".", "!", "?", "…")) else f"{text}."
         yield Event(at=one.observed_at, date=formats.day_of(one.observed_at), kind="change", text=text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import uuid4
@@ -15,6 +16,7 @@ from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.size_alerts.decide import Begun, decide
 from pipelines.size_alerts.message import SizeAlert, SizeAlerts
+from pipelines.size_alerts.rules import SizeRule
 from pipelines.warehouse import size_alerts as store
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
@@ -57,6 +59,17 @@ def tell_of_sizes(engine: Engine, account: AccountSettings, settings: Settings, 
     except Exception as error:  # noqa: BLE001 - whatever it is, the load was published
         trouble = f"An error that this program does not know: {type(error).__name__}."
         return Told(begun_count=begun_count, trouble=trouble)
+
+
+def would_tell(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> Sequence[SizeAlert]:
+    """What these rules would tell of the newest snapshot, if nobody had been told of it yet. Nothing is kept."""
+    with transaction(engine, account=account_key) as connection:
+        found = store.read_account(connection, account_key)
+        if found is None or found.customers_mode != "segments":
+            return []
+        compared = store.read_compared(connection, found.account_id, sorted({rule.days for rule in rules}))
+        begun = decide(compared, rules, ()).begun
+        return explained(connection, found, begun) if begun else []
 
 
 def note_events(connection: Connection, found: store.AlertingAccount, account: AccountSettings) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check
+from pipelines.errors import SettingsError
 from pipelines.load import load_account
 from pipelines.secret import Secret
 from pipelines.size_alerts.rules import SizeRule
@@ -57,6 +58,13 @@ def test_sync_tells_and_goes_on_where_the_webhook_is_down(company: DagsterCompan
     with Hook(200).running() as hook:
         up = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
         again = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
+    alone = {"DATABASE_URL": variables["DATABASE_URL"]}
+    asked = run("alerts", "up 50% in 1 day; down 1 in 1 day", folder=tmp_path, **alone)
+    calm = run("alerts", "up 500% and 91 customers in 1 day", folder=tmp_path, **alone)
+    assert (asked.returncode, calm.stdout) == (0, "Nobody would be told of anything.\n")
+    assert asked.stdout.startswith("Segment 'VIP' grew by 90 (")
+    assert run("alerts", "up a bit", folder=tmp_path, **alone).returncode == SettingsError.exit_code
+    assert company.rows("select count(*) from amocrm.size_alert") == [(1,)], "only sync keeps what it told"
     assert [one.returncode for one in (down, up, again)] == [0, 0, 0]
     assert down.stderr.startswith("account 'main': alerts wait for the next load. The webhook of ")
     assert "canary-key" not in down.stdout + down.stderr

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.report.events import events, segment_events, shared_events
+from pipelines.report.events import change_events, events, segment_events, shared_events
 from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage, State
 from pipelines.report.formats import Formats
 from pipelines.report.page import render, table_days
@@ -259,3 +259,13 @@ def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> No
     table = [day.date for day in table_days(days)]
     assert table[:14] == [TODAY - timedelta(days=place) for place in range(14)]
     assert table[14:] == [date(2026, 2, 24), date(2026, 1, 31)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("Write.", "“Write.”"), ("Write", "“Write”."), ("12", "12."), ("Write…", "“Write…”")],
+)
+def test_a_sentence_has_one_end(text: str, told: str) -> None:
+    change = replace(figures().changes[0], old_text=None, new_text=text)
+    [event] = change_events([change], RUSSIAN)
+    assert event.text.endswith(f" set to {told}")
