@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from faults.case import Case
 from faults.cases import (
     answers,
+    cuts,
     dagster,
     database,
     drift,
@@ -24,7 +25,7 @@ from faults.cases import (
 def cases(*, is_quick: bool = False) -> Iterator[Case]:
     """Every case, or the quick half."""
     modules = (
-        answers, drift, hosts, values, endings, process, schedules, database, oauth, secrets, tenants, dagster,
+        answers, drift, hosts, values, endings, process, schedules, cuts, database, oauth, secrets, tenants, dagster,
     )  # fmt: skip
     for module in modules:
         for case in module.cases():

@@ -1,4 +1,4 @@
-"""Postgres that refuses, goes away, or loses a connection: at every message, every table, with every error."""
+"""Postgres that refuses, waits or goes away: at every table, with every error. Connections are cut in ``cuts``."""
 
 from __future__ import annotations
 
@@ -42,18 +42,6 @@ STATES: Final = {
 
 def cases() -> Iterator[Case]:
     """Each way of losing the database."""
-    for is_after in (False, True):
-        for stays_down in (False, True):
-            when, rest = "after" if is_after else "before", "for good" if stays_down else "once"
-            yield Case(
-                group="database",
-                name=f"database: cut {when} every message, {rest}",
-                wrong=f"The connection to Postgres is cut {when} a message of a load, COMMIT's too, {rest}.",
-                must="The snapshot is there whole and once, or not at all; the next load finds its way.",
-                play=partial(cuts, is_after=is_after, stays_down=stays_down),
-                is_quick=not stays_down,
-                seconds=1200,
-            )
     for number, (name, state) in enumerate(STATES.items()):
         yield Case(
             group="database",
@@ -90,34 +78,6 @@ def cases() -> Iterator[Case]:
         play=no_connections,
         allowed=frozenset({Verdict.REFUSED}),
     )
-
-
-# The connection
-
-
-def cuts(lab: Lab, *, is_after: bool, stays_down: bool) -> Iterator[Trial]:
-    """A load for each message of a load, with the connection cut there."""
-    with subject(lab) as account, Proxy(port=_port(lab.url)) as proxy:
-        account.load(engine=account.through(proxy.listens_at, lab.url))
-        whole = len(proxy.messages)
-    # What is sent after a message is cut before the next one: only one of the four has to try them all.
-    most = None if not is_after and not stays_down else 100
-    for number in lab.sample(f"cuts {is_after} {stays_down}", whole, 5, most=most):
-        with (
-            subject(lab) as account,
-            Proxy(port=_port(lab.url), cut_at=number, is_after=is_after, stays_down=stays_down) as proxy,
-        ):
-            before = account.contents()
-            loaded = account.load(engine=account.through(proxy.listens_at, lab.url))
-            if not proxy.has_cut:
-                continue  # this load sent less than the one that was counted
-            yield account.recover(account.judge(loaded, before))
-
-
-def _port(url: str) -> int:
-    port = make_url(url).port
-    assert port
-    return port
 
 
 # Errors of the server
