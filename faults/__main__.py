@@ -36,6 +36,7 @@ def main() -> int:
         seed=arguments.seed,
         is_quick=arguments.quick,
         stop_at_first=arguments.stop_at_first,
+        jobs=arguments.jobs,
         report=lambda result: _tell(result, is_verbose=arguments.verbose),
     )
     if OTHERS.exists():
@@ -56,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--group", action="append", help="only this group; may be given several times")
     parser.add_argument("--case", action="append", help="only cases whose name has this in it")
     parser.add_argument("--seed", type=int, default=0, help="another choice where not everything is tried")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that play, each with a Postgres of its own")
     parser.add_argument("--stop-at-first", action="store_true", help="end at the first case that is not held")
     parser.add_argument("--output", type=Path, default=DATA / "faults", help="the folder to write to")
     parser.add_argument("--list", action="store_true", help="only print the names of the cases")

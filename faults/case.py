@@ -78,8 +78,10 @@ class Result:
     why: str
     seconds: float
     trials: tuple[Trial, ...] = field(repr=False)
+    looks: int = 0  # at the views, meanwhile
+    torn: int = 0  # of them between two states
 
     @property
     def is_held(self) -> bool:
-        """Whether it came to what the case allows."""
-        return self.verdict in self.case.allowed
+        """Whether it came to what the case allows, and no read was torn."""
+        return self.verdict in self.case.allowed and not self.torn

@@ -38,6 +38,11 @@ class Lab:
     seed: int
     is_quick: bool
     _ids: Iterator[int] = field(default_factory=lambda: count(31_000_000), repr=False)
+    _chances: Iterator[str] = field(default_factory=lambda: _names("no case"), repr=False)
+
+    def turn_to(self, case: str) -> None:
+        """Another case is played from now on."""
+        self._chances = _names(case)
 
     def new_id(self) -> int:
         """An account's id that no case has had."""
@@ -46,6 +51,10 @@ class Lab:
     def chance(self, name: str) -> random.Random:
         """Chances that come again with the same seed, whichever other cases are played."""
         return random.Random(f"{self.seed}:{name}")  # noqa: S311 - to come again is what it is for
+
+    def next_chance(self) -> random.Random:
+        """The next chances of the case that is played: the same ones whichever others were played before."""
+        return self.chance(next(self._chances))
 
     def sample(self, name: str, whole: int, quick: int, *, most: int | None = None) -> list[int]:
         """The numbers below ``whole`` to try: ``quick`` of them in a quick run, else ``most``, by default all.
@@ -63,6 +72,10 @@ class Lab:
         """The address of a new database: a copy of another one, or an empty one."""
         with new_database(self.server, template) as url:
             yield url
+
+
+def _names(case: str) -> Iterator[str]:
+    return (f"{case} {number}" for number in count())
 
 
 @contextmanager

@@ -27,6 +27,8 @@ LOOK: Final = """
 
 EARLIER: Final = "select observed_at::text from analytics.snapshots where account_id = %(account)s"
 
+PATIENCE: Final = "-c statement_timeout=10s"
+
 Seen = tuple[str | None, str]
 
 
@@ -36,6 +38,7 @@ class Observer:
     def __init__(self, url: str, *, pause: float = 0.002) -> None:
         self._url, self._pause = url, pause
         self._account: int | None = None
+        self._looking = threading.Lock()
         self._stopped = threading.Event()
         self._seen: defaultdict[int, set[Seen]] = defaultdict(set)
         self._right: defaultdict[int, set[Seen]] = defaultdict(set)
@@ -55,8 +58,9 @@ class Observer:
         self._settled.close()
 
     def watch(self, account_id: int | None) -> None:
-        """Look at this account from now on, or at none."""
-        self._account = account_id
+        """Look at this account from now on, or at none; a look that is on its way ends first."""
+        with self._looking:
+            self._account = account_id
 
     def settle(self, account_id: int, *, with_earlier: bool = False) -> None:
         """No load runs: what stands there now is a state that may be seen.
@@ -87,13 +91,14 @@ class Observer:
     def _look(self) -> None:
         while not self._stopped.is_set():
             # The server may be what goes wrong in a case: then the observer comes back.
-            with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True) as connection:
+            with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True, options=PATIENCE) as connection:
                 self._look_through(connection)
             self._stopped.wait(0.1)
 
     def _look_through(self, connection: psycopg.Connection) -> None:
         while not self._stopped.wait(self._pause):
-            account_id = self._account
-            if account_id is not None:
-                self._seen[account_id].add(self._ask(connection, account_id))
-                self.count += 1
+            with self._looking:
+                account_id = self._account
+                if account_id is not None:
+                    self._seen[account_id].add(self._ask(connection, account_id))
+                    self.count += 1

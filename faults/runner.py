@@ -1,17 +1,19 @@
-"""Plays cases one after another, each within its time, and says what they came to."""
+"""Plays cases, here or in several processes, and says what they came to."""
 
 from __future__ import annotations
 
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import URL
 
-from faults.case import WORST_LAST, Case, Result, Trial, Verdict
+from faults.case import Case, Result
+from faults.crew import play_in_processes
 from faults.lab import Lab, open_lab
+from faults.playing import play
 from faults.scorecard import Scorecard
 
 
@@ -21,6 +23,7 @@ def run(
     seed: int = 0,
     is_quick: bool = False,
     stop_at_first: bool = False,
+    jobs: int = 1,
     server: URL | None = None,
     template: str | None = None,
     report: Callable[[Result], object] = lambda _: None,
@@ -28,55 +31,31 @@ def run(
     """Play the cases on a lab of their own and give the scorecard.
 
     ``is_quick`` tries less in each case, chosen by ``seed``; it leaves out no case. ``stop_at_first`` ends at the first
-    case that is not held. ``server`` is a Postgres where databases can be made; without it one is started.
-    ``template`` is the name of a migrated database there. ``report`` is told of each case as it ends.
+    case that is not held. ``jobs`` is how many processes play, each on a lab of its own. ``server`` is a Postgres where
+    databases can be made; without it one is started. ``template`` is the name of a migrated database there. ``report``
+    is told of each case as it ends.
     """
     began, began_at = time.monotonic(), datetime.now(UTC)
-    results: list[Result] = []
-    looks = torn = 0
-    with open_lab(seed=seed, is_quick=is_quick, server=server, template=template) as lab:
-        for case in cases:
-            result = play(case, lab)
-            seen = lab.observer.take()
-            looks, torn = looks + seen[0], torn + seen[1]
-            results.append(result)
-            report(result)
-            if stop_at_first and (seen[1] or not result.is_held):
+    chosen, played = list(cases), list[Result]()
+    a_lab = partial(open_lab, seed=seed, is_quick=is_quick, server=server, template=template)
+    with closing(play_here(chosen, a_lab) if jobs == 1 else play_in_processes(chosen, a_lab, jobs=jobs)) as playing:
+        for one in playing:
+            played.append(one)
+            report(one)
+            if stop_at_first and not one.is_held:
                 break
+    place = {case.name: number for number, case in enumerate(chosen)}
     return Scorecard(
-        results=tuple(results),
+        results=tuple(sorted(played, key=lambda one: place[one.case.name])),
         seed=seed,
         began_at=began_at,
         seconds=time.monotonic() - began,
-        looks=looks,
-        torn=torn,
         half="quick" if is_quick else "whole",
     )
 
 
-def play(case: Case, lab: Lab) -> Result:
-    """Play one case in a thread that is left behind when its time is up."""
-    trials: list[Trial] = []
-    broken: list[str] = []
-
-    def try_all() -> None:
-        try:
-            trials.extend(case.play(lab))
-        except Exception as error:  # noqa: BLE001 - a case that breaks is not held, and the next one is played
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            broken.append(f"the case itself failed at {at.name}:{at.lineno}: {type(error).__name__}: {error}")
-
-    began = time.monotonic()
-    player = threading.Thread(target=try_all, name=case.name, daemon=True)
-    player.start()
-    player.join(case.seconds)
-    seconds = time.monotonic() - began
-    if player.is_alive():
-        lab.observer.watch(None)
-        verdict, why = Verdict.HANG, f"no end within {case.seconds:.0f} seconds"
-    elif broken or not trials:
-        verdict, why = Verdict.DAMAGED, (broken or ["nothing was tried"])[0]
-    else:
-        worst = max(trials, key=lambda trial: WORST_LAST.index(trial.verdict))
-        verdict, why = worst.verdict, worst.why
-    return Result(case=case, verdict=verdict, why=why, seconds=seconds, trials=tuple(trials))
+def play_here(cases: Iterable[Case], a_lab: Callable[[], AbstractContextManager[Lab]]) -> Generator[Result, None, None]:
+    """Play the cases one after another on one lab."""
+    with a_lab() as lab:
+        for case in cases:
+            yield play(case, lab)

@@ -21,10 +21,13 @@ class Scorecard:
     seed: int
     began_at: datetime
     seconds: float
-    looks: int  # at the views, while faults ran
-    torn: int  # of them between two states
     half: str  # "quick" or "whole"
     others: dict[str, dict[str, Any]] = field(default_factory=dict)  # verdicts of other programs, by their name
+
+    @property
+    def torn(self) -> int:
+        """Looks at the views that saw something between two states."""
+        return sum(one.torn for one in self.results)
 
     @property
     def failed(self) -> list[Result]:
@@ -33,8 +36,8 @@ class Scorecard:
 
     @property
     def is_held(self) -> bool:
-        """Whether every case was held, and no read was torn."""
-        return not self.failed and not self.torn
+        """Whether every case was held."""
+        return not self.failed
 
     def groups(self) -> dict[str, list[Result]]:
         """Results by group, in the order of the list."""
@@ -46,7 +49,7 @@ class Scorecard:
     def figures(self) -> dict[str, Any]:
         """The figures of the whole run."""
         return figures(self.results) | {
-            "looks_at_views": self.looks,
+            "looks_at_views": sum(one.looks for one in self.results),
             "torn_reads": self.torn,
             "seconds": round(self.seconds, 1),
         }

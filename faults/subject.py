@@ -106,7 +106,7 @@ class Subject:
         )
         self.now = BEGIN
         self.history: dict[datetime, list[Any]] = {}  # what was shown at each snapshot
-        self.random = lab.chance(str(self.id))
+        self.random = lab.next_chance()
 
     def opened(self, url: str) -> Engine:
         """Connections to another address, for as long as there is the account."""

@@ -39,7 +39,7 @@ def cases() -> Iterator[Case]:
             name=f"drift: {name} between two requests",
             wrong=f"Before each of a load's requests in turn: {name}.",
             must="What is stored is what amoCRM showed before or after it, never a mixture.",
-            play=partial(changed, change=change),
+            play=partial(changed, name=name, change=change),
             is_quick=number % 3 == 0,
             seconds=120,
         )
@@ -59,9 +59,9 @@ def _first(account: Subject) -> int:
     return found
 
 
-def changed(lab: Lab, *, change: Change) -> Iterator[Trial]:
+def changed(lab: Lab, *, name: str, change: Change) -> Iterator[Trial]:
     """A load for each of its requests, with the change before it."""
-    for moment in lab.sample(f"drift {lab.new_id()}", MOMENTS, 2):
+    for moment in lab.sample(name, MOMENTS, 2):
         with subject(lab) as account:
             before, right = account.contents(), [account.shown()]
 
