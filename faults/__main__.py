@@ -43,6 +43,8 @@ def main() -> int:
         card = replace(card, others=json.loads(OTHERS.read_text(encoding="utf-8")))
     card.write(arguments.output / "scorecard.json")
     (arguments.output / "scorecard.html").write_text(render(card), encoding="utf-8")
+    for name, why in card.not_played.items():
+        print(f"not played: {name}: {why}")
     for name, results in card.groups().items():
         print(f"{name:10} held {sum(one.is_held for one in results):5} of {len(results)}")
     for name, figure in card.figures().items():

@@ -67,6 +67,7 @@ class Case:
     is_quick: bool = False
     seconds: float = 60.0  # more is a hang
     wire: Wire | None = field(default=None, repr=False)
+    missing: str = ""  # why it cannot be played on this machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,8 +16,6 @@ from faults.dagster_site import Site, ended, until, worker
 from faults.lab import Lab
 from faults.secrecy import places_of
 from pipelines.settings import load_settings
-from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import migrate
 
 
 def struck(lab: Lab, *, with_daemon: bool) -> Iterator[Trial]:
@@ -25,9 +23,6 @@ def struck(lab: Lab, *, with_daemon: bool) -> Iterator[Trial]:
     folder = lab.folder / f"dagster-{lab.new_id()}"
     folder.mkdir()
     with Emulator() as emulator, lab.database() as url:
-        engine = open_engine(url)
-        migrate(engine)
-        engine.dispose()
         site = Site(folder, url, emulator)
         with dg.DagsterInstance.from_config(str(site.home)) as instance:
             register_accounts(instance, load_settings(site.environ, site.folder))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, make_url
 
 from emulator import Emulator
 from faults.observer import Observer
@@ -29,6 +29,7 @@ class Lab:
     """Where cases are played. Each has an account of its own here, so that none sees what another left behind."""
 
     server: URL
+    template: str  # name of a migrated database there, to make others of
     folder: Path
     url: str  # the warehouse
     engine: Engine
@@ -68,9 +69,9 @@ class Lab:
         return sorted({0, whole - 1, *inner})
 
     @contextmanager
-    def database(self, template: str | None = None) -> Iterator[str]:
-        """The address of a new database: a copy of another one, or an empty one."""
-        with new_database(self.server, template) as url:
+    def database(self) -> Iterator[str]:
+        """The address of a new database, which is migrated."""
+        with new_database(self.server, self.template) as url:
             yield url
 
 
@@ -88,14 +89,14 @@ def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: 
         if server is None:
             own = until.enter_context(embedded_postgres(folder / "postgres", is_durable=False))
             server = parse_database_url(own.url_of("postgres"))
+        template = template or until.enter_context(migrated(server))
         url, other = (until.enter_context(new_database(server, template)) for _ in range(2))
         engines = [open_engine(url), open_engine(other)]
         for engine in engines:
             until.callback(engine.dispose)
-            if template is None:
-                migrate(engine)
         yield Lab(
             server=server,
+            template=template,
             folder=folder,
             url=url,
             engine=engines[0],
@@ -105,6 +106,16 @@ def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: 
             seed=seed,
             is_quick=is_quick,
         )
+
+
+@contextmanager
+def migrated(server: URL) -> Iterator[str]:
+    """Name of a database that is migrated, and that nobody is connected to."""
+    with new_database(server, None) as url:
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+        yield str(make_url(url).database)
 
 
 @contextmanager

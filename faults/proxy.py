@@ -34,16 +34,18 @@ class Proxy:
     """Passes on what goes to and from ``port``, as a context manager.
 
     ``cut_at`` is the number of the message at which the connection is cut: before it is passed on, or right after it if
-    ``is_after``. From then on new connections pass untouched, unless ``stays_down``.
+    ``is_after``. From then on new connections pass untouched, unless ``stays_down``. Without ``is_cut`` that message is
+    only when ``then`` happens.
     """
 
     port: int
     cut_at: int | None = None
     is_after: bool = False
     stays_down: bool = False
+    is_cut: bool = True
     then: Callable[[], object] | None = None  # what else happens at that moment
     messages: list[Message] = field(default_factory=list)
-    has_cut: bool = False
+    has_cut: bool = False  # whether that message has come
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pairs: list[socket.socket] = field(default_factory=list)
 
@@ -125,7 +127,7 @@ class Proxy:
             self.has_cut = self.has_cut or is_due
         if is_due and self.then:
             self.then()
-        return is_due
+        return is_due and self.is_cut
 
 
 def _take(source: socket.socket, length: int) -> bytes:

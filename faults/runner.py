@@ -31,12 +31,13 @@ def run(
     """Play the cases on a lab of their own and give the scorecard.
 
     ``is_quick`` tries less in each case, chosen by ``seed``; it leaves out no case. ``stop_at_first`` ends at the first
-    case that is not held. ``jobs`` is how many processes play, each on a lab of its own. ``server`` is a Postgres where
-    databases can be made; without it one is started. ``template`` is the name of a migrated database there. ``report``
-    is told of each case as it ends.
+    case that is not held. A case that cannot be played on this machine is left out, and named. ``jobs`` is how many
+    processes play, each on a lab of its own. ``server`` is a Postgres where databases can be made; without it one is
+    started. ``template`` is the name of a migrated database there. ``report`` is told of each case as it ends.
     """
     began, began_at = time.monotonic(), datetime.now(UTC)
-    chosen, played = list(cases), list[Result]()
+    listed, played = list(cases), list[Result]()
+    chosen = [case for case in listed if not case.missing]
     a_lab = partial(open_lab, seed=seed, is_quick=is_quick, server=server, template=template)
     with closing(play_here(chosen, a_lab) if jobs == 1 else play_in_processes(chosen, a_lab, jobs=jobs)) as playing:
         for one in playing:
@@ -51,6 +52,7 @@ def run(
         began_at=began_at,
         seconds=time.monotonic() - began,
         half="quick" if is_quick else "whole",
+        not_played={case.name: case.missing for case in listed if case.missing},
     )
 
 

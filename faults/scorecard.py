@@ -22,6 +22,7 @@ class Scorecard:
     began_at: datetime
     seconds: float
     half: str  # "quick" or "whole"
+    not_played: dict[str, str] = field(default_factory=dict)  # why, by the case's name
     others: dict[str, dict[str, Any]] = field(default_factory=dict)  # verdicts of other programs, by their name
 
     @property
@@ -62,6 +63,7 @@ class Scorecard:
             "half": self.half,
             "held": f"{len(self.results) - len(self.failed)} of {len(self.results)}",
             "figures": self.figures(),
+            "not_played": self.not_played,
             "groups": {name: figures(results) for name, results in self.groups().items()},
             "cases": [
                 {

@@ -13,10 +13,12 @@ from faults.cases import (
     drift,
     endings,
     hosts,
+    inert,
     oauth,
     process,
     schedules,
     secrets,
+    server,
     tenants,
     values,
 )
@@ -25,7 +27,8 @@ from faults.cases import (
 def cases(*, is_quick: bool = False) -> Iterator[Case]:
     """Every case, or the quick half."""
     modules = (
-        answers, drift, hosts, values, endings, process, schedules, cuts, database, oauth, secrets, tenants, dagster,
+        answers, drift, hosts, values, inert, endings, process, schedules,
+        cuts, database, server, oauth, secrets, tenants, dagster,
     )  # fmt: skip
     for module in modules:
         for case in module.cases():

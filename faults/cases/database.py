@@ -1,28 +1,22 @@
-"""Postgres that refuses, waits or goes away: at every table, with every error. Connections are cut in ``cuts``."""
+"""Postgres that refuses or has us wait, at every table. Its going away is in ``cuts`` and ``server``."""
 
 from __future__ import annotations
 
-import os
-import signal
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
-from faults.case import Case, Trial, Verdict
+from faults.case import HELD, Case, Trial, Verdict
 from faults.lab import Lab
-from faults.proxy import Proxy
 from faults.subject import subject
 from faults.witness import TABLES
-from pipelines.warehouse import cluster
-from pipelines.warehouse.embedded import embedded_postgres
-from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import migrate
 
 STATES: Final = {
     "disk full": "53100",
@@ -40,6 +34,10 @@ STATES: Final = {
 """Errors of the server by SQLSTATE."""
 
 
+OURS: Final = ("raw_body", "raw_answer", "newest_answers")
+"""Tables that a load writes beside those of its snapshot."""
+
+
 def cases() -> Iterator[Case]:
     """Each way of losing the database."""
     for number, (name, state) in enumerate(STATES.items()):
@@ -52,13 +50,16 @@ def cases() -> Iterator[Case]:
             is_quick=number % 4 == 0,
             seconds=300,
         )
-    for name, blow in (("killed", signal.SIGKILL), ("stopped at once", signal.SIGQUIT), ("stopped", signal.SIGINT)):
+    for is_for_long in (False, True):
         yield Case(
             group="database",
-            name=f"database: the server {name} and started again",
-            wrong=f"The Postgres server is {name} in the middle of a load, and started again.",
-            must="The snapshot is there whole, or not at all; the next load finds its way.",
-            play=partial(struck, blow=blow),
+            name="database: another session holds a lock, " + ("longer than we wait" if is_for_long else "for a while"),
+            wrong="Another session holds the account's row, and then each table, "
+            + ("on and on." if is_for_long else "and lets go."),
+            must="The load is refused, and says so; or it waits and is exact.",
+            play=partial(locked, is_for_long=is_for_long),
+            allowed=HELD if is_for_long else frozenset({Verdict.EXACT}),
+            is_quick=is_for_long,
             seconds=300,
         )
     yield Case(
@@ -116,6 +117,39 @@ def failing(lab: Lab, table: str, account_id: int, state: str) -> Iterator[None]
             admin.execute(SQL("drop function {} cascade").format(name))
 
 
+# Locks
+
+
+def locked(lab: Lab, *, is_for_long: bool) -> Iterator[Trial]:
+    """A load for each lock, which another session holds; readers are let through."""
+    row = SQL("select from amocrm.account where account_id = {} for update")
+    tables = [SQL("lock table {} in exclusive mode").format(Identifier("amocrm", one)) for one in (*TABLES, *OURS)]
+    for number in lab.sample(f"locks {is_for_long}", 1 + len(tables), 3):
+        with subject(lab) as account, psycopg.connect(lab.url) as other:
+            before, engine = account.contents(), account.opened(lab.url)
+            if is_for_long:
+                event.listen(engine, "connect", wait_little)
+            other.execute((row.format(account.id), *tables)[number])
+            until = threading.Timer(60.0 if is_for_long else 0.1, other.rollback)
+            until.start()
+            loaded = account.load(engine=engine)
+            until.cancel()
+            until.join()
+            other.rollback()
+            trial = account.judge(loaded, before)
+            if is_for_long and number == 0 and "Another transaction holds" not in str(loaded.error):
+                trial = replace(
+                    trial, verdict=Verdict.DAMAGED, why=f"it does not say what is in the way: {loaded.error}"
+                )
+            yield account.recover(trial)
+
+
+def wait_little(connection: psycopg.Connection, _: object) -> None:
+    """Wait for locks as ever, two hundred times shorter."""
+    connection.execute("set lock_timeout = '300ms'")
+    connection.commit()
+
+
 def read_only(lab: Lab) -> Iterator[Trial]:
     """A database whose sessions are read-only."""
     with subject(lab) as account:
@@ -135,41 +169,3 @@ def no_connections(lab: Lab) -> Iterator[Trial]:
             admin.execute(SQL("alter database {} allow_connections false").format(Identifier(name)))
         loaded = account.load(engine=account.opened(url))
         yield account.recover(account.judge(loaded, before))
-
-
-# The server
-
-
-def struck(lab: Lab, *, blow: signal.Signals) -> Iterator[Trial]:
-    """A durable server of its own, struck at some of the messages of a load, and started again."""
-    root = lab.folder / f"struck-{lab.new_id()}"
-    root.mkdir(mode=0o711)
-    with embedded_postgres(root) as server:
-        engine = open_engine(server.url)
-        migrate(engine)
-        with subject(lab, engine=engine) as account, Proxy(port=server.port) as proxy:
-            account.load(engine=account.through(proxy.listens_at, server.url))
-        engine.dispose()
-    whole = len(proxy.messages)
-    for number in lab.chance(f"struck {blow}").sample(range(whole), k=8):
-        # The emulator and the account outlive the server: what comes after is one story.
-        with ExitStack() as until:
-            with embedded_postgres(root) as server:
-                account = until.enter_context(subject(lab, engine=open_engine(server.url)))
-                before = account.contents()
-                account.engine.dispose()
-                strike = partial(_strike, server.folder, blow)
-                with Proxy(port=server.port, cut_at=number, then=strike, stays_down=True) as proxy:
-                    loaded = account.load(engine=account.through(proxy.listens_at, server.url))
-            if not proxy.has_cut:
-                continue
-            with embedded_postgres(root) as server:
-                account.engine = open_engine(server.url)
-                yield account.recover(account.judge(loaded, before))
-                account.engine.dispose()
-
-
-def _strike(folder: Path, blow: signal.Signals) -> None:
-    running = cluster.postmaster(folder)
-    if running:
-        os.kill(running.pid, blow)

@@ -115,6 +115,7 @@ def kills(lab: Lab, *, mode: str) -> Iterator[Trial]:
         with subject(lab, mode) as account:  # type: ignore[arg-type]
             before = account.contents()
             if not _killed(account, lab.url, death=moment):
+                account.settle()
                 return
             trial = account.judge(Loaded(error=WarehouseError("killed"), seconds=0, requests=0, said=""), before)
             yield account.recover(trial)

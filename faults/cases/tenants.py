@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -13,6 +16,35 @@ from faults.case import Case, Trial, Verdict
 from faults.lab import Lab
 from faults.subject import subject
 from pipelines.secret import Secret
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.readers import make_account_reader, reader_of
+
+NAMES: Final = """
+    select table_name from information_schema.tables where table_schema = %s
+    -- Of a view for one account alone the columns are its fields' names; nobody else is let in.
+    and table_name !~ '^segments_[0-9]+$' order by 1
+"""
+
+TRICKS: Final = (
+    "select * from analytics.segments where account_id = {other}",
+    "select * from analytics.as_of({other}, '2030-01-01')",
+    "select * from analytics.stages_as_of({other}, '2030-01-01')",
+    "select * from analytics.segments_by_field({other})",
+    "select * from analytics.segments_{other}",
+    "select 1 / (account_id - {other}) from analytics.segments",
+    "select ('x' || account_name)::int from analytics.snapshots where account_id <> {one}",
+    """create function pg_temp.tell(account bigint, name text) returns boolean language plpgsql cost 0.0000001 as
+        $$ begin raise notice '% %', account, name; return true; end $$;;
+        select account_id from analytics.segments where pg_temp.tell(account_id, name);;
+        select account_id from analytics.snapshots where pg_temp.tell(account_id, account_name)""",
+    "explain (analyze, costs off, timing off) select * from analytics.segments where account_id = 1",
+    "select * from pg_stats where schemaname in ('amocrm', 'analytics')",
+    "select * from analytics.load_outcomes where account_key = 'account-{other}'",
+    "set row_security = off;; select * from analytics.segments",
+    "set role amocrm_views;; select * from analytics.segments",
+    "select amocrm.account_ids_read_by('postgres')",
+)
+"""Statements of a reader of account ``one`` who wants to know of account ``other``."""
 
 
 def cases() -> Iterator[Case]:
@@ -50,6 +82,14 @@ def cases() -> Iterator[Case]:
         must="It is refused every time.",
         play=reader,
         allowed=frozenset({Verdict.REFUSED}),
+        is_quick=True,
+    )
+    yield Case(
+        group="tenants",
+        name="tenants: a reader of one account asks for another",
+        wrong="A role that reads one account asks each view, table and function for another, by tricks too.",
+        must="Every view shows its account whole and nothing of the other; the rest is refused or empty.",
+        play=reader_of_one,
         is_quick=True,
     )
 
@@ -115,3 +155,54 @@ def reader(lab: Lab) -> Iterator[Trial]:
                 yield Trial(verdict=Verdict.REFUSED, why=str(error).strip())
             else:
                 yield Trial(verdict=Verdict.LEAK, why=f"a reader may: {schema}.{name}")
+
+
+def reader_of_one(lab: Lab) -> Iterator[Trial]:
+    """Two accounts with all that a load leaves behind, and a role that reads the first."""
+    with lab.database() as url, ExitStack() as until:
+        engine = open_engine(url)
+        until.callback(engine.dispose)
+        one, other = (until.enter_context(subject(lab, engine=engine)) for _ in range(2))
+        for account in (one, other):
+            account.world.account(account.id).name = f"Company {account.id}"
+            account.load()
+            with account.emulator.faults.during(effects.error(400, f"Refused {account.id}")):
+                account.load()
+        make_account_reader(engine, one.id)
+        with psycopg.connect(url, autocommit=True) as owner, psycopg.connect(url, autocommit=True) as reads:
+            reads.execute(SQL("set session authorization {}").format(Identifier(reader_of(one.id))))
+            yield from _views(owner, reads, one.id, other.id)
+            for trick in TRICKS:
+                yield _tricked(reads, trick.format(one=one.id, other=other.id), str(other.id))
+
+
+def _views(owner: psycopg.Connection, reads: psycopg.Connection, account_id: int, other: int) -> Iterator[Trial]:
+    for (view,) in owner.execute(NAMES, ("analytics",)).fetchall():
+        counted = SQL("select account_id, count(*) from {} group by 1").format(Identifier("analytics", view))
+        whole, shown = owner.execute(counted).fetchall(), reads.execute(counted).fetchall()
+        verdict = Verdict.EXACT if shown == [row for row in whole if row[0] == account_id] else Verdict.LEAK
+        yield Trial(verdict=verdict, why=f"{view} shows {shown} of {whole}" if verdict is Verdict.LEAK else "")
+    for (table,) in owner.execute(NAMES, ("amocrm",)).fetchall():
+        yield _tricked(reads, f"select * from amocrm.{table}", str(other))
+
+
+def _tricked(reads: psycopg.Connection, trick: str, other: str) -> Trial:
+    """What came of statements: the other account is in no row, no notice, and by its name in no error."""
+    said: list[str] = []
+    hear = partial(_hear, said)
+    reads.add_notice_handler(hear)
+    refused = ""
+    try:
+        for part in trick.split(";;"):
+            rows = reads.execute(part.encode())
+            said += map(str, rows.fetchall() if rows.description else [])
+    except psycopg.Error as error:
+        refused = str(error)
+    reads.remove_notice_handler(hear)
+    if f"Company {other}" in refused or any(other in line for line in said):
+        return Trial(verdict=Verdict.LEAK, why=f"{trick.strip()}: {refused or said}")
+    return Trial(verdict=Verdict.REFUSED if refused else Verdict.EXACT, why=refused.partition("\n")[0])
+
+
+def _hear(said: list[str], notice: psycopg.errors.Diagnostic) -> None:
+    said.append(notice.message_primary or "")
