@@ -20,7 +20,8 @@ from pipelines.buckets import Bucket
 from pipelines.settings import Settings, load_settings
 
 BUCKETS: Final = 4
-THREADS: Final = 6
+THREADS: Final = 8
+"""Of each run: so many loads end with one worker."""
 
 
 class Fleet(Site):

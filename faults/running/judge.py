@@ -41,7 +41,7 @@ def figures(
         "snapshots": snapshots,
         "looks": looks.count,
         "looks_a_second": round(looks.count / max(looks.seconds, 1e-9)),
-        "snapshots_seen_by_the_reader": looks.snapshots,
+        "snapshots_seen_by_the_readers": len(looks.snapshots),
         "torn_reads": len(looks.torn),
         "rows_lost": lost.total(),
         "rows_doubled": doubled.total(),

@@ -1,4 +1,4 @@
-"""A reader in a process of its own that looks at the views a thousand times a second, and tells whole from torn."""
+"""Readers in processes of their own that look at the views a thousand times a second, and tell whole from torn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import cycle
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,8 +17,11 @@ import psycopg
 from faults.killing import PROCESSES
 from faults.running.crowd import state_of
 
-EVERY: Final = 0.001
-"""Seconds from one look to the next."""
+READERS: Final = 4
+"""One alone does not come to its turn often enough where more processes want to run than there are cores."""
+
+EVERY: Final = 0.001 * READERS
+"""Seconds from one look of a reader to its next."""
 
 LOOK: Final = """
     select
@@ -39,42 +42,55 @@ LOOK: Final = """
 
 @dataclass(kw_only=True, slots=True)
 class Looks:
-    """What a reader has seen."""
+    """What readers have seen."""
 
     count: int = 0
     seconds: float = 0.0
-    snapshots: int = 0  # different ones
+    snapshots: set[tuple[int, datetime]] = field(default_factory=set)
     torn: list[str] = field(default_factory=list)
+
+    def add(self, other: Looks) -> None:
+        """Add what another reader saw meanwhile."""
+        self.count += other.count
+        self.seconds = max(self.seconds, other.seconds)
+        self.snapshots |= other.snapshots
+        self.torn += other.torn
 
 
 class Poller:
     """Looks at the accounts in turn, as a context manager; ``looks`` tells what was seen once it has ended."""
 
     def __init__(self, url: str, account_ids: Sequence[int]) -> None:
-        self._looks, self._stopped = PROCESSES.Event(), PROCESSES.Event()
+        self._looks, self._stopped = PROCESSES.Barrier(READERS + 1), PROCESSES.Event()
         self._told: Queue[Looks] = PROCESSES.Queue()
-        given = (url, account_ids, self._looks, self._stopped, self._told)
-        self._process = PROCESSES.Process(target=_look, args=given, daemon=True)
+        shared = self._looks, self._stopped, self._told
+        firsts = [number * len(account_ids) // READERS for number in range(READERS)]
+        self._readers = [
+            PROCESSES.Process(target=_look, args=(url, [*account_ids[at:], *account_ids[:at]], *shared), daemon=True)
+            for at in firsts
+        ]
         self.looks = Looks()
 
     def __enter__(self) -> Self:
-        self._process.start()
-        if not self._looks.wait(60):
-            raise TimeoutError("the reader does not look")
+        for reader in self._readers:
+            reader.start()
+        self._looks.wait(60)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self.looks = self._told.get(timeout=60)
-        self._process.join(10)
+        for _ in self._readers:
+            self.looks.add(self._told.get(timeout=60))
+        for reader in self._readers:
+            reader.join(10)
 
 
-def _look(url: str, account_ids: Sequence[int], looks_now: Event, stopped: Event, told: Queue[Looks]) -> None:
+def _look(url: str, account_ids: Sequence[int], looks_now: Barrier, stopped: Event, told: Queue[Looks]) -> None:
     looks, newest = Looks(), dict[int, tuple[datetime, list[str]]]()
     with psycopg.connect(url, autocommit=True) as connection:
-        looks_now.set()
+        looks_now.wait(60)
         began = due = time.monotonic()
         for account_id in cycle(account_ids):
             if stopped.is_set():
@@ -85,7 +101,7 @@ def _look(url: str, account_ids: Sequence[int], looks_now: Event, stopped: Event
                 looks.torn.append(f"account {account_id}: {wrong}: {found}")
             if found and newest.get(account_id) != (found[2], found[0]):
                 newest[account_id] = found[2], found[0]
-                looks.snapshots += 1
+                looks.snapshots.add((account_id, found[2]))
             due = max(due + EVERY, time.monotonic() - 1.0)  # a reader that was held up catches up a second
             time.sleep(max(0.0, due - time.monotonic()))
     looks.seconds = time.monotonic() - began
