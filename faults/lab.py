@@ -101,7 +101,7 @@ def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: 
             url=url,
             engine=engines[0],
             rebuilt=engines[1],
-            observer=until.enter_context(Observer(url)),
+            observer=until.enter_context(Observer(url, pause=0.01 if is_quick else 0.002)),
             stranger=until.enter_context(Emulator()),
             seed=seed,
             is_quick=is_quick,

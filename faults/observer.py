@@ -35,7 +35,7 @@ Seen = tuple[str | None, str]
 class Observer:
     """Polls the views of the accounts it is told of, in a thread, as a context manager."""
 
-    def __init__(self, url: str, *, pause: float = 0.002) -> None:
+    def __init__(self, url: str, *, pause: float) -> None:
         self._url, self._pause = url, pause
         self._account: int | None = None
         self._looking = threading.Lock()

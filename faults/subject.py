@@ -86,7 +86,7 @@ class Subject:
         self.engine, self.timezone = engine or lab.engine, timezone
         self.until = ExitStack()  # what is to be closed with it
         self.id = lab.new_id()
-        self.world.quirks = replace(self.world.quirks, ignores_limit=True, default_limit=PAGE)
+        self.paged = replace(self.world.quirks, ignores_limit=True, default_limit=PAGE)
         self.world.add_account("Corner Coffee", account_id=self.id, timezone=timezone, mode=mode)
         self.segments = [self.world.add_segment(self.id, f"Segment {n}", size=10 + n, place=n) for n in range(7)]
         kinds = ("text", "numeric", "select", "multiselect", "date", "checkbox", "textarea")
@@ -211,9 +211,10 @@ class Subject:
     # What came of it
 
     def begin(self) -> None:
-        """Load once, so that there is a history, and let things change."""
+        """Load once, so that there is a history, and let things change. Pages are short from then on."""
         if error := self.load().error:
             raise error
+        self.world.quirks = self.paged
         self.note(self.shown())
         self.live_on()
         self.lab.observer.watch(self.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -66,10 +66,13 @@ def open_engine(url: str) -> Engine:
         _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
     ) -> psycopg.Connection:
         connection = _connect(address, *args, **(CONNECT_DEFAULTS | options))
-        _refuse_old_server(connection, address)
-        connection.autocommit = True
-        connection.execute(statement_text("session"))
-        connection.autocommit = False
+        with ExitStack() as unless_it_serves:
+            unless_it_serves.callback(connection.close)
+            _refuse_old_server(connection, address)
+            connection.autocommit = True
+            connection.execute(statement_text("session"))
+            connection.autocommit = False
+            unless_it_serves.pop_all()
         return connection
 
     return engine
@@ -155,7 +158,6 @@ def _unavailable(address: URL, error: psycopg.Error) -> DatabaseUnavailable:
 def _refuse_old_server(connection: psycopg.Connection, address: URL) -> None:
     version = connection.info.server_version // 10_000
     if version < OLDEST_SERVER:
-        connection.close()
         raise DatabaseUnavailable(
             f"The server at {_place(address)} is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed.",
             advice="Upgrade it, or set DATABASE_URL to a newer server.",

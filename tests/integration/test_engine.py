@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 import traceback
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -96,6 +98,17 @@ def test_an_old_server_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(engine_module, "OLDEST_SERVER", 99)
     with pytest.raises(DatabaseUnavailable, match=r"is PostgreSQL \d\d; 99 or newer is needed.*Upgrade it"):
         open_engine(postgres_url).connect()
+
+
+def test_a_session_that_cannot_be_set_up_is_closed(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "statement_text", lambda _: SQL("select no_column"))
+    with pytest.raises(DBAPIError, match="no_column") as kept:
+        open_engine(postgres_url).connect()
+    left = "select count(*) from pg_stat_activity where application_name = 'amocrm-warehouse' and datname = %s"
+    with psycopg.connect(postgres_url, autocommit=True) as other:
+        end = time.monotonic() + 30
+        while other.execute(left, (other.info.dbname,)).fetchone() != (0,):  # the server takes its time to notice
+            assert time.monotonic() < end, f"left open after {kept.value}"
 
 
 @pytest.mark.parametrize(
