@@ -143,9 +143,10 @@ def listed_accounts(
         yield UnusableAccount(key=key, mistakes=its_own.mistakes) if its_own.mistakes else account
 
 
-def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[object]:
+def named_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """The variables that accounts.toml names."""
-    return {table.get(name) for table in tables.values() for name in ("token_env", "client_secret_env")}
+    named = (table.get(key) for table in tables.values() for key in ("token_env", "client_secret_env"))
+    return {name for name in named if isinstance(name, str)}
 
 
 def note_twice(accounts: Iterable[AnyAccount], reader: SettingsReader) -> None:

@@ -81,6 +81,8 @@ class SettingsReader:
 
 def path(text: str) -> Path:
     """A file or folder; ``~`` is the user's own."""
+    if "\0" in text:
+        raise SettingsError("no path has a NUL character in it.", advice="Write the path without '\\u0000'.")
     try:
         return Path(text).expanduser()
     except RuntimeError:
