@@ -13,6 +13,7 @@ from commands.manage.site import access_to, history_of
 from pipelines.errors import SettingsError
 from pipelines.manage.export import export
 from pipelines.manage.live import read_live
+from pipelines.whole_file import write_whole
 
 STANDARD_OUTPUT = Path("-")
 
@@ -44,5 +45,5 @@ def command(
     if file == STANDARD_OUTPUT:
         click.echo(text, nl=False)
     else:
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text.encode(), account=key)
         click.echo(f"wrote {file}", err=True)

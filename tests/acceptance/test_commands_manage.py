@@ -73,6 +73,13 @@ def test_a_file_from_export_to_an_empty_plan(our: Run, emulator: Emulator, accou
     assert (exported.exit_code, exported.stdout) == (0, "")
     assert our("export", "all.yaml").exit_code == SettingsError.exit_code, "it is there already"
     file = tmp_path / "all.yaml"
+    with file.open() as reader:
+        assert our("export", "all.yaml", "--force").exit_code == 0
+        assert reader.read() == file.read_text(), "whoever reads it meanwhile has it whole"
+    assert our("export", "made/all.yaml").exit_code == 0
+    refused = our("export", "all.yaml/beside.yaml")
+    assert refused.exit_code == SettingsError.exit_code
+    assert "all.yaml/beside.yaml cannot be written: " in refused.stderr
     assert "nothing to do" in our("plan", "all.yaml").stdout
 
     file.write_text(file.read_text(encoding="utf-8").replace("by the sea", "in the hills") + "  - name: Gold\n")

@@ -126,6 +126,6 @@ def test_what_keeps_it_from_being_written_is_told(reporting: Reporting, company:
     (company.settings.data_dir / "reports").write_text("in the way")
     told, facts, was_retried = failure(reporting.write())
     assert told is not None
-    assert told.startswith("The report cannot be written to ")
+    assert " cannot be written: " in told
     assert "AMOCRM_REPORT_DIR" in facts["what_to_do"]
     assert not was_retried

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
+from commands.cli import cli
 from commands.demo.home import DemoHome, Simulation
 from commands.manage.site import history_of
-from pipelines.errors import DatabaseError, MigrationError
+from pipelines.errors import DatabaseError, MigrationError, SettingsError
 from pipelines.report import figures as report_figures
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
@@ -113,6 +116,17 @@ def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: 
             )
         )
         assert sorted(written) == sorted(tuple(row) for row in rows)
+
+
+def test_files_that_cannot_be_written_are_told_of(
+    engine: Engine, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    publish_history(engine, until=WEDNESDAY)
+    (tmp_path / "taken").write_bytes(b"")
+    told = CliRunner().invoke(cli, ["export-data", "--output", "taken/out"], env={"DATABASE_URL": postgres_url})
+    assert told.exit_code == SettingsError.exit_code
+    assert re.search(r"taken/out/.*\.csv cannot be written: .*AMOCRM_REPORT_DIR, or --output", told.stderr, re.DOTALL)
 
 
 def test_the_demos_older_database_is_brought_up_to_date_unless_another_program_uses_it(

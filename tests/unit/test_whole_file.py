@@ -1,0 +1,71 @@
+"""A file is the old one or the new one, whole; why it cannot be written is told."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import SettingsError
+from pipelines.whole_file import write_whole
+
+
+@contextmanager
+def room_for(byte_count: int) -> Iterator[None]:
+    """No file that is written meanwhile can be longer, as on a disk that is full."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a/b/file", b"new")
+    assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["file"]
+    assert (tmp_path / "a/b/file").read_bytes() == b"new"
+
+
+def test_whoever_reads_meanwhile_has_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with (tmp_path / "file").open("rb") as reader:
+        write_whole(tmp_path / "file", b"new")
+        assert reader.read() == b"old"
+
+
+def test_where_there_is_no_room_the_old_one_stays(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    with room_for(1_000), pytest.raises(SettingsError, match=r"file cannot be written: File too large\. .* has room"):
+        write_whole(file, b"x" * 2_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert file.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("place", ["taken/file", "taken/deeper/file", ".", "x" * 300])
+def test_a_place_that_cannot_be_written_is_told_with_its_account(tmp_path: Path, place: str) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"^account 'acme': .* cannot be written: [A-Z].*\. Go elsewhere\.$"):
+        write_whole(tmp_path / place, b"new", account="acme", advice="Go elsewhere.")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(tmp_path / "pipe", b"new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
