@@ -18,7 +18,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from commands.failures import IS_VERBOSE, PROGRAM, Failure
+from commands.failures import IS_VERBOSE, Failure
+from pipelines.program import PROGRAM
 
 COMMANDS: Final = {
     "First look": {

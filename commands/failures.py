@@ -10,8 +10,6 @@ import click
 
 from pipelines.errors import UNEXPECTED, WarehouseError, unexpected
 
-PROGRAM: Final = "amocrm-warehouse"
-
 IS_VERBOSE: Final = "commands.is_verbose"
 """Key in click's ``Context.meta``, where ``--verbose`` is remembered."""
 

@@ -1,11 +1,10 @@
-"""Where the commands work: the folder they are called in, its settings, and how they are called there."""
+"""Where the commands work: the folder they are called in, and its settings."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from commands.failures import PROGRAM
 from pipelines.settings import Settings, load_settings
 
 
@@ -18,8 +17,3 @@ def dagster_home(settings: Settings) -> Path:
     """Where Dagster keeps its configuration, runs and events: as ``DAGSTER_HOME`` says, else in the data folder."""
     named = os.environ.get("DAGSTER_HOME", "").strip()
     return Path(named).expanduser() if named else settings.data_dir / "dagster"
-
-
-def program_here() -> str:
-    """How the program is called where we are: by ``./run`` in a clone of the project, else by its name."""
-    return "./run" if Path("run").exists() and Path("workspace.yaml").exists() else PROGRAM

@@ -15,6 +15,7 @@ from pipelines.amocrm.token_desk import TokenDesk
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import MustAuthorize, SettingsError
 from pipelines.pace import gates_of, limits_of
+from pipelines.program import as_called_here
 from pipelines.secret import Secret
 from pipelines.settings import Settings
 
@@ -78,4 +79,4 @@ def lasting(account: AccountSettings, settings: Settings) -> Lasting:
     if kept is None or kept.lost:
         failure = MustAuthorize(kept.lost if kept and kept.lost else "Nobody has given access to the account yet.")
         return Lasting(kind="OAuth", ends_at=None, is_renewed=False, advice=failure.advice, failure=failure)
-    return Lasting(kind="OAuth", ends_at=kept.pair.refresh_ends_at, is_renewed=True, advice=_RENEW_IT)
+    return Lasting(kind="OAuth", ends_at=kept.pair.refresh_ends_at, is_renewed=True, advice=as_called_here(_RENEW_IT))

@@ -32,6 +32,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from pipelines.program import as_called_here
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -53,7 +55,8 @@ def unexpected(error: Exception) -> str:
 class WarehouseError(Exception):
     """Base of all errors a user may see: one sentence of what happened, one of what to do next.
 
-    ``account`` is the key of the account in the settings (never a secret), ``advice`` the next step.
+    ``account`` is the key of the account in the settings (never a secret), ``advice`` the next step, in which commands
+    are written as './run sync', and are told as they are called here.
     """
 
     exit_code: ClassVar[int] = 1
@@ -63,7 +66,7 @@ class WarehouseError(Exception):
         super().__init__(message)
         self.message = message
         self.account = account
-        self.advice = advice or self.default_advice
+        self.advice = as_called_here(advice or self.default_advice)
 
     def __str__(self) -> str:
         where = f"account '{self.account}': " if self.account else ""

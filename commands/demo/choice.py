@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from commands.demo.home import MODES, DemoHome
-from commands.place import program_here, settings_here
+from commands.place import settings_here
 from pipelines.errors import SettingsError
 
 LATEST: Final = "latest"
@@ -43,7 +43,7 @@ def demo_named(demo: str) -> DemoHome:
     home = max(homes, key=lambda one: one.begun_at)
     if not home.begun_at:
         mode = "" if demo == LATEST else f" --mode {demo}"
-        raise SettingsError("There are no data of that demo yet.", advice=f"Run '{program_here()} demo{mode}' first.")
+        raise SettingsError("There are no data of that demo yet.", advice=f"Run './run demo{mode}' first.")
     return home
 
 

@@ -16,8 +16,8 @@ from commands.demo.home import DemoHome, Mode, Simulation
 from commands.demo.schedule import dagster_process
 from commands.demo.simulated import simulated_account
 from commands.demo.summary import last_observed_at, read_summary
-from commands.place import program_here
 from pipelines.errors import SettingsError
+from pipelines.program import program_here
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pipelines.errors import DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.program import as_called_here
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 
@@ -39,5 +40,5 @@ def warning(subject: str, finding: str, advice: str) -> Check:
 
 def failed(subject: str, error: WarehouseError) -> Check:
     """A load would end with this error."""
-    advice = HERE.get(error.advice, error.advice)
+    advice = {as_called_here(sent): here for sent, here in HERE.items()}.get(error.advice, error.advice)
     return Check(subject=subject, status="failed", finding=error.message, advice=advice, exit_code=error.exit_code)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from commands.doctor.check import Check, failed, ok, warning
-from commands.place import dagster_home, program_here
+from commands.place import dagster_home
 from pipelines.errors import SettingsError
+from pipelines.program import program_here
 from pipelines.settings import Settings, secrets_of
 
 ROOM_BYTES = 1_000_000_000

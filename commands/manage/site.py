@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from commands.demo.choice import chosen_demo
 from commands.demo.home import DemoHome
-from commands.place import program_here, settings_here
+from commands.place import settings_here
 from pipelines.clock import Clock
 from pipelines.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.manage.live import Access
@@ -103,7 +103,7 @@ def chosen(known: list[KnownAccount], key: str | None, settings: Settings) -> Kn
     if len(found) == 1:
         return found[0]
     if not known:
-        raise SettingsError("There is no history yet.", advice=f"Run '{program_here()} sync' first.")
+        raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
     keys = named([account.key for account in known])
     if key is None:
         raise SettingsError("Several accounts have a history.", advice=f"Say which one with --account: {keys}.")

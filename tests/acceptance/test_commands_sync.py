@@ -135,7 +135,7 @@ def test_without_a_usable_database_nobody_is_asked(tmp_path: Path, empty_databas
     not_migrated = run("sync", folder=tmp_path, DATABASE_URL=empty_database_url, **variables)
     assert unreachable.returncode == DatabaseUnavailable.exit_code
     assert not_migrated.returncode == MigrationError.exit_code
-    assert "./run migrate" in not_migrated.stderr
+    assert "Run 'amocrm-warehouse migrate'." in not_migrated.stderr, "there is no ./run in that folder"
     assert "hunter2secret" not in unreachable.stdout + unreachable.stderr
     assert emulator.requests == []
     migrated = run("migrate", folder=tmp_path, DATABASE_URL=empty_database_url)
