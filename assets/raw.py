@@ -13,8 +13,8 @@ from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadat
 from pipelines.access import lasting
 from pipelines.ask import Extracted
 from pipelines.errors import WarehouseError
-from pipelines.failure_note import usable
-from pipelines.load import extract_load, read_load
+from pipelines.failure_note import failure_noted, usable
+from pipelines.load import extract_load
 
 
 @dg.asset(
@@ -39,10 +39,11 @@ def raw_answer(
         engine, clock, run_id = workbench.engine, workbench.clock, context.run.run_id
         listed = workbench.settings.any_account(context.partition_key)
         account = usable(engine, listed, clock=clock, run_id=run_id)
-        yield checks.token_lasts(lasting(account, workbench.settings), clock.now())
+        with failure_noted(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
+            token = lasting(account, workbench.settings)
+        yield checks.token_lasts(token, clock.now())
         try:
             extracted = extract_load(engine, account, workbench.settings, clock=clock, run_id=run_id)
-            read_load(engine, extracted)
         except WarehouseError as error:
             yield from checks.blocked(error)
             raise

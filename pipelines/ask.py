@@ -15,17 +15,15 @@ from pipelines.access import way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Known, extract, is_said_again
-from pipelines.amocrm.read import read_news, read_snapshot
-from pipelines.amocrm.recall import Memory
-from pipelines.amocrm.records import Json, RawAnswer, Snapshot
+from pipelines.amocrm.records import Json, RawAnswer
 from pipelines.blocks import block_noted, refuse_blocked
-from pipelines.clock import Clock, refuse_future
+from pipelines.clock import Clock, is_ahead, refuse_future, refuse_past
 from pipelines.errors import ApiError, DatabaseError, WrongAccount
 from pipelines.failure_note import failure_noted
 from pipelines.pace import gates_of, limits_of
 from pipelines.settings import AccountSettings, Settings
+from pipelines.tables.decide import StoredState
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.memory import recall_rows
 from pipelines.warehouse.newest import Newest, read_newest
 from pipelines.warehouse.raw import keep_answers, purge_answers
 from pipelines.warehouse.state import account_of_key, known_things, read_state
@@ -54,28 +52,6 @@ class Asked:
     newest: Newest | None
     documents: Mapping[int, Json]  # the parsed bodies, by the answers' sequence numbers
 
-    def read(self) -> Read:
-        """The snapshot that the answers make, every segment read."""
-        at = self.extracted.observed_at
-        return Read(snapshot=read_snapshot(self.answers, at, documents=self.documents), answers=self.answers)
-
-    def read_news(self, engine: Engine) -> Read:
-        """The same, but segments whose rows were read before are left unread."""
-        with transaction(engine, account=self.extracted.account_key) as connection:
-            before = recall_rows(connection, self.extracted.account_id)
-        at = self.extracted.observed_at
-        snapshot, memory = read_news(self.answers, at, before, documents=self.documents)
-        return Read(snapshot=snapshot, answers=self.answers, news=memory if memory != before else None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Read:
-    """A snapshot, and the answers that it was read from."""
-
-    snapshot: Snapshot
-    answers: Sequence[RawAnswer]
-    news: Memory | None = None  # what the next load may recall, where that differs from what this one did
-
 
 def ask(
     engine: Engine,
@@ -97,18 +73,23 @@ def ask(
         block_noted(settings.data_dir, urlsplit(client.base_url).netloc, clock),
     ):
         newest = what_is_newest(engine, account) if may_skip else None
+        if newest:
+            refuse_past(observed_at, newest.observed_at)
         account_id = newest.seen.account_id if newest else what_is_bound(engine, account, client)
         try:
             if newest is None or not is_said_again(client, newest.said):
                 newest = None
-                extract(client, what_is_open(engine, account, account_id), now=lambda: observed_at)
+                state = what_is_open(engine, account, account_id)
+                refuse_past(observed_at, state.observed_at)
+                extract(client, known_things(account_id, state), now=lambda: observed_at)
         except WrongAccount:
             raise  # what another account says is not kept among this one's answers
         except ApiError as error:
             # The API's error is the one to tell.
             with suppress(DatabaseError), transaction(engine, account=account.key) as connection:
                 keep_answers(connection, account_id, observed_at, load_id, error.answers)
-                purge(connection, account_id, settings, until=observed_at)
+                if error.answers and not is_ahead(observed_at, client.host_date):
+                    purge(connection, account_id, settings, until=observed_at)
             raise
         refuse_future(observed_at, client.host_date)
         answers = client.answers
@@ -149,7 +130,7 @@ def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> A
 def what_is_known(engine: Engine, account: AccountSettings, client: AmoClient) -> tuple[int, Known]:
     """The account's id, and what the warehouse holds open of it, which a reading has to account for."""
     account_id = what_is_bound(engine, account, client)
-    return account_id, what_is_open(engine, account, account_id)
+    return account_id, known_things(account_id, what_is_open(engine, account, account_id))
 
 
 def what_is_newest(engine: Engine, account: AccountSettings) -> Newest | None:
@@ -166,10 +147,10 @@ def what_is_bound(engine: Engine, account: AccountSettings, client: AmoClient) -
     return client.account().id if bound_id is None else bound_id
 
 
-def what_is_open(engine: Engine, account: AccountSettings, account_id: int) -> Known:
+def what_is_open(engine: Engine, account: AccountSettings, account_id: int) -> StoredState:
     """What the warehouse holds open of the account."""
     with transaction(engine, account=account.key) as connection:
-        return known_things(account_id, read_state(connection, account_id))
+        return read_state(connection, account_id)
 
 
 def keep(engine: Engine, extracted: Extracted, answers: Sequence[RawAnswer]) -> None:

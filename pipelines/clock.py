@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from pipelines.errors import SettingsError
+from pipelines.wording import span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,18 +26,41 @@ SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
 MOST_AHEAD: Final = timedelta(days=2)
 """A clock that is further ahead of amoCRM's is wrong, whatever the timezones."""
 
+LONGEST_LOAD: Final = timedelta(hours=1)
+"""A snapshot that is further ahead is not that of another load on its way: it was taken by a wrong clock."""
+
 
 def refuse_future(observed_at: datetime, host_date: str | None) -> None:
-    """Raise ``SettingsError`` where this machine's clock is days ahead of amoCRM's ``Date``.
+    """Raise ``SettingsError`` where this machine's clock is far ahead of amoCRM's ``Date``.
 
-    A snapshot of the future would supersede every later one until that day has come.
+    A snapshot of the future would supersede every later one until that moment has come.
     """
-    try:
-        ahead = observed_at - parsedate_to_datetime(host_date or "").astimezone(UTC)
-    except ValueError:
-        return  # without a date there is nothing to compare with
+    ahead = _ahead(observed_at, host_date)
     if ahead > MOST_AHEAD:
         raise SettingsError(
-            f"This machine's clock is {ahead.days} days ahead of amoCRM's, so nothing was stored.",
+            f"This machine's clock is {span(ahead.total_seconds())} ahead of amoCRM's, so nothing was stored.",
             advice="Set the clock (NTP), then run again.",
         )
+
+
+def refuse_past(observed_at: datetime, newest_at: datetime | None) -> None:
+    """Raise ``SettingsError`` where the newest snapshot is far ahead of this machine's clock, and so supersedes all."""
+    ahead = timedelta() if newest_at is None else newest_at - observed_at
+    if ahead > LONGEST_LOAD:
+        raise SettingsError(
+            f"The newest snapshot, of {newest_at:%Y-%m-%d %H:%M} UTC, is {span(ahead.total_seconds())} ahead of this "
+            "machine's clock, so nothing was asked.",
+            advice="Set the clock (NTP). If it is right by now, loads go on by themselves once that moment has come.",
+        )
+
+
+def is_ahead(observed_at: datetime, host_date: str | None) -> bool:
+    """Whether this machine's clock is far ahead of amoCRM's ``Date``; without a date there is no telling."""
+    return _ahead(observed_at, host_date) > MOST_AHEAD
+
+
+def _ahead(observed_at: datetime, host_date: str | None) -> timedelta:
+    try:
+        return observed_at - parsedate_to_datetime(host_date or "").astimezone(UTC)
+    except ValueError:
+        return timedelta()

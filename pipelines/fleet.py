@@ -9,7 +9,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
@@ -134,7 +134,8 @@ class _Crew:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's own
                 trouble = trouble_of(error, account.key)
                 status = "superseded" if isinstance(error, Superseded) else "failed"
-                self.on_error(error)
+                with suppress(Exception):  # who is shown an error may be gone, as `head` is behind a pipe
+                    self.on_error(error)
                 self._judge(error)
         if loaded:
             self.refused_in_a_row = 0

@@ -19,10 +19,13 @@ YOUNGEST: Final = timedelta(days=1)
 def purge_all_answers(engine: Engine, settings: Settings, *, now: datetime) -> int:
     """Delete the raw answers of all accounts that are older than the settings keep them; how many.
 
-    A load purges its own account's. This is for accounts that are loaded no more, one transaction each.
+    A load purges its own account's. This is for accounts that are loaded no more, one transaction each. Both this
+    machine's clock and Postgres' must say that an answer is old: one that is wrong deletes nothing.
     """
-    until = now - max(timedelta(days=settings.raw_retention_days), YOUNGEST)
     with transaction(engine) as connection:
+        until = min(now, connection.execute(statement("database_time")).scalar_one()) - max(
+            timedelta(days=settings.raw_retention_days), YOUNGEST
+        )
         account_ids = connection.scalars(statement("accounts_with_old_answers"), {"until": until}).all()
     count = 0
     for account_id in account_ids:

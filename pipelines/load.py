@@ -9,17 +9,18 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Engine
 
-from pipelines.amocrm.read import read_snapshot
+from pipelines.amocrm.read import read_recalling, read_snapshot
+from pipelines.amocrm.recall import Memory
 from pipelines.amocrm.records import RawAnswer, Snapshot
 from pipelines.amocrm.said import what_was_said
-from pipelines.ask import Asked, Extracted, Read, ask, keep, purge
+from pipelines.ask import Asked, Extracted, ask, keep, purge
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import DatabaseError, DatabaseUnavailable
 from pipelines.failure_note import failure_noted
 from pipelines.seen import Seen, seen_in
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.memory import remember_rows
+from pipelines.warehouse.memory import recall_rows, remember_rows
 from pipelines.warehouse.newest import Newest, publish_again, remember_answers
 from pipelines.warehouse.publish import Origin, Published, publish
 from pipelines.warehouse.raw import keep_answers, read_answers
@@ -29,6 +30,15 @@ Done = TypeVar("Done")
 
 PUBLISH_WAITS: Final = (1.0, 4.0)
 """Seconds before publishing again after the connection was lost, which is safe: publishing twice changes nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """A snapshot, and the answers that it was read from."""
+
+    snapshot: Snapshot
+    answers: Sequence[RawAnswer]
+    memory: Memory | None = None  # what the next load may recall, where that is not what this one did
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +68,7 @@ def load_account(
         if loaded is not None:
             return loaded
         keep(engine, asked.extracted, asked.answers)
-    read = partial(asked.read_news, engine)
+    read = partial(recall_and_read, engine, asked)
     return publish_read(engine, asked.extracted, read, settings, clock=clock, run_id=run_id)[0]
 
 
@@ -72,7 +82,7 @@ def load_and_read(
 ) -> tuple[Loaded, Snapshot]:
     """The same, for those who go on with the snapshot itself."""
     asked = ask(engine, account, settings, clock=clock, run_id=run_id)
-    return publish_read(engine, asked.extracted, asked.read, settings, clock=clock, run_id=run_id)
+    return publish_read(engine, asked.extracted, partial(read_whole, asked), settings, clock=clock, run_id=run_id)
 
 
 def extract_load(
@@ -85,9 +95,13 @@ def extract_load(
 ) -> Extracted:
     """The first step alone: ask the API for all it says of the account now, and keep its answers in Postgres.
 
-    Raises ``ApiError``; what had been answered until then is kept too, where the account is known.
+    Raises ``ApiError``, also where the answers cannot be read; what had been answered until then is kept too, where the
+    account is known.
     """
-    return ask(engine, account, settings, clock=clock, run_id=run_id).extracted
+    asked = ask(engine, account, settings, clock=clock, run_id=run_id)
+    with failure_noted(engine, account.key, started_at=asked.extracted.observed_at, clock=clock, run_id=run_id):
+        read_whole(asked)
+    return asked.extracted
 
 
 def publish_load(
@@ -105,6 +119,20 @@ def publish_load(
         return Read(snapshot=read_snapshot(answers, extracted.observed_at), answers=answers)
 
     return publish_read(engine, extracted, read, settings, clock=clock, run_id=run_id)[0]
+
+
+def read_whole(asked: Asked) -> Read:
+    """The snapshot that answers make, every segment read."""
+    snapshot = read_snapshot(asked.answers, asked.extracted.observed_at, documents=asked.documents)
+    return Read(snapshot=snapshot, answers=asked.answers)
+
+
+def recall_and_read(engine: Engine, asked: Asked) -> Read:
+    """The same, but segments whose rows were read before are left unread."""
+    with transaction(engine, account=asked.extracted.account_key) as connection:
+        before = recall_rows(connection, asked.extracted.account_id)
+    snapshot, memory = read_recalling(asked.answers, asked.extracted.observed_at, before, documents=asked.documents)
+    return Read(snapshot=snapshot, answers=asked.answers, memory=memory if memory != before else None)
 
 
 def kept_answers(engine: Engine, extracted: Extracted) -> Sequence[RawAnswer]:
@@ -182,12 +210,13 @@ def publish_read(
         published = surely(partial(publish, engine, found.snapshot, origin_of(extracted, run_id)), clock)
         is_shown = follow_fields(engine, account_id, account=account_key)
         with transaction(engine, account=account_key) as connection:
-            purge(connection, account_id, settings, until=extracted.observed_at)
-            if found.news is not None:
-                remember_rows(connection, account_id, found.news)
+            if found.memory is not None:
+                remember_rows(connection, account_id, found.memory)
             said = what_was_said(found.answers)
             if is_shown and said is not None:
                 remember_answers(connection, account_id, extracted.observed_at, said)
+            # Last, as where a load is published unread: two loads of an account that lock the same do it in one order.
+            purge(connection, account_id, settings, until=extracted.observed_at)
     return Loaded(extracted=extracted, seen=seen_in(found.snapshot), published=published), found.snapshot
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +11,14 @@ READING: Final = ("amocrm", "tables")
 """The packages that a snapshot and what it changes depend on."""
 
 
-@cache
-def reading_code() -> str:
-    """A hash of that code and of Python's version: with other code the same answers may read otherwise."""
+def hash_of_code() -> str:
+    """A hash of that code, as its files are now, and of Python's version."""
     found = hashlib.sha256(platform.python_version().encode())
     for package in READING:
         for path in sorted((Path(__file__).parent / package).glob("*.py")):
             found.update(path.read_bytes())
     return found.hexdigest()
+
+
+READING_CODE: Final = hash_of_code()
+"""Taken as the program starts: should its files be replaced while it runs, it still reads as they were."""

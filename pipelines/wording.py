@@ -135,3 +135,13 @@ def _quoted(name: str | None) -> str:
     """The name in quotes; nothing where there is none."""
     text = clean(name or "")
     return f"'{text}'" if text else ""
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units, such as '2 days 18 h'."""
+    minutes = max(round(seconds / 60), 0)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} day{'' if days == 1 else 's'}"] if days else []
+    parts += [f"{hours} h"] if hours else []
+    parts += [f"{rest} min"] if rest and not days else []
+    return " ".join(parts) or "less than a minute"

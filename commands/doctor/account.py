@@ -19,10 +19,10 @@ from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
 from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.pace import gates_of, limits_of
-from pipelines.report.formats import span
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.state import account_of_key
+from pipelines.wording import span
 
 IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
 """Whoever waits for a check wants to know soon; a load is more patient."""

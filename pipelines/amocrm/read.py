@@ -46,7 +46,7 @@ def read_snapshot(
         return _Reader(answers, documents or {}).snapshot(observed_at)
 
 
-def read_news(
+def read_recalling(
     answers: Sequence[RawAnswer],
     observed_at: datetime,
     memory: Memory,
@@ -59,7 +59,7 @@ def read_news(
     """
     with _unusable_answers_told():
         reader = _Reader(answers, documents or {}, memory)
-        return reader.snapshot(observed_at), reader.news
+        return reader.snapshot(observed_at), reader.recalled
 
 
 @contextmanager
@@ -76,7 +76,7 @@ class _Reader:
     def __init__(
         self, answers: Sequence[RawAnswer], documents: Mapping[int, Json], memory: Memory | None = None
     ) -> None:
-        self.news: Memory = {}
+        self.recalled: Memory = {}  # what the next reading may recall
         self._memory = memory  # None where every segment is to be read
         self._notes = Notes()
         self._documents = documents
@@ -125,7 +125,7 @@ class _Reader:
         if self._memory is None:
             return tuple(read_segment(row, reading) for row in rows.values()), ()
         recalled = read_new_segments(rows, reading, self._memory)
-        self.news = recalled.memory
+        self.recalled = recalled.memory
         return recalled.read, recalled.unread
 
     def _list(self, resource: Resource) -> WholeList:

@@ -1,7 +1,7 @@
 """What reading the rows of segments gave, by a digest of each, so that a row that is the same is not read again.
 
 Reading a row is a pure function of the row, its account, the account's timezone and the code that reads: what is
-remembered of one account and one code never grows old.
+remembered of one account and one code stays true. Only a newer timezone database is not noticed.
 """
 
 from __future__ import annotations

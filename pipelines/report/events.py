@@ -12,8 +12,8 @@ from operator import attrgetter
 from typing import Final, Literal
 
 from pipelines.report.figures import Figures, Gap, Jump
-from pipelines.report.formats import Formats, span
-from pipelines.wording import MOST_NAMED, Change, clean, news
+from pipelines.report.formats import Formats
+from pipelines.wording import MOST_NAMED, Change, clean, news, span
 
 Kind = Literal["change", "jump", "gap"]
 

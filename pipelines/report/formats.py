@@ -98,13 +98,3 @@ def locale_of(country: str | None) -> Locale:
         except (UnknownLocaleError, ValueError):
             continue
     return UNKNOWN_COUNTRY
-
-
-def span(seconds: float) -> str:
-    """A duration in its two largest units, such as '2 days 18 h'."""
-    minutes = max(round(seconds / 60), 0)
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} day{'' if days == 1 else 's'}"] if days else []
-    parts += [f"{hours} h"] if hours else []
-    parts += [f"{rest} min"] if rest and not days else []
-    return " ".join(parts) or "less than a minute"

@@ -15,10 +15,10 @@ from markupsafe import Markup
 from pipelines.report.chart import letter, mark_days, size_chart
 from pipelines.report.events import Event, events, gap_words, segment_events, shared_events
 from pipelines.report.figures import Day, Figures, Segment
-from pipelines.report.formats import Formats, span
+from pipelines.report.formats import Formats
 from pipelines.report.state import WEEK, headline, loads
 from pipelines.rule_wording import rules_in_words
-from pipelines.wording import clean
+from pipelines.wording import clean, span
 
 MOST_EVENTS: Final = 60
 """Sentences of the timeline; all of them are in the views."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from pipelines.report.figures import Figures
-from pipelines.report.formats import Formats, span
-from pipelines.wording import clean
+from pipelines.report.formats import Formats
+from pipelines.wording import clean, span
 
 MODES: Final = {
     "disabled": "Customers are switched off in amoCRM: there is nothing to see at present",

@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 
 from pipelines.amocrm.recall import Memory, ReadBefore
 from pipelines.amocrm.records import Oddity
-from pipelines.reading_code import reading_code
+from pipelines.reading_code import READING_CODE
 from pipelines.warehouse.statements import statement
 
 
 def recall_rows(connection: Connection, account_id: int) -> Memory:
     """What this code has read of the account; nothing where other code did, or nobody."""
-    of = {"account_id": account_id, "reading_code": reading_code()}
+    of = {"account_id": account_id, "reading_code": READING_CODE}
     remembered = connection.scalar(statement("row_memory"), of) or {}
     return {
         bytes.fromhex(digest): ReadBefore(
@@ -42,5 +42,5 @@ def remember_rows(connection: Connection, account_id: int, memory: Memory) -> No
     }
     connection.execute(
         statement("remember_rows"),
-        {"account_id": account_id, "reading_code": reading_code(), "segments": json.dumps(segments)},
+        {"account_id": account_id, "reading_code": READING_CODE, "segments": json.dumps(segments)},
     )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from pipelines.amocrm.records import Oddity
 from pipelines.amocrm.said import Said
-from pipelines.reading_code import reading_code
+from pipelines.reading_code import READING_CODE
 from pipelines.seen import Seen
 from pipelines.warehouse.publish import CODE_VERSION, Origin, Published
 from pipelines.warehouse.statements import statement
@@ -39,7 +39,7 @@ def read_newest(connection: Connection, account_key: str) -> Newest | None:
     That is where they are not known, other code read them, or the account's wide view has to be made anew.
     """
     row = connection.execute(statement("newest_answers"), {"account_key": account_key}).one_or_none()
-    if row is None or row.reading_code != reading_code() or (row.field_count and not row.has_wide_view):
+    if row is None or row.reading_code != READING_CODE or (row.field_count and not row.has_wide_view):
         return None
     return Newest(
         host=row.host,
@@ -69,7 +69,7 @@ def publish_again(connection: Connection, newest: Newest, origin: Origin, at: da
             "account_key": origin.account_key,
             "host": origin.host,
             "compared_at": newest.observed_at,
-            "reading_code": reading_code(),
+            "reading_code": READING_CODE,
             "observed_at": at,
             "observed_date": at.astimezone(ZoneInfo(newest.timezone)).date(),
             "load_id": origin.load_id,
@@ -93,7 +93,7 @@ def remember_answers(connection: Connection, account_id: int, observed_at: datet
         {
             "account_id": account_id,
             "observed_at": observed_at,
-            "reading_code": reading_code(),
+            "reading_code": READING_CODE,
             "answers": json.dumps([one.as_json() for one in said]),
         },
     )

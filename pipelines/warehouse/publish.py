@@ -61,7 +61,7 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
         connection.execute(statement("use_indexes"))
-        lock_account(connection, snapshot.account, origin)
+        described = lock_account(connection, snapshot.account, origin)
         published = connection.scalar(statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at})
         if published == origin.load_id:
             return Published(account_id=account_id, observed_at=at, is_new=False)
@@ -72,6 +72,8 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
                 "which is published already.",
                 account=origin.account_key,
             )
+        if described:
+            connection.execute(statement("update_account"), described)
         observed_date = at.astimezone(ZoneInfo(snapshot.account.timezone)).date()
         decision = decide(stored, snapshot, observed_date=observed_date)
         close_ended(connection, account_id, at, decision)
@@ -92,8 +94,11 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     )
 
 
-def lock_account(connection: Connection, account: Account, origin: Origin) -> None:
-    """Hold the account's row until the transaction ends, after bringing its description up to date."""
+def lock_account(connection: Connection, account: Account, origin: Origin) -> dict[str, Any] | None:
+    """Hold the account's row until the transaction ends, and make it where there is none.
+
+    Returns what the row has to say where it says something else: a snapshot that is not published again may change it.
+    """
     row = {
         "account_id": account.id,
         "account_key": origin.account_key,
@@ -113,8 +118,7 @@ def lock_account(connection: Connection, account: Account, origin: Origin) -> No
             account=origin.account_key,
         )
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
-    if dict(stored) != {column: row[column] for column in stored}:
-        connection.execute(statement("update_account"), row)
+    return row if dict(stored) != {column: row[column] for column in stored} else None
 
 
 def close_ended(connection: Connection, account_id: int, at: datetime, decision: Decision) -> None:

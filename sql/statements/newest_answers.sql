@@ -17,7 +17,11 @@ select
         from amocrm.quality_event as oddity
         where oddity.account_id = account.account_id and oddity.valid_to is null
     ) as oddities,
-    to_regclass('analytics.segments_' || account.account_id) is not null as has_wide_view
+    to_regclass('analytics.segments_' || account.account_id) is not null or not (
+        select has_schema_privilege('analytics', 'create') and not relrowsecurity
+        from pg_class
+        where oid = 'amocrm.account'::regclass
+    ) as has_wide_view
 from amocrm.account
 join amocrm.newest_answers as newest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)

@@ -44,6 +44,7 @@ cross join lateral (
         (array_agg(failure.message order by failure.started_at desc))[1] as last_message
     from amocrm.load_failure as failure
     where failure.account_key = account.account_key and failure.started_at > newest.observed_at
+        and failure.started_at <= now() + interval '2 days' -- beyond is what a wrong clock has noted
 ) as failures;
 
 comment on view analytics.freshness is 'One row per account that was ever loaded: how old its newest snapshot is at this moment, and what keeps it from a newer one.';

@@ -260,6 +260,20 @@ def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch:
     assert [error() for error in errors] == [None], "with an error goes what its frames hold"
 
 
+def test_who_is_shown_an_error_may_be_gone(accounts: Fleet) -> None:
+    """As ``head`` is behind the pipe of ``sync --verbose``: every account still has its outcome."""
+    accounts.open("well", "wrong")
+    accounts.trouble("wrong", effects.html())
+
+    def break_pipe(_: Exception) -> None:
+        raise BrokenPipeError
+
+    assert {one.account_key: one.status for one in accounts.run(on_error=break_pipe)} == {
+        "well": "loaded",
+        "wrong": "failed",
+    }
+
+
 def test_what_is_said_of_a_fleet(accounts: Fleet) -> None:
     accounts.open("alpha", "beta", "gamma", "well")
     accounts.trouble("alpha", effects.error(404))

@@ -26,7 +26,6 @@ from pipelines.errors import (
     IncompleteList,
     InvalidRequest,
     MalformedAnswer,
-    SettingsError,
     Unauthorized,
     Unavailable,
     WrongAccount,
@@ -295,11 +294,26 @@ def test_host_that_blocked_this_address_is_left_alone_by_the_next_process_too(co
         refuse_blocked(company.settings.data_dir, company.emulator.host, company.clock(hour).now())
 
 
-def test_clock_that_is_days_ahead_stores_nothing(company: Company) -> None:
-    with pytest.raises(SettingsError, match="clock is 400 days ahead"):
-        company.load(400 * 24)
-    assert company.rows("select count(*) from amocrm.raw_answer") == [(0,)]
-    assert company.load(0).published.is_new
+def test_publishing_an_old_load_again_changes_nothing(company: Company) -> None:
+    """As when an old run of Dagster is executed again."""
+    old = extract_load(company.engine, company.account, company.settings, clock=company.clock(0))
+    publish_load(company.engine, old, company.settings, clock=company.clock(0))
+    company.emulator.world.account(company.id).name = "Renamed"
+    company.emulator.world.switch_mode(company.id, "periodicity")
+    for hour in (1, 2):
+        company.load(hour)
+    described = "select name, customers_mode from amocrm.account"
+    assert company.rows(described) == [("Renamed", "periodicity")]
+    assert not publish_load(company.engine, old, company.settings, clock=company.clock(3)).published.is_new
+    assert company.rows(described) == [("Renamed", "periodicity")]
+
+
+@pytest.mark.parametrize("load", [load_account, extract_load])
+def test_answers_that_cannot_be_read_leave_a_note(company: Company, load: Callable[..., object]) -> None:
+    strangers = effects.items(lambda rows: [row | {"account_id": 999} for row in rows])
+    with company.emulator.faults.during(strangers, resource="segments"), pytest.raises(WrongAccount):
+        load(company.engine, company.account, company.settings, clock=company.clock(0))
+    assert company.rows("select error from amocrm.load_failure") == [("WrongAccount",)]
 
 
 def test_instants_are_the_clocks_own(company: Company) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.demo.summary import newest_news
-from pipelines.wording import LONGEST, Change, clean, news
+from pipelines.wording import LONGEST, Change, clean, news, span
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 BASE = Change(
@@ -150,3 +150,8 @@ def test_the_demo_tells_the_last_time_only_and_by_the_account_s_clocks() -> None
     last = replace(mailing, new_text="2026-02-27T23:30:00+00:00")
     [told] = newest_news([last, mailing], timezone="Europe/Moscow")
     assert told.text == "'Mailing' of segment 'VIP' changed from 2026-02-21 02:30 to 2026-02-28 02:30"
+
+
+def test_spans() -> None:
+    told = [span(seconds) for seconds in (-5, 40, 3600, 5400, 86_400, 237_600)]
+    assert told == ["less than a minute", "1 min", "1 h", "1 h 30 min", "1 day", "2 days 18 h"]

@@ -45,7 +45,7 @@ UNREAD: Final[tuple[Mutant, ...]] = (
     guard(
         "Unread: other code reads anew",
         "pipelines/warehouse/newest.py",
-        " or row.reading_code != reading_code()",
+        " or row.reading_code != READING_CODE",
         "",
         "tests/integration/test_unread_load.py::test_other_code_is_not_even_compared_with",
     ),

@@ -8,7 +8,7 @@ from operator import attrgetter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.amocrm.read import read_news, read_snapshot
+from pipelines.amocrm.read import read_recalling, read_snapshot
 from pipelines.amocrm.recall import Memory, row_digest
 from pipelines.amocrm.records import Json, RawAnswer, Snapshot
 from tests.unit.amocrm.made import OBSERVED_AT, raw_answers
@@ -46,7 +46,7 @@ def answers(*rows: Json, timezone: str = "Europe/Moscow") -> list[RawAnswer]:
 
 def recalled(memory: Memory, *rows: Json, timezone: str = "Europe/Moscow") -> tuple[Snapshot, Memory]:
     """The snapshot that rows make, those in memory unread, and what is in memory then."""
-    return read_news(answers(*rows, timezone=timezone), OBSERVED_AT, memory)
+    return read_recalling(answers(*rows, timezone=timezone), OBSERVED_AT, memory)
 
 
 def unread_ids(snapshot: Snapshot) -> list[int]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.report.formats import Formats, span
+from pipelines.report.formats import Formats
 
 NOVEMBER = date(2026, 11, 2)
 
@@ -41,8 +41,3 @@ def test_moments_are_the_accounts_own() -> None:
     formats = Formats.of_account("RU", "Europe/Moscow")
     assert formats.moment(instant) == "02.11.2026 01:05"
     assert formats.day_of(instant) == NOVEMBER
-
-
-def test_spans() -> None:
-    told = [span(seconds) for seconds in (-5, 40, 3600, 5400, 86_400, 237_600)]
-    assert told == ["less than a minute", "1 min", "1 h", "1 h 30 min", "1 day", "2 days 18 h"]

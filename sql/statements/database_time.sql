@@ -1,0 +1,2 @@
+-- What time it is by Postgres' clock.
+select now()
