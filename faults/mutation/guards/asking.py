@@ -10,14 +10,14 @@ ASKING: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/conversation.py",
         "if is_counted and not self.budget.take_request():",
         "if False:",
-        "tests/integration/client/test_client.py::test_a_load_has_a_number_of_requests",
+        "tests/integration/client/test_client_budget.py::test_a_load_has_a_number_of_requests",
     ),
     guard(
         "A load has a time",
         "pipelines/amocrm/conversation.py",
         "if needed > self.budget.seconds_left(now):",
         "if False:",
-        "tests/integration/client/test_client.py::test_a_load_has_an_end",
+        "tests/integration/client/test_client_budget.py::test_a_load_has_an_end",
     ),
     guard(
         "No wait is longer than the load's time",
@@ -38,14 +38,14 @@ ASKING: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/conversation.py",
         "seconds = min(self.limits.answer_seconds, self.budget.seconds_left(self.clocks.monotonic()))",
         "seconds = self.limits.answer_seconds",
-        "tests/integration/client/test_client.py::test_the_last_answer_has_no_more_time_than_the_load",
+        "tests/integration/client/test_client_budget.py::test_the_last_answer_has_no_more_time_than_the_load",
     ),
     guard(
         "Time that getting a token took is the load's",
         "pipelines/amocrm/conversation.py",
         "if seconds < (0.001 if request.is_repeatable else self.limits.answer_seconds):",
         "if False:",
-        "tests/integration/client/test_client.py::test_time_that_getting_a_token_takes_is_the_loads",
+        "tests/integration/client/test_client_budget.py::test_time_that_getting_a_token_takes_is_the_loads",
     ),
     guard(
         "Tries have an end",
@@ -150,7 +150,7 @@ ASKING: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/conversation.py",
         "if not _SENDABLE_TOKEN.fullmatch(token):",
         "if False:",
-        "tests/integration/client/test_client.py::test_a_token_that_no_header_can_carry_is_never_sent_nor_shown",
+        "tests/integration/client/test_client_budget.py::test_a_token_that_no_header_can_carry_is_never_sent_nor_shown",
     ),
     guard(
         "What amoCRM says is one printable line",

@@ -110,14 +110,14 @@ EXTRACTING: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/read.py",
         "if [answer.page for answer in answers] != list(range(1, len(answers) + 1)) or not answers:",
         "if not answers:",
-        "tests/unit/amocrm/test_read.py::test_a_missing_page_is_noticed",
+        "tests/unit/amocrm/test_read_lists.py::test_a_missing_page_is_noticed",
     ),
     guard(
         "No list of the mode is missing",
         "pipelines/amocrm/read.py",
         " or not answers:",
         ":",
-        "tests/unit/amocrm/test_read.py::test_every_list_of_the_mode_must_be_there",
+        "tests/unit/amocrm/test_read_lists.py::test_every_list_of_the_mode_must_be_there",
     ),
     guard(
         "Only accepted answers are read",
@@ -145,6 +145,6 @@ EXTRACTING: Final[tuple[Mutant, ...]] = (
         "pipelines/amocrm/things.py",
         "if options.setdefault(option.id, option) != option:",
         "if options.setdefault(option.id, option) is None:",
-        "tests/unit/amocrm/test_read.py::test_an_option_that_is_there_twice_is_kept_once",
+        "tests/unit/amocrm/test_read_lists.py::test_an_option_that_is_there_twice_is_kept_once",
     ),
 )

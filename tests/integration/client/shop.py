@@ -73,3 +73,8 @@ class Shop:
         """One load."""
         with self.client(limits) as client:
             return extract(client, known or Known(), lambda: NOW)
+
+
+def asked(shop: Shop) -> list[str]:
+    """The paths that were asked for, shortened."""
+    return [request.path.removeprefix("/api/v4/").removeprefix("customers/") for request in shop.emulator.requests]

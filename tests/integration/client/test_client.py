@@ -15,16 +15,9 @@ from pipelines.errors import (
     IncompleteList,
     ModeDisagreement,
     NotFound,
-    Unauthorized,
-    Unavailable,
     WrongAccount,
 )
-from tests.integration.client.shop import NOW, QUICK, Shop
-
-
-def asked(shop: Shop) -> list[str]:
-    """The paths that were asked for, shortened."""
-    return [request.path.removeprefix("/api/v4/").removeprefix("customers/") for request in shop.emulator.requests]
+from tests.integration.client.shop import NOW, Shop, asked
 
 
 def counts(snapshot: Snapshot) -> dict[str, int | None]:
@@ -314,110 +307,3 @@ def test_a_thing_of_another_account_by_its_id_is_refused(shop: Shop) -> None:
     shop.emulator.faults.add(effects.payload(lambda row: row | {"account_id": 8}), resource="segment")
     with pytest.raises(WrongAccount):
         shop.extract(shop.known)
-
-
-# Tokens
-
-
-def test_a_token_that_is_not_good_is_not_tried_again(shop: Shop) -> None:
-    with shop.client(token=lambda: "expired") as client, pytest.raises(Unauthorized):
-        client.account()
-    assert len(shop.emulator.requests) == 1
-
-
-class Refreshing:
-    """A token that can be refreshed, and is good from then on or never."""
-
-    def __init__(self, good: str) -> None:
-        self.refreshed = 0
-        self.good = good
-
-    def __call__(self) -> str:
-        return self.good if self.refreshed else "expired"
-
-    def refresh(self) -> None:
-        """Be good from now on."""
-        self.refreshed += 1
-
-
-def test_a_token_that_can_be_refreshed_is_once(shop: Shop) -> None:
-    token = Refreshing(shop.token)
-    with shop.client(token=token) as client:
-        assert client.account().id == shop.account_id
-        assert client.segments().rows
-    assert (token.refreshed, len(shop.emulator.requests)) == (1, 3)
-
-
-def test_a_refreshed_token_that_is_no_better_is_given_up(shop: Shop) -> None:
-    token = Refreshing("still-expired")
-    with shop.client(token=token) as client, pytest.raises(Unauthorized):
-        client.account()
-    assert (token.refreshed, len(shop.emulator.requests)) == (1, 2)
-
-
-@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "é", "\x00"])
-def test_a_token_that_no_header_can_carry_is_never_sent_nor_shown(shop: Shop, token: str) -> None:
-    with shop.client(token=lambda: token) as client, pytest.raises(Unauthorized) as caught:
-        client.account()
-    assert shop.emulator.requests == []
-    assert not token or token not in str(caught.value)
-
-
-# Budget
-
-
-def test_a_load_has_a_number_of_requests(shop: Shop) -> None:
-    shop.pages_of(1)
-    with pytest.raises(ApiError, match="used up its 10 requests"):
-        shop.extract(limits=replace(QUICK, requests=10))
-    assert len(shop.emulator.requests) == 10
-
-
-def test_a_load_has_an_end(shop: Shop) -> None:
-    clock = [1_000.0]
-    with shop.client(monotonic=lambda: clock[0]) as client:
-        client.account()
-        clock[0] += 899
-        client.segments()
-        clock[0] += 2
-        with pytest.raises(Unavailable, match="longer than 900 seconds"):
-            client.fields()
-    assert asked(shop) == ["account", "segments"]
-
-
-def test_the_last_answer_has_no_more_time_than_the_load(shop: Shop) -> None:
-    clock = [1_000.0]
-    with shop.client(monotonic=lambda: clock[0]) as client:
-        client.account()
-        clock[0] += 899.8
-        shop.emulator.faults.add(effects.drip(0.05, is_head_too=True))
-        with pytest.raises(Unavailable, match="not complete after 0 seconds"):
-            client.segments()
-
-
-def test_time_that_getting_a_token_takes_is_the_loads(shop: Shop) -> None:
-    clock = [1_000.0]
-
-    def token() -> str:
-        clock[0] += 901
-        return shop.token
-
-    with (
-        shop.client(monotonic=lambda: clock[0], token=token) as client,
-        pytest.raises(Unavailable, match="getting a token"),
-    ):
-        client.account()
-    assert asked(shop) == []
-
-
-def test_confirmations_have_no_number_but_their_retries_do(shop: Shop) -> None:
-    known = shop.known
-    for segment_id in shop.segment_ids:
-        shop.emulator.world.delete_segment(shop.account_id, segment_id)
-    assert len(shop.extract(known, replace(QUICK, requests=4)).snapshot().gone_segment_ids) == 7
-    assert len(shop.emulator.requests) == 11
-    shop.emulator.requests.clear()
-    shop.emulator.faults.add(effects.status(500), resource="segment")
-    with pytest.raises(ApiError, match="used up its 4 requests"):
-        shop.extract(known, replace(QUICK, requests=4))
-    assert len(shop.emulator.requests) == 5

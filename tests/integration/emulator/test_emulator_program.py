@@ -1,0 +1,162 @@
+"""The emulator as a program, and as it is steered from another process."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from emulator import Emulator
+from tests.integration.emulator.caller import SEGMENTS, Client
+
+ROOT = Path(__file__).parents[3]
+
+
+# Steered from another process
+
+
+def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, client: Client) -> None:
+    steer = emulator.url + "/_emulator/"
+    assert requests.get(steer + "state", timeout=5).json() == {
+        "is_simulated": True,
+        "now": "2026-03-01T12:00:00+00:00",
+        "accounts": [{"id": account_id, "name": "Corner Coffee", "customers_mode": "segments"}],
+        "faults": [],
+        "requests": 0,
+    }
+    fault = {"name": "error", "arguments": {"code": 402}, "where": {"resource": "segments", "times": 1}}
+    requests.post(steer + "faults", json=fault, timeout=5).raise_for_status()
+    assert [client.get(SEGMENTS)[0].status for _ in range(2)] == [402, 200]
+    requests.post(steer + "faults", json={"name": "blocked"}, timeout=5).raise_for_status()
+    assert client.get(SEGMENTS)[0].status == 403
+    requests.delete(steer + "faults", timeout=5).raise_for_status()
+    assert client.get(SEGMENTS)[0].status == 200
+
+    assert requests.post(steer + "advance", json={"days": 2}, timeout=5).json()["now"].startswith("2026-03-03T12")
+    moved = requests.post(steer + "clock", json={"instant": "2027-01-01T03:00:00+03:00"}, timeout=5).json()
+    assert moved["now"] == "2027-01-01T00:00:00+00:00"
+    client_id = requests.post(steer + "integrations", json={"redirect_uri": "http://x/"}, timeout=5).json()["client_id"]
+    consent = f"{emulator.url}/oauth?client_id={client_id}"
+    assert requests.get(consent, allow_redirects=False, timeout=5).headers["Location"].startswith("http://x/?code=")
+    token = requests.post(steer + "tokens", json={"account_id": account_id}, timeout=5).json()["access_token"]
+    assert (
+        requests.get(emulator.url + SEGMENTS, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code
+        == 200
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "faults", {"name": "earthquake"}, 400),
+        ("POST", "faults", {"name": "blocked", "where": {"colour": "red"}}, 400),
+        ("POST", "clock", {"instant": "2026-03-01"}, 400),
+        ("POST", "advance", {"parsecs": 1}, 400),
+        ("POST", "tokens", {"account_id": 5}, 400),
+        ("POST", "tokens", [], 400),
+        ("GET", "secrets", None, 404),
+    ],
+)
+def test_steering_wrongly_is_refused(emulator: Emulator, method: str, path: str, body: Any, status: int) -> None:
+    before = emulator.world.to_json()
+    answer = requests.request(method, f"{emulator.url}/_emulator/{path}", json=body, timeout=5)
+    assert answer.status_code == status
+    assert emulator.world.to_json() == before
+
+
+def test_only_this_machine_steers(emulator: Emulator) -> None:
+    headers = {"Host": "rebound.example"}
+    assert requests.get(emulator.url + "/_emulator/state", headers=headers, timeout=5).status_code == 403
+
+
+# As a program
+
+
+class Program:
+    """``python -m emulator`` until the end of a ``with``."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.arguments = arguments
+
+    def __enter__(self) -> "Program":
+        command = [sys.executable, "-m", "emulator", *self.arguments]
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+        assert self.process.stdout is not None
+        self.lines: list[str] = []
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            if "Ctrl-C" in line:
+                break
+        words = dict(line.split(maxsplit=1) for line in self.lines if line.startswith(("URL", "Token")))
+        self.url, self.headers = words["URL"], {"Authorization": f"Bearer {words['Token']}"}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def get(self, path: str) -> Any:
+        return requests.get(self.url + path, headers=self.headers, timeout=5).json()
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+def test_the_program_says_what_it_is_and_goes_on_from_its_state(tmp_path: Path) -> None:
+    state = tmp_path / "deep" / "state.json"
+    with Program("--state", str(state), "--seed", "5") as program:
+        assert any("SIMULATED" in line for line in program.lines)
+        requests.post(program.url + "/_emulator/advance", json={"days": 3}, timeout=5).raise_for_status()
+        names = [item["name"] for item in program.get(SEGMENTS)["_embedded"]["segments"]]
+        now = requests.get(program.url + "/_emulator/state", timeout=5).json()["now"]
+        first = program.get(SEGMENTS)["_embedded"]["segments"]
+        assert program.stop(signal.SIGTERM) == 0
+        headers = program.headers
+    assert len(names) >= 12
+    with Program("--state", str(state)) as program:
+        assert requests.get(program.url + "/_emulator/state", timeout=5).json()["now"] == now
+        program.headers = headers  # the old token is still good
+        again = program.get(SEGMENTS)["_embedded"]["segments"]
+        assert [one | {"_links": None} for one in again] == [one | {"_links": None} for one in first]
+        assert program.stop(signal.SIGINT) == 0
+
+
+def test_the_program_shows_stages_in_real_time() -> None:
+    with Program("--mode", "periodicity", "--real-time") as program:
+        assert len(program.get("/api/v4/customers/statuses")["_embedded"]["statuses"]) >= 8
+        now = datetime.fromisoformat(requests.get(program.url + "/_emulator/state", timeout=5).json()["now"])
+        assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
+        assert program.stop(signal.SIGTERM) == 0
+
+
+def test_the_program_says_that_a_port_is_taken(emulator: Emulator) -> None:
+    command = [sys.executable, "-m", "emulator", "--port", emulator.host.partition(":")[2]]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "in use" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", "not JSON", '{"format": 99}', '{"format": 1, "world": {}}'])
+def test_the_program_refuses_a_state_it_does_not_know(tmp_path: Path, content: str) -> None:
+    state = tmp_path / "state.json"
+    state.write_text(content, encoding="utf-8")
+    command = [sys.executable, "-m", "emulator", "--state", str(state)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert str(state) in done.stderr
+    assert state.read_text(encoding="utf-8") == content
+
+
+def test_the_program_limits_and_blocks_who_goes_on() -> None:
+    with Program("--limit", "1", "--block-after", "2") as program:
+        url = program.url + SEGMENTS
+        statuses = [requests.get(url, headers=program.headers, timeout=5).status_code for _ in range(4)]
+    assert statuses == [200, 429, 403, 403]
