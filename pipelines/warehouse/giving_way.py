@@ -6,7 +6,7 @@ Whoever changes takes all locks first, sooner than Postgres could see a deadlock
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection
@@ -30,28 +30,37 @@ NOT_FREE: Final = "55P03"
 
 
 def giving_way(
-    connection: Connection, work: Callable[[], Done], *, tables: Collection[str] = (), views: Collection[str] = ()
+    connection: Connection,
+    work: Callable[[], Done],
+    *,
+    tables: Collection[str] = (),
+    referred: Collection[str] = (),
+    views: Collection[str] = (),
+    sleep: Callable[[float], object] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Done:
     """Do the work in a transaction that holds these tables and views; it may then change them without waiting.
 
-    Raises ``DatabaseError`` where others did not let go of them for a minute; nothing was done then.
+    Those ``referred`` to are held against writers alone: a foreign key to them may be made. Raises ``DatabaseError``
+    where others did not let go for a minute; nothing was done then.
     """
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    locks = {"tables": ",".join(tables), "referred": ",".join(referred), "views": ",".join(views)}
+    ends_at = monotonic() + PATIENCE_SECONDS
     while True:
         with connection.begin() as transaction:
-            if _are_had(connection, tables, views):
+            if _are_had(connection, locks):
                 return work()
             transaction.rollback()
-        if time.monotonic() > ends_at:
+        if monotonic() > ends_at:
             raise DatabaseError(
                 "Others have read or written, for a minute without a break, what has to be changed.",
                 advice="Run it again when they have ended: pg_stat_activity tells who they are.",
             )
-        time.sleep(PAUSE_SECONDS)
+        sleep(PAUSE_SECONDS)
 
 
-def _are_had(connection: Connection, tables: Collection[str], views: Collection[str]) -> bool:
-    connection.execute(statement("name_for_change"), {"tables": ",".join(tables), "views": ",".join(views)})
+def _are_had(connection: Connection, locks: Mapping[str, str]) -> bool:
+    connection.execute(statement("name_for_change"), locks)
     try:
         with connection.begin_nested():
             execute_as_is(connection, statement_text("lock_for_change"))

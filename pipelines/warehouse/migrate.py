@@ -46,8 +46,8 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
     The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
     wherever they are there.
     Only one process at a time does so; others wait and then find nothing to do. Loads and readers may go on: it gives
-    way to them (see ``giving_way``). Raises ``MigrationError``, with all
-    that was finished before kept, and what failed rolled back whole.
+    way to them (see ``giving_way``), where it changes what they read or write. Raises ``MigrationError``, with all that
+    was finished before kept, and what failed rolled back whole.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     with _only_one(engine) as connection:
@@ -60,11 +60,17 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
             ours = [row.name for row in connection.execute(statement("made_views"))]
         for migration in pending_migrations:
             with _as_migration_error(migration.name):
-                giving_way(connection, partial(_apply, connection, migration), tables=migration.tables, views=ours)
+                touched = _touched(connection, migration)
+                giving_way(
+                    connection,
+                    partial(_apply, connection, migration),
+                    tables=touched,
+                    referred=migration.referred,
+                    views=ours if touched else (),
+                )
         with _as_migration_error("The set of views"):
-            is_changed = giving_way(
-                connection, partial(_show, connection, views), views=ours if is_changed or pending_migrations else ()
-            )
+            # Views that a migration had to drop are gone, so nobody reads them.
+            is_changed = giving_way(connection, partial(_show, connection, views), views=ours if is_changed else ())
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
             for name in ("make_roles", "grant_reader", "grant_loader"):
                 execute_as_is(connection, statement_text(name))
@@ -72,6 +78,12 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),
     )
+
+
+def _touched(connection: Connection, migration: Migration) -> frozenset[str]:
+    """What a migration may change of what is there; where that is nothing, no view can stand in its way."""
+    with connection.begin():
+        return migration.changed & set(connection.scalars(statement("what_is_there")))
 
 
 def _apply(connection: Connection, migration: Migration) -> None:

@@ -21,6 +21,7 @@ _TRANSACTION: Final = re.compile(
     r"(?:\A|;)\s*(begin|start\s+transaction|commit|rollback|abort|savepoint)\b", re.IGNORECASE
 )
 _TABLE_CHANGED: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
+_TABLE_REFERRED: Final = re.compile(r"\breferences amocrm\.(\w+)")
 _VIEW_USED: Final = re.compile(r"\banalytics\.(\w+)")
 
 _PROGRAM_ADVICE: Final = "This is a mistake in the program: install it again, or report it."
@@ -36,9 +37,14 @@ class Migration:
     text: str = field(repr=False)
 
     @property
-    def tables(self) -> frozenset[str]:
-        """Tables that it may change, be they there before or not; those that it only refers to are not changed."""
+    def changed(self) -> frozenset[str]:
+        """Tables, and whatever else is in the schema, that it may change, be they there before or not."""
         return frozenset(_TABLE_CHANGED.findall(_code(self.text)))
+
+    @property
+    def referred(self) -> frozenset[str]:
+        """Tables that its foreign keys refer to."""
+        return frozenset(_TABLE_REFERRED.findall(_code(self.text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

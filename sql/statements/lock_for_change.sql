@@ -1,5 +1,5 @@
 -- Locks the tables and views that are named in amocrm.tables and amocrm.views ('*': all of ours), one after the other, against
--- everybody. It waits for all of them together half as long as Postgres lets somebody wait before it looks for a deadlock: whoever
+-- everybody; those in amocrm.referred against writers, as a foreign key to them does. It waits for all of them together half as long as Postgres lets somebody wait before it looks for a deadlock: whoever
 -- waits for one that is locked already, and holds the next, is let go on before Postgres could take it for one and end it.
 do $$
 declare
@@ -16,11 +16,16 @@ begin
             and pg_has_role(relation.relowner, 'usage')
             and array[relation.relname::text, '*'] && string_to_array(current_setting('amocrm.views'), ',')
         union all
-        select format('lock table amocrm.%I in access exclusive mode', relation.relname)
+        select format('lock table amocrm.%I in %s mode', relation.relname, lock.mode)
         from pg_class as relation
+        cross join lateral (
+            values
+                ('access exclusive', current_setting('amocrm.tables')),
+                ('share row exclusive', current_setting('amocrm.referred'))
+        ) as lock (mode, names)
         where relation.relnamespace = 'amocrm'::regnamespace
             and relation.relkind in ('r', 'p')
-            and array[relation.relname::text, '*'] && string_to_array(current_setting('amocrm.tables'), ',')
+            and array[relation.relname::text, '*'] && string_to_array(lock.names, ',')
         order by 1
     loop
         perform set_config(

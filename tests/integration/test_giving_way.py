@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from pipelines.errors import MigrationError
-from pipelines.warehouse import giving_way
+from pipelines.errors import DatabaseError
 from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.giving_way import giving_way
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.readers import make_account_reader
 
@@ -115,24 +115,48 @@ def test_readers_of_single_accounts_are_told_apart_while_others_read(engine: Eng
     assert errors == []
 
 
-def test_a_reader_who_reads_for_too_long_is_told_of(
-    made: Engine, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(giving_way, "PATIENCE_SECONDS", 0.5)
-    with psycopg.connect(empty_database_url) as reader:
+def test_a_reader_who_reads_for_too_long_is_told_of(made: Engine, empty_database_url: str) -> None:
+    waited: list[float] = []
+
+    def change() -> None:
+        giving_way(
+            connection,
+            lambda: connection.exec_driver_sql("drop view analytics.one"),
+            views=["one"],
+            sleep=waited.append,
+            monotonic=lambda: 40.0 * len(waited),
+        )
+
+    with psycopg.connect(empty_database_url) as reader, made.connect() as connection:
         reader.execute("select from analytics.one")
-        with pytest.raises(
-            MigrationError, match=r"The set of views .* rolled back: Others have read .* pg_stat_activity"
-        ):
-            migrate(made, source(tmp_path, columns=", 1 as more"))
-        reader.execute("select from analytics.two")
-    assert migrate(made, source(tmp_path, columns=", 1 as more")).views == ("one", "two")
+        with pytest.raises(DatabaseError, match=r"Others have read or written, for a minute .* pg_stat_activity"):
+            change()
+        assert len(waited) == 2, "then a minute was over"
+        reader.rollback()
+        change()
+        assert len(waited) == 2
 
 
-def test_what_a_migration_only_refers_to_is_not_locked(made: Engine, empty_database_url: str, tmp_path: Path) -> None:
+def test_what_only_adds_waits_for_no_reader(made: Engine, empty_database_url: str, tmp_path: Path) -> None:
     more = "create table amocrm.three (id bigint references amocrm.two); -- amocrm.one"
     with made.begin() as connection:
         connection.exec_driver_sql("alter table amocrm.two add primary key (account_id)")
     with psycopg.connect(empty_database_url) as reader:
-        reader.execute("select from amocrm.two")
+        reader.execute("select from analytics.one, analytics.two")
         assert migrate(made, source(tmp_path, migration=more)).migrations == ("0002_more.sql",)
+
+
+def test_a_writer_into_what_is_referred_to_writes_on(made: Engine, empty_database_url: str, tmp_path: Path) -> None:
+    more = (
+        "alter table amocrm.one add column x int;"
+        "alter table amocrm.one add foreign key (account_id) references amocrm.two;"
+    )
+    with made.begin() as connection:
+        connection.exec_driver_sql("alter table amocrm.two add primary key (account_id)")
+    with psycopg.connect(empty_database_url) as writer:
+        writer.execute("insert into amocrm.two values (1)")
+        with doing(lambda: migrate(made, source(tmp_path, migration=more))) as errors:
+            wait_for_one_who_waits(empty_database_url)
+            writer.execute("insert into amocrm.one values (1)")
+            writer.commit()
+    assert errors == []

@@ -87,7 +87,7 @@ DATABASE: Final[tuple[Mutant, ...]] = (
     guard(
         "Whoever changes tables and views gives way to readers",
         "pipelines/warehouse/giving_way.py",
-        "            if _are_had(connection, tables, views):",
+        "            if _are_had(connection, locks):",
         "            if True:",
         "tests/integration/test_giving_way.py",
     ),
