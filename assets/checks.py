@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import dagster as dg
@@ -13,15 +13,13 @@ from assets.failures import facts
 from assets.partitions import ACCOUNTS
 from assets.small_tables import small_table
 from assets.specs import RAW_ANSWER, SNAPSHOT
-from pipelines.access import Lasting
+from pipelines.access import ENDS_SOON, Lasting
 from pipelines.amocrm.read import MOST
 from pipelines.amocrm.records import Oddity
 from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
 from pipelines.overview import Jump
 from pipelines.seen import Seen
 from pipelines.wording import clean
-
-WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
 
 QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
 SEGMENT_JUMPS: Final = dg.AssetKey(["analytics", "segment_jumps"])
@@ -58,7 +56,7 @@ SAME_ACCOUNT: Final = account_check(
 TOKEN: Final = account_check(
     "token_lasts",
     RAW_ANSWER,
-    f"The access token is good for {WARN_BEFORE_EXPIRY.days} more days at least, by its own word.",
+    f"The access token is good for {ENDS_SOON.days} more days at least, by its own word.",
 )
 LIMITS: Final = account_check(
     "below_documented_limits",
@@ -110,7 +108,7 @@ def blocked(error: WarehouseError) -> list[dg.AssetCheckResult]:
 def token_lasts(access: Lasting, now: datetime) -> dg.AssetCheckResult:
     """Warn some time before the access ends. A token that does not say when it ends passes."""
     end = access.ends_at
-    is_fine = access.failure is None and (end is None or end - now >= WARN_BEFORE_EXPIRY)
+    is_fine = access.failure is None and (end is None or end - now >= ENDS_SOON)
     if access.failure:
         said = access.failure.message
     elif end is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pipelines.account_settings import AccountSettings
@@ -18,6 +18,9 @@ from pipelines.pace import gates_of, limits_of
 from pipelines.program import as_called_here
 from pipelines.secret import Secret
 from pipelines.settings import Settings
+
+ENDS_SOON: Final = timedelta(days=14)
+"""How long before its end somebody is warned of it."""
 
 _REPLACE_IT: Final = (
     "Make a new long-lived token in the integration's settings in amoCRM, and put it in place of the old one."

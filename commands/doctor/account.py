@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok, warning
-from pipelines.access import Lasting, lasting, way_to
+from pipelines.access import ENDS_SOON, Lasting, lasting, way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.messages import Answer, Request
 from pipelines.amocrm.read import LISTS_OF_MODE
 from pipelines.amocrm.records import Account
-from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
 from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.pace import gates_of, limits_of
@@ -27,23 +25,12 @@ from pipelines.wording import span
 IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
 """Whoever waits for a check wants to know soon; a load is more patient."""
 
-TOKEN_ENDS_SOON = timedelta(days=14)
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 
-class DatedTransport(Transport):
-    """The way to amoCRM, which remembers what time it was there at the last answer."""
-
-    date: str | None = None
-
-    def send(self, request: Request, token: str, *, seconds: float) -> Answer:
-        """Send, and remember the answer's Date."""
-        answer = super().send(request, token, seconds=seconds)
-        self.date = answer.headers.get("date")
-        return answer
-
-
-def check_account(account: AccountSettings, settings: Settings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
+def check_account(
+    account: AccountSettings, settings: Settings, engine: Engine | None, clock: Clock
+) -> Generator[Check, None, None]:
     """Every check of one account; ``engine`` is the warehouse, where that can be reached."""
     subject = f"account '{account.key}'"
     try:
@@ -55,28 +42,19 @@ def check_account(account: AccountSettings, settings: Settings, engine: Engine |
     if access.failure:
         return
     limits = limits_of(settings, way.base_url, IMPATIENT)
-    transport = DatedTransport(way.base_url, limits=limits)
-    client = AmoClient(
-        way.base_url,
-        way.token,
-        account_key=account.key,
-        limits=limits,
-        gates=gates_of(settings),
-        transport=transport,
-    )
-    found = None
-    try:
-        found = client.account()
-    except (ApiError, SettingsError) as error:
-        yield failed(f"{subject}: access", error)
-    if transport.date:
-        yield check_clock(f"{subject}: clock", transport.date, clock.now())
-    if found is not None:
-        yield check_host(f"{subject}: access", account, client, found)
-        yield check_mode(f"{subject}: mode", found)
-        yield from check_rights(f"{subject}: rights", client, found)
-        yield from check_identity(f"{subject}: identity", account.key, found, engine)
-    transport.close()
+    with AmoClient(way.base_url, way.token, account_key=account.key, limits=limits, gates=gates_of(settings)) as client:
+        found = None
+        try:
+            found = client.account()
+        except (ApiError, SettingsError) as error:
+            yield failed(f"{subject}: access", error)
+        if client.host_date:
+            yield check_clock(f"{subject}: clock", client.host_date, clock.now())
+        if found is not None:
+            yield check_host(f"{subject}: access", account, client, found)
+            yield check_mode(f"{subject}: mode", found)
+            yield from check_rights(f"{subject}: rights", client, found)
+            yield from check_identity(f"{subject}: identity", account.key, found, engine)
 
 
 def check_token(subject: str, access: Lasting, now: datetime) -> Check:
@@ -92,7 +70,7 @@ def check_token(subject: str, access: Lasting, now: datetime) -> Check:
         )
     if ends_at <= now:
         return failed(subject, Unauthorized(f"It ended on {ends_at:%Y-%m-%d %H:%M} UTC.", advice=access.advice))
-    if ends_at - now < TOKEN_ENDS_SOON:
+    if ends_at - now < ENDS_SOON:
         return warning(subject, f"It ends soon, on {ends_at:%Y-%m-%d %H:%M} UTC.", access.advice)
     return ok(subject, f"{access.kind}, good until {ends_at:%Y-%m-%d}{', and renewed before' * access.is_renewed}.")
 

@@ -18,6 +18,7 @@ from commands.doctor.database import check_database
 from commands.doctor.machine import check_env_file, check_folder, check_schedule
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
+from pipelines.amocrm.client import AmoClient
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import (
     ApiError,
@@ -99,6 +100,16 @@ def test_a_host_that_does_not_answer(emulator: Emulator) -> None:
     checks = told(account)
     assert checks["access"].exit_code == Unavailable.exit_code
     assert set(checks) == {"token", "access"}
+
+
+def test_checks_that_are_broken_off_leave_no_connection(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, close = [], AmoClient.close
+    monkeypatch.setattr(AmoClient, "close", lambda client: closed.append(close(client)))
+    checks = check_account(account_of(emulator), Settings(data_dir=Path("nowhere")), None, SYSTEM_CLOCK)
+    next(check for check in checks if check.subject.endswith("access"))
+    assert not closed
+    checks.close()
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize(
