@@ -103,7 +103,8 @@ def test_a_host_that_does_not_answer(emulator: Emulator) -> None:
 
 
 def test_checks_that_are_broken_off_leave_no_connection(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed, close = [], AmoClient.close
+    closed: list[None] = []
+    close = AmoClient.close
     monkeypatch.setattr(AmoClient, "close", lambda client: closed.append(close(client)))
     checks = check_account(account_of(emulator), Settings(data_dir=Path("nowhere")), None, SYSTEM_CLOCK)
     next(check for check in checks if check.subject.endswith("access"))
