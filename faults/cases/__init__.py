@@ -15,7 +15,9 @@ from faults.cases import (
     hosts,
     inert,
     oauth,
+    oauth_loads,
     process,
+    rows,
     schedules,
     secrets,
     server,
@@ -27,8 +29,8 @@ from faults.cases import (
 def cases(*, is_quick: bool = False) -> Iterator[Case]:
     """Every case, or the quick half."""
     modules = (
-        answers, drift, hosts, values, inert, endings, process, schedules,
-        cuts, database, server, oauth, secrets, tenants, dagster,
+        answers, drift, hosts, values, rows, inert, endings, process, schedules,
+        cuts, database, server, oauth, oauth_loads, secrets, tenants, dagster,
     )  # fmt: skip
     for module in modules:
         for case in module.cases():

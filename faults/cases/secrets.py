@@ -22,6 +22,7 @@ from faults.office import REDIRECT
 from faults.secrecy import forms
 from faults.subject import Loaded, Subject, subject
 from pipelines.access import authorization_of
+from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.oauth import Integration
 from pipelines.secret import Secret
 from pipelines.warehouse import cluster
@@ -148,14 +149,8 @@ def password(lab: Lab) -> Iterator[Trial]:
 def renewed(lab: Lab, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
     """A load whose access has to be renewed first."""
     with subject(lab) as account:
-        world, usual = account.world, account.account
-        added = oauth.add_integration(world, REDIRECT)
-        integration = Integration(
-            client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
-        )
-        account.account = replace(usual, token=integration)
-        authorization = authorization_of(account.account, account.settings, account.clock)
-        authorization.authorize(oauth.authorize(world, added.client_id, account.id))
+        usual = account.account
+        integration, authorization = by_oauth(account)
         first = authorization.kept
         assert first
         before = account.contents()
@@ -169,4 +164,16 @@ def renewed(lab: Lab, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
         account.account = usual
         pairs = (first.pair, last.pair)
         canaries = [one.reveal() for pair in pairs for one in (pair.access_token, pair.refresh_token)]
-        yield searched(account, loaded, account.recover(trial), added.client_secret, *canaries)
+        yield searched(account, loaded, account.recover(trial), integration.client_secret.reveal(), *canaries)
+
+
+def by_oauth(account: Subject) -> tuple[Integration, Authorization]:
+    """Have the account loaded by OAuth from now on, with access that was just given."""
+    added = oauth.add_integration(account.world, REDIRECT)
+    integration = Integration(
+        client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
+    )
+    account.account = replace(account.account, token=integration)
+    authorization = authorization_of(account.account, account.settings, account.clock)
+    authorization.authorize(oauth.authorize(account.world, added.client_id, account.id))
+    return integration, authorization
