@@ -65,7 +65,7 @@ class Case:
     play: Callable[[Lab], Iterable[Trial]] = field(repr=False)
     allowed: frozenset[Verdict] = HELD
     is_quick: bool = False
-    seconds: float = 60.0  # more is a hang
+    seconds: float = 120.0  # more is a hang, on a machine that is ten times slower than ours too
     wire: Wire | None = field(default=None, repr=False)
     missing: str = ""  # why it cannot be played on this machine
 

@@ -41,7 +41,7 @@ def cases() -> Iterator[Case]:
             must="What is stored is what amoCRM showed before or after it, never a mixture.",
             play=partial(changed, name=name, change=change),
             is_quick=number % 3 == 0,
-            seconds=120,
+            seconds=600,
         )
     yield Case(
         group="drift",

@@ -50,7 +50,7 @@ def cases() -> Iterator[Case]:
                 must="No table, view, kept answer, log, error or server's log holds it.",
                 play=partial(echoed, echo=echo, place=place),
                 is_quick=place == "account" and number % 2 == 0,
-                seconds=120,
+                seconds=300,
             )
     yield Case(
         group="secrets",
