@@ -207,7 +207,8 @@ def publish_read(
     account_id, account_key = extracted.account_id, extracted.account_key
     with failure_noted(engine, account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
         found = read()
-        published = surely(partial(publish, engine, found.snapshot, origin_of(extracted, run_id)), clock)
+        origin = origin_of(extracted, run_id)
+        published = surely(partial(publish, engine, found.snapshot, origin, has_key=settings.has_key), clock)
         is_shown = follow_fields(engine, account_id, account=account_key)
         with transaction(engine, account=account_key) as connection:
             if found.memory is not None:

@@ -107,6 +107,10 @@ class Settings:
         """Those that can be loaded and those that cannot, by key."""
         return tuple(sorted((*self.accounts, *self.unusable), key=lambda account: account.key))
 
+    def has_key(self, key: str) -> bool:
+        """Whether there is an account of that key, be it usable or not."""
+        return key in {account.key for account in self.all_accounts}
+
     def account(self, key: str | None = None) -> AccountSettings:
         """The account of that key, or the only one there is. Raises ``SettingsError``, also where it is unusable."""
         account = self.any_account(key)

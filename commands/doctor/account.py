@@ -19,7 +19,8 @@ from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorize
 from pipelines.pace import gates_of, limits_of
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.state import account_of_key
+from pipelines.warehouse.publish import taken
+from pipelines.warehouse.state import account_of_key, key_of_account
 from pipelines.wording import span
 
 IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
@@ -54,7 +55,7 @@ def check_account(
             yield check_host(f"{subject}: access", account, client, found)
             yield check_mode(f"{subject}: mode", found)
             yield from check_rights(f"{subject}: rights", client, found)
-            yield from check_identity(f"{subject}: identity", account.key, found, engine)
+            yield from check_identity(f"{subject}: identity", account.key, found, settings, engine)
 
 
 def check_token(subject: str, access: Lasting, now: datetime) -> Check:
@@ -126,16 +127,20 @@ def check_rights(subject: str, client: AmoClient, account: Account) -> Iterator[
         yield ok(subject, f"The token may read {' and '.join(counts)}.")
 
 
-def check_identity(subject: str, key: str, account: Account, engine: Engine | None) -> Iterator[Check]:
+def check_identity(
+    subject: str, key: str, account: Account, settings: Settings, engine: Engine | None
+) -> Iterator[Check]:
     """Whether the account is the one that the key's history belongs to, where there is a history."""
     if engine is None:
         return
     try:
         with transaction(engine, account=key) as connection:
-            bound_id = account_of_key(connection, key)
+            bound_id, other = account_of_key(connection, key), key_of_account(connection, account.id)
     except DatabaseError:
         return  # the checks of the database tell of it
-    if bound_id is None:
+    if other not in (None, key) and settings.has_key(other):
+        yield failed(subject, taken(account, other, key=key))
+    elif bound_id is None:
         yield ok(subject, "No history yet: the first load binds the key to this account.")
     elif bound_id == account.id:
         yield ok(subject, "The history under this key is this account's.")

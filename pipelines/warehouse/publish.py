@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -52,16 +52,19 @@ class Published:
     row_counts: Mapping[str, int] | None = None  # rows written by table; None when nothing was
 
 
-def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
+def publish(
+    engine: Engine, snapshot: Snapshot, origin: Origin, *, has_key: Callable[[str], bool] = lambda _: False
+) -> Published:
     """Write what the snapshot changes, and its ledger row, in one transaction.
 
-    Doing it again changes nothing. Raises ``Superseded`` when a newer snapshot is there, ``WrongAccount`` when the key
-    is bound to another account, ``UnprovenEnding`` when the snapshot lacks a thing that nobody asked the API for.
+    Doing it again changes nothing. ``has_key`` says whether the settings have a key: none of those loses its account to
+    another one. Raises ``Superseded`` when a newer snapshot is there, ``WrongAccount`` when the key is bound to another
+    account or the account to such a key, ``UnprovenEnding`` when the snapshot lacks a thing that nobody asked for.
     """
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
         connection.execute(statement("use_indexes"))
-        described = lock_account(connection, snapshot.account, origin)
+        described = lock_account(connection, snapshot.account, origin, has_key)
         published = connection.scalar(statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at})
         if published == origin.load_id:
             return Published(account_id=account_id, observed_at=at, is_new=False)
@@ -94,7 +97,9 @@ def publish(engine: Engine, snapshot: Snapshot, origin: Origin) -> Published:
     )
 
 
-def lock_account(connection: Connection, account: Account, origin: Origin) -> dict[str, Any] | None:
+def lock_account(
+    connection: Connection, account: Account, origin: Origin, has_key: Callable[[str], bool]
+) -> dict[str, Any] | None:
     """Hold the account's row until the transaction ends, and make it where there is none.
 
     Returns what the row has to say where it says something else: a snapshot that is not published again may change it.
@@ -118,7 +123,18 @@ def lock_account(connection: Connection, account: Account, origin: Origin) -> di
             account=origin.account_key,
         )
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
+    if stored["account_key"] != origin.account_key and has_key(stored["account_key"]):
+        raise taken(account, stored["account_key"], key=origin.account_key)
     return row if dict(stored) != {column: row[column] for column in stored} else None
+
+
+def taken(account: Account, by: str, *, key: str) -> WrongAccount:
+    """The error where an account answers under a key, and its history is under another one of the settings."""
+    return WrongAccount(
+        f"amoCRM answered for account {account.id} ({account.name}), whose history is under the key '{by}'.",
+        account=key,
+        advice=f"Give '{key}' the host and the token of its own account, or take one of the two out of the settings.",
+    )
 
 
 def close_ended(connection: Connection, account_id: int, at: datetime, decision: Decision) -> None:

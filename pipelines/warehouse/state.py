@@ -16,6 +16,12 @@ def account_of_key(connection: Connection, account_key: str) -> int | None:
     return found
 
 
+def key_of_account(connection: Connection, account_id: int) -> str | None:
+    """The key that an account's history is under; None before its first snapshot."""
+    found: str | None = connection.scalar(statement("key_of_account"), {"account_id": account_id})
+    return found
+
+
 def read_state(connection: Connection, account_id: int) -> StoredState:
     """All that the next snapshot of the account is compared with."""
     of = {"account_id": account_id}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -149,6 +150,16 @@ def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_pa
     other = emulator.world.add_account("Another")
     check = told(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
     assert (check.status, check.exit_code) == ("failed", WrongAccount.exit_code)
+
+
+def test_an_account_that_another_key_has_already(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
+    account = account_of(emulator)
+    load_account(engine, account, Settings(data_dir=tmp_path))
+    second = replace(account, key="second")
+    settings = Settings(data_dir=tmp_path, accounts=(account, second))
+    (check,) = (one for one in check_account(second, settings, engine, SYSTEM_CLOCK) if "identity" in one.subject)
+    assert (check.status, check.exit_code) == ("failed", WrongAccount.exit_code)
+    assert "under the key 'main'" in check.finding
 
 
 def of_database(url: str) -> Told:

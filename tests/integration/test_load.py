@@ -93,6 +93,18 @@ def test_account_under_a_new_key_goes_on_with_its_history(company: Company) -> N
     assert company.rows("select end_reason from amocrm.segment_version where end_reason is not null") == [("deleted",)]
 
 
+def test_two_keys_of_the_settings_do_not_take_an_account_from_each_other(company: Company) -> None:
+    """As where a token was pasted twice: both would seem to be loaded, and one customer read as another."""
+    second = replace(company.account, key="second")
+    company.settings = replace(company.settings, accounts=(company.account, second))
+    company.load(0)
+    with pytest.raises(WrongAccount, match="whose history is under the key 'main'"):
+        company.load(1, key="second")
+    assert company.load(2).published.is_new
+    company.settings = replace(company.settings, accounts=(second,))
+    assert company.load(3, key="second").published.is_new, "the other key is gone: it was renamed"
+
+
 def test_token_of_another_account_is_refused(company: Company) -> None:
     company.load(0)
     other = company.emulator.world.add_account("Another company")
