@@ -9,7 +9,7 @@ from commands.manage.carry_out import carry_out
 from commands.manage.options import Manner, change_options
 from commands.manage.past import read_last, read_past
 from commands.manage.site import access_to, chosen
-from pipelines.manage.desired import Kind
+from pipelines.amocrm.messages import Kind
 from pipelines.manage.wishes import wish_of_past
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.history import known_accounts

@@ -10,8 +10,8 @@ from commands.doctor.check import Check, ok, warning
 from commands.words import counted
 from pipelines.errors import DatabaseError
 from pipelines.settings import AccountSettings, Settings
+from pipelines.size_alerts.store import read_account, read_compared, read_waiting_count
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.size_alerts import read_account, read_compared, read_waiting_count
 
 
 def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | None) -> Iterator[Check]:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Snapshot
 from pipelines.errors import SettingsError
-from pipelines.manage.desired import Kind
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.history import KnownAccount, last_seen_at, read_snapshot_at
 

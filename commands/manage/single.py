@@ -11,9 +11,10 @@ from commands.manage.carry_out import carry_out, print_json
 from commands.manage.options import Manner
 from commands.manage.site import access_to
 from commands.manage.things import print_segments, print_stages, segment_json, stage_json
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Segment, Snapshot, Stage
 from pipelines.errors import SettingsError
-from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage, Kind
+from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage
 from pipelines.manage.export import export
 from pipelines.manage.live import Access, read_live
 from pipelines.manage.rules import MODE_OF

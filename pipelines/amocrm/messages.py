@@ -31,6 +31,7 @@ LIST_OF: Mapping[Resource, Resource] = {"stage": "stages", "segment": "segments"
 
 WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
 Writable: TypeAlias = Literal["stages", "segments"]
+Kind: TypeAlias = Literal["stage", "segment"]
 
 _ONE_OF: Mapping[Writable, Resource] = {"stages": "stage", "segments": "segment"}
 

@@ -20,8 +20,7 @@ from pipelines.manage.calls import Call, Change, Plan
 from pipelines.manage.live import Access, load, plan_from
 from pipelines.manage.settle import Verdict, settle
 from pipelines.manage.wishes import Wish
-from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.write_back import (
+from pipelines.manage.write_back import (
     Errand,
     Outcome,
     complete,
@@ -29,6 +28,7 @@ from pipelines.warehouse.write_back import (
     only_apply,
     write_down,
 )
+from pipelines.warehouse.engine import transaction
 
 MOST_LOST: Final = 3
 """Lost answers after which an apply gives up: the network, or amoCRM, is in no state to be written to."""

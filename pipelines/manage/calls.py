@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Account, Json
-from pipelines.manage.desired import Kind
 
 Action: TypeAlias = Literal["add", "change", "delete"]
 Method: TypeAlias = Literal["POST", "PATCH", "DELETE"]

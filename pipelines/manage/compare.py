@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final, Generic
 from zoneinfo import ZoneInfo
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Field, Segment, Stage
 from pipelines.manage import rules
 from pipelines.manage.calls import Action, Change, Edit
-from pipelines.manage.desired import DesiredSegment, DesiredStage, DesiredValue, Kind, color
+from pipelines.manage.desired import DesiredSegment, DesiredStage, DesiredValue, color
 from pipelines.manage.identify import Live, Wanted
 from pipelines.manage.mistakes import Mistakes
 from pipelines.manage.references import find_field, label

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
+from pipelines.amocrm.messages import Kind
 from pipelines.manage.nodes import Items, Text
-
-Kind: TypeAlias = Literal["stage", "segment"]
 
 VERSION: Final = 1
 """Of the file's format."""

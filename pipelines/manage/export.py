@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Segment, Snapshot, Stage
-from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage, Kind
+from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage
 from pipelines.manage.portray import portray_segment, portray_stage, portray_values, usable_name
 from pipelines.manage.references import label
 from pipelines.manage.write_file import write_desired

@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Segment, Stage
-from pipelines.manage.desired import DesiredSegment, DesiredStage, DesiredThing, Kind
+from pipelines.manage.desired import DesiredSegment, DesiredStage, DesiredThing
 from pipelines.manage.mistakes import Mistakes
 
 Wanted = TypeVar("Wanted", DesiredStage, DesiredSegment)

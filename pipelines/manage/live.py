@@ -16,9 +16,9 @@ from pipelines.load import Loaded, load_and_read
 from pipelines.manage.calls import Plan
 from pipelines.manage.settle import settle
 from pipelines.manage.wishes import Wish
+from pipelines.manage.write_back import read_successors
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.write_back import read_successors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

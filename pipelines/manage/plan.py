@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Json, Snapshot
 from pipelines.manage import rules
 from pipelines.manage.calls import Call, Change, Plan
 from pipelines.manage.compare import FIELDS, Comparison, SegmentComparison, StageComparison
-from pipelines.manage.desired import Desired, Kind
+from pipelines.manage.desired import Desired
 from pipelines.manage.identify import Live, Wanted, identify
 from pipelines.manage.mistakes import Mistakes
 from pipelines.manage.values import is_emptying

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
-from pipelines.manage.desired import VERSION, Desired, DesiredSegment, DesiredStage, DesiredValue, Kind, color
+from pipelines.amocrm.messages import Kind
+from pipelines.manage.desired import VERSION, Desired, DesiredSegment, DesiredStage, DesiredValue, color
 from pipelines.manage.mistakes import Mistakes
 from pipelines.manage.nodes import Items, Node, Table, Text, read_nodes
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Field, FieldValue, Segment, Snapshot, Stage
 from pipelines.errors import PlanError
 from pipelines.manage import rules
-from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage, DesiredValue, Kind, color
+from pipelines.manage.desired import Desired, DesiredSegment, DesiredStage, DesiredValue, color
 from pipelines.manage.nodes import Text
 from pipelines.manage.portray import portray_segment, portray_stage, portray_values, usable_name
 from pipelines.manage.references import field_name, label

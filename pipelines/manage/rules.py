@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Mode, Snapshot, Stage
-from pipelines.manage.desired import Desired, DesiredThing, Kind
+from pipelines.manage.desired import Desired, DesiredThing
 from pipelines.manage.mistakes import Mistakes
 
 # "Available stage colors" and "Available segment colors"

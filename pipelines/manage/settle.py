@@ -10,11 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Snapshot
-from pipelines.manage.desired import Kind
 from pipelines.manage.rules import MODE_OF
+from pipelines.manage.write_back import UncertainCall, note_done, read_not_new, read_uncertain
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.write_back import UncertainCall, note_done, read_not_new, read_uncertain
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Segment, Stage
-from pipelines.manage.desired import Kind
 
 Successors: TypeAlias = Mapping[tuple[Kind, int], int]
 """By a thing's kind and id the id of the thing that was added in its place."""

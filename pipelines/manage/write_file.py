@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from pipelines.manage.desired import VERSION, Desired, DesiredSegment, DesiredStage, DesiredThing, DesiredValue, Kind
+from pipelines.amocrm.messages import Kind
+from pipelines.manage.desired import VERSION, Desired, DesiredSegment, DesiredStage, DesiredThing, DesiredValue
 from pipelines.manage.nodes import Text
 from pipelines.manage.printable import printable
 from pipelines.manage.spelling import spelled, spelled_block, spelled_text

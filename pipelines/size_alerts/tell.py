@@ -14,10 +14,10 @@ from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import WarehouseError
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
+from pipelines.size_alerts import store
 from pipelines.size_alerts.decide import Begun, decide
 from pipelines.size_alerts.message import SizeAlert, SizeAlerts
 from pipelines.size_alerts.rules import SizeRule
-from pipelines.warehouse import size_alerts as store
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row
 
 from pipelines.amocrm import strict_json
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Account, Field, FieldValue, Json, Option, Rule, Segment, Snapshot, Stage
-from pipelines.manage.desired import Kind
 from pipelines.warehouse.statements import statement
 
 

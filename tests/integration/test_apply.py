@@ -21,10 +21,10 @@ from pipelines.manage.apply import Applied, apply
 from pipelines.manage.live import Access, load, preview
 from pipelines.manage.read_file import read_desired
 from pipelines.manage.wishes import Wish, wish_of, wish_of_past
+from pipelines.manage.write_back import note_done, only_apply
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
 from pipelines.warehouse.history import read_snapshot_at
-from pipelines.warehouse.write_back import note_done, only_apply
 from tests.records import START
 
 LOST = effects.reset()

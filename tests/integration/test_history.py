@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import FieldValue, Rule, Segment, Snapshot
-from pipelines.manage.desired import Kind
 from pipelines.warehouse.history import KnownAccount, known_accounts, last_seen_at, read_snapshot_at
 from pipelines.warehouse.publish import publish
 from tests.known_world import (

@@ -1,9 +1,10 @@
-"""Imports go one way: sql < pipelines < assets < commands, and the emulator stands alone."""
+"""Imports go one way: sql < pipelines < assets < commands, and the emulator stands alone. So they do in pipelines."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ MAY_IMPORT = {
     "assets": {"assets", "pipelines", "sql"},
     "commands": {"commands", "assets", "pipelines", "sql", "emulator"},
 }
+LAYERS = ({"amocrm"}, {"tables"}, {"warehouse"}, {"manage", "report"}, {"size_alerts"})
+"""The packages of pipelines, lowest first. Those of one layer know nothing of each other."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -45,3 +48,43 @@ def test_imports_go_one_way(package: str) -> None:
 def test_pipelines_never_imports_dagster() -> None:
     with_dagster = [path for path in (ROOT / "pipelines").rglob("*.py") if "dagster" in set(imported(path))]
     assert not with_dagster
+
+
+def imported_within(path: Path) -> Iterator[str]:
+    """Modules of pipelines that a file imports, wherever in the file, such as ``warehouse.engine``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pipelines":
+            for alias in node.names:
+                names = [*(node.module or "").split("."), alias.name][1:]
+                is_module = (ROOT / "pipelines" / Path(*names)).with_suffix(".py").exists()
+                yield ".".join(names if is_module else names[:-1])
+
+
+def modules() -> dict[str, set[str]]:
+    """The modules of pipelines, and what each imports of the others."""
+    files = (ROOT / "pipelines").rglob("*.py")
+    return {
+        ".".join(path.relative_to(ROOT / "pipelines").with_suffix("").parts): set(imported_within(path))
+        for path in files
+    }
+
+
+def test_packages_of_pipelines_import_lower_ones() -> None:
+    layer_of = {package: number for number, layer in enumerate(LAYERS) for package in layer}
+    packages = {path.parent.name for path in (ROOT / "pipelines").glob("*/__init__.py")}
+    assert layer_of.keys() == packages
+    upwards = {
+        f"{module} imports {other}"
+        for module, others in modules().items()
+        for other in others
+        if (ours := module.partition(".")[0]) in packages
+        and (theirs := other.partition(".")[0]) in packages - {ours}
+        and layer_of[theirs] >= layer_of[ours]
+    }
+    assert not upwards
+
+
+def test_no_modules_of_pipelines_import_each_other_in_a_circle() -> None:
+    found = modules()
+    assert found["load"] > {"ask", "settings"}, "they are found"
+    assert set(TopologicalSorter(found).static_order()) >= found.keys()

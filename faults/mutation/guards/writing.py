@@ -16,7 +16,7 @@ WRITING: Final[tuple[Mutant, ...]] = (
     ),
     guard(
         "Nothing is sent while another apply is at work",
-        "pipelines/warehouse/write_back.py",
+        "pipelines/manage/write_back.py",
         "        if not has_lock:",
         "        if False:",
         "tests/integration/test_apply.py::test_nothing_is_sent_while_another_apply_is_at_work",

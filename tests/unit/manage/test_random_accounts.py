@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pipelines.amocrm.messages import Kind
 from pipelines.errors import PlanError
 from pipelines.manage.calls import Plan
-from pipelines.manage.desired import Kind
 from pipelines.manage.export import export
 from pipelines.manage.plan import make_plan
 from pipelines.manage.read_file import read_desired

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from pipelines.amocrm.messages import Kind
 from pipelines.amocrm.records import Mode, Snapshot
 from pipelines.manage.calls import Action
-from pipelines.manage.desired import Kind
 from pipelines.manage.settle import NOT_SEEN, Verdict, judge
-from pipelines.warehouse.write_back import UncertainCall, UncertainThing
+from pipelines.manage.write_back import UncertainCall, UncertainThing
 from tests.records import hours, segment, snapshot, stage
 
 

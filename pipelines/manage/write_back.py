@@ -14,12 +14,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm import strict_json
-from pipelines.amocrm.messages import Answer, Attempt, write_request
+from pipelines.amocrm.messages import Answer, Attempt, Kind, write_request
 from pipelines.amocrm.records import Json
 from pipelines.amocrm.storable import storable_json
 from pipelines.errors import DatabaseError
 from pipelines.manage.calls import Action, Call
-from pipelines.manage.desired import Kind
 from pipelines.manage.successors import Successors
 from pipelines.warehouse.engine import database_errors, transaction
 from pipelines.warehouse.publish import as_json
