@@ -218,7 +218,7 @@ class UncertainWrite(ApiError):
 
 
 class WrongAccount(ApiError):
-    """The answer belongs to another account than the one that was configured or loaded before."""
+    """The answer belongs to another account than the one that was configured or loaded before, or to another key's."""
 
     exit_code = 13
     default_advice = "The token belongs to another account: check that AMOCRM_HOST and AMOCRM_TOKEN belong together."
