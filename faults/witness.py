@@ -202,17 +202,15 @@ TABLES = (
 """Tables that a snapshot writes; raw answers and notes of failures aside."""
 
 
+CONTENTS = " union all ".join(
+    f"select '{table}', (to_jsonb(t) - 'published_at')::text from amocrm.{table} as t where account_id = :account_id"
+    for table in TABLES
+)
+
+
 def table_contents(connection: Connection, account_id: int) -> dict[str, list[str]]:
     """Every row of every table that a snapshot writes, as text, the moment of writing aside."""
-    return {
-        table: list(
-            connection.scalars(
-                text(f"""
-                    select (to_jsonb(t) - 'published_at')::text from amocrm.{table} as t
-                    where account_id = :account_id order by 1
-                """),
-                {"account_id": account_id},
-            )
-        )
-        for table in TABLES
-    }
+    found: dict[str, list[str]] = {table: [] for table in TABLES}
+    for table, row in connection.execute(text(f"{CONTENTS} order by 1, 2"), {"account_id": account_id}):
+        found[table].append(row)
+    return found
