@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from pipelines.settings import named
+from pipelines.wording import listed
 
 News: TypeAlias = Literal["begun", "changed", "lasting", "over"]
 
@@ -59,4 +59,4 @@ def in_words(courses: Iterable[Course]) -> str:
         if course.news:
             what, since = _WORDS[course.news]
             told[what].append(course.account_key + since.format(f"{course.since:%Y-%m-%d %H:%M} UTC"))
-    return " ".join(f"{what}: {named(accounts)}." for what, accounts in told.items() if accounts)
+    return " ".join(f"{what}: {listed(accounts)}." for what, accounts in told.items() if accounts)

@@ -35,8 +35,8 @@ REFUSED_IN_A_ROW: Final = 5
 
 
 NEW_OBJECTS: Final = 100_000
-"""Objects after which Python looks for cycles in them, in place of 700. A load makes so many, next to none in a cycle;
-looking through them over and over took a tenth of its time."""
+"""Objects after which Python looks for cycles in them, in place of some hundreds or thousands. A load makes so many,
+next to none in a cycle; looking through them over and over took a tenth of its time."""
 
 
 class _Stopped(BaseException):

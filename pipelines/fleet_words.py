@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from pipelines.outcome import Cause, Outcome, Status, causes_of
+from pipelines.wording import listed
 
 WIDTH: Final = 110
 MOST_NAMED: Final = 200
@@ -35,16 +36,10 @@ def told_by_cause(outcomes: Collection[Outcome]) -> Sequence[str]:
     return [_paragraph(cause) for cause in causes_of(outcomes)]
 
 
-def names(cause: Cause, most: int = MOST_NAMED) -> str:
-    """The accounts of a cause, one after the other."""
-    left = len(cause.account_keys) - most
-    return ", ".join(cause.account_keys[:most]) + (f" and {left:,} more" if left > 0 else "")
-
-
 def _paragraph(cause: Cause) -> str:
     count = len(cause.account_keys)
     lines = (
-        f"{cause.error}, {count:,} account{'' if count == 1 else 's'}: {names(cause)}",
+        f"{cause.error}, {count:,} account{'' if count == 1 else 's'}: {listed(cause.account_keys, MOST_NAMED)}",
         f"What happened{'' if count == 1 else f', to {cause.account_keys[0]}'}: {cause.message}",
         f"What to do: {cause.advice}" if cause.advice else "",
     )

@@ -6,7 +6,7 @@ How accounts are described is ``account_settings``' subject.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,6 +32,7 @@ from pipelines.account_settings import (
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
+from pipelines.wording import listed
 
 __all__ = [
     "ACCOUNT_KEYS",
@@ -60,9 +61,6 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.pages),
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.days),
 }
-
-MOST_NAMED: Final = 20
-"""Accounts that a message names."""
 
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
@@ -126,7 +124,7 @@ class Settings:
                 "No account is set.",
                 advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
             )
-        keys = named([account.key for account in accounts])
+        keys = listed([account.key for account in accounts])
         if key is None and len(accounts) > 1:
             raise SettingsError(
                 "Several accounts are set.", advice=f"Say which one with --account, or take --all of them: {keys}."
@@ -135,12 +133,6 @@ class Settings:
             if key in (None, account.key):
                 return account
         raise SettingsError(f"There is no account '{key}'.", advice=f"The settings know: {keys}.")
-
-
-def named(keys: Sequence[str]) -> str:
-    """The accounts' keys for a message, which stays one that can be read where there are thousands."""
-    more = f" and {left:,} more" if (left := len(keys) - MOST_NAMED) > 0 else ""
-    return ", ".join(keys[:MOST_NAMED]) + more
 
 
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:

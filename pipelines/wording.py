@@ -1,10 +1,10 @@
-"""What changed, in words: rows of ``analytics.changes`` as short sentences. Nothing is read or compared here."""
+"""Words that messages and reports share: changes as sentences, names, durations. Nothing is read or compared here."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -23,6 +23,9 @@ HAPPENED: Final = {
     "mode_on": "came back with the account's mode",
     "mode_off": "ended with the account's mode",
 }
+
+MOST_LISTED: Final = 20
+"""Names of a list in a message, which stays one that can be read where there are thousands."""
 
 OF_THE_MODE: Final = ("mode_on", "mode_off")
 """What happens to all things of a mode together, and is told once."""
@@ -77,6 +80,12 @@ def clean(text: str, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
+    """The names one after the other; where there are more, how many are left: 'a, b and 7 more'."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")
+
+
 def _visible(character: str) -> str:
     match unicodedata.category(character):
         case "Cc" | "Zl" | "Zp":
@@ -93,9 +102,8 @@ def _sentences(thing: str, change: str, rows: list[Change]) -> Iterator[str]:
     elif len(rows) == 1 or (len(rows) <= MOST_NAMED and change not in OF_THE_MODE):
         yield from (f"{_named(row)} {HAPPENED[change]}" for row in rows)
     else:
-        names = ", ".join(_quoted(row.thing_name) or str(row.thing_id) for row in rows[:MOST_NAMED])
-        more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-        yield f"{len(rows)} {thing}s {HAPPENED[change]}: {names}{more}"
+        names = [_quoted(row.thing_name) or str(row.thing_id) for row in rows]
+        yield f"{len(rows)} {thing}s {HAPPENED[change]}: {listed(names, MOST_NAMED)}"
 
 
 def _edit(row: Change) -> str:

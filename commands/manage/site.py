@@ -16,10 +16,11 @@ from commands.place import settings_here
 from pipelines.clock import Clock
 from pipelines.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.manage.live import Access
-from pipelines.settings import Settings, named
+from pipelines.settings import Settings
 from pipelines.warehouse.engine import transaction, warehouse
 from pipelines.warehouse.history import KnownAccount, known_accounts
 from pipelines.warehouse.migrate import check, migrate
+from pipelines.wording import listed
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def chosen(known: list[KnownAccount], key: str | None, settings: Settings) -> Kn
         return found[0]
     if not known:
         raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
-    keys = named([account.key for account in known])
+    keys = listed([account.key for account in known])
     if key is None:
         raise SettingsError("Several accounts have a history.", advice=f"Say which one with --account: {keys}.")
     raise SettingsError(f"There is no history of an account '{key}'.", advice=f"There is one of {keys}.")

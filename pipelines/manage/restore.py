@@ -20,6 +20,7 @@ from pipelines.manage.portray import portray_segment, portray_stage, portray_val
 from pipelines.manage.references import field_name, label
 from pipelines.manage.spelling import spelled_text
 from pipelines.manage.successors import Successors, Target, find_targets
+from pipelines.wording import listed
 
 Thing = TypeVar("Thing", Stage, Segment)
 Wanted = TypeVar("Wanted", DesiredStage, DesiredSegment)
@@ -90,7 +91,7 @@ class _Restoration:
 
     def warnings(self) -> tuple[str, ...]:
         """Each warning once, beginning with the things that it is about."""
-        return tuple(f"{_listed(things)}: {what}." for what, things in self._warnings.items())
+        return tuple(f"{listed(things, MOST_NAMES)}: {what}." for what, things in self._warnings.items())
 
     def stages(self, chosen: Sequence[Stage]) -> Iterator[DesiredStage]:
         """The chosen stages, but those that cannot be brought back."""
@@ -192,11 +193,6 @@ class _Restoration:
     def _warn(self, kind: Kind, thing: Stage | Segment, what: str) -> None:
         name = "without a name" if thing.name is None else spelled_text(thing.name)
         self._warnings.setdefault(what, []).append(f"{kind} {name} (id {thing.id})")
-
-
-def _listed(things: Sequence[str]) -> str:
-    more = len(things) - MOST_NAMES
-    return ", ".join(things[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _called(field: Field) -> str:

@@ -19,6 +19,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not [link for link in links if not (page.parent / link).exists()]
 
 
+def test_decisions_are_numbered_without_gaps() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [page.name.partition("-")[0] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    titles = [page.read_text(encoding="utf-8").partition(" ")[2] for page in pages]
+    assert [title.partition(".")[0] for title in titles] == [str(number) for number in range(1, len(pages) + 1)]
+
+
 def test_every_kind_of_oddity_is_explained_in_its_own_words() -> None:
     table = re.findall(
         r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.MULTILINE

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.demo.summary import newest_news
-from pipelines.wording import LONGEST, Change, clean, news, span
+from pipelines.wording import LONGEST, Change, clean, listed, news, span
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 BASE = Change(
@@ -155,3 +155,9 @@ def test_the_demo_tells_the_last_time_only_and_by_the_account_s_clocks() -> None
 def test_spans() -> None:
     told = [span(seconds) for seconds in (-5, 40, 3600, 5400, 86_400, 237_600)]
     assert told == ["less than a minute", "1 min", "1 h", "1 h 30 min", "1 day", "2 days 18 h"]
+
+
+def test_a_list_is_cut_short() -> None:
+    assert listed(["a", "b"], most=2) == "a, b"
+    assert listed(["a", "b", "c"], most=2) == "a, b and 1 more"
+    assert listed([str(number) for number in range(2_000)]).endswith("18, 19 and 1,980 more")
