@@ -66,6 +66,7 @@ def test_no_second_sees_more_than_the_address_may_whoever_asks(asked: list[tuple
 
 
 @given(st.lists(st.tuples(st.floats(min_value=0, max_value=2), st.integers(0, 1)), max_size=60))
+@example([(0.0, number % 2) for number in range(12)])
 def test_no_host_sees_more_than_seven_in_a_second_from_two_processes(asked: list[tuple[float, int]]) -> None:
     with TemporaryDirectory() as folder:
         processes = [Gates(Path(folder)), Gates(Path(folder))]
