@@ -12,36 +12,22 @@ from pipelines.amocrm.read import read_recalling, read_snapshot
 from pipelines.amocrm.recall import Memory, row_digest
 from pipelines.amocrm.records import Json, RawAnswer, Snapshot
 from tests.unit.amocrm.made import OBSERVED_AT, raw_answers
+from tests.unit.amocrm.reading import ACCOUNT, SEGMENT, page
 
-ROW: dict[str, Json] = {
-    "id": 51,
-    "created_at": 1589615328,
-    "updated_at": 1591089010,
-    "account_id": 1,
-    "name": "VIP",
-    "color": "6610f2",
-    "available_products_price_types": [2, 1],
-    "customers_count": 5,
-    "custom_fields_values": [
-        {
-            "field_id": 7,
-            "field_name": "Born",
-            "field_code": None,
-            "field_type": "date",
-            "values": [{"value": 1589576400}],
-        }
-    ],
+BORN = {
+    "field_id": 7,
+    "field_name": "Born",
+    "field_code": None,
+    "field_type": "date",
+    "values": [{"value": 1589576400}],
 }
+ROW: dict[str, Json] = SEGMENT | {"available_products_price_types": [2, 1], "custom_fields_values": [BORN]}
 
 
 def answers(*rows: Json, timezone: str = "Europe/Moscow") -> list[RawAnswer]:
     """What an account with these segments answers."""
-    account = {"id": 1, "name": "Shop", "subdomain": "shop", "country": "RU", "currency": "RUB"} | {
-        "customers_mode": "segments",
-        "_embedded": {"datetime_settings": {"timezone": timezone}},
-    }
-    segments = {"_embedded": {"segments": list(rows)}}
-    return raw_answers(account=account, segments=segments, fields={"_embedded": {"custom_fields": []}})
+    account = ACCOUNT | {"_embedded": {"datetime_settings": {"timezone": timezone}}}
+    return raw_answers(account=account, segments=page("segments", *rows), fields=page("custom_fields"))
 
 
 def recalled(memory: Memory, *rows: Json, timezone: str = "Europe/Moscow") -> tuple[Snapshot, Memory]:
