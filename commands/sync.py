@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -49,13 +50,15 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     if (bool(keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
     settings = settings_here()
+    if threads is not None:
+        settings = replace(settings, threads=threads)
     accounts = chosen(settings, keys, is_all=is_all or is_retry)
     with warehouse(settings) as engine:
         check(engine)
         if is_retry:
             failed = failed_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
-        outcomes = load_all(engine, accounts, settings, threads=threads or settings.threads, is_json=is_json)
+        outcomes = load_all(engine, accounts, settings, is_json=is_json)
     if is_json:
         click.echo(json.dumps({"accounts": [as_json(outcome) for outcome in outcomes]}, ensure_ascii=False, indent=2))
     elif is_retry and not accounts:
@@ -70,9 +73,7 @@ def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[A
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
-def load_all(
-    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, threads: int, is_json: bool
-) -> list[Outcome]:
+def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_json: bool) -> list[Outcome]:
     """Load the accounts, and tell of it on the way unless it is to be told as JSON; the outcomes, by key."""
     is_verbose = IS_VERBOSE in click.get_current_context().meta
     with closing(
@@ -80,7 +81,7 @@ def load_all(
             engine,
             accounts,
             settings,
-            threads=threads,
+            threads=settings.threads,
             on_error=traceback.print_exception if is_verbose else lambda _: None,
         )
     ) as fleet:

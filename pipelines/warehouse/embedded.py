@@ -48,7 +48,7 @@ SETTINGS: Final = {
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "max_connections": "50",
+    "max_connections": "100",  # for as many threads as settings allow, and what else is at work
     "jit": "off",
     # A failing statement may hold a new role's password, so the log has the error and never the statement.
     "log_statement": "none",

@@ -30,6 +30,9 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 60_000,
 }
 
+FEW: Final = 5
+"""Connections that are kept for whoever does not say how many threads there are."""
+
 ADVICE: Final = {
     "25006": "The server is read-only: set DATABASE_URL to the primary.",
     "2BP01": "Drop what depends on it, run again, and make it anew: what this program made, it may replace.",
@@ -50,15 +53,21 @@ LOST: Final = ("08", "57P")
 """Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
 
 
-def open_engine(url: str) -> Engine:
-    """Connections to the database at ``url``, with a pool for as many threads as a load fleet has.
+def open_engine(url: str, *, threads: int = FEW) -> Engine:
+    """Connections to the database at ``url``: one for each of the threads at least, opened when it is asked for.
 
-    Nothing is connected to yet. Whoever connects gets ``DatabaseUnavailable`` where that fails or the server is too
-    old. Raises ``SettingsError`` for an address that cannot be read.
+    A thread needs one at a time, also while a webhook that it tells of sizes lets it wait: that keeps none of the
+    others waiting. Nothing is connected to yet. Whoever connects gets ``DatabaseUnavailable`` where that fails or the
+    server is too old. Raises ``SettingsError`` for an address that cannot be read.
     """
     address = parse_database_url(url)
     engine = create_engine(
-        address, pool_size=5, max_overflow=15, pool_timeout=60, pool_pre_ping=True, hide_parameters=True
+        address,
+        pool_size=max(threads, FEW),
+        max_overflow=15,
+        pool_timeout=60,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "do_connect")
@@ -91,7 +100,7 @@ def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
 def warehouse(settings: Settings) -> Iterator[Engine]:
     """The warehouse that the settings name, for as long as the context lasts."""
     with database_url(settings) as url:
-        engine = open_engine(url)
+        engine = open_engine(url, threads=settings.threads)
         try:
             yield engine
         finally:

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -206,6 +207,13 @@ def test_threads_share_a_pool(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert answers == [1] * 12
+
+
+def test_every_thread_of_a_fleet_has_a_connection(postgres_url: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=Secret(postgres_url), threads=24)
+    with warehouse(settings) as engine, ExitStack() as held:
+        for _ in range(settings.threads):
+            held.enter_context(transaction(engine))
 
 
 def test_the_warehouse_is_where_the_settings_say(postgres_url: str, tmp_path: Path) -> None:
