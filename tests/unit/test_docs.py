@@ -26,6 +26,12 @@ def test_decisions_are_numbered_without_gaps() -> None:
     assert [title.partition(".")[0] for title in titles] == [str(number) for number in range(1, len(pages) + 1)]
 
 
+def test_every_bench_is_listed() -> None:
+    benches = [*(ROOT / "bench").glob("[a-z]*.py"), *(path.parent for path in (ROOT / "bench").glob("*/__init__.py"))]
+    page = (ROOT / "bench/README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `./run bench (\w+)` \|", page, re.MULTILINE)) == {path.stem for path in benches}
+
+
 def test_every_kind_of_oddity_is_explained_in_its_own_words() -> None:
     table = re.findall(
         r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.MULTILINE
