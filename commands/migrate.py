@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from commands.place import settings_here
+from pipelines.program import program_here
 from pipelines.warehouse.engine import transaction, warehouse
 from pipelines.warehouse.history import known_accounts
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.roles import making
 from pipelines.warehouse.wide import follow_fields
 
 
@@ -27,5 +29,19 @@ def command() -> None:
         click.echo(f"applied {name}")
     if migrated.views:
         click.echo(f"made {len(migrated.views)} views")
-    if not migrated.migrations and not migrated.views:
+    if migrated.granted:
+        click.echo(f"granted to {', '.join(migrated.granted)}")
+    if not migrated.migrations and not migrated.views and not migrated.granted:
         click.echo("Nothing to do: tables and views are up to date.")
+    if migrated.missing_roles:
+        click.echo(without_roles(migrated.missing_roles))
+
+
+def without_roles(missing: tuple[str, ...]) -> str:
+    """That roles are missing, what for, and how to have them."""
+    return (
+        f"Note: there is no {' and no '.join(missing)}, and this database role may not make roles. Who reads or"
+        " loads by a login of their own needs them. A superuser makes them:\n\n"
+        f"    {making(missing)}\n\n"
+        f"Then run '{program_here()} migrate' once more: it grants them what they need."
+    )

@@ -6,7 +6,7 @@ How accounts are described is ``account_settings``' subject.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -61,6 +61,9 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.pages),
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.days),
 }
+
+PLACES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
+"""Those of them that say where the database is."""
 
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
@@ -160,6 +163,21 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     )
 
 
+def place_settings(environ: Mapping[str, str], root: Path) -> Settings | None:
+    """Where data lie: folder and database, even where nothing else can be used; None where that is not sure.
+
+    There are no accounts in it. It never leads to an embedded server that was not made yet: its place may be a mistake.
+    """
+    try:
+        from_file, unread = _env_file(root / ".env")
+    except SettingsError:
+        return None
+    reader = SettingsReader(from_file | _not_empty(environ))
+    place = Settings(**{"data_dir": root / "data"} | _given(reader, root, PLACES))
+    is_known = place.database_url is not None or (place.data_dir / "postgres").exists()
+    return place if is_known and not unread and not reader.mistakes else None
+
+
 def secrets_of(env_file: Path) -> list[str]:
     """Names of the variables in ``.env`` that hold a secret, or may: accounts.toml names such ones as it likes.
 
@@ -181,9 +199,12 @@ def _not_empty(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in environ.items() if text.strip()}
 
 
-def _given(reader: SettingsReader, root: Path) -> dict[str, Any]:
+def _given(reader: SettingsReader, root: Path, variables: Iterable[str] = _ATTRIBUTES) -> dict[str, Any]:
     """The attributes that variables are set for."""
-    given = {attribute: reader.read(variable, parse) for variable, (attribute, parse) in _ATTRIBUTES.items()}
+    given = {}
+    for variable in variables:
+        attribute, parse = _ATTRIBUTES[variable]
+        given[attribute] = reader.read(variable, parse)
     return {
         attribute: root / value if isinstance(value, Path) else value
         for attribute, value in given.items()

@@ -8,13 +8,14 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
 import click
+from sqlalchemy import Engine
 
 from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
@@ -24,61 +25,78 @@ from commands.doctor.machine import check_env_file, check_folder, check_schedule
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.settings import Settings, UnusableAccount, load_settings
+from pipelines.settings import AnyAccount, Settings, UnusableAccount, load_settings, place_settings
 from pipelines.warehouse.engine import warehouse
+from pipelines.wording import listed
 
 COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
 WIDEST: Final = 110
+MOST_IN_FULL: Final = 10
+"""Accounts of which every check is shown; of more, only what is amiss."""
+
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 
 
 @click.command()
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
-def command(*, is_json: bool) -> None:
+@click.option("--account", metavar="KEY", help="Of the accounts check this one alone.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document, with every check, in place of lines.")
+def command(*, account: str | None, is_json: bool) -> None:
     """Check all that a load needs, and say what to do about what is amiss.
 
-    Settings, secrets, data folder, database, migrations, schedule; and for each account its token, access, rights,
-    mode, clock, and that its history belongs to it. Nothing is changed and nothing is loaded; access by OAuth is
-    renewed where it has ended. The exit code is 0 where no check failed, else that of the error which a load would end
-    with.
+    Settings, secrets, data folder, database, migrations, roles, schedule; and for each account its token, access,
+    rights, mode, clock, and that its history belongs to it. Where there are more than ten accounts, only what is amiss
+    with them is shown. Nothing is changed and nothing is loaded; access by OAuth is renewed where it has ended. The
+    exit code is 0 where no check failed, else that of the error which a load would end with.
     """
+    try:
+        settings = load_settings(os.environ, Path.cwd())
+    except SettingsError as error:
+        checks, is_brief = checks_of_place(error, SYSTEM_CLOCK), False
+    else:
+        accounts = [one for one in settings.all_accounts if account in (None, one.key)]
+        checks, is_brief = all_checks(settings, account, accounts, SYSTEM_CLOCK), len(accounts) > MOST_IN_FULL
     found = []
-    for check in all_checks(SYSTEM_CLOCK):
+    for check in checks:
         found.append(check)
-        if not is_json:
+        if not is_json and not (is_brief and check.account is not None and check.status == "ok"):
             show(check)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
         click.echo(json.dumps({"checks": [asdict(check) for check in found]}, ensure_ascii=False, indent=2))
     else:
-        click.echo(conclusion(found))
+        if is_brief:
+            click.echo(sound_accounts(found))
+        click.echo(f"\n{conclusion(found)}")
     sys.exit(exit_code)
 
 
-def all_checks(clock: Clock) -> Iterator[Check]:
-    """Every check, whatever became of those before it."""
+def checks_of_place(error: SettingsError, clock: Clock) -> Iterator[Check]:
+    """What can be checked where the settings cannot be used: where the data lie, if that much is sure."""
+    yield failed("settings", error)
+    place = place_settings(os.environ, Path.cwd())
+    if place is not None:
+        yield from check_env_file(Path.cwd() / ".env")
+        yield check_folder(place)
+        yield from check_warehouse_and_accounts(place, [], clock)
+
+
+def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccount], clock: Clock) -> Iterator[Check]:
+    """Every check, whatever became of those before it; ``accounts`` are those that ``key`` means, None being all."""
+    keys = [one.key for one in settings.all_accounts]
     try:
-        settings = load_settings(os.environ, Path.cwd())
-    except SettingsError as error:
-        yield failed("settings", error)
-        return
-    try:
-        settings.any_account(None if len(settings.all_accounts) < 2 else settings.all_accounts[0].key)
+        settings.any_account(key or (None if len(keys) < 2 else keys[0]))
     except SettingsError as error:
         yield failed("settings", error)
     else:
-        yield ok(
-            "settings",
-            f"{counted(len(settings.all_accounts), 'account')}: {', '.join(one.key for one in settings.all_accounts)}.",
-        )
+        yield ok("settings", f"{counted(len(keys), 'account')}: {listed(keys)}.")
     yield from check_env_file(Path.cwd() / ".env")
     yield check_folder(settings)
-    yield from check_warehouse_and_accounts(settings, clock)
+    yield from check_warehouse_and_accounts(settings, accounts, clock)
     yield check_schedule(settings)
 
 
-def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[Check]:
-    """The database, and every account with it, or without it where there is none."""
+def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccount], clock: Clock) -> Iterator[Check]:
+    """The database, and each account with it, or without it where there is none."""
     with ExitStack() as stack:
         engine = None
         try:
@@ -87,12 +105,18 @@ def check_warehouse_and_accounts(settings: Settings, clock: Clock) -> Iterator[C
             yield failed("database: access", error)
         else:
             yield from check_database(engine)
-        for account in settings.all_accounts:
-            if isinstance(account, UnusableAccount):
-                yield failed(f"account '{account.key}': settings", account.error)
-            else:
-                yield from check_account(account, settings, engine, clock)
-                yield from check_alerts(account, settings, engine)
+        for account in accounts:
+            for check in check_any_account(account, settings, engine, clock):
+                yield replace(check, account=account.key)
+
+
+def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
+    """Every check of one account."""
+    if isinstance(account, UnusableAccount):
+        yield failed(f"account '{account.key}': settings", account.error)
+    else:
+        yield from check_account(account, settings, engine, clock)
+        yield from check_alerts(account, settings, engine)
 
 
 def show(check: Check) -> None:
@@ -103,14 +127,24 @@ def show(check: Check) -> None:
     lines = [part for line in check.finding.splitlines() for part in textwrap.wrap(line, width - len(indent))]
     if check.advice:
         lines += textwrap.wrap(check.advice, width - len(indent), initial_indent="→ ", subsequent_indent="  ")
-    click.echo(f"{status}{subject:{SUBJECT_WIDTH - 1}} " + f"\n{indent}".join(lines))
+    beside = f"{subject:{SUBJECT_WIDTH}}" if len(subject) < SUBJECT_WIDTH else f"{subject}\n{indent}"
+    click.echo(f"{status}{beside}" + f"\n{indent}".join(lines))
 
 
-def conclusion(found: list[Check]) -> str:
-    """All in one line."""
+def sound_accounts(found: Sequence[Check]) -> str:
+    """How many accounts there is nothing to say about."""
+    amiss = {check.account for check in found if check.status != "ok"}
+    sound = {check.account for check in found} - amiss - {None}
+    is_or_are = "is" if len(sound) == 1 else "are"
+    return f"{counted(len(sound), 'account')} {is_or_are} ok."
+
+
+def conclusion(found: Sequence[Check]) -> str:
+    """All in a line, and what failed once more: it may have scrolled away."""
     counts = Counter(check.status for check in found)
-    if counts["failed"] or counts["warning"]:
-        told = [counted(counts["warning"], "warning")] if counts["warning"] else []
-        told += [f"{counts['failed']} failed"] if counts["failed"] else []
-        return f"\n{', '.join(told)}, {counts['ok']} ok."
-    return f"\nAll {len(found)} checks passed."
+    if not counts["failed"] and not counts["warning"]:
+        return f"All {len(found):,} checks passed."
+    told = [counted(counts["warning"], "warning")] if counts["warning"] else []
+    told += [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    failures = listed([check.subject for check in found if check.status == "failed"])
+    return f"{', '.join(told)}, {counts['ok']:,} ok." + (f" Failed: {failures}." if failures else "")

@@ -26,6 +26,7 @@ class Check:
     finding: str  # what is the case, as a sentence
     advice: str = ""  # what to do about it, where something is to be done
     exit_code: int = 0  # of the error that a load would end with, where the check failed
+    account: str | None = None  # key of the account that it is about, if it is about one
 
 
 def ok(subject: str, finding: str) -> Check:

@@ -22,6 +22,7 @@ from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
 from pipelines.warehouse.engine import database_errors
 from pipelines.warehouse.giving_way import giving_way
 from pipelines.warehouse.readers import is_isolated, isolate
+from pipelines.warehouse.roles import grant_roles, missing_roles
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
@@ -34,10 +35,12 @@ replacing it by one that lacks a column."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Migrated:
-    """What migrating did; both are empty when there was nothing to do."""
+    """What migrating did; all is empty when there was nothing to do."""
 
     migrations: tuple[str, ...]  # names of the files applied, in order
     views: tuple[str, ...]  # names of the views made, all of them or none
+    granted: tuple[str, ...] = ()  # roles that were granted what they lacked
+    missing_roles: tuple[str, ...] = ()  # roles that do not exist, and that we may not make
 
 
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
@@ -72,11 +75,12 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
             # Views that a migration had to drop are gone, so nobody reads them.
             is_changed = giving_way(connection, partial(_show, connection, views), views=ours if is_changed else ())
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
-            for name in ("make_roles", "grant_reader", "grant_loader"):
-                execute_as_is(connection, statement_text(name))
+            granted, missing = grant_roles(connection), missing_roles(connection)
     return Migrated(
         migrations=tuple(migration.name for migration in pending_migrations),
         views=tuple(view.name for view in views) if is_changed else (),
+        granted=granted,
+        missing_roles=missing,
     )
 
 

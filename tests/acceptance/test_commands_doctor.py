@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
+from commands.doctor import command as doctor
 from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed
 from commands.doctor.database import check_database
@@ -35,7 +37,7 @@ from pipelines.errors import (
 )
 from pipelines.load import load_account
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.settings import AccountSettings, Settings, place_settings
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
@@ -259,7 +261,7 @@ def test_the_whole_command(tmp_path: Path, emulator: Emulator, postgres_url: str
     variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token.reveal(), "DATABASE_URL": postgres_url}
     sound = run("doctor", folder=tmp_path, **variables)
     assert (sound.returncode, sound.stderr) == (0, "")
-    assert sound.stdout.endswith("\nAll 12 checks passed.\n")
+    assert sound.stdout.endswith("\nAll 13 checks passed.\n")
     nowhere = "postgresql://warehouse:hunter2secret@127.0.0.1:1/warehouse"
     amiss = run("doctor", "--json", folder=tmp_path, **variables | {"DATABASE_URL": nowhere, "AMOCRM_TOKEN": "wrong"})
     checks = {check["subject"]: check for check in json.loads(amiss.stdout)["checks"]}
@@ -279,3 +281,69 @@ def test_settings_that_cannot_be_read_are_all_named(tmp_path: Path) -> None:
     assert result.returncode == SettingsError.exit_code
     assert "AMOCRM_HOST" in result.stdout
     assert "AMOCRM_RAW_RETENTION_DAYS" in result.stdout
+
+
+def test_wrong_settings_do_not_hide_the_database(tmp_path: Path, postgres_url: str) -> None:
+    amiss = {"AMOCRM_HOST": "evil.example", "AMOCRM_RAW_RETENTION_DAYS": "many"}
+    result = run("doctor", "--json", folder=tmp_path, DATABASE_URL=postgres_url, **amiss)
+    checks = {check["subject"]: check["status"] for check in json.loads(result.stdout)["checks"]}
+    assert result.returncode == SettingsError.exit_code
+    assert checks["settings"] == "failed"
+    assert checks["data folder"] == checks["database: access"] == checks["database: migrations"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_sure"),
+    [
+        ({"DATABASE_URL": "postgresql://warehouse@db.example.com/warehouse", "AMOCRM_THREADS": "many"}, True),
+        ({"DATABASE_URL": "mysql://db.example.com/warehouse"}, False),
+        ({"AMOCRM_THREADS": "many"}, False),
+    ],
+)
+def test_no_embedded_server_is_made_for_wrong_settings(
+    tmp_path: Path, variables: dict[str, str], is_sure: bool
+) -> None:
+    assert (place_settings(variables, tmp_path) is not None) == is_sure
+    (tmp_path / ".env").write_text("DATABASE_URL postgresql://warehouse@db.example.com/warehouse\n")
+    assert place_settings(variables, tmp_path) is None
+
+
+@pytest.fixture
+def many_accounts(tmp_path: Path, emulator: Emulator, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The settings of eleven accounts, the fourth of which has a token that amoCRM does not know; their keys."""
+    keys = [f"a-customer-with-a-long-name-{number}" for number in range(11)]
+    (tmp_path / "accounts.toml").write_text(
+        "".join(
+            f'[accounts.{key}]\nhost = "{emulator.host}"\ntoken_env = "TOKEN_{key[-1]}_{len(key)}"\n' for key in keys
+        )
+    )
+    for key in keys:
+        token = "wrong" if key == keys[3] else emulator.long_lived_token(emulator.world.add_account(key))
+        monkeypatch.setenv(f"TOKEN_{key[-1]}_{len(key)}", token)
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    monkeypatch.chdir(tmp_path)
+    return keys
+
+
+def test_of_many_accounts_only_what_is_amiss_is_shown(many_accounts: list[str]) -> None:
+    wrong = many_accounts[3]
+    shown = CliRunner().invoke(doctor).output
+    assert [line.split()[0] for line in shown.splitlines() if "account 'a" in line and "Failed" not in line] == [
+        "warning",
+        "failed",
+    ]
+    assert "\n10 accounts are ok.\n" in shown
+    assert shown.endswith(f" Failed: account '{wrong}': access.\n")
+    assert all(line.startswith(" " * 35) for line in shown.splitlines() if "amoCRM refused" in line)
+
+
+def test_one_account_alone(many_accounts: list[str]) -> None:
+    done = CliRunner().invoke(doctor, ["--account", many_accounts[0]])
+    assert done.exit_code == 0
+    assert f"account '{many_accounts[0]}': rights" in done.output
+    assert f"account '{many_accounts[1]}'" not in done.output
+    nobody = CliRunner().invoke(doctor, ["--account", "nobody", "--json"])
+    checks = json.loads(nobody.output)["checks"]
+    assert nobody.exit_code == SettingsError.exit_code
+    assert [check["subject"] for check in checks if check["status"] == "failed"] == ["settings"]
+    assert "database: access" in {check["subject"] for check in checks}

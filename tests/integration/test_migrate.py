@@ -66,7 +66,11 @@ def test_applies_everything_once(empty: Engine, write: Write) -> None:
     assert pending(empty, source) == ("0001_base.sql", "0002_more.sql", "views")
     with pytest.raises(MigrationError, match=r"0001_base\.sql, 0002_more\.sql, views.*Run '\./run migrate'"):
         check(empty, source)
-    assert migrate(empty, source) == Migrated(migrations=("0001_base.sql", "0002_more.sql"), views=("things", "names"))
+    assert migrate(empty, source) == Migrated(
+        migrations=("0001_base.sql", "0002_more.sql"),
+        views=("things", "names"),
+        granted=("amocrm_reader", "amocrm_loader"),
+    )
     check(empty, source)
     assert migrate(empty, source) == Migrated(migrations=(), views=())
 

@@ -14,10 +14,13 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, create_engine, text
 
 import sql
+from commands.doctor.database import check_roles
+from commands.migrate import without_roles
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.migrate import Migrated, migrate
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.readers import make_account_reader, reader_of
+from pipelines.warehouse.roles import ROLES
 from pipelines.warehouse.wide import follow_fields, view_name
 from tests.conftest import NewDatabase
 from tests.known_world import HISTORY, THURSDAY, publish_history
@@ -301,3 +304,34 @@ def test_loads_go_on(reader: psycopg.Connection, postgres_url: str, engine: Engi
         finally:
             loader.dispose()
             admin.execute("drop role some_loader")
+
+
+# --- Roles that are missing ------------------------------------------------------------------------------------------
+
+
+def test_migrating_tells_to_whom_it_granted_what_was_lacking(engine: Engine) -> None:
+    assert migrate(engine).granted == ()
+    with engine.begin() as connection:
+        connection.execute(text("revoke select on analytics.segments from amocrm_reader"))
+    assert migrate(engine) == Migrated(migrations=(), views=(), granted=("amocrm_reader",))
+    with engine.begin() as connection:
+        connection.execute(text("revoke update (valid_to) on amocrm.segment_version from amocrm_loader"))
+    assert migrate(engine).granted == ("amocrm_loader",)
+
+
+def test_roles_that_are_not_there_are_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_roles(engine).status == "ok"
+    with engine.begin() as connection:
+        connection.execute(text("drop owned by amocrm_reader"))
+    bare = check_roles(engine)
+    assert (bare.status, bare.finding) == ("warning", "amocrm_reader may do nothing yet.")
+    monkeypatch.setattr("pipelines.warehouse.roles.ROLES", (*ROLES, "amocrm_nobody"))
+    assert migrate(engine) == Migrated(
+        migrations=(), views=(), granted=("amocrm_reader",), missing_roles=("amocrm_nobody",)
+    )
+    missing = check_roles(engine)
+    assert missing.status == "warning"
+    for words in (f"{missing.finding} {missing.advice}", without_roles(("amocrm_nobody",))):
+        assert "There is no amocrm_nobody" in words.replace("Note: t", "T")
+        assert "create role amocrm_nobody nologin;" in words
+        assert "migrate' once more" in words
