@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,14 +10,32 @@ from pathlib import Path
 
 def main() -> None:
     """Hand over to the bench that is named."""
-    here = Path(__file__).parent
-    modules = [path for path in here.glob("*.py") if not path.stem.startswith("__")]
-    names = sorted(path.stem for path in [*modules, *(path.parent for path in here.glob("*/__init__.py"))])
-    if len(sys.argv) < 2 or sys.argv[1] not in names:
-        raise SystemExit(f"Which bench? One of: {', '.join(names)}. Each tells more with --help.")
+    known = benches()
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print("Usage: ./run bench NAME [OPTIONS]; NAME --help tells more.\n")
+        for name, purpose in known.items():
+            print(f"  {name:12} {purpose}")
+        return
     name = sys.argv[1]
+    if name not in known:
+        print(f"There is no bench '{name}'. There are: {', '.join(known)}.", file=sys.stderr)
+        sys.exit(2)
     sys.argv = [f"bench {name}", *sys.argv[2:]]
     import_module(f"bench.{name}").main()
+
+
+def benches() -> dict[str, str]:
+    """What each bench measures, by name: the first line of its module, which is not imported for that."""
+    here = Path(__file__).parent
+    files = {path.stem: path for path in here.glob("[!_]*.py")} | {
+        path.parent.name: path for path in here.glob("*/__init__.py")
+    }
+    return {name: _first_line(files[name]) for name in sorted(files)}
+
+
+def _first_line(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].replace("``", "'")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from faults.case import Case, Result
 from faults.cases import cases
 from faults.page import render
 from faults.runner import run
+from faults.scorecard import in_words
+from faults.terminal import purpose, show
 
 DATA: Final = Path(__file__).parents[1] / "data"
 OTHERS: Final = Path(__file__).parent / "dlt" / "verdicts.json"
@@ -27,8 +29,7 @@ def main() -> int:
         print("No case is called so; --list shows all.", file=sys.stderr)
         return 2
     if arguments.list:
-        for case in chosen:
-            print(case.name)
+        show(case.name for case in chosen)
         return 0
     print(f"{len(chosen)} cases, seed {arguments.seed}", flush=True)
     card = run(
@@ -39,6 +40,7 @@ def main() -> int:
         jobs=arguments.jobs,
         report=lambda result: _tell(result, is_verbose=arguments.verbose),
     )
+    card = replace(card, part=_part(arguments.group, arguments.case))
     if OTHERS.exists():
         card = replace(card, others=json.loads(OTHERS.read_text(encoding="utf-8")))
     card.write(arguments.output / "scorecard.json")
@@ -47,14 +49,14 @@ def main() -> int:
         print(f"not played: {name}: {why}")
     for name, results in card.groups().items():
         print(f"{name:10} held {sum(one.is_held for one in results):5} of {len(results)}")
-    for name, figure in card.figures().items():
-        print(f"{name}: {figure}")
+    for line in in_words(card.figures()):
+        print(line)
     print(f"Written to {arguments.output}: scorecard.json, scorecard.html")
     return 0 if card.is_held else 1
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run faults", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./run faults", description=purpose(__doc__))
     parser.add_argument("--quick", action="store_true", help="the half that is part of the tests")
     parser.add_argument("--group", action="append", help="only this group; may be given several times")
     parser.add_argument("--case", action="append", help="only cases whose name has this in it")
@@ -69,6 +71,13 @@ def _arguments() -> argparse.Namespace:
 
 def _is_wanted(case: Case, groups: list[str] | None, names: list[str] | None) -> bool:
     return (not groups or case.group in groups) and (not names or any(name in case.name for name in names))
+
+
+def _part(groups: list[str] | None, names: list[str] | None) -> str:
+    """What of the list was asked for, in words; nothing where that is all of it."""
+    parts = [f"the group{'s' * (len(groups) > 1)} {', '.join(groups)}"] if groups else []
+    parts += [f"cases with {' or '.join(map(repr, names))} in their name"] if names else []
+    return ", ".join(parts)
 
 
 def _tell(result: Result, *, is_verbose: bool) -> None:

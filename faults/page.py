@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -37,16 +38,25 @@ def render(card: Scorecard) -> str:
             for name, found in others.items()
             if compared
         },
-        headline=[
-            ("bad inputs tried", f"{whole['bad_inputs_tried']:,}"),
-            ("rows lost", whole["rows_lost"]),
-            ("rows doubled", whole["rows_doubled"]),
-            ("false endings", whole["false_endings"]),
-            (f"torn reads in {whole['looks_at_views']:,} looks at the views", whole["torn_reads"]),
-            ("requests that a load made at most", whole["most_requests_of_a_load"]),
-            ("seconds to be right again, median", whole["recovery_seconds_median"]),
-            ("seconds to be right again, at worst", whole["recovery_seconds_worst"]),
-            ("leaks", whole["verdicts"]["leak"]),
-            ("hangs", whole["verdicts"]["hang"]),
-        ],
+        columns={name: found for name, found in card.others.items() if found.keys() & set(names)},
+        has_requests=whole["most_requests_of_a_load"] > 0,
+        has_recovery=whole["recovery_seconds_median"] is not None,
+        headline=[(label, figure) for label, figure in _headline(whole) if figure is not None],
     )
+
+
+def _headline(whole: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Figures with what they are of; None for what was not measured."""
+    looks = whole["looks_at_views"]
+    return [
+        ("bad inputs tried", f"{whole['bad_inputs_tried']:,}"),
+        ("rows lost", whole["rows_lost"]),
+        ("rows doubled", whole["rows_doubled"]),
+        ("false endings", whole["false_endings"]),
+        (f"torn reads in {looks:,} looks at the views", whole["torn_reads"] if looks else None),
+        ("requests that a load made at most", whole["most_requests_of_a_load"] or None),
+        ("seconds to be right again, median", whole["recovery_seconds_median"]),
+        ("seconds to be right again, at worst", whole["recovery_seconds_worst"]),
+        ("leaks", whole["verdicts"]["leak"]),
+        ("hangs", whole["verdicts"]["hang"]),
+    ]

@@ -22,6 +22,7 @@ class Scorecard:
     began_at: datetime
     seconds: float
     half: str  # "quick" or "whole"
+    part: str = ""  # what of the list was asked for, in words: nothing where it is all of it
     not_played: dict[str, str] = field(default_factory=dict)  # why, by the case's name
     others: dict[str, dict[str, Any]] = field(default_factory=dict)  # verdicts of other programs, by their name
 
@@ -61,6 +62,7 @@ class Scorecard:
             "began_at": self.began_at.isoformat(),
             "seed": self.seed,
             "half": self.half,
+            "part": self.part,
             "held": f"{len(self.results) - len(self.failed)} of {len(self.results)}",
             "figures": self.figures(),
             "not_played": self.not_played,
@@ -105,6 +107,17 @@ def figures(results: Sequence[Result]) -> dict[str, Any]:
         "recovery_seconds_worst": round(max(recovered), 3) if recovered else None,
         "recovery_requests_worst": _most(trial.recovery_requests or 0 for trial in trials),
     }
+
+
+def in_words(found: dict[str, Any]) -> list[str]:
+    """Figures as lines; what was not measured has none."""
+    lines = []
+    for name, figure in found.items():
+        if isinstance(figure, dict):
+            lines.append(f"{name}: {', '.join(f'{count} {word}' for word, count in figure.items() if count) or 'none'}")
+        elif figure is not None:
+            lines.append(f"{name}: {figure}")
+    return [line.replace("_", " ") for line in lines]
 
 
 def _most(counts: Iterable[int]) -> int:

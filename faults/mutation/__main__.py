@@ -23,6 +23,7 @@ from faults.mutation.constraints import Dropped, drop_each
 from faults.mutation.guards import GUARDS
 from faults.mutation.mutant import Mutant, Played, Stale
 from faults.mutation.play import PROJECT, check, play, trees
+from faults.terminal import purpose, show
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
@@ -36,8 +37,7 @@ def main() -> int:
     arguments = _arguments()
     chosen = [one for one in GUARDS if not arguments.only or any(word in one.guard for word in arguments.only)]
     if arguments.list:
-        for one in chosen:
-            print(f"{one.guard}: {one.file}:{one.line_in(PROJECT)}")
+        show(f"{one.guard}: {one.file}:{one.line_in(PROJECT)}" for one in chosen)
         return 0
     began = time.monotonic()
     with _server() as url:
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run mutate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./run mutate", description=purpose(__doc__))
     parser.add_argument("--only", action="append", metavar="WORD", help="only guards of the code with this in them")
     parser.add_argument("--list", action="store_true", help="only print the guards, and where they are")
     parser.add_argument("--output", type=Path, default=PROJECT / "data" / "faults" / "mutation.json")
