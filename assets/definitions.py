@@ -24,7 +24,7 @@ from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.write_back import WRITE_BACKS, manage_account
 from pipelines.buckets import is_fleet
 from pipelines.errors import SettingsError
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings, load_settings, settings_folder
 
 
 @dg.definitions
@@ -41,7 +41,7 @@ def definitions() -> dg.Definitions:
 def settings_now() -> Settings:
     """The settings; the defaults where they cannot be used: the first tick will say what is wrong."""
     try:
-        return load_settings(os.environ, Path.cwd())
+        return load_settings(os.environ, settings_folder(os.environ, Path.cwd()))
     except SettingsError:
         return Settings(data_dir=Path())
 

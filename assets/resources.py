@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, alert_address, load_settings
+from pipelines.settings import AccountSettings, Settings, alert_address, load_settings, settings_folder
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import check
 
@@ -59,9 +59,9 @@ class Workbench:
         return self.settings.account(key)
 
 
-@dg.resource(description="The settings of the folder that Dagster was started in, and the warehouse that they name.")
+@dg.resource(description="The settings, and the warehouse that they name.")
 def workbench(_context: dg.InitResourceContext) -> Iterator[Workbench]:
     """A workbench for one run, or one tick."""
     with ExitStack() as until:
-        here = os.environ, Path.cwd()
+        here = os.environ, settings_folder(os.environ, Path.cwd())
         yield Workbench(lambda: load_settings(*here), until, read_alert_address=lambda: alert_address(*here))

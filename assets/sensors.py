@@ -75,17 +75,20 @@ def as_news(alert: Alert, courses: Sequence[Course]) -> Alert | None:
     """
     if not is_explained(alert.errors, courses):
         return alert
-    news = in_words(course for course in courses if course.error)
-    return replace(alert, what_happened=f"{news} {alert.what_happened}") if news else None
+    news = in_words((course for course in courses if course.error), message_on=alert.account)
+    if news is None:
+        return None
+    return replace(alert, what_happened=f"{news} {alert.what_happened}".lstrip())
 
 
 def as_end(run: dg.DagsterRun, settings: Settings | None, courses: Sequence[Course]) -> Alert | None:
     """The alert for accounts that a run loaded again; None where there are none."""
-    news = in_words(course for course in courses if not course.error)
-    if not news:
+    account = account_of(run, settings) or UNKNOWN
+    news = in_words((course for course in courses if not course.error), message_on=account)
+    if news is None:
         return None
     return Alert(
-        account=account_of(run, settings) or UNKNOWN,
+        account=account,
         error=None,
         what_happened=news,
         what_to_do="",

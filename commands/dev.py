@@ -22,16 +22,19 @@ from commands.demo.home import ACCOUNT_KEY, DemoHome
 from commands.demo.scheduled import end_abandoned_runs
 from commands.demo.simulated import simulated_account
 from commands.leash import HOST, leashed, refuse_taken_port, wait_until_ready
-from commands.place import dagster_home, settings_here
+from commands.place import dagster_home, folder_here, settings_here
 from pipelines.access import way_to
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.settings import VARIABLES, Settings
+from pipelines.settings import SETTINGS_DIR, VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 
 SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writing Dagster projects
 PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
+
+WORKPLACE: Final = "workplace"
+"""Folder in Dagster's home."""
 
 WORKSPACE: Final = "workspace.yaml"
 WORKSPACE_TEXT: Final = """\
@@ -49,7 +52,7 @@ class Site:
 
     settings: Settings
     dagster_home: Path
-    folder: Path  # where it looks for .env and accounts.toml
+    settings_folder: Path  # of .env and accounts.toml
     environment: Mapping[str, str]
     is_demo: bool = False
 
@@ -64,6 +67,7 @@ def command(demo: str | None, port: int) -> None:
     was run, this goes on with the demo's simulated account, which then lives in real time.
     """
     refuse_taken_port(port)
+    click.echo("Starting Dagster …")
     with ExitStack() as stack:
         home = chosen_demo(demo)
         site = stack.enter_context(site_of_demo(home) if home else own_site())
@@ -87,7 +91,7 @@ def own_site() -> Iterator[Site]:
         yield Site(
             settings=settings,
             dagster_home=dagster_home(settings),
-            folder=Path.cwd(),
+            settings_folder=folder_here(),
             environment=os.environ | {"DATABASE_URL": url},
         )
 
@@ -117,7 +121,7 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
         yield Site(
             settings=simulated.settings,
             dagster_home=home.dagster_folder,
-            folder=home.folder,
+            settings_folder=home.folder,
             is_demo=True,
             environment=others
             | {
@@ -130,7 +134,13 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
 
 @contextmanager
 def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Dagster's web server, daemon and code server, all gone when the context ends, or this process does."""
+    """Dagster's web server, daemon and code server, all gone when the context ends, or this process does.
+
+    They work in an empty folder: Dagster puts a ``.env`` that it finds where it works over the environment, which is to
+    win. Our own code reads the settings from their folder.
+    """
+    workplace = folder / WORKPLACE
+    workplace.mkdir(exist_ok=True)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
             end_abandoned_runs(instance)
@@ -148,9 +158,10 @@ def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[
     program += ["--host", HOST, "--port", str(port), "--log-level", "warning"]
     environment = dict(site.environment) | {
         "DAGSTER_HOME": str(folder),
+        SETTINGS_DIR: str(site.settings_folder),
         PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}",
     }
-    with leashed(program, log=log, folder=site.folder, environment=environment) as process:
+    with leashed(program, log=log, folder=workplace, environment=environment) as process:
         yield process
 
 

@@ -1,16 +1,21 @@
-"""Where the commands work: the folder they are called in, and its settings."""
+"""Where the commands work: the folder of the settings, and what they say."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings, load_settings, settings_folder
 
 
 def settings_here() -> Settings:
-    """The settings of the folder that the program was called in."""
-    return load_settings(os.environ, Path.cwd())
+    """The settings that hold where the program was called."""
+    return load_settings(os.environ, folder_here())
+
+
+def folder_here() -> Path:
+    """The folder of ``.env`` and ``accounts.toml``."""
+    return settings_folder(os.environ, Path.cwd())
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -24,6 +24,14 @@ _WORDS: Final[Mapping[News, tuple[str, str]]] = {
     "over": ("Loaded again", " (failed since {})"),
 }
 
+_OF_ONE: Final[Mapping[News, str]] = {
+    "begun": "",
+    "changed": "It has failed since {}, now for another reason.",
+    "lasting": "It has failed since {}.",
+    "over": "It had failed since {}.",
+}
+"""What a message on one account leaves open, which says itself whose load failed or works again."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Course:
@@ -52,11 +60,23 @@ class Course:
         return (at - self.since) // REMINDED_EVERY
 
 
-def in_words(courses: Iterable[Course]) -> str:
-    """What is new, such as "Fails from now on: acme. Still fails: beta (since 2026-11-01 10:00 UTC)."."""
+def in_words(courses: Iterable[Course], *, message_on: str) -> str | None:
+    """What is new, such as "Fails from now on: acme. Still fails: beta (since 2026-11-01 10:00 UTC)."; None: nothing.
+
+    In a message on that one account only what the rest of it leaves open, which may be an empty text.
+    """
+    new = [(course, course.news) for course in courses if course.news]
+    if not new:
+        return None
+    if [course.account_key for course, _ in new] == [message_on]:
+        [(course, news)] = new
+        return _OF_ONE[news].format(_minute(course.since))
     told: dict[str, list[str]] = {what: [] for what, _ in _WORDS.values()}
-    for course in courses:
-        if course.news:
-            what, since = _WORDS[course.news]
-            told[what].append(course.account_key + since.format(f"{course.since:%Y-%m-%d %H:%M} UTC"))
+    for course, news in new:
+        what, since = _WORDS[news]
+        told[what].append(course.account_key + since.format(_minute(course.since)))
     return " ".join(f"{what}: {listed(accounts)}." for what, accounts in told.items() if accounts)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
+from itertools import chain
 from typing import Final
 
 import click
@@ -22,10 +22,12 @@ from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_env_file, check_folder, check_schedule
+from commands.doctor.trial import trial_of_alerts
+from commands.place import folder_here, settings_here
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.settings import AnyAccount, Settings, UnusableAccount, load_settings, place_settings
+from pipelines.settings import AnyAccount, Settings, UnusableAccount, alert_address, place_settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.wording import listed
 
@@ -40,7 +42,8 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 @click.command()
 @click.option("--account", metavar="KEY", help="Of the accounts check this one alone.")
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON document, with every check, in place of lines.")
-def command(*, account: str | None, is_json: bool) -> None:
+@click.option("--send-test-alert", is_flag=True, help="Besides, send a message to AMOCRM_ALERT_WEBHOOK_URL.")
+def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> None:
     """Check all that a load needs, and say what to do about what is amiss.
 
     Settings, secrets, data folder, database, migrations, roles, schedule; and for each account its token, access,
@@ -49,12 +52,14 @@ def command(*, account: str | None, is_json: bool) -> None:
     exit code is 0 where no check failed, else that of the error which a load would end with.
     """
     try:
-        settings = load_settings(os.environ, Path.cwd())
+        settings = settings_here()
     except SettingsError as error:
         checks, is_brief = checks_of_place(error, SYSTEM_CLOCK), False
     else:
         accounts = [one for one in settings.all_accounts if account in (None, one.key)]
         checks, is_brief = all_checks(settings, account, accounts, SYSTEM_CLOCK), len(accounts) > MOST_IN_FULL
+    if send_test_alert:
+        checks = chain(checks, trial_of_alerts(alert_address(os.environ, folder_here()), SYSTEM_CLOCK))
     found = []
     for check in checks:
         found.append(check)
@@ -73,9 +78,9 @@ def command(*, account: str | None, is_json: bool) -> None:
 def checks_of_place(error: SettingsError, clock: Clock) -> Iterator[Check]:
     """What can be checked where the settings cannot be used: where the data lie, if that much is sure."""
     yield failed("settings", error)
-    place = place_settings(os.environ, Path.cwd())
+    place = place_settings(os.environ, folder_here())
     if place is not None:
-        yield from check_env_file(Path.cwd() / ".env")
+        yield from check_env_file(folder_here() / ".env")
         yield check_folder(place)
         yield from check_warehouse_and_accounts(place, [], clock)
 
@@ -89,7 +94,7 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
         yield failed("settings", error)
     else:
         yield ok("settings", f"{counted(len(keys), 'account')}: {listed(keys)}.")
-    yield from check_env_file(Path.cwd() / ".env")
+    yield from check_env_file(folder_here() / ".env")
     yield check_folder(settings)
     yield from check_warehouse_and_accounts(settings, accounts, clock)
     yield check_schedule(settings)

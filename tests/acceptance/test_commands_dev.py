@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def running_dev(folder: Path, port: int, **variables: str) -> Iterator[subproces
     )
     assert dev.stdout is not None
     try:
+        assert dev.stdout.readline() == "Starting Dagster …\n"
         said = dev.stdout.readline()
         assert f"http://127.0.0.1:{port} " in said, said + dev.stdout.read()
         yield dev
@@ -53,11 +54,26 @@ def running_dev(folder: Path, port: int, **variables: str) -> Iterator[subproces
         dev.communicate()
 
 
+def environments(folder: Path) -> list[dict[str, str]]:
+    """What the processes that have to do with the folder were started with."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if str(folder) in (process / "cmdline").read_text(encoding="utf-8"):
+                lines = (process / "environ").read_text(encoding="utf-8").split("\0")
+                found.append(dict(line.split("=", 1) for line in lines if "=" in line))
+    return found
+
+
 def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Path, postgres_url: str) -> None:
     port = free_port()
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    there = "AMOCRM_SCHEDULE_CRON=5 * * * *\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\nDATABASE_URL=postgresql://nobody@nowhere/x"
+    (tmp_path / ".env").write_text(f"{example}\n{there}\n", encoding="utf-8")
     with Emulator() as emulator:
         token = emulator.long_lived_token(emulator.world.add_account("Corner Coffee"))
         variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token, "DATABASE_URL": postgres_url}
+        variables["AMOCRM_SCHEDULE_CRON"] = "7 * * * *"
         with running_dev(tmp_path, port, **variables) as dev:
             partitions = ask(
                 port,
@@ -67,8 +83,9 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
                 port,
                 "{schedulesOrError(repositorySelector: "
                 '{repositoryName: "__repository__", repositoryLocationName: "amocrm"}) '
-                "{... on Schedules {results {name scheduleState {status}}}}}",
+                "{... on Schedules {results {name cronSchedule executionTimezone scheduleState {status}}}}}",
             )
+            started_with = environments(tmp_path)
             dev.send_signal(signal.SIGTERM)
             assert dev.wait(60) == 128 + signal.SIGTERM
         assert partitions["assetNodeOrError"]["partitionKeys"] == ["main"]
@@ -76,6 +93,10 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
             ("housekeeping", "RUNNING"),
             ("load_accounts", "STOPPED"),
         ]
+        load = schedules["schedulesOrError"]["results"][1]
+        assert (load["cronSchedule"], load["executionTimezone"]) == ("7 * * * *", "Asia/Tokyo"), "the environment wins"
+        assert {one["DATABASE_URL"] for one in started_with} == {postgres_url}
+        assert {one["AMOCRM_DAGSTER_URL"] for one in started_with} == {f"http://127.0.0.1:{port}"}
         assert not left_running(tmp_path)
         found = run("doctor", "--json", folder=tmp_path, **variables)
     checks = {check["subject"]: check for check in json.loads(found.stdout)["checks"]}

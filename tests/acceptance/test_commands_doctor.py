@@ -19,6 +19,7 @@ from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_env_file, check_folder, check_schedule
+from commands.doctor.trial import trial_of_alerts
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from pipelines.amocrm.client import AmoClient
@@ -42,6 +43,7 @@ from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
 from tests.conftest import plain
+from tests.integration.test_alerts import Hook
 
 Told = dict[str, Check]
 
@@ -347,3 +349,25 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
     assert nobody.exit_code == SettingsError.exit_code
     assert [check["subject"] for check in checks if check["status"] == "failed"] == ["settings"]
     assert "database: access" in {check["subject"] for check in checks}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [(200, "ok", "took it"), (404, "failed", "answered 404"), (None, "failed", "not set")],
+)
+def test_a_message_is_sent_on_request(answer: int | None, status: str, words: str) -> None:
+    with Hook(answer or 200).running() as hook:
+        [check] = trial_of_alerts(hook.url if answer else None, SYSTEM_CLOCK)
+    assert (check.status, words in check.finding) == (status, True)
+    assert check.exit_code == (0 if status == "ok" else SettingsError.exit_code)
+    assert len(hook.received) == (1 if answer else 0)
+    assert all("test" in str(body["text"]) for _, body, _ in hook.received)
+
+
+def test_it_is_the_last_check_whatever_the_settings_are_and_nothing_is_sent_unasked(tmp_path: Path) -> None:
+    with Hook(200).running() as hook:
+        variables = {"AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal(), "AMOCRM_THREADS": "many"}
+        run("doctor", "--json", folder=tmp_path, **variables)
+        assert not hook.received
+        checks = json.loads(run("doctor", "--json", "--send-test-alert", folder=tmp_path, **variables).stdout)["checks"]
+    assert (checks[-1]["subject"], checks[-1]["status"], len(hook.received)) == ("alerts: test message", "ok", 1)

@@ -93,3 +93,10 @@ def test_what_the_warehouse_does_not_know_of_is_always_told() -> None:
     assert as_news(alert, [lasting]) is alert
     assert as_news(alert, []) is alert
     assert as_news(replace(alert, error="NotFound, Skipped"), [lasting]) is None
+
+
+def test_a_failure_that_begins_is_told_in_its_own_words() -> None:
+    alert = Alert(account="acme", error="NotFound", what_happened="It is gone.", what_to_do="", run_id=None)
+    told = as_news(alert, [course("NotFound", None)])
+    assert told is not None
+    assert told.text == "amoCRM load of 'acme' failed: It is gone."

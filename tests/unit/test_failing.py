@@ -51,8 +51,26 @@ def test_once_a_day_somebody_is_told_of_what_lasts(apart: float) -> None:
 
 def test_all_of_it_in_words() -> None:
     courses = [course("Unauthorized", None), course("Forbidden", "NotFound"), course("NotFound", "NotFound", hours=24)]
-    assert in_words([*courses, course(None, None), course("NotFound", "NotFound")]) == (
+    assert in_words([*courses, course(None, None), course("NotFound", "NotFound")], message_on="bucket") == (
         "Fails from now on: acme. Fails for another reason now: acme (since 2026-11-01 10:00 UTC). "
         "Still fails: acme (since 2026-11-01 10:00 UTC)."
     )
-    assert in_words([course(None, "NotFound")]) == "Loaded again: acme (failed since 2026-11-01 10:00 UTC)."
+    over = "Loaded again: acme (failed since 2026-11-01 10:00 UTC)."
+    assert in_words([course(None, "NotFound")], message_on="bucket") == over
+    assert in_words([course(None, None), course("NotFound", "NotFound")], message_on="bucket") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "error_before", "hours", "words"),
+    [
+        ("Unauthorized", None, 1, ""),
+        ("Unauthorized", "NotFound", 1, "It has failed since 2026-11-01 10:00 UTC, now for another reason."),
+        ("NotFound", "NotFound", 24, "It has failed since 2026-11-01 10:00 UTC."),
+        (None, "NotFound", 1, "It had failed since 2026-11-01 10:00 UTC."),
+        (None, None, 1, None),
+    ],
+)
+def test_a_message_on_one_account_says_nothing_twice(
+    error: str | None, error_before: str | None, hours: float, words: str | None
+) -> None:
+    assert in_words([course(error, error_before, hours=hours)], message_on="acme") == words

@@ -93,6 +93,14 @@ def test_the_environment_wins_over_the_file_and_empty_is_unset(tmp_path: Path, w
     assert (read.raw_retention_days, read.schedule_timezone, read.data_dir) == (2, "Asia/Tokyo", tmp_path / "data")
 
 
+@pytest.mark.parametrize(
+    ("said", "folder"), [(None, "/srv"), (" ", "/srv"), ("site", "/srv/site"), ("/etc/amocrm", "/etc/amocrm")]
+)
+def test_where_the_settings_lie(said: str | None, folder: str) -> None:
+    environ = {} if said is None else {"AMOCRM_SETTINGS_DIR": said}
+    assert settings.settings_folder(environ, Path("/srv")) == Path(folder)
+
+
 def test_the_file_is_taken_as_it_stands(tmp_path: Path, write: Write) -> None:
     write(
         ".env",
