@@ -24,10 +24,17 @@ BANNER = """
   ┌──────────────────────────────────────────────────────────────────────┐
   │  SIMULATED DATA. This is not amoCRM: everything here is made up.     │
   └──────────────────────────────────────────────────────────────────────┘
-  {name}, customers_mode: {mode}, seed {seed}, now {now:%Y-%m-%d %H:%M} UTC{pace}
+  {name}, id {id}, customers_mode: {mode}, seed {seed}, now {now:%Y-%m-%d %H:%M} UTC{pace}
 
   URL      {url}
   Token    {token}
+
+  To load it, in .env:
+
+  AMOCRM_HOST={host}
+  AMOCRM_TOKEN={token}
+
+  To look at it, and to move its time:
 
   curl -H 'Authorization: Bearer {token}' {url}/api/v4/customers/{things}
   curl -X POST {url}/_emulator/advance -d '{{"days": 1}}'
@@ -39,9 +46,8 @@ BANNER = """
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
     options = _parser().parse_args(arguments)
-    clock = Clock() if options.real_time else None
     try:
-        world, story = _begin(options, clock)
+        world, story = _begin(options)
         emulator = Emulator(world=world, story=story, limit=_limit(options), port=options.port).start()
     except (state.StateError, OSError) as error:
         print(f"The emulator cannot start: {error}", file=sys.stderr)
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
-        print(_banner(emulator, story, is_running=options.real_time), flush=True)
+        print(_banner(emulator, story, is_running=not options.stand_still), flush=True)
         while not stopping.wait(SAVING_INTERVAL):
             _save(options.state, emulator)
     finally:
@@ -68,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
         "--mode", choices=("segments", "periodicity"), default="segments", help="what the account shows"
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed, another history (default: 1)")
+    parser.add_argument(
+        "--account-id",
+        type=int,
+        metavar="ID",
+        help="the account's id, for a second emulator (default: always the same)",
+    )
     parser.add_argument("--days", type=int, default=90, help="how old the account is when it is new (default: 90)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="go on from this file, and save to it")
     parser.add_argument(
-        "--real-time", action="store_true", help="let time pass (default: it stands still until it is moved)"
+        "--stand-still", action="store_true", help="let no time pass until it is moved (default: it goes as here)"
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="answer 429 to more than N requests a second (amoCRM: 7; default: none)"
@@ -89,16 +101,18 @@ def _limit(options: argparse.Namespace) -> RateLimit | None:
     return RateLimit(per_second=options.limit or 7, blocks_after=options.block_after)
 
 
-def _begin(options: argparse.Namespace, clock: Clock | None) -> tuple[World, Story]:
-    """The saved world where there is one, else a new one; the saved one keeps its mode and seed."""
+def _begin(options: argparse.Namespace) -> tuple[World, Story]:
+    """The saved world where there is one, else a new one; the saved one keeps its mode, its seed and its id."""
     if options.state is not None and options.state.exists():
-        world, story = state.load(options.state, clock)
+        world, story = state.load(options.state)
         if story is None:
             raise state.StateError(f"{options.state} holds a world without a story")
     else:
         now = datetime.now(UTC).replace(microsecond=0)
-        world = World(clock=clock or Clock(now))
-        story = Story(options.seed, now - timedelta(days=options.days), options.mode)
+        world = World(clock=Clock(now))
+        story = Story(options.seed, now - timedelta(days=options.days), options.mode, account_id=options.account_id)
+    if not options.stand_still:
+        world.clock.run()
     story.advance(world, world.now())
     return world, story
 
@@ -107,11 +121,13 @@ def _banner(emulator: Emulator, story: Story, *, is_running: bool) -> str:
     account = emulator.world.account(story.account_id)
     return BANNER.format(
         name=account.name,
+        id=account.id,
         mode=account.mode,
         seed=story.seed,
         now=emulator.clock.now(),
         pace=" and running" if is_running else ", standing still",
         url=emulator.url,
+        host=emulator.host,
         token=emulator.long_lived_token(account.id),
         things="statuses" if account.mode == "periodicity" else "segments",
     )

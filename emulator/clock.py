@@ -27,6 +27,12 @@ class Clock:
             raise ValueError(f"an instant needs a timezone: {instant!r}")
         self._instant = instant.astimezone(UTC)
 
+    def run(self) -> None:
+        """Go with the machine's time from here on, ahead of it where this clock is; it never goes back."""
+        if self._instant is not None:
+            self._ahead = max(self._instant - datetime.now(UTC), timedelta())
+            self._instant = None
+
     def advance(self, by: timedelta) -> datetime:
         """Move by ``by``, back when it is negative; a running clock goes on running. Returns the new instant."""
         if self._instant is None:

@@ -23,10 +23,10 @@ class Scene:
         self.ids = ids
 
     @classmethod
-    def first_day(cls, world: World, mode: Mode) -> Scene:
+    def first_day(cls, world: World, mode: Mode, account_id: int | None = None) -> Scene:
         """Open the company's account, with everything that it has from the beginning."""
         account_id = world.add_account(
-            company.NAME, subdomain=company.SUBDOMAIN, timezone=company.TIMEZONE, mode=mode, account_id=None
+            company.NAME, subdomain=company.SUBDOMAIN, timezone=company.TIMEZONE, mode=mode, account_id=account_id
         )
         stage_ids = world.account(account_id).stages
         ids = {f"stage/{key}": stage_id for key, stage_id in zip(SYSTEM_STAGES, stage_ids, strict=True)}

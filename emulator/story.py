@@ -19,16 +19,20 @@ class Story:
     """One account that grows, is renamed, rearranged and advertised to, from ``started_at`` on, without end.
 
     What a world shows at an instant follows from the seed and the instant alone, however many steps led there. ``mode``
-    decides which half of the account the API shows; both halves live on.
+    decides which half of the account the API shows; both halves live on. The world chooses the account's
+    id where ``account_id`` does not say it.
     """
 
-    def __init__(self, seed: int, started_at: datetime, mode: Mode = "segments") -> None:
+    def __init__(
+        self, seed: int, started_at: datetime, mode: Mode = "segments", *, account_id: int | None = None
+    ) -> None:
         if started_at.tzinfo is None:
             raise ValueError(f"a story needs a timezone to start in: {started_at!r}")
         self.seed = seed
         self.started_at = started_at.astimezone(UTC)
         self.mode: Mode = mode
         self.at: datetime | None = None  # the instant up to which the story is told
+        self._wanted_id = account_id
         self._account_id: int | None = None
         self._ids: dict[str, int] = {}
 
@@ -46,7 +50,7 @@ class Story:
         with world.lock:
             if self._account_id is None:
                 with world.at(self.started_at):
-                    begun = Scene.first_day(world, self.mode)
+                    begun = Scene.first_day(world, self.mode, self._wanted_id)
                 self._account_id, self._ids = begun.account_id, begun.ids
             scene = Scene(world, self.account_id, self._ids)
             told = self.at - self.started_at if self.at else timedelta(microseconds=-1)

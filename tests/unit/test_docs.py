@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from emulator.effects import EFFECTS
 from pipelines.amocrm.oddities import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -55,3 +57,11 @@ def test_readme_lists_every_view() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     views = {path.stem for path in (ROOT / "sql/views").glob("*.sql")}
     assert not {view for view in views if f"`{view}`" not in readme and f".{view}(" not in readme}
+
+
+def test_every_fault_of_the_emulator_is_listed_with_its_arguments() -> None:
+    page = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
+    listed = {
+        name: re.findall(r"`(\w+)`", takes) for name, takes in re.findall(r"^\| `(\w+)` \|(.*?)\|", page, re.MULTILINE)
+    }
+    assert listed == {name: list(signature(make).parameters) for name, make in EFFECTS.items()}

@@ -112,7 +112,7 @@ class Program:
 
 def test_the_program_says_what_it_is_and_goes_on_from_its_state(tmp_path: Path) -> None:
     state = tmp_path / "deep" / "state.json"
-    with Program("--state", str(state), "--seed", "5") as program:
+    with Program("--state", str(state), "--seed", "5", "--stand-still") as program:
         assert any("SIMULATED" in line for line in program.lines)
         requests.post(program.url + "/_emulator/advance", json={"days": 3}, timeout=5).raise_for_status()
         names = [item["name"] for item in program.get(SEGMENTS)["_embedded"]["segments"]]
@@ -121,7 +121,7 @@ def test_the_program_says_what_it_is_and_goes_on_from_its_state(tmp_path: Path) 
         assert program.stop(signal.SIGTERM) == 0
         headers = program.headers
     assert len(names) >= 12
-    with Program("--state", str(state)) as program:
+    with Program("--state", str(state), "--stand-still") as program:
         assert requests.get(program.url + "/_emulator/state", timeout=5).json()["now"] == now
         program.headers = headers  # the old token is still good
         again = program.get(SEGMENTS)["_embedded"]["segments"]
@@ -129,8 +129,12 @@ def test_the_program_says_what_it_is_and_goes_on_from_its_state(tmp_path: Path) 
         assert program.stop(signal.SIGINT) == 0
 
 
-def test_the_program_shows_stages_in_real_time() -> None:
-    with Program("--mode", "periodicity", "--real-time") as program:
+def test_the_program_shows_stages_in_real_time_and_what_to_write_into_the_settings() -> None:
+    with Program("--mode", "periodicity", "--account-id", "777") as program:
+        token = program.headers["Authorization"].removeprefix("Bearer ")
+        assert f"AMOCRM_HOST={program.url.removeprefix('http://')}" in program.lines
+        assert f"AMOCRM_TOKEN={token}" in program.lines
+        assert program.get("/api/v4/account")["id"] == 777
         assert len(program.get("/api/v4/customers/statuses")["_embedded"]["statuses"]) >= 8
         now = datetime.fromisoformat(requests.get(program.url + "/_emulator/state", timeout=5).json()["now"])
         assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
