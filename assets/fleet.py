@@ -20,7 +20,7 @@ from assets.small_tables import small_table
 from assets.specs import OWNERS, SNAPSHOT
 from pipelines.buckets import Bucket, buckets
 from pipelines.fleet import load_fleet
-from pipelines.fleet_words import headline
+from pipelines.fleet_words import MOST_CAUSES, headline
 from pipelines.outcome import Outcome, causes_of
 from pipelines.warehouse.outcomes import loaded_in_runs
 from pipelines.wording import clean, listed
@@ -154,7 +154,10 @@ def not_all_loaded(outcomes: Sequence[Outcome]) -> dg.Failure:
     """The end of a run some of whose accounts failed: one alert tells of all of them."""
     causes = causes_of(outcomes)
     missing = sum(len(cause.account_keys) for cause in causes)
-    told = "; ".join(f"{listed(cause.account_keys, MOST_NAMED)}: {cause.error}, {cause.message}" for cause in causes)
+    told = "; ".join(
+        f"{listed(cause.account_keys, MOST_NAMED)}: {cause.error}, {cause.message}" for cause in causes[:MOST_CAUSES]
+    )
+    told += f"; and {left} causes more" if (left := len(causes) - MOST_CAUSES) > 0 else ""
     advice = " ".join(dict.fromkeys(f"{cause.error}: {cause.advice}" for cause in causes if cause.advice))
     return dg.Failure(
         f"{missing} of {len(outcomes)} accounts were not loaded. {told}",

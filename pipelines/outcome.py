@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,14 @@ SKIPPED: Final = "Skipped"
 
 PASSING: Final = (Unavailable, RateLimited, DatabaseUnavailable)
 """Troubles that may be over in a few minutes. All others need a person, or at least the next load."""
+
+_ITS_OWN: Final = re.compile(
+    r"\b[a-z0-9-]+\.(?:amocrm\.ru|kommo\.com|amocrm\.com)\b"  # a host
+    r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?"  # an instant
+    r"|\d+(?:\.\d+)?(?= (?:second|minute|hour)s?\b)"  # a duration
+    r"|\d{4,}"  # an id; what is shorter may be the status of an answer
+)
+"""What differs between messages of two accounts that tell of one cause, beside the account's key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,11 +102,14 @@ def skipped(why: str, account_key: str) -> Trouble:
 
 
 def causes_of(outcomes: Iterable[Outcome]) -> Sequence[Cause]:
-    """What kept accounts from being loaded, most accounts first; those that were superseded are no trouble."""
-    found: defaultdict[tuple[str, str], list[Outcome]] = defaultdict(list)
+    """What kept accounts from being loaded, most accounts first; those that were superseded are no trouble.
+
+    Messages that differ by more than the account's key, host, ids and times are causes of their own.
+    """
+    found: defaultdict[tuple[str, str, str], list[Outcome]] = defaultdict(list)
     for outcome in sorted(outcomes, key=lambda outcome: outcome.account_key):
         if outcome.trouble and outcome.status != "superseded":
-            found[outcome.trouble.error, outcome.trouble.advice].append(outcome)
+            found[outcome.trouble.error, outcome.trouble.advice, _gist(outcome)].append(outcome)
     causes = [
         Cause(
             error=trouble.error,
@@ -110,3 +122,9 @@ def causes_of(outcomes: Iterable[Outcome]) -> Sequence[Cause]:
         if (trouble := those[0].trouble)
     ]
     return sorted(causes, key=lambda cause: -len(cause.account_keys))
+
+
+def _gist(outcome: Outcome) -> str:
+    """What happened, without what is this account's own."""
+    message = outcome.trouble.message if outcome.trouble else ""
+    return _ITS_OWN.sub("", message.replace(f"'{outcome.account_key}'", ""))
