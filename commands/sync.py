@@ -62,7 +62,7 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     if is_json:
         click.echo(json.dumps({"accounts": [as_json(outcome) for outcome in outcomes]}, ensure_ascii=False, indent=2))
     elif is_retry and not accounts:
-        click.echo("Nothing to do: of no account the newest load failed.")
+        click.echo("Nothing to do: no account's newest load failed.")
     sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))
 
 

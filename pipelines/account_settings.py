@@ -117,8 +117,9 @@ def only_account(reader: SettingsReader) -> Iterator[AccountSettings]:
     needed = (HOST, *INTEGRATION) if given & set(INTEGRATION) else (HOST, TOKEN)
     for name in needed:
         if given and name not in given:
-            others = " and ".join(other for other in (*needed, ALERTS) if other in given)
-            reader.note(f"{name} is missing, and {others} is nothing without it. Set e.g. {_EXAMPLES[name]}.")
+            others = [other for other in (*needed, ALERTS) if other in given]
+            useless = f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} nothing without it"
+            reader.note(f"{name} is missing, and {useless}. Set e.g. {_EXAMPLES[name]}.")
     if base_url and token:
         yield AccountSettings(key=ONLY_ACCOUNT, base_url=base_url, token=token, alerts=alerts)
     if base_url and client_id and client_secret and redirect_uri:

@@ -70,7 +70,8 @@ class WarehouseError(Exception):
 
     def __str__(self) -> str:
         where = f"account '{self.account}': " if self.account else ""
-        return f"{where}{self.message} {self.advice}"
+        between = "" if self.message.endswith("\n") else " "  # a list ends its own line
+        return f"{where}{self.message}{between}{self.advice}"
 
 
 class SettingsError(WarehouseError):

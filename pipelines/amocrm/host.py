@@ -15,6 +15,8 @@ _PASTED = re.compile(
 )
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LOCAL = re.compile(rf"(?:http://)?(localhost|127(?:\.{_OCTET}){{3}}|\[::1\]):([0-9]{{1,5}})/?")
+_SHOWABLE = re.compile(r"(?=.{1,60}$)(?:https?://)?(?:[a-z0-9-]+\.)+[a-z]{2,12}(?::[0-9]{1,5})?/?")
+"""A name of a host and nothing beside it. What looks otherwise may be a token in the wrong place, and is not shown."""
 
 
 def parse_host(text: str) -> str:
@@ -30,8 +32,9 @@ def parse_host(text: str) -> str:
         return f"http://{local[1]}:{int(local[2])}"
     if pasted := _PASTED.match(lowered):
         raise SettingsError("There is more than a host.", advice=f"Write the host alone: {pasted[1]}.")
+    shown = f"The host '{lowered}'" if _SHOWABLE.fullmatch(lowered) else "The host"
     raise SettingsError(
-        "The host is not that of an amoCRM account.",  # and is not shown, lest it is a token in the wrong place
+        f"{shown} is not that of an amoCRM account.",
         advice=f"Write it as it stands in the browser, one name and one of {', '.join(DOMAINS)}: example.amocrm.ru; "
         "or, for the emulator, a loopback address with its port: 127.0.0.1:8080.",
     )

@@ -42,6 +42,8 @@ def parse(body: bytes) -> Json:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
+        if text.lstrip()[:1] == "<":  # a login page, or that of a proxy
+            raise NotStrictJson("HTML in place of JSON") from None
         raise NotStrictJson(f"{error.msg} at character {error.pos}") from None
     except InvalidOperation:
         raise NotStrictJson("it holds a number with an absurd exponent") from None

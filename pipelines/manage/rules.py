@@ -55,9 +55,13 @@ _MODES: Final[Mapping[Mode, str]] = {
 def check_account(
     live: Snapshot, desired: Desired, *, account_key: str | None, is_admin: bool | None, mistakes: Mistakes
 ) -> None:
-    """Whether this account may be changed so: its key, its mode, the rights of the token's user."""
+    """Whether this account may be changed so: its key, its mode, the rights of the token's user.
+
+    Raises ``PlanError`` at once where another account is meant: what else is wrong with it here means nothing.
+    """
     if desired.account and account_key and desired.account != account_key:
         mistakes.add(f"it is meant for the account '{desired.account}', and this is '{account_key}'")
+        mistakes.raise_any()
     for kind in ("stage", "segment"):
         if (desired.things(kind) or kind in desired.complete) and live.account.mode != MODE_OF[kind]:
             mistakes.add(f"{kind}s cannot be written: the account's customers mode is {_MODES[live.account.mode]}")

@@ -78,6 +78,7 @@ def render(figures: Figures, *, now: datetime, is_simulated: bool = False) -> st
         shared=[(letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
         with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
+        has_week=figures.state.first_date <= last - timedelta(days=WEEK),
         movers_of_week=[one for one in moved if one["days"] == WEEK],
         movers=[one for one in moved if one["days"] != WEEK],
         lately=lately[:MOST_OF_A_WEEK],

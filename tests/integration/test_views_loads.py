@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -105,9 +107,18 @@ def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
     assert [row[2:] for row in closed_gaps(engine)] == [(172800, 86400, 1, 1), (259200, 86400, 2, 2)]
 
 
-def test_two_loads_make_no_rhythm(engine: Engine) -> None:
-    load(engine, hours(0), hours(1), hours(100))
-    assert closed_gaps(engine) == []
+@pytest.mark.parametrize(
+    ("load_count", "minutes_apart", "usual_seconds"), [(9, 60, None), (10, 60, 3600), (10, 1, None), (10, 5, 300)]
+)
+def test_some_loads_by_hand_are_no_rhythm_yet(
+    engine: Engine, load_count: int, minutes_apart: int, usual_seconds: int | None
+) -> None:
+    """The first day of an account: nothing is late or missing, since nothing is usual."""
+    apart = timedelta(minutes=minutes_apart)
+    load(engine, *(NOW - 3 * apart - apart * number for number in range(load_count - 1, -1, -1)))
+    is_late = usual_seconds is not None
+    assert query(engine, "select usual_seconds, is_late from analytics.freshness") == [(usual_seconds, is_late)]
+    assert query(engine, "select is_open from analytics.gaps") == [(True,)] * is_late
 
 
 def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
@@ -182,6 +193,20 @@ def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine) -> 
     assert rows == [
         (7, False, None, 0, None, None, True),
         (ACCOUNT_ID, True, 3600, 2, failed_at, "Blocked", False),
+    ]
+
+
+def test_operations_md_finds_who_fails_and_since_when(engine: Engine) -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
+    [who_fails] = [sql for sql in re.findall(r"```sql\n(.+?)```", page, re.DOTALL) if "fails_since" in sql]
+    load(engine, hours(0), hours(3))
+    load(engine, hours(2), account_id=7)
+    fail(engine, (hours(1), "Unavailable"), (hours(4), "Superseded"))  # loaded since; no failure
+    fail(engine, (hours(1), "Blocked"), (hours(3), "Blocked"), (hours(5), "Unauthorized"), account_key=key_of(7))
+    fail(engine, (hours(4), "SettingsError"), account_key="never-loaded")
+    assert query(engine, who_fails) == [
+        (key_of(7), hours(3), 2, hours(5), f"Unauthorized at {hours(5):%H:%M}."),
+        ("never-loaded", hours(4), 1, hours(4), f"SettingsError at {hours(4):%H:%M}."),
     ]
 
 

@@ -154,7 +154,7 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "wrong", "says"),
     [
-        ("AMOCRM_HOST", "example.com", r"The host is not that of .*example\.amocrm\.ru"),
+        ("AMOCRM_HOST", "example.com", r"The host 'example.com' is not that of .*example\.amocrm\.ru"),
         ("AMOCRM_TOKEN", "Bearer canary-token", "AMOCRM_TOKEN: a token has neither spaces .*without 'Bearer'"),
         ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has neither spaces"),
         ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not begin with postgresql://"),
@@ -207,7 +207,10 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
 @pytest.mark.parametrize("missing", ["AMOCRM_HOST", "AMOCRM_TOKEN"])
 def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
     environ = {name: text for name, text in ONE.items() if name != missing}
-    assert f"{missing} is missing" in mistakes(environ, tmp_path)
+    [other] = {"AMOCRM_HOST", "AMOCRM_TOKEN"} - {missing}
+    assert f"{missing} is missing, and {other} is nothing without it." in mistakes(environ, tmp_path)
+    both = mistakes(environ | {"AMOCRM_SIZE_ALERTS": "10%"}, tmp_path)
+    assert f"{missing} is missing, and {other} and AMOCRM_SIZE_ALERTS are nothing without it." in both
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
         ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
         ('host = "a.amocrm.ru"\ntoken_env = "EMPTY"', "the variable EMPTY that its token_env names is not set"),
         ('host = "a.amocrm.ru"\ntoken_env = "SPACED"', "neither spaces"),
-        ('host = "a.example.com"\ntoken_env = "A"', "The host is not that of an amoCRM account"),
+        ('host = "a.example.com"\ntoken_env = "A"', "The host 'a.example.com' is not that of an amoCRM account"),
         ('host = "a.amocrm.ru"\ntoken_env = "A"\nalerts = [{ percent = "x" }]', "alert 1: "),
     ],
 )

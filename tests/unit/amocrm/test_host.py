@@ -85,3 +85,21 @@ def test_a_host_that_was_pasted_with_what_is_around_it_is_told_alone(text: str) 
     with pytest.raises(SettingsError) as caught:
         parse_host(text)
     assert str(caught.value) == "There is more than a host. Write the host alone: example.amocrm.ru."
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown"),
+    [
+        ("Example.amo.ru", True),
+        ("https://crm.example.com:8443/", True),
+        ("eyJ0eXAiOiJKV1QiLCJhbGci.eyJhdWQiOiIwYTFiMmMzZCJ9.c2VjcmV0LXNlY3JldC1zZWNyZXQtc2Vj", False),
+        ("def50200a1b2c3d4e5f60718", False),
+        ("user:pass@example.com", False),
+        ("example.com?token=x", False),
+        ("a." * 40 + "com", False),
+    ],
+)
+def test_a_wrong_host_is_shown_unless_it_may_be_a_secret(text: str, *, is_shown: bool) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_host(text)
+    assert (text.lower() in str(caught.value)) == is_shown

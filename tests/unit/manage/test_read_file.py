@@ -147,7 +147,7 @@ def test_an_error_names_the_file_says_that_nothing_was_sent_and_is_one_of_settin
         read_desired("version: 1\nx: 1\ny: 2", source="vip.yaml")
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith("vip.yaml:\n  - line 2: 'x' is not known here")
-    assert "Nothing was sent." in str(caught.value)
+    assert "\nNothing was sent. " in str(caught.value)
 
 
 def test_a_mistake_is_never_longer_than_anyone_reads() -> None:

@@ -170,10 +170,16 @@ def test_a_segment_has_at_most_30_fields_filled() -> None:
     assert len(make_plan(live, exchanged).calls) == 1
 
 
-def test_a_file_for_another_account_and_a_user_without_rights_are_refused_together() -> None:
-    text = "account: acme\nsegments: [{name: ' A', color: x}]"
+def test_of_a_file_for_another_account_nothing_else_is_told() -> None:
+    text = "account: acme\nsegments: [{name: ' A', color: x}, {id: 404, delete: true}]"
     assert refused(in_segments(), text, account_key="main", is_admin=False) == [
-        "it is meant for the account 'acme', and this is 'main'.",
+        "it is meant for the account 'acme', and this is 'main'."
+    ]
+
+
+def test_mistakes_and_a_user_without_rights_are_refused_together() -> None:
+    text = "account: main\nsegments: [{name: ' A', color: x}]"
+    assert refused(in_segments(), text, account_key="main", is_admin=False) == [
         "the token's user is no administrator, and only administrators may change stages and segments.",
         f"line 3: segment ' A': the colour 'x' {NO_SEGMENT_COLOR}",
     ]

@@ -194,6 +194,16 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
     assert "No load is missing." in text
 
 
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(6, "There is no load of 7 days ago yet."), (7, "No segment's size is other than it was 7 days before.")],
+)
+def test_a_week_without_movers_is_told_only_where_there_is_a_week(days: int, told: str) -> None:
+    full = figures()
+    state = replace(full.state, first_date=full.state.observed_date - timedelta(days=days))
+    assert told in ReportReader(render(replace(full, state=state, movers=[]), now=NOW)).text
+
+
 def test_what_happens_again_and_again_is_told_once() -> None:
     [change] = figures().changes
     again = [replace(change, observed_at=NOW - timedelta(days=day)) for day in range(5)]
