@@ -9,8 +9,7 @@ import click
 
 from commands.demo.choice import chosen_demo, demo_option
 from commands.manage.options import account_option
-from commands.manage.site import history_of
-from commands.place import settings_here
+from commands.manage.site import chosen, histories_of
 from pipelines.report.write import write_report
 
 
@@ -21,21 +20,24 @@ from pipelines.report.write import write_report
     metavar="FILE",
     help="Where to write it; KEY.html in AMOCRM_REPORT_DIR by default. What is there is written over.",
 )
+@click.option("--all", "is_all", is_flag=True, help="Write a page for every account that has a history.")
 @account_option
 @demo_option
-def command(*, output: Path | None, account_key: str | None, demo: str | None) -> None:
+def command(*, output: Path | None, is_all: bool, account_key: str | None, demo: str | None) -> None:
     """Write an account's history as one HTML page: sizes over time, movers, what changed, gaps.
 
     It needs nothing else: it can be mailed, printed, and read without a network. Nothing is asked of amoCRM.
     """
-    home = chosen_demo(demo)
-    settings = home.settings if home else settings_here()
-    with history_of(demo, account_key) as (engine, account):
-        report = write_report(
-            engine,
-            account.key,
-            output or settings.report_file(account.key),
-            now=datetime.now(UTC),
-            is_simulated=home is not None,
-        )
-    click.echo(f"wrote {report.file}", err=True)
+    if is_all and (output or account_key):
+        raise click.UsageError("--all excludes --output and --account: AMOCRM_REPORT_DIR says where the pages go.")
+    is_simulated = chosen_demo(demo) is not None
+    with histories_of(demo) as (engine, known, settings):
+        for account in known if is_all else [chosen(known, account_key, settings)]:
+            report = write_report(
+                engine,
+                account.key,
+                output or settings.report_file(account.key),
+                now=datetime.now(UTC),
+                is_simulated=is_simulated,
+            )
+            click.echo(f"wrote {report.file}", err=True)

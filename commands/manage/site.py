@@ -65,6 +65,13 @@ def access_to_demo(home: DemoHome, account_key: str | None) -> Iterator[Access]:
 @contextmanager
 def history_of(demo: str | None, account_key: str | None) -> Iterator[tuple[Engine, KnownAccount]]:
     """The history of an account, which need not answer any more, nor be in the settings."""
+    with histories_of(demo) as (engine, known, settings):
+        yield engine, chosen(known, account_key, settings)
+
+
+@contextmanager
+def histories_of(demo: str | None) -> Iterator[tuple[Engine, list[KnownAccount], Settings]]:
+    """All accounts that have a history, and where it is."""
     home = chosen_demo(demo)
     settings = home.settings if home else settings_here()
     with ExitStack() as stack:
@@ -83,7 +90,7 @@ def history_of(demo: str | None, account_key: str | None) -> Iterator[tuple[Engi
             check_of_demo(engine)
         with transaction(engine) as connection:
             known = known_accounts(connection)
-        yield engine, chosen(known, account_key, settings)
+        yield engine, known, settings
 
 
 def check_of_demo(engine: Engine) -> None:

@@ -21,9 +21,10 @@ from pipelines.report.figures import read_figures
 from pipelines.report.page import render
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.publish import publish
 from tests.command_line import run
 from tests.known_world import NOON, WEDNESDAY, publish_history
-from tests.records import origin
+from tests.records import account, origin, snapshot
 from tests.report_reader import ReportReader
 
 KEY = origin().account_key
@@ -100,6 +101,21 @@ def test_the_command_writes_it_where_it_is_told_or_into_the_data_folder(
     assert again.returncode == 0
     assert (tmp_path / "data" / "reports" / f"{KEY}.html").stat().st_size > 10_000
     assert run("report", "--account", "none", folder=tmp_path, DATABASE_URL=postgres_url).returncode == 2
+
+
+def test_every_account_has_a_page(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+    for number, key in enumerate(("acme", "zenith"), start=1):
+        publish(engine, snapshot(NOW, account=account(id=number, name=key.title())), origin(account_key=key))
+    variables = {"DATABASE_URL": postgres_url, "AMOCRM_REPORT_DIR": "site"}
+    told = run("report", "--all", folder=tmp_path, **variables)
+    assert (told.returncode, told.stderr.count("wrote ")) == (0, 2), told.stderr
+    assert {
+        file.stem: file.stem.title() in file.read_text(encoding="utf-8") for file in (tmp_path / "site").iterdir()
+    } == {
+        "acme": True,
+        "zenith": True,
+    }
+    assert run("report", "--all", "--output", "page.html", folder=tmp_path, **variables).returncode == 2
 
 
 def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
