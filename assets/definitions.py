@@ -24,7 +24,8 @@ from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.write_back import WRITE_BACKS, manage_account
 from pipelines.buckets import is_fleet
 from pipelines.errors import SettingsError
-from pipelines.settings import Settings, load_settings, settings_folder
+from pipelines.place import settings_folder
+from pipelines.settings import Settings, load_settings
 
 
 @dg.definitions

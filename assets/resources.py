@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError
+from pipelines.place import settings_folder
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, alert_address, load_settings, settings_folder
+from pipelines.settings import AccountSettings, Settings, alert_address, load_settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import check
 

@@ -25,7 +25,8 @@ from commands.leash import HOST, leashed, refuse_taken_port, wait_until_ready
 from commands.place import dagster_home, folder_here, settings_here
 from pipelines.access import way_to
 from pipelines.errors import SettingsError, WarehouseError
-from pipelines.settings import SETTINGS_DIR, VARIABLES, Settings
+from pipelines.place import SETTINGS_DIR
+from pipelines.settings import VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipelines.settings import Settings, load_settings, settings_folder
+from pipelines.place import settings_folder
+from pipelines.settings import Settings, load_settings
 
 
 def settings_here() -> Settings:

@@ -42,7 +42,6 @@ __all__ = [
     "Settings",
     "UnusableAccount",
     "load_settings",
-    "settings_folder",
 ]
 
 _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
@@ -69,9 +68,6 @@ PLACES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
 
-
-SETTINGS_DIR: Final = "AMOCRM_SETTINGS_DIR"
-"""Names the folder of ``.env`` and ``accounts.toml``, in the environment alone."""
 
 SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL")
 """Those of them that hold a secret."""
@@ -140,11 +136,6 @@ class Settings:
             if key in (None, account.key):
                 return account
         raise SettingsError(f"There is no account '{key}'.", advice=f"The settings know: {keys}.")
-
-
-def settings_folder(environ: Mapping[str, str], here: Path) -> Path:
-    """The folder of ``.env`` and ``accounts.toml``: as ``AMOCRM_SETTINGS_DIR`` says, else ``here``."""
-    return here / Path(environ.get(SETTINGS_DIR, "").strip()).expanduser()
 
 
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:

@@ -19,6 +19,12 @@ def test_what_a_message_says_can_be_typed(
 ) -> None:
     for name in files:
         (tmp_path / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert program_here() == "amocrm-warehouse"
+    monkeypatch.setenv("AMOCRM_SETTINGS_DIR", str(tmp_path))
+    assert program_here() == program, "Dagster works elsewhere"
+    monkeypatch.delenv("AMOCRM_SETTINGS_DIR")
     monkeypatch.chdir(tmp_path)
     assert program_here() == program
     assert MigrationError("It is old.").advice == f"Run '{program} migrate'."

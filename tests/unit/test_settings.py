@@ -13,6 +13,7 @@ import pytest
 from pipelines import settings
 from pipelines.amocrm.oauth import Integration
 from pipelines.errors import SettingsError
+from pipelines.place import settings_folder
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
 from pipelines.settings import VARIABLES, AccountSettings, Settings, alert_address, load_settings
@@ -98,7 +99,7 @@ def test_the_environment_wins_over_the_file_and_empty_is_unset(tmp_path: Path, w
 )
 def test_where_the_settings_lie(said: str | None, folder: str) -> None:
     environ = {} if said is None else {"AMOCRM_SETTINGS_DIR": said}
-    assert settings.settings_folder(environ, Path("/srv")) == Path(folder)
+    assert settings_folder(environ, Path("/srv")) == Path(folder)
 
 
 def test_the_file_is_taken_as_it_stands(tmp_path: Path, write: Write) -> None:
