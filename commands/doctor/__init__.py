@@ -129,9 +129,12 @@ def show(check: Check) -> None:
     status, subject = click.style(f"{check.status:{STATUS_WIDTH}}", COLORS[check.status]), check.subject
     width = min(shutil.get_terminal_size().columns, WIDEST)
     indent = " " * (STATUS_WIDTH + SUBJECT_WIDTH)
-    lines = [part for line in check.finding.splitlines() for part in textwrap.wrap(line, width - len(indent))]
+    # Whole words only, so that a command or a path that stands there can be copied.
+    wrap = textwrap.TextWrapper(width=width - len(indent), break_on_hyphens=False, break_long_words=False)
+    lines = [part for line in check.finding.splitlines() for part in wrap.wrap(line)]
     if check.advice:
-        lines += textwrap.wrap(check.advice, width - len(indent), initial_indent="→ ", subsequent_indent="  ")
+        wrap.initial_indent, wrap.subsequent_indent = "→ ", "  "
+        lines += wrap.wrap(check.advice)
     beside = f"{subject:{SUBJECT_WIDTH}}" if len(subject) < SUBJECT_WIDTH else f"{subject}\n{indent}"
     click.echo(f"{status}{beside}" + f"\n{indent}".join(lines))
 

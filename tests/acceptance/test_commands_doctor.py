@@ -15,8 +15,9 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from commands.doctor import command as doctor
+from commands.doctor import show
 from commands.doctor.account import check_account
-from commands.doctor.check import Check, failed
+from commands.doctor.check import Check, failed, warning
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_env_file, check_folder, check_schedule
 from commands.doctor.trial import trial_of_alerts
@@ -371,3 +372,20 @@ def test_it_is_the_last_check_whatever_the_settings_are_and_nothing_is_sent_unas
         assert not hook.received
         checks = json.loads(run("doctor", "--json", "--send-test-alert", folder=tmp_path, **variables).stdout)["checks"]
     assert (checks[-1]["subject"], checks[-1]["status"], len(hook.received)) == ("alerts: test message", "ok", 1)
+
+
+def test_what_is_to_be_typed_stands_on_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    show(
+        warning(
+            "account 'a-customer-with-a-long-name': token",
+            "It ends soon. " * 6,
+            "Type: amocrm-warehouse --account " * 6,
+        )
+    )
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "warning  account 'a-customer-with-a-long-name': token"
+    assert {line[:35] for line in others} == {" " * 35}
+    assert sum(line.count("amocrm-warehouse") for line in others) == 6
