@@ -146,7 +146,7 @@ WRITING: Final[tuple[Mutant, ...]] = (
         "pipelines/manage/rules.py",
         "    if is_admin is False:",
         "    if False:",
-        "tests/unit/manage/test_rules.py::test_a_file_for_another_account_and_a_user_without_rights_are_refused_together",
+        "tests/unit/manage/test_rules.py::test_mistakes_and_a_user_without_rights_are_refused_together",
     ),
     guard(
         "Nothing goes unless it is said",
