@@ -34,7 +34,9 @@ left join lateral (
             limit 16
         ) as one
     ) as near
-    having count(near.seconds) >= 9 and percentile_cont(0.5) within group (order by near.seconds) >= 240
+    having
+        (count(near.seconds) >= 9 or (count(near.seconds) >= 3 and sum(near.seconds) >= 8 * 3600))
+        and percentile_cont(0.5) within group (order by near.seconds) >= 240
 ) as usual on true
 cross join lateral (
     select
@@ -56,7 +58,7 @@ comment on column analytics.freshness.timezone is 'IANA name of the account''s t
 comment on column analytics.freshness.observed_at is 'The newest snapshot: what the views call now.';
 comment on column analytics.freshness.observed_date is 'Its day in the account''s timezone.';
 comment on column analytics.freshness.age_seconds is 'Seconds since that snapshot.';
-comment on column analytics.freshness.usual_seconds is 'The account''s rhythm: the median of the last 15 spans from snapshot to snapshot, in seconds. Null with fewer than ten snapshots, and where that is below 4 minutes: loads by hand are no rhythm.';
+comment on column analytics.freshness.usual_seconds is 'The account''s rhythm: the median of the last 15 spans from snapshot to snapshot, in seconds. Null with fewer than ten snapshots, or four if they cover eight hours, and where it is below 4 minutes: loads by hand are no rhythm.';
 comment on column analytics.freshness.is_late is 'Whether a load is missing by that rhythm: the newest snapshot is older than half as long again. False while there is no rhythm yet.';
 comment on column analytics.freshness.failure_count is 'Loads that failed since that snapshot.';
 comment on column analytics.freshness.last_failed_at is 'When the last of them gave up. Null when none failed.';

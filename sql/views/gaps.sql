@@ -78,7 +78,9 @@ cross join lateral (
             )
         ) as one
     ) as near
-    having count(near.seconds) >= 9 and percentile_cont(0.5) within group (order by near.seconds) >= 240
+    having
+        (count(near.seconds) >= 9 or (count(near.seconds) >= 3 and sum(near.seconds) >= 8 * 3600))
+        and percentile_cont(0.5) within group (order by near.seconds) >= 240
 ) as usual
 cross join lateral (
     select
@@ -107,7 +109,7 @@ comment on column analytics.gaps.after_at is 'The last snapshot before the gap.'
 comment on column analytics.gaps.until_at is 'The first snapshot after it. Null while it lasts.';
 comment on column analytics.gaps.is_open is 'Whether it lasts: no snapshot has been published since.';
 comment on column analytics.gaps.gap_seconds is 'Seconds from snapshot to snapshot; to this moment while it lasts.';
-comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to fifteen on either side, so that some loads by hand are no rhythm. A gap is half as long again, at least. None is found where fewer than ten snapshots lie around, or where they usually come less than 4 minutes apart: loads by hand are no rhythm.';
+comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to fifteen on either side, so that some loads by hand are no rhythm. A gap is half as long again, at least. None is found where fewer than ten snapshots lie around, or four if they cover eight hours, or where they usually come less than 4 minutes apart: loads by hand are no rhythm.';
 comment on column analytics.gaps.missed_count is 'Loads that are missing by that rhythm.';
 comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot; 0 when the gap lies within a day, or a night.';
 comment on column analytics.gaps.failure_count is 'Loads that failed meanwhile, and could say so. With 0 none was started, or the database itself was out of reach.';

@@ -108,7 +108,8 @@ def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("load_count", "minutes_apart", "usual_seconds"), [(9, 60, None), (10, 60, 3600), (10, 1, None), (10, 5, 300)]
+    ("load_count", "minutes_apart", "usual_seconds"),
+    [(8, 60, None), (9, 60, 3600), (10, 1, None), (10, 5, 300), (4, 1440, 86400)],
 )
 def test_some_loads_by_hand_are_no_rhythm_yet(
     engine: Engine, load_count: int, minutes_apart: int, usual_seconds: int | None
