@@ -24,6 +24,7 @@ class Loads:
     """How the loads are going."""
 
     is_well: bool
+    verdict: str  # in a word or two
     text: str
 
 
@@ -68,7 +69,9 @@ def loads(figures: Figures, formats: Formats, *, now: datetime) -> Loads:
     late = " A load is missing." if state.is_late else ""
     failed = f" {_counted(state.failure_count, 'load')} failed since: " if state.failure_count else ""
     message = clean(state.last_message or "", LONGEST_MESSAGE) if failed else ""
-    return Loads(is_well=not (late or failed), text=f"{age}{rhythm}.{late}{failed}{message}")
+    is_well = not (late or failed)
+    verdict = "Look here." if not is_well else "On time." if rhythm else "Loaded."
+    return Loads(is_well=is_well, verdict=verdict, text=f"{age}{rhythm}.{late}{failed}{message}")
 
 
 def _age(now: datetime, observed_at: datetime) -> str:

@@ -190,7 +190,8 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
     empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
     text = ReportReader(render(empty, now=NOW)).text
     assert ("The newest snapshot holds no segments." in text) == (mode != "periodicity")
-    assert "On time." in text
+    assert "Loaded." in text
+    assert "On time." not in text
     assert "No load is missing." in text
 
 
