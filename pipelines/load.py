@@ -148,11 +148,6 @@ def kept_answers(engine: Engine, extracted: Extracted) -> Sequence[RawAnswer]:
     return answers
 
 
-def read_load(engine: Engine, extracted: Extracted) -> Snapshot:
-    """The snapshot that the kept answers of a load make: a pure reading, the same years later."""
-    return read_snapshot(kept_answers(engine, extracted), extracted.observed_at)
-
-
 def origin_of(extracted: Extracted, run_id: str | None) -> Origin:
     """What the ledger says of a load beside its snapshot."""
     return Origin(

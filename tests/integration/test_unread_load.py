@@ -18,9 +18,10 @@ from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from faults.witness import table_contents
 from pipelines.amocrm import strict_json
+from pipelines.amocrm.read import read_snapshot
 from pipelines.ask import Asked, ask, what_is_newest
 from pipelines.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
-from pipelines.load import Loaded, extract_load, publish_load, publish_read, publish_unread, read_load, read_whole
+from pipelines.load import Loaded, extract_load, kept_answers, publish_load, publish_read, publish_unread, read_whole
 from pipelines.reading_code import READING_CODE, hash_of_code
 from pipelines.rebuild import rebuild_account
 from pipelines.secret import Secret
@@ -64,7 +65,7 @@ def test_its_answers_are_kept_like_any_others(shop: Shop) -> None:
     shop.load(0)
     loaded = shop.load(1)
     assert shop.rows("select count(*), count(distinct body_hash) from amocrm.raw_answer where is_accepted") == [(7, 3)]
-    snapshot = read_load(shop.engine, loaded.extracted)
+    snapshot = read_snapshot(kept_answers(shop.engine, loaded.extracted), loaded.extracted.observed_at)
     assert [segment.name for segment in snapshot.segments] == ["VIP", "New"]
 
 
