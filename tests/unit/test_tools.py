@@ -7,13 +7,11 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import bench.__main__ as bench
 import faults.__main__ as faults
-import faults.mutation.__main__ as mutation
 from faults.case import Case, Result, Trial, Verdict
 from faults.page import render
 from faults.scorecard import Scorecard, in_words
@@ -35,7 +33,7 @@ def test_every_bench_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str], m
 
 
 def test_a_list_whose_reader_has_enough_ends_quietly() -> None:
-    command = [sys.executable, "-m", "faults.mutation", "--list"]
+    command = [sys.executable, "-m", "faults", "--list"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -44,13 +42,12 @@ def test_a_list_whose_reader_has_enough_ends_quietly() -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("program", [faults, mutation], ids=["faults", "mutate"])
-def test_their_help_is_for_people(
-    program: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_help_of_the_fault_list_is_for_people(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["program", "--help"])
     with pytest.raises(SystemExit, match="0"):
-        program.main()
+        faults.main()
     shown = capsys.readouterr().out
     assert "./run" in shown
     assert "`" not in shown

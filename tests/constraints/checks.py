@@ -1,6 +1,7 @@
-"""Every constraint of the warehouse is dropped in turn, to see that nothing else refuses what it refuses.
+"""Read the constraints from the catalog, insert rows that they reject, and drop them one by one.
 
-All of that is one transaction, which is rolled back. The catalog says which there are, so that none is forgotten.
+Everything runs in one transaction that is rolled back. Because the list comes from the catalog, a new constraint
+without a rejected row fails the test.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from faults.mutation.impossible import CLOSED_IS_CLOSED, IMPLIED, NOT_NULL, REFUSED
-from faults.mutation.world import BESIDE, FRESH, WORLD, Row
+from tests.constraints.rejected_rows import CLOSED_IS_CLOSED, IMPLIED, NOT_NULL, REJECTED
+from tests.constraints.sample_rows import EXTRA_ROWS, NEW_ROWS, SAMPLE_ROWS, Row
 
-ALL: Final = """
+CATALOG_QUERY: Final = """
     select conname as name, relname as table, 'constraint' as kind
     from pg_constraint join pg_class as relation on relation.oid = conrelid
     where relnamespace = 'amocrm'::regnamespace and contype in ('p', 'u', 'f', 'c', 'x')
     union all
-    select one.relname, relation.relname, 'index'
-    from pg_index join pg_class as one on one.oid = indexrelid join pg_class as relation on relation.oid = indrelid
+    select index_relation.relname, relation.relname, 'index'
+    from pg_index
+        join pg_class as index_relation on index_relation.oid = indexrelid
+        join pg_class as relation on relation.oid = indrelid
     where relation.relnamespace = 'amocrm'::regnamespace and indisunique
         and not exists (select from pg_constraint where conindid = indexrelid)
     union all
@@ -38,7 +41,7 @@ ALL: Final = """
         and not exists (select from pg_index where indrelid = attrelid and indisprimary and attnum = any (indkey))
     order by 2, 3, 1
 """
-"""A primary key's columns can only be null without it, so that they are no guards of their own."""
+"""All constraints. The columns of a primary key are left out: the key already implies that they are not null."""
 
 DROP: Final = {
     "constraint": "alter table amocrm.{table} drop constraint {name} cascade",
@@ -50,81 +53,67 @@ DROP: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Constraint:
-    """One of the catalog's."""
+    """A constraint, unique index, trigger or NOT NULL of the catalog."""
 
-    name: str  # of a trigger or a column that is not null: with its table's before it
+    name: str  # prefixed with its table for triggers and NOT NULL columns
     table: str
     kind: str  # constraint, index, trigger, not null
 
-    def dropped(self) -> Composed:
-        """The statement that drops it."""
+    def drop_statement(self) -> Composed:
+        """Build the statement that drops it."""
         return SQL(DROP[self.kind]).format(table=Identifier(self.table), name=Identifier(self.name.rpartition(".")[2]))
 
-    def is_broken_by(self) -> Row:
-        """The row that it refuses. ``KeyError`` where nobody has thought of one."""
-        changes = {self.name.rpartition(".")[2]: None} if self.kind == "not null" else REFUSED[self.name]
-        return WORLD[self.table] | FRESH[self.table] | changes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dropped:
-    """What came of dropping one: the guard that refused the same without it, or none."""
-
-    constraint: Constraint
-    refused_before: str | None
-    refused_after: str | None
-
-    @property
-    def is_noticed(self) -> bool:
-        """Whether its own test would fail: it asks for this refusal by name."""
-        return self.refused_before == self.constraint.name != self.refused_after
+    def rejected_row(self) -> Row:
+        """Build a row that it rejects. Raises ``KeyError`` if ``rejected_rows`` lists none."""
+        changes = {self.name.rpartition(".")[2]: None} if self.kind == "not null" else REJECTED[self.name]
+        return SAMPLE_ROWS[self.table] | NEW_ROWS[self.table] | changes
 
 
 def constraints(connection: psycopg.Connection, *, with_implied: bool = False) -> list[Constraint]:
-    """All that keep something out of the tables, by default but those that others imply."""
+    """Return all constraints, by default without those that other constraints imply."""
     with connection.cursor(row_factory=class_row(Constraint)) as cursor:
-        return [one for one in cursor.execute(ALL) if with_implied or one.name not in IMPLIED]
+        return [found for found in cursor.execute(CATALOG_QUERY) if with_implied or found.name not in IMPLIED]
 
 
-def expected() -> set[str]:
-    """The names of all for which a row is known that they refuse."""
+def expected_names() -> set[str]:
+    """Names of all constraints for which a rejected row is listed."""
     not_null = {f"{table}.{column}" for table, columns in NOT_NULL.items() for column in columns.split()}
-    return {*REFUSED, *not_null, *(f"{table}.closed_is_closed" for table in CLOSED_IS_CLOSED)}
+    return {*REJECTED, *not_null, *(f"{table}.closed_is_closed" for table in CLOSED_IS_CLOSED)}
 
 
-def drop_each(connection: psycopg.Connection) -> Iterator[Dropped]:
-    """Drop every constraint in turn. Nothing is left of that, nor of the rows that are written."""
-    with filled(connection):
+def rejections_without_each(connection: psycopg.Connection) -> dict[str, str | None]:
+    """Drop each constraint in turn and return what still rejects its row: a constraint's name, or None."""
+    rejected_by = {}
+    with sample_rows(connection):
         for constraint in constraints(connection):
-            before = refusal(connection, constraint)
-            with undone(connection):
-                connection.execute(constraint.dropped())
-                after = refusal(connection, constraint)
-            yield Dropped(constraint=constraint, refused_before=before, refused_after=after)
+            with rolled_back(connection):
+                connection.execute(constraint.drop_statement())
+                rejected_by[constraint.name] = rejection(connection, constraint)
+    return rejected_by
 
 
 @contextmanager
-def filled(connection: psycopg.Connection) -> Iterator[None]:
-    """The rows that others refer to, for as long as the context lasts; nothing is deferred meanwhile."""
-    with undone(connection):
-        for table, row in WORLD.items():
+def sample_rows(connection: psycopg.Connection) -> Iterator[None]:
+    """Insert the sample rows for the length of the context, with all constraints immediate."""
+    with rolled_back(connection):
+        for table, row in SAMPLE_ROWS.items():
             insert(connection, table, row)
-            for other, changes in BESIDE:
+            for other, changes in EXTRA_ROWS:
                 if other == table:
                     insert(connection, table, row | changes)
         connection.execute("set constraints all immediate")
         yield
 
 
-def refusal(connection: psycopg.Connection, constraint: Constraint) -> str | None:
-    """The name of what refuses what the constraint is to refuse; None where nothing does."""
+def rejection(connection: psycopg.Connection, constraint: Constraint) -> str | None:
+    """Write the row that the constraint must reject and return the name of what rejects it, or None."""
     try:
-        with undone(connection):
+        with rolled_back(connection):
             if constraint.kind == "trigger":
                 text = "update amocrm.{} set valid_to = valid_to where valid_to is not null"
                 connection.execute(SQL(text).format(Identifier(constraint.table)))
             else:
-                insert(connection, constraint.table, constraint.is_broken_by())
+                insert(connection, constraint.table, constraint.rejected_row())
     except psycopg.errors.NotNullViolation as error:
         return f"{error.diag.table_name}.{error.diag.column_name}"
     except psycopg.errors.IntegrityConstraintViolation:
@@ -135,14 +124,14 @@ def refusal(connection: psycopg.Connection, constraint: Constraint) -> str | Non
 
 
 @contextmanager
-def undone(connection: psycopg.Connection) -> Iterator[None]:
-    """Roll back what is done inside, and nothing else."""
+def rolled_back(connection: psycopg.Connection) -> Iterator[None]:
+    """Roll back everything that is done inside the context."""
     with connection.transaction(force_rollback=True):
         yield
 
 
 def insert(connection: psycopg.Connection, table: str, row: Row) -> None:
-    """Write a row; a column that it does not name is null."""
+    """Insert a row; columns that it does not name are null."""
     name = Identifier("amocrm", table)
     text = SQL("insert into {} select * from jsonb_populate_record(null::{}, %s)").format(name, name)
     connection.execute(text, [Jsonb(row)])

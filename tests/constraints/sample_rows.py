@@ -1,4 +1,4 @@
-"""A small warehouse of one row in each table, and a new row of each that nothing refuses. Data only."""
+"""One sample row for each table, and a new row for each that no constraint rejects."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Final, TypeAlias
 Row: TypeAlias = dict[str, Any]
 
 T1, T2, T3, T4, NEVER = (f"2026-03-0{day} 12:00+00" for day in (1, 2, 3, 4, 9))
-"""Instants: of snapshots that are there, of one that may come, and of one that never is."""
+"""Instants: of three snapshots that exist, of one that may be added, and of one that never exists."""
 
 HASH, OTHER_HASH = "\\x" + "01" * 32, "\\x" + "02" * 32
 ID, OTHER_ID = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 
-OF_SEGMENTS = {"customers_mode": "segments", "segment_count": 1, "field_count": 1, "option_count": 1}
-OF_STAGES = {"customers_mode": "periodicity", "stage_count": 1} | dict.fromkeys(list(OF_SEGMENTS)[1:])
+IN_SEGMENTS_MODE = {"customers_mode": "segments", "segment_count": 1, "field_count": 1, "option_count": 1}
+IN_PERIODICITY_MODE = {"customers_mode": "periodicity", "stage_count": 1} | dict.fromkeys(list(IN_SEGMENTS_MODE)[1:])
 COUNTS = ("opened_count", "closed_count", "size_change_count", "request_count", "byte_count", "duration_seconds")
 _LOAD = {"load_id": ID, "timezone": "UTC", "code_version": "1", "published_at": T4} | dict.fromkeys(COUNTS, 0)
 _ENDED = {"account_id": 1, "valid_from": T1, "valid_to": T3, "end_reason": "changed"}
 _OPEN = {"valid_to": None, "end_reason": None}
-_OF_VERSION = {"account_id": 1, "valid_from": T1}
+_VERSION_KEY = {"account_id": 1, "valid_from": T1}
 
-WORLD: Final[Mapping[str, Row]] = {
+SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     "account": {
         "account_id": 1,
         "account_key": "main",
@@ -29,7 +29,7 @@ WORLD: Final[Mapping[str, Row]] = {
         "timezone": "UTC",
         "customers_mode": "segments",
     },
-    "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | OF_SEGMENTS | _LOAD,
+    "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | IN_SEGMENTS_MODE | _LOAD,
     "load_failure": {"account_key": "main", "started_at": T1, "failed_at": T2, "error": "E", "message": "m"},
     "raw_body": {"account_id": 1, "body_hash": HASH, "body": "\\x00", "byte_count": 1},
     "raw_answer": {
@@ -45,14 +45,14 @@ WORLD: Final[Mapping[str, Row]] = {
         "body_hash": HASH,
     },
     "stage_version": _ENDED | {"stage_id": 1, "rule_group_count": 1, "content_hash": HASH},
-    "stage_rule": _OF_VERSION | {"stage_id": 1, "group_position": 0, "rule_position": 0, "rule": {}},
+    "stage_rule": _VERSION_KEY | {"stage_id": 1, "group_position": 0, "rule_position": 0, "rule": {}},
     "field_version": _ENDED | {"field_id": 1, "content_hash": HASH},
     "option_version": _ENDED | {"field_id": 1, "option_id": 1, "content_hash": HASH},
     "segment_version": _ENDED | {"segment_id": 1},
-    "segment_price_field": _OF_VERSION | {"segment_id": 1, "price_field_id": 1},
-    "segment_field_value": _OF_VERSION | {"segment_id": 1, "field_id": 1, "position": 0},
+    "segment_price_field": _VERSION_KEY | {"segment_id": 1, "price_field_id": 1},
+    "segment_field_value": _VERSION_KEY | {"segment_id": 1, "field_id": 1, "position": 0},
     "segment_size": {"account_id": 1, "segment_id": 1, "observed_at": T1, "customers_count": 1},
-    "segment_current": _OF_VERSION | {"segment_id": 1, "customers_count": 1, "content_hash": HASH},
+    "segment_current": _VERSION_KEY | {"segment_id": 1, "customers_count": 1, "content_hash": HASH},
     "segment_size_daily": {
         "account_id": 1,
         "segment_id": 1,
@@ -61,7 +61,7 @@ WORLD: Final[Mapping[str, Row]] = {
         "min_count": 1,
         "max_count": 1,
     },
-    "quality_event": _OF_VERSION | {"valid_to": T2, "kind": "k", "thing": "segment", "thing_id": 1, "detail": "d"},
+    "quality_event": _VERSION_KEY | {"valid_to": T2, "kind": "k", "thing": "segment", "thing_id": 1, "detail": "d"},
     "write_back": {
         "account_id": 1,
         "call_id": ID,
@@ -95,9 +95,9 @@ WORLD: Final[Mapping[str, Row]] = {
     "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
     "schema_view": {"name": "v", "checksum": "c", "grants": []},
 }
-"""A row of each table, in an order in which they can be inserted."""
+"""A row of each table, in an order that satisfies the foreign keys."""
 
-BESIDE: Final[tuple[tuple[str, Row], ...]] = (
+EXTRA_ROWS: Final[tuple[tuple[str, Row], ...]] = (
     ("account", {"account_id": 2, "account_key": "second"}),
     ("snapshot", {"observed_at": T2}),
     ("snapshot", {"observed_at": T3}),
@@ -105,9 +105,9 @@ BESIDE: Final[tuple[tuple[str, Row], ...]] = (
     ("segment_version", {"segment_id": 2}),
     ("quality_event", {"valid_from": T3, "valid_to": None}),
 )
-"""Rows that are there too: how each differs from the one of its table above."""
+"""Additional rows, as differences from the sample row of the same table."""
 
-FRESH: Final[Mapping[str, Row]] = {
+NEW_ROWS: Final[Mapping[str, Row]] = {
     "account": {"account_id": 3, "account_key": "third"},
     "snapshot": {"observed_at": T4},
     "load_failure": {"started_at": T2},
@@ -132,4 +132,4 @@ FRESH: Final[Mapping[str, Row]] = {
     "schema_migration": {"version": 901},
     "schema_view": {"name": "other"},
 }
-"""How a new row of each table, which nothing refuses, differs from the one that is there."""
+"""A valid new row of each table, as differences from its sample row."""

@@ -1,99 +1,110 @@
-"""For every constraint of the warehouse a row that it refuses. How constraints are taken away is not known here."""
+"""A row for every constraint of the warehouse that this constraint rejects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from faults.mutation.world import COUNTS, HASH, ID, NEVER, OF_STAGES, OTHER_HASH, OTHER_ID, T1, T2, Row
+from tests.constraints.sample_rows import (
+    COUNTS,
+    HASH,
+    ID,
+    IN_PERIODICITY_MODE,
+    NEVER,
+    OTHER_HASH,
+    OTHER_ID,
+    T1,
+    T2,
+    Row,
+)
 
-_NO_ACCOUNT = {"account_id": 9}
+_UNKNOWN_ACCOUNT = {"account_id": 9}
 
 
-def _of_versions(table: str, *keys: str) -> Iterator[tuple[str, Row]]:
-    """What tables of versions refuse alike; ``keys`` are the ids of the thing."""
-    there = dict.fromkeys(keys, 1)
-    yield f"{table}_pkey", there
-    yield f"{table}_account_id_fkey", _NO_ACCOUNT
+def _version_rows(table: str, *keys: str) -> Iterator[tuple[str, Row]]:
+    """Rows that every version table rejects; ``keys`` are the id columns of its entity."""
+    existing = dict.fromkeys(keys, 1)
+    yield f"{table}_pkey", existing
+    yield f"{table}_account_id_fkey", _UNKNOWN_ACCOUNT
     yield f"{table}_account_id_valid_from_fkey", {"valid_from": NEVER}
     yield f"{table}_account_id_valid_to_fkey", {"valid_to": NEVER, "end_reason": "changed"}
     yield f"{table}_check", {"valid_to": T1, "end_reason": "changed"}
     yield f"{table}_check1", {"valid_to": T2}
     yield f"{table}_end_reason_check", {"valid_to": T2, "end_reason": "lost"}
-    yield f"{table}_overlap", there | {"valid_from": T2}
+    yield f"{table}_overlap", existing | {"valid_from": T2}
     for key in keys:
         yield f"{table}_{key}_check", {key: 0}
 
 
-def _not_negative(table: str, *columns: str) -> Iterator[tuple[str, Row]]:
+def _negative_counts(table: str, *columns: str) -> Iterator[tuple[str, Row]]:
     for column in columns:
         yield f"{table}_{column}_check", {column: -1}
 
 
-REFUSED: Final[Mapping[str, Row]] = {
+REJECTED: Final[Mapping[str, Row]] = {
     "account_pkey": {"account_id": 1},
     "account_account_id_check": {"account_id": 0},
     "account_account_key_key": {"account_key": "main"},
     "account_customers_mode_check": {"customers_mode": "other"},
     "snapshot_pkey": {"observed_at": T1},
-    "snapshot_account_id_fkey": _NO_ACCOUNT,
-    "snapshot_customers_mode_check": OF_STAGES | {"customers_mode": "other", "stage_count": None},
+    "snapshot_account_id_fkey": _UNKNOWN_ACCOUNT,
+    "snapshot_customers_mode_check": IN_PERIODICITY_MODE | {"customers_mode": "other", "stage_count": None},
     "snapshot_check": {"stage_count": 1},
     "snapshot_check1": {"segment_count": None},
     "snapshot_check2": {"field_count": None},
     "snapshot_check3": {"option_count": None},
-    "snapshot_stage_count_check": OF_STAGES | {"stage_count": -1},
-    **dict(_not_negative("snapshot", "segment_count", "field_count", "option_count", *COUNTS)),
+    "snapshot_stage_count_check": IN_PERIODICITY_MODE | {"stage_count": -1},
+    **dict(_negative_counts("snapshot", "segment_count", "field_count", "option_count", *COUNTS)),
     "load_failure_pkey": {"started_at": T1},
     "raw_body_pkey": {"body_hash": HASH},
     "raw_body_body_hash_check": {"body_hash": "\\x00"},
-    **dict(_not_negative("raw_body", "byte_count")),
+    **dict(_negative_counts("raw_body", "byte_count")),
     "raw_answer_pkey": {"sequence": 0},
     "raw_answer_account_id_body_hash_fkey": {"body_hash": OTHER_HASH},
     "raw_answer_resource_check": {"resource": "customers"},
-    **dict(_not_negative("raw_answer", "sequence")),
-    **dict(_of_versions("stage_version", "stage_id")),
+    **dict(_negative_counts("raw_answer", "sequence")),
+    **dict(_version_rows("stage_version", "stage_id")),
     "stage_version_content_hash_check": {"content_hash": "\\x00"},
-    **dict(_not_negative("stage_version", "rule_group_count")),
+    **dict(_negative_counts("stage_version", "rule_group_count")),
     "stage_rule_pkey": {"rule_position": 0},
     "stage_rule_account_id_stage_id_valid_from_fkey": {"stage_id": 9},
-    **dict(_not_negative("stage_rule", "group_position", "rule_position")),
-    **dict(_of_versions("field_version", "field_id")),
+    **dict(_negative_counts("stage_rule", "group_position", "rule_position")),
+    **dict(_version_rows("field_version", "field_id")),
     "field_version_content_hash_check": {"content_hash": "\\x00"},
-    **dict(_of_versions("option_version", "field_id", "option_id")),
+    **dict(_version_rows("option_version", "field_id", "option_id")),
     "option_version_content_hash_check": {"content_hash": "\\x00"},
-    **dict(_of_versions("segment_version", "segment_id")),
+    **dict(_version_rows("segment_version", "segment_id")),
     "segment_price_field_pkey": {"price_field_id": 1},
     "segment_price_field_account_id_segment_id_valid_from_fkey": {"segment_id": 9},
     "segment_field_value_pkey": {"position": 0},
     "segment_field_value_account_id_segment_id_valid_from_fkey": {"segment_id": 9},
-    **dict(_not_negative("segment_field_value", "position")),
+    **dict(_negative_counts("segment_field_value", "position")),
     "segment_size_pkey": {"observed_at": T1},
     "segment_size_account_id_observed_at_fkey": {"observed_at": NEVER},
-    **dict(_not_negative("segment_size", "customers_count")),
+    **dict(_negative_counts("segment_size", "customers_count")),
     "segment_current_pkey": {"segment_id": 1},
     "segment_current_account_id_segment_id_valid_from_fkey": {"valid_from": T2},
     "segment_current_content_hash_check": {"content_hash": "\\x00"},
-    **dict(_not_negative("segment_current", "customers_count")),
+    **dict(_negative_counts("segment_current", "customers_count")),
     "segment_size_daily_pkey": {"observed_date": "2026-03-01"},
-    "segment_size_daily_account_id_fkey": _NO_ACCOUNT,
+    "segment_size_daily_account_id_fkey": _UNKNOWN_ACCOUNT,
     "segment_size_daily_check": {"max_count": 0},
-    **dict(_not_negative("segment_size_daily", "last_count", "min_count")),
+    **dict(_negative_counts("segment_size_daily", "last_count", "min_count")),
     "quality_event_pkey": {"detail": "d"},
-    "quality_event_account_id_fkey": _NO_ACCOUNT,
+    "quality_event_account_id_fkey": _UNKNOWN_ACCOUNT,
     "quality_event_account_id_valid_from_fkey": {"valid_from": NEVER, "valid_to": None},
     "quality_event_account_id_valid_to_fkey": {"valid_to": NEVER},
     "quality_event_check": {"valid_to": T1},
     "quality_event_detail_check": {"detail": "d" * 301},
     "quality_event_open": {"detail": "d", "valid_from": T2, "valid_to": None},
     "write_back_pkey": {"call_id": ID},
-    "write_back_account_id_fkey": _NO_ACCOUNT,
+    "write_back_account_id_fkey": _UNKNOWN_ACCOUNT,
     "write_back_account_id_restored_from_fkey": {"restored_from": NEVER},
     "write_back_account_id_apply_id_position_key": {"position": 0},
     "write_back_method_check": {"method": "GET"},
     "write_back_outcome_check": {"outcome": "lost", "ended_at": T2},
     "write_back_check": {"outcome": "done"},
-    **dict(_not_negative("write_back", "position")),
+    **dict(_negative_counts("write_back", "position")),
     "write_back_thing_pkey": {"position": 0},
     "write_back_thing_account_id_call_id_fkey": {"call_id": OTHER_ID},
     "write_back_thing_thing_check": {"thing": "customer"},
@@ -102,7 +113,7 @@ REFUSED: Final[Mapping[str, Row]] = {
     "write_back_thing_check1": {"action": "change", "thing_id": 1, "replaces_id": 1},
     "write_back_thing_thing_id_check": {"thing_id": 0},
     "write_back_thing_replaces_id_check": {"replaces_id": 0},
-    **dict(_not_negative("write_back_thing", "position")),
+    **dict(_negative_counts("write_back_thing", "position")),
     "size_alert_pkey": {"alert_id": ID},
     "size_alert_account_id_previous_observed_at_fkey": {"previous_observed_at": "2026-01-01 12:00+00"},
     "size_alert_account_id_observed_at_fkey": {"observed_at": NEVER},
@@ -113,17 +124,17 @@ REFUSED: Final[Mapping[str, Row]] = {
     "size_alert_days_check": {"days": 0},
     "size_alert_customers_count_check": {"direction": "down", "customers_count": -1},
     "size_alert_lasting": {"segment_id": 1},
-    **dict(_not_negative("size_alert", "previous_count", "missed_days")),
+    **dict(_negative_counts("size_alert", "previous_count", "missed_days")),
     "newest_answers_pkey": {"account_id": 1},
-    "newest_answers_account_id_fkey": _NO_ACCOUNT,
+    "newest_answers_account_id_fkey": _UNKNOWN_ACCOUNT,
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
     "row_memory_pkey": {"account_id": 1},
-    "row_memory_account_id_fkey": _NO_ACCOUNT,
+    "row_memory_account_id_fkey": _UNKNOWN_ACCOUNT,
     "schema_migration_pkey": {"version": 900},
     "schema_migration_version_check": {"version": 0},
     "schema_view_pkey": {"name": "v"},
 }
-"""How a new row has to differ for a constraint to refuse it, by the constraint's name."""
+"""By constraint name, the differences from the table's new row that make the constraint reject it."""
 
 NOT_NULL: Final[Mapping[str, str]] = {
     "account": "account_key customers_mode host timezone",
@@ -146,10 +157,10 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "schema_migration": "applied_at checksum name",
     "schema_view": "checksum grants",
 }
-"""Columns that are never null, their tables' keys aside."""
+"""Columns that are never null, without the primary keys."""
 
 CLOSED_IS_CLOSED: Final = ("stage_version", "field_version", "option_version", "segment_version", "quality_event")
-"""Tables whose rows are not changed any more once they have ended."""
+"""Tables whose closed rows reject updates."""
 
 IMPLIED: Final[Mapping[str, str]] = {
     "size_alert_direction_check": "size_alert_check1",
@@ -158,4 +169,5 @@ IMPLIED: Final[Mapping[str, str]] = {
     "option_version_open": "option_version_overlap",
     "segment_version_open": "segment_version_overlap",
 }
-"""What refuses nothing that another one does not refuse too: a list of words, and indexes that serve reading."""
+"""Constraints that reject nothing that another one (the value) does not reject: a list of words, and indexes
+that serve reads."""
