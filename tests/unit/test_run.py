@@ -10,7 +10,7 @@ from pathlib import Path
 from commands.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[2]
-OURS = {"setup", "test", "check", "format", "lock", "bench", "faults", "fuzz", "audit", "licences", "help"}
+OURS = {"setup", "test", "check", "format", "lock", "bench", "faults", "mutate", "fuzz", "audit", "licences", "help"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

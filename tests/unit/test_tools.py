@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import bench.__main__ as bench
 import faults.__main__ as faults
+import mutation.__main__ as mutation
 from faults.case import Case, Result, Trial, Verdict
 from faults.page import render
 from faults.scorecard import Scorecard, in_words
@@ -42,12 +45,13 @@ def test_a_list_whose_reader_has_enough_ends_quietly() -> None:
     assert process.returncode == 0
 
 
-def test_help_of_the_fault_list_is_for_people(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("program", [faults, mutation], ids=["faults", "mutate"])
+def test_help_is_for_people(
+    program: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["program", "--help"])
     with pytest.raises(SystemExit, match="0"):
-        faults.main()
+        program.main()
     shown = capsys.readouterr().out
     assert "./run" in shown
     assert "`" not in shown
@@ -74,3 +78,35 @@ def test_a_part_of_the_list_is_called_so_and_shows_only_what_was_measured() -> N
     assert "Back again" in measured
     whole = render(replace(card, half="whole", part=""))
     assert "Everything that is known to go wrong was made to go wrong." in whole
+
+
+def test_mutation_score_counts_hangs_as_killed_and_untested_mutants_as_survivors() -> None:
+    results = """
+    pipelines.amocrm.paging.x_passes__mutmut_1: survived
+    pipelines.amocrm.paging.x_passes__mutmut_2: killed
+    pipelines.amocrm.paging.xǁPageǁread__mutmut_1: timeout
+    pipelines.tables.decide.x_changes__mutmut_1: no tests
+    """
+    found = mutation.counts(results)
+    assert found["pipelines.amocrm.paging"] == Counter(survived=1, killed=1, timeout=1)
+    assert list(mutation.table(found))[2:] == [
+        "| pipelines.amocrm.paging | 3 | 2 | 1 | 66.7 % |",
+        "| pipelines.tables.decide | 1 | 0 | 1 | 0.0 % |",
+        "| all | 4 | 2 | 2 | 50.0 % |",
+    ]
+
+
+def test_tests_near_a_module_are_those_that_import_it() -> None:
+    near = mutation.tests_near(Path("pipelines/amocrm/paging.py"))
+    assert Path("tests/unit/amocrm/test_paging.py") in near
+    assert Path("tests/unit/amocrm/test_token.py") not in near
+
+
+@pytest.mark.parametrize("name", ["pipelines/nothing.py", "tests/conftest.py", "/etc/passwd"])
+def test_mutation_score_is_measured_only_for_modules_of_pipelines(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["mutate", name])
+    with pytest.raises(SystemExit, match="2"):
+        mutation.main()
+    assert "is not a file of pipelines/" in capsys.readouterr().err
