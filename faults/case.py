@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from emulator.faults import Effect, Where
-    from faults.lab import Lab
+    from faults.harness import Harness
 
 
 class Verdict(StrEnum):
@@ -62,7 +62,7 @@ class Case:
     name: str
     wrong: str
     must: str
-    play: Callable[[Lab], Iterable[Trial]] = field(repr=False)
+    play: Callable[[Harness], Iterable[Trial]] = field(repr=False)
     allowed: frozenset[Verdict] = HELD
     is_quick: bool = False
     seconds: float = 120.0  # more is a hang, on a machine that is ten times slower than ours too

@@ -13,16 +13,16 @@ from assets.partitions import register_accounts
 from emulator import Emulator, effects
 from faults.case import Trial, Verdict
 from faults.dagster_site import Site, ended, until, worker
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.secrecy import places_of
 from pipelines.settings import load_settings
 
 
-def struck(lab: Lab, *, with_daemon: bool) -> Iterator[Trial]:
+def struck(harness: Harness, *, with_daemon: bool) -> Iterator[Trial]:
     """A load, one that is killed, and one after it."""
-    folder = lab.folder / f"dagster-{lab.new_id()}"
+    folder = harness.folder / f"dagster-{harness.new_id()}"
     folder.mkdir()
-    with Emulator() as emulator, lab.database() as url:
+    with Emulator() as emulator, harness.database() as url:
         site = Site(folder, url, emulator)
         with dg.DagsterInstance.from_config(str(site.home)) as instance:
             register_accounts(instance, load_settings(site.environ, site.folder))

@@ -11,10 +11,10 @@ from functools import partial
 from sqlalchemy import URL
 
 from faults.case import Case, Result
-from faults.crew import play_in_processes
-from faults.lab import Lab, open_lab
+from faults.harness import Harness, open_harness
 from faults.playing import play
 from faults.scorecard import Scorecard
+from faults.worker_pool import play_in_processes
 
 
 def run(
@@ -28,18 +28,20 @@ def run(
     template: str | None = None,
     report: Callable[[Result], object] = lambda _: None,
 ) -> Scorecard:
-    """Play the cases on a lab of their own and give the scorecard.
+    """Play the cases on a harness of their own and give the scorecard.
 
     ``is_quick`` tries less in each case, chosen by ``seed``; it leaves out no case. ``stop_at_first`` ends at the first
     case that is not held. A case that cannot be played on this machine is left out, and named. ``jobs`` is how many
-    processes play, each on a lab of its own. ``server`` is a Postgres where databases can be made; without it one is
+    processes play, each on its own harness. ``server`` is a Postgres where databases can be made; without it one is
     started. ``template`` is the name of a migrated database there. ``report`` is told of each case as it ends.
     """
     began, began_at = time.monotonic(), datetime.now(UTC)
     listed, played = list(cases), list[Result]()
     chosen = [case for case in listed if not case.missing]
-    a_lab = partial(open_lab, seed=seed, is_quick=is_quick, server=server, template=template)
-    with closing(play_here(chosen, a_lab) if jobs == 1 else play_in_processes(chosen, a_lab, jobs=jobs)) as playing:
+    open_one = partial(open_harness, seed=seed, is_quick=is_quick, server=server, template=template)
+    with closing(
+        play_here(chosen, open_one) if jobs == 1 else play_in_processes(chosen, open_one, jobs=jobs)
+    ) as playing:
         for one in playing:
             played.append(one)
             report(one)
@@ -56,8 +58,10 @@ def run(
     )
 
 
-def play_here(cases: Iterable[Case], a_lab: Callable[[], AbstractContextManager[Lab]]) -> Generator[Result, None, None]:
-    """Play the cases one after another on one lab."""
-    with a_lab() as lab:
+def play_here(
+    cases: Iterable[Case], open_one: Callable[[], AbstractContextManager[Harness]]
+) -> Generator[Result, None, None]:
+    """Play the cases one after another on one harness."""
+    with open_one() as harness:
         for case in cases:
-            yield play(case, lab)
+            yield play(case, harness)

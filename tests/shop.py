@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from emulator import Emulator
-from faults.witness import table_contents
+from faults.oracle import table_contents
 from pipelines.clock import Clock
 from pipelines.load import Loaded, load_account
 from pipelines.secret import Secret

@@ -10,9 +10,9 @@ from typing import Final
 from emulator import effects
 from emulator.faults import Effect, Where
 from emulator.things import Mode
+from faults.account_under_test import IMPATIENT, account_under_test
 from faults.case import HELD, Case, Trial, Verdict, Wire
-from faults.lab import Lab
-from faults.subject import IMPATIENT, subject
+from faults.harness import Harness
 
 Make = Callable[[], Effect]
 EXACT: Final = frozenset({Verdict.EXACT})
@@ -175,9 +175,9 @@ def wire_case(group: str, name: str, wrong: str, wire: Wire, *, is_slow: bool = 
     )
 
 
-def through(lab: Lab, *, wire: Wire, limits: Mapping[str, float]) -> Iterator[Trial]:
+def through(harness: Harness, *, wire: Wire, limits: Mapping[str, float]) -> Iterator[Trial]:
     """A load through the fault, and one after it."""
-    with subject(lab, wire.mode) as account:  # type: ignore[arg-type]
+    with account_under_test(harness, wire.mode) as account:  # type: ignore[arg-type]
         before = account.contents()
         with account.emulator.faults.during(wire.make(), **wire.where) as fault:
             loaded = account.load(limits=limits)

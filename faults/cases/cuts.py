@@ -9,10 +9,10 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from faults.account_under_test import account_under_test
 from faults.case import Case, Trial
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.proxy import Proxy
-from faults.subject import subject
 
 PARTS: Final = 8
 """Cases that share the messages: the first has each eighth from the first on, the second from the second on."""
@@ -40,19 +40,19 @@ def cases() -> Iterator[Case]:
                 )
 
 
-def cuts(lab: Lab, *, part: int, is_after: bool, stays_down: bool) -> Iterator[Trial]:
+def cuts(harness: Harness, *, part: int, is_after: bool, stays_down: bool) -> Iterator[Trial]:
     """Loads with the connection cut at one message after another, until a load ends before its cut."""
-    chance = lab.chance(f"cuts {is_after} {stays_down}")
-    numbers = count(chance.randrange(QUICK_STEP), QUICK_STEP) if lab.is_quick else count(part, PARTS)
-    port = make_url(lab.url).port
+    chance = harness.chance(f"cuts {is_after} {stays_down}")
+    numbers = count(chance.randrange(QUICK_STEP), QUICK_STEP) if harness.is_quick else count(part, PARTS)
+    port = make_url(harness.url).port
     assert port
     for number in numbers:
         with (
-            subject(lab) as account,
+            account_under_test(harness) as account,
             Proxy(port=port, cut_at=number, is_after=is_after, stays_down=stays_down) as proxy,
         ):
             before = account.contents()
-            loaded = account.load(engine=account.through(proxy.listens_at, lab.url))
+            loaded = account.load(engine=account.through(proxy.listens_at, harness.url))
             if not proxy.has_cut:
                 return
             yield account.recover(account.judge(loaded, before))

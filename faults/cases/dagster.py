@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from faults.case import Case, Trial, Verdict
-from faults.lab import Lab
+from faults.harness import Harness
 
 
 def cases() -> Iterator[Case]:
@@ -23,8 +23,8 @@ def cases() -> Iterator[Case]:
         )
 
 
-def struck(lab: Lab, *, with_daemon: bool) -> Iterator[Trial]:
+def struck(harness: Harness, *, with_daemon: bool) -> Iterator[Trial]:
     """A load, one that is killed, and one after it."""
     from faults.dagster_struck import struck as its  # noqa: PLC0415 - nothing else here needs Dagster, slow to import
 
-    return its(lab, with_daemon=with_daemon)
+    return its(harness, with_daemon=with_daemon)

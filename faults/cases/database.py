@@ -13,10 +13,10 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import event, make_url
 
+from faults.account_under_test import account_under_test
 from faults.case import HELD, Case, Trial, Verdict
-from faults.lab import Lab
-from faults.subject import subject
-from faults.witness import TABLES
+from faults.harness import Harness
+from faults.oracle import TABLES
 
 STATES: Final = {
     "disk full": "53100",
@@ -84,23 +84,23 @@ def cases() -> Iterator[Case]:
 # Errors of the server
 
 
-def errors(lab: Lab, *, state: str) -> Iterator[Trial]:
+def errors(harness: Harness, *, state: str) -> Iterator[Trial]:
     """A load for each table, in which writing to that table fails."""
-    for number in lab.sample(f"tables {state}", len(TABLES), 3):
-        with subject(lab) as account:
+    for number in harness.sample(f"tables {state}", len(TABLES), 3):
+        with account_under_test(harness) as account:
             before = account.contents()
-            with failing(lab, TABLES[number], account.id, state):
+            with failing(harness, TABLES[number], account.id, state):
                 loaded = account.load()
             yield account.recover(account.judge(loaded, before))
 
 
 @contextmanager
-def failing(lab: Lab, table: str, account_id: int, state: str) -> Iterator[None]:
+def failing(harness: Harness, table: str, account_id: int, state: str) -> Iterator[None]:
     """Let every write to a table that is about this account fail."""
     name = Identifier(f"fail_{account_id}")
     row = "coalesce(new.account_id, old.account_id)" if table != "account" else "new.account_id"
     body = f"begin if {row} = {account_id} then raise exception 'made to fail' using errcode = '{state}'; end if; "
-    with psycopg.connect(lab.url, autocommit=True) as admin:
+    with psycopg.connect(harness.url, autocommit=True) as admin:
         admin.execute(
             SQL("create function {} () returns trigger language plpgsql as {}").format(
                 name, Literal(body + "return coalesce(new, old); end")
@@ -120,13 +120,13 @@ def failing(lab: Lab, table: str, account_id: int, state: str) -> Iterator[None]
 # Locks
 
 
-def locked(lab: Lab, *, is_for_long: bool) -> Iterator[Trial]:
+def locked(harness: Harness, *, is_for_long: bool) -> Iterator[Trial]:
     """A load for each lock, which another session holds; readers are let through."""
     row = SQL("select from amocrm.account where account_id = {} for update")
     tables = [SQL("lock table {} in exclusive mode").format(Identifier("amocrm", one)) for one in (*TABLES, *OURS)]
-    for number in lab.sample(f"locks {is_for_long}", 1 + len(tables), 3):
-        with subject(lab) as account, psycopg.connect(lab.url) as other:
-            before, engine = account.contents(), account.opened(lab.url)
+    for number in harness.sample(f"locks {is_for_long}", 1 + len(tables), 3):
+        with account_under_test(harness) as account, psycopg.connect(harness.url) as other:
+            before, engine = account.contents(), account.opened(harness.url)
             if is_for_long:
                 event.listen(engine, "connect", wait_little)
             other.execute((row.format(account.id), *tables)[number])
@@ -150,22 +150,22 @@ def wait_little(connection: psycopg.Connection, _: object) -> None:
     connection.commit()
 
 
-def read_only(lab: Lab) -> Iterator[Trial]:
+def read_only(harness: Harness) -> Iterator[Trial]:
     """A database whose sessions are read-only."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
-        engine = account.opened(f"{lab.url}?options=-c%20default_transaction_read_only%3Don")
+        engine = account.opened(f"{harness.url}?options=-c%20default_transaction_read_only%3Don")
         loaded = account.load(engine=engine)
         yield account.recover(account.judge(loaded, before))
 
 
-def no_connections(lab: Lab) -> Iterator[Trial]:
+def no_connections(harness: Harness) -> Iterator[Trial]:
     """A database that lets nobody in."""
-    with subject(lab) as account, lab.database() as url:
+    with account_under_test(harness) as account, harness.database() as url:
         before = account.contents()
         name = make_url(url).database
         assert name
-        with psycopg.connect(lab.url, autocommit=True) as admin:
+        with psycopg.connect(harness.url, autocommit=True) as admin:
             admin.execute(SQL("alter database {} allow_connections false").format(Identifier(name)))
         loaded = account.load(engine=account.opened(url))
         yield account.recover(account.judge(loaded, before))

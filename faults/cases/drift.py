@@ -8,11 +8,11 @@ from typing import Final
 
 from emulator import effects
 from emulator.world import World
+from faults.account_under_test import AccountUnderTest, Shown, account_under_test
 from faults.case import Case, Trial
-from faults.lab import Lab
-from faults.subject import Shown, Subject, subject
+from faults.harness import Harness
 
-Change = Callable[[Subject, World], object]
+Change = Callable[[AccountUnderTest, World], object]
 
 CHANGES: Final[Mapping[str, Change]] = {
     "a segment inserted at the beginning": lambda a, world: world.add_segment(a.id, "Inserted", place=0),
@@ -53,19 +53,19 @@ def cases() -> Iterator[Case]:
     )
 
 
-def _first(account: Subject) -> int:
+def _first(account: AccountUnderTest) -> int:
     shown = account.world.shown_segments(account.id)
     found: int = shown[0]["id"]
     return found
 
 
-def changed(lab: Lab, *, name: str, change: Change) -> Iterator[Trial]:
+def changed(harness: Harness, *, name: str, change: Change) -> Iterator[Trial]:
     """A load for each of its requests, with the change before it."""
-    for moment in lab.sample(name, MOMENTS, 2):
-        with subject(lab) as account:
+    for moment in harness.sample(name, MOMENTS, 2):
+        with account_under_test(harness) as account:
             before, right = account.contents(), [account.shown()]
 
-            def happen(world: World, account: Subject = account, right: list[Shown] = right) -> None:
+            def happen(world: World, account: AccountUnderTest = account, right: list[Shown] = right) -> None:
                 change(account, world)
                 right.append(account.shown())
 
@@ -79,9 +79,9 @@ def _crossed(right: list[Shown]) -> list[Shown]:
     return [Shown(segments=one.segments, fields=other.fields, stages=()) for one in right for other in right]
 
 
-def restless(lab: Lab) -> Iterator[Trial]:
+def restless(harness: Harness) -> Iterator[Trial]:
     """A load of an account that never stands still."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before, right = account.contents(), [account.shown()]
 
         def happen(world: World) -> None:

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from emulator import effects
 from emulator.faults import Effect
+from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import Case, Trial, Verdict
-from faults.lab import Lab
-from faults.subject import Subject, subject
+from faults.harness import Harness
 
-Step = Callable[[Subject], object]
+Step = Callable[[AccountUnderTest], object]
 
 KEYS: Final = {"segment": "segments", "stage": "stages", "field": "fields"}
 
@@ -30,7 +30,7 @@ class Story:
     mode: str = "segments"
 
 
-def _of(account: Subject, thing: str) -> int:
+def _of(account: AccountUnderTest, thing: str) -> int:
     return {"segment": account.segments, "stage": account.stages, "field": account.fields}[thing][1]
 
 
@@ -54,7 +54,7 @@ def switch(mode: str) -> Step:
     return lambda account: account.world.switch_mode(account.id, mode)  # type: ignore[arg-type]
 
 
-def nothing(_: Subject) -> None:
+def nothing(_: AccountUnderTest) -> None:
     """Let nothing happen."""
 
 
@@ -121,9 +121,9 @@ def cases() -> Iterator[Case]:
             )
 
 
-def told(lab: Lab, *, story: Story) -> Iterator[Trial]:
+def told(harness: Harness, *, story: Story) -> Iterator[Trial]:
     """A load after each step of the story."""
-    with subject(lab, story.mode) as account:  # type: ignore[arg-type]
+    with account_under_test(harness, story.mode) as account:  # type: ignore[arg-type]
         for step in (nothing, *story.steps):
             step(account)
             before = account.contents()
@@ -136,7 +136,7 @@ def told(lab: Lab, *, story: Story) -> Iterator[Trial]:
         yield account.recover(trial)
 
 
-def endings(account: Subject, thing: str, thing_id: int) -> list[str | None]:
+def endings(account: AccountUnderTest, thing: str, thing_id: int) -> list[str | None]:
     """How the versions of a thing ended, the oldest first; None of one that is open."""
     with account.engine.connect() as connection:
         return list(
@@ -150,10 +150,10 @@ def endings(account: Subject, thing: str, thing_id: int) -> list[str | None]:
         )
 
 
-def lied(lab: Lab, *, lists: tuple[str, ...], mode: str, make: Callable[[], Effect]) -> Iterator[Trial]:
+def lied(harness: Harness, *, lists: tuple[str, ...], mode: str, make: Callable[[], Effect]) -> Iterator[Trial]:
     """Load after load from an account that says it has nothing."""
-    with subject(lab, mode) as account:  # type: ignore[arg-type]
-        for _ in range(3 if lab.is_quick else 10):
+    with account_under_test(harness, mode) as account:  # type: ignore[arg-type]
+        for _ in range(3 if harness.is_quick else 10):
             before = account.contents()
             faults = [account.emulator.faults.add(make(), resource=resource) for resource in lists]
             trial = account.judge(account.load(), before)

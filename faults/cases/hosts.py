@@ -13,11 +13,11 @@ from unittest.mock import patch
 
 from emulator import effects
 from emulator.faults import Effect
+from faults.account_under_test import IMPATIENT, AccountUnderTest, account_under_test
 from faults.case import Case, Trial, Verdict
 from faults.cases.answers import PLACES
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
-from faults.subject import IMPATIENT, Subject, subject
 from pipelines.amocrm.transport import Transport
 
 PAGES: Final = ("segments, first page", "segments, middle page", "segments, last page", "fields, first page", "stages")
@@ -102,49 +102,53 @@ def _redirect(code: int, url: str) -> Effect:
     return effects.redirect(url, code)
 
 
-def astray(lab: Lab, *, place: str, make: Callable[[str], Effect]) -> Iterator[Trial]:
+def astray(harness: Harness, *, place: str, make: Callable[[str], Effect]) -> Iterator[Trial]:
     """An answer that names another host, once and always."""
     at = PLACES[place]
     for where in (at.where | {"times": 1}, at.where):
-        with subject(lab, at.mode) as account:
+        with account_under_test(harness, at.mode) as account:
             before = account.contents()
-            effect = make(f"{lab.stranger.url}/api/v4/customers/segments?page=2&limit=250")
+            effect = make(f"{harness.foreign_host.url}/api/v4/customers/segments?page=2&limit=250")
             with account.emulator.faults.during(effect, **where):
                 loaded = account.load()
             yield account.recover(account.judge(loaded, before))
 
 
-def environment(lab: Lab) -> Iterator[Trial]:
+def environment(harness: Harness) -> Iterator[Trial]:
     """A load in an environment that wants it to go elsewhere, as somebody else."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
         netrc = account.settings.data_dir / "netrc"
         netrc.parent.mkdir(exist_ok=True)
         netrc.write_text("machine 127.0.0.1 login somebody password canary\n", encoding="utf-8")
         netrc.chmod(0o600)
-        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), lab.stranger.url)
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), harness.foreign_host.url)
         with patch.dict(os.environ, {"NETRC": str(netrc), **proxies}):
             loaded = account.load()
         yield account.recover(account.judge(loaded, before))
 
 
-def elsewhere(lab: Lab, *, base_url: str) -> Iterator[Trial]:
+def elsewhere(harness: Harness, *, base_url: str) -> Iterator[Trial]:
     """A load from an address where no amoCRM is."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         yield _asked_there(account, base_url or free)
 
 
-def served(lab: Lab, *, script: Script, certificate: str | None = None) -> Iterator[Trial]:
+def served(harness: Harness, *, script: Script, certificate: str | None = None) -> Iterator[Trial]:
     """A load from something that is no amoCRM."""
-    with subject(lab) as account, RawServer(script=script, certificate=certificate) as server, _trusting(certificate):
+    with (
+        account_under_test(harness) as account,
+        RawServer(script=script, certificate=certificate) as server,
+        _trusting(certificate),
+    ):
         trial = _asked_there(account, server.url)
         was_told = certificate is not None and server.received
         yield replace(trial, verdict=Verdict.LEAK, why="a request was sent") if was_told else trial
 
 
-def _asked_there(account: Subject, base_url: str) -> Trial:
+def _asked_there(account: AccountUnderTest, base_url: str) -> Trial:
     before, usual = account.contents(), account.account
     account.account = replace(usual, base_url=base_url)
     loaded = account.load(limits=IMPATIENT)

@@ -15,9 +15,9 @@ from sqlalchemy import text as statement
 
 from emulator import effects
 from emulator.things import Mode
+from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import Case, Trial, Verdict
-from faults.lab import Lab
-from faults.subject import Subject, subject
+from faults.harness import Harness
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render
@@ -57,10 +57,10 @@ def cases() -> Iterator[Case]:
         )
 
 
-def through(lab: Lab, *, text: str) -> Iterator[Trial]:
+def through(harness: Harness, *, text: str) -> Iterator[Trial]:
     """An account of each mode in which all is called so; and a load that fails with it."""
     for mode in MODES:
-        with subject(lab, mode) as account:
+        with account_under_test(harness, mode) as account:
             before = account.contents()
             call_all(account, text)
             trial = account.judge(account.load(), before)
@@ -72,7 +72,7 @@ def through(lab: Lab, *, text: str) -> Iterator[Trial]:
             yield account.recover(trial)
 
 
-def call_all(account: Subject, text: str) -> None:
+def call_all(account: AccountUnderTest, text: str) -> None:
     """Give everything this name, and a text field this value."""
     world, of = account.world, account.id
     world.account(of).name = text
@@ -87,7 +87,7 @@ def call_all(account: Subject, text: str) -> None:
     world.set_field_value(of, account.segments[2], account.fields[0], text)
 
 
-def wrong_in_files(account: Subject, text: str, mode: Mode) -> Iterator[str]:
+def wrong_in_files(account: AccountUnderTest, text: str, mode: Mode) -> Iterator[str]:
     """What is not as it must be in CSV, Parquet and the view with a column per field."""
     figures = read_figures(account.engine, account.account.key)
     things = "segments" if mode == "segments" else "stages"
@@ -114,7 +114,7 @@ def is_number(cell: str) -> bool:
     return cell.removeprefix("-").replace(".", "", 1).isdecimal()
 
 
-def wrong_in_report(account: Subject) -> Iterator[str]:
+def wrong_in_report(account: AccountUnderTest) -> Iterator[str]:
     """What the page has that it must not."""
     page = render(read_figures(account.engine, account.account.key), now=account.now)
     reader = Elements()

@@ -16,9 +16,9 @@ from emulator import Clock, Emulator, effects
 from emulator.faults import Effect
 from emulator.messages import Answer, problem
 from faults.case import Case, Trial, Verdict
+from faults.harness import Harness
 from faults.killing import PROCESSES, Deed, killed, make_mortal
-from faults.lab import Lab
-from faults.office import Office, Outage, office
+from faults.oauth_account import OAuthAccount, Outage, new_oauth_account
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.limits import Limits
@@ -105,12 +105,12 @@ def cases() -> Iterator[Case]:
 
 
 @contextmanager
-def place(lab: Lab) -> Iterator[Office]:
+def place(harness: Harness) -> Iterator[OAuthAccount]:
     """An account that is to be reached by OAuth."""
-    folder = lab.folder / f"oauth-{lab.new_id()}"
+    folder = harness.folder / f"oauth-{harness.new_id()}"
     folder.mkdir()
     with Emulator(clock=Clock(NOW)) as emulator:
-        yield office(emulator, folder)
+        yield new_oauth_account(emulator, folder)
 
 
 def access(integration: Integration, file: Path, base_url: str) -> Authorization:
@@ -135,11 +135,11 @@ def renew_and_die(
         authorization.authorize(code)
 
 
-def _killed(at: Office, code: str | None, death: int = -1) -> tuple[bool, int]:
+def _killed(at: OAuthAccount, code: str | None, death: int = -1) -> tuple[bool, int]:
     return killed(renew_and_die, at.integration, at.file, at.emulator.url, code, death=death)
 
 
-def refusal_of(at: Office) -> str | None:
+def refusal_of(at: OAuthAccount) -> str | None:
     """What the next worker who renews is told; None where all is well."""
     try:
         at.authorization().refresh()
@@ -148,12 +148,12 @@ def refusal_of(at: Office) -> str | None:
     return None
 
 
-def renewal(lab: Lab) -> Iterator[Trial]:
+def renewal(harness: Harness) -> Iterator[Trial]:
     """A renewal for each of its moments."""
-    with place(lab) as at:
+    with place(harness) as at:
         at.authorized()
         _, whole = _killed(at, None)
-        for death in lab.sample("renewal", whole, 8):
+        for death in harness.sample("renewal", whole, 8):
             at.authorized()
             before = at.kept
             _killed(at, None, death)
@@ -170,23 +170,23 @@ def renewal(lab: Lab) -> Iterator[Trial]:
             )
 
 
-def given_again(lab: Lab) -> Iterator[Trial]:
+def given_again(harness: Harness) -> Iterator[Trial]:
     """Access that is given again while there is one, for each moment of it."""
-    with place(lab) as at:
+    with place(harness) as at:
         at.authorized()
         _, whole = _killed(at, at.code())
-        for death in lab.sample("given again", whole, 8):
+        for death in harness.sample("given again", whole, 8):
             _killed(at, at.code(), death)
             refused = refusal_of(at)  # with the pair of before or with the new one
             yield Trial(verdict=Verdict.EXACT if refused is None else Verdict.DAMAGED, why=refused or "")
 
 
-def first_access(lab: Lab) -> Iterator[Trial]:
+def first_access(harness: Harness) -> Iterator[Trial]:
     """The first access, for each moment of it: from some moment on it is kept."""
-    with place(lab) as at:
+    with place(harness) as at:
         _, whole = _killed(at, at.code())
         works: list[bool] = []
-        for death in lab.sample("first access", whole, 8):
+        for death in harness.sample("first access", whole, 8):
             at.file = at.file.parent.with_name(str(death)) / "main.json"
             _killed(at, at.code(), death)
             try:
@@ -198,9 +198,9 @@ def first_access(lab: Lab) -> Iterator[Trial]:
             yield Trial(verdict=verdict if is_in_order else Verdict.DAMAGED, why=f"moment {death}")
 
 
-def lost_answer(lab: Lab, *, make: Callable[[], Effect]) -> Iterator[Trial]:
+def lost_answer(harness: Harness, *, make: Callable[[], Effect]) -> Iterator[Trial]:
     """A renewal whose answer never comes whole."""
-    with place(lab) as at:
+    with place(harness) as at:
         authorization = at.authorized()
         with at.emulator.faults.during(make(), resource="token"):
             try:
@@ -218,9 +218,9 @@ def lost_answer(lab: Lab, *, make: Callable[[], Effect]) -> Iterator[Trial]:
         yield Trial(verdict=Verdict.REFUSED if is_right else Verdict.DAMAGED, why=said or first)
 
 
-def refused_once(lab: Lab, *, answer: Answer) -> Iterator[Trial]:
+def refused_once(harness: Harness, *, answer: Answer) -> Iterator[Trial]:
     """A renewal that amoCRM refuses before doing anything."""
-    with place(lab) as at:
+    with place(harness) as at:
         authorization = at.authorized()
         at.answers_with(Outage(answer=answer, times=1))
         try:
@@ -236,9 +236,9 @@ def refused_once(lab: Lab, *, answer: Answer) -> Iterator[Trial]:
 # Several at once
 
 
-def workers(lab: Lab, *, count: int, with_dead: bool = False) -> Iterator[Trial]:
+def workers(harness: Harness, *, count: int, with_dead: bool = False) -> Iterator[Trial]:
     """So many processes that renew at the same moment, and perhaps one that dies as it holds the lock."""
-    with place(lab) as at:
+    with place(harness) as at:
         at.authorized()
         before = at.kept
         at.emulator.faults.add(effects.drip(0.01, piece=64), resource="token")

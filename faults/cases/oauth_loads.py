@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import partial
 
 from emulator import effects
+from faults.account_under_test import account_under_test
 from faults.case import Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.cases.secrets import by_oauth
-from faults.lab import Lab
-from faults.subject import subject
+from faults.harness import Harness
 
 
 def cases() -> Iterator[Case]:
@@ -30,9 +30,9 @@ def cases() -> Iterator[Case]:
             )
 
 
-def refused(lab: Lab, *, place: str, is_cured: bool) -> Iterator[Trial]:
+def refused(harness: Harness, *, place: str, is_cured: bool) -> Iterator[Trial]:
     """A load whose token is refused, and how often it was renewed."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         usual = account.account
         by_oauth(account)
         before, asked = account.contents(), len(account.emulator.requests)

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import psycopg
 
-from faults import witness
+from faults import oracle
+from faults.account_under_test import AccountUnderTest, Loaded, account_under_test
 from faults.case import Case, Trial, Verdict
+from faults.harness import Harness
 from faults.killing import Deed, killed, make_mortal
-from faults.lab import Lab
-from faults.subject import Loaded, Subject, subject
 from pipelines.amocrm.transport import Transport
 from pipelines.clock import Clock
 from pipelines.errors import WarehouseError
@@ -108,20 +108,20 @@ def cases() -> Iterator[Case]:
 # Kills
 
 
-def kills(lab: Lab, *, mode: str) -> Iterator[Trial]:
+def kills(harness: Harness, *, mode: str) -> Iterator[Trial]:
     """Loads killed at one moment after another, until one ends before its death."""
-    chance = lab.chance(f"kills {mode}")
-    for moment in count(chance.randrange(QUICK_STEP), QUICK_STEP) if lab.is_quick else count():
-        with subject(lab, mode) as account:  # type: ignore[arg-type]
+    chance = harness.chance(f"kills {mode}")
+    for moment in count(chance.randrange(QUICK_STEP), QUICK_STEP) if harness.is_quick else count():
+        with account_under_test(harness, mode) as account:  # type: ignore[arg-type]
             before = account.contents()
-            if not _killed(account, lab.url, death=moment):
+            if not _killed(account, harness.url, death=moment):
                 account.settle()
                 return
             trial = account.judge(Loaded(error=WarehouseError("killed"), seconds=0, requests=0, said=""), before)
             yield account.recover(trial)
 
 
-def _killed(account: Subject, url: str, *, death: int) -> bool:
+def _killed(account: AccountUnderTest, url: str, *, death: int) -> bool:
     account.pass_time(1)
     has_died, _ = killed(load_and_die, url, account.account, account.settings, account.now, death=death)
     return has_died
@@ -151,13 +151,13 @@ def load_and_die(
 # Several at once, and out of order
 
 
-def at_once(lab: Lab, *, loads: int) -> Iterator[Trial]:
+def at_once(harness: Harness, *, loads: int) -> Iterator[Trial]:
     """So many loads at the same time, a second apart by their clocks."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before, shown = account.contents(), account.shown()
         account.pass_time(1)
         instants = [account.now + timedelta(seconds=number) for number in range(loads)]
-        lab.chance(f"at once {loads}").shuffle(instants)
+        harness.chance(f"at once {loads}").shuffle(instants)
 
         def load(now: datetime) -> None:
             clock = Clock(now=lambda: now, sleep=lambda _: None)
@@ -171,19 +171,19 @@ def at_once(lab: Lab, *, loads: int) -> Iterator[Trial]:
                     raise error
 
         loaded = account.tell(all_at_once)
-        lab.observer.settle(account.id, with_earlier=True)
+        harness.poller.settle(account.id, with_earlier=True)
         account.now = max(instants)
         with account.engine.connect() as connection:
-            for instant in witness.stored_snapshots(connection, account.id):
+            for instant in oracle.stored_snapshots(connection, account.id):
                 if instant in instants:
                     account.note(shown, instant)
         loaded = replace(loaded, requests=loaded.requests // loads)
         yield account.recover(account.judge(loaded, before, shown))
 
 
-def late(lab: Lab) -> Iterator[Trial]:
+def late(harness: Harness) -> Iterator[Trial]:
     """The first of two loads is published last."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         account.pass_time(1)
         earlier = extract_load(account.engine, account.account, account.settings, clock=account.clock)
         account.world.rename_segment(account.id, account.segments[1], "Later")
@@ -194,9 +194,9 @@ def late(lab: Lab) -> Iterator[Trial]:
         yield account.recover(account.judge(loaded, before))
 
 
-def twice(lab: Lab) -> Iterator[Trial]:
+def twice(harness: Harness) -> Iterator[Trial]:
     """The same load, published again."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
         account.pass_time(1)
         extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
@@ -210,34 +210,34 @@ def twice(lab: Lab) -> Iterator[Trial]:
         yield account.recover(trial)
 
 
-def set_back(lab: Lab, *, seconds: int) -> Iterator[Trial]:
+def set_back(harness: Harness, *, seconds: int) -> Iterator[Trial]:
     """A load whose clock is behind the newest snapshot."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
         loaded = account.load(hours=-seconds / 3600)
         account.now += timedelta(seconds=seconds)
         yield account.recover(account.judge(loaded, before))
 
 
-def set_ahead(lab: Lab) -> Iterator[Trial]:
+def set_ahead(harness: Harness) -> Iterator[Trial]:
     """A load whose clock is a year ahead."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
         clock = Clock(now=lambda: account.now + timedelta(days=365), sleep=lambda _: None)
         loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
         yield account.recover(account.judge(loaded, before))
 
 
-def night(lab: Lab, *, begin: datetime, timezone: str) -> Iterator[Trial]:
+def night(harness: Harness, *, begin: datetime, timezone: str) -> Iterator[Trial]:
     """Loads through a night of 23 or 25 hours."""
-    with subject(lab, timezone=timezone) as account:
+    with account_under_test(harness, timezone=timezone) as account:
         account.now = begin
-        for step in range(6 if lab.is_quick else 12):
+        for step in range(6 if harness.is_quick else 12):
             account.world.set_size(account.id, account.segments[0], 100 + step)
             before = account.contents()
-            trial = account.judge(account.load(hours=1.0 if lab.is_quick else 0.5), before)
+            trial = account.judge(account.load(hours=1.0 if harness.is_quick else 0.5), before)
         with account.engine.connect() as connection:
-            stored = witness.stored_days(connection, account.id)
-        if stored != witness.days_of_shown(account.history, timezone):
+            stored = oracle.stored_days(connection, account.id)
+        if stored != oracle.days_of_shown(account.history, timezone):
             trial = replace(trial, verdict=Verdict.SILENT, why="a day has other sizes than were shown on it")
         yield account.recover(trial)

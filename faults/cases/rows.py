@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from emulator import effects
 from emulator.things import Json, Mode
+from faults.account_under_test import account_under_test
 from faults.case import HELD, Case, Trial, Verdict
-from faults.lab import Lab
-from faults.subject import subject
+from faults.harness import Harness
 
 LISTS: Final[Mapping[str, Mode]] = {"segments": "segments", "fields": "segments", "stages": "periodicity"}
 MOST: Final[Mapping[str, int]] = {"segments": 101, "fields": 31, "stages": 31}
@@ -91,9 +91,9 @@ def cases() -> Iterator[Case]:
     )
 
 
-def through(lab: Lab, *, resource: str, mode: Mode, make: Callable[[], Change]) -> Iterator[Trial]:
+def through(harness: Harness, *, resource: str, mode: Mode, make: Callable[[], Change]) -> Iterator[Trial]:
     """A load that always sees such a list."""
-    with subject(lab, mode) as account:
+    with account_under_test(harness, mode) as account:
         before = account.contents()
         with account.emulator.faults.during(effects.items(make()), resource=resource) as fault:
             loaded = account.load()
@@ -102,9 +102,9 @@ def through(lab: Lab, *, resource: str, mode: Mode, make: Callable[[], Change]) 
         yield account.recover(account.judge(loaded, before))
 
 
-def many(lab: Lab, *, resource: str, most: int) -> Iterator[Trial]:
+def many(harness: Harness, *, resource: str, most: int) -> Iterator[Trial]:
     """A load of an account with so many."""
-    with subject(lab, LISTS[resource]) as account:
+    with account_under_test(harness, LISTS[resource]) as account:
         before, world = account.contents(), account.world
         world.quirks = replace(world.quirks, ignores_limit=False)  # pages of 250, as amoCRM has them
         for number in range(most - len(getattr(world, f"shown_{resource}")(account.id))):
@@ -119,9 +119,9 @@ def many(lab: Lab, *, resource: str, most: int) -> Iterator[Trial]:
         yield account.recover(account.judge(account.load(), before))
 
 
-def reordered(lab: Lab) -> Iterator[Trial]:
+def reordered(harness: Harness) -> Iterator[Trial]:
     """The same three options, in two orders."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         world, of, chosen = account.world, account.id, account.segments[1]
         options = [world.add_option(of, account.fields[3], label) for label in ("four", "five", "six")]
         world.set_field_value(of, chosen, account.fields[3], options)

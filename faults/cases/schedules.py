@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from faults.account_under_test import AccountUnderTest, Shown, account_under_test
 from faults.case import Case, Trial, Verdict
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.stepping import Stepping, Walker
-from faults.subject import Shown, Subject, subject
 from pipelines.amocrm.messages import Request
 from pipelines.clock import Clock
 from pipelines.errors import Superseded, UnprovenEnding
@@ -46,7 +46,7 @@ class Schedule:
     """One seed's loads, and what became of them."""
 
     seed: str
-    account: Subject
+    account: AccountUnderTest
     chances: random.Random
     instants: dict[int, datetime] = field(default_factory=dict)  # by load: when it began, by its own clock
     saw: dict[int, Shown] = field(default_factory=dict)  # by load: what the account showed when it was asked
@@ -83,16 +83,16 @@ class Schedule:
             self.saw[walker.number] = replace(before, fields=shown.fields)
 
 
-def play(lab: Lab, *, dies: bool) -> Iterator[Trial]:
+def play(harness: Harness, *, dies: bool) -> Iterator[Trial]:
     """A trial for each seed."""
-    seeds = lab.sample(f"schedules {dies}", SEEDS, QUICK_SEEDS)
+    seeds = harness.sample(f"schedules {dies}", SEEDS, QUICK_SEEDS)
     for first in range(0, len(seeds), OF_ONE_ACCOUNT):
-        with subject(lab) as account:
-            lab.observer.watch(None)  # what was seen between two loads cannot be said afterwards
+        with account_under_test(harness) as account:
+            harness.poller.watch(None)  # what was seen between two loads cannot be said afterwards
             account.world.quirks = replace(account.world.quirks, ignores_limit=False)
             for seed in seeds[first : first + OF_ONE_ACCOUNT]:
-                name = f"schedule {lab.seed}:{dies}:{seed}"
-                yield from walk(Schedule(seed=name, account=account, chances=lab.chance(name)), dies=dies)
+                name = f"schedule {harness.seed}:{dies}:{seed}"
+                yield from walk(Schedule(seed=name, account=account, chances=harness.chance(name)), dies=dies)
             yield account.recover(Trial(verdict=Verdict.EXACT))
 
 
@@ -103,7 +103,7 @@ def walk(schedule: Schedule, *, dies: bool) -> Iterator[Trial]:
     if schedule.chances.random() < 0.5:
         change(account, schedule.chances)
     walkers = schedule.walkers(dies=dies)
-    Stepping(url=account.lab.url, choose=schedule.choose, on_request=schedule.note_request).walk(walkers)
+    Stepping(url=account.harness.url, choose=schedule.choose, on_request=schedule.note_request).walk(walkers)
     with account.engine.connect() as connection:
         published = {
             row[0]
@@ -143,7 +143,7 @@ def _ids(schedule: Schedule, walker: Walker) -> set[Any]:
     return {row[0] for row in schedule.saw[walker.number].segments}
 
 
-def change(account: Subject, chances: random.Random) -> None:
+def change(account: AccountUnderTest, chances: random.Random) -> None:
     """Let something happen in the account."""
     world, of = account.world, account.id
     segments = [one.id for one in world.account(of).live_segments()]
@@ -159,12 +159,12 @@ def change(account: Subject, chances: random.Random) -> None:
     chances.choice(what)()
 
 
-def at_once(account: Subject, at: datetime) -> object:
+def at_once(account: AccountUnderTest, at: datetime) -> object:
     """A load as ``sync`` makes it."""
     return load_account(account.engine, account.account, account.settings, clock=_clock(at))
 
 
-def in_two_steps(account: Subject, at: datetime) -> object:
+def in_two_steps(account: AccountUnderTest, at: datetime) -> object:
     """A load as Dagster makes it for one account."""
     extracted = extract_load(account.engine, account.account, account.settings, clock=_clock(at))
     return publish_load(account.engine, extracted, account.settings, clock=_clock(at))

@@ -15,12 +15,12 @@ from sqlalchemy import Engine, make_url, text
 from emulator import effects, oauth
 from emulator.faults import Effect
 from emulator.things import Json
+from faults.account_under_test import AccountUnderTest, Loaded, account_under_test
 from faults.case import Case, Trial, Verdict
 from faults.cases.answers import PLACES
-from faults.lab import Lab
-from faults.office import REDIRECT
+from faults.harness import Harness
+from faults.oauth_account import REDIRECT
 from faults.secrecy import forms
-from faults.subject import Loaded, Subject, subject
 from pipelines.access import authorization_of
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.oauth import Integration
@@ -72,11 +72,11 @@ def cases() -> Iterator[Case]:
         )
 
 
-def echoed(lab: Lab, *, echo: Callable[[str], str], place: str) -> Iterator[Trial]:
+def echoed(harness: Harness, *, echo: Callable[[str], str], place: str) -> Iterator[Trial]:
     """A load for each status, whose answer repeats the token."""
     at = PLACES[place]
-    for code in CODES[:2] if lab.is_quick else CODES:
-        with subject(lab, at.mode) as account:
+    for code in CODES[:2] if harness.is_quick else CODES:
+        with account_under_test(harness, at.mode) as account:
             before, said = account.contents(), echo(account.token)
             effect = (
                 effects.payload(partial(_hinting, said)) if code == 200 else effects.error(code, f"Refused: {said}")
@@ -91,7 +91,7 @@ def _hinting(said: str, document: Json) -> Json:
     return document | {"hint": said}
 
 
-def searched(account: Subject, loaded: Loaded, trial: Trial, *secrets: str) -> Trial:
+def searched(account: AccountUnderTest, loaded: Loaded, trial: Trial, *secrets: str) -> Trial:
     """The same, unless one of the secrets is anywhere."""
     places = everything(account.engine, account) | {"the log or the error": loaded.said.encode()}
     found = sorted(
@@ -103,7 +103,7 @@ def searched(account: Subject, loaded: Loaded, trial: Trial, *secrets: str) -> T
     return replace(trial, verdict=Verdict.LEAK, why=f"in {', '.join(found)}") if found else trial
 
 
-def everything(engine: Engine, account: Subject) -> dict[str, bytes]:
+def everything(engine: Engine, account: AccountUnderTest) -> dict[str, bytes]:
     """All that is kept about an account, by where it is."""
     found: dict[str, bytes] = {}
     with engine.connect() as connection:
@@ -124,14 +124,14 @@ def everything(engine: Engine, account: Subject) -> dict[str, bytes]:
         found["amocrm.load_failure"] = "\n".join(notes).encode()
         bodies = connection.scalars(text("select body from amocrm.raw_body where account_id = :id"), {"id": account.id})
         found["kept answers"] = b"\n".join(zlib.decompress(body) for body in bodies)
-    for log in account.lab.folder.glob(f"*/{cluster.LOG}"):
+    for log in account.harness.folder.glob(f"*/{cluster.LOG}"):
         found["the server's log"] = log.read_bytes()
     return found
 
 
-def password(lab: Lab) -> Iterator[Trial]:
+def password(harness: Harness) -> Iterator[Trial]:
     """Loads from databases that cannot be had."""
-    right = make_url(lab.url)
+    right = make_url(harness.url)
     canary = "canary-of-the-password-7c1f"
     for wrong in (
         right.set(password=canary),
@@ -139,16 +139,16 @@ def password(lab: Lab) -> Iterator[Trial]:
         right.set(password=canary, host="does-not-exist.invalid"),
         right.set(password=canary, database="does_not_exist"),
     ):
-        with subject(lab) as account:
+        with account_under_test(harness) as account:
             before = account.contents()
             engine = account.opened(wrong.render_as_string(hide_password=False))
             loaded = account.load(engine=engine)
             yield searched(account, loaded, account.recover(account.judge(loaded, before)), canary)
 
 
-def renewed(lab: Lab, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
+def renewed(harness: Harness, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
     """A load whose access has to be renewed first."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         usual = account.account
         integration, authorization = by_oauth(account)
         first = authorization.kept
@@ -167,7 +167,7 @@ def renewed(lab: Lab, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
         yield searched(account, loaded, account.recover(trial), integration.client_secret.reveal(), *canaries)
 
 
-def by_oauth(account: Subject) -> tuple[Integration, Authorization]:
+def by_oauth(account: AccountUnderTest) -> tuple[Integration, Authorization]:
     """Have the account loaded by OAuth from now on, with access that was just given."""
     added = oauth.add_integration(account.world, REDIRECT)
     integration = Integration(

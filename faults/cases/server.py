@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import Case, Trial
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.proxy import Proxy
-from faults.subject import Subject, subject
 from pipelines.warehouse import cluster
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
@@ -58,27 +58,27 @@ def cases() -> Iterator[Case]:
     )
 
 
-def struck(lab: Lab, *, blow: Blow) -> Iterator[Trial]:
+def struck(harness: Harness, *, blow: Blow) -> Iterator[Trial]:
     """A durable server of its own, struck at some of the messages of a load, and started again."""
-    root = lab.folder / f"struck-{lab.new_id()}"
+    root = harness.folder / f"struck-{harness.new_id()}"
     root.mkdir(mode=0o711)
     with blow.disk(root):
-        yield from _struck_on(root, lab, blow)
+        yield from _struck_on(root, harness, blow)
 
 
-def _struck_on(root: Path, lab: Lab, blow: Blow) -> Iterator[Trial]:
+def _struck_on(root: Path, harness: Harness, blow: Blow) -> Iterator[Trial]:
     with embedded_postgres(root) as server:
         engine = open_engine(server.url)
         migrate(engine)
-        with subject(lab, engine=engine) as account, Proxy(port=server.port) as proxy:
+        with account_under_test(harness, engine=engine) as account, Proxy(port=server.port) as proxy:
             account.load(engine=account.through(proxy.listens_at, server.url))
         engine.dispose()
     whole = len(proxy.messages)
-    for number in sorted(lab.next_chance().sample(range(whole), k=8)):
+    for number in sorted(harness.next_chance().sample(range(whole), k=8)):
         # The emulator and the account outlive the server: what comes after is one story.
         with ExitStack() as until:
             with embedded_postgres(root) as server:
-                account = until.enter_context(subject(lab, engine=open_engine(server.url)))
+                account = until.enter_context(account_under_test(harness, engine=open_engine(server.url)))
                 grow(account)
                 before = account.contents()
                 account.engine.dispose()
@@ -96,7 +96,7 @@ def _struck_on(root: Path, lab: Lab, blow: Blow) -> Iterator[Trial]:
                 account.engine.dispose()
 
 
-def grow(account: Subject) -> None:
+def grow(account: AccountUnderTest) -> None:
     """Give segments and fields names that no page of a table has room for."""
     for segment in account.segments[1:5]:
         account.world.rename_segment(account.id, segment, account.random.randbytes(LONG // 2).hex())

@@ -12,9 +12,9 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from emulator import effects
+from faults.account_under_test import account_under_test
 from faults.case import Case, Trial, Verdict
-from faults.lab import Lab
-from faults.subject import subject
+from faults.harness import Harness
 from pipelines.secret import Secret
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.readers import make_account_reader, reader_of
@@ -94,11 +94,11 @@ def cases() -> Iterator[Case]:
     )
 
 
-def other_token(lab: Lab) -> Iterator[Trial]:
+def other_token(harness: Harness) -> Iterator[Trial]:
     """A load with the token of an account of the same amoCRM."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before, usual = account.contents(), account.account
-        other = account.world.add_account("Another company", account_id=lab.new_id())
+        other = account.world.add_account("Another company", account_id=harness.new_id())
         account.account = replace(usual, token=Secret(account.emulator.long_lived_token(other)))
         loaded = account.load()
         account.account = usual
@@ -112,10 +112,10 @@ def other_token(lab: Lab) -> Iterator[Trial]:
         yield account.recover(trial)
 
 
-def turned(lab: Lab) -> Iterator[Trial]:
+def turned(harness: Harness) -> Iterator[Trial]:
     """The account's id is another one, in the second answer or in all."""
     for nth in (1, 2):
-        with subject(lab) as account:
+        with account_under_test(harness) as account:
             before = account.contents()
             effect = effects.payload(lambda document: document | {"id": document["id"] + 1})
             with account.emulator.faults.during(effect, resource="account", nth=nth):
@@ -123,9 +123,9 @@ def turned(lab: Lab) -> Iterator[Trial]:
             yield account.recover(account.judge(loaded, before))
 
 
-def side_by_side(lab: Lab) -> Iterator[Trial]:
+def side_by_side(harness: Harness) -> Iterator[Trial]:
     """Two accounts, each of an amoCRM of its own, which give out the same ids."""
-    with subject(lab) as one, subject(lab) as other:
+    with account_under_test(harness) as one, account_under_test(harness) as other:
         if one.segments != other.segments or one.id == other.id:
             raise LookupError("the accounts do not share ids")
         for account, bystander in ((one, other), (other, one)):
@@ -137,9 +137,9 @@ def side_by_side(lab: Lab) -> Iterator[Trial]:
             yield trial
 
 
-def reader(lab: Lab) -> Iterator[Trial]:
+def reader(harness: Harness) -> Iterator[Trial]:
     """The role ``amocrm_reader`` at each table and view."""
-    with psycopg.connect(lab.url, autocommit=True) as connection:
+    with psycopg.connect(harness.url, autocommit=True) as connection:
         names = connection.execute(
             "select table_schema, table_name from information_schema.tables"
             " where table_schema in ('amocrm', 'analytics') order by 1, 2"
@@ -157,12 +157,12 @@ def reader(lab: Lab) -> Iterator[Trial]:
                 yield Trial(verdict=Verdict.LEAK, why=f"a reader may: {schema}.{name}")
 
 
-def reader_of_one(lab: Lab) -> Iterator[Trial]:
+def reader_of_one(harness: Harness) -> Iterator[Trial]:
     """Two accounts with all that a load leaves behind, and a role that reads the first."""
-    with lab.database() as url, ExitStack() as until:
+    with harness.database() as url, ExitStack() as until:
         engine = open_engine(url)
         until.callback(engine.dispose)
-        one, other = (until.enter_context(subject(lab, engine=engine)) for _ in range(2))
+        one, other = (until.enter_context(account_under_test(harness, engine=engine)) for _ in range(2))
         for account in (one, other):
             account.world.account(account.id).name = f"Company {account.id}"
             account.load()

@@ -17,16 +17,16 @@ from sqlalchemy import text
 
 from emulator import effects
 from emulator.things import Json, Mode
+from faults.account_under_test import PAGE, AccountUnderTest, Shown, account_under_test
 from faults.case import Case, Trial, Verdict, Wire
-from faults.lab import Lab
-from faults.subject import PAGE, Shown, Subject, subject
+from faults.harness import Harness
 
 COLUMNS: Final = {
     "segments": ("id", "name", "color", "created_at", "customers_count", "prices", "field_values", "extra"),
     "fields": ("name", "code", "type", "sort", "options"),
     "stages": ("id", "name", "sort", "is_default", "color", "type", "conditions"),
 }
-"""What a row of each list holds, as the witness has it."""
+"""What a row of each list holds, as the oracle has it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,9 +208,9 @@ def wire_of(value: Value, resource: str, place: int, mode: Mode) -> Wire:
     return Wire(make=partial(effects.items, changed), where={"resource": resource, "page": page}, mode=mode)
 
 
-def through(lab: Lab, *, resource: str, place: int, value: Value, mode: Mode) -> Iterator[Trial]:
+def through(harness: Harness, *, resource: str, place: int, value: Value, mode: Mode) -> Iterator[Trial]:
     """A load that sees the value, and one after it."""
-    with subject(lab, mode) as account:
+    with account_under_test(harness, mode) as account:
         before = account.contents()
         wire = wire_of(value, resource, place, mode)
         with account.emulator.faults.during(wire.make(), **wire.where) as fault:
@@ -222,7 +222,7 @@ def through(lab: Lab, *, resource: str, place: int, value: Value, mode: Mode) ->
         yield account.recover(trial)
 
 
-def _id_at(account: Subject, resource: str, place: int) -> int:
+def _id_at(account: AccountUnderTest, resource: str, place: int) -> int:
     items: Sequence[Json] = {
         "segments": account.world.shown_segments,
         "fields": account.world.shown_fields,
@@ -247,7 +247,7 @@ def with_value(shown: Shown, resource: str, target: int, stored: Mapping[str, An
     return replace(shown, segments=rows) if resource == "segments" else replace(shown, stages=rows)
 
 
-def flagged(account: Subject, trial: Trial, kind: str | None) -> Trial:
+def flagged(account: AccountUnderTest, trial: Trial, kind: str | None) -> Trial:
     """The same, unless an oddity was to be noted and was not."""
     if kind is None or trial.verdict is not Verdict.EXACT:
         return trial
@@ -258,9 +258,9 @@ def flagged(account: Subject, trial: Trial, kind: str | None) -> Trial:
     return trial if kind in found else replace(trial, verdict=Verdict.SILENT, why=f"not flagged as {kind}")
 
 
-def large_id(lab: Lab, *, large: int) -> Iterator[Trial]:
+def large_id(harness: Harness, *, large: int) -> Iterator[Trial]:
     """A segment of a large id comes, and goes."""
-    with subject(lab) as account:
+    with account_under_test(harness) as account:
         before = account.contents()
         shown = account.shown()
         row = (large, *shown.segments[0][1:])
@@ -312,9 +312,9 @@ TYPED: Final[Mapping[str, Typed]] = {
 }
 
 
-def field_value(lab: Lab, *, typed: Typed) -> Iterator[Trial]:
+def field_value(harness: Harness, *, typed: Typed) -> Iterator[Trial]:
     """A value that the account really has, for as long as it likes."""
-    with subject(lab, timezone=typed.timezone) as account:
+    with account_under_test(harness, timezone=typed.timezone) as account:
         before = account.contents()
         field_id = account.world.add_field(account.id, "Odd", typed.kind)
         account.world.set_raw_values(account.id, account.segments[1], field_id, typed.values)
@@ -324,7 +324,7 @@ def field_value(lab: Lab, *, typed: Typed) -> Iterator[Trial]:
         yield account.recover(trial)
 
 
-def replace_values(account: Subject, field_id: int, shown: Sequence[Any]) -> Shown:
+def replace_values(account: AccountUnderTest, field_id: int, shown: Sequence[Any]) -> Shown:
     """What amoCRM shows, with the values of one field as the view has to show them."""
     values = account.world.account(account.id).segments[account.segments[1]].values.pop(field_id)
     plain = account.shown()

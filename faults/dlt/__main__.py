@@ -22,10 +22,10 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from emulator import Clock, Emulator, effects
+from faults.account_under_test import BEGIN, PAGE
 from faults.case import Verdict, Wire
 from faults.cases import cases
-from faults.lab import new_database
-from faults.subject import BEGIN, PAGE
+from faults.harness import new_database
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.embedded import embedded_postgres
 

@@ -21,12 +21,12 @@ import psycopg
 
 from assets.schedules import SCHEDULE_NAME
 from emulator import Emulator
-from faults.lab import Lab, open_lab
+from faults.harness import Harness, open_harness
+from faults.running.accounts import EmulatedAccounts, state_of
 from faults.running.cron import Cron
-from faults.running.crowd import Crowd, state_of
 from faults.running.daemon import Daemon, Fleet
 from faults.running.judge import broken_of, figures
-from faults.running.poller import Poller
+from faults.running.readers import Readers
 
 OF_THE_DAEMON: Final = 40
 OF_CRON: Final = 24
@@ -40,84 +40,84 @@ LOADED_SINCE: Final = """
 
 
 def main() -> int:
-    """Hunt, tell, and give 1 where anything was not held."""
+    """Killer, tell, and give 1 where anything was not held."""
     parser = argparse.ArgumentParser(prog="python -m faults.running", description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0, help="the longest that it kills")
     parser.add_argument("--loads", type=int, default=200, help="loads to kill, half of them at least of the daemon")
     parser.add_argument("--seed", type=int, default=0, help="other moments, other changes")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[2] / "data/faults/running.json")
     arguments = parser.parse_args()
-    with open_lab(seed=arguments.seed, is_quick=False) as lab:
-        said = hunted(lab, loads=arguments.loads, seconds=60 * arguments.minutes)
+    with open_harness(seed=arguments.seed, is_quick=False) as harness:
+        said = run_and_kill(harness, loads=arguments.loads, seconds=60 * arguments.minutes)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(said, indent=1))
     return 0 if said["is_held"] else 1
 
 
-def hunted(lab: Lab, *, loads: int, seconds: float) -> dict[str, Any]:
+def run_and_kill(harness: Harness, *, loads: int, seconds: float) -> dict[str, Any]:
     """Everything that came of it, as figures."""
-    chances, wrong = lab.chance("running"), list[str]()
+    chances, wrong = harness.chance("running"), list[str]()
     with ExitStack() as running:
         emulator = running.enter_context(Emulator())
-        crowd = Crowd(emulator, OF_THE_DAEMON + OF_CRON, chances)
-        folder = lab.folder / "site"
+        emulated = EmulatedAccounts(emulator, OF_THE_DAEMON + OF_CRON, chances)
+        folder = harness.folder / "site"
         folder.mkdir()
-        fleet = Fleet(folder, lab.url, emulator, crowd, crowd.ids[:OF_THE_DAEMON])
+        fleet = Fleet(folder, harness.url, emulator, emulated, emulated.ids[:OF_THE_DAEMON])
         fleet.dagster("schedule", "start", SCHEDULE_NAME)
         instance = running.enter_context(dg.DagsterInstance.from_config(str(fleet.home)))
-        connection = running.enter_context(psycopg.connect(lab.url, autocommit=True))
+        connection = running.enter_context(psycopg.connect(harness.url, autocommit=True))
         shared: dict[str, Any] = {
-            "crowd": crowd, "emulator": emulator, "connection": connection, "chances": chances,
+            "emulated": emulated, "emulator": emulator, "connection": connection, "chances": chances,
         }  # fmt: skip
         cron = Cron(
             kind="processes of cron",
             session=os.getsid(0),
-            url=lab.url,
-            folder=lab.folder,
-            account_ids=crowd.ids[OF_THE_DAEMON:],
+            url=harness.url,
+            folder=harness.folder,
+            account_ids=emulated.ids[OF_THE_DAEMON:],
             **shared,
         )
         running.callback(cron.end)
         session = running.enter_context(fleet.daemon())
         daemon = Daemon(kind="workers of Dagster", session=session, fleet=fleet, instance=instance, **shared)
         until_loaded(daemon, cron)
-        poller = running.enter_context(Poller(lab.url, crowd.ids))
+        readers = running.enter_context(Readers(harness.url, emulated.ids))
         daemon.is_on = cron.is_on = True
         end = time.monotonic() + seconds
 
-        def killed(hunt: Daemon | Cron) -> int:
-            return sum(len(one.accounts) for one in hunt.strikes)
+        def killed(killer: Daemon | Cron) -> int:
+            return sum(len(one.accounts) for one in killer.kills)
 
         while killed(daemon) + min(killed(cron), loads // 2) < loads and time.monotonic() < end:
             if chances.random() < 0.02:
-                crowd.change_some()
-            hunts: list[Daemon | Cron] = [daemon, cron] if killed(cron) < loads else [daemon]
-            for hunt in hunts:
-                if struck := hunt.step():
+                emulated.change_some()
+            killers: list[Daemon | Cron] = [daemon, cron] if killed(cron) < loads else [daemon]
+            for killer in killers:
+                if struck := killer.step():
                     print(f"loads killed: {killed(daemon)} of the daemon, {killed(cron)} of cron", flush=True)
-                    wrong += [f"after a kill: {one}" for one in broken_of(lab.engine, struck.accounts)]
+                    wrong += [f"after a kill: {one}" for one in broken_of(harness.engine, struck.accounts)]
             time.sleep(0.005)
         daemon.is_on = cron.is_on = False
         began = time.monotonic()
         until_loaded(daemon, cron)
         converged = time.monotonic() - began
-    strikes = [*daemon.strikes, *cron.strikes]
-    found = figures(strikes, crowd, emulator.world, lab, poller.looks, wrong)
+    kills = [*daemon.kills, *cron.kills]
+    found = figures(kills, emulated, emulator.world, harness, readers.looks, wrong)
     return found | {"seconds_until_all_were_loaded": round(converged, 1), "at": datetime.now(UTC).isoformat()}
 
 
 def until_loaded(daemon: Daemon, cron: Cron) -> None:
     """Wait until every account was loaded anew and stands as it shows itself; nothing is killed meanwhile."""
-    crowd, since, end = daemon.crowd, datetime.now(UTC), time.monotonic() + PATIENCE
+    emulated, since, end = daemon.emulated, datetime.now(UTC), time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for _ in range(100):
             daemon.step()
             cron.step()
             time.sleep(0.01)
         rows = daemon.connection.execute(LOADED_SINCE, (since,)).fetchall()
-        shown = {one: state_of((name, size) for its, name, size in rows if its == one) for one in crowd.ids}
-        if all(shown[one] == len(crowd.states[one]) - 1 for one in crowd.ids):
+        shown = {one: state_of((name, size) for its, name, size in rows if its == one) for one in emulated.ids}
+        if all(shown[one] == len(emulated.states[one]) - 1 for one in emulated.ids):
             return
     raise TimeoutError("the accounts were not loaded")
 

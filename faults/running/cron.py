@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from faults.killing import PROCESSES
-from faults.running.hunt import Hunt, Loader
-from faults.running.struck import Strike
+from faults.running.kill import Kill
+from faults.running.killer import Killer, Loader
 from pipelines.fleet import load_fleet
 from pipelines.secret import Secret
 from pipelines.settings import AccountSettings, Settings
@@ -21,7 +21,7 @@ THREADS: Final = 6
 
 
 @dataclass(kw_only=True)
-class Cron(Hunt):
+class Cron(Killer):
     """Starts the next process as soon as one has ended, for some of its accounts, and kills it."""
 
     url: str
@@ -35,16 +35,18 @@ class Cron(Hunt):
     def __post_init__(self) -> None:
         """Name the accounts as settings do."""
         self.accounts = {
-            one: AccountSettings(key=f"account-{one}", base_url=self.emulator.url, token=Secret(self.crowd.tokens[one]))
+            one: AccountSettings(
+                key=f"account-{one}", base_url=self.emulator.url, token=Secret(self.emulated.tokens[one])
+            )
             for one in self.account_ids
         }
 
-    def step(self) -> Strike | None:
+    def step(self) -> Kill | None:
         """Go on a little."""
         if self.process is None or self.loader is None:
             self._start()
             return None
-        struck = self.struck(self.loader)
+        struck = self.kill_if_due(self.loader)
         if struck:
             self.process.join()
         if not self.process.is_alive():

@@ -13,9 +13,9 @@ import dagster as dg
 from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
 from emulator import Emulator
 from faults.dagster_site import Site, worker
-from faults.running.crowd import Crowd
-from faults.running.hunt import Hunt, Loader
-from faults.running.struck import Strike
+from faults.running.accounts import EmulatedAccounts
+from faults.running.kill import Kill
+from faults.running.killer import Killer, Loader
 from pipelines.buckets import Bucket
 from pipelines.settings import Settings, load_settings
 
@@ -27,7 +27,9 @@ THREADS: Final = 8
 class Fleet(Site):
     """Dagster's programs for many accounts, one run a bucket, a tick a minute: schedules know no less."""
 
-    def __init__(self, folder: Path, url: str, emulator: Emulator, crowd: Crowd, account_ids: Sequence[int]) -> None:
+    def __init__(
+        self, folder: Path, url: str, emulator: Emulator, emulated: EmulatedAccounts, account_ids: Sequence[int]
+    ) -> None:
         super().__init__(folder, url, emulator)
         needless = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_REQUESTS_PER_SECOND")  # an emulator is asked at no pace
         self.environ = {name: one for name, one in self.environ.items() if name not in needless} | {
@@ -35,7 +37,7 @@ class Fleet(Site):
             "AMOCRM_THREADS": str(THREADS),
             "AMOCRM_SCHEDULE_CRON": "* * * * *",
             "AMOCRM_RAW_RETENTION_DAYS": "3650",
-            **{f"TOKEN_{one}": crowd.tokens[one] for one in account_ids},
+            **{f"TOKEN_{one}": emulated.tokens[one] for one in account_ids},
         }
         lines = (
             f'[accounts.account-{one}]\nhost = "{emulator.host}"\ntoken_env = "TOKEN_{one}"\n' for one in account_ids
@@ -49,7 +51,7 @@ class Fleet(Site):
 
 
 @dataclass(kw_only=True)
-class Daemon(Hunt):
+class Daemon(Killer):
     """Kills workers of the schedule's runs."""
 
     fleet: Fleet
@@ -58,12 +60,12 @@ class Daemon(Hunt):
     known: set[str] = field(default_factory=set)
     looked_at: float = 0.0
 
-    def step(self) -> Strike | None:
+    def step(self) -> Kill | None:
         """Go on a little."""
         if time.monotonic() - self.looked_at > 0.1:
             self._look()
         for run in self.runs.values():
-            if struck := self.struck(run):
+            if struck := self.kill_if_due(run):
                 return struck
         return None
 

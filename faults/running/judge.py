@@ -1,4 +1,4 @@
-"""What came of a hunt: rows lost and doubled against what was shown, the invariants, and what the reader saw."""
+"""Judge a run: rows lost and doubled against what was shown, the invariants, and what the readers saw."""
 
 from __future__ import annotations
 
@@ -10,34 +10,39 @@ from typing import Any
 from sqlalchemy import Engine
 
 from emulator import World
-from faults import witness
+from faults import oracle
+from faults.harness import Harness
 from faults.invariants import broken
-from faults.lab import Lab
-from faults.running.crowd import Crowd
-from faults.running.poller import Looks
-from faults.running.struck import Strike
+from faults.running.accounts import EmulatedAccounts
+from faults.running.kill import Kill
+from faults.running.readers import Looks
 from pipelines.rebuild import rebuild_account
 
 
 def figures(
-    strikes: Sequence[Strike], crowd: Crowd, world: World, lab: Lab, looks: Looks, wrong: list[str]
+    kills: Sequence[Kill], emulated: EmulatedAccounts, world: World, harness: Harness, looks: Looks, wrong: list[str]
 ) -> dict[str, Any]:
     """Everything, ready to be written as JSON. ``wrong`` is what was found before the end."""
     lost, doubled, snapshots = Counter[str](), Counter[str](), 0
-    for account_id in crowd.ids:
-        count, its_lost, its_doubled, of_another_time = rows_of(lab.engine, crowd, account_id)
+    for account_id in emulated.ids:
+        count, its_lost, its_doubled, of_another_time = rows_of(harness.engine, emulated, account_id)
         snapshots += count
         lost += its_lost
         doubled += its_doubled
-        wrong = [*wrong, *of_another_time, *broken_of(lab.engine, [account_id]), *rebuilt_otherwise(lab, account_id)]
-        with lab.engine.connect() as connection:
-            wrong += [f"account {account_id}: I8 {one}" for one in witness.false_endings(connection, world, account_id)]
+        wrong = [
+            *wrong,
+            *of_another_time,
+            *broken_of(harness.engine, [account_id]),
+            *rebuilt_otherwise(harness, account_id),
+        ]
+        with harness.engine.connect() as connection:
+            wrong += [f"account {account_id}: I8 {one}" for one in oracle.false_endings(connection, world, account_id)]
     return {
         "is_held": not (wrong or looks.torn or lost or doubled),
-        **{f"killed: {kind}": told(strikes, kind) for kind in sorted({one.kind for one in strikes})},
-        "loads_killed": sum(len(one.accounts) for one in strikes),
-        "accounts": len(crowd.ids),
-        "states_shown": sum(map(len, crowd.states.values())),
+        **{f"killed: {kind}": told(kills, kind) for kind in sorted({one.kind for one in kills})},
+        "loads_killed": sum(len(one.accounts) for one in kills),
+        "accounts": len(emulated.ids),
+        "states_shown": sum(map(len, emulated.states.values())),
         "snapshots": snapshots,
         "looks": looks.count,
         "looks_a_second": round(looks.count / max(looks.seconds, 1e-9)),
@@ -49,9 +54,9 @@ def figures(
     }
 
 
-def told(strikes: Sequence[Strike], kind: str) -> dict[str, Any]:
+def told(kills: Sequence[Kill], kind: str) -> dict[str, Any]:
     """What was killed of a kind, and where its loads were."""
-    mine = [one for one in strikes if one.kind == kind]
+    mine = [one for one in kills if one.kind == kind]
     phases = Counter[str]()
     for one in mine:
         phases.update(one.phases)
@@ -71,12 +76,14 @@ def broken_of(engine: Engine, account_ids: Iterable[int]) -> Iterator[str]:
             yield from (f"account {account_id}: {one}" for one in broken(connection, account_id))
 
 
-def rows_of(engine: Engine, crowd: Crowd, account_id: int) -> tuple[int, Counter[str], Counter[str], list[str]]:
+def rows_of(
+    engine: Engine, emulated: EmulatedAccounts, account_id: int
+) -> tuple[int, Counter[str], Counter[str], list[str]]:
     """Snapshots of an account; rows that they lack, rows that they should not have; and states of another time."""
     lost, doubled, wrong = Counter[str](), Counter[str](), list[str]()
-    states = crowd.states[account_id]
+    states = emulated.states[account_id]
     with engine.connect() as connection:
-        stored = witness.stored_snapshots(connection, account_id)
+        stored = oracle.stored_snapshots(connection, account_id)
         ledger = connection.exec_driver_sql(
             "select observed_at, published_at from amocrm.snapshot where account_id = %s", (account_id,)
         )
@@ -92,9 +99,9 @@ def rows_of(engine: Engine, crowd: Crowd, account_id: int) -> tuple[int, Counter
     return len(stored), lost, doubled, wrong
 
 
-def rebuilt_otherwise(lab: Lab, account_id: int) -> Iterator[str]:
+def rebuilt_otherwise(harness: Harness, account_id: int) -> Iterator[str]:
     """I7: made anew from the raw answers the tables are the same."""
-    rebuild_account(lab.engine, lab.rebuilt, account_id)
-    with lab.engine.connect() as ours, lab.rebuilt.connect() as others:
-        if witness.table_contents(ours, account_id) != witness.table_contents(others, account_id):
+    rebuild_account(harness.engine, harness.rebuilt, account_id)
+    with harness.engine.connect() as ours, harness.rebuilt.connect() as others:
+        if oracle.table_contents(ours, account_id) != oracle.table_contents(others, account_id):
             yield f"account {account_id}: I7 made anew from raw answers, the tables are others"

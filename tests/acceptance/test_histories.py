@@ -1,6 +1,6 @@
 """Random lives of an account, loaded over HTTP into a real Postgres: what is stored is what was shown.
 
-The emulator is the witness. After every load the invariants I1 to I8 are checked; at the end of a life the tables are
+The emulator is the oracle. After every load the invariants I1 to I8 are checked; at the end of a life the tables are
 made anew from the raw answers, in another database, and compared.
 """
 
@@ -20,7 +20,7 @@ from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from emulator.things import Field, Mode
-from faults.witness import (
+from faults.oracle import (
     days_of_shown,
     false_endings,
     field_row,

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
-from faults.witness import table_contents
+from faults.oracle import table_contents
 from pipelines.clock import Clock
 from pipelines.load import load_account
 from pipelines.secret import Secret

@@ -27,14 +27,14 @@ from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
 from emulator.things import MODES, Mode
-from faults import witness
+from faults import oracle
+from faults.account_under_test import BEGIN, AccountUnderTest, Loaded, Shown
 from faults.case import Trial, Verdict
 from faults.cases import answers, schedules
 from faults.cases.process import load_and_die
+from faults.harness import Harness, open_harness
 from faults.killing import killed
-from faults.lab import Lab, open_lab
 from faults.stepping import Stepping, Walker
-from faults.subject import BEGIN, Loaded, Shown, Subject
 from pipelines.amocrm import strict_json
 from pipelines.ask import Extracted
 from pipelines.clock import Clock
@@ -74,10 +74,10 @@ def deed(**arguments: st.SearchStrategy[Any]) -> Callable[[Deed], Deed]:
 class Town(RuleBasedStateMachine):
     """Two accounts in one warehouse."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, harness: Harness) -> None:
         super().__init__()
-        self.lab, self.until = lab, ExitStack()
-        self.accounts: list[Subject] = []
+        self.harness, self.until = harness, ExitStack()
+        self.accounts: list[AccountUnderTest] = []
         self.late: dict[int, tuple[Extracted, Shown]] = {}  # by account: what was asked and is not published
         self.purged: set[int] = set()
         self.version = 0  # of the program, where it is not the one that is here
@@ -93,7 +93,7 @@ class Town(RuleBasedStateMachine):
         self.chances = random.Random(seed)  # noqa: S311 - to come again is what it is for
         for mode in modes:
             emulator = self.until.enter_context(Emulator(clock=EmulatorClock(BEGIN)))
-            account = Subject(self.lab, emulator, mode, timezone, None)
+            account = AccountUnderTest(self.harness, emulator, mode, timezone, None)
             account.world.quirks = replace(account.paged, ignores_limit=has_pages)
             account.settle()
             self.accounts.append(account)
@@ -158,7 +158,7 @@ class Town(RuleBasedStateMachine):
         account = self.watched(which, 1.0)
         before = account.contents()
         walker = Walker(number=0, work=self.loading(account, way), death=death)
-        Stepping(url=self.lab.url, choose=lambda waiting: waiting[0]).walk([walker])
+        Stepping(url=self.harness.url, choose=lambda waiting: waiting[0]).walk([walker])
         if not walker.is_dead:
             assert walker.error is None, walker.error
         self.judged(account, KILLED if walker.is_dead else replace(KILLED, error=None), before)
@@ -170,7 +170,9 @@ class Town(RuleBasedStateMachine):
             return
         account = self.watched(which, 1.0)
         before = account.contents()
-        has_died, _ = killed(load_and_die, self.lab.url, account.account, account.settings, account.now, death=death)
+        has_died, _ = killed(
+            load_and_die, self.harness.url, account.account, account.settings, account.now, death=death
+        )
         self.judged(account, replace(KILLED, error=KILLED.error if has_died else None), before)
 
     @deed(which=WHICH)
@@ -220,7 +222,7 @@ class Town(RuleBasedStateMachine):
             Walker(number=number, work=self.loading(account, load_account))
             for number, account in enumerate(self.accounts)
         ]
-        Stepping(url=self.lab.url, choose=chances.choice).walk(walkers)
+        Stepping(url=self.harness.url, choose=chances.choice).walk(walkers)
         for account, walker, contents in zip(self.accounts, walkers, before, strict=True):
             assert walker.error is None, walker.error
             assert self.judged(account, replace(KILLED, error=None), contents).verdict is Verdict.EXACT
@@ -230,7 +232,7 @@ class Town(RuleBasedStateMachine):
         """Two or three loads of one account take turns, deed by deed, while it changes; one of them may be killed."""
         account, chances = self.accounts[which], random.Random(seed)  # noqa: S311 - to come again is what it is for
         self.pass_time(1.0)
-        self.lab.observer.watch(None)  # what was seen between two loads cannot be said afterwards
+        self.harness.poller.watch(None)  # what was seen between two loads cannot be said afterwards
         quirks, account.world.quirks = account.world.quirks, replace(account.world.quirks, ignores_limit=False)
         for trial in schedules.walk(schedules.Schedule(seed=str(seed), account=account, chances=chances), dies=dies):
             assert trial.verdict is Verdict.EXACT, trial.why
@@ -281,31 +283,31 @@ class Town(RuleBasedStateMachine):
 
     def look_back(self) -> None:
         """What is true of a whole life."""
-        self.lab.observer.watch(None)
-        looks_and_torn = self.lab.observer.take()
+        self.harness.poller.watch(None)
+        looks_and_torn = self.harness.poller.take()
         assert looks_and_torn[1] == 0
         for which, account in enumerate(self.accounts):
             with account.engine.connect() as connection:
-                days = witness.stored_days(connection, account.id)
-            assert days == witness.days_of_shown(account.history, account.timezone)
-            rebuilt = rebuild_account(account.engine, self.lab.rebuilt, account.id)
+                days = oracle.stored_days(connection, account.id)
+            assert days == oracle.days_of_shown(account.history, account.timezone)
+            rebuilt = rebuild_account(account.engine, self.harness.rebuilt, account.id)
             if which not in self.purged:
                 assert rebuilt.snapshot_count == len(account.history)
-                with self.lab.rebuilt.connect() as connection:
-                    assert witness.table_contents(connection, account.id) == account.contents()
+                with self.harness.rebuilt.connect() as connection:
+                    assert oracle.table_contents(connection, account.id) == account.contents()
             elif rebuilt.since is not None:
-                assert compare(account.engine, self.lab.rebuilt, account.id, rebuilt.since).is_same
+                assert compare(account.engine, self.harness.rebuilt, account.id, rebuilt.since).is_same
 
-    def judged(self, account: Subject, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
+    def judged(self, account: AccountUnderTest, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
         """What a load came to, which is exact or refused."""
         trial = account.judge(loaded, before, *right)
         assert trial.verdict in (Verdict.EXACT, Verdict.REFUSED), trial.why
         return trial
 
-    def watched(self, which: int, hours: float, *, is_quiet: bool = False) -> Subject:
+    def watched(self, which: int, hours: float, *, is_quiet: bool = False) -> AccountUnderTest:
         """The account, some hours later, under the reader's eyes."""
         self.pass_time(hours, is_quiet=is_quiet)
-        self.lab.observer.watch(self.accounts[which].id)
+        self.harness.poller.watch(self.accounts[which].id)
         return self.accounts[which]
 
     def pass_time(self, hours: float, *, is_quiet: bool = False) -> None:
@@ -317,20 +319,20 @@ class Town(RuleBasedStateMachine):
             for _ in range(0 if is_quiet else self.chances.choice((0, 0, 1, 2, 4))):
                 self.chances.choice((schedules.change, change_more, change_sizes))(account, self.chances)
 
-    def loading(self, account: Subject, way: Callable[..., object]) -> Callable[[], object]:
+    def loading(self, account: AccountUnderTest, way: Callable[..., object]) -> Callable[[], object]:
         """A load in one of the ways, not begun yet."""
         if way is schedules.in_two_steps:
             return partial(way, account, account.now)
         return partial(way, account.engine, account.account, account.settings, clock=account.clock)
 
 
-def change_sizes(account: Subject, chances: random.Random) -> None:
+def change_sizes(account: AccountUnderTest, chances: random.Random) -> None:
     """Let customers come to and leave some of the segments."""
     for segment in account.world.account(account.id).live_segments():
         account.world.set_size(account.id, segment.id, max(0, segment.customers_count + chances.choice((-9, 0, 7))))
 
 
-def change_more(account: Subject, chances: random.Random) -> None:
+def change_more(account: AccountUnderTest, chances: random.Random) -> None:
     """Let something happen that is about stages, values and fields."""
     world, of = account.world, account.id
     segments = [one.id for one in world.account(of).live_segments()]
@@ -353,9 +355,9 @@ def change_more(account: Subject, chances: random.Random) -> None:
 
 def test_whatever_happens_to_loads_what_is_stored_is_what_was_shown(server_url: URL, migrated_template: str) -> None:
     is_search = not settings.default.derandomize if settings.default else False
-    with open_lab(seed=0, is_quick=True, server=server_url, template=migrated_template) as lab:
+    with open_harness(seed=0, is_quick=True, server=server_url, template=migrated_template) as harness:
         run_state_machine_as_test(
-            lambda: Town(lab),  # type: ignore[arg-type] # any maker will do
+            lambda: Town(harness),  # type: ignore[arg-type] # any maker will do
             settings=settings(
                 max_examples=100_000 if is_search else 12,
                 stateful_step_count=60 if is_search else 20,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
-from faults.witness import table_contents
+from faults.oracle import table_contents
 from pipelines.amocrm.things import read_segment
 from pipelines.rebuild import rebuild_account
 from tests.records import START

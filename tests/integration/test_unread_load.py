@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event, text
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
 from emulator.faults import Effect
-from faults.witness import table_contents
+from faults.oracle import table_contents
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.read import read_snapshot
 from pipelines.ask import Asked, ask, what_is_newest

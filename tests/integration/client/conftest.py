@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Clock, Emulator
-from faults.office import Office, office
+from faults.oauth_account import OAuthAccount, new_oauth_account
 from tests.integration.client.shop import NOW, Shop
 
 
@@ -35,6 +35,6 @@ def shop(emulator: Emulator) -> Shop:
 
 
 @pytest.fixture
-def place(emulator: Emulator, tmp_path: Path) -> Office:
+def place(emulator: Emulator, tmp_path: Path) -> OAuthAccount:
     """An account that is to be reached by OAuth."""
-    return office(emulator, tmp_path)
+    return new_oauth_account(emulator, tmp_path)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from emulator import Emulator
-from faults import office
+from faults import oauth_account
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.extract import Extraction, Known, extract
 from pipelines.amocrm.limits import Gates, Limits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-QUICK = office.QUICK
+QUICK = oauth_account.QUICK
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,7 @@ import pytest
 
 from emulator import effects
 from emulator.faults import Effect
-from faults.office import Office
+from faults.oauth_account import OAuthAccount
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import (
@@ -22,7 +22,7 @@ from pipelines.errors import (
 # Access is given
 
 
-def test_a_code_gives_access_that_is_kept_and_works(place: Office) -> None:
+def test_a_code_gives_access_that_is_kept_and_works(place: OAuthAccount) -> None:
     authorization = place.authorized()
     with place.client(authorization) as client:
         assert client.account().id == place.account_id
@@ -38,14 +38,14 @@ def test_a_code_gives_access_that_is_kept_and_works(place: Office) -> None:
     assert not place.is_open
 
 
-def test_a_file_that_others_could_read_is_closed_to_them(place: Office) -> None:
+def test_a_file_that_others_could_read_is_closed_to_them(place: OAuthAccount) -> None:
     place.authorized()
     place.file.chmod(0o644)
     place.authorization().refresh()
     assert place.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_access_nothing_is_asked(place: Office) -> None:
+def test_without_access_nothing_is_asked(place: OAuthAccount) -> None:
     with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
         place.authorization()()
     with place.client(place.authorization()) as client, pytest.raises(MustAuthorize):
@@ -54,7 +54,7 @@ def test_without_access_nothing_is_asked(place: Office) -> None:
 
 
 @pytest.mark.parametrize("is_late", [True, False])
-def test_a_code_that_is_refused_leaves_what_was_there(place: Office, is_late: bool) -> None:
+def test_a_code_that_is_refused_leaves_what_was_there(place: OAuthAccount, is_late: bool) -> None:
     place.authorized()
     before, code = place.kept, place.code() if is_late else "no-such-code-at-all"
     place.emulator.clock.advance(timedelta(minutes=20))
@@ -64,7 +64,7 @@ def test_a_code_that_is_refused_leaves_what_was_there(place: Office, is_late: bo
     place.authorization().refresh()
 
 
-def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(place: Office) -> None:
+def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(place: OAuthAccount) -> None:
     place.authorized()
     before = place.kept
     fault = place.emulator.faults.add(effects.reset(), resource="token")
@@ -79,7 +79,7 @@ def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(place: Office) -> 
 # Renewal
 
 
-def test_access_that_has_ended_is_renewed_before_it_is_used(place: Office) -> None:
+def test_access_that_has_ended_is_renewed_before_it_is_used(place: OAuthAccount) -> None:
     authorization = place.authorized()
     before = place.kept
     place.let_access_end()
@@ -94,7 +94,7 @@ def test_access_that_has_ended_is_renewed_before_it_is_used(place: Office) -> No
     assert not place.is_open
 
 
-def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(place: Office) -> None:
+def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(place: OAuthAccount) -> None:
     authorization = place.authorized()
     place.emulator.faults.add(effects.error(401), resource="account", times=1)
     with place.client(authorization) as client:
@@ -107,7 +107,7 @@ def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(place: 
     assert place.renewals == 3
 
 
-def test_access_lasts_as_long_as_it_is_renewed(place: Office) -> None:
+def test_access_lasts_as_long_as_it_is_renewed(place: OAuthAccount) -> None:
     place.authorized()
     for _ in range(100):
         place.let_access_end()
@@ -116,7 +116,7 @@ def test_access_lasts_as_long_as_it_is_renewed(place: Office) -> None:
     assert place.kept.pair.refresh_ends_at - place.emulator.clock.now() == REFRESH_LIFE
 
 
-def test_what_is_on_the_disk_while_amocrm_is_asked(place: Office) -> None:
+def test_what_is_on_the_disk_while_amocrm_is_asked(place: OAuthAccount) -> None:
     place.authorized()
     before = place.kept
     seen = []
@@ -131,7 +131,7 @@ def test_what_is_on_the_disk_while_amocrm_is_asked(place: Office) -> None:
 
 
 @pytest.mark.parametrize("count", [4])
-def test_workers_at_once_renew_once(place: Office, count: int) -> None:
+def test_workers_at_once_renew_once(place: OAuthAccount, count: int) -> None:
     place.authorized()
     workers = [place.authorization() for _ in range(count)]
     old = {worker() for worker in workers}
@@ -171,7 +171,7 @@ LOST: list[Callable[[], Effect]] = [
 
 @pytest.mark.parametrize("lost", LOST)
 def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
-    place: Office, lost: Callable[[], Effect]
+    place: OAuthAccount, lost: Callable[[], Effect]
 ) -> None:
     place.authorized()
     place.emulator.faults.add(lost(), resource="token", times=1)
@@ -194,7 +194,7 @@ def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
         client.account()
 
 
-def test_access_that_has_not_ended_is_used_though_there_is_no_next(place: Office) -> None:
+def test_access_that_has_not_ended_is_used_though_there_is_no_next(place: OAuthAccount) -> None:
     place.authorized()
     place.emulator.faults.add(effects.reset(), resource="token", times=1)
     with pytest.raises(MustAuthorize):

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from emulator import effects
-from faults.office import Office
+from faults.oauth_account import OAuthAccount
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import MustAuthorize, SettingsError, Unavailable
 
@@ -33,7 +33,7 @@ def disk() -> Iterator[Disk]:
     file_limit(None)
 
 
-def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(place: Office, disk: Disk) -> None:
+def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(place: OAuthAccount, disk: Disk) -> None:
     place.authorized()
     moved = place.file.parent.rename(place.file.parent.with_name("moved"))
     place.file.parent.write_text("no folder")
@@ -50,7 +50,7 @@ def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(place: Office, d
     place.authorization().refresh()
 
 
-def test_a_folder_that_is_gone_after_the_answer_is_made_again(place: Office) -> None:
+def test_a_folder_that_is_gone_after_the_answer_is_made_again(place: OAuthAccount) -> None:
     place.authorized()
     place.emulator.faults.add(effects.meanwhile(lambda _: shutil.rmtree(place.file.parent)), resource="token", times=1)
     place.authorization().refresh()
@@ -58,7 +58,7 @@ def test_a_folder_that_is_gone_after_the_answer_is_made_again(place: Office) -> 
     place.authorization().refresh()
 
 
-def test_a_disk_that_fails_after_the_answer_is_tried_again(place: Office, disk: Disk) -> None:
+def test_a_disk_that_fails_after_the_answer_is_tried_again(place: OAuthAccount, disk: Disk) -> None:
     place.authorized()
 
     class Healing(list[float]):
@@ -75,7 +75,7 @@ def test_a_disk_that_fails_after_the_answer_is_tried_again(place: Office, disk: 
     assert not place.grant(place.kept).is_used
 
 
-def test_a_disk_that_fails_for_good_after_the_answer_says_so(place: Office, disk: Disk) -> None:
+def test_a_disk_that_fails_for_good_after_the_answer_says_so(place: OAuthAccount, disk: Disk) -> None:
     place.authorized()
     place.emulator.faults.add(effects.meanwhile(lambda _: disk(0)), resource="token", times=1)
     with pytest.raises(MustAuthorize, match=r"cannot be kept in .*: File too large.*auth login"):
@@ -86,7 +86,7 @@ def test_a_disk_that_fails_for_good_after_the_answer_says_so(place: Office, disk
     place.authorized()
 
 
-def test_what_was_written_and_not_put_in_its_place_is_found(place: Office) -> None:
+def test_what_was_written_and_not_put_in_its_place_is_found(place: OAuthAccount) -> None:
     place.authorized()
     old = place.file.read_bytes()
     place.authorization().refresh()
@@ -100,7 +100,7 @@ def test_what_was_written_and_not_put_in_its_place_is_found(place: Office) -> No
     assert not new.exists()
 
 
-def test_who_reads_meanwhile_reads_the_old_tokens_or_the_new_ones(place: Office) -> None:
+def test_who_reads_meanwhile_reads_the_old_tokens_or_the_new_ones(place: OAuthAccount) -> None:
     place.authorized()
     old = place.file.read_bytes()
     with place.file.open("rb", buffering=0) as reader:
@@ -110,7 +110,7 @@ def test_who_reads_meanwhile_reads_the_old_tokens_or_the_new_ones(place: Office)
     assert place.file.read_bytes() != old
 
 
-def test_half_of_what_was_to_be_written_is_nothing(place: Office) -> None:
+def test_half_of_what_was_to_be_written_is_nothing(place: OAuthAccount) -> None:
     place.authorized()
     whole = place.file.read_bytes()
     place.file.with_suffix(".renewing").write_bytes(whole.rstrip()[:-5].ljust(ROOM_BYTES))
@@ -118,7 +118,7 @@ def test_half_of_what_was_to_be_written_is_nothing(place: Office) -> None:
     assert not place.is_open
 
 
-def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(place: Office) -> None:
+def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(place: OAuthAccount) -> None:
     authorization = place.authorized()
     with place.authorization()._file.locked():
         place.emulator.clock.advance(timedelta(hours=24))
@@ -128,7 +128,7 @@ def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(place: Offic
             authorization()
 
 
-def test_tokens_and_their_names_are_on_the_disk(place: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_and_their_names_are_on_the_disk(place: OAuthAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is begun and its name, then the pair and its name."""
     synced: list[str] = []
     sync = os.fsync

@@ -8,12 +8,12 @@ import pytest
 
 from emulator import effects
 from emulator.messages import Answer
-from faults.office import QUICK, Office, Outage
+from faults.oauth_account import QUICK, OAuthAccount, Outage
 from pipelines.errors import Blocked, NotFound
 
 
 @pytest.fixture
-def moved(place: Office) -> tuple[Office, str]:
+def moved(place: OAuthAccount) -> tuple[OAuthAccount, str]:
     """An account that was authorized under one host, and is under another one now; and its old base URL."""
     old = place.emulator.url.replace("127.0.0.1", "localhost")
     place.authorization(old).authorize(place.code())
@@ -26,7 +26,7 @@ def moved(place: Office) -> tuple[Office, str]:
     return place, old
 
 
-def test_an_account_that_moved_is_found_and_remembered(moved: tuple[Office, str]) -> None:
+def test_an_account_that_moved_is_found_and_remembered(moved: tuple[OAuthAccount, str]) -> None:
     place, old = moved
     authorization = place.authorization(old)
     assert authorization.base_url == old
@@ -46,7 +46,7 @@ def test_an_account_that_moved_is_found_and_remembered(moved: tuple[Office, str]
         client.account()
 
 
-def test_an_account_that_moved_is_asked_at_the_pace_of_its_host(moved: tuple[Office, str]) -> None:
+def test_an_account_that_moved_is_asked_at_the_pace_of_its_host(moved: tuple[OAuthAccount, str]) -> None:
     place, old = moved
     with place.client(place.authorization(old)) as client:
         client.account()
@@ -55,7 +55,7 @@ def test_an_account_that_moved_is_asked_at_the_pace_of_its_host(moved: tuple[Off
             client.segments()
 
 
-def test_tokens_of_an_account_that_moved_are_renewed_where_it_is(moved: tuple[Office, str]) -> None:
+def test_tokens_of_an_account_that_moved_are_renewed_where_it_is(moved: tuple[OAuthAccount, str]) -> None:
     place, old = moved
     place.let_access_end()
     place.answers_with(Outage(answer=Answer(status=404, content_type="text/html", body=b"<html>"), times=1))
@@ -81,7 +81,9 @@ def test_tokens_of_an_account_that_moved_are_renewed_where_it_is(moved: tuple[Of
         {"id": None},
     ],
 )
-def test_a_new_host_that_is_not_amocrms_gets_nothing(moved: tuple[Office, str], answer: dict[str, object]) -> None:
+def test_a_new_host_that_is_not_amocrms_gets_nothing(
+    moved: tuple[OAuthAccount, str], answer: dict[str, object]
+) -> None:
     place, old = moved
     place.emulator.faults.add(effects.payload(lambda document: document | answer), resource="subdomain")
     with place.client(place.authorization(old)) as client, pytest.raises(NotFound):
@@ -89,7 +91,7 @@ def test_a_new_host_that_is_not_amocrms_gets_nothing(moved: tuple[Office, str], 
     assert place.authorization(old).base_url == old
 
 
-def test_a_host_that_answers_nothing_useful_moves_nothing(moved: tuple[Office, str]) -> None:
+def test_a_host_that_answers_nothing_useful_moves_nothing(moved: tuple[OAuthAccount, str]) -> None:
     place, old = moved
     place.emulator.faults.add(effects.error(401), resource="subdomain")
     with place.client(place.authorization(old)) as client, pytest.raises(NotFound):

@@ -10,7 +10,7 @@ import pytest
 
 from emulator import effects
 from emulator.messages import Answer, problem
-from faults.office import Office, Outage
+from faults.oauth_account import OAuthAccount, Outage
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.amocrm.token_file import ROOM_BYTES
 from pipelines.errors import (
@@ -30,7 +30,7 @@ OUT_OF_ORDER = Answer(status=503, content_type="text/html", body=b"<html>503</ht
 # Nothing was lost
 
 
-def test_a_server_that_does_nothing_for_a_while_costs_nothing(place: Office) -> None:
+def test_a_server_that_does_nothing_for_a_while_costs_nothing(place: OAuthAccount) -> None:
     place.authorized()
     place.answers_with(Outage(answer=OUT_OF_ORDER, times=2))
     place.authorization().refresh()
@@ -38,7 +38,7 @@ def test_a_server_that_does_nothing_for_a_while_costs_nothing(place: Office) -> 
     assert len(place.slept) == 2
 
 
-def test_a_server_that_does_nothing_for_long_costs_nothing_either(place: Office) -> None:
+def test_a_server_that_does_nothing_for_long_costs_nothing_either(place: OAuthAccount) -> None:
     place.authorized()
     place.answers_with(Outage(answer=OUT_OF_ORDER))
     with pytest.raises(Unavailable, match=r"could not be renewed in 3 tries.*503"):
@@ -64,7 +64,7 @@ def test_a_server_that_does_nothing_for_long_costs_nothing_either(place: Office)
         (Outage(answer=Answer(status=302, headers={"Location": "https://example.com/"})), NotFound),
     ],
 )
-def test_what_certainly_did_not_happen_is_forgotten(place: Office, limit: Outage, kind: type[ApiError]) -> None:
+def test_what_certainly_did_not_happen_is_forgotten(place: OAuthAccount, limit: Outage, kind: type[ApiError]) -> None:
     place.authorized()
     before = place.kept
     place.answers_with(limit)
@@ -77,7 +77,7 @@ def test_what_certainly_did_not_happen_is_forgotten(place: Office, limit: Outage
     place.authorization().refresh()
 
 
-def test_a_blocked_host_is_not_asked_for_tokens_either(place: Office) -> None:
+def test_a_blocked_host_is_not_asked_for_tokens_either(place: OAuthAccount) -> None:
     authorization = place.authorized()
     place.emulator.faults.add(effects.blocked(), resource="account")
     with place.client(authorization) as client, pytest.raises(Blocked):
@@ -88,14 +88,14 @@ def test_a_blocked_host_is_not_asked_for_tokens_either(place: Office) -> None:
     assert len(place.emulator.requests) == count
 
 
-def test_too_fast_is_waited_for(place: Office) -> None:
+def test_too_fast_is_waited_for(place: OAuthAccount) -> None:
     place.authorized()
     place.answers_with(Outage(answer=problem(429, "Too Many Requests", retry_after=5), times=1))
     place.authorization().refresh()
     assert 5 in place.slept
 
 
-def test_a_host_that_is_down_costs_nothing(place: Office) -> None:
+def test_a_host_that_is_down_costs_nothing(place: OAuthAccount) -> None:
     authorization = place.authorized()
     before = place.kept
     place.emulator.stop()
@@ -109,7 +109,7 @@ def test_a_host_that_is_down_costs_nothing(place: Office) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"client_secret": Secret("canary-wrong")}, {"redirect_uri": "http://127.0.0.1:9/other"}]
 )
-def test_a_mistake_in_the_settings_costs_nothing(place: Office, wrong: dict[str, Secret | str]) -> None:
+def test_a_mistake_in_the_settings_costs_nothing(place: OAuthAccount, wrong: dict[str, Secret | str]) -> None:
     place.authorized()
     before = place.kept
     with pytest.raises(Unauthorized, match=r"AMOCRM_CLIENT_SECRET") as caught:
@@ -123,7 +123,7 @@ def test_a_mistake_in_the_settings_costs_nothing(place: Office, wrong: dict[str,
 # Good for nothing any more
 
 
-def test_tokens_that_nobody_used_for_three_months(place: Office) -> None:
+def test_tokens_that_nobody_used_for_three_months(place: OAuthAccount) -> None:
     place.authorized()
     place.emulator.clock.advance(REFRESH_LIFE)
     for _ in range(2):
@@ -132,7 +132,7 @@ def test_tokens_that_nobody_used_for_three_months(place: Office) -> None:
     assert place.renewals == 2
 
 
-def test_of_two_copies_of_a_file_one_is_locked_out(place: Office, tmp_path: Path) -> None:
+def test_of_two_copies_of_a_file_one_is_locked_out(place: OAuthAccount, tmp_path: Path) -> None:
     place.authorized()
     copy = replace(place, file=tmp_path / "copy" / "main.json")
     shutil.copytree(place.file.parent, copy.file.parent)
@@ -145,7 +145,7 @@ def test_of_two_copies_of_a_file_one_is_locked_out(place: Office, tmp_path: Path
 @pytest.mark.parametrize(
     "text", ["", " " * ROOM_BYTES, "[]", '{"client_id": 1}', '{"access_token": "a"', "\x00", "\udcff"]
 )
-def test_a_file_that_holds_no_tokens(place: Office, text: str) -> None:
+def test_a_file_that_holds_no_tokens(place: OAuthAccount, text: str) -> None:
     place.authorized()
     place.file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(MustAuthorize):
@@ -153,7 +153,7 @@ def test_a_file_that_holds_no_tokens(place: Office, text: str) -> None:
     place.authorized()
 
 
-def test_tokens_of_another_integration_or_account_are_not_used(place: Office) -> None:
+def test_tokens_of_another_integration_or_account_are_not_used(place: OAuthAccount) -> None:
     place.authorized()
     for other in (place.authorization(client_id="other"), place.authorization("http://127.0.0.1:1")):
         assert other.kept is None

@@ -13,7 +13,7 @@ import pytest
 from emulator import effects, oauth
 from emulator.faults import Effect
 from emulator.messages import problem
-from faults.office import Office, Outage
+from faults.oauth_account import OAuthAccount, Outage
 from pipelines.amocrm.oauth import REFRESH_LIFE
 from pipelines.errors import MustAuthorize, WarehouseError
 
@@ -29,7 +29,9 @@ from pipelines.errors import MustAuthorize, WarehouseError
         effects.status(200, headers={"Content-Length": "5, 7"}),
     ],
 )
-def test_nothing_that_is_shown_holds_a_secret(place: Office, effect: Effect, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_that_is_shown_holds_a_secret(
+    place: OAuthAccount, effect: Effect, caplog: pytest.LogCaptureFixture
+) -> None:
     authorization, code = place.authorized(), place.code()
     secrets = [
         code,
@@ -60,7 +62,7 @@ def linked(error: BaseException | None) -> Iterator[str]:
 
 @pytest.mark.parametrize("key", ["detail", "title", "hint"])
 @pytest.mark.parametrize("length", [64, 900])
-def test_an_answer_that_repeats_secrets_is_not_repeated(place: Office, key: str, length: int) -> None:
+def test_an_answer_that_repeats_secrets_is_not_repeated(place: OAuthAccount, key: str, length: int) -> None:
     refresh_token = "def50200c0ffee".ljust(length, "7")
     given = effects.payload(lambda document: document | {"refresh_token": refresh_token})
     place.emulator.faults.add(given, resource="token", times=1)
@@ -75,7 +77,7 @@ def test_an_answer_that_repeats_secrets_is_not_repeated(place: Office, key: str,
     assert not [text for text in shown if refresh_token[:20] in text or secret[:20] in text]
 
 
-def test_the_file_says_what_it_is(place: Office) -> None:
+def test_the_file_says_what_it_is(place: OAuthAccount) -> None:
     place.authorized()
     document = json.loads(place.file.read_bytes())
     assert "Keep this file to yourself" in document["warning"]

@@ -15,7 +15,7 @@ from typing import Final, Self
 import psycopg
 
 from faults.killing import PROCESSES
-from faults.running.crowd import state_of
+from faults.running.accounts import state_of
 
 READERS: Final = 4
 """One alone does not come to its turn often enough where more processes want to run than there are cores."""
@@ -57,7 +57,7 @@ class Looks:
         self.torn += other.torn
 
 
-class Poller:
+class Readers:
     """Looks at the accounts in turn, as a context manager; ``looks`` tells what was seen once it has ended."""
 
     def __init__(self, url: str, account_ids: Sequence[int]) -> None:

@@ -25,7 +25,7 @@ QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, ans
 
 
 @dataclass(kw_only=True)
-class Office:
+class OAuthAccount:
     """One account, the integration that asks it, and the file where its tokens lie."""
 
     emulator: Emulator
@@ -95,7 +95,7 @@ class Office:
         self.emulator.limit = limit  # type: ignore[assignment]
 
 
-def office(emulator: Emulator, folder: Path) -> Office:
+def new_oauth_account(emulator: Emulator, folder: Path) -> OAuthAccount:
     """An account that nobody has given access to yet."""
     world = emulator.world
     account_id = world.add_account("Corner Coffee")
@@ -104,7 +104,7 @@ def office(emulator: Emulator, folder: Path) -> Office:
     integration = Integration(
         client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
     )
-    return Office(
+    return OAuthAccount(
         emulator=emulator, account_id=account_id, integration=integration, file=folder / "tokens" / "main.json"
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from emulator import Emulator
-from faults.witness import segment_row
+from faults.oracle import segment_row
 
 SEGMENTS: Final = 6
 TIMEZONE: Final = "Europe/Moscow"
@@ -24,7 +24,7 @@ class State:
     rows: tuple[Any, ...]
 
 
-class Crowd:
+class EmulatedAccounts:
     """The accounts. The states of each are numbered from 0; every segment's name begins with its state's number."""
 
     def __init__(self, emulator: Emulator, count: int, chances: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""Plays cases in several processes, each on a lab of its own, and gathers what they came to."""
+"""Plays cases in several processes, each on a harness of its own, and gathers what they came to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Final, cast
 
 from faults.case import Case, Result, Verdict
-from faults.lab import Lab
+from faults.harness import Harness
 from faults.playing import play
 
 FORK: Final = multiprocessing.get_context("fork")
@@ -19,7 +19,7 @@ FORK: Final = multiprocessing.get_context("fork")
 
 
 def play_in_processes(
-    cases: Sequence[Case], a_lab: Callable[[], AbstractContextManager[Lab]], *, jobs: int
+    cases: Sequence[Case], open_one: Callable[[], AbstractContextManager[Harness]], *, jobs: int
 ) -> Generator[Result, None, None]:
     """Play the cases, those first that may take longest, and give each as it ends.
 
@@ -30,7 +30,7 @@ def play_in_processes(
     try:
         for _ in range(min(jobs, len(cases))):
             ours, theirs = FORK.Pipe()
-            FORK.Process(target=_work, args=(theirs, cases, a_lab, [*at, ours])).start()
+            FORK.Process(target=_work, args=(theirs, cases, open_one, [*at, ours])).start()
             theirs.close()
             at[ours] = _give(ours, cases, left)
         while at:
@@ -62,14 +62,14 @@ def _give(ours: Connection, cases: Sequence[Case], left: deque[int]) -> Case:
 def _work(
     theirs: Connection,
     cases: Sequence[Case],
-    a_lab: Callable[[], AbstractContextManager[Lab]],
+    open_one: Callable[[], AbstractContextManager[Harness]],
     others: Sequence[Connection],
 ) -> None:
     """Play what is asked for until nothing more is."""
     for one in others:  # or a pipe would stay open after whoever asks has closed it
         one.close()
-    with a_lab() as lab, suppress(EOFError):
+    with open_one() as harness, suppress(EOFError):
         while True:
-            result = play(cases[theirs.recv()], lab)
+            result = play(cases[theirs.recv()], harness)
             told = {one.name: getattr(result, one.name) for one in fields(result) if one.name != "case"}
             theirs.send(told)

@@ -12,37 +12,37 @@ import pytest
 
 from emulator import Emulator
 from faults.case import Case, Trial, Verdict
-from faults.crew import play_in_processes
-from faults.lab import Lab
-from faults.observer import Observer
+from faults.harness import Harness
+from faults.poller import Poller
+from faults.worker_pool import play_in_processes
 from pipelines.warehouse.engine import open_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # nothing here holds a lock
 
 
 @contextmanager
-def a_lab(folder: Path) -> Iterator[Lab]:
-    """A lab whose database nobody asks."""
+def open_one(folder: Path) -> Iterator[Harness]:
+    """A harness whose database nobody asks."""
     url = "postgresql://nobody@127.0.0.1:9/nowhere"
     engine = open_engine(url)
-    yield Lab(
+    yield Harness(
         server=engine.url, template="", folder=folder, url=url, engine=engine, rebuilt=engine,
-        observer=Observer(url, pause=1.0), stranger=Emulator(), seed=7, is_quick=True,
+        poller=Poller(url, pause=1.0), foreign_host=Emulator(), seed=7, is_quick=True,
     )  # fmt: skip
 
 
 def a_case(name: str, *, dies: bool = False) -> Case:
-    def play(lab: Lab) -> Iterator[Trial]:
+    def play(harness: Harness) -> Iterator[Trial]:
         if dies:
             os._exit(3)
-        yield Trial(verdict=Verdict.EXACT, why=f"{os.getpid()} {lab.next_chance().random()}", rows_lost=2)
+        yield Trial(verdict=Verdict.EXACT, why=f"{os.getpid()} {harness.next_chance().random()}", rows_lost=2)
 
     return Case(group="some", name=name, wrong="", must="", play=play)
 
 
 def test_each_case_is_played_once(tmp_path: Path) -> None:
     cases = [a_case(f"case {number}") for number in range(9)]
-    played = list(play_in_processes(cases, partial(a_lab, tmp_path), jobs=3))
+    played = list(play_in_processes(cases, partial(open_one, tmp_path), jobs=3))
     assert sorted(one.case.name for one in played) == [case.name for case in cases]
     assert {one.verdict for one in played} == {Verdict.EXACT}
     assert [one.trials[0].rows_lost for one in played] == [2] * 9
@@ -54,7 +54,7 @@ def test_chances_are_those_of_the_case_whoever_plays_it(tmp_path: Path) -> None:
     chances = [
         {
             one.case.name: one.why.partition(" ")[2]
-            for one in play_in_processes(cases, partial(a_lab, tmp_path), jobs=jobs)
+            for one in play_in_processes(cases, partial(open_one, tmp_path), jobs=jobs)
         }
         for jobs in (1, 3)
     ]
@@ -64,7 +64,7 @@ def test_chances_are_those_of_the_case_whoever_plays_it(tmp_path: Path) -> None:
 
 def test_a_process_that_ends_stops_no_other(tmp_path: Path) -> None:
     cases = [a_case(f"case {number}", dies=number == 0) for number in range(6)]
-    played = {one.case.name: one for one in play_in_processes(cases, partial(a_lab, tmp_path), jobs=2)}
+    played = {one.case.name: one for one in play_in_processes(cases, partial(open_one, tmp_path), jobs=2)}
     assert played["case 0"].verdict is Verdict.DAMAGED
     assert "ended" in played["case 0"].why
     assert [one.verdict for name, one in played.items() if name != "case 0"] == [Verdict.EXACT] * 5
@@ -73,4 +73,4 @@ def test_a_process_that_ends_stops_no_other(tmp_path: Path) -> None:
 def test_it_is_said_when_nobody_is_left(tmp_path: Path) -> None:
     cases = [a_case(f"case {number}", dies=True) for number in range(4)]
     with pytest.raises(RuntimeError, match="2 cases are left"):
-        list(play_in_processes(cases, partial(a_lab, tmp_path), jobs=2))
+        list(play_in_processes(cases, partial(open_one, tmp_path), jobs=2))

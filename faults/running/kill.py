@@ -20,7 +20,7 @@ DONE: Final = """
     from amocrm.snapshot left join amocrm.newest_answers as newest using (account_id)
     where snapshot.run_id = %s
 """
-"""Accounts whose snapshot a run has published, and whether its answers are remembered, which is a load's last deed."""
+"""Accounts whose snapshot a run has published, and if its answers are cached, which is the last step of a load."""
 
 TRANSACTIONS: Final = """
     select array_agg(relation::regclass::text || ' ' || mode) filter (where mode <> 'AccessShareLock')
@@ -31,7 +31,7 @@ TRANSACTIONS: Final = """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Strike:
+class Kill:
     """A process that was killed, and what was on its way in it."""
 
     kind: str  # of the process
@@ -42,9 +42,9 @@ class Strike:
     phases: Mapping[str, int]  # how many of them were where
 
 
-def strike(
+def kill_process(
     connection: psycopg.Connection[Any], pid: int, run_id: str, asked: frozenset[int], *, kind: str, since: float
-) -> Strike | None:
+) -> Kill | None:
     """Stop a process, look at what it does, and kill it; None where it has ended before.
 
     A process that is stopped does nothing more, so that it is killed in the moment in which it was stopped.
@@ -59,13 +59,13 @@ def strike(
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, FileNotFoundError):
         return None
-    on_their_way = asked - {account_id for account_id, is_remembered in published.items() if is_remembered}
+    unfinished = asked - {account_id for account_id, is_remembered in published.items() if is_remembered}
     phases = Counter(map(_phase, held))
-    between = len(on_their_way) - phases.total()
-    after = min(between, sum(account_id in published for account_id in on_their_way))
+    between = len(unfinished) - phases.total()
+    after = min(between, sum(account_id in published for account_id in unfinished))
     phases["published, then nothing"] = max(0, after)
     phases["asking amoCRM, or between two transactions"] = max(0, between - after)
-    return Strike(kind=kind, run_id=run_id, at=at, seconds=seconds, accounts=on_their_way, phases=+phases)
+    return Kill(kind=kind, run_id=run_id, at=at, seconds=seconds, accounts=unfinished, phases=+phases)
 
 
 def _phase(locks: set[str]) -> str:

@@ -1,6 +1,6 @@
 """One account with a history in a warehouse: what a fault happens to, and how what came of it is judged.
 
-The emulator's own world is the witness; nothing that the loader says of itself is believed.
+The emulator's own world is the oracle: nothing that the loader reports about itself is trusted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sqlalchemy import Engine, make_url
 from emulator import Clock as EmulatorClock
 from emulator import Emulator
 from emulator.things import Mode
-from faults import witness
+from faults import oracle
 from faults.case import Trial, Verdict
+from faults.harness import Harness
 from faults.invariants import broken
-from faults.lab import Lab
 from faults.secrecy import forms
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Gates, Limits
@@ -78,14 +78,14 @@ class Loaded:
     said: str = field(repr=False)  # its log, and its traceback if it failed
 
 
-class Subject:
+class AccountUnderTest:
     """An account of seven segments and seven fields on three pages each, or of as many stages on one."""
 
-    def __init__(self, lab: Lab, emulator: Emulator, mode: Mode, timezone: str, engine: Engine | None) -> None:
-        self.lab, self.emulator, self.world = lab, emulator, emulator.world
-        self.engine, self.timezone = engine or lab.engine, timezone
+    def __init__(self, harness: Harness, emulator: Emulator, mode: Mode, timezone: str, engine: Engine | None) -> None:
+        self.harness, self.emulator, self.world = harness, emulator, emulator.world
+        self.engine, self.timezone = engine or harness.engine, timezone
         self.until = ExitStack()  # what is to be closed with it
-        self.id = lab.new_id()
+        self.id = harness.new_id()
         self.paged = replace(self.world.quirks, ignores_limit=True, default_limit=PAGE)
         self.world.add_account("Corner Coffee", account_id=self.id, timezone=timezone, mode=mode)
         self.segments = [self.world.add_segment(self.id, f"Segment {n}", size=10 + n, place=n) for n in range(7)]
@@ -102,11 +102,11 @@ class Subject:
         self.token = emulator.long_lived_token(self.id)
         self.account = AccountSettings(key=f"account-{self.id}", base_url=emulator.url, token=Secret(self.token))
         self.settings = Settings(
-            data_dir=lab.folder / str(self.id), requests_per_second=10_000.0, raw_retention_days=36_500
+            data_dir=harness.folder / str(self.id), requests_per_second=10_000.0, raw_retention_days=36_500
         )
         self.now = BEGIN
         self.history: dict[datetime, list[Any]] = {}  # what was shown at each snapshot
-        self.random = lab.next_chance()
+        self.random = harness.next_chance()
 
     def opened(self, url: str) -> Engine:
         """Connections to another address, for as long as there is the account."""
@@ -182,26 +182,26 @@ class Subject:
         """What amoCRM shows now."""
         return Shown(
             segments=tuple(
-                sorted(witness.segment_row(one, self.timezone) for one in self.world.shown_segments(self.id))
+                sorted(oracle.segment_row(one, self.timezone) for one in self.world.shown_segments(self.id))
             ),
-            fields={one["id"]: witness.field_row(one) for one in self.world.shown_fields(self.id)},
-            stages=tuple(sorted(witness.stage_row(one) for one in self.world.shown_stages(self.id))),
+            fields={one["id"]: oracle.field_row(one) for one in self.world.shown_fields(self.id)},
+            stages=tuple(sorted(oracle.stage_row(one) for one in self.world.shown_stages(self.id))),
         )
 
     def stored(self) -> Shown:
         """What the warehouse says of now."""
         with self.engine.connect() as connection:
-            snapshots = witness.stored_snapshots(connection, self.id)
+            snapshots = oracle.stored_snapshots(connection, self.id)
             return Shown(
                 segments=tuple(snapshots[max(snapshots)]) if snapshots else (),
-                fields=witness.stored_fields(connection, self.id),
-                stages=tuple(witness.stored_stages(connection, self.id)),
+                fields=oracle.stored_fields(connection, self.id),
+                stages=tuple(oracle.stored_stages(connection, self.id)),
             )
 
     def contents(self) -> dict[str, list[str]]:
         """Every row that the warehouse holds of the account."""
         with self.engine.connect() as connection:
-            return witness.table_contents(connection, self.id)
+            return oracle.table_contents(connection, self.id)
 
     @property
     def snapshot_count(self) -> int:
@@ -217,7 +217,7 @@ class Subject:
         self.world.quirks = self.paged
         self.note(self.shown())
         self.live_on()
-        self.lab.observer.watch(self.id)
+        self.harness.poller.watch(self.id)
 
     def note(self, shown: Shown, at: datetime | None = None) -> None:
         """A snapshot was published that showed this."""
@@ -225,7 +225,7 @@ class Subject:
 
     def settle(self) -> None:
         """No load runs now."""
-        self.lab.observer.settle(self.id)
+        self.harness.poller.settle(self.id)
 
     def judge(self, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
         """What a faulted load came to. ``right`` is what it may have stored; without it, what amoCRM shows now."""
@@ -264,8 +264,8 @@ class Subject:
         """The same with what is always true: the invariants, and that nobody was told what is secret."""
         with self.engine.connect() as connection:
             wrong = broken(connection, self.id)
-            false = len(witness.false_endings(connection, self.world, self.id))
-            if witness.stored_snapshots(connection, self.id) != self.history:
+            false = len(oracle.false_endings(connection, self.world, self.id))
+            if oracle.stored_snapshots(connection, self.id) != self.history:
                 wrong.append("I5 every snapshot can be rebuilt row for row")
         if false:
             wrong.append("I8 no ended version that the API did not confirm as gone")
@@ -278,9 +278,9 @@ class Subject:
 
     def leaks(self, said: str) -> str:
         """Where a secret is that must not be there; empty where none is."""
-        if self.lab.stranger.requests:
-            asked = str(self.lab.stranger.requests[0].path)
-            self.lab.stranger.requests.clear()
+        if self.harness.foreign_host.requests:
+            asked = str(self.harness.foreign_host.requests[0].path)
+            self.harness.foreign_host.requests.clear()
             return f"another host was asked for {asked}"
         hidden = forms(self.token)
         return "the token is in the log or the error" if any(one in said.encode() for one in hidden) else ""
@@ -299,26 +299,26 @@ class Subject:
             why = f"after recovery stored {_some(doubled)}, shown {_some(lost)}"
             return replace(_worse(told, why), rows_lost=lost.total(), rows_doubled=doubled.total())
         told = self.looked_over(told, loaded)
-        return told if self.lab.is_quick and self.random.random() > REBUILT_IN_QUICK else self.rebuilt(told)
+        return told if self.harness.is_quick and self.random.random() > REBUILT_IN_QUICK else self.rebuilt(told)
 
     def rebuilt(self, told: Trial) -> Trial:
         """The same with I7: made anew from the raw answers the tables are these."""
-        rebuild_account(self.engine, self.lab.rebuilt, self.id)
-        with self.lab.rebuilt.connect() as connection:
-            if witness.table_contents(connection, self.id) != self.contents():
+        rebuild_account(self.engine, self.harness.rebuilt, self.id)
+        with self.harness.rebuilt.connect() as connection:
+            if oracle.table_contents(connection, self.id) != self.contents():
                 return _worse(told, "I7 made anew from raw answers, the tables are others")
         return told
 
 
 @contextmanager
-def subject(
-    lab: Lab, mode: Mode = "segments", timezone: str = "Europe/Moscow", engine: Engine | None = None
-) -> Iterator[Subject]:
-    """A new account, its history begun and its changes waiting to be loaded; in the lab's warehouse or another."""
+def account_under_test(
+    harness: Harness, mode: Mode = "segments", timezone: str = "Europe/Moscow", engine: Engine | None = None
+) -> Iterator[AccountUnderTest]:
+    """A new account, its history begun and its changes waiting to be loaded; in the harness's warehouse or another."""
     with Emulator(clock=EmulatorClock(BEGIN)) as emulator:
-        made = Subject(lab, emulator, mode, timezone, engine)
+        made = AccountUnderTest(harness, emulator, mode, timezone, engine)
         with made.until:
-            made.until.callback(lab.observer.watch, None)
+            made.until.callback(harness.poller.watch, None)
             made.begin()
             yield made
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import psycopg
 
 from emulator import Emulator
-from faults.running.crowd import Crowd
-from faults.running.struck import Strike, strike
+from faults.running.accounts import EmulatedAccounts
+from faults.running.kill import Kill, kill_process
 
 SPARED: Final = 0.15
 """The share of processes that are not killed, so that every account is loaded now and then."""
@@ -37,18 +37,18 @@ class Loader:
 
 
 @dataclass(kw_only=True)
-class Hunt:
+class Killer:
     """Kills loaders, each at a moment drawn evenly from the time that loading takes."""
 
     kind: str
-    crowd: Crowd
+    emulated: EmulatedAccounts
     emulator: Emulator
     connection: psycopg.Connection[Any]
     chances: random.Random
     session: int  # that its processes belong to: a number of a process is given again, and is a stranger's then
     is_on: bool = False  # whether anything is killed
     longest: float = 1.0  # seconds that loading takes, by those that nobody killed
-    strikes: list[Strike] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
 
     def found(self, run_id: str, account_ids: Iterable[int], pid: int | None = None) -> Loader:
         """A loader that has begun, and its fate."""
@@ -61,7 +61,7 @@ class Hunt:
             pid=pid,
         )
 
-    def struck(self, loader: Loader) -> Strike | None:
+    def kill_if_due(self, loader: Loader) -> Kill | None:
         """Kill a loader if it is due."""
         asked = self._asked(loader)
         if asked and loader.first_asked is None:
@@ -73,14 +73,14 @@ class Hunt:
         loader.is_spared = True  # it cannot be killed twice
         if not self.is_ours(loader.pid):
             return None
-        done = strike(self.connection, loader.pid, loader.run_id, asked, kind=self.kind, since=loader.first_asked)
+        done = kill_process(self.connection, loader.pid, loader.run_id, asked, kind=self.kind, since=loader.first_asked)
         if done:
-            self.strikes.append(done)
+            self.kills.append(done)
         return done
 
     def learn(self, run_id: str) -> None:
         """A loader has ended; if nobody killed it, it shows how long loading takes."""
-        if run_id not in {one.run_id for one in self.strikes}:
+        if run_id not in {one.run_id for one in self.kills}:
             row = self.connection.execute(DURATION, (run_id,)).fetchone()
             if row and row[0] is not None:
                 self.longest = 0.5 * self.longest + 0.5 * float(row[0])
@@ -94,6 +94,6 @@ class Hunt:
 
     def _asked(self, loader: Loader) -> frozenset[int]:
         """Accounts that were asked since it is there; nobody else asks them meanwhile."""
-        by_header = {f"Bearer {token}": account_id for account_id, token in self.crowd.tokens.items()}
+        by_header = {f"Bearer {token}": account_id for account_id, token in self.emulated.tokens.items()}
         requests = self.emulator.requests[loader.asked_from :]
         return loader.accounts & {by_header.get(one.headers.get("authorization", ""), 0) for one in requests}

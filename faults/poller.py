@@ -32,7 +32,7 @@ PATIENCE: Final = "-c statement_timeout=10s"
 Seen = tuple[str | None, str]
 
 
-class Observer:
+class Poller:
     """Polls the views of the accounts it is told of, in a thread, as a context manager."""
 
     def __init__(self, url: str, *, pause: float) -> None:
@@ -43,7 +43,7 @@ class Observer:
         self._seen: defaultdict[int, set[Seen]] = defaultdict(set)
         self._right: defaultdict[int, set[Seen]] = defaultdict(set)
         self.count = 0  # looks so far
-        self._thread = threading.Thread(target=self._look, name="observer", daemon=True)
+        self._thread = threading.Thread(target=self._look, name="poller", daemon=True)
 
     def __enter__(self) -> Self:
         self._settled = psycopg.connect(self._url, autocommit=True)
@@ -90,7 +90,7 @@ class Observer:
 
     def _look(self) -> None:
         while not self._stopped.is_set():
-            # The server may be what goes wrong in a case: then the observer comes back.
+            # The server may be what goes wrong in a case: then the poller reconnects.
             with suppress(psycopg.Error), psycopg.connect(self._url, autocommit=True, options=PATIENCE) as connection:
                 self._look_through(connection)
             self._stopped.wait(0.1)

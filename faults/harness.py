@@ -1,4 +1,4 @@
-"""What all cases of a run share: a server, two databases, an observer, a stranger, a bystander. No case in here."""
+"""What all cases of a run share: a database server, two databases, a poller of the views, a foreign host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine, make_url
 
 from emulator import Emulator
-from faults.observer import Observer
+from faults.poller import Poller
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
@@ -25,8 +25,8 @@ from pipelines.warehouse.migrate import migrate
 
 
 @dataclass(kw_only=True)
-class Lab:
-    """Where cases are played. Each has an account of its own here, so that none sees what another left behind."""
+class Harness:
+    """Environment of the cases. Each case gets its own account, so that none sees what another left."""
 
     server: URL
     template: str  # name of a migrated database there, to make others of
@@ -34,8 +34,8 @@ class Lab:
     url: str  # the warehouse
     engine: Engine
     rebuilt: Engine  # an empty warehouse, to make tables anew in
-    observer: Observer
-    stranger: Emulator  # a host that must never hear of us
+    poller: Poller
+    foreign_host: Emulator  # must never receive a request
     seed: int
     is_quick: bool
     _ids: Iterator[int] = field(default_factory=lambda: count(31_000_000), repr=False)
@@ -80,8 +80,10 @@ def _names(case: str) -> Iterator[str]:
 
 
 @contextmanager
-def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: str | None = None) -> Iterator[Lab]:
-    """A lab on this server, or on one of its own. ``template`` is the name of a migrated database to make others of."""
+def open_harness(
+    *, seed: int, is_quick: bool, server: URL | None = None, template: str | None = None
+) -> Iterator[Harness]:
+    """Open a harness on this server or on its own; ``template`` names a migrated database to copy."""
     with ExitStack() as until:
         folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-faults-"))
         until.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -94,15 +96,15 @@ def open_lab(*, seed: int, is_quick: bool, server: URL | None = None, template: 
         engines = [open_engine(url), open_engine(other)]
         for engine in engines:
             until.callback(engine.dispose)
-        yield Lab(
+        yield Harness(
             server=server,
             template=template,
             folder=folder,
             url=url,
             engine=engines[0],
             rebuilt=engines[1],
-            observer=until.enter_context(Observer(url, pause=0.01 if is_quick else 0.002)),
-            stranger=until.enter_context(Emulator()),
+            poller=until.enter_context(Poller(url, pause=0.01 if is_quick else 0.002)),
+            foreign_host=until.enter_context(Emulator()),
             seed=seed,
             is_quick=is_quick,
         )
