@@ -214,3 +214,38 @@ def test_of_a_link_only_the_page_number_is_read(link: Json, has_next: bool, numb
 def test_totals_that_are_no_numbers_are_as_good_as_none(value: Json) -> None:
     found = read_page({"_total_items": value, "_page_count": value, "_embedded": {"segments": []}}, "segments", 1)
     assert (found.total, found.page_count) == (None, None)
+
+
+def test_totals_of_zero_are_totals() -> None:
+    found = read_page({"_total_items": 0, "_page_count": 0, "_embedded": {"segments": []}}, "segments", 1)
+    assert (found.total, found.page_count) == (0, 0)
+
+
+@pytest.mark.parametrize("number", ["9" * 10, "9" * 5_000])
+def test_a_link_with_an_absurd_page_number_has_none(number: str) -> None:
+    link = {"href": f"https://example.amocrm.ru/?page={number}"}
+    assert read_page({"_links": {"next": link}, "_embedded": {"segments": []}}, "segments", 1).next_number is None
+
+
+def test_a_list_may_have_as_many_pages_as_the_limit_allows() -> None:
+    once = [page(number, has_next=number < MAX_PAGES) for number in range(1, MAX_PAGES + 1)]
+    assert listed(*once, *once)[1] == list(range(1, MAX_PAGES + 1))
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ("text", "a list is not an object"),
+        ({"_embedded": {"other": []}}, "the list has no '_embedded' with 'segments'"),
+        ({"_embedded": {"segments": [7]}}, "a segment is not an object"),
+        ({"_embedded": {"segments": [{"name": "VIP"}]}}, "a segment has no usable id"),
+    ],
+)
+def test_an_unusable_list_says_what_is_wrong_with_it(document: Json, why: str) -> None:
+    with pytest.raises(Misshapen, match=f"^{why}$"):
+        read_page(document, "segments", 1)
+
+
+def test_a_row_that_may_hide_another_is_refused_with_the_reason() -> None:
+    with pytest.raises(IncompleteList, match=r"^The list has a row twice and fewer rows than it counts\."):
+        assemble([page(1, 1, total=2)])

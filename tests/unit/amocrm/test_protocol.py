@@ -223,3 +223,46 @@ def test_malformed_says_why() -> None:
     assert malformed(answer(200), LIST, "the list is not an object").error.message == (
         "amoCRM's answer cannot be used: the list is not an object."
     )
+
+
+def test_a_busy_server_may_say_how_long_to_wait() -> None:
+    outcome = interpret(answer(503, retry_after="7"), LIST)
+    assert isinstance(outcome, Again)
+    assert (outcome.reason, outcome.wait) == ("passing trouble", 7)
+
+
+@pytest.mark.parametrize("status", [300, 301, 399])
+def test_a_redirect_is_refused_and_named(status: int) -> None:
+    error = error_of(interpret(answer(status), LIST))
+    assert isinstance(error, NotFound)
+    assert "redirects are not followed" in error.message
+
+
+def test_a_block_and_an_unknown_status_are_explained() -> None:
+    assert "without JSON, as it does to a blocked address" in error_of(interpret(answer(403, HTML), LIST)).message
+    assert error_of(interpret(answer(418), LIST)).message.endswith(": which has no meaning here.")
+    assert error_of(interpret(answer(599), LIST)).message == "amoCRM answered 599."
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        replace(answer(200, x_request_id="a1b2"), defect="the body is cut short", is_interrupted=True),
+        replace(answer(200, x_request_id="a1b2"), defect="the body's gzip is broken"),
+        answer(200, b"{", x_request_id="a1b2"),
+        answer(503, x_request_id="a1b2"),
+    ],
+    ids=["interrupted", "damaged", "no JSON", "unavailable"],
+)
+@pytest.mark.parametrize("request_", [LIST, WRITE], ids=["read", "write"])
+def test_every_error_carries_its_request_status_and_request_id(failed: Answer, request_: Request) -> None:
+    error = error_of(interpret(failed, request_))
+    assert (error.request, error.status, error.request_id) == (str(request_), failed.status, "a1b2")
+    assert failed.defect is None or failed.defect in error.message
+
+
+@pytest.mark.parametrize("request_", [LIST, WRITE], ids=["read", "write"])
+def test_a_missing_answer_names_its_request(request_: Request) -> None:
+    lost = unanswered(request_, "the host reset the connection", is_passing=True)
+    assert lost.error.request == str(request_)
+    assert not isinstance(lost, Again) or lost.reason == "passing trouble"

@@ -180,3 +180,15 @@ def test_between_two_events_of_one_kind_the_change_was_below(
             elif moved * 10 <= customers * 8:
                 since[direction] = True
     assert len({event.key for event in told.lasting.values()}) == len(told.lasting)
+
+
+def test_an_event_names_its_segment() -> None:
+    [event] = decide([compared(100, 90, segment_id=7)], [RULE], []).begun
+    assert (event.segment_id, event.segment_name) == (7, "S7")
+
+
+def test_an_event_ends_when_the_change_is_down_to_four_fifths_of_the_threshold() -> None:
+    told = Told(SizeRule(customers=10))
+    for size in (90, 92, 90):
+        told.load([compared(100, size)])
+    assert told.told == [(1, "down"), (1, "down")]
