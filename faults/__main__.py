@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,6 @@ from faults.cases import cases
 from faults.page import render
 from faults.runner import run
 from faults.scorecard import in_words
-from faults.terminal import purpose, show
 
 DATA: Final = Path(__file__).parents[1] / "data"
 OTHERS: Final = Path(__file__).parent / "dlt" / "verdicts.json"
@@ -29,7 +30,7 @@ def main() -> int:
         print("No case is called so; --list shows all.", file=sys.stderr)
         return 2
     if arguments.list:
-        show(case.name for case in chosen)
+        _print_lines(case.name for case in chosen)
         return 0
     print(f"{len(chosen)} cases, seed {arguments.seed}", flush=True)
     card = run(
@@ -41,8 +42,9 @@ def main() -> int:
         report=lambda result: _tell(result, is_verbose=arguments.verbose),
     )
     card = replace(card, part=_part(arguments.group, arguments.case))
-    if OTHERS.exists():
-        card = replace(card, others=json.loads(OTHERS.read_text(encoding="utf-8")))
+    for case, verdicts in json.loads(OTHERS.read_text(encoding="utf-8")).items():
+        for program, verdict in verdicts.items():
+            card.others.setdefault(program, {})[case] = verdict
     card.write(arguments.output / "scorecard.json")
     (arguments.output / "scorecard.html").write_text(render(card), encoding="utf-8")
     for name, why in card.not_played.items():
@@ -56,7 +58,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./run faults", description=purpose(__doc__))
+    parser = argparse.ArgumentParser(prog="./run faults", description=(__doc__ or "").replace("``", "'"))
     parser.add_argument("--quick", action="store_true", help="the half that is part of the tests")
     parser.add_argument("--group", action="append", help="only this group; may be given several times")
     parser.add_argument("--case", action="append", help="only cases whose name has this in it")
@@ -78,6 +80,16 @@ def _part(groups: list[str] | None, names: list[str] | None) -> str:
     parts = [f"the group{'s' * (len(groups) > 1)} {', '.join(groups)}"] if groups else []
     parts += [f"cases with {' or '.join(map(repr, names))} in their name"] if names else []
     return ", ".join(parts)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    """Print lines until the reader closes the pipe, as ``head`` does."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports the error when it exits
 
 
 def _tell(result: Result, *, is_verbose: bool) -> None:

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -21,6 +21,7 @@ from sqlalchemy import Engine, make_url
 
 from emulator import Clock as EmulatorClock
 from emulator import Emulator
+from emulator.faults import Effect
 from emulator.things import Mode
 from faults import oracle
 from faults.case import Trial, Verdict
@@ -222,6 +223,23 @@ class AccountUnderTest:
     def note(self, shown: Shown, at: datetime | None = None) -> None:
         """A snapshot was published that showed this."""
         self.history[at or self.now] = list(shown.segments)
+
+    def load_and_recover(
+        self, fault: AbstractContextManager[object] | None = None, *right: Shown, **options: Any
+    ) -> Trial:
+        """Load through a fault, judge what is stored, and load again without the fault."""
+        before = self.contents()
+        with fault or nullcontext():
+            loaded = self.load(**options)
+        return self.recover(self.judge(loaded, before, *right))
+
+    @contextmanager
+    def fault(self, effect: Effect, **where: Any) -> Iterator[None]:
+        """Switch a fault of amoCRM on. Raises ``LookupError`` if no request met it."""
+        with self.emulator.faults.during(effect, **where) as fault:
+            yield
+        if not fault.hits:
+            raise LookupError("no request met the fault")
 
     def settle(self) -> None:
         """No load runs now."""

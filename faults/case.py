@@ -23,7 +23,9 @@ class Verdict(StrEnum):
     HANG = "hang"  # no end within the time a case has
 
 
-HELD: Final = frozenset({Verdict.EXACT, Verdict.REFUSED})
+EXACT: Final = frozenset({Verdict.EXACT})
+REFUSED: Final = frozenset({Verdict.REFUSED})
+HELD: Final = EXACT | REFUSED
 WORST_LAST: Final = tuple(Verdict)
 
 
@@ -58,8 +60,7 @@ class Case:
     quick half, which is part of the tests, has it.
     """
 
-    group: str
-    name: str
+    name: str  # "group: what goes wrong"
     wrong: str
     must: str
     play: Callable[[Harness], Iterable[Trial]] = field(repr=False)
@@ -68,6 +69,11 @@ class Case:
     seconds: float = 120.0  # more is a hang, on a machine that is ten times slower than ours too
     wire: Wire | None = field(default=None, repr=False)
     missing: str = ""  # why it cannot be played on this machine
+
+    @property
+    def group(self) -> str:
+        """The group, which is the first word of the name."""
+        return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from contextlib import suppress
-from types import TracebackType
 from typing import Final, Self
 
 import psycopg
@@ -50,9 +49,7 @@ class Poller:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join(10)
         self._settled.close()

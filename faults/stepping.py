@@ -138,17 +138,15 @@ class Stepping:
     @contextmanager
     def _gates(self) -> Iterator[None]:
         """Have each deed of each load wait for its turn."""
-        execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
         commit, end_copy, send = psycopg.Connection.commit, psycopg.Copy.__exit__, Transport.send
         step = self
 
-        def stepped_execute(self: psycopg.Cursor[Any], *args: Any, **options: Any) -> Any:
-            step._pass(self.connection)
-            return execute(self, *args, **options)
+        def stepped(do: Callable[..., Any]) -> Callable[..., Any]:
+            def wait_and_do(self: psycopg.Cursor[Any], *args: Any, **options: Any) -> Any:
+                step._pass(self.connection)
+                return do(self, *args, **options)
 
-        def stepped_executemany(self: psycopg.Cursor[Any], *args: Any, **options: Any) -> Any:
-            step._pass(self.connection)
-            return executemany(self, *args, **options)
+            return wait_and_do
 
         def stepped_commit(self: psycopg.Connection[Any]) -> None:
             step._pass(self)
@@ -169,8 +167,8 @@ class Stepping:
             return send(self, request, *args, **options)
 
         with (
-            patch.object(psycopg.Cursor, "execute", stepped_execute),
-            patch.object(psycopg.Cursor, "executemany", stepped_executemany),
+            patch.object(psycopg.Cursor, "execute", stepped(psycopg.Cursor.execute)),
+            patch.object(psycopg.Cursor, "executemany", stepped(psycopg.Cursor.executemany)),
             patch.object(psycopg.Connection, "commit", stepped_commit),
             patch.object(psycopg.Copy, "__exit__", stepped_end),
             patch.object(Transport, "send", stepped_send),

@@ -29,7 +29,6 @@ def cases() -> Iterator[Case]:
             parts = 1 if is_after or stays_down else PARTS
             for part in range(parts):
                 yield Case(
-                    group="database",
                     name=f"database: cut {when} {'each eighth' if parts == 1 else 'every'} message, {rest}"
                     + (f", part {part + 1} of {parts}" if parts > 1 else ""),
                     wrong=f"The connection to Postgres is cut {when} a message of a load, COMMIT's too, {rest}.",

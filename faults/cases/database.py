@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import event, make_url
 
 from faults.account_under_test import account_under_test
-from faults.case import HELD, Case, Trial, Verdict
+from faults.case import EXACT, HELD, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.oracle import TABLES
 
@@ -42,7 +42,6 @@ def cases() -> Iterator[Case]:
     """Each way of losing the database."""
     for number, (name, state) in enumerate(STATES.items()):
         yield Case(
-            group="database",
             name=f"database: {name}, at every table",
             wrong=f"Postgres refuses to write to each of the tables in turn: {name} ({state}).",
             must="Nothing is written, and the error says what it was.",
@@ -52,32 +51,29 @@ def cases() -> Iterator[Case]:
         )
     for is_for_long in (False, True):
         yield Case(
-            group="database",
             name="database: another session holds a lock, " + ("longer than we wait" if is_for_long else "for a while"),
             wrong="Another session holds the account's row, and then each table, "
             + ("on and on." if is_for_long else "and lets go."),
             must="The load is refused, and says so; or it waits and is exact.",
             play=partial(locked, is_for_long=is_for_long),
-            allowed=HELD if is_for_long else frozenset({Verdict.EXACT}),
+            allowed=HELD if is_for_long else EXACT,
             is_quick=is_for_long,
             seconds=300,
         )
     yield Case(
-        group="database",
         name="database: read-only",
         wrong="The database takes no writes, as a replica does.",
         must="The load is refused, and says so.",
         play=read_only,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
         is_quick=True,
     )
     yield Case(
-        group="database",
         name="database: takes no connections",
         wrong="The database refuses new connections.",
         must="The load is refused, and says so.",
         play=no_connections,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
     )
 
 
@@ -88,10 +84,7 @@ def errors(harness: Harness, *, state: str) -> Iterator[Trial]:
     """A load for each table, in which writing to that table fails."""
     for number in harness.sample(f"tables {state}", len(TABLES), 3):
         with account_under_test(harness) as account:
-            before = account.contents()
-            with failing(harness, TABLES[number], account.id, state):
-                loaded = account.load()
-            yield account.recover(account.judge(loaded, before))
+            yield account.load_and_recover(failing(harness, TABLES[number], account.id, state))
 
 
 @contextmanager
@@ -153,19 +146,15 @@ def wait_little(connection: psycopg.Connection, _: object) -> None:
 def read_only(harness: Harness) -> Iterator[Trial]:
     """A database whose sessions are read-only."""
     with account_under_test(harness) as account:
-        before = account.contents()
         engine = account.opened(f"{harness.url}?options=-c%20default_transaction_read_only%3Don")
-        loaded = account.load(engine=engine)
-        yield account.recover(account.judge(loaded, before))
+        yield account.load_and_recover(engine=engine)
 
 
 def no_connections(harness: Harness) -> Iterator[Trial]:
     """A database that lets nobody in."""
     with account_under_test(harness) as account, harness.database() as url:
-        before = account.contents()
         name = make_url(url).database
         assert name
         with psycopg.connect(harness.url, autocommit=True) as admin:
             admin.execute(SQL("alter database {} allow_connections false").format(Identifier(name)))
-        loaded = account.load(engine=account.opened(url))
-        yield account.recover(account.judge(loaded, before))
+        yield account.load_and_recover(engine=account.opened(url))

@@ -35,7 +35,6 @@ def cases() -> Iterator[Case]:
     """Each change before each request."""
     for number, (name, change) in enumerate(CHANGES.items()):
         yield Case(
-            group="drift",
             name=f"drift: {name} between two requests",
             wrong=f"Before each of a load's requests in turn: {name}.",
             must="What is stored is what amoCRM showed before or after it, never a mixture.",
@@ -44,7 +43,6 @@ def cases() -> Iterator[Case]:
             seconds=600,
         )
     yield Case(
-        group="drift",
         name="drift: a segment inserted before every request",
         wrong="A segment comes at the beginning of the list before every single request.",
         must="The load is refused, or what is stored was shown.",

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from emulator import effects
 from emulator.faults import Effect
 from faults.account_under_test import AccountUnderTest, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 
 Step = Callable[[AccountUnderTest], object]
@@ -100,23 +100,21 @@ def cases() -> Iterator[Case]:
     """Each story, and each lie about everything at once."""
     for number, (name, story) in enumerate(STORIES.items()):
         yield Case(
-            group="endings",
             name=f"endings: {name}",
             wrong=f"From load to load: {name}.",
             must=f"Its versions end so: {', '.join(one or 'open' for one in story.endings)}.",
             play=partial(told, story=story),
-            allowed=frozenset({Verdict.EXACT}),
+            allowed=EXACT,
             is_quick=number % 2 == 1 or "mode_off" in story.endings,
         )
     for mode, lists in (("segments", ("segments", "fields")), ("periodicity", ("stages",))):
         for name, make in LIES.items():
             yield Case(
-                group="endings",
                 name=f"endings: {name} for every list, {mode}",
                 wrong=f"Every list answers {name}, for ten loads.",
                 must="Nothing ends.",
                 play=partial(lied, lists=lists, mode=mode, make=make),
-                allowed=frozenset({Verdict.REFUSED}),
+                allowed=REFUSED,
                 is_quick=name == "204",
             )
 

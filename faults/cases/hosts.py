@@ -14,7 +14,7 @@ from unittest.mock import patch
 from emulator import effects
 from emulator.faults import Effect
 from faults.account_under_test import IMPATIENT, AccountUnderTest, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.harness import Harness
 from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
@@ -40,7 +40,6 @@ def cases() -> Iterator[Case]:
     """Each way to be led astray."""
     for number, place in enumerate(PAGES):
         yield Case(
-            group="hosts",
             name=f"hosts: next points to another host, {place}",
             wrong=f"The link to the next page names another host, at: {place}.",
             must="That host is not asked, and the token stays here.",
@@ -50,7 +49,6 @@ def cases() -> Iterator[Case]:
     for place in PLACES:
         for code in (301, 302, 303, 307, 308):
             yield Case(
-                group="hosts",
                 name=f"hosts: redirect {code} to another host, {place}",
                 wrong=f"amoCRM answers {code} to another host, at: {place}.",
                 must="That host is not asked, and the token stays here.",
@@ -58,42 +56,38 @@ def cases() -> Iterator[Case]:
                 is_quick=(place, code) in (("account", 302), ("segments, middle page", 307)),
             )
     yield Case(
-        group="hosts",
         name="hosts: .netrc and proxies in the environment",
         wrong="The environment names a proxy for everything, and .netrc another login for the host.",
         must="Both are ignored.",
         play=environment,
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
         is_quick=True,
     )
     for name, base_url in (("a name that nobody has", "https://does-not-exist.invalid"), ("nobody listens", "")):
         yield Case(
-            group="hosts",
             name=f"hosts: {name}",
             wrong=f"The host: {name}.",
             must="The load is refused.",
             play=partial(elsewhere, base_url=base_url),
-            allowed=frozenset({Verdict.REFUSED}),
+            allowed=REFUSED,
             is_quick=not base_url,
         )
     for number, (name, script) in enumerate(NO_HTTP.items()):
         yield Case(
-            group="hosts",
             name=f"hosts: the answer is {name}",
             wrong=f"What listens there answers {name}.",
             must="The load is refused.",
             play=partial(served, script=script),
-            allowed=frozenset({Verdict.REFUSED}),
+            allowed=REFUSED,
             is_quick=number % 4 == 1,
         )
     for certificate in ("self_signed", "expired", "other_name"):
         yield Case(
-            group="hosts",
             name=f"hosts: TLS, {certificate.replace('_', ' ')}",
             wrong=f"The host's certificate is {certificate.replace('_', ' ')}.",
             must="Not a byte of a request is sent.",
             play=partial(served, script=sends(ok(b"{}")), certificate=f"{certificate}.pem"),
-            allowed=frozenset({Verdict.REFUSED}),
+            allowed=REFUSED,
             is_quick=certificate == "expired",
         )
 
@@ -107,25 +101,19 @@ def astray(harness: Harness, *, place: str, make: Callable[[str], Effect]) -> It
     at = PLACES[place]
     for where in (at.where | {"times": 1}, at.where):
         with account_under_test(harness, at.mode) as account:
-            before = account.contents()
             effect = make(f"{harness.foreign_host.url}/api/v4/customers/segments?page=2&limit=250")
-            with account.emulator.faults.during(effect, **where):
-                loaded = account.load()
-            yield account.recover(account.judge(loaded, before))
+            yield account.load_and_recover(account.emulator.faults.during(effect, **where))
 
 
 def environment(harness: Harness) -> Iterator[Trial]:
     """A load in an environment that wants it to go elsewhere, as somebody else."""
     with account_under_test(harness) as account:
-        before = account.contents()
         netrc = account.settings.data_dir / "netrc"
         netrc.parent.mkdir(exist_ok=True)
         netrc.write_text("machine 127.0.0.1 login somebody password canary\n", encoding="utf-8")
         netrc.chmod(0o600)
         proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), harness.foreign_host.url)
-        with patch.dict(os.environ, {"NETRC": str(netrc), **proxies}):
-            loaded = account.load()
-        yield account.recover(account.judge(loaded, before))
+        yield account.load_and_recover(patch.dict(os.environ, {"NETRC": str(netrc), **proxies}))
 
 
 def elsewhere(harness: Harness, *, base_url: str) -> Iterator[Trial]:

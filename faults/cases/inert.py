@@ -16,7 +16,7 @@ from sqlalchemy import text as statement
 from emulator import effects
 from emulator.things import Mode
 from faults.account_under_test import AccountUnderTest, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
@@ -47,12 +47,11 @@ def cases() -> Iterator[Case]:
     """Each text."""
     for number, (name, text) in enumerate(TEXTS.items()):
         yield Case(
-            group="values",
             name=f"values: {name} in every name, through report and files",
             wrong=f"Segments, fields, options, stages, the account and an error are called so: {name}.",
             must="Tables, views and Parquet have it as it is; the report shows it; in CSV it is no formula.",
             play=partial(through, text=text),
-            allowed=frozenset({Verdict.EXACT}),
+            allowed=EXACT,
             is_quick=number in (0, 2),
         )
 

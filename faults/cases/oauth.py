@@ -15,7 +15,7 @@ from typing import Any, Final
 from emulator import Clock, Emulator, effects
 from emulator.faults import Effect
 from emulator.messages import Answer, problem
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.killing import PROCESSES, Deed, killed, make_mortal
 from faults.oauth_account import OAuthAccount, Outage, new_oauth_account
@@ -58,7 +58,6 @@ def cases() -> Iterator[Case]:
     """Each way of losing an access, or of nearly doing so."""
     for name, work in (("a renewal", renewal), ("access given again", given_again), ("first access", first_access)):
         yield Case(
-            group="oauth",
             name=f"oauth: {name} killed at every moment",
             wrong=f"The process is killed before and after each system call and request of {name}.",
             must="The access works; only where amoCRM had answered and nothing was written yet must it be given anew.",
@@ -68,17 +67,15 @@ def cases() -> Iterator[Case]:
         )
     for number, (name, make) in enumerate(ANSWERS.items()):
         yield Case(
-            group="oauth",
             name=f"oauth: the answer to a renewal {name}",
             wrong=f"amoCRM renews, and its answer is {name}: always.",
             must="'Authorise again' is said, once, and amoCRM is not asked any more.",
             play=partial(lost_answer, make=make),
-            allowed=frozenset({Verdict.REFUSED}),
+            allowed=REFUSED,
             is_quick=number % 3 == 0,
         )
     for name, answer in REFUSALS.items():
         yield Case(
-            group="oauth",
             name=f"oauth: a renewal refused once with {name}",
             wrong=f"amoCRM answers {name} to a renewal, once, and does nothing.",
             must="The access works, then or later.",
@@ -86,21 +83,19 @@ def cases() -> Iterator[Case]:
             is_quick=name == "500",
         )
     yield Case(
-        group="oauth",
         name="oauth: four workers renew at once",
         wrong="Four processes find at the same moment that the token has ended.",
         must="One renews, and all have its token.",
         play=partial(workers, count=4),
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
         is_quick=True,
     )
     yield Case(
-        group="oauth",
         name="oauth: a worker dies while others wait",
         wrong="The process that holds the lock is killed while two others wait for it.",
         must="They renew, once.",
         play=partial(workers, count=2, with_dead=True),
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
     )
 
 

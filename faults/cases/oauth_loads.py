@@ -20,7 +20,6 @@ def cases() -> Iterator[Case]:
         for is_cured in (True, False):
             often = "once" if is_cured else "always"
             yield Case(
-                group="oauth",
                 name=f"oauth: 401 to a token that has not ended, {often}, {place}",
                 wrong=f"amoCRM answers 401 to an access token that has not ended, {often}, at: {place}.",
                 must="It is renewed once; if that does not help, the load is refused and nothing is renewed again.",

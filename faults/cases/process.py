@@ -14,7 +14,7 @@ import psycopg
 
 from faults import oracle
 from faults.account_under_test import AccountUnderTest, Loaded, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.killing import Deed, killed, make_mortal
 from pipelines.amocrm.transport import Transport
@@ -37,7 +37,6 @@ def cases() -> Iterator[Case]:
     """Each way in which loaders come to grief or get in each other's way."""
     for mode in ("segments", "periodicity"):
         yield Case(
-            group="process",
             name=f"process: kill -9 at every statement and every request, mode {mode}",
             wrong="The loader is killed before each statement and request, after each request and after COMMIT.",
             must="The snapshot is there whole, or not at all; running again ends in the same state.",
@@ -47,61 +46,55 @@ def cases() -> Iterator[Case]:
         )
     for loads in (2, 3, 8):
         yield Case(
-            group="process",
             name=f"process: {loads} loads of one account at once",
             wrong=f"{loads} loads of one account run at the same time.",
             must="Each is published whole, or refused as superseded; the newest is what amoCRM shows.",
             play=partial(at_once, loads=loads),
             is_quick=loads == 3,
-            allowed=frozenset({Verdict.EXACT}),
+            allowed=EXACT,
         )
     yield Case(
-        group="process",
         name="process: an older load published after a newer",
         wrong="A load that began earlier is published after one that began later.",
         must="It is refused, and the newer stays.",
         play=late,
         is_quick=True,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
     )
     yield Case(
-        group="process",
         name="process: published twice",
         wrong="A load is published, and published again.",
         must="The second time changes nothing.",
         play=twice,
         is_quick=True,
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
     )
     for name, seconds in (("a second", 1), ("an hour", 3600), ("a year", 365 * 86_400)):
         yield Case(
-            group="process",
             name=f"process: the clock set back by {name}",
             wrong=f"The machine's clock is set back by {name} between two loads.",
             must="The load is refused, and what is stored stays.",
             play=partial(set_back, seconds=seconds),
             is_quick=seconds == 3600,
-            allowed=frozenset({Verdict.REFUSED}),
+            allowed=REFUSED,
         )
     yield Case(
-        group="process",
         name="process: the clock days ahead",
         wrong="The machine's clock is a year ahead of amoCRM's.",
         must="The load is refused: its snapshot would supersede all to come.",
         play=set_ahead,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
         is_quick=True,
     )
     for name, begin in NIGHTS.items():
         for timezone in ("Europe/Berlin", "Pacific/Chatham"):
             yield Case(
-                group="process",
                 name=f"process: the night in which {name}, {timezone}",
                 wrong=f"Loads through the night in which {name}.",
                 must="Every day has the sizes that were shown on it, by the account's clock.",
                 play=partial(night, begin=begin, timezone=timezone),
                 is_quick=timezone == "Europe/Berlin" and "begins" in name,
-                allowed=frozenset({Verdict.EXACT}),
+                allowed=EXACT,
             )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from emulator import effects
 from emulator.things import Json, Mode
 from faults.account_under_test import account_under_test
-from faults.case import HELD, Case, Trial, Verdict
+from faults.case import EXACT, HELD, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 
 LISTS: Final[Mapping[str, Mode]] = {"segments": "segments", "fields": "segments", "stages": "periodicity"}
@@ -49,10 +49,10 @@ ROWS: Final[Mapping[str, tuple[Callable[[], Change], frozenset[Verdict]]]] = {
     "a row of the first page on each other, identical": (lambda: Again(change={}), HELD),
     "a row of the first page on each other, different": (
         lambda: Again(change={"name": "x"}),
-        frozenset({Verdict.REFUSED}),
+        REFUSED,
     ),
-    "an id missing": (lambda: without_id, frozenset({Verdict.REFUSED})),
-    "an id as a text of digits": (lambda: id_as_text, frozenset({Verdict.EXACT})),
+    "an id missing": (lambda: without_id, REFUSED),
+    "an id as a text of digits": (lambda: id_as_text, EXACT),
 }
 
 
@@ -63,7 +63,6 @@ def cases() -> Iterator[Case]:
             if "page" in name and resource == "stages":
                 continue
             yield Case(
-                group="pages" if "page" in name else "values",
                 name=f"{'pages' if 'page' in name else 'values'}: {name}, {resource}",
                 wrong=f"Every answer that lists {resource} has {name}.",
                 must="What is stored is what amoCRM shows, or as it was before.",
@@ -73,20 +72,18 @@ def cases() -> Iterator[Case]:
             )
     for resource, most in MOST.items():
         yield Case(
-            group="values",
             name=f"values: {most} {resource}",
             wrong=f"The account has more {resource} than amoCRM's page says that there can be: {most}.",
             must="All are stored.",
             play=partial(many, resource=resource, most=most),
-            allowed=frozenset({Verdict.EXACT}),
+            allowed=EXACT,
         )
     yield Case(
-        group="values",
         name="values: options of a multiselect in another order",
         wrong="amoCRM shows the chosen options of a multiselect in another order than before.",
         must="Nothing has changed: no version ends.",
         play=reordered,
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
         is_quick=True,
     )
 
@@ -94,18 +91,13 @@ def cases() -> Iterator[Case]:
 def through(harness: Harness, *, resource: str, mode: Mode, make: Callable[[], Change]) -> Iterator[Trial]:
     """A load that always sees such a list."""
     with account_under_test(harness, mode) as account:
-        before = account.contents()
-        with account.emulator.faults.during(effects.items(make()), resource=resource) as fault:
-            loaded = account.load()
-        if not fault.hits:
-            raise LookupError("no request met the fault")
-        yield account.recover(account.judge(loaded, before))
+        yield account.load_and_recover(account.fault(effects.items(make()), resource=resource))
 
 
 def many(harness: Harness, *, resource: str, most: int) -> Iterator[Trial]:
     """A load of an account with so many."""
     with account_under_test(harness, LISTS[resource]) as account:
-        before, world = account.contents(), account.world
+        world = account.world
         world.quirks = replace(world.quirks, ignores_limit=False)  # pages of 250, as amoCRM has them
         for number in range(most - len(getattr(world, f"shown_{resource}")(account.id))):
             if resource == "segments":
@@ -116,7 +108,7 @@ def many(harness: Harness, *, resource: str, most: int) -> Iterator[Trial]:
                 world.add_stage(account.id, f"More {number}")
         if len(getattr(world, f"shown_{resource}")(account.id)) != most:
             raise LookupError(f"there are not {most}")
-        yield account.recover(account.judge(account.load(), before))
+        yield account.load_and_recover()
 
 
 def reordered(harness: Harness) -> Iterator[Trial]:

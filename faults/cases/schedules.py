@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from faults.account_under_test import AccountUnderTest, Shown, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.stepping import Stepping, Walker
 from pipelines.amocrm.messages import Request
@@ -30,14 +30,13 @@ def cases() -> Iterator[Case]:
     """Schedules in which all live, and in which one of the loads is killed."""
     for dies in (False, True):
         yield Case(
-            group="schedules",
             name="schedules: two or three loads, step by step" + (", one of them killed" if dies else ""),
             wrong="Loads of one account take turns at every statement, commit and request, while the account changes.",
             must="Each is published whole as it saw the account, or refused since a newer one is there; none waits.",
             play=partial(play, dies=dies),
             is_quick=True,
             seconds=1800,
-            allowed=frozenset({Verdict.EXACT}),
+            allowed=EXACT,
         )
 
 

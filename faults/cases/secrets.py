@@ -16,7 +16,7 @@ from emulator import effects, oauth
 from emulator.faults import Effect
 from emulator.things import Json
 from faults.account_under_test import AccountUnderTest, Loaded, account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import REFUSED, Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.harness import Harness
 from faults.oauth_account import REDIRECT
@@ -44,7 +44,6 @@ def cases() -> Iterator[Case]:
     for number, (name, echo) in enumerate(ECHOES.items()):
         for place in ("account", "segments, middle page", "segment by id"):
             yield Case(
-                group="secrets",
                 name=f"secrets: an answer repeats the token {name}, {place}",
                 wrong=f"amoCRM's errors repeat the token ({name}), with each status, at: {place}.",
                 must="No table, view, kept answer, log, error or server's log holds it.",
@@ -53,17 +52,15 @@ def cases() -> Iterator[Case]:
                 seconds=300,
             )
     yield Case(
-        group="secrets",
         name="secrets: the database's password",
         wrong="The database refuses the password, its port is closed, its name is wrong.",
         must="No log or error holds the password.",
         play=password,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
         is_quick=True,
     )
     for name, make in (("well", None), ("cut short", effects.truncated), ("with 401", partial(effects.error, 401))):
         yield Case(
-            group="secrets",
             name=f"secrets: OAuth, a renewal that ends {name}",
             wrong=f"A load renews its access, which ends {name}.",
             must="No table, view, kept answer, log or error holds a token or the client's secret.",

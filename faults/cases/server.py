@@ -40,7 +40,6 @@ def cases() -> Iterator[Case]:
     """Each way in which a server goes away."""
     for name, number in (("killed", signal.SIGKILL), ("stopped at once", signal.SIGQUIT), ("stopped", signal.SIGINT)):
         yield Case(
-            group="database",
             name=f"database: the server {name} and started again",
             wrong=f"The Postgres server is {name} in the middle of a load, and started again.",
             must="The snapshot is there whole, or not at all; the next load finds its way.",
@@ -48,7 +47,6 @@ def cases() -> Iterator[Case]:
             seconds=600,
         )
     yield Case(
-        group="database",
         name="database: the disk is really full",
         wrong="Postgres' disk becomes full in the middle of a load, and later has room again.",
         must="The snapshot is there whole, or not at all; the next load finds its way.",

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from emulator import effects
 from faults.account_under_test import account_under_test
-from faults.case import Case, Trial, Verdict
+from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from pipelines.secret import Secret
 from pipelines.warehouse.engine import open_engine
@@ -50,42 +50,37 @@ TRICKS: Final = (
 def cases() -> Iterator[Case]:
     """Each way in which accounts could mix."""
     yield Case(
-        group="tenants",
         name="tenants: the token of another account",
         wrong="The token is another account's, whose things have the same ids.",
         must="The load is refused, and nothing of the other account is kept here.",
         play=other_token,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
         is_quick=True,
     )
     yield Case(
-        group="tenants",
         name="tenants: the account turns into another one during the load",
         wrong="The account that amoCRM names changes from one request to the next.",
         must="The load is refused.",
         play=turned,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
     )
     yield Case(
-        group="tenants",
         name="tenants: two accounts with things of the same ids",
         wrong="Two accounts have segments, fields and stages of the same ids, and load in turn.",
         must="Each has its own, and no load of one touches a row of the other.",
         play=side_by_side,
-        allowed=frozenset({Verdict.EXACT}),
+        allowed=EXACT,
         is_quick=True,
     )
     yield Case(
-        group="tenants",
         name="tenants: a reader asks for tables",
         wrong="The role of readers asks for each table of the schema amocrm, and writes to each view.",
         must="It is refused every time.",
         play=reader,
-        allowed=frozenset({Verdict.REFUSED}),
+        allowed=REFUSED,
         is_quick=True,
     )
     yield Case(
-        group="tenants",
         name="tenants: a reader of one account asks for another",
         wrong="A role that reads one account asks each view, table and function for another, by tricks too.",
         must="Every view shows its account whole and nothing of the other; the rest is refused or empty.",
@@ -116,11 +111,8 @@ def turned(harness: Harness) -> Iterator[Trial]:
     """The account's id is another one, in the second answer or in all."""
     for nth in (1, 2):
         with account_under_test(harness) as account:
-            before = account.contents()
             effect = effects.payload(lambda document: document | {"id": document["id"] + 1})
-            with account.emulator.faults.during(effect, resource="account", nth=nth):
-                loaded = account.load()
-            yield account.recover(account.judge(loaded, before))
+            yield account.load_and_recover(account.emulator.faults.during(effect, resource="account", nth=nth))
 
 
 def side_by_side(harness: Harness) -> Iterator[Trial]:
@@ -130,8 +122,7 @@ def side_by_side(harness: Harness) -> Iterator[Trial]:
             raise LookupError("the accounts do not share ids")
         for account, bystander in ((one, other), (other, one)):
             apart = bystander.contents()
-            before = account.contents()
-            trial = account.recover(account.judge(account.load(), before))
+            trial = account.load_and_recover()
             if bystander.contents() != apart:
                 trial = replace(trial, verdict=Verdict.LEAK, why="a load changed rows of another account")
             yield trial

@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--python", type=Path, help="a Python that has dlt; by default one is made of the peers' lock")
     parser.add_argument("--whole", action="store_true", help="all cases, not the quick half")
     arguments = parser.parse_args()
-    verdicts: dict[str, dict[str, str]] = {f"dlt {config}": {} for config in CONFIGS}
+    verdicts: dict[str, dict[str, str]] = {}  # by case, then by configuration
     loader = Loader(arguments.python or _environment())
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-dlt-") as temporary:
         folder = Path(temporary)
@@ -104,12 +104,12 @@ def main() -> None:
                     with new_database(url, None) as database:
                         told = {"config": config, "database": database, "dataset": f"d{number}", "folder": temporary}
                         verdict = play(loader, wire, told, stranger)
-                    verdicts[f"dlt {config}"][name] = verdict
+                    verdicts.setdefault(name, {})[f"dlt {config}"] = verdict
                     print(f"{config:8} {verdict:8} {name}", flush=True)
-                VERDICTS.write_text(json.dumps(verdicts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+                lines = ",\n".join(f" {json.dumps(case)}: {json.dumps(found)}" for case, found in verdicts.items())
+                VERDICTS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     loader.close()
-    for config, found in verdicts.items():
-        print(config, dict(Counter(found.values())))
+    print(dict(Counter(f"{config}: {verdict}" for found in verdicts.values() for config, verdict in found.items())))
 
 
 def _environment() -> Path:

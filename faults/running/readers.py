@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import cycle
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier, Event
-from types import TracebackType
 from typing import Final, Self
 
 import psycopg
@@ -77,11 +76,9 @@ class Readers:
         self._looks.wait(60)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        for _ in self._readers:
+        for _number in self._readers:
             self.looks.add(self._told.get(timeout=60))
         for reader in self._readers:
             reader.join(10)

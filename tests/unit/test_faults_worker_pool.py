@@ -37,7 +37,7 @@ def a_case(name: str, *, dies: bool = False) -> Case:
             os._exit(3)
         yield Trial(verdict=Verdict.EXACT, why=f"{os.getpid()} {harness.next_chance().random()}", rows_lost=2)
 
-    return Case(group="some", name=name, wrong="", must="", play=play)
+    return Case(name=name, wrong="", must="", play=play)
 
 
 def test_each_case_is_played_once(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_help_is_for_people(
 
 
 def card_of(part: str, *trials: Trial) -> Scorecard:
-    case = Case(group="oauth", name="oauth: a renewal", wrong="It is lost.", must="It is told.", play=lambda _: ())
+    case = Case(name="oauth: a renewal", wrong="It is lost.", must="It is told.", play=lambda _: ())
     result = Result(case=case, verdict=Verdict.EXACT, why="", seconds=1.0, trials=trials)
     others = {"a peer": {"status: 500": "exact"}}
     began_at = datetime(2026, 11, 1, tzinfo=UTC)
