@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.amocrm.records import Oddity, Segment
+from pipelines.amocrm.records import Mode, Oddity, Segment
 from pipelines.errors import UnprovenEnding
 from pipelines.tables.decide import CurrentSegment, StoredState, decide
 from tests.records import field, hours, option, segment, snapshot, stage
@@ -136,3 +136,35 @@ def test_oddities_begin_and_end() -> None:
     decision = decide(stored(oddities=frozenset({old})), snapshot(hours(1), oddities=(new,)), observed_date=TODAY)
     assert decision.noticed == {new}
     assert decision.settled == {old}
+
+
+@pytest.mark.parametrize(
+    ("mode", "thing", "open_versions", "gone"),
+    [
+        ("periodicity", "stage", {"stages": {4: b"s"}}, {"gone_stage_ids": frozenset({4})}),
+        ("segments", "field", {"fields": {4: b"f"}}, {"gone_field_ids": frozenset({4})}),
+    ],
+)
+def test_missing_stage_or_field_ends_only_once_confirmed(
+    mode: Mode, thing: str, open_versions: dict[str, Any], gone: dict[str, Any]
+) -> None:
+    before = StoredState(observed_at=hours(0), observed_date=TODAY, **open_versions)
+    with pytest.raises(UnprovenEnding, match=rf"^1 {thing}\(s\) are open"):
+        decide(before, snapshot(hours(1), mode=mode), observed_date=TODAY)
+    decision = decide(before, snapshot(hours(1), mode=mode, **gone), observed_date=TODAY)
+    assert {**decision.stages.closed, **decision.fields.closed} == {4: "deleted"}
+
+
+def test_missing_option_is_named_as_an_option() -> None:
+    before = stored(fields={7: field(7).content_hash}, options={(7, 70): b"o"})
+    with pytest.raises(UnprovenEnding, match=r"^1 option\(s\) are open"):
+        decide(before, snapshot(hours(1), fields=(field(7),)), observed_date=TODAY)
+
+
+def test_newest_state_of_a_segment_has_its_content_and_its_size() -> None:
+    changed = segment(1, 11, name="VIP")
+    decision = decide(stored(segment(1, 10)), snapshot(hours(1), segments=(changed,)), observed_date=TODAY)
+    assert decision.segments.opened == {1: changed}
+    assert decision.current == {
+        1: CurrentSegment(content_hash=changed.content_hash, customers_count=11, valid_from=hours(1))
+    }
