@@ -159,6 +159,28 @@ def test_what_goes_with_a_deleted_thing_is_said() -> None:
     ]
 
 
+def test_a_deletion_shows_every_value_that_is_lost() -> None:
+    live = with_segments(
+        segment(51, name="VIP", color="ae003f", price_field_ids=(7, 8), field_values=(text_value(1, "a"),)),
+        fields=(field(1), field(2)),
+    )
+    [change] = plan(live, "segments: [{name: VIP, delete: true}]").changes
+    lost = {(edit.property, edit.field_id): (edit.old, edit.new) for edit in change.edits}
+    assert lost.pop(("color", None))[1] is None
+    assert lost == {
+        ("available_products_price_types", None): ("[7, 8]", None),
+        ("custom_fields_values", 1): ("a", None),
+    }
+    [change] = plan(with_stages(stage(5, sort=30)), "stages: [{id: 5, delete: true}]").changes
+    assert ("sort", "30", None) in [(edit.property, edit.old, edit.new) for edit in change.edits]
+
+
+def test_a_change_of_prices_shows_both_lists() -> None:
+    live = with_segments(segment(51, name="VIP", price_field_ids=(7, 8)))
+    [change] = plan(live, "segments: [{name: VIP, price_field_ids: [9]}]").changes
+    assert [(edit.old, edit.new, edit.sent) for edit in change.edits] == [("[7, 8]", "[9]", [9])]
+
+
 def test_system_stages_stay_though_a_complete_list_lacks_them() -> None:
     live = with_stages(stage(1, is_default=True), stage(2), stage(3, is_default=None))
     assert requests(plan(live, "complete: [stages]\nstages: []")) == [("DELETE", "stages", 2)]
