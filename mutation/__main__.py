@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -28,6 +29,8 @@ NOTICED: Final = ("killed", "timeout", "segfault", "suspicious")
 """mutmut's words for a mutant that made a test fail, hang or crash."""
 
 UNNOTICED: Final = ("survived", "no tests")
+RESULT: Final = re.compile(r"^ *([\w.ǁ]+): ([\w ]+)$", re.MULTILINE)
+"""A line of ``mutmut results``: a mutant and its status."""
 
 
 def main() -> int:
@@ -43,8 +46,13 @@ def main() -> int:
     (COPY / "setup.cfg").write_text(configuration(modules, tests), encoding="utf-8")
     with _database_server() as url:
         variables = os.environ | {"TEST_DATABASE_URL": url}
+        chosen: list[str] = []
+        if arguments.sample:
+            _mutmut("run", "none", variables=variables, is_captured=True)  # creates the mutants, finds none to test
+            chosen = sample(_mutmut("results", "--all", "true", is_captured=True).stdout, arguments.sample)
         is_terminal = sys.stdout.isatty()  # elsewhere mutmut's counter would be one line of 50 kB
-        run = _mutmut("run", "--max-children", str(arguments.jobs), variables=variables, is_captured=not is_terminal)
+        command = ["run", "--max-children", str(arguments.jobs), *chosen]
+        run = _mutmut(*command, variables=variables, is_captured=not is_terminal)
         if run.returncode:
             print(run.stdout or "", file=sys.stderr)
             return 1
@@ -87,10 +95,16 @@ def copy_project(target: Path) -> None:
             shutil.copy2(PROJECT / name, target / name)
 
 
+def sample(results: str, count: int) -> list[str]:
+    """Choose mutants from the lines of ``mutmut results``; the same lines give the same choice."""
+    names = sorted(name for name, _ in RESULT.findall(results))
+    return Random(0).sample(names, min(count, len(names)))  # noqa: S311 - repeatable on purpose
+
+
 def counts(results: str) -> dict[str, Counter[str]]:
     """Count mutants per module and status from the lines of ``mutmut results``."""
     found: dict[str, Counter[str]] = {}
-    for name, status in re.findall(r"^ *([\w.ǁ]+): ([\w ]+)$", results, re.MULTILINE):
+    for name, status in RESULT.findall(results):
         module = name.rpartition(".")[0]
         found.setdefault(module, Counter())[status] += 1
     return found
@@ -140,6 +154,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run mutate", description=(__doc__ or "").replace("``", "'"))
     parser.add_argument("module", nargs="+", type=_module, help="a file of pipelines/ to measure")
     parser.add_argument("--tests", nargs="+", type=Path, help="tests to run (default: test files that import it)")
+    parser.add_argument("--sample", type=int, metavar="COUNT", help="test only so many mutants, always the same ones")
     parser.add_argument("--jobs", type=int, default=1, help="mutants to test at the same time (1)")
     return parser.parse_args()
 

@@ -96,6 +96,14 @@ def test_mutation_score_counts_hangs_as_killed_and_untested_mutants_as_survivors
     ]
 
 
+def test_a_sample_of_mutants_is_the_same_each_time() -> None:
+    results = "".join(f"    pipelines.clock.x_now__mutmut_{number}: not checked\n" for number in range(1, 21))
+    chosen = mutation.sample(results, 5)
+    assert len(set(chosen)) == 5
+    assert chosen == mutation.sample(results, 5)
+    assert len(mutation.sample(results, 100)) == 20
+
+
 def test_tests_near_a_module_are_those_that_import_it() -> None:
     near = mutation.tests_near(Path("pipelines/amocrm/paging.py"))
     assert Path("tests/unit/amocrm/test_paging.py") in near
