@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from emulator import Emulator
+from emulator import Clock, Emulator
 from tests.browser import find_browser, open_browser
 from tests.dagster_web import KEY, LAUNCH, SECRET, DagsterWeb, dagster_web
 
@@ -296,7 +297,7 @@ def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(
     web: DagsterWeb, browser: str, name: str
 ) -> None:
     """Name 127.0.0.1: another port of the same site, whose requests carry the cookie."""
-    with Emulator() as emulator:
+    with Emulator(clock=Clock(datetime(2026, 3, 1, tzinfo=UTC))) as emulator:
         page_text = (PAGE % (web.url, json.dumps(LAUNCH), emulator.url)).encode()
         evil = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Evil, page_text))
         threading.Thread(target=evil.serve_forever, daemon=True).start()
