@@ -61,7 +61,8 @@ class Wanted(dg.Config):
         assert self.file is not None
         if folder is None:
             raise SettingsError(
-                "Dagster reads no files.", advice="Set AMOCRM_WRITE_BACK_DIR to their folder, or put the text in 'text'."
+                "Dagster reads no files.",
+                advice="Set AMOCRM_WRITE_BACK_DIR to their folder, or put the text in 'text'.",
             )
         try:
             return read_below(folder, self.file).decode("utf-8-sig"), self.file

@@ -75,9 +75,9 @@ class DagsterWeb:
     def reports(self) -> int:
         """Events that were reported about the asset."""
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
-            return len(
-                instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records
-            ) + len(instance.fetch_observations(dg.AssetKey("reported"), limit=10).records)
+            return len(instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records) + len(
+                instance.fetch_observations(dg.AssetKey("reported"), limit=10).records
+            )
 
     def session(self) -> requests.Session:
         """A browser that is logged in: its cookies, as a session."""
@@ -116,9 +116,7 @@ def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
         process = subprocess.Popen(
             [sys.executable, "-m", "assets.web.server", "--port", str(port), "--workspace", str(workspace)],
             cwd=folder,
-            env=environment(
-                DAGSTER_HOME=str(home), AMOCRM_DAGSTER_SECRET=SECRET, **{LOGIN_KEY: KEY}, **variables
-            ),
+            env=environment(DAGSTER_HOME=str(home), AMOCRM_DAGSTER_SECRET=SECRET, **{LOGIN_KEY: KEY}, **variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

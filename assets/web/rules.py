@@ -20,16 +20,18 @@ METHODS: Final = (*READING, "POST")
 OWN_SITES: Final = ("same-origin", "none")
 """Values of Sec-Fetch-Site of requests that no other website caused; none: the user typed the address."""
 
-ENDPOINTS: Final = frozenset({
-    "graphql",
-    "logs",
-    "notebook",
-    "dagit",
-    "download_debug",
-    "report_asset_materialization",
-    "report_asset_check",
-    "report_asset_observation",
-})
+ENDPOINTS: Final = frozenset(
+    {
+        "graphql",
+        "logs",
+        "notebook",
+        "dagit",
+        "download_debug",
+        "report_asset_materialization",
+        "report_asset_check",
+        "report_asset_observation",
+    }
+)
 """Parts of paths that are more than pages of the UI. A link on another website may lead to a page, not to these."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}

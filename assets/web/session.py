@@ -47,9 +47,7 @@ class Sessions:
     def cookie(self) -> str:
         """The cookie as a header. A cookie that leaks does not tell the secret."""
         path = self.path_prefix or "/"
-        return (
-            f"{self.cookie_name}={self._cookie_value}; Max-Age={COOKIE_SECONDS}; Path={path}; HttpOnly; SameSite=Lax"
-        )
+        return f"{self.cookie_name}={self._cookie_value}; Max-Age={COOKIE_SECONDS}; Path={path}; HttpOnly; SameSite=Lax"
 
     def is_login(self, request: WebRequest) -> bool:
         """Return True for a request to the login address."""

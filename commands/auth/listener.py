@@ -85,7 +85,8 @@ def is_awaited(target: str, headers: Mapping[str, str], *, redirect: SplitResult
     except ValueError:
         return False
     is_navigation = (
-        headers.get("sec-fetch-mode", "navigate") == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
+        headers.get("sec-fetch-mode", "navigate") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
     )
     return (
         target.startswith("/")

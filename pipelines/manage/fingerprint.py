@@ -28,7 +28,12 @@ def without_wording(document: Json) -> Json:
     """The plan's document without the wording of the plan itself and of its changes; bodies stay as they are sent."""
     kept = {key: value for key, value in document.items() if key not in WORDING}
     kept["calls"] = [
-        call | {"changes": [{key: value for key, value in change.items() if key not in WORDING} for change in call["changes"]]}
+        call
+        | {
+            "changes": [
+                {key: value for key, value in change.items() if key not in WORDING} for change in call["changes"]
+            ]
+        }
         for call in document["calls"]
     ]
     return kept

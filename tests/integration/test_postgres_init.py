@@ -34,11 +34,23 @@ def server() -> Iterator[URL]:
         if user.is_switched:
             for path in (password, data, sockets):
                 os.chown(path, user.uid, user.gid)
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-N"]
+        initdb = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={password}",
+            "-N",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user.process)
         options = f"-F -k {sockets} -c listen_addresses=''"
         control = [programs / "pg_ctl", "-D", data, "-w", "-l", sockets / "log"]
-        subprocess.run([*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user.process)
+        subprocess.run(
+            [*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user.process
+        )
         try:
             variables = PASSWORDS | {
                 "PATH": f"{programs}:{os.environ['PATH']}",
@@ -54,7 +66,9 @@ def server() -> Iterator[URL]:
                 "postgresql", "postgres", "canary-postgres", database="postgres", query={"host": str(sockets)}
             )
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder, **user.process)
+            subprocess.run(
+                [*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder, **user.process
+            )
 
 
 def as_user(server: URL, user: str, database: str, password: str = "") -> psycopg.Connection:

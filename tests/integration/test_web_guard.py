@@ -150,7 +150,10 @@ def test_no_mutation_by_get(web: DagsterWeb, accept: str, path: str) -> None:
         ("text/plain;charset=application/json", json.dumps(LAUNCHING)),
         ("application/graphql", LAUNCH),
         ("application/x-www-form-urlencoded", f"query={quote(LAUNCH)}"),
-        ("multipart/form-data; boundary=x", f'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\n{LAUNCH}\r\n--x--'),
+        (
+            "multipart/form-data; boundary=x",
+            f'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\n{LAUNCH}\r\n--x--',
+        ),
         ("", json.dumps(LAUNCHING)),
         (None, None),
     ],
@@ -293,9 +296,7 @@ def browser() -> str:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(
-    web: DagsterWeb, browser: str, name: str
-) -> None:
+def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(web: DagsterWeb, browser: str, name: str) -> None:
     """Name 127.0.0.1: another port of the same site, whose requests carry the cookie."""
     with Emulator(clock=Clock(datetime(2026, 3, 1, tzinfo=UTC))) as emulator:
         page_text = (PAGE % (web.url, json.dumps(LAUNCH), emulator.url)).encode()
@@ -305,7 +306,11 @@ def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(
         try:
             with open_browser(browser) as page:
                 page.call(
-                    "Network.setCookie", name=f"amocrm_dagster_{web.port}", value=web.cookie, url=web.url, sameSite="Lax"
+                    "Network.setCookie",
+                    name=f"amocrm_dagster_{web.port}",
+                    value=web.cookie,
+                    url=web.url,
+                    sameSite="Lax",
                 )
                 page.visit(f"http://{name}:{evil.server_port}/")
                 seen = page.run("attack()")

@@ -105,7 +105,8 @@ def test_no_website_reaches_it(
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+    "kind",
+    ["text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""],
 )
 def test_it_is_steered_by_json_alone(emulator: Emulator, kind: str) -> None:
     before = emulator.clock.now()

@@ -37,7 +37,13 @@ def test_our_own_names_are_answered(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        *("evil.example", "evil.example:3000", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.1@evil.example"),
+        *(
+            "evil.example",
+            "evil.example:3000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "127.0.0.1@evil.example",
+        ),
         *("evil.example@127.0.0.1", "localhost, evil.example", "", " ", "10.0.0.5:3000", "0.0.0.0:3000", "localhost."),
         *("x.dagster.example.com", "http://127.0.0.1", "127.0.0.1:port\\evil"),
     ],
@@ -134,13 +140,16 @@ def test_graphql_is_never_answered_by_get(method: str, path: str) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "path", ["/graphql", "/report_asset_materialization/a", "/report_asset_check/a", "/report_asset_observation/a", "/x"]
+    "path",
+    ["/graphql", "/report_asset_materialization/a", "/report_asset_check/a", "/report_asset_observation/a", "/x"],
 )
 def test_bodies_that_need_no_preflight_are_refused(kinds: list[str], path: str) -> None:
     assert refusal(request("POST", path, *(("content-type", kind) for kind in kinds)), NAMES)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+)
 def test_json_passes(kind: str) -> None:
     assert refusal(request("POST", "/graphql", ("content-type", kind)), NAMES) is None
 
