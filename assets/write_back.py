@@ -88,7 +88,7 @@ def make_as_wanted(
         text, source = config.contents(workbench.settings.write_back_dir)
         wish = wish_of(read_desired(text, source=source), account_key=access.account.key)
         plan = preview(access, wish)
-        context.log.info(f"{render_text(plan)}\nFingerprint of this plan: {fingerprint(plan)}")
+        context.log.info("%s\nFingerprint of this plan: %s", render_text(plan), fingerprint(plan))
         key = access.account.key
         yield dg.AssetObservation(WRITE_BACK, description="Planned.", partition=key, metadata=what_is_planned(plan))
         if not config.dry_run and not plan.is_empty:

@@ -1,7 +1,7 @@
 """Requests that a website could have made a browser send, which the emulator refuses.
 
-It listens on a loopback address, and so reaches every page that a browser of this machine shows. The API's paths ask for
-a bearer token, which such a page does not have; the methods under ``/_emulator/`` ask for none. Host and origin are
+Every page that a browser of this machine shows can send requests to a loopback address. The API's paths ask for a
+bearer token, which such a page does not have; the methods under ``/_emulator/`` ask for none. Host and origin are
 checked for both: a name that points here (DNS rebinding) would make a page the same origin, and let it read.
 """
 

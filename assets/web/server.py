@@ -28,6 +28,9 @@ from pipelines.settings import Settings, web_settings
 
 SECRET: Final = "AMOCRM_DAGSTER_SECRET"  # noqa: S105 - its name
 
+MAKER: Final = "create_app_from_workspace_process_context"
+"""Function of Dagster's program that makes the application to serve."""
+
 PROGRAM: Final = "amocrm-dagster-webserver"
 
 
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     os.environ.pop(SECRET, None)  # code servers and runs, which inherit the environment, have no use for it
-    cli.create_app_from_workspace_process_context = _app_maker(settings, key)
+    vars(cli)[MAKER] = _app_maker(settings, key)
     cli.cli(
         args=list(sys.argv[1:] if arguments is None else arguments),
         prog_name=PROGRAM,
@@ -65,7 +68,7 @@ def _app_maker(settings: Settings, given_key: str) -> Any:
     """A function in place of Dagster's, which makes the application that is served."""
 
     def create_app(
-        workspace_process_context: IWorkspaceProcessContext,
+        workspace_process_context: IWorkspaceProcessContext[Any],
         path_prefix: str = "",
         live_data_poll_rate: int | None = None,
         **named: Any,

@@ -24,7 +24,8 @@ PAGE: Final = (
 )
 REFUSED: Final = (
     b"<!DOCTYPE html><html lang='en'><title>amocrm-warehouse</title>"
-    b"<p>This address does not belong to the login that is waiting here. Open the address that the terminal shows.</p></html>"
+    b"<p>This address does not belong to the login that is waiting here. Open the address that the terminal shows."
+    b"</p></html>"
 )
 REQUEST_SECONDS: Final = 10
 """For each read of a request, so that a connection without one does not stay."""

@@ -1,6 +1,7 @@
 """Dagster's job that plans and applies a file: what it shows, that it only plans unless told, how it fails."""
 
 from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -114,7 +115,7 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(company: Da
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],
 )
-def test_mistakes_are_told(company: DagsterCompany, config: dict[str, str], what: str) -> None:
+def test_mistakes_are_told(company: DagsterCompany, config: dict[str, Any], what: str) -> None:
     result = run(company, **config)
     told, facts, _ = failure(result)
     assert what in (told or "")

@@ -30,7 +30,6 @@ class Waiting:
     def _wait(self) -> None:
         self.address = self._listener.wait(20)
 
-    @property
     def has_ended(self) -> bool:
         self._thread.join(0.2)
         return not self._thread.is_alive()
@@ -102,11 +101,11 @@ def test_a_stranger_does_not_end_the_waiting(
     with ExitStack() as stack:
         for _ in range(3):
             STRANGERS[stranger](waiting, stack)
-        assert not waiting.has_ended
+        assert not waiting.has_ended()
         began = time.monotonic()
         assert waiting.come_back().status_code == 200
         assert time.monotonic() - began < 3, "nobody waits for a stranger"
-        assert waiting.has_ended
+        assert waiting.has_ended()
     assert waiting.address == f"{waiting.url}?code=right&state={STATE}"
     assert capfd.readouterr() == ("", "")
 
@@ -114,21 +113,21 @@ def test_a_stranger_does_not_end_the_waiting(
 def test_a_port_scan_does_not_end_it(waiting: Waiting) -> None:
     for _ in range(50):
         socket.create_connection(("127.0.0.1", waiting.port)).close()
-    assert not waiting.has_ended
+    assert not waiting.has_ended()
     waiting.come_back(**{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})
-    assert waiting.has_ended
+    assert waiting.has_ended()
 
 
 def test_the_first_right_redirect_counts(waiting: Waiting) -> None:
     waiting.come_back()
-    assert waiting.has_ended
+    assert waiting.has_ended()
     assert waiting.address is not None
     assert "code=right" in waiting.address
 
 
 def test_a_refusal_in_amocrm_is_taken_too(waiting: Waiting) -> None:
     requests.get(f"{waiting.url}?error=access_denied&state={STATE}", timeout=5)
-    assert waiting.has_ended
+    assert waiting.has_ended()
     assert "access_denied" in (waiting.address or "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -34,7 +35,7 @@ def server() -> Iterator[URL]:
         if user.is_switched:
             for path in (password, data, sockets):
                 os.chown(path, user.uid, user.gid)
-        initdb = [
+        initdb: list[str | Path] = [
             programs / "initdb",
             "-D",
             data,
@@ -47,7 +48,7 @@ def server() -> Iterator[URL]:
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user.process)
         options = f"-F -k {sockets} -c listen_addresses=''"
-        control = [programs / "pg_ctl", "-D", data, "-w", "-l", sockets / "log"]
+        control: list[str | Path] = [programs / "pg_ctl", "-D", data, "-w", "-l", sockets / "log"]
         subprocess.run(
             [*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user.process
         )
@@ -59,7 +60,7 @@ def server() -> Iterator[URL]:
                 "PGPASSWORD": "canary-postgres",
                 "PGHOST": str(sockets),
             }
-            script = ["/bin/sh", ROOT / "deploy/postgres-init.sh"]
+            script: list[str | Path] = ["/bin/sh", ROOT / "deploy/postgres-init.sh"]
             done = subprocess.run(script, env=variables, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             yield URL.create(

@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from emulator import Clock, Emulator
 from tests.browser import find_browser, open_browser
+from tests.command_line import ROOT
 from tests.dagster_web import KEY, LAUNCH, SECRET, DagsterWeb, dagster_web
 
 JSON = "application/json"
@@ -211,63 +212,14 @@ def test_no_process_shows_the_secret_to_other_users(web: DagsterWeb) -> None:
             continue
         assert SECRET.encode() not in shown
         assert KEY.encode() not in shown
-    of_code_server = subprocess.run(["pgrep", "-f", str(web.home.parent / "trial.py")], capture_output=True, text=True)
-    for pid in of_code_server.stdout.split():
+    found = subprocess.run(
+        ["pgrep", "-f", str(web.home.parent / "trial.py")], capture_output=True, text=True, check=True
+    )
+    for pid in found.stdout.split():
         assert SECRET.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
-PAGE = """<!DOCTYPE html><title>evil</title><body><script>
-const target = "%s", launch = %s, emulator = "%s";
-const json = JSON.stringify({query: launch});
-const seen = [];
-function note(name, promise) {
-    return promise.then(v => seen.push([name, v]), e => seen.push([name, "error"]));
-}
-function image(url) {
-    return new Promise((yes, no) => { const i = new Image(); i.onload = () => yes("loaded"); i.onerror = no; i.src = url; });
-}
-function form(url, kind, name, value) {
-    return new Promise(yes => {
-        const frame = document.createElement("iframe"); frame.name = "f" + Math.random();
-        document.body.append(frame);
-        const f = document.createElement("form");
-        f.method = "POST"; f.action = url; f.enctype = kind; f.target = frame.name;
-        const i = document.createElement("input"); i.name = name; i.value = value; f.append(i);
-        document.body.append(f);
-        frame.onload = () => yes("answered"); f.submit(); setTimeout(() => yes("silent"), 3000);
-    });
-}
-function socket(url) {
-    return new Promise(yes => {
-        const s = new WebSocket(url, "graphql-ws"); s.onopen = () => yes("open"); s.onclose = () => yes("closed");
-    });
-}
-window.attack = async () => {
-    const get = target + "/graphql?query=" + encodeURIComponent(launch);
-    await note("img", image(get));
-    await note("no-cors get", fetch(get, {mode: "no-cors", credentials: "include"}).then(r => r.type));
-    for (const kind of ["text/plain", "text/plain; application/json", "application/x-www-form-urlencoded"])
-        await note("post " + kind, fetch(target + "/graphql", {method: "POST", mode: "no-cors", credentials: "include",
-            headers: {"Content-Type": kind}, body: json}).then(r => r.type));
-    await note("cors json", fetch(target + "/graphql", {method: "POST", credentials: "include",
-        headers: {"Content-Type": "application/json"}, body: json}).then(r => r.text()));
-    await note("beacon", Promise.resolve(navigator.sendBeacon(target + "/graphql", new Blob([json], {type: "text/plain"}))));
-    await note("form", form(get, "application/x-www-form-urlencoded", "query", launch));
-    await note("text form", form(target + "/graphql", "text/plain", '{"query":' + JSON.stringify(launch) + ',"x":"', '"}'));
-    await note("multipart form", form(get, "multipart/form-data", "query", launch));
-    await note("report", fetch(target + "/report_asset_materialization/reported", {method: "POST", mode: "no-cors",
-        credentials: "include"}).then(r => r.type));
-    await note("websocket", socket(target.replace("http", "ws") + "/graphql"));
-    await note("emulator text", fetch(emulator + "/_emulator/advance", {method: "POST", mode: "no-cors",
-        body: '{"days": 1}'}).then(r => r.type));
-    await note("emulator form", form(emulator + "/_emulator/advance", "text/plain", '{"days": 1, "hours": 0}', ""));
-    await note("emulator json", fetch(emulator + "/_emulator/advance", {method: "POST",
-        headers: {"Content-Type": "application/json"}, body: '{"days": 1}'}).then(r => r.text()));
-    await note("emulator token", fetch(emulator + "/_emulator/tokens", {method: "POST", mode: "no-cors",
-        body: '{"account_id": 1}'}).then(r => r.type));
-    return seen;
-};
-</script>"""
+ATTACK = (ROOT / "tests/payloads/cross_site.js").read_text(encoding="utf-8")
 
 
 class _Evil(BaseHTTPRequestHandler):
@@ -299,7 +251,9 @@ def browser() -> str:
 def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(web: DagsterWeb, browser: str, name: str) -> None:
     """Name 127.0.0.1: another port of the same site, whose requests carry the cookie."""
     with Emulator(clock=Clock(datetime(2026, 3, 1, tzinfo=UTC))) as emulator:
-        page_text = (PAGE % (web.url, json.dumps(LAUNCH), emulator.url)).encode()
+        known = {"target": web.url, "emulator": emulator.url, "launch": LAUNCH}
+        script = "".join(f"const {name} = {json.dumps(value)};" for name, value in known.items()) + ATTACK
+        page_text = f"<!DOCTYPE html><title>evil</title><body><script>{script}</script>".encode()
         evil = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Evil, page_text))
         threading.Thread(target=evil.serve_forever, daemon=True).start()
         runs, reports, now = web.runs, web.reports, emulator.clock.now()
