@@ -46,7 +46,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = request_of(scope)
-        response = self._response_to(request)
+        response = self._response_to(request, is_encrypted=scope.get("scheme") == "https")
         if response is None:
             await self._app(scope, receive, with_headers(send))
         elif request.is_websocket:
@@ -54,7 +54,7 @@ class Guard:
         else:
             await response(scope, receive, with_headers(send))
 
-    def _response_to(self, request: WebRequest) -> Response | None:
+    def _response_to(self, request: WebRequest, *, is_encrypted: bool) -> Response | None:
         """The response in place of Dagster's; None for a request that may pass."""
         reason = refusal(request, self._names)
         if reason:
@@ -64,7 +64,10 @@ class Guard:
             return RedirectResponse(
                 f"{sessions.path_prefix}/",
                 status_code=303,
-                headers={"Set-Cookie": sessions.cookie, "Cache-Control": "no-store"},
+                headers={
+                    "Set-Cookie": sessions.cookie + ("; Secure" if is_encrypted else ""),
+                    "Cache-Control": "no-store",
+                },
             )
         if sessions.may_pass(request):
             return None
