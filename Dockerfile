@@ -1,6 +1,7 @@
 # One image for all that runs: Dagster's web server, daemon and code server, its runs, and the command line.
 # compose.yaml and deploy/helm/values.yaml say which command each of them is; so health is checked there too.
-ARG PYTHON=3.12.11-slim-bookworm
+# By digest: a tag can be moved to another image. deploy/pin-images.sh looks the digests up and writes them.
+ARG PYTHON=3.12.11-slim-bookworm@sha256:519591d6871b7bc437060736b9f7456b8731f1499a57e22e6c285135ae657bf7
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -24,6 +25,9 @@ RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nolo
     && install --directory --owner=amocrm --group=amocrm --mode=0700 /data
 COPY --from=build /opt/venv /opt/venv
 COPY deploy/dagster.yaml deploy/workspace.yaml /opt/dagster/
+# Dagster's chart starts the web server by this name; Dagster's own obeys any website.
+RUN ln --symbolic --force amocrm-dagster-webserver /opt/venv/bin/dagster-webserver \
+    && ln --symbolic --force amocrm-dagster-webserver /opt/venv/bin/dagit
 ENV PATH=/opt/venv/bin:$PATH \
     DAGSTER_HOME=/opt/dagster \
     AMOCRM_DATA_DIR=/data \

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import dagster as dg
-from dagster._utils.schedules import get_smallest_cron_interval
 
+from assets.dagster_internals import get_smallest_cron_interval
 from assets.fleet import FLEET, load_bucket_job
 from assets.hand_over import ExtractedIOManager
 from assets.history import history

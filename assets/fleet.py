@@ -11,8 +11,8 @@ from contextlib import closing
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
+from assets.dagster_internals import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from assets.failures import ADVICE, ERROR, told_to_dagster
 from assets.on_their_way import LOAD_FLEET, loads_on_their_way
 from assets.resources import Workbench

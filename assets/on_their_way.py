@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from assets.dagster_internals import NOT_FINISHED_STATUSES
 from assets.job import LOAD_ACCOUNT
 from assets.specs import RAW_ANSWER
 

@@ -12,13 +12,17 @@ from pydantic import Field
 from assets.failures import told_to_dagster
 from assets.resources import Workbench
 from assets.specs import TABLES, table_spec
+from pipelines.amocrm.messages import Kind
+from pipelines.confined_file import LONGEST, read_below
 from pipelines.errors import SettingsError
 from pipelines.manage.apply import Applied, apply
 from pipelines.manage.calls import Plan
+from pipelines.manage.fingerprint import deleted_ids, fingerprint
 from pipelines.manage.live import Access, preview
 from pipelines.manage.read_file import read_desired
 from pipelines.manage.render import document, render_text
 from pipelines.manage.wishes import wish_of
+from pipelines.settings import Settings
 
 WRITE_BACKS: Final = tuple(
     table_spec(TABLES["amocrm", name], group="write_back", deps=[], kinds={"api", "postgres"})
@@ -33,25 +37,37 @@ class Wanted(dg.Config):
     """What is wanted of an account, and whether it is only to be planned."""
 
     account: str | None = Field(default=None, description="The account's key, where the settings have several.")
-    file: str | None = Field(default=None, description="The file: a path from the folder that Dagster was started in.")
+    file: str | None = Field(default=None, description="The file: a path below the folder AMOCRM_WRITE_BACK_DIR.")
     text: str | None = Field(default=None, description="The file's text, in place of its path.")
-    dry_run: bool = Field(default=True, description="Only plan: show what would be done.")
+    dry_run: bool = Field(default=True, description="Only plan: show what would be done, and the plan's fingerprint.")
+    fingerprint: str | None = Field(
+        default=None, description="To apply: the fingerprint that the run with dry_run has shown."
+    )
+    delete_segments: list[int] = Field(
+        default=[], description="To apply: the id of every segment that the plan deletes."
+    )
+    delete_stages: list[int] = Field(default=[], description="To apply: the id of every stage that the plan deletes.")
     who: str | None = Field(default=None, description="Who does it; by default this run.")
     reason: str | None = Field(default=None, description="Why; it is kept with every call.")
 
-    def contents(self) -> tuple[str, str]:
-        """The text, and its name in messages. Raises ``SettingsError``."""
+    def contents(self, folder: Path | None) -> tuple[str, str]:
+        """The text, and its name in messages; files are read below ``folder`` only. Raises ``SettingsError``."""
         if (self.file is None) == (self.text is None):
             raise SettingsError("It is not clear what is wanted.", advice="Set one of 'file' and 'text'.")
         if self.text is not None:
+            if len(self.text) > LONGEST:
+                raise SettingsError(f"The text has more than {LONGEST:,} characters.", advice="Shorten it.")
             return self.text, "the run's text"
         assert self.file is not None
-        try:
-            return Path(self.file).read_text(encoding="utf-8-sig"), self.file
-        except (OSError, UnicodeDecodeError):
+        if folder is None:
             raise SettingsError(
-                f"{self.file} cannot be read.", advice="It has to be a text in UTF-8 that Dagster's process can reach."
-            ) from None
+                "Dagster reads no files.",
+                advice="Set AMOCRM_WRITE_BACK_DIR to their folder, or put the text in 'text'.",
+            )
+        try:
+            return read_below(folder, self.file).decode("utf-8-sig"), self.file
+        except UnicodeDecodeError:
+            raise SettingsError(f"{self.file} is not a text in UTF-8.", advice="Save it as UTF-8.") from None
 
 
 @dg.op(description="Plan what makes the account as a file wants it, and do it unless dry_run is set.")
@@ -67,13 +83,16 @@ def make_as_wanted(
             clock=workbench.clock,
             run_id=context.run.run_id,
         )
-        text, source = config.contents()
+        if not config.dry_run:
+            refuse_unless_allowed(config, workbench.settings)
+        text, source = config.contents(workbench.settings.write_back_dir)
         wish = wish_of(read_desired(text, source=source), account_key=access.account.key)
         plan = preview(access, wish)
-        context.log.info(render_text(plan))
+        context.log.info("%s\nFingerprint of this plan: %s", render_text(plan), fingerprint(plan))
         key = access.account.key
         yield dg.AssetObservation(WRITE_BACK, description="Planned.", partition=key, metadata=what_is_planned(plan))
         if not config.dry_run and not plan.is_empty:
+            refuse_another_plan(config, plan, account=key)
             who = config.who or f"Dagster run {context.run.run_id}"
             applied = apply(access, wish, plan, who=who, reason=config.reason)
             metadata = what_is_planned(plan) | what_became_of_it(applied)
@@ -93,11 +112,46 @@ def manage_account() -> None:
     make_as_wanted()
 
 
-def what_is_planned(plan: Plan) -> dict[str, dg.MetadataValue | int]:
+def refuse_unless_allowed(config: Wanted, settings: Settings) -> None:
+    """Raise ``SettingsError`` if Dagster may not change accounts, or no plan was shown before."""
+    if not settings.write_back_from_dagster:
+        raise SettingsError(
+            "Dagster may not change accounts here. Nothing was sent.",
+            advice="Set AMOCRM_WRITE_BACK_FROM_DAGSTER=on and start Dagster again, or use './run apply'.",
+        )
+    if not config.fingerprint:
+        raise SettingsError(
+            "No plan was shown before. Nothing was sent.",
+            advice="Run with dry_run first, look at the plan, and set 'fingerprint' to the one that it shows.",
+        )
+
+
+def refuse_another_plan(config: Wanted, plan: Plan, *, account: str) -> None:
+    """Raise ``SettingsError`` unless this plan was shown, and everything that it deletes is named."""
+    if config.fingerprint != fingerprint(plan):
+        raise SettingsError(
+            "The plan is not the one of this fingerprint: the file or the account has changed. Nothing was sent.",
+            account=account,
+            advice="Run with dry_run again, look at the plan, and take its fingerprint.",
+        )
+    kinds: dict[Kind, list[int]] = {"segment": config.delete_segments, "stage": config.delete_stages}
+    for kind, named in kinds.items():
+        deleted = deleted_ids(plan, kind)
+        if tuple(sorted(set(named))) != deleted:
+            ids = f"[{', '.join(map(str, deleted))}]"
+            raise SettingsError(
+                f"The plan deletes the {kind}s {ids}, and the configuration names others. Nothing was sent.",
+                account=account,
+                advice=f"If they are to be deleted, set 'delete_{kind}s' to {ids}.",
+            )
+
+
+def what_is_planned(plan: Plan) -> dict[str, dg.MetadataValue | int | str]:
     """The plan for people and for programs."""
     return {
         "diff": dg.MetadataValue.md(fenced(render_text(plan))),
         "calls": len(plan.calls),
+        "fingerprint": fingerprint(plan),
         "plan": dg.MetadataValue.json(document(plan)),
     }
 

@@ -1,11 +1,13 @@
-"""``dev``: Dagster's pages and daemon for as long as it runs, on the warehouse of the settings or of the demo."""
+"""``dev``: Dagster's UI and daemon for as long as it runs, on the warehouse of the settings or of the demo."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,11 +19,13 @@ import dagster as dg
 
 from assets.instance import prepare_home
 from assets.partitions import register_accounts
+from assets.web.secret_file import kept_secret
+from assets.web.session import LOGIN_KEY, LOGIN_PATH
 from commands.demo.choice import chosen_demo, demo_option
 from commands.demo.home import ACCOUNT_KEY, DemoHome
 from commands.demo.scheduled import end_abandoned_runs
 from commands.demo.simulated import simulated_account
-from commands.leash import HOST, leashed, refuse_taken_port, wait_until_ready
+from commands.leash import HOST, LOOK_AGAIN_SECONDS, leashed, refuse_taken_port, wait_until_ready
 from commands.place import dagster_home, folder_here, settings_here
 from pipelines.access import way_to
 from pipelines.errors import SettingsError, WarehouseError
@@ -30,8 +34,8 @@ from pipelines.settings import VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 
-SUPERSEDED: Final = "Function `dev_command` is superseded"  # by a tool for writing Dagster projects
 PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
+SECRET_VARIABLE: Final = "AMOCRM_DAGSTER_SECRET"  # noqa: S105 - its name
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 
 WORKPLACE: Final = "workplace"
@@ -73,12 +77,16 @@ def command(demo: str | None, port: int) -> None:
         home = chosen_demo(demo)
         site = stack.enter_context(site_of_demo(home) if home else own_site())
         folder = prepare_home(site.dagster_home)
-        log = folder / "dev.log"
-        dagster = stack.enter_context(running_dagster(site, folder, log, port))
-        wait_until_ready(dagster, port, name="Dagster", log=log)
-        click.echo(f"Dagster's pages are at http://{HOST}:{port} and its log is {log}. Ctrl-C ends everything.")
-        dagster.wait()
-    raise WarehouseError("Dagster ended by itself.", advice=f"Its log says why: {log}.")
+        login_key = secrets.token_urlsafe(32)
+        servers = stack.enter_context(running_dagster(site, folder, port, login_key))
+        wait_until_ready(servers[0].process, port, name="Dagster", log=servers[0].log)
+        click.echo(f"Dagster's UI is at http://{HOST}:{port} and its logs are in {folder}. Ctrl-C ends everything.")
+        click.echo(
+            f"Log in by opening http://{HOST}:{port}{LOGIN_PATH}?key={login_key} in your browser. "
+            "The address works once; the browser then stays logged in."
+        )
+        ended = first_to_end(servers)
+    raise WarehouseError(f"Dagster's {ended.name} ended by itself.", advice=f"Its log says why: {ended.log}.")
 
 
 @contextmanager
@@ -133,12 +141,22 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
         )
 
 
-@contextmanager
-def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Dagster's web server, daemon and code server, all gone when the context ends, or this process does.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """A process of Dagster's."""
 
-    They work in an empty folder: Dagster puts a ``.env`` that it finds where it works over the environment, which is to
-    win. Our own code reads the settings from their folder.
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def running_dagster(site: Site, folder: Path, port: int, login_key: str) -> Iterator[Sequence[Server]]:
+    """Dagster's web server and daemon, both gone when the context ends, or this process does.
+
+    ``dagster dev`` starts a web server that accepts requests from any website, so they are started one by one. They
+    work in an empty folder: Dagster puts a ``.env`` that it finds where it works over the environment, which is to win.
+    Our own code reads the settings from their folder.
     """
     workplace = folder / WORKPLACE
     workplace.mkdir(exist_ok=True)
@@ -146,24 +164,37 @@ def running_dagster(site: Site, folder: Path, log: Path, port: int) -> Iterator[
         if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
             end_abandoned_runs(instance)
         register_accounts(instance, site.settings)
-    program = [
-        sys.executable,
-        "-W",
-        f"ignore:{SUPERSEDED}",
-        "-m",
-        "dagster",
-        "dev",
-        "--workspace",
-        str(workspace_file(folder)),
-    ]
-    program += ["--host", HOST, "--port", str(port), "--log-level", "warning"]
+    given = site.settings.dagster_secret
     environment = dict(site.environment) | {
         "DAGSTER_HOME": str(folder),
         SETTINGS_DIR: str(site.settings_folder),
         PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}",
     }
-    with leashed(program, log=log, folder=workplace, environment=environment) as process:
-        yield process
+    of_web = environment | {
+        SECRET_VARIABLE: given.reveal() if given else kept_secret(folder),
+        LOGIN_KEY: login_key,
+    }
+    workspace = ["--workspace", str(workspace_file(folder)), "--log-level", "warning"]
+    web = [sys.executable, "-m", "assets.web.server", "--host", HOST, "--port", str(port), *workspace]
+    daemon = [sys.executable, "-m", "dagster._daemon", "run", *workspace]
+    with ExitStack() as stack:
+        yield [
+            Server(
+                name=name,
+                log=(log := folder / f"{name.replace(' ', '-')}.log"),
+                process=stack.enter_context(leashed(program, log=log, folder=workplace, environment=variables)),
+            )
+            for name, program, variables in (("web server", web, of_web), ("daemon", daemon, environment))
+        ]
+
+
+def first_to_end(servers: Sequence[Server]) -> Server:
+    """Wait until one of them ends; none is of use without the others."""
+    while True:
+        for server in servers:
+            if server.process.poll() is not None:
+                return server
+        time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def workspace_file(dagster_folder: Path) -> Path:

@@ -23,11 +23,15 @@ GRACE_SECONDS: Final = 5.0  # for what is left when the program itself has ended
 LOOK_AGAIN_SECONDS: Final = 0.2
 
 LEASH: Final = """
+umask 077
 exec 3<&0
 ( read -r _ <&3; kill -TERM "$$" ) &
 exec "$@" 3<&- </dev/null
 """
-"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone."""
+"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone.
+
+No other user may open the files and sockets that the program makes.
+"""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -37,7 +38,7 @@ BANNER = """
   To look at it, and to move its time:
 
   curl -H 'Authorization: Bearer {token}' {url}/api/v4/customers/{things}
-  curl -X POST {url}/_emulator/advance -d '{{"days": 1}}'
+  curl {url}/_emulator/advance --json '{{"days": 1}}'
 
   Ctrl-C stops it.
 """
@@ -103,7 +104,7 @@ def _limit(options: argparse.Namespace) -> RateLimit | None:
 
 def _begin(options: argparse.Namespace) -> tuple[World, Story]:
     """The saved world where there is one, else a new one; the saved one keeps its mode, its seed and its id."""
-    if options.state is not None and options.state.exists():
+    if options.state is not None and os.path.lexists(options.state):
         world, story = state.load(options.state)
         if story is None:
             raise state.StateError(f"{options.state} holds a world without a story")

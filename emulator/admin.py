@@ -9,6 +9,8 @@ POST   /_emulator/integrations ``{"redirect_uri": "http://127.0.0.1:9000/"}``: a
 POST   /_emulator/faults       ``{"name": "status", "arguments": {"code": 503}, "where": {"resource": "segments"}}``
 DELETE /_emulator/faults       switch all faults off
 ====== ======================= ================================================================================
+
+A POST needs ``Content-Type: application/json``, which no page of another website can send.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from emulator.admission import refusal_of_admin
 from emulator.effects import EFFECTS
 from emulator.messages import Answer, Request, problem, success
 from emulator.oauth import add_integration
@@ -33,8 +35,8 @@ PREFIX = "/_emulator/"
 
 def answer(emulator: Emulator, request: Request) -> Answer:
     """Do what a request under ``PREFIX`` asks for; 400 says what is wrong with it."""
-    if urlsplit(request.base_url).hostname not in ("127.0.0.1", "localhost"):
-        return problem(403, "Only for this machine, under its loopback address")
+    if refused := refusal_of_admin(request.method, request.headers):
+        return problem(403, refused)
     do = METHODS.get((request.method, request.path.removeprefix(PREFIX)))
     if do is None:
         return problem(404, "No such method of the emulator")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 
 from emulator import admin, tokens
+from emulator.admission import refusal
 from emulator.answers import answer
 from emulator.calls import bearer
 from emulator.clock import Clock
@@ -15,7 +16,7 @@ from emulator.effects import HTML
 from emulator.faults import Faults
 from emulator.limits import RateLimit
 from emulator.listener import LOOPBACK, Listener
-from emulator.messages import Answer, Request
+from emulator.messages import Answer, Request, problem
 from emulator.story import Story
 from emulator.tokens import Token
 from emulator.wire import Wire, encode
@@ -110,6 +111,8 @@ class Emulator:
 
     def respond(self, request: Request) -> Wire:
         """Log a request and answer it, with the faults that are on for it."""
+        if refused := refusal(request.method, request.headers):
+            return encode(problem(403, refused), request, self.world.now())
         if request.path.startswith(admin.PREFIX):
             return encode(admin.answer(self, request), request, self.world.now())
         with self.world.lock:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
+import stat
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +16,8 @@ from emulator.story import Story
 from emulator.world import World
 
 FORMAT = 1
+MODE = 0o600
+"""The file holds the secret that tokens are signed with."""
 
 
 class StateError(Exception):
@@ -19,7 +25,7 @@ class StateError(Exception):
 
 
 def save(path: Path, world: World, story: Story | None) -> None:
-    """Write everything to ``path``, whole or not at all."""
+    """Write everything to ``path``, whole or not at all, so that only its owner can read it."""
     with world.lock:
         state = {
             "format": FORMAT,
@@ -28,12 +34,43 @@ def save(path: Path, world: World, story: Story | None) -> None:
             "story": story and story.to_json(),
         }
     text = json.dumps(state, indent=1)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
+    with suppress(FileNotFoundError, StateError):
+        if _read(path, is_private=True) == text:
+            return
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), MODE)
+            stream.write(text)
+        unfinished.replace(path)  # takes the place of a link, and does not follow it
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(path: Path, *, is_private: bool = False) -> str:
+    """The text of a file, never through a link or from a pipe; StateError where it is anything else.
+
+    With ``is_private`` also where others may read it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise StateError(f"{path} cannot be read: {reason}") from None
+    with os.fdopen(descriptor, encoding="utf-8") as stream:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise StateError(f"{path} is no ordinary file")
+        if is_private and stat.S_IMODE(about.st_mode) != MODE:
+            raise StateError(f"{path} can be read by others")
+        try:
+            return stream.read()
+        except UnicodeDecodeError as error:
+            raise StateError(f"{path} is not a state of the emulator: {error}") from None
 
 
 def load(path: Path, clock: Clock | None = None) -> tuple[World, Story | None]:
@@ -41,7 +78,7 @@ def load(path: Path, clock: Clock | None = None) -> tuple[World, Story | None]:
 
     FileNotFoundError where there is no file, StateError where it is something else.
     """
-    text = path.read_text(encoding="utf-8")
+    text = _read(path)
     try:
         state = json.loads(text)
         if state["format"] != FORMAT:

@@ -25,7 +25,10 @@ MOST_THREADS: Final = 64
 MOST_BUCKETS: Final = 1_000
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
+SHORTEST_SECRET: Final = 32
+
 _TOKEN: Final = re.compile(r"[!-~]+")
+_HOST_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.ASCII)
 
 T = TypeVar("T")
 
@@ -187,6 +190,35 @@ def pages(text: str) -> str:
     if url.scheme not in ("https", "http") or not url.hostname:
         raise SettingsError("this is not the address of a page.", advice="Write e.g. https://dagster.example.com.")
     return text.rstrip("/")
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Names of hosts with commas between them, without ports."""
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    wrong = next((name for name in names if not _HOST_NAME.fullmatch(name)), None)
+    if wrong is not None or not names:
+        raise SettingsError(
+            f"{(wrong or text)[:60]!r} is not the name of a host.",
+            advice="Write e.g. dagster.example.com, without port or '*'; several with commas between them.",
+        )
+    return names
+
+
+def long_secret(text: str) -> Secret:
+    """A random text."""
+    if len(text) < SHORTEST_SECRET or not _TOKEN.fullmatch(text):
+        raise SettingsError(
+            f"a secret has at least {SHORTEST_SECRET} characters of ASCII, without blanks.",
+            advice="Make one by: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'.",
+        )
+    return Secret(text)
+
+
+def switch(text: str) -> bool:
+    """``on`` or ``off``."""
+    if text not in ("on", "off"):
+        raise SettingsError(f"{text[:40]!r} is neither 'on' nor 'off'.", advice="Write on or off.")
+    return text == "on"
 
 
 def token(text: str) -> Secret:

@@ -59,17 +59,24 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.webhook),
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.pages),
+    "AMOCRM_DAGSTER_HOSTS": ("dagster_hosts", values.host_names),
+    "AMOCRM_DAGSTER_SECRET": ("dagster_secret", values.long_secret),
+    "AMOCRM_WRITE_BACK_FROM_DAGSTER": ("write_back_from_dagster", values.switch),
+    "AMOCRM_WRITE_BACK_DIR": ("write_back_dir", values.path),
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.days),
 }
 
 PLACES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
 """Those of them that say where the database is."""
 
+WEB: Final = ("AMOCRM_DAGSTER_URL", "AMOCRM_DAGSTER_HOSTS", "AMOCRM_DAGSTER_SECRET")
+"""Those of them that Dagster's web server reads. It gets no token and no database of ours."""
+
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 """Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
 
 
-SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL")
+SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_DAGSTER_SECRET")
 """Those of them that hold a secret."""
 
 
@@ -93,6 +100,10 @@ class Settings:
     schedule_timezone: str = "UTC"
     alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
     dagster_url: str | None = None  # where people open Dagster's pages, without a trailing slash; alerts link there
+    dagster_hosts: tuple[str, ...] = ()  # names under which people open Dagster, beside loopback names and that address
+    dagster_secret: Secret | None = None  # lets scripts and proxies into Dagster's UI; None: made at each start
+    write_back_from_dagster: bool = False  # the job manage_account may apply plans
+    write_back_dir: Path | None = None  # the job reads files below this folder only; None: no files
     dagster_run_days: int = 90  # for so long Dagster's runs are kept; what its pages show as newest stays
 
     def token_file(self, key: str) -> Path:
@@ -176,6 +187,15 @@ def place_settings(environ: Mapping[str, str], root: Path) -> Settings | None:
     place = Settings(**{"data_dir": root / "data"} | _given(reader, root, PLACES))
     is_known = place.database_url is not None or (place.data_dir / "postgres").exists()
     return place if is_known and not unread and not reader.mistakes else None
+
+
+def web_settings(environ: Mapping[str, str], root: Path) -> Settings:
+    """Settings of Dagster's web server, and nothing else. Raises ``SettingsError``."""
+    from_file, _ = _env_file(root / ".env")
+    reader = SettingsReader(from_file | _not_empty(environ))
+    given = _given(reader, root, WEB)
+    reader.raise_mistakes()
+    return Settings(data_dir=root / "data", **given)
 
 
 def secrets_of(env_file: Path) -> list[str]:

@@ -69,10 +69,14 @@ class Page:
 
     def open(self, file: Path) -> None:
         """Show a file, and wait until it is all there."""
+        self.visit(file.absolute().as_uri())
+
+    def visit(self, url: str) -> None:
+        """Show the page of an address, and wait until it is all there."""
         self.events.clear()
         self.requests.clear()
         self.complaints.clear()
-        self.call("Page.navigate", url=file.absolute().as_uri())
+        self.call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._receive()
 

@@ -56,7 +56,7 @@ def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
     click.echo(f"    {url}\n")
     with about(account):
         code = read_code(
-            answered(account.token, url, is_opened=is_opened, is_pasted=is_pasted),
+            answered(account.token, url, state, is_opened=is_opened, is_pasted=is_pasted),
             base_url=account.base_url,
             state=state,
         )
@@ -118,7 +118,7 @@ def found_of(account: AnyAccount, settings: Settings) -> Found:
     return Found(account=account, access=access, error=error)
 
 
-def answered(integration: Integration, url: str, *, is_opened: bool, is_pasted: bool) -> str:
+def answered(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
     """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
     redirect = urlsplit(integration.redirect_uri)
     if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
@@ -126,7 +126,7 @@ def answered(integration: Integration, url: str, *, is_opened: bool, is_pasted: 
             click.launch(url)
         pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
         return pasted
-    with Listener(integration.redirect_uri) as listener:
+    with Listener(integration.redirect_uri, state) as listener:
         click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
         if is_opened:
             click.launch(url)

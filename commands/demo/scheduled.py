@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
+from assets.dagster_internals import NOT_FINISHED_STATUSES
 from assets.instance import prepare_home
 from assets.scheduled import run_tick
 from commands.demo.home import ACCOUNT_KEY, DemoHome

@@ -49,6 +49,7 @@ def make_account_reader(engine: Engine, account_id: int, *, account: str | None 
             name = reader_of(account_id)
             make_role(connection, name)
             execute_as_is(connection, SQL("grant {} to {}").format(Identifier(ACCOUNT_READERS), Identifier(name)))
+            execute_as_is(connection, statement_text("grant_connect"))
     return name
 
 

@@ -17,7 +17,7 @@ ROLES: Final = ("amocrm_reader", "amocrm_loader")
 def grant_roles(connection: Connection) -> tuple[str, ...]:
     """Make ``ROLES`` where we may, and grant those that are there what they lack; names of who lacked something."""
     before = grant_counts(connection)
-    for name in ("make_roles", "grant_reader", "grant_loader"):
+    for name in ("make_roles", "grant_reader", "grant_loader", "grant_connect"):
         execute_as_is(connection, statement_text(name))
     after = grant_counts(connection)
     return tuple(role for role in ROLES if after.get(role, 0) > before.get(role, 0))

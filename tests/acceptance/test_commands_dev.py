@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -26,10 +27,21 @@ def free_port() -> int:
         return port
 
 
-def ask(port: int, query: str) -> Any:
+def ask(browser: requests.Session, port: int, query: str) -> Any:
     """Ask Dagster's GraphQL API."""
-    answer = requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60)
+    answer = browser.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60)
     return answer.json()["data"]
+
+
+def log_in(dev: subprocess.Popen[str]) -> requests.Session:
+    """Open the address that ``dev`` prints."""
+    assert dev.stdout is not None
+    found = re.search(r"http://\S+/login\?key=\S+", dev.stdout.readline())
+    assert found is not None
+    browser = requests.Session()
+    assert browser.get(found[0], timeout=60).status_code == 200
+    assert requests.get(found[0], timeout=60).status_code == 401, "it works once"
+    return browser
 
 
 @contextmanager
@@ -59,9 +71,10 @@ def environments(folder: Path) -> list[dict[str, str]]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
-            if str(folder) in (process / "cmdline").read_text(encoding="utf-8"):
+            program = (process / "cmdline").read_text(encoding="utf-8")
+            if str(folder) in program:
                 lines = (process / "environ").read_text(encoding="utf-8").split("\0")
-                found.append(dict(line.split("=", 1) for line in lines if "=" in line))
+                found.append({"": program} | dict(line.split("=", 1) for line in lines if "=" in line))
     return found
 
 
@@ -75,11 +88,18 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token, "DATABASE_URL": postgres_url}
         variables["AMOCRM_SCHEDULE_CRON"] = "7 * * * *"
         with running_dev(tmp_path, port, **variables) as dev:
+            browser = log_in(dev)
+            refused = requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": "{version}"}, timeout=60)
+            assert refused.status_code == 401, "another user of the machine"
+            foreign = {"Host": "evil.example"}
+            assert browser.get(f"http://127.0.0.1:{port}/", headers=foreign, timeout=60).status_code == 403
             partitions = ask(
+                browser,
                 port,
                 '{assetNodeOrError(assetKey: {path: ["amocrm", "raw_answer"]}) {... on AssetNode {partitionKeys}}}',
             )
             schedules = ask(
+                browser,
                 port,
                 "{schedulesOrError(repositorySelector: "
                 '{repositoryName: "__repository__", repositoryLocationName: "amocrm"}) '
@@ -96,12 +116,18 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         load = schedules["schedulesOrError"]["results"][1]
         assert (load["cronSchedule"], load["executionTimezone"]) == ("7 * * * *", "Asia/Tokyo"), "the environment wins"
         assert {one["DATABASE_URL"] for one in started_with} == {postgres_url}
+        secret = (tmp_path / "data/dagster/web-secret").read_text(encoding="utf-8")
+        knowing = [one for one in started_with if one.get("AMOCRM_DAGSTER_SECRET")]
+        assert {one["AMOCRM_DAGSTER_SECRET"] for one in knowing} == {secret}
+        assert all("assets.web.server" in one[""] for one in knowing), "neither the daemon nor code servers know it"
+        assert not [one for one in started_with if secret in one[""]], "no process shows it"
         assert {one["AMOCRM_DAGSTER_URL"] for one in started_with} == {f"http://127.0.0.1:{port}"}
         assert not left_running(tmp_path)
         found = run("doctor", "--json", folder=tmp_path, **variables)
     checks = {check["subject"]: check for check in json.loads(found.stdout)["checks"]}
     assert checks["schedule"]["finding"].startswith("Off.")
-    assert token not in (tmp_path / "data/dagster/dev.log").read_text(encoding="utf-8")
+    logs = [tmp_path / "data/dagster" / name for name in ("web-server.log", "daemon.log")]
+    assert not [log for log in logs if token in log.read_text(encoding="utf-8") or secret in log.read_text("utf-8")]
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:

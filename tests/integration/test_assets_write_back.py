@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -30,12 +31,15 @@ def company(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[Dagst
         yield company
 
 
-def run(company: DagsterCompany, **config: Any) -> dg.ExecuteInProcessResult:
+def run(
+    company: DagsterCompany, *, is_on: bool = True, folder: Path | None = None, **config: Any
+) -> dg.ExecuteInProcessResult:
     """One run by hand, in which time passes by a second whenever it is asked."""
+    settings = replace(company.settings, write_back_from_dagster=is_on, write_back_dir=folder)
     seconds = count()
     clock = Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None)
     with ExitStack() as until, dg.DagsterInstance.ephemeral() as instance:
-        bench = Workbench(lambda: company.settings, until, clock)
+        bench = Workbench(lambda: settings, until, clock)
         job = defined(CRON, "UTC", bench).resolve_job_def("manage_account")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
@@ -54,7 +58,7 @@ def planned(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
 
 
 def test_by_default_it_only_plans_and_shows_the_diff(company: DagsterCompany) -> None:
-    result = run(company, text=FILE)
+    result = run(company, text=FILE, is_on=False)
     assert result.success
     shown = planned(result)
     assert shown["calls"] == 2
@@ -68,7 +72,16 @@ def test_by_default_it_only_plans_and_shows_the_diff(company: DagsterCompany) ->
 def test_told_to_it_applies_and_loads(company: DagsterCompany, tmp_path: Path) -> None:
     file = tmp_path / "wanted.yaml"
     file.write_text(FILE, encoding="utf-8")
-    result = run(company, file=str(file), account="corner", dry_run=False, reason="spring")
+    shown_before = planned(run(company, text=FILE))["fingerprint"]
+    result = run(
+        company,
+        folder=tmp_path,
+        file="wanted.yaml",
+        account="corner",
+        dry_run=False,
+        fingerprint=shown_before,
+        reason="spring",
+    )
     assert result.success
     shown = materialized(result)["amocrm/write_back"]
     assert (shown["calls"], shown["done"], shown["left"]) == (2, 2, 0)
@@ -77,13 +90,14 @@ def test_told_to_it_applies_and_loads(company: DagsterCompany, tmp_path: Path) -
         (f"Dagster run {result.run_id}", "spring")
     ]
     assert company.rows("select distinct run_id from amocrm.snapshot") == [(result.run_id,)]
-    again = run(company, text=FILE, dry_run=False)
+    again = run(company, text=FILE, dry_run=False, fingerprint=shown_before)
     assert (again.success, planned(again)["calls"], materialized(again)) == (True, 0, {})
 
 
 def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(company: DagsterCompany) -> None:
+    shown = planned(run(company, text=FILE))["fingerprint"]
     with company.emulator.faults.during(effects.error(403), method="PATCH"):
-        result = run(company, text=FILE, dry_run=False)
+        result = run(company, text=FILE, dry_run=False, fingerprint=shown)
     assert not result.success
     told, facts, was_repeated = failure(result)
     assert "403" in (told or "")
@@ -96,15 +110,68 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(company: Da
     [
         ({}, "not clear what is wanted"),
         ({"file": "a", "text": "b"}, "not clear what is wanted"),
-        ({"file": "/nonexistent"}, "cannot be read"),
+        ({"file": "/nonexistent"}, "reads no files"),
         ({"text": "version: 1\nsegments: [{name: A, color: red}]"}, "'red'"),
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],
 )
-def test_mistakes_are_told(company: DagsterCompany, config: dict[str, str], what: str) -> None:
+def test_mistakes_are_told(company: DagsterCompany, config: dict[str, Any], what: str) -> None:
     result = run(company, **config)
     told, facts, _ = failure(result)
     assert what in (told or "")
+    assert facts["exit_code"] == 2
+
+
+def sent(company: DagsterCompany) -> set[str]:
+    """Methods of all requests so far."""
+    return {request.method for request in company.emulator.requests}
+
+
+DELETING = "version: 1\ncomplete: [segments]\nsegments: []"
+
+
+def test_it_is_off_unless_a_setting_turns_it_on(company: DagsterCompany) -> None:
+    shown = planned(run(company, text=FILE, is_on=False))["fingerprint"]
+    result = run(company, text=FILE, dry_run=False, fingerprint=shown, is_on=False)
+    told, facts, _ = failure(result)
+    assert "may not change accounts" in (told or "")
+    assert "AMOCRM_WRITE_BACK_FROM_DAGSTER" in str(facts["what_to_do"])
+    assert sent(company) == {"GET"}
+
+
+@pytest.mark.parametrize("given", [None, "", "0" * 64])
+def test_only_a_plan_that_was_shown_is_applied(company: DagsterCompany, given: str | None) -> None:
+    result = run(company, text=FILE, dry_run=False, fingerprint=given)
+    told, facts, _ = failure(result)
+    assert "Nothing was sent." in (told or "")
+    assert (facts["exit_code"], sent(company) <= {"GET"}) == (2, True)
+
+
+def test_a_plan_that_was_shown_is_not_applied_to_an_account_that_changed(company: DagsterCompany) -> None:
+    shown = planned(run(company, text=FILE))["fingerprint"]
+    company.emulator.world.recolor_segment(company.id, company.vip, "f9deff")
+    told, _, _ = failure(run(company, text=FILE, dry_run=False, fingerprint=shown))
+    assert "not the one of this fingerprint" in (told or "")
+    assert sent(company) == {"GET"}
+
+
+def test_deletions_have_to_be_named_one_by_one(company: DagsterCompany) -> None:
+    shown = planned(run(company, text=DELETING))["fingerprint"]
+    both = sorted([company.vip, company.new])
+    for named in ([], both[:1], [*both, 1]):
+        told, facts, _ = failure(run(company, text=DELETING, dry_run=False, fingerprint=shown, delete_segments=named))
+        assert f"deletes the segments [{both[0]}, {both[1]}]" in (told or "")
+        assert "delete_segments" in str(facts["what_to_do"])
+    told, _, _ = failure(run(company, text=DELETING, dry_run=False, fingerprint=shown, delete_stages=both))
+    assert "Nothing was sent" in (told or "")
+    assert sent(company) == {"GET"}
+    assert run(company, text=DELETING, dry_run=False, fingerprint=shown, delete_segments=both[::-1]).success
+    assert "DELETE" in sent(company)
+
+
+def test_a_file_outside_of_the_folder_is_not_read(company: DagsterCompany, tmp_path: Path) -> None:
+    told, facts, _ = failure(run(company, folder=tmp_path, file="/etc/passwd"))
+    assert "/etc/passwd is not below" in (told or "")
     assert facts["exit_code"] == 2
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,17 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from commands.cli import COMMANDS
+from pipelines.account_settings import ACCOUNT_VARIABLES
 from pipelines.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OURS = {name for section in COMMANDS.values() for name in section}
-OF_COMPOSE = {"POSTGRES_PASSWORD", "WAREHOUSE_PASSWORD", "DAGSTER_PASSWORD"}
+OF_COMPOSE = {
+    *("POSTGRES_PASSWORD", "WAREHOUSE_PASSWORD", "DAGSTER_PASSWORD"),
+    *("AMOCRM_DAGSTER_URL", "AMOCRM_DAGSTER_HOSTS", "AMOCRM_DAGSTER_SECRET"),
+}
 
 
 def read(name: str) -> Any:
@@ -47,7 +53,7 @@ def test_the_image_holds_every_package_and_the_docker_context_lets_it_in() -> No
 
 
 def test_the_image_s_python_is_one_of_ours_and_its_user_is_not_root() -> None:
-    [version] = re.findall(r"^ARG PYTHON=([0-9.]+)-slim", DOCKERFILE, re.MULTILINE)
+    [version] = re.findall(r"^ARG PYTHON=([0-9.]+)-slim-bookworm@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
     assert version in SpecifierSet(PROJECT["project"]["requires-python"])
     assert version.count(".") == 2
     [user] = re.findall(r"^USER ([0-9]+)$", DOCKERFILE, re.MULTILINE)
@@ -77,7 +83,7 @@ def test_every_program_that_is_started_exists() -> None:
     lines = [" ".join(words) if words[0] != "sh" else words[2] for words in started]
     for line in " && ".join(lines).split(" && "):
         program, first, *_ = line.split()
-        assert program in {"dagster", "dagster-webserver", "python", *programs}, line
+        assert program in {"dagster", "python", *programs, *PROJECT["project"]["scripts"]}, line
         assert first in programs.get(program, {first}), line
     [migrate] = [one for one in HELM["extraManifests"] if one["kind"] == "Job"]
     [container] = migrate["spec"]["template"]["spec"]["containers"]
@@ -92,9 +98,103 @@ def test_variables_are_those_that_are_read() -> None:
     assert set(re.findall(r"\$([A-Z_]+)", init)) <= set(COMPOSE["services"]["postgres"]["environment"])
     for service in PROGRAM.values():
         assert set(service["environment"]) <= {*VARIABLES, "DAGSTER_POSTGRES_URL", "POSTGRES_PASSWORD"}
-        assert service["env_file"] == ".env"
-        assert service["environment"]["POSTGRES_PASSWORD"] == ""
     assert read("deploy/dagster.yaml")["storage"]["postgres"]["postgres_url"] == {"env": "DAGSTER_POSTGRES_URL"}
+
+
+def test_the_token_is_only_where_loads_run() -> None:
+    assert [name for name, service in PROGRAM.items() if "env_file" in service] == ["code"]
+    assert [name for name, service in PROGRAM.items() if "volumes" in service] == ["code"], "OAuth's tokens"
+    code = PROGRAM["code"]["environment"]
+    assert (code["POSTGRES_PASSWORD"], code["AMOCRM_DAGSTER_SECRET"]) == ("", "")
+    for name in ("webserver", "daemon"):
+        assert not {"DATABASE_URL", *ACCOUNT_VARIABLES} & set(PROGRAM[name]["environment"])
+    for name in ("dagsterWebserver", "dagsterDaemon"):
+        assert {"name": "amocrm-warehouse"} not in HELM[name].get("envSecrets", [])
+    [deployment] = HELM["dagster-user-deployments"]["deployments"]
+    assert deployment["envSecrets"] == [{"name": "amocrm-warehouse"}]
+
+
+def test_every_container_of_compose_is_confined() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert all("noexec" in folder for folder in service["tmpfs"]), name
+        assert "privileged" not in service, name
+        ports = service.get("ports", [])
+        assert all(port.startswith("127.0.0.1:") for port in ports), name
+    assert all(service["user"] == "10001:10001" for service in PROGRAM.values())
+
+
+def pods(node: Any) -> Iterator[dict[str, Any]]:
+    """Every part of the values that has a security context of a container."""
+    if isinstance(node, dict):
+        if "securityContext" in node and "podSpecConfig" not in node:
+            yield node
+        for key, inner in node.items():
+            if key != "podSpecConfig":
+                yield from pods(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from pods(inner)
+
+
+def test_every_container_of_the_chart_is_confined() -> None:
+    found = [one["securityContext"] for one in pods(HELM) if "containers" not in one]
+    assert len(found) == 5, "web server, code server, runs, daemon, migration"
+    for context in found:
+        assert context["runAsNonRoot"] is True
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    for name in ("dagsterWebserver", "dagsterDaemon"):
+        assert {"name": "tmp", "mountPath": "/tmp"} in HELM[name]["volumeMounts"]  # noqa: S108 - the container's
+
+
+def test_base_images_are_named_by_digest() -> None:
+    images = [COMPOSE["services"]["postgres"]["image"], *re.findall(r"^ARG PYTHON=(.+)$", DOCKERFILE, re.MULTILINE)]
+    assert all(re.fullmatch(r"[^@]+:?[^@]+@sha256:[0-9a-f]{64}", image) for image in images)
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:${PYTHON}"] * 2
+
+
+def test_pinning_writes_what_the_registry_says(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    for name in ("Dockerfile", "compose.yaml", "deploy/pin-images.sh"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    fake = tmp_path / "bin/docker"
+    fake.parent.mkdir()
+    digests = {"python": "a" * 64, "postgres": "b" * 64}
+    fake.write_text(f"#!/bin/sh\ncase $4 in python:*) echo sha256:{'a' * 64};; *) echo sha256:{'b' * 64};; esac\n")
+    fake.chmod(0o755)
+    environment = {"PATH": f"{fake.parent}:/usr/bin:/bin"}
+    pin = [tmp_path / "deploy/pin-images.sh"]
+
+    def run(*arguments: str) -> int:
+        return subprocess.run([*pin, *arguments], env=environment, check=False, capture_output=True).returncode
+
+    assert run("--check") == 1
+    assert (tmp_path / "Dockerfile").read_text() == DOCKERFILE
+    assert run() == 0
+    assert run("--check") == 0
+    assert f"-slim-bookworm@sha256:{digests['python']}\n" in (tmp_path / "Dockerfile").read_text()
+    assert f"-bookworm@sha256:{digests['postgres']}\n" in (tmp_path / "compose.yaml").read_text()
+    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"].keys() == COMPOSE["services"].keys()
+
+
+def test_the_web_server_is_the_guarded_one_everywhere() -> None:
+    scripts = PROJECT["project"]["scripts"]
+    assert scripts["amocrm-dagster-webserver"] == "assets.web.server:main"
+    assert COMPOSE["services"]["webserver"]["command"][0] == "amocrm-dagster-webserver"
+    for name in ("dagster-webserver", "dagit"):  # the chart starts the first by its name
+        assert f"amocrm-dagster-webserver /opt/venv/bin/{name}" in DOCKERFILE
+    probe = HELM["dagsterWebserver"]["readinessProbe"]["httpGet"]
+    assert probe["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
+    for file in ("docs/operations.md", "docs/deployment.md", "README.md", "compose.yaml"):
+        started = re.findall(
+            r"^ +(?:dagster-webserver|dagster dev)\b.*", (ROOT / file).read_text("utf-8"), re.MULTILINE
+        )
+        assert started == [], f"{file} starts the one that obeys any website"
 
 
 def test_everything_waits_for_the_schema_and_starts_again() -> None:
@@ -144,6 +244,6 @@ def test_versions_of_the_image_are_the_program_s() -> None:
     assert f'amocrm-warehouse:{version}"' in json.dumps(HELM["extraManifests"])
 
 
-@pytest.mark.parametrize("script", ["deploy/postgres-init.sh"])
+@pytest.mark.parametrize("script", ["deploy/postgres-init.sh", "deploy/pin-images.sh"])
 def test_scripts_can_be_read(script: str) -> None:
     subprocess.run(["/bin/sh", "-n", ROOT / script], check=True)

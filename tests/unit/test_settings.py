@@ -64,6 +64,10 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_SCHEDULE_TIMEZONE": "Europe/Moscow",
         "AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/services/T000",
         "AMOCRM_DAGSTER_URL": "https://dagster.example.com/",
+        "AMOCRM_DAGSTER_HOSTS": "Dagster.example.com, other",
+        "AMOCRM_DAGSTER_SECRET": "canary-" * 5,
+        "AMOCRM_WRITE_BACK_FROM_DAGSTER": "on",
+        "AMOCRM_WRITE_BACK_DIR": "wanted",
         "AMOCRM_DAGSTER_RUN_DAYS": "30",
         "SOMETHING_ELSE": "is not ours",
         "AMOCRM_WAREHOUSE_PORT": "is not ours either",
@@ -84,6 +88,10 @@ def test_everything_set(tmp_path: Path) -> None:
         schedule_timezone="Europe/Moscow",
         alert_webhook_url=Secret("https://hooks.example.com/services/T000"),
         dagster_url="https://dagster.example.com",
+        dagster_hosts=("dagster.example.com", "other"),
+        dagster_secret=Secret("canary-" * 5),
+        write_back_from_dagster=True,
+        write_back_dir=tmp_path / "wanted",
         dagster_run_days=30,
     )
 

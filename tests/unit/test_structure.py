@@ -88,3 +88,18 @@ def test_no_modules_of_pipelines_import_each_other_in_a_circle() -> None:
     found = modules()
     assert found["load"] > {"ask", "settings"}, "they are found"
     assert set(TopologicalSorter(found).static_order()) >= found.keys()
+
+
+def test_internals_of_dagster_are_imported_in_two_modules() -> None:
+    """An upgrade of Dagster may move them."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in MAY_IMPORT
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and (
+            (node.module or "").startswith("dagster._") or (node.module or "").partition(".")[0] == "dagster_webserver"
+        )
+    }
+    assert found == {"assets/dagster_internals.py", "assets/web/server.py"}

@@ -169,7 +169,7 @@ def test_an_answer_that_drips(emulator: Emulator, client: Client, is_head_too: b
 
 def raw_answer(emulator: Emulator) -> bytes:
     with socket.create_connection(("127.0.0.1", int(emulator.host.partition(":")[2])), timeout=5) as connection:
-        connection.sendall(b"GET /api/v4/account HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /api/v4/account HTTP/1.1\r\nHost: localhost\r\n\r\n")
         received = b""
         while part := connection.recv(65_536):
             received += part
@@ -188,7 +188,7 @@ def test_a_connection_that_is_cut_or_closed(emulator: Emulator) -> None:
 def test_silence_ends_with_the_emulator(emulator: Emulator) -> None:
     emulator.faults.add(effects.silence())
     with socket.create_connection(("127.0.0.1", int(emulator.host.partition(":")[2])), timeout=5) as connection:
-        connection.sendall(b"GET /api/v4/account HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /api/v4/account HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while not emulator.requests:
             time.sleep(0.001)
         emulator.stop()

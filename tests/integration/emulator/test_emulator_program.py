@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from emulator import Emulator
+from emulator import Emulator, state
 from tests.integration.emulator.caller import SEGMENTS, Client
 
 ROOT = Path(__file__).parents[3]
@@ -69,9 +69,103 @@ def test_steering_wrongly_is_refused(emulator: Emulator, method: str, path: str,
     assert emulator.world.to_json() == before
 
 
-def test_only_this_machine_steers(emulator: Emulator) -> None:
-    headers = {"Host": "rebound.example"}
-    assert requests.get(emulator.url + "/_emulator/state", headers=headers, timeout=5).status_code == 403
+FOREIGN = [
+    {"Host": "rebound.example"},
+    {"Host": "127.0.0.1.rebound.example"},
+    {"Host": "rebound.example", "Origin": "http://rebound.example"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Referer": "http://evil.example/"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/_emulator/state"),
+        ("POST", "/_emulator/advance"),
+        ("POST", "/_emulator/tokens"),
+        ("DELETE", "/_emulator/faults"),
+        ("GET", SEGMENTS),
+        ("POST", SEGMENTS),
+        ("GET", "/oauth"),
+    ],
+)
+def test_no_website_reaches_it(
+    emulator: Emulator, account_id: int, method: str, path: str, headers: dict[str, str]
+) -> None:
+    before = (emulator.clock.now(), emulator.world.to_json())
+    refused = requests.request(method, emulator.url + path, json={"days": 1}, headers=headers, timeout=5)
+    assert refused.status_code == 403
+    assert (emulator.clock.now(), emulator.world.to_json()) == before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "multipart/form-data", ""],
+)
+def test_it_is_steered_by_json_alone(emulator: Emulator, kind: str) -> None:
+    before = emulator.clock.now()
+    for path in ("advance", "clock", "tokens", "integrations", "faults"):
+        sent = requests.post(
+            f"{emulator.url}/_emulator/{path}", data='{"days": 1}', headers={"Content-Type": kind}, timeout=5
+        )
+        assert sent.status_code == 403
+    assert emulator.clock.now() == before
+
+
+def test_a_page_is_not_allowed_to_ask_for_more(emulator: Emulator) -> None:
+    asked = requests.options(
+        f"{emulator.url}/_emulator/faults",
+        headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "DELETE"},
+        timeout=5,
+    )
+    assert (asked.ok, [name for name in asked.headers if name.lower().startswith("access-control")]) == (False, [])
+
+
+def test_a_browser_may_follow_a_link_to_the_consent_page_alone(emulator: Emulator) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert requests.get(f"{emulator.url}/oauth", headers=link, timeout=5).status_code == 400, "no client is named"
+    assert requests.get(f"{emulator.url}/_emulator/state", headers=link, timeout=5).status_code == 403
+
+
+# The file of its state
+
+
+def test_the_state_is_its_owners_alone_whatever_the_umask(tmp_path: Path, emulator: Emulator) -> None:
+    file = tmp_path / "state.json"
+    before = os.umask(0)
+    try:
+        state.save(file, emulator.world, emulator.story)
+        assert file.stat().st_mode & 0o777 == 0o600
+        file.chmod(0o644)  # as versions before have left it
+        state.save(file, emulator.world, emulator.story)
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_planted_links_are_neither_followed_nor_kept(tmp_path: Path, emulator: Emulator) -> None:
+    file, victim = tmp_path / "state.json", tmp_path / "victim"
+    victim.write_text("precious")
+    for planted in (file, *(tmp_path / f"state.json.{pid}.new" for pid in (os.getpid(), os.getpid() + 1))):
+        planted.symlink_to(victim)
+    with pytest.raises(state.StateError, match="link"):
+        state.load(file)
+    state.save(file, emulator.world, emulator.story)
+    assert victim.read_text() == "precious"
+    assert (file.is_symlink(), file.stat().st_mode & 0o777) == (False, 0o600)
+
+
+def test_a_pipe_is_no_state(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state.json")
+    with pytest.raises(state.StateError, match="no ordinary file"):
+        state.load(tmp_path / "state.json")
 
 
 # As a program

@@ -1,0 +1,37 @@
+"""Internals of Dagster that this program uses, which an upgrade of Dagster may move.
+
+No other module imports from ``dagster._…`` but ``web.server``, which has those of Dagster's web server.
+"""
+
+from __future__ import annotations
+
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES, DagsterRun
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+from dagster._utils.schedules import get_smallest_cron_interval
+
+__all__ = [
+    "FINISHED_STATUSES",
+    "NOT_FINISHED_STATUSES",
+    "PARENT_RUN_ID_TAG",
+    "ROOT_RUN_ID_TAG",
+    "AssetCheckExecutionsTable",
+    "CanCancelExecutionRequest",
+    "CanCancelExecutionResult",
+    "CheckRunHealthResult",
+    "DagsterRun",
+    "DagsterUserCodeUnreachableError",
+    "DefaultRunLauncher",
+    "SqlEventLogStorage",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
+    "WorkerStatus",
+    "deserialize_value",
+    "get_smallest_cron_interval",
+]

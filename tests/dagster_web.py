@@ -1,0 +1,142 @@
+"""Our web server of Dagster as a process of its own, on a workspace with one job whose runs can be counted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+import requests
+
+from assets.web.session import LOGIN_KEY
+from tests.command_line import environment
+
+SECRET: Final = "a-secret-of-the-test-" + "x" * 20
+KEY: Final = "a-login-key-of-the-test"
+START_SECONDS: Final = 90
+
+CODE: Final = """\
+import dagster as dg
+
+
+@dg.op
+def nothing() -> None:
+    pass
+
+
+@dg.job
+def launched() -> None:
+    nothing()
+
+
+defs = dg.Definitions(jobs=[launched], assets=[dg.AssetSpec("reported")])
+"""
+
+CONFIGURATION: Final = """\
+telemetry: {enabled: false}
+run_coordinator: {module: dagster._core.run_coordinator, class: QueuedRunCoordinator}
+"""
+
+LAUNCH: Final = (
+    'mutation { launchRun(executionParams: {selector: {repositoryName: "__repository__", '
+    'repositoryLocationName: "trial", pipelineName: "launched"}, mode: "default"}) '
+    "{ __typename ... on PythonError {message} ... on LaunchRunSuccess {run {runId}} } }"
+)
+"""Queues a run, which nothing executes: there is no daemon."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DagsterWeb:
+    """The server, and the folder that keeps its runs."""
+
+    port: int
+    home: Path
+
+    @property
+    def url(self) -> str:
+        """Address without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def runs(self) -> int:
+        """Runs that were ever launched."""
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            return instance.get_runs_count()
+
+    @property
+    def reports(self) -> int:
+        """Events that were reported about the asset."""
+        with dg.DagsterInstance.from_config(str(self.home)) as instance:
+            return len(instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records) + len(
+                instance.fetch_observations(dg.AssetKey("reported"), limit=10).records
+            )
+
+    def session(self) -> requests.Session:
+        """A browser that is logged in: its cookies, as a session."""
+        session = requests.Session()
+        session.cookies.set(f"amocrm_dagster_{self.port}", self.cookie)
+        return session
+
+    @property
+    def cookie(self) -> str:
+        """Value of the cookie of a browser that is logged in."""
+        from assets.web.session import Sessions  # noqa: PLC0415
+
+        return Sessions(secret=SECRET, login_key="", port=self.port).cookie.partition(";")[0].partition("=")[2]
+
+    def graphql(self, session: requests.Session, query: str) -> Any:
+        """Data of a query that the UI itself would send."""
+        response = session.post(f"{self.url}/graphql", json={"query": query}, timeout=60)
+        response.raise_for_status()
+        return response.json()["data"]
+
+
+@contextmanager
+def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
+    """The server, from the moment it answers."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    code = folder / "trial.py"
+    code.write_text(CODE, encoding="utf-8")
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(f"load_from: [{{python_file: {{relative_path: {code}, location_name: trial}}}}]\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assets.web.server", "--port", str(port), "--workspace", str(workspace)],
+            cwd=folder,
+            env=environment(DAGSTER_HOME=str(home), AMOCRM_DAGSTER_SECRET=SECRET, **{LOGIN_KEY: KEY}, **variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    web = DagsterWeb(port=port, home=home)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while True:
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < end, log.read_text(encoding="utf-8")
+            with suppress(requests.ConnectionError):
+                requests.get(f"{web.url}/server_info", timeout=5).raise_for_status()
+                break
+            time.sleep(0.2)
+        yield web
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
