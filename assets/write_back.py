@@ -12,6 +12,7 @@ from pydantic import Field
 from assets.failures import told_to_dagster
 from assets.resources import Workbench
 from assets.specs import TABLES, table_spec
+from pipelines.bounded_file import PLAN_BYTES, read_text
 from pipelines.errors import SettingsError
 from pipelines.manage.apply import Applied, apply
 from pipelines.manage.calls import Plan
@@ -47,7 +48,7 @@ class Wanted(dg.Config):
             return self.text, "the run's text"
         assert self.file is not None
         try:
-            return Path(self.file).read_text(encoding="utf-8-sig"), self.file
+            return read_text(Path(self.file), limit=PLAN_BYTES), self.file
         except (OSError, UnicodeDecodeError):
             raise SettingsError(
                 f"{self.file} cannot be read.", advice="It has to be a text in UTF-8 that Dagster's process can reach."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from pathlib import Path
 
 import click
 
@@ -16,7 +16,7 @@ from commands.manage.site import access_to
 @click.command(cls=DemoCommand)
 @file_argument
 @change_options
-def command(*, file: TextIO, account_key: str | None, demo: str | None, manner: Manner) -> None:
+def command(*, file: Path, account_key: str | None, demo: str | None, manner: Manner) -> None:
     """Make an account as FILE wants it, after showing how, as 'plan' does, and asking.
 
     The account is loaded before the first call and after the last, so that the history shows cause and effect, and

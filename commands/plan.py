@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from pathlib import Path
 
 import click
 
@@ -18,7 +18,7 @@ from pipelines.manage.render import document
 @click.command(cls=DemoCommand)
 @file_argument
 @live_options
-def command(*, file: TextIO, account_key: str | None, demo: str | None, is_json: bool) -> None:
+def command(*, file: Path, account_key: str | None, demo: str | None, is_json: bool) -> None:
     """Show which calls would make an account as FILE wants it; change nothing.
 
     FILE holds stages or segments in YAML, as 'export' writes it; - is standard input. What it does not mention is left

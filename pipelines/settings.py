@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from pipelines.account_settings import (
     note_twice,
     only_account,
 )
+from pipelines.bounded_file import read_text
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
@@ -215,8 +217,7 @@ def _given(reader: SettingsReader, root: Path, variables: Iterable[str] = _ATTRI
 def _env_file(file: Path) -> tuple[dict[str, str], list[int]]:
     """The variables of ``.env``, taken as they stand (a ``$`` in a password is a ``$``), and lines that are none."""
     try:
-        with file.open(encoding="utf-8-sig") as stream:
-            found = list(parse_stream(stream))
+        found = list(parse_stream(StringIO(read_text(file))))
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError) as error:
@@ -232,8 +233,8 @@ def _accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[s
     if not file.exists():
         return {}
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:  # not UTF-8, not TOML
+        document = tomllib.loads(read_text(file))
+    except (OSError, ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise SettingsError(
             f"{file} cannot be read: {values.reason(error)}.", advice=f"Write it like {ACCOUNT_EXAMPLE}."
         ) from None

@@ -27,6 +27,7 @@ from commands.place import folder_here, settings_here
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
+from pipelines.printable import printable_json
 from pipelines.settings import AnyAccount, Settings, UnusableAccount, alert_address, place_settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.wording import listed
@@ -67,7 +68,8 @@ def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> Non
             show(check)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
-        click.echo(json.dumps({"checks": [asdict(check) for check in found]}, ensure_ascii=False, indent=2))
+        document = {"checks": [asdict(check) for check in found]}
+        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     else:
         if is_brief:
             click.echo(sound_accounts(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.errors import PlanError
-from pipelines.manage.printable import printable
+from pipelines.printable import printable
 
 LONGEST: Final = 1000
 """Characters of a sentence; names and values in it may be longer than anyone wants to read."""
