@@ -1,7 +1,9 @@
 """Text for chats: what a message quotes stays text in Slack, Mattermost, Telegram, Discord, Markdown and HTML.
 
-Every message leaves through ``inert_payload``. A backslash escapes in some of these and is shown in others. So an active character is replaced by one that looks like
-it, or is parted from what makes it active by a zero-width space; only ``& < >`` become entities, as Slack documents.
+Every message leaves through ``inert_payload``. A backslash escapes in some of these and is shown in others. So an
+active character is replaced by one that looks like it, or is parted from what makes it active by a zero-width space;
+only ``& < >`` become entities, as Slack documents. What Telegram's MarkdownV2 wants escaped beside, such as ``.`` and
+``-``, whoever relays a message there has to escape.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """One that may begin or end emphasis; within a name, such as AMOCRM_HOST, it cannot."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
-_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])")
+_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
+"""Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
+
 _COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
 """Telegram makes a link of /start that sends it to a bot. A path has more parts."""
 

@@ -74,7 +74,7 @@ def open_private(file: Path, flags: int) -> int:
         descriptor = os.open(name, flags, FILE_MODE, dir_fd=folder)
         try:
             found = os.fstat(descriptor)
-            _refuse_planted(found, os.stat(folder), file)
+            _refuse_planted(found, os.fstat(folder), file)
             if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & UMASK:
                 os.fchmod(descriptor, FILE_MODE)
         except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,7 @@ def wish_in(file: Path, account_key: str) -> Wish:
 
 
 def _standard_input() -> str:
-    contents: bytes = click.get_binary_stream("stdin").read(PLAN_BYTES + 1)
+    contents: bytes = sys.stdin.buffer.read(PLAN_BYTES + 1)
     if len(contents) > PLAN_BYTES:
         raise OSError(errno.EFBIG, f"It is larger than {PLAN_BYTES:,} bytes")
     return contents.decode("utf-8-sig")

@@ -20,14 +20,13 @@ from pipelines.report.tables import Table, tables
 
 ENCODING: Final = "utf-8-sig"
 
-MARKED: Final = ("\t", "\r", "\n", "'")
-"""Beginnings that get an apostrophe whatever follows: an own apostrophe too, so that taking the first one away gives
-back the text."""
+MARKED: Final = ("\t", "\r", "\n", "|", "'")
+"""Beginnings that get an apostrophe whatever follows: an own apostrophe too, which would be taken for ours."""
 
-ACTIVE: Final = frozenset("=+-@|\u2212")
-"""What begins a formula or, for some programs, a command; other widths and sizes of these count too."""
+ACTIVE: Final = frozenset("=+-@\u2212")
+"""What begins a formula; other widths and sizes of these count too."""
 
-_SEPARATOR: Final = re.compile(r"([;\t|\r\n\v\f\x1c-\x1e\x85\u2028\u2029])")
+_SEPARATOR: Final = re.compile(r"([;\t|\r\n])")
 """Where a spreadsheet that expects another separator than the comma begins a new cell, quoted or not. Excel expects the
 semicolon in countries that write 1,5: https://support.microsoft.com/office/5250ac4c-663c-47ce-937b-339e391393ba"""
 
