@@ -188,6 +188,13 @@ def secrets_of(env_file: Path) -> list[str]:
     return [name for name in _env_file(env_file)[0] if name in SECRETS or name not in VARIABLES]
 
 
+def secret_files(root: Path) -> list[Path]:
+    """Files of tokens and secrets that ``accounts.toml`` in ``root`` names. Raises ``SettingsError``."""
+    tables = _accounts_file(root / "accounts.toml", SettingsReader({})).values()
+    named = [table.get(key) for table in tables for key in ("token_file", "client_secret_file")]
+    return [root / values.path(name) for name in named if isinstance(name, str)]
+
+
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:
     """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
     try:

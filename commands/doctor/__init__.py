@@ -21,7 +21,8 @@ from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_env_file, check_folder, check_schedule
+from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
 from commands.doctor.trial import trial_of_alerts
 from commands.place import folder_here, settings_here
 from commands.words import counted
@@ -97,7 +98,9 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
     else:
         yield ok("settings", f"{counted(len(keys), 'account')}: {listed(keys)}.")
     yield from check_env_file(folder_here() / ".env")
+    yield from check_secret_files(settings, folder_here())
     yield check_folder(settings)
+    yield from check_folders(settings, folder_here())
     yield from check_warehouse_and_accounts(settings, accounts, clock)
     yield check_schedule(settings)
 
