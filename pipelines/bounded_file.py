@@ -17,7 +17,7 @@ from typing import Any, Final
 SETTINGS_BYTES: Final = 1_000_000
 """Size limit of settings, secrets and notes. Ten thousand accounts in accounts.toml fit."""
 
-PLAN_BYTES: Final = 5_000_000
+PLAN_BYTES: Final = 2_000_000
 """Size limit of a file of stages and segments."""
 
 PIPE_SECONDS: Final = 60.0

@@ -74,6 +74,9 @@ VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL")
 """Those of them that hold a secret."""
 
+LONGEST_LINE: Final = 10_000
+"""Characters of a line in accounts.toml: the time that Python takes for nested keys grows with their square."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -235,12 +238,19 @@ def _env_file(file: Path) -> tuple[dict[str, str], list[int]]:
     return variables, [one.original.line for one in found if one.error]
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """The document. Raises ``ValueError`` and ``RecursionError``."""
+    if max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
+        raise ValueError(f"a line has more than {LONGEST_LINE:,} characters")
+    return tomllib.loads(text)
+
+
 def _accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[str, Any]]:
     """The tables ``[accounts.<key>]`` of accounts.toml; none where there is no such file."""
     if not file.exists():
         return {}
     try:
-        document = tomllib.loads(read_text(file))
+        document = _toml(read_text(file))
     except (OSError, ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise SettingsError(
             f"{file} cannot be read: {values.reason(error)}.", advice=f"Write it like {ACCOUNT_EXAMPLE}."

@@ -11,8 +11,8 @@ import click
 
 from pipelines.bounded_file import PLAN_BYTES, read_text
 from pipelines.errors import SettingsError
+from pipelines.manage.desired import Desired
 from pipelines.manage.read_file import read_desired
-from pipelines.manage.wishes import Wish, wish_of
 
 STANDARD_INPUT: Final = Path("-")
 
@@ -21,8 +21,8 @@ file_argument: Final = click.argument(
 )
 
 
-def wish_in(file: Path, account_key: str) -> Wish:
-    """What the file wants. Raises ``PlanError`` with all its mistakes."""
+def desired_in(file: Path) -> Desired:
+    """Desired state that the file describes. Raises ``PlanError`` with all its mistakes."""
     source = "<stdin>" if file == STANDARD_INPUT else str(file)
     try:
         text = _standard_input() if file == STANDARD_INPUT else read_text(file, limit=PLAN_BYTES, pipe_allowed=True)
@@ -33,7 +33,7 @@ def wish_in(file: Path, account_key: str) -> Wish:
             f"{source} cannot be read: {error.strerror or 'unknown reason'}.",
             advice="Name a text file, a pipe such as <(command), or - for standard input.",
         ) from None
-    return wish_of(read_desired(text, source=source), account_key=account_key)
+    return read_desired(text, source=source)
 
 
 def _standard_input() -> str:
