@@ -25,6 +25,7 @@ from assets.write_back import WRITE_BACKS, manage_account
 from pipelines.buckets import is_fleet
 from pipelines.errors import SettingsError
 from pipelines.place import settings_folder
+from pipelines.private_path import UMASK
 from pipelines.settings import Settings, load_settings
 
 
@@ -35,6 +36,7 @@ def definitions() -> dg.Definitions:
     A schedule's times and its job are part of its definition, so they must be known here: they are the only settings
     that are read before something runs, when Dagster loads the code location, not when this module is imported.
     """
+    os.umask(UMASK)  # for what Dagster's processes write beside us: logs, storage, pid files
     settings = settings_now()
     return defined(settings.schedule_cron, settings.schedule_timezone, is_fleet=is_fleet(settings))
 

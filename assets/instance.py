@@ -10,6 +10,8 @@ from typing import Final
 import dagster as dg
 
 import assets
+from pipelines.atomic_file import write_file
+from pipelines.private_path import make_private
 
 CONFIGURATION: Final = "dagster.yaml"
 
@@ -28,7 +30,8 @@ def prepare_home(folder: Path) -> Path:
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     if unfinished.exists():
         shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True)
+    make_private(unfinished.parent)
+    unfinished.mkdir(mode=0o700)
     _configure(unfinished)
     dg.DagsterInstance.from_config(str(unfinished)).dispose()  # makes its storage
     unfinished.rename(folder)
@@ -36,4 +39,4 @@ def prepare_home(folder: Path) -> Path:
 
 
 def _configure(folder: Path) -> None:
-    (folder / CONFIGURATION).write_bytes((files(assets) / CONFIGURATION).read_bytes())
+    write_file(folder / CONFIGURATION, (files(assets) / CONFIGURATION).read_bytes())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import os
 import signal
 import sys
 from importlib import import_module
@@ -19,6 +20,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from commands.failures import IS_VERBOSE, Failure
+from pipelines.private_path import UMASK
 from pipelines.program import PROGRAM
 
 COMMANDS: Final = {
@@ -124,6 +126,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    os.umask(UMASK)
     signal.signal(signal.SIGTERM, _terminate)
     # A script's background jobs begin with Ctrl-C ignored, and so would all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -28,8 +28,10 @@ from commands.demo.simulated import simulated_account
 from commands.leash import HOST, LOOK_AGAIN_SECONDS, leashed, refuse_taken_port, wait_until_ready
 from commands.place import dagster_home, folder_here, settings_here
 from pipelines.access import way_to
+from pipelines.atomic_file import write_file
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.place import SETTINGS_DIR
+from pipelines.private_path import make_private
 from pipelines.settings import VARIABLES, Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
@@ -119,10 +121,8 @@ def site_of_demo(home: DemoHome) -> Iterator[Site]:
         engine = open_engine(url)
         migrate(engine)
         engine.dispose()
-        (home.folder / "accounts.toml").write_text(
-            f'[accounts.{ACCOUNT_KEY}]\nhost = "{simulated.emulator.host}"\ntoken_env = "{TOKEN_VARIABLE}"\n',
-            encoding="utf-8",
-        )
+        table = f'[accounts.{ACCOUNT_KEY}]\nhost = "{simulated.emulator.host}"\ntoken_env = "{TOKEN_VARIABLE}"\n'
+        write_file(home.folder / "accounts.toml", table.encode())
         others = {name: text for name, text in os.environ.items() if name not in VARIABLES}
         click.echo(
             f"SIMULATED DATA: the demo's account in {home.folder}, an emulated amoCRM at {simulated.emulator.url}"
@@ -159,7 +159,7 @@ def running_dagster(site: Site, folder: Path, port: int, login_key: str) -> Iter
     Our own code reads the settings from their folder.
     """
     workplace = folder / WORKPLACE
-    workplace.mkdir(exist_ok=True)
+    make_private(workplace)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
             end_abandoned_runs(instance)
@@ -202,5 +202,5 @@ def workspace_file(dagster_folder: Path) -> Path:
     if Path(WORKSPACE).exists():
         return Path(WORKSPACE).absolute()
     file = dagster_folder / WORKSPACE
-    file.write_text(WORKSPACE_TEXT, encoding="utf-8")
+    write_file(file, WORKSPACE_TEXT.encode())
     return file

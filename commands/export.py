@@ -10,10 +10,10 @@ from commands.demo.choice import DemoCommand, demo_option
 from commands.manage.options import account_option
 from commands.manage.past import read_past
 from commands.manage.site import access_to, history_of
+from pipelines.atomic_file import write_file
 from pipelines.errors import SettingsError
 from pipelines.manage.export import export
 from pipelines.manage.live import read_live
-from pipelines.whole_file import write_whole
 
 STANDARD_OUTPUT = Path("-")
 
@@ -45,5 +45,5 @@ def command(
     if file == STANDARD_OUTPUT:
         click.echo(text, nl=False)
     else:
-        write_whole(file, text.encode(), account=key)
+        write_file(file, text.encode(), account=key)
         click.echo(f"wrote {file}", err=True)

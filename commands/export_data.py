@@ -11,11 +11,11 @@ from commands.demo.choice import chosen_demo, demo_option
 from commands.manage.options import account_option
 from commands.manage.site import history_of
 from commands.place import settings_here
+from pipelines.atomic_file import write_file
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.parquet import parquet_files
 from pipelines.report.write import WHERE_TO
-from pipelines.whole_file import write_whole
 
 FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
 
@@ -49,5 +49,5 @@ def command(*, output: Path | None, file_format: str, account_key: str | None, d
         figures = read_figures(engine, account.key)
     folder = output or settings.report_file(account.key).parent / account.key
     for name, contents in FORMATS[file_format](figures):
-        write_whole(folder / name, contents, account=account.key, advice=WHERE_TO)
+        write_file(folder / name, contents, account=account.key, advice=WHERE_TO)
     click.echo(f"wrote {folder}", err=True)

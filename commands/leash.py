@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.errors import SettingsError, WarehouseError
+from pipelines.private_path import open_log
 
 HOST: Final = "127.0.0.1"
 STOP_SECONDS: Final = 30.0
@@ -40,7 +41,7 @@ def leashed(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program at work in that folder, with all that it starts gone when the context ends, or this process does."""
     reader, leash = os.pipe()
-    with log.open("wb") as output:
+    with open_log(log) as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", LEASH, "leash", *program],
             stdin=reader,

@@ -21,6 +21,7 @@ from commands.place import settings_here
 from commands.words import counted
 from pipelines.fleet import load_fleet
 from pipelines.outcome import Outcome
+from pipelines.printable import printable_json
 from pipelines.settings import AnyAccount, Settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.migrate import check
@@ -60,7 +61,8 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
             accounts = [account for account in accounts if account.key in failed]
         outcomes = load_all(engine, accounts, settings, is_json=is_json)
     if is_json:
-        click.echo(json.dumps({"accounts": [as_json(outcome) for outcome in outcomes]}, ensure_ascii=False, indent=2))
+        document = {"accounts": [as_json(outcome) for outcome in outcomes]}
+        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     elif is_retry and not accounts:
         click.echo("Nothing to do: no account's newest load failed.")
     sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from pipelines import setting_values as values
 from pipelines.amocrm.host import is_local, parse_host
 from pipelines.amocrm.oauth import Integration
+from pipelines.bounded_file import read_text
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
@@ -204,7 +205,7 @@ def _listed_secret(name: str, table: Mapping[str, str], reader: SettingsReader, 
     if f"{name}_file" in table:
         file = root / values.path(table[f"{name}_file"])
         try:
-            return file.read_text(encoding="utf-8-sig").strip()
+            return read_text(file).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"its {name}_file {file} cannot be read: {values.reason(error)}.", advice="Put the secret alone in it."

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import requests
 
+from pipelines.chat_text import indented, inert_payload
 from pipelines.secret import Secret
 
 TIMEOUT: Final = (5.0, 10.0)
@@ -24,7 +25,7 @@ EVERY_ACCOUNT: Final = "*"
 
 
 class Tellable(Protocol):
-    """What can be sent. Holds no secret."""
+    """What can be sent. Holds no secret; ``send_alert`` makes its texts inert."""
 
     def payload(self) -> Mapping[str, Any]:
         """The JSON that is posted, with a ``text`` for services that show one."""
@@ -51,10 +52,11 @@ class Alert:
     def text(self) -> str:
         """All of it in a few lines, for services that show one text."""
         whose = "every account" if self.account == EVERY_ACCOUNT else f"'{self.account}'"
+        outcome = "failed" if self.error else "works again"
         run = self.link or self.run_id
         lines = [
-            f"amoCRM {self.what} of {whose} {'failed' if self.error else 'works again'}: {self.what_happened}",
-            f"What to do: {self.what_to_do}" if self.what_to_do else "",
+            f"amoCRM {self.what} of {whose} {outcome}: {indented(self.what_happened)}",
+            f"What to do: {indented(self.what_to_do)}" if self.what_to_do else "",
             f"Run: {run}" if run else "",
         ]
         return "\n".join(filter(None, lines))
@@ -93,7 +95,7 @@ def _post(url: Secret, alert: Tellable) -> tuple[str | None, bool]:
         session.trust_env = False
         try:
             with session.post(
-                url.reveal(), json=alert.payload(), timeout=TIMEOUT, allow_redirects=False, stream=True
+                url.reveal(), json=inert_payload(alert.payload()), timeout=TIMEOUT, allow_redirects=False, stream=True
             ) as answer:
                 if answer.ok and not answer.is_redirect:
                     return None, False

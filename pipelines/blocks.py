@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from pipelines.atomic_file import replace_file
+from pipelines.bounded_file import read_text
 from pipelines.clock import Clock
 from pipelines.errors import Blocked
 
@@ -28,15 +30,13 @@ def block_noted(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
 
 def note_block(data_dir: Path, host: str, now: datetime) -> None:
     """Remember that the host blocked this address."""
-    note = _note(data_dir, host)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text((now + LASTS).isoformat(), encoding="utf-8")
+    replace_file(_note(data_dir, host), (now + LASTS).isoformat().encode())
 
 
 def refuse_blocked(data_dir: Path, host: str, now: datetime) -> None:
     """Raise ``Blocked`` while the host is to be left alone."""
     try:
-        left = datetime.fromisoformat(_note(data_dir, host).read_text(encoding="utf-8")) - now
+        left = datetime.fromisoformat(read_text(_note(data_dir, host))) - now
     except (FileNotFoundError, ValueError):
         return
     if timedelta() < left <= LASTS:

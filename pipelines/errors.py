@@ -32,6 +32,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from pipelines.printable import printable_lines
 from pipelines.program import as_called_here
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ class WarehouseError(Exception):
     default_advice: ClassVar[str] = "Run the command again with --verbose and report what it prints."
 
     def __init__(self, message: str, *, account: str | None = None, advice: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.account = account
-        self.advice = as_called_here(advice or self.default_advice)
+        # Parts of it may come from a server or a file: nothing of them is to steer a terminal, wherever it is shown.
+        self.message = printable_lines(message)
+        super().__init__(self.message)
+        self.account = account and printable_lines(account)
+        self.advice = printable_lines(as_called_here(advice or self.default_advice))
 
     def __str__(self) -> str:
         where = f"account '{self.account}': " if self.account else ""

@@ -267,8 +267,10 @@ def redirect_uri(text: str) -> str:
     return text
 
 
-def reason(error: OSError | ValueError) -> str:
+def reason(error: OSError | ValueError | RecursionError) -> str:
     """Why a file cannot be read, without repeating what is in it."""
     if isinstance(error, OSError):
         return error.strerror or "unknown reason"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
     return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"it is not TOML ({error})"

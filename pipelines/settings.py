@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from pipelines.account_settings import (
     note_twice,
     only_account,
 )
+from pipelines.bounded_file import read_text
 from pipelines.errors import SettingsError
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
@@ -78,6 +80,9 @@ VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTES)
 
 SECRETS: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_DAGSTER_SECRET")
 """Those of them that hold a secret."""
+
+LONGEST_LINE: Final = 10_000
+"""Characters of a line in accounts.toml: the time that Python takes for nested keys grows with their square."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,6 +211,13 @@ def secrets_of(env_file: Path) -> list[str]:
     return [name for name in _env_file(env_file)[0] if name in SECRETS or name not in VARIABLES]
 
 
+def secret_files(root: Path) -> list[Path]:
+    """Files of tokens and secrets that ``accounts.toml`` in ``root`` names. Raises ``SettingsError``."""
+    tables = _accounts_file(root / "accounts.toml", SettingsReader({})).values()
+    named = [table.get(key) for table in tables for key in ("token_file", "client_secret_file")]
+    return [root / values.path(name) for name in named if isinstance(name, str)]
+
+
 def alert_address(environ: Mapping[str, str], root: Path) -> Secret | None:
     """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
     try:
@@ -235,8 +247,7 @@ def _given(reader: SettingsReader, root: Path, variables: Iterable[str] = _ATTRI
 def _env_file(file: Path) -> tuple[dict[str, str], list[int]]:
     """The variables of ``.env``, taken as they stand (a ``$`` in a password is a ``$``), and lines that are none."""
     try:
-        with file.open(encoding="utf-8-sig") as stream:
-            found = list(parse_stream(stream))
+        found = list(parse_stream(StringIO(read_text(file))))
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError) as error:
@@ -247,13 +258,20 @@ def _env_file(file: Path) -> tuple[dict[str, str], list[int]]:
     return variables, [one.original.line for one in found if one.error]
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """The document. Raises ``ValueError`` and ``RecursionError``."""
+    if max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
+        raise ValueError(f"a line has more than {LONGEST_LINE:,} characters")
+    return tomllib.loads(text)
+
+
 def _accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[str, Any]]:
     """The tables ``[accounts.<key>]`` of accounts.toml; none where there is no such file."""
     if not file.exists():
         return {}
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:  # not UTF-8, not TOML
+        document = _toml(read_text(file))
+    except (OSError, ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise SettingsError(
             f"{file} cannot be read: {values.reason(error)}.", advice=f"Write it like {ACCOUNT_EXAMPLE}."
         ) from None

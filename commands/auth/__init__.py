@@ -20,6 +20,7 @@ from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.oauth import Integration, consent_url, read_code
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import MustAuthorize, Unauthorized, WarehouseError
+from pipelines.printable import printable_json
 from pipelines.setting_values import LOCAL_HOSTS
 from pipelines.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
 
@@ -81,7 +82,8 @@ def status(*, keys: tuple[str, ...], is_json: bool) -> None:
     accounts = [settings.any_account(key) for key in keys] if keys else settings.all_accounts or [settings.account()]
     found = [found_of(account, settings) for account in accounts]
     if is_json:
-        click.echo(json.dumps({"accounts": [as_json(one) for one in found]}, ensure_ascii=False, indent=2))
+        document = {"accounts": [as_json(one) for one in found]}
+        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     else:
         for one in found:
             click.echo(f"account {one.account}: {in_words(one.access)}" if one.access else str(one.error))

@@ -18,7 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
+from pipelines.atomic_file import write_file
+from pipelines.bounded_file import read_json
 from pipelines.errors import DatabaseUnavailable
+from pipelines.private_path import make_private, open_log
 from pipelines.settings import Settings
 
 Mode: TypeAlias = Literal["segments", "periodicity"]
@@ -60,7 +63,7 @@ class DemoHome:
     def simulation(self) -> Simulation | None:
         """What is simulated here, or None where nothing is yet."""
         try:
-            found = json.loads(self._file.read_text(encoding="utf-8"))
+            found = read_json(self._file)
         except FileNotFoundError:
             return None
         return Simulation(
@@ -70,15 +73,13 @@ class DemoHome:
     def begin(self, simulation: Simulation) -> None:
         """Write down what is simulated from now on, in an empty folder."""
         self.clear()
-        self.folder.mkdir(parents=True)
+        make_private(self.folder)
         written = {
             "seed": simulation.seed,
             "started_at": simulation.started_at.isoformat(),
             "mode": simulation.mode,
         }
-        unfinished = self._file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(written), encoding="utf-8")
-        unfinished.rename(self._file)
+        write_file(self._file, json.dumps(written).encode())
 
     def clear(self) -> None:
         """Delete everything. The file goes first: without it, whatever is left counts as nothing."""
@@ -92,8 +93,7 @@ class DemoHome:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep away whoever would load or delete the demo's data. Raises ``DatabaseUnavailable`` if one is at it."""
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self.folder.with_suffix(".lock").open("w") as lock:
+        with open_log(self.folder.with_suffix(".lock")) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

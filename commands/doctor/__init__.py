@@ -21,12 +21,14 @@ from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_env_file, check_folder, check_schedule
+from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
 from commands.doctor.trial import trial_of_alerts
 from commands.place import folder_here, settings_here
 from commands.words import counted
 from pipelines.clock import SYSTEM_CLOCK, Clock
 from pipelines.errors import SettingsError, WarehouseError
+from pipelines.printable import printable_json
 from pipelines.settings import AnyAccount, Settings, UnusableAccount, alert_address, place_settings
 from pipelines.warehouse.engine import warehouse
 from pipelines.wording import listed
@@ -67,7 +69,8 @@ def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> Non
             show(check)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
-        click.echo(json.dumps({"checks": [asdict(check) for check in found]}, ensure_ascii=False, indent=2))
+        document = {"checks": [asdict(check) for check in found]}
+        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     else:
         if is_brief:
             click.echo(sound_accounts(found))
@@ -95,7 +98,9 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
     else:
         yield ok("settings", f"{counted(len(keys), 'account')}: {listed(keys)}.")
     yield from check_env_file(folder_here() / ".env")
+    yield from check_secret_files(settings, folder_here())
     yield check_folder(settings)
+    yield from check_folders(settings, folder_here())
     yield from check_warehouse_and_accounts(settings, accounts, clock)
     yield check_schedule(settings)
 

@@ -1,38 +1,17 @@
-"""Whether this machine is fit: who can read its secrets, its data folder, and Dagster's schedule."""
+"""Checks of this machine: its data folder, and Dagster's schedule. Who can read the files: ``permissions``."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import stat
-from collections.abc import Iterator
-from pathlib import Path
 
 from commands.doctor.check import Check, failed, ok, warning
 from commands.place import dagster_home
 from pipelines.errors import SettingsError
 from pipelines.program import program_here
-from pipelines.settings import Settings, secrets_of
+from pipelines.settings import Settings
 
 ROOM_BYTES = 1_000_000_000
-
-
-def check_env_file(file: Path) -> Iterator[Check]:
-    """Whether everybody on this machine can read the secrets of ``.env``. Nothing where it holds none."""
-    subject = "secrets"
-    names = secrets_of(file)
-    if not names or os.name != "posix":
-        return
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & stat.S_IRWXO:
-        yield warning(
-            subject,
-            f"Everybody on this machine can get at {', '.join(names)} in .env, whose mode is {mode:04o}.",
-            f"Type: chmod 600 {shlex.quote(str(file))}",
-        )
-    else:
-        yield ok(subject, "Not everybody on this machine can read .env.")
 
 
 def check_folder(settings: Settings) -> Check:

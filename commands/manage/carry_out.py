@@ -19,6 +19,7 @@ from pipelines.manage.calls import Call, Change, Plan
 from pipelines.manage.live import Access, preview
 from pipelines.manage.render import document, one_line, render_text
 from pipelines.manage.wishes import Wish
+from pipelines.printable import printable_json
 
 COLORS: Final = {"  + ": "green", "  ~ ": "yellow", "  - ": "red"}
 """Of lines that begin so."""
@@ -116,4 +117,4 @@ def _called(call: Call) -> dict[str, Any]:
 
 def print_json(value: Any) -> None:
     """One document; decimals keep all their digits."""
-    click.echo(simplejson.dumps(value, ensure_ascii=False, indent=2, use_decimal=True))
+    click.echo(printable_json(simplejson.dumps(value, ensure_ascii=False, indent=2, use_decimal=True)))

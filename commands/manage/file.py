@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Final, TextIO
+import errno
+import sys
+from pathlib import Path
+from typing import Final
 
 import click
 
+from pipelines.bounded_file import PLAN_BYTES, read_text
 from pipelines.errors import SettingsError
+from pipelines.manage.desired import Desired
 from pipelines.manage.read_file import read_desired
-from pipelines.manage.wishes import Wish, wish_of
 
-file_argument: Final = click.argument("file", type=click.File(encoding="utf-8-sig"))
+STANDARD_INPUT: Final = Path("-")
+
+file_argument: Final = click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 
 
-def wish_in(file: TextIO, account_key: str) -> Wish:
-    """What the file wants. Raises ``PlanError`` with all its mistakes."""
+def desired_in(file: Path) -> Desired:
+    """Desired state that the file describes. Raises ``PlanError`` with all its mistakes."""
+    source = "<stdin>" if file == STANDARD_INPUT else str(file)
     try:
-        text = file.read()
+        text = _standard_input() if file == STANDARD_INPUT else read_text(file, limit=PLAN_BYTES, pipe_allowed=True)
     except UnicodeDecodeError:
-        raise SettingsError(f"{file.name} is not a text in UTF-8.", advice="Save it as UTF-8.") from None
-    return wish_of(read_desired(text, source=file.name), account_key=account_key)
+        raise SettingsError(f"{source} is not a text in UTF-8.", advice="Save it as UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{source} cannot be read: {error.strerror or 'unknown reason'}.",
+            advice="Name a text file, a pipe such as <(command), or - for standard input.",
+        ) from None
+    return read_desired(text, source=source)
+
+
+def _standard_input() -> str:
+    contents: bytes = sys.stdin.buffer.read(PLAN_BYTES + 1)
+    if len(contents) > PLAN_BYTES:
+        raise OSError(errno.EFBIG, f"It is larger than {PLAN_BYTES:,} bytes")
+    return contents.decode("utf-8-sig")

@@ -15,7 +15,7 @@ from pipelines.amocrm.records import FieldValue, Json, Segment, Snapshot, Stage
 from pipelines.manage.nodes import Items
 from pipelines.manage.nodes import Text as Written
 from pipelines.manage.portray import portray_values
-from pipelines.manage.printable import printable
+from pipelines.printable import printable
 
 WITHOUT_TERMINAL: Final = 1_000
 """Columns where nobody looks: no name is cut short."""

@@ -16,7 +16,9 @@ from commands.place import settings_here
 from commands.psql import settings_for
 from commands.superset.check import check_charts
 from commands.superset.environment import superset_python
+from pipelines.atomic_file import write_file
 from pipelines.errors import SettingsError, WarehouseError
+from pipelines.private_path import make_private
 from pipelines.settings import VARIABLES
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.tool_login import reader_address
@@ -69,14 +71,11 @@ def superset_folder(demo: str | None) -> Path:
     """Where Superset lives: in the data folder, one for the demo's data and the user's own."""
     home = chosen_demo(demo)
     folder = (home.folder.parents[1] if home else settings_here().data_dir) / "superset"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     folder.chmod(0o700)
     key = folder / "secret_key"
     if not key.exists():
-        unfinished = key.with_suffix(".unfinished")
-        unfinished.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        unfinished.chmod(0o600)
-        unfinished.rename(key)
+        write_file(key, secrets.token_urlsafe(48).encode())
     return folder.absolute()
 
 

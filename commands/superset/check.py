@@ -10,6 +10,7 @@ import click
 import requests
 
 from pipelines.errors import WarehouseError
+from pipelines.printable import printable_lines
 
 TIMEOUT: Final = 60.0
 
@@ -42,7 +43,7 @@ def has_data(session: requests.Session, pages: str, chart: Mapping[str, Any]) ->
         timeout=TIMEOUT,
     )
     if not answer.ok:
-        click.echo(f"{chart['slice_name']}: {answer.text}", err=True)
+        click.echo(printable_lines(f"{chart['slice_name']}: {answer.text}"), err=True)
         return False
     click.echo(f"{chart['slice_name']}: {answer.json()['result'][0]['rowcount']} rows")
     return True

@@ -13,7 +13,10 @@ from typing import Final
 
 import click
 
+from pipelines.atomic_file import write_file
+from pipelines.bounded_file import read_text
 from pipelines.errors import SettingsError, WarehouseError
+from pipelines.private_path import open_log
 
 PYTHONS: Final = ("python3.12", "python3.11")
 FITS: Final = "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))"
@@ -28,14 +31,14 @@ def superset_python(folder: Path, lock: Path) -> Path:
     environment, state = folder / "environment", folder / "environment.lock"
     python = environment / "bin" / "python"
     wanted = f"{environment.absolute()} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
-    if python.exists() and state.exists() and state.read_text(encoding="utf-8") == wanted:
+    if python.exists() and state.exists() and read_text(state) == wanted:
         return python
     base = fitting_python()
     click.echo(f"Setting up Superset in {environment}, once: it takes some minutes and 0.8 GB.", err=True)
     state.unlink(missing_ok=True)
     shutil.rmtree(environment, ignore_errors=True)
     log = folder / "setup.log"
-    with log.open("w", encoding="utf-8") as output:
+    with open_log(log) as output:
         for step in (
             # Debian leaves out what would put pip there; ours does its work.
             (base, "-m", "venv", "--without-pip", environment),
@@ -49,7 +52,7 @@ def superset_python(folder: Path, lock: Path) -> Path:
                     "Superset could not be installed.",
                     advice=f"{log} says why. Check the network, then run the same command again.",
                 )
-    state.write_text(wanted, encoding="utf-8")
+    write_file(state, wanted.encode())
     return python
 
 

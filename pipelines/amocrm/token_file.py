@@ -18,7 +18,9 @@ from typing import Final
 
 from pipelines.amocrm.conversation import Clocks
 from pipelines.amocrm.oauth import Pair
+from pipelines.bounded_file import read_json
 from pipelines.errors import SettingsError, Unavailable
+from pipelines.private_path import open_private
 from pipelines.secret import Secret
 
 LOCK_SECONDS: Final = 300.0
@@ -63,8 +65,7 @@ class TokenFile:
         Raises ``Unavailable`` where somebody else holds it for too long, ``SettingsError`` where there is no room.
         """
         with self._told():
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = open_private(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
         try:
             self._wait_for(lock)
             with self._told():
@@ -95,7 +96,6 @@ class TokenFile:
             if wait:
                 self._clocks.sleep(wait)
             try:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 _write(self._room, _encoded(kept))
                 self._replace()
             except OSError as error:
@@ -140,9 +140,8 @@ class TokenFile:
 
 def _write(path: Path, data: bytes) -> None:
     """Write ``data`` and room for more, durably. What a killed process leaves is cut short, and so no JSON."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
-        os.fchmod(descriptor, 0o600)
         rest = memoryview(data.ljust(ROOM_BYTES))
         while rest:
             rest = rest[os.write(descriptor, rest) :]
@@ -178,7 +177,7 @@ def _encoded(kept: Kept) -> bytes:
 
 def _read(path: Path) -> Kept | None:
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
         return Kept(
             client_id=document["client_id"],
             authorized_url=document["authorized_url"],

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pipelines.errors import SettingsError
+from pipelines.private_path import open_private
 
 NEVER: Final = float("-inf")
 """What the number is before anybody had a turn."""
@@ -75,8 +76,7 @@ class SharedTurns:
         """The file, opened by this process itself: a fork's would share its parent's lock."""
         if self._opened is None or self._opened[0] != os.getpid():
             try:
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                descriptor = open_private(self._file, os.O_RDWR | os.O_CREAT)
             except OSError as error:
                 raise SettingsError(
                     f"{self._file}, by which this machine's processes share their pace, cannot be written: "

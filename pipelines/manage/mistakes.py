@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.errors import PlanError
-from pipelines.manage.printable import printable
+from pipelines.printable import printable
+
+MOST: Final = 100
+"""Mistakes that are reported at once; a file with more is not what was meant."""
 
 LONGEST: Final = 1000
 """Characters of a sentence; names and values in it may be longer than anyone wants to read."""
@@ -19,10 +22,15 @@ class Mistakes:
         self._found: list[tuple[int, str]] = []
 
     def add(self, sentence: str, *, line: int | None = None) -> None:
-        """Note what is wrong and what to write instead, in a sentence without its full stop. Lines count from 1."""
+        """Note what is wrong and what to write instead, in a sentence without its full stop. Lines count from 1.
+
+        Raises ``PlanError`` if there are too many.
+        """
         shown = printable(sentence)
         shown = shown if len(shown) <= LONGEST else shown[:LONGEST] + "..."
         self._found.append((line or 0, shown if shown.endswith("?") else f"{shown}."))
+        if len(self._found) >= MOST:
+            self.raise_any()
 
     def raise_any(self) -> None:
         """Raise one ``PlanError`` for all mistakes in the order of their lines, if there is any."""

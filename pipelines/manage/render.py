@@ -9,8 +9,8 @@ from typing import Final
 from pipelines.amocrm.records import Json
 from pipelines.manage.calls import Action, Call, Change, Edit, Plan
 from pipelines.manage.compare import FIELDS
-from pipelines.manage.printable import printable
 from pipelines.manage.spelling import spelled_text
+from pipelines.printable import printable
 
 SIGNS: Final[dict[Action, str]] = {"add": "+", "change": "~", "delete": "-"}
 """What a line about a change begins with."""

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from pipelines.manage.nodes import Items, Node, Table, Text
-from pipelines.manage.printable import escaped
+from pipelines.printable import escaped
 
 _PLAIN: Final = re.compile(r"[^\W\d_](?:[\w ./()+&%-]*[\w./()+%-])?")
 _OTHER_TYPES: Final = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from pipelines.amocrm.messages import Kind
 from pipelines.manage.desired import VERSION, Desired, DesiredSegment, DesiredStage, DesiredThing, DesiredValue
 from pipelines.manage.nodes import Text
-from pipelines.manage.printable import printable
 from pipelines.manage.spelling import spelled, spelled_block, spelled_text
+from pipelines.printable import printable
 
 Remarks: TypeAlias = Mapping[tuple[Kind, int], Sequence[str]]
 """Sentences that stand above a thing, by its kind and its position in its list, from 0."""

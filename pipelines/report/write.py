@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from pipelines.atomic_file import write_file
 from pipelines.report.figures import read_figures
 from pipelines.report.formats import Formats
 from pipelines.report.page import render
 from pipelines.report.state import headline
-from pipelines.whole_file import write_whole
 
 WHERE_TO: Final = "Name a place that has room for it and where this user may write: AMOCRM_REPORT_DIR, or --output."
 
@@ -36,7 +36,7 @@ def write_report(engine: Engine, account_key: str, file: Path, *, now: datetime,
     """
     figures = read_figures(engine, account_key)
     page = render(figures, now=now, is_simulated=is_simulated).encode()
-    write_whole(file, page, account=account_key, advice=WHERE_TO)
+    write_file(file, page, account=account_key, advice=WHERE_TO)
     return Report(
         file=file,
         byte_count=len(page),

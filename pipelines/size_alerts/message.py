@@ -15,9 +15,6 @@ MOST_TOLD: Final = 10
 MOST_AROUND: Final = 5
 """Things that changed around an event which its message names; ``around`` holds them all."""
 
-INERT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"})
-"""Slack and Mattermost make links of what is between brackets, and call everybody who follows an @. Names are data."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeAlert:
@@ -76,7 +73,7 @@ class SizeAlerts:
         if len(self.alerts) > MOST_TOLD:
             told.append(f"And {len(self.alerts) - MOST_TOLD} more: analytics.size_alerts has them all.")
         whose = f"amoCRM account '{self.account}': "
-        return (whose + "\n\n".join(told)).translate(INERT)
+        return whose + "\n\n".join(told)
 
     def payload(self) -> dict[str, Any]:
         """The JSON that is posted: ``text`` is what Slack and its likes show, the rest is for programs."""

@@ -19,7 +19,8 @@ from commands.doctor import show
 from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed, warning
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_env_file, check_folder, check_schedule
+from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
 from commands.doctor.trial import trial_of_alerts
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
@@ -39,7 +40,7 @@ from pipelines.errors import (
 )
 from pipelines.load import load_account
 from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, place_settings
+from pipelines.settings import AccountSettings, Settings, load_settings, place_settings
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
@@ -244,6 +245,63 @@ def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str
             assert "get at AMOCRM_TOKEN, ACME in .env, whose mode is 0644" in check.finding
             subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
             assert [check.status for check in check_env_file(file)] == ["ok"]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Settings:
+    """Settings and data that nobody else can get at."""
+    (tmp_path / "accounts.toml").write_text(
+        '[accounts.acme]\nhost = "acme.amocrm.ru"\ntoken_file = "acme.token"\n'
+        '[accounts.beta]\nhost = "beta.amocrm.ru"\nclient_id = "0a1b2c3d-0000-0000-0000-000000000000"\n'
+        'redirect_uri = "https://example.com/back"\nclient_secret_file = "secrets/beta"\n'
+    )
+    (tmp_path / ".env").write_text("AMOCRM_THREADS=2\n")
+    for name in ("secrets/beta", "acme.token", "data/tokens/beta.json", "data/postgres/password", "data/dagster/x"):
+        (tmp_path / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (tmp_path / name).write_text("canary")
+        (tmp_path / name).chmod(0o600)
+    for folder in (tmp_path, tmp_path / "data"):
+        folder.chmod(0o700)
+    (tmp_path / "data/reports").mkdir(mode=0o700)
+    return load_settings({}, tmp_path)
+
+
+def openness(settings: Settings) -> list[Check]:
+    folder = settings.data_dir.parent
+    return [*check_secret_files(settings, folder), *check_folders(settings, folder)]
+
+
+def test_files_of_ours_that_nobody_else_can_get_at(site: Settings) -> None:
+    assert openness(site) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("acme.token", 0o644),
+        ("acme.token", 0o602),
+        ("secrets/beta", 0o604),
+        ("data/tokens/beta.json", 0o644),
+        ("data/postgres/password", 0o644),
+        (".", 0o777),
+        (".env", 0o666),
+        ("accounts.toml", 0o646),
+        ("data", 0o755),
+        ("data", 0o777),
+        ("data/tokens", 0o733),
+        ("data/dagster", 0o755),
+        ("data/reports", 0o757),
+    ],
+)
+def test_what_is_too_open_is_named_with_the_line_that_mends_it(site: Settings, name: str, mode: int) -> None:
+    path = site.data_dir.parent / name
+    path.chmod(mode)
+    [check] = openness(site)
+    assert check.status == "warning"
+    assert f"{path} can be" in check.finding
+    assert f"{mode:04o}" in check.finding
+    subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+    assert not [found for found in openness(site) if found.finding == check.finding]
 
 
 def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:

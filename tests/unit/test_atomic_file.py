@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.atomic_file import write_file
 from pipelines.errors import SettingsError
-from pipelines.whole_file import write_whole
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def room_for(byte_count: int) -> Iterator[None]:
 
 
 def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a/b/file", b"new")
+    write_file(tmp_path / "a/b/file", b"new")
     assert [path.name for path in (tmp_path / "a/b").iterdir()] == ["file"]
     assert (tmp_path / "a/b/file").read_bytes() == b"new"
 
@@ -34,7 +34,7 @@ def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_whoever_reads_meanwhile_has_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with (tmp_path / "file").open("rb") as reader:
-        write_whole(tmp_path / "file", b"new")
+        write_file(tmp_path / "file", b"new")
         assert reader.read() == b"old"
 
 
@@ -42,7 +42,7 @@ def test_where_there_is_no_room_the_old_one_stays(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"old")
     with room_for(1_000), pytest.raises(SettingsError, match=r"file cannot be written: File too large\. .* has room"):
-        write_whole(file, b"x" * 2_000)
+        write_file(file, b"x" * 2_000)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert file.read_bytes() == b"old"
 
@@ -51,12 +51,12 @@ def test_where_there_is_no_room_the_old_one_stays(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told_with_its_account(tmp_path: Path, place: str) -> None:
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(SettingsError, match=r"^account 'acme': .* cannot be written: [A-Z].*\. Go elsewhere\.$"):
-        write_whole(tmp_path / place, b"new", account="acme", advice="Go elsewhere.")
+        write_file(tmp_path / place, b"new", account="acme", advice="Go elsewhere.")
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
-    write_whole(tmp_path / "link", b"new")
+    write_file(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -65,7 +65,7 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     try:
-        write_whole(tmp_path / "pipe", b"new")
+        write_file(tmp_path / "pipe", b"new")
         assert os.read(reader, 10) == b"new"
     finally:
         os.close(reader)

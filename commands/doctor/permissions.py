@@ -1,0 +1,105 @@
+"""Check of what other users of this machine can do with our files: read secrets, or write what we trust."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from commands.doctor.check import Check, failed, ok, warning
+from commands.place import dagster_home
+from pipelines.errors import SettingsError
+from pipelines.settings import Settings, secret_files, secrets_of
+
+SUBJECT: Final = "secrets"
+FOLDERS: Final = "permissions"
+
+READABLE: Final = stat.S_IRWXO
+"""Rights to a secret that no other user has. A group may: it may be the one that runs this program."""
+WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+MOST_LISTED: Final = 5
+"""Files that are named one by one, with the line that mends them."""
+
+
+def check_env_file(file: Path) -> Iterator[Check]:
+    """Look who can read the secrets of ``.env``. Yield nothing if it holds none."""
+    names = secrets_of(file)
+    if not names:
+        return
+    if _rights(file) & READABLE:
+        yield warning(
+            SUBJECT,
+            f"Everybody on this machine can get at {', '.join(names)} in .env, whose mode is {_mode(file):04o}.",
+            f"Type: chmod 600 {shlex.quote(str(file))}",
+        )
+    else:
+        yield ok(SUBJECT, "Not everybody on this machine can read .env.")
+
+
+def check_secret_files(settings: Settings, folder: Path) -> Iterator[Check]:
+    """Look who can read the files of tokens and passwords: those that accounts.toml names, and those that we keep."""
+    try:
+        named = secret_files(folder)
+    except SettingsError as error:
+        yield failed(SUBJECT, error)
+        return
+    kept = [settings.token_file(one.key) for one in settings.accounts]
+    files = [*named, *kept, settings.data_dir / "postgres" / "password", settings.data_dir / "superset" / "secret_key"]
+    yield from _too_open(SUBJECT, [file for file in files if _rights(file) & READABLE], "can be read by others", "600")
+
+
+def check_folders(settings: Settings, folder: Path) -> Iterator[Check]:
+    """Look if others can write, or read, what only this program should: settings, data, Dagster's home, reports."""
+    settings_files = [folder, folder / ".env", folder / "accounts.toml"]
+    ours = [settings.data_dir, dagster_home(settings), settings.token_file("").parent, settings.report_file("").parent]
+    ours += [settings.data_dir / name for name in ("demo", "blocked", "superset")]
+    writable = [path for path in dict.fromkeys([*settings_files, *ours]) if _is_writable(path)]
+    yield from _too_open(FOLDERS, writable, "can be written by others", "go-w")
+    readable = [path for path in dict.fromkeys(ours) if path not in writable and _rights(path) & stat.S_IROTH]
+    # Run by root, the embedded server's own user passes through the data folder.
+    is_passed = os.geteuid() == 0 and not (settings.data_dir / "postgres").is_symlink()
+    yield from _too_open(FOLDERS, readable, "can be read by others", "711" if is_passed else "700")
+
+
+def _too_open(subject: str, paths: list[Path], what: str, mode: str) -> Iterator[Check]:
+    for path in paths[:MOST_LISTED]:
+        yield warning(
+            subject,
+            f"{path} {what}: its mode is {_mode(path):04o}.",
+            f"Type: chmod {mode} {shlex.quote(str(path))}",
+        )
+    if len(paths) > MOST_LISTED:
+        yield warning(
+            subject,
+            f"{len(paths) - MOST_LISTED} files more like {paths[MOST_LISTED]} {what}.",
+            f"Type for each of them: chmod {mode} FILE",
+        )
+
+
+def _is_writable(path: Path) -> bool:
+    """Tell if others can write a file, or replace what lies in a folder: not if it is sticky, such as /tmp."""
+    rights = _rights(path)
+    return bool(rights & WRITABLE) and not rights & stat.S_ISVTX
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _rights(path: Path) -> int:
+    """Permission bits that count: none of what is missing, and none of a group that has nobody in it but the owner."""
+    try:
+        found = path.stat()
+        group, owner = grp.getgrgid(found.st_gid), pwd.getpwuid(found.st_uid)
+    except OSError:
+        return 0
+    except KeyError:  # a number without a name, as in containers
+        return stat.S_IMODE(found.st_mode)
+    is_private = group.gr_name == owner.pw_name and not set(group.gr_mem) - {owner.pw_name}
+    return stat.S_IMODE(found.st_mode) & ~(stat.S_IRWXG if is_private else 0)

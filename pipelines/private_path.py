@@ -1,0 +1,166 @@
+"""Private folders and files: made with modes 0700 and 0600, and opened without following links of other users.
+
+A link of another user is not followed anywhere in a path, since in a shared folder such as /tmp it may lead to a file
+that only this user can write. Links of this user and of root are followed: they are the system's or the user's own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
+from typing import IO, Final
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+
+UMASK: Final = 0o077
+"""Takes every right from group and others, whatever creates a file: a library, Dagster, a program that is started."""
+
+MOST_LINKS: Final = 40
+"""Links that one path may lead through, as in Linux."""
+
+_ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_IS_MAGIC: Final = ("/dev/", "/proc/")
+"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path."""
+
+
+class ForeignLink(OSError):
+    """A link of another user stands in a path."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.ELOOP, f"{path} is a link that another user made, which is not followed")
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder of mode 0700 and the missing ones above it. One that exists keeps its mode. Raises ``OSError``."""
+    with entered(folder):
+        return folder
+
+
+@contextmanager
+def entered(folder: Path) -> Iterator[int]:
+    """Descriptor of a folder, which is made with mode 0700 if it is missing. Raises ``OSError``."""
+    descriptor = _enter(folder, [0])
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def located(file: Path) -> Iterator[tuple[int, str]]:
+    """Descriptor of the folder that holds ``file``, and its name there, after following links. Raises ``OSError``.
+
+    The folder is made if it is missing, the file is not.
+    """
+    folder, name = _locate(file, [0])
+    try:
+        yield folder, name
+    finally:
+        os.close(folder)
+
+
+def open_private(file: Path, flags: int) -> int:
+    """Open a regular file of this user, which ``flags`` may create with mode 0600; the mode of one of ours is mended.
+
+    Raises ``OSError``, also if another user may have planted the file.
+    """
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with located(file) as (folder, name):
+        descriptor = os.open(name, flags, FILE_MODE, dir_fd=folder)
+        try:
+            found = os.fstat(descriptor)
+            _refuse_planted(found, os.fstat(folder), file)
+            if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & UMASK:
+                os.fchmod(descriptor, FILE_MODE)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
+
+
+def _refuse_planted(found: os.stat_result, folder: os.stat_result, file: Path) -> None:
+    """Raise ``OSError`` unless the file is regular and this user's, or lies in a folder that its owner alone writes.
+
+    Root may so work in another user's folder. In a folder that others write a second name of a file may be theirs.
+    """
+    is_shared = bool(folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, f"{file} is not a regular file")
+    if found.st_uid != os.geteuid() and (is_shared or found.st_uid != folder.st_uid):
+        raise OSError(errno.EPERM, f"{file} belongs to another user")
+    if is_shared and found.st_nlink > 1:
+        raise OSError(errno.EPERM, f"{file} has a second name in a folder that others may write")
+
+
+def open_log(file: Path) -> IO[bytes]:
+    """Open a log of this user for writing, empty. Raises ``OSError``."""
+    descriptor = open_private(file, os.O_WRONLY | os.O_CREAT)
+    os.ftruncate(descriptor, 0)
+    return os.fdopen(descriptor, "wb")
+
+
+def is_magic(file: Path) -> bool:
+    """Tell if ``file`` names what is open already, or a device of the system."""
+    return str(file).startswith(_IS_MAGIC)
+
+
+def _enter(folder: PurePath, links: list[int]) -> int:
+    """Descriptor of ``folder``, entered step by step; ``links`` counts those that were followed."""
+    folder = Path.cwd() / folder
+    here = os.open(folder.anchor, _ENTER)
+    walked = PurePath(folder.anchor)
+    for name in folder.parts[1:]:
+        try:
+            walked /= name
+            there = _step(here, name, walked, links)
+        finally:
+            os.close(here)
+        here = there
+    return here
+
+
+def _step(here: int, name: str, walked: PurePath, links: list[int]) -> int:
+    if name != ".." and _link_in(here, name, walked, links) is not None:
+        return _enter(walked.parent / os.readlink(name, dir_fd=here), links)
+    try:
+        return os.open(name, _ENTER, dir_fd=here)
+    except FileNotFoundError:
+        with suppress(FileExistsError):  # another process was first
+            os.mkdir(name, FOLDER_MODE, dir_fd=here)
+        return os.open(name, _ENTER, dir_fd=here)
+
+
+def _locate(file: PurePath, links: list[int]) -> tuple[int, str]:
+    if not file.name or file.name == "..":
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    folder = _enter(file.parent, links)
+    try:
+        target = _link_in(folder, file.name, file, links)
+    except BaseException:
+        os.close(folder)
+        raise
+    if target is None:
+        return folder, file.name
+    os.close(folder)
+    return _locate(file.parent / target, links)
+
+
+def _link_in(folder: int, name: str, path: PurePath, links: list[int]) -> str | None:
+    """Where a link leads; None if there is none. Raises ``ForeignLink``."""
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISLNK(found.st_mode):
+        return None
+    links[0] += 1
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise ForeignLink(str(path))
+    if links[0] > MOST_LINKS:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return os.readlink(name, dir_fd=folder)
