@@ -11,7 +11,7 @@ from pipelines.errors import DatabaseError, MigrationError
 from pipelines.program import program_here
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.migrate import pending
-from pipelines.warehouse.roles import ROLES, grant_counts, making, missing_roles
+from pipelines.warehouse.roles import grant_counts, making, missing_roles, role_names
 from pipelines.warehouse.statements import statement
 
 
@@ -66,7 +66,8 @@ def check_roles(engine: Engine) -> Check:
     subject, again = "database: roles", f"'{program_here()} migrate'"
     try:
         with transaction(engine) as connection:
-            missing, counts = missing_roles(connection), grant_counts(connection)
+            roles = role_names(connection).granted()
+            missing, counts = missing_roles(connection), grant_counts(connection, roles)
     except DatabaseError as error:
         return failed(subject, error)
     if missing:
@@ -75,6 +76,6 @@ def check_roles(engine: Engine) -> Check:
             f"There is no {' and no '.join(missing)}, for logins that only read or load.",
             f"As a superuser: {making(missing)} Then run {again} once more.",
         )
-    if bare := [role for role in ROLES if not counts[role]]:
+    if bare := [role for role in roles if not counts[role]]:
         return warning(subject, f"{' and '.join(bare)} may do nothing yet.", f"Run {again} as the owner.")
-    return ok(subject, f"{' and '.join(ROLES)} are there.")
+    return ok(subject, f"{' and '.join(roles)} are there.")
