@@ -40,10 +40,10 @@ def make_account_reader(engine: Engine, account_id: int, *, account: str | None 
                 )
             choose_role_names(connection)
             name = reader_role(connection, account_id)
-            make_roles_of(connection, name, account=account)
+            make_roles(connection, name, account=account)
             is_first = not is_isolated(connection)
         if is_first:
-            giving_way(connection, partial(isolate_first, connection), tables=ALL, views=ALL)
+            giving_way(connection, partial(isolate, connection), tables=ALL, views=ALL)
         with connection.begin():
             store_reader(connection, name, account_id)
     return name
@@ -64,11 +64,9 @@ def reader_role(connection: Connection, account_id: int) -> str:
     return next(free, candidates[-1])
 
 
-def make_roles_of(connection: Connection, reader: str, *, account: str | None) -> None:
-    """Make the role, and those that every reader of one account needs, unless they are there."""
-    names = role_names(connection)
-    wanted = {"views": names.views, "account_reader": names.account_reader, "reader": reader}
-    lacking = list(connection.scalars(statement("lacking_roles"), wanted))
+def make_roles(connection: Connection, reader: str | None = None, *, account: str | None = None) -> None:
+    """Make the roles that telling readers apart needs, and the reader if one is named, unless they are there."""
+    lacking = list(connection.scalars(statement("lacking_roles"), {"reader": reader}))
     try:
         with connection.begin_nested():
             for change in lacking:
@@ -88,12 +86,6 @@ def spelled(statements: Sequence[str]) -> str:
     return " ".join(f"{one};" for one in statements)
 
 
-def isolate_first(connection: Connection) -> None:
-    """Begin to tell readers of single accounts apart."""
-    execute_as_is(connection, statement_text("write_readers"))
-    isolate(connection)
-
-
 def store_reader(connection: Connection, name: str, account_id: int) -> None:
     """Store which account the role reads, where row-level security finds it."""
     row = {"name": name, "purpose": "reader_of_account", "account_id": account_id}
@@ -110,6 +102,9 @@ def is_isolated(connection: Connection) -> bool:
 
 def isolate(connection: Connection) -> None:
     """Bring tables and views that are new under the rule that readers of single accounts see their own rows."""
+    if connection.scalar(statement("owns_tables")):
+        make_roles(connection)
+        execute_as_is(connection, statement_text("write_readers"))
     name_roles(connection)
     for part in ("isolate_readers", "hide_statistics"):
         execute_as_is(connection, statement_text(part))

@@ -72,6 +72,20 @@ $write$;
 comment on procedure amocrm.write_readable_account_ids() is 'Writes amocrm.readable_account_ids() from amocrm.role_name.';
 
 call amocrm.write_readable_account_ids();
+-- Accounts as ranges, for a condition that Postgres takes for cheaper than any that a reader could add, and so
+-- evaluates first even where it reads a whole table.
+create function amocrm.account_ranges(account_ids bigint[]) returns int8multirange[]
+language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array[(
+        select pg_catalog.range_agg(pg_catalog.int8range(one.account_id, one.account_id, '[]'))
+        from pg_catalog.unnest(account_ids) as one (account_id)
+    )];
+end
+$$;
+comment on function amocrm.account_ranges(bigint[]) is 'Account ids as one multirange in an array. Part of the policies of row-level security.';
 comment on function amocrm.readable_account_ids() is 'Accounts that the current role may read; null for all. Part of the policies of row-level security.';
 
 alter function amocrm.refuse_rewriting() set search_path = pg_catalog, pg_temp;
@@ -97,8 +111,12 @@ begin
     call amocrm.write_readable_account_ids();
     for change in
         select pg_catalog.format(
-            'alter policy own_accounts on %s using '
-            '(amocrm.readable_account_ids() is null or account_id = any (amocrm.readable_account_ids()))',
+            'alter policy own_accounts on %s using (case '
+            'when amocrm.readable_account_ids() is null then true '
+            'when cardinality(amocrm.readable_account_ids()) = 1 then account_id = (amocrm.readable_account_ids())[1] '
+            'else account_id = any (amocrm.readable_account_ids()) end '
+            'and (amocrm.readable_account_ids() is null '
+            'or case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null))',
             policy.polrelid::pg_catalog.regclass
         )
         from pg_catalog.pg_policy as policy

@@ -17,6 +17,7 @@ begin
             on attribute.attrelid = relation.oid and attribute.attnum > 0 and not attribute.attisdropped
         where relation.relnamespace = 'amocrm'::regnamespace
             and attribute.attstattarget is distinct from 0
+            and attribute.attname <> 'account_id'
             and pg_has_role(relation.relowner, 'usage')
             and (
                 relation.relkind in ('r', 'p')
@@ -32,7 +33,9 @@ begin
             collected.schemaname, collected.tablename, collected.attname, collected.inherited
         )
         from pg_stats as collected
-        where collected.schemaname = 'amocrm' and current_setting('server_version_num')::integer >= 180000
+        where collected.schemaname = 'amocrm'
+            and collected.attname <> 'account_id'
+            and current_setting('server_version_num')::integer >= 180000
         union all
         select 'delete from pg_statistic where starelid in '
             '(select oid from pg_class where relnamespace = ''amocrm''::regnamespace)'

@@ -35,10 +35,24 @@ begin
                     format('create policy everybody on amocrm.%I using (true) with check (true)', relation.relname)
                 ),
                 (
+                    exists (
+                        select
+                        from pg_policy
+                        where polrelid = relation.oid and polname = 'own_accounts' and polroles <> array[views_owner::oid]
+                    ),
+                    format('alter policy own_accounts on amocrm.%I to %s', relation.relname, views_owner)
+                ),
+                (
                     not exists (select from pg_policy where polrelid = relation.oid and polname = 'own_accounts'),
                     format(
-                        'create policy own_accounts on amocrm.%I as restrictive for select to %s using '
-                        '(amocrm.readable_account_ids() is null or account_id = any (amocrm.readable_account_ids()))',
+                        'create policy own_accounts on amocrm.%I as restrictive for select to %s using (case '
+                        'when amocrm.readable_account_ids() is null then true '
+                        'when cardinality(amocrm.readable_account_ids()) = 1 '
+                        'then account_id = (amocrm.readable_account_ids())[1] '
+                        'else account_id = any (amocrm.readable_account_ids()) end '
+                        -- Evaluated before any condition of a reader, whatever the scan: Postgres orders conditions by cost.
+                        'and (amocrm.readable_account_ids() is null '
+                        'or case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null))',
                         relation.relname,
                         views_owner
                     )

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, create_engine, text
 
 import sql
-from commands.doctor.database import check_roles
+from commands.doctor.roles import check_roles
 from commands.migrate import without_roles
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import Migrated, migrate
