@@ -34,7 +34,7 @@ def check_roles_of_database(engine: Engine) -> Iterator[Check]:
         yield failed("database: rights", error)
         return
     yield check_rights(is_superuser=facts.is_superuser, may_make_roles=facts.may_make_roles, major=facts.major)
-    if shared:
+    if any(row.logins for row in shared):
         yield shared_roles(shared, parting)
     if facts.is_isolated:
         yield check_readers(
@@ -83,14 +83,13 @@ def check_rights(*, is_superuser: bool, may_make_roles: bool, major: int) -> Che
 
 
 def shared_roles(shared: Sequence[Row[Any]], parting: Sequence[str]) -> Check:
-    """Warning about roles by which another database of the server is read as well."""
+    """Logins that read another database of the server by the roles of this one."""
     others = sorted({name for row in shared for name in row.database_names})
     logins = sorted({name for row in shared for name in row.logins})
     names = ", ".join(quoted(row.name) for row in shared)
-    who = f"The logins {listed(logins)} may read them all." if logins else "No login is in them."
     return warning(
         "database: shared roles",
-        f"{names} have rights in the databases {listed(others)} as well. {who}",
+        f"{names} have rights in the databases {listed(others)} as well: the logins {listed(logins)} may read them all.",
         f"To part them, as the owner in this database: {spelled(parting)} Then run '{program_here()} migrate' and"
         f" '{program_here()} reader', and grant the new roles to the logins that shall read here.",
     )

@@ -58,7 +58,7 @@ def reader_role(connection: Connection, account_id: int) -> str:
     """Name of the role that reads one account: the one stored, else the first that no other database uses."""
     if stored := connection.scalar(statement("reader_of_account"), {"account_id": account_id}):
         return str(stored)
-    suffixes = [row.suffix for row in connection.execute(statement("role_suffixes")) if row.suffix]
+    suffixes = [str(row.suffix) for row in connection.execute(statement("role_suffixes")) if row.suffix]
     candidates = [reader_of(account_id) + suffix for suffix in (role_names(connection).suffix, *suffixes)]
     free = (name for name in candidates if not connection.scalar(statement("role_is_used_elsewhere"), {"name": name}))
     return next(free, candidates[-1])

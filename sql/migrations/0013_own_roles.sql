@@ -111,13 +111,13 @@ begin
     call amocrm.write_readable_account_ids();
     for change in
         select pg_catalog.format(
-            'alter policy own_accounts on %s using (case '
+            'alter policy own_accounts on %1$s using (case '
             'when amocrm.readable_account_ids() is null then true '
-            'when cardinality(amocrm.readable_account_ids()) = 1 then account_id = (amocrm.readable_account_ids())[1] '
-            'else account_id = any (amocrm.readable_account_ids()) end '
-            'and (amocrm.readable_account_ids() is null '
-            'or case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null))',
-            policy.polrelid::pg_catalog.regclass
+            'when cardinality(amocrm.readable_account_ids()) = 1 '
+            'then account_id = (amocrm.readable_account_ids())[1] and %2$s '
+            'else account_id = any (amocrm.readable_account_ids()) and %2$s end)',
+            policy.polrelid::pg_catalog.regclass,
+            'case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null'
         )
         from pg_catalog.pg_policy as policy
         join pg_catalog.pg_class as relation on relation.oid = policy.polrelid

@@ -10,7 +10,7 @@ select
     coalesce(
         (select relrowsecurity from pg_class where oid = to_regclass('amocrm.account')), false
     ) as is_isolated,
-    exists (select from pg_stats where schemaname = 'amocrm') as has_statistics
+    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id') as has_statistics
 from pg_roles as role
 cross join (select current_setting('server_version_num')::integer) as server (version)
 where role.rolname = current_user

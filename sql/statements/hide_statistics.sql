@@ -1,6 +1,7 @@
 -- Planner statistics hold values of all accounts, and explain shows every reader the estimates that follow from them. Once
 -- readers are told apart, no column of ours has any: none are collected, and those that were are removed. Before
--- PostgreSQL 18 only a superuser can remove them; doctor shows the statement.
+-- PostgreSQL 18 only a superuser can remove them; doctor shows the statement. account_id is left out: it tells how many rows
+-- each account has, which is conceded, and plans would be bad without.
 do $$
 declare
     change text;
@@ -41,7 +42,7 @@ begin
             '(select oid from pg_class where relnamespace = ''amocrm''::regnamespace)'
         where current_setting('server_version_num')::integer < 180000
             and current_setting('is_superuser')::boolean
-            and exists (select from pg_stats where schemaname = 'amocrm')
+            and exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id')
     loop
         execute change;
     end loop;

@@ -248,7 +248,7 @@ def test_an_error_tells_nothing_of_others(reader: psycopg.Connection) -> None:
     "statement",
     [
         "select * from amocrm.segment_version",
-        "select amocrm.account_ids_read_by('postgres')",
+        "select amocrm.readable_account_ids()",
         f"select * from analytics.segments_{OTHER_ID}",
         "set role amocrm_views",
         "set row_security = off; select * from analytics.segments",
