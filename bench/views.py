@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.readers import make_account_reader
 
 HERE: Final = Path(__file__).parent
 QUESTION: Final = re.compile(r"^-- (.+)\n([^;]+);", re.MULTILINE)
@@ -34,6 +36,7 @@ def main() -> None:
         "--accounts", type=int, nargs="+", default=[1, 10, 100], help="how many accounts to measure with"
     )
     parser.add_argument("--folder", type=Path, help="keep the database here, and use what it holds already")
+    parser.add_argument("--reader", action="store_true", help="measure as a reader of account 1 and of no other")
     parser.add_argument("--explain", help="print the plans of the questions that contain this, instead of the table")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -41,11 +44,15 @@ def main() -> None:
         with embedded_postgres(folder, is_durable=False) as server:
             engine = open_engine(server.url)
             migrate(engine)
+            reader = make_account_reader(engine, 1) if arguments.reader else None
             engine.dispose()
             with psycopg.connect(server.url, autocommit=True) as connection:
                 measured = {}
                 for count in sorted(arguments.accounts):
+                    connection.execute("reset session authorization")
                     fill(connection, count)
+                    if reader:
+                        connection.execute(SQL("set session authorization {}").format(Identifier(reader)))
                     if not arguments.explain:
                         measured[count] = {name: milliseconds(connection, sql) for name, sql in questions()}
                 for name, sql in questions():

@@ -8,6 +8,7 @@ from commands.demo.choice import demo_option
 from commands.manage.options import account_option
 from commands.manage.site import history_of
 from pipelines.warehouse.readers import make_account_reader
+from pipelines.warehouse.roles import quoted
 
 
 @click.command()
@@ -24,5 +25,5 @@ def command(*, account_key: str | None, demo: str | None) -> None:
     with history_of(demo, account_key) as (engine, account):
         role = make_account_reader(engine, account.id, account=account.key)
     click.echo(f"The role {role} reads account '{account.key}' ({account.id}) and no other. A login in it:")
-    click.echo(f"    create role somebody login password '…' in role {role};")
+    click.echo(f"    create role somebody login password '…' in role {quoted(role)};")
     click.echo("There are no views segments_<account id> any more: segment_field_values has their values.", err=True)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from commands.doctor.check import Check, failed, ok, warning
+from commands.doctor.check import Check, failed, ok
+from commands.doctor.roles import check_roles_of_database
 from pipelines.errors import DatabaseError, MigrationError
-from pipelines.program import program_here
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.migrate import pending
-from pipelines.warehouse.roles import ROLES, grant_counts, making, missing_roles
 from pipelines.warehouse.statements import statement
 
 
@@ -28,7 +27,7 @@ def check_database(engine: Engine) -> Iterator[Check]:
     migrations = check_migrations(engine)
     yield migrations
     if migrations.status == "ok":
-        yield check_roles(engine)
+        yield from check_roles_of_database(engine)
 
 
 def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:
@@ -59,22 +58,3 @@ def check_migrations(engine: Engine) -> Check:
     if todo:
         return failed(subject, MigrationError(f"To be applied: {', '.join(todo)}."))
     return ok(subject, "The tables and views are those that this version needs.")
-
-
-def check_roles(engine: Engine) -> Check:
-    """Whether the roles for those who read and load are there, and may do so."""
-    subject, again = "database: roles", f"'{program_here()} migrate'"
-    try:
-        with transaction(engine) as connection:
-            missing, counts = missing_roles(connection), grant_counts(connection)
-    except DatabaseError as error:
-        return failed(subject, error)
-    if missing:
-        return warning(
-            subject,
-            f"There is no {' and no '.join(missing)}, for logins that only read or load.",
-            f"As a superuser: {making(missing)} Then run {again} once more.",
-        )
-    if bare := [role for role in ROLES if not counts[role]]:
-        return warning(subject, f"{' and '.join(bare)} may do nothing yet.", f"Run {again} as the owner.")
-    return ok(subject, f"{' and '.join(ROLES)} are there.")

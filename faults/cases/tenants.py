@@ -17,7 +17,7 @@ from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from pipelines.secret import Secret
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.readers import make_account_reader, reader_of
+from pipelines.warehouse.readers import make_account_reader
 
 NAMES: Final = """
     select table_name from information_schema.tables where table_schema = %s
@@ -42,7 +42,7 @@ TRICKS: Final = (
     "select * from analytics.load_outcomes where account_key = 'account-{other}'",
     "set row_security = off;; select * from analytics.segments",
     "set role amocrm_views;; select * from analytics.segments",
-    "select amocrm.account_ids_read_by('postgres')",
+    "select amocrm.readable_account_ids()",
 )
 """Statements of a reader of account ``one`` who wants to know of account ``other``."""
 
@@ -159,9 +159,9 @@ def reader_of_one(harness: Harness) -> Iterator[Trial]:
             account.load()
             with account.emulator.faults.during(effects.error(400, f"Refused {account.id}")):
                 account.load()
-        make_account_reader(engine, one.id)
+        role = make_account_reader(engine, one.id)
         with psycopg.connect(url, autocommit=True) as owner, psycopg.connect(url, autocommit=True) as reads:
-            reads.execute(SQL("set session authorization {}").format(Identifier(reader_of(one.id))))
+            reads.execute(SQL("set session authorization {}").format(Identifier(role)))
             yield from _views(owner, reads, one.id, other.id)
             for trick in TRICKS:
                 yield _tricked(reads, trick.format(one=one.id, other=other.id), str(other.id))

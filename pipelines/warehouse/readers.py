@@ -1,64 +1,99 @@
-"""Readers of single accounts: roles for whom every view shows their account's rows and nothing else.
+"""Readers of single accounts: roles for which every view shows the rows of their account only.
 
 Until the first of them is made nothing is different: views run as their owner, and row-level security is off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from psycopg.sql import SQL, Identifier
+import psycopg
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import DatabaseError
 from pipelines.warehouse.engine import database_errors
 from pipelines.warehouse.giving_way import ALL, giving_way
+from pipelines.warehouse.roles import READERS, choose_role_names, name_roles, role_names
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
-VIEWS_OWNER: Final = "amocrm_views"
-"""Owns the views once readers are told apart. It is subject to row-level security, as those who made them are not."""
-
-ACCOUNT_READERS: Final = "amocrm_account_reader"
-"""Holds the rights of all readers of single accounts; each of them is a member."""
-
-
-def reader_of(account_id: int) -> str:
-    """Name of the role that reads one account."""
-    return f"amocrm_reader_{account_id}"
+MAY_NOT: Final = "42501"
+"""SQLSTATE of a privilege that is lacking."""
 
 
 def make_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
-    """Make the role that reads this account and no other, and have the database tell readers apart; the role's name.
+    """Make the role that reads this account only, and turn row-level security on if it is the first; the role's name.
 
-    It cannot log in: logins are made in it. Doing it again changes nothing. Raises ``DatabaseError`` where roles may
-    not be made, or the tables are another role's.
+    It cannot log in: logins are made in it. Doing it again changes nothing. Raises ``DatabaseError`` if the tables are
+    another role's, or with the statements for an administrator if Postgres does not let us make or grant the roles.
     """
     with database_errors(account=account), engine.connect() as connection:
         with connection.begin():
-            if not connection.scalar(statement("may_make_roles")):
+            if not connection.scalar(statement("owns_tables")):
                 raise DatabaseError(
-                    "The role of DATABASE_URL may not make roles.",
+                    "The role of DATABASE_URL may not make roles for this database: it does not own the tables.",
                     account=account,
-                    advice="Run this with DATABASE_URL set to the owner of the schema, with CREATEROLE.",
+                    advice="Run this with DATABASE_URL set to the owner of the schema, with CREATEROLE on PostgreSQL 16"
+                    " or newer; without it, an administrator runs the statements that are printed then.",
                 )
+            choose_role_names(connection)
+            name = reader_role(connection, account_id)
+            make_roles(connection, name, account=account)
             is_first = not is_isolated(connection)
         if is_first:
-            giving_way(connection, partial(isolate_first, connection), tables=ALL, views=ALL)
+            giving_way(connection, partial(isolate, connection), tables=ALL, views=ALL)
         with connection.begin():
-            name = reader_of(account_id)
-            make_role(connection, name)
-            execute_as_is(connection, SQL("grant {} to {}").format(Identifier(ACCOUNT_READERS), Identifier(name)))
+            store_reader(connection, name, account_id)
             execute_as_is(connection, statement_text("grant_connect"))
     return name
 
 
-def isolate_first(connection: Connection) -> None:
-    """Begin to tell readers of single accounts apart."""
-    make_role(connection, VIEWS_OWNER)
-    make_role(connection, ACCOUNT_READERS)
-    execute_as_is(connection, SQL("grant {} to current_user").format(Identifier(VIEWS_OWNER)))
-    isolate(connection)
+def reader_of(account_id: int) -> str:
+    """Plain name of the role that reads one account."""
+    return f"{READERS}_{account_id}"
+
+
+def reader_role(connection: Connection, account_id: int) -> str:
+    """Name of the role that reads one account: the one stored, else the first that no other database uses."""
+    if stored := connection.scalar(statement("reader_of_account"), {"account_id": account_id}):
+        return str(stored)
+    suffixes = [str(row.suffix) for row in connection.execute(statement("role_suffixes")) if row.suffix]
+    candidates = [reader_of(account_id) + suffix for suffix in (role_names(connection).suffix, *suffixes)]
+    free = (name for name in candidates if not connection.scalar(statement("role_is_used_elsewhere"), {"name": name}))
+    return next(free, candidates[-1])
+
+
+def make_roles(connection: Connection, reader: str | None = None, *, account: str | None = None) -> None:
+    """Make the roles that telling readers apart needs, and the reader if one is named, unless they are there."""
+    lacking = list(connection.scalars(statement("lacking_roles"), {"reader": reader}))
+    try:
+        with connection.begin_nested():
+            for change in lacking:
+                execute_as_is(connection, change)
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate != MAY_NOT:
+            raise
+        raise DatabaseError(
+            f"The role of DATABASE_URL may not make roles, or not grant these: {error.orig.diag.message_primary}.",
+            account=account,
+            advice=f"As an administrator: {spelled(lacking)} Then run this again.",
+        ) from None
+
+
+def spelled(statements: Sequence[str]) -> str:
+    """Statements in one line."""
+    return " ".join(f"{one};" for one in statements)
+
+
+def store_reader(connection: Connection, name: str, account_id: int) -> None:
+    """Store which account the role reads, where row-level security finds it."""
+    row = {"name": name, "purpose": "reader_of_account", "account_id": account_id}
+    connection.execute(statement("insert_role_name"), row)
+    connection.execute(statement("name_reader"), {"name": name})
+    for part in ("grant_account_reader", "write_readers"):
+        execute_as_is(connection, statement_text(part))
 
 
 def is_isolated(connection: Connection) -> bool:
@@ -68,10 +103,9 @@ def is_isolated(connection: Connection) -> bool:
 
 def isolate(connection: Connection) -> None:
     """Bring tables and views that are new under the rule that readers of single accounts see their own rows."""
-    execute_as_is(connection, statement_text("isolate_readers"))
-
-
-def make_role(connection: Connection, name: str) -> None:
-    """Make a role that cannot log in, unless it is there: roles belong to the whole server."""
-    if not connection.scalar(statement("role_is_there"), {"name": name}):
-        execute_as_is(connection, SQL("create role {} nologin").format(Identifier(name)))
+    if connection.scalar(statement("owns_tables")):
+        make_roles(connection)
+        execute_as_is(connection, statement_text("write_readers"))
+    name_roles(connection)
+    for part in ("isolate_readers", "hide_statistics"):
+        execute_as_is(connection, statement_text(part))

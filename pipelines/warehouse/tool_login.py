@@ -1,4 +1,4 @@
-"""The login of a tool that we set up and that only reads. What it may read is the role amocrm_reader's matter."""
+"""The login of a tool that we set up and that only reads, in the role that reads all accounts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import DatabaseError, MigrationError
 from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.roles import role_names
 from pipelines.warehouse.statements import execute_as_is, statement
 
-READER: Final = "amocrm_reader"
 MAY_NOT: Final = "42501"
 """SQLSTATE of a right that is lacking."""
 STATEMENT_TIMEOUT: Final = "60s"
@@ -23,21 +23,22 @@ STATEMENT_TIMEOUT: Final = "60s"
 def reader_address(engine: Engine, login: str) -> URL:
     """Where and as whom such a tool connects. It holds a password.
 
-    Where we are a reader ourselves, that is as we do. Else ``login`` is made if need be, in the role amocrm_reader,
+    Where we are a reader ourselves, that is as we do. Else ``login`` is made if need be, in the role that reads,
     with a new password each time: whoever used the one before has to be told this one. Raises ``MigrationError``
     where there is nothing to read yet, and ``DatabaseError`` where we may make no logins.
     """
     with database_errors(), engine.begin() as connection:
-        there = connection.execute(statement("who_reads")).one()
+        reader = role_names(connection).reader
+        there = connection.execute(statement("who_reads"), {"reader": reader}).one()
         if there.is_reader:
             return engine.url
         if not there.is_ready:
             raise MigrationError(
-                "The database has no role amocrm_reader, or no views for it.", advice="Run './run migrate' first."
+                f"The database has no role {reader}, or no views for it.", advice="Run './run migrate' first."
             )
         password = secrets.token_urlsafe(24)
         try:
-            make_login(connection, login, password)
+            make_login(connection, login, password, reader)
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate == MAY_NOT:
                 raise DatabaseError(
@@ -48,7 +49,7 @@ def reader_address(engine: Engine, login: str) -> URL:
         return engine.url.set(username=login, password=password)
 
 
-def make_login(connection: Connection, login: str, password: str) -> None:
+def make_login(connection: Connection, login: str, password: str, reader: str) -> None:
     """The login with that password, reading what readers may. The password leaves this process only as its hash."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
@@ -57,7 +58,7 @@ def make_login(connection: Connection, login: str, password: str) -> None:
     is_there = connection.scalar(statement("role_is_there"), {"name": login})
     verb = SQL("alter" if is_there else "create")
     execute_as_is(connection, SQL("{} role {} login password {}").format(verb, role, Literal(hashed)))
-    execute_as_is(connection, SQL("grant {} to {}").format(Identifier(READER), role))
+    execute_as_is(connection, SQL("grant {} to {}").format(Identifier(reader), role))
     execute_as_is(connection, SQL("alter role {} set search_path = analytics").format(role))
     execute_as_is(connection, SQL("alter role {} set default_transaction_read_only = on").format(role))
     execute_as_is(connection, SQL("alter role {} set statement_timeout = {}").format(role, Literal(STATEMENT_TIMEOUT)))

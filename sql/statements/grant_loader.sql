@@ -2,17 +2,18 @@
 -- no history. Every table of amocrm stands here, which a test sees to. Nothing where there is no such role.
 do $$
 declare
+    loader constant regrole := to_regrole(quote_ident(current_setting('amocrm.loader')));
     missing text;
 begin
-    if to_regrole('amocrm_loader') is null then
+    if loader is null then
         return;
     end if;
     for missing in
-        select format('grant usage on schema %I to amocrm_loader', nspname)
+        select format('grant usage on schema %I to %s', nspname, loader)
         from pg_namespace
-        where nspname in ('amocrm', 'analytics') and not has_schema_privilege('amocrm_loader', oid, 'usage')
+        where nspname in ('amocrm', 'analytics') and not has_schema_privilege(loader, oid, 'usage')
         union all
-        select format('grant %s on amocrm.%I to amocrm_loader', verb, entitled.name)
+        select format('grant %s on amocrm.%I to %s', verb, entitled.name, loader)
         from (
             values
                 ('account', '{select,insert}'::text[]),
@@ -23,6 +24,7 @@ begin
                 ('quality_event', '{select,insert}'),
                 ('raw_answer', '{select,insert,delete}'),
                 ('raw_body', '{select,insert,delete}'),
+                ('role_name', '{select}'),
                 ('row_memory', '{select,insert}'),
                 ('schema_migration', '{select}'),
                 ('schema_view', '{select}'),
@@ -40,10 +42,10 @@ begin
                 ('write_back_thing', '{select,insert}')
         ) as entitled (name, verbs)
         cross join unnest(entitled.verbs) as verb
-        where not has_table_privilege('amocrm_loader', to_regclass(format('amocrm.%I', entitled.name)), verb)
+        where not has_table_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), verb)
         union all
         -- What may change in a row that is there. Of history only the end of what is open, which a trigger holds to as well.
-        select format('grant update (%I) on amocrm.%I to amocrm_loader', changing, entitled.name)
+        select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
                 ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
@@ -61,20 +63,20 @@ begin
                 ('write_back_thing', '{thing_id}')
         ) as entitled (name, changing_columns)
         cross join unnest(entitled.changing_columns) as changing
-        where not has_column_privilege('amocrm_loader', to_regclass(format('amocrm.%I', entitled.name)), changing, 'update')
+        where not has_column_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), changing, 'update')
         union all
-        select format('grant select on analytics.%I to amocrm_loader', relation.relname)
+        select format('grant select on analytics.%I to %s', relation.relname, loader)
         from pg_class as relation
         where relation.relnamespace = 'analytics'::regnamespace
             and relation.relkind = 'v'
             and pg_has_role(relation.relowner, 'usage')
-            and not has_table_privilege('amocrm_loader', relation.oid, 'select')
+            and not has_table_privilege(loader, relation.oid, 'select')
         union all
-        select format('grant execute on function %s to amocrm_loader', routine.oid::regprocedure)
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, loader)
         from pg_proc as routine
         where routine.pronamespace = 'analytics'::regnamespace
             and pg_has_role(routine.proowner, 'usage')
-            and not has_function_privilege('amocrm_loader', routine.oid, 'execute')
+            and not has_function_privilege(loader, routine.oid, 'execute')
     loop
         execute missing;
     end loop;

@@ -1,30 +1,31 @@
 -- What the role that dashboards read with lacks of the schema analytics. Nothing where there is no such role.
 do $$
 declare
+    reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.reader')));
     missing text;
 begin
-    if to_regrole('amocrm_reader') is null then
+    if reader is null then
         return;
     end if;
     for missing in
-        select 'grant usage on schema analytics to amocrm_reader'
-        where not has_schema_privilege('amocrm_reader', 'analytics', 'usage')
+        select format('grant usage on schema analytics to %s', reader)
+        where not has_schema_privilege(reader, 'analytics', 'usage')
         union all
-        select format('grant select on analytics.%I to amocrm_reader', relation.relname)
+        select format('grant select on analytics.%I to %s', relation.relname, reader)
         from pg_class as relation
         where relation.relnamespace = 'analytics'::regnamespace
             and relation.relkind = 'v'
             and pg_has_role(relation.relowner, 'usage')
-            and not has_table_privilege('amocrm_reader', relation.oid, 'select')
+            and not has_table_privilege(reader, relation.oid, 'select')
         union all
-        select format('grant execute on function %s to amocrm_reader', routine.oid::regprocedure)
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, reader)
         from pg_proc as routine
         where routine.pronamespace = 'analytics'::regnamespace
             and pg_has_role(routine.proowner, 'usage')
-            and not has_function_privilege('amocrm_reader', routine.oid, 'execute')
+            and not has_function_privilege(reader, routine.oid, 'execute')
         union all
         -- For views that come later, whoever of us makes them. Of a role that cannot, it would stand in a restore's way.
-        select 'alter default privileges in schema analytics grant select on tables to amocrm_reader'
+        select format('alter default privileges in schema analytics grant select on tables to %s', reader)
         where has_schema_privilege('analytics', 'create') and not exists (
             select
             from pg_default_acl as later
@@ -32,7 +33,7 @@ begin
             where later.defaclnamespace = 'analytics'::regnamespace
                 and later.defaclrole = to_regrole(current_user)
                 and later.defaclobjtype = 'r'
-                and acl.grantee = to_regrole('amocrm_reader')
+                and acl.grantee = reader
         )
     loop
         execute missing;

@@ -1,16 +1,18 @@
--- Readers of single accounts: views run as a role for whom every table shows the reader's accounts only. Doing it again adds what
--- is new: tables, views, policies. The names of a wide view's columns are fields' names, which every login can read in
--- Postgres' catalog: so there are none here.
+-- Readers of single accounts: the views' owner is subject to row-level security, and every table shows it the accounts of the
+-- role that asks. Running it again adds what is new: tables, views, policies. The columns of a wide view are named after fields,
+-- and every login can read column names in Postgres' catalog: wide views are dropped.
 do $$
 declare
+    views_owner constant regrole := to_regrole(quote_ident(current_setting('amocrm.views_owner')));
+    account_reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.account_reader')));
     missing text;
 begin
     for missing in
-        select 'grant create, usage on schema analytics to amocrm_views'
-        where not has_schema_privilege('amocrm_views', 'analytics', 'create')
+        select format('grant create, usage on schema analytics to %s', views_owner)
+        where not has_schema_privilege(views_owner, 'analytics', 'create')
         union all
-        select 'grant usage on schema analytics to amocrm_account_reader'
-        where not has_schema_privilege('amocrm_account_reader', 'analytics', 'usage')
+        select format('grant usage on schema analytics to %s', account_reader)
+        where not has_schema_privilege(account_reader, 'analytics', 'usage')
         union all
         select format('drop view analytics.%I', relation.relname)
         from pg_class as relation
@@ -24,8 +26,8 @@ begin
         cross join lateral (
             values
                 (
-                    not has_table_privilege('amocrm_views', relation.oid, 'select'),
-                    format('grant select on amocrm.%I to amocrm_views', relation.relname)
+                    not has_table_privilege(views_owner, relation.oid, 'select'),
+                    format('grant select on amocrm.%I to %s', relation.relname, views_owner)
                 ),
                 (not relation.relrowsecurity, format('alter table amocrm.%I enable row level security', relation.relname)),
                 (
@@ -33,37 +35,45 @@ begin
                     format('create policy everybody on amocrm.%I using (true) with check (true)', relation.relname)
                 ),
                 (
+                    exists (
+                        select
+                        from pg_policy
+                        where polrelid = relation.oid and polname = 'own_accounts' and polroles <> array[views_owner::oid]
+                    ),
+                    format('alter policy own_accounts on amocrm.%I to %s', relation.relname, views_owner)
+                ),
+                (
                     not exists (select from pg_policy where polrelid = relation.oid and polname = 'own_accounts'),
                     format(
-                        'create policy own_accounts on amocrm.%I as restrictive for select to amocrm_views using (%s)',
+                        'create policy own_accounts on amocrm.%1$I as restrictive for select to %2$s using (case '
+                        'when amocrm.readable_account_ids() is null then true '
+                        'when cardinality(amocrm.readable_account_ids()) = 1 '
+                        'then account_id = (amocrm.readable_account_ids())[1] and %3$s '
+                        'else account_id = any (amocrm.readable_account_ids()) and %3$s end)',
                         relation.relname,
-                        case
-                            when account_id.attnotnull
-                            then 'account_id = any ((select amocrm.account_ids_read_by(current_user))::bigint[])'
-                            else 'account_id = any ((select amocrm.account_ids_read_by(current_user))::bigint[]) '
-                                || 'or (select not pg_has_role(current_user, ''amocrm_account_reader'', ''usage'') '
-                                || 'or pg_has_role(current_user, ''amocrm_reader'', ''usage''))'
-                        end
+                        views_owner,
+                        -- Evaluated before any condition of a reader, whatever the scan: Postgres orders conditions by cost.
+                        'case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null'
                     )
                 )
         ) as step (is_missing, change)
         where relation.relnamespace = 'amocrm'::regnamespace and relation.relkind in ('r', 'p') and step.is_missing
         union all
-        select format('alter view analytics.%I owner to amocrm_views', relation.relname)
+        select format('alter view analytics.%I owner to %s', relation.relname, views_owner)
         from pg_class as relation
         join amocrm.schema_view as made on made.name = relation.relname
         where relation.relnamespace = 'analytics'::regnamespace
             and relation.relkind = 'v'
-            and relation.relowner <> to_regrole('amocrm_views')
+            and relation.relowner <> views_owner
         union all
-        select format('grant select on analytics.%I to amocrm_account_reader', made.name)
+        select format('grant select on analytics.%I to %s', made.name, account_reader)
         from amocrm.schema_view as made
-        where not has_table_privilege('amocrm_account_reader', format('analytics.%I', made.name), 'select')
+        where not has_table_privilege(account_reader, format('analytics.%I', made.name), 'select')
         union all
-        select format('grant execute on function %s to amocrm_account_reader', routine.oid::regprocedure)
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, account_reader)
         from pg_proc as routine
         where routine.pronamespace = 'analytics'::regnamespace
-            and not has_function_privilege('amocrm_account_reader', routine.oid, 'execute')
+            and not has_function_privilege(account_reader, routine.oid, 'execute')
     loop
         execute missing;
     end loop;

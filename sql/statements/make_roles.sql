@@ -5,8 +5,8 @@ declare
 begin
     for missing in
         select role
-        from unnest(array['amocrm_reader', 'amocrm_loader']) as role
-        where to_regrole(role) is null and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+        from unnest(array[current_setting('amocrm.reader'), current_setting('amocrm.loader')]) as role
+        where to_regrole(quote_ident(role)) is null and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
     loop
         begin
             execute format('create role %I nologin', missing);

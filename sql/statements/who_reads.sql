@@ -2,4 +2,4 @@
 select
     coalesce(has_schema_privilege(to_regnamespace('analytics'), 'usage'), false)
     and not coalesce(has_schema_privilege(to_regnamespace('amocrm'), 'usage'), false) as is_reader,
-    coalesce(has_schema_privilege(to_regrole('amocrm_reader'), to_regnamespace('analytics'), 'usage'), false) as is_ready
+    coalesce(has_schema_privilege(to_regrole(quote_ident(:reader)), to_regnamespace('analytics'), 'usage'), false) as is_ready

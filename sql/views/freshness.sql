@@ -1,7 +1,7 @@
 create or replace view analytics.freshness as
 select
     account.account_id,
-    account.account_key,
+    account.account_key || '' as account_key,
     account.name,
     account.customers_mode,
     account.timezone,

@@ -21,8 +21,8 @@ from amocrm.snapshot
 union all
 select
     failure.account_id,
-    failure.account_key,
-    failure.started_at,
+    failure.account_key || '' as account_key,
+    failure.started_at + interval '0' as started_at,
     failure.failed_at as ended_at,
     case failure.error when 'Superseded' then 'superseded' else 'failed' end as status,
     failure.error,

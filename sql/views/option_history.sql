@@ -32,21 +32,23 @@ comment on column analytics.option_history.extra is 'All other properties of the
 
 -- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
 -- beneath the function. It may use what the view above uses: that is there before it.
+-- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
+-- instead would keep Postgres from planning the function's query as a part of the caller's.
 create or replace function analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamptz)
 returns text
 language sql stable
 as $$
-    select string_agg(coalesce(label.label, item.value #>> '{}'), ', ' order by item.position)
-    from jsonb_array_elements(
-        case jsonb_typeof(value_text.value) when 'array' then value_text.value else jsonb_build_array(value_text.value) end
+    select pg_catalog.string_agg(coalesce(label.label, item.value operator(pg_catalog.#>>) '{}'), ', ' order by item.position)
+    from pg_catalog.jsonb_array_elements(
+        case when pg_catalog.jsonb_typeof(value_text.value) operator(pg_catalog.=) 'array' then value_text.value else pg_catalog.jsonb_build_array(value_text.value) end
     ) with ordinality as item (value, position)
     left join lateral (
         select option.label
         from analytics.option_history as option
-        where option.account_id = value_text.account_id
-            and option.field_id = value_text.field_id
-            and option.option_id::text = item.value::text
-            and option.valid_from <= value_text.instant
+        where option.account_id operator(pg_catalog.=) value_text.account_id
+            and option.field_id operator(pg_catalog.=) value_text.field_id
+            and option.option_id::pg_catalog.text operator(pg_catalog.=) item.value::pg_catalog.text
+            and option.valid_from operator(pg_catalog.<=) value_text.instant
         order by option.valid_from desc
         limit 1
     ) as label on true

@@ -42,6 +42,8 @@ comment on column analytics.segment_snapshots.state_since_at is 'The snapshot th
 
 -- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
 -- beneath the function. It may use what the view above uses: that is there before it.
+-- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
+-- instead would keep Postgres from planning the function's query as a part of the caller's.
 create or replace function analytics.as_of(account_id bigint, instant timestamptz)
 returns table (
     segment_id bigint,
@@ -69,11 +71,11 @@ as $$
         segment.extra,
         segment.state_since_at
     from analytics.segment_snapshots as segment
-    where segment.account_id = as_of.account_id
-        and segment.observed_at = (
+    where segment.account_id operator(pg_catalog.=) as_of.account_id
+        and segment.observed_at operator(pg_catalog.=) (
             select snapshot.observed_at
             from analytics.snapshots as snapshot
-            where snapshot.account_id = as_of.account_id and snapshot.observed_at <= as_of.instant
+            where snapshot.account_id operator(pg_catalog.=) as_of.account_id and snapshot.observed_at operator(pg_catalog.<=) as_of.instant
             order by snapshot.observed_at desc
             limit 1
         )

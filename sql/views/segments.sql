@@ -57,6 +57,8 @@ comment on column analytics.segments.extra is 'Properties that amoCRM''s documen
 -- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
 -- beneath the function. It may use what the view above uses: that is there before it. The wide views of accounts are made
 -- of this function, so its columns stay as they are: others need another name.
+-- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
+-- instead would keep Postgres from planning the function's query as a part of the caller's.
 create or replace function analytics.segments_by_field(account_id bigint)
 returns table (
     segment_id bigint,
@@ -90,27 +92,27 @@ as $$
     from analytics.segments as segment
     cross join lateral (
         select
-            jsonb_object_agg(field.field_id, field.text) as texts,
-            jsonb_object_agg(field.field_id, field.number) as numbers,
-            jsonb_object_agg(field.field_id, field.boolean) as booleans,
-            jsonb_object_agg(field.field_id, field.date) as dates,
-            jsonb_object_agg(field.field_id, field.instant) as instants
+            pg_catalog.jsonb_object_agg(field.field_id, field.text) as texts,
+            pg_catalog.jsonb_object_agg(field.field_id, field.number) as numbers,
+            pg_catalog.jsonb_object_agg(field.field_id, field.boolean) as booleans,
+            pg_catalog.jsonb_object_agg(field.field_id, field.date) as dates,
+            pg_catalog.jsonb_object_agg(field.field_id, field.instant) as instants
         from (
             select
                 value.field_id,
-                string_agg(value.value #>> '{}', ', ' order by value.position) as text,
-                min(value.number_value) filter (where value.position = 0) as number,
-                bool_or(value.boolean_value) filter (where value.position = 0) as boolean,
-                min(value.date_value) filter (where value.position = 0) as date,
-                min(value.timestamp_value) filter (where value.position = 0) as instant
+                pg_catalog.string_agg(value.value operator(pg_catalog.#>>) '{}', ', ' order by value.position) as text,
+                pg_catalog.min(value.number_value) filter (where value.position operator(pg_catalog.=) 0) as number,
+                pg_catalog.bool_or(value.boolean_value) filter (where value.position operator(pg_catalog.=) 0) as boolean,
+                pg_catalog.min(value.date_value) filter (where value.position operator(pg_catalog.=) 0) as date,
+                pg_catalog.min(value.timestamp_value) filter (where value.position operator(pg_catalog.=) 0) as instant
             from analytics.segment_field_values as value
-            where value.account_id = segments_by_field.account_id
-                and value.segment_id = segment.segment_id
-                and value.valid_from = segment.state_since_at
+            where value.account_id operator(pg_catalog.=) segments_by_field.account_id
+                and value.segment_id operator(pg_catalog.=) segment.segment_id
+                and value.valid_from operator(pg_catalog.=) segment.state_since_at
             group by value.field_id
         ) as field
     ) as by_field
-    where segment.account_id = segments_by_field.account_id
+    where segment.account_id operator(pg_catalog.=) segments_by_field.account_id
 $$;
 
 comment on function analytics.segments_by_field(bigint) is 'One row per segment of an account as it is now, with the values of its custom fields by field id: all of them as text, and those of numbers, checkboxes, days and instants as such. What the wide view segments_<account id> is made of.';

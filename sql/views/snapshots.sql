@@ -4,7 +4,7 @@
 create or replace view analytics.snapshots as
 select
     snapshot.account_id,
-    account.account_key,
+    account.account_key || '' as account_key,
     account.name as account_name,
     snapshot.observed_at,
     snapshot.observed_date,

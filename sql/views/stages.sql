@@ -35,6 +35,8 @@ comment on column analytics.stages.extra is 'Properties that amoCRM''s documenta
 
 -- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
 -- beneath the function. It may use what the view above uses: that is there before it.
+-- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
+-- instead would keep Postgres from planning the function's query as a part of the caller's.
 create or replace function analytics.stages_as_of(account_id bigint, instant timestamptz)
 returns table (
     stage_id bigint,
@@ -64,14 +66,14 @@ as $$
     from (
         select one.observed_at
         from analytics.snapshots as one
-        where one.account_id = stages_as_of.account_id and one.observed_at <= stages_as_of.instant
+        where one.account_id operator(pg_catalog.=) stages_as_of.account_id and one.observed_at operator(pg_catalog.<=) stages_as_of.instant
         order by one.observed_at desc
         limit 1
     ) as snapshot
     join analytics.stage_history as stage
-        on stage.account_id = stages_as_of.account_id
-        and stage.valid_from <= snapshot.observed_at
-        and (stage.valid_to is null or stage.valid_to > snapshot.observed_at)
+        on stage.account_id operator(pg_catalog.=) stages_as_of.account_id
+        and stage.valid_from operator(pg_catalog.<=) snapshot.observed_at
+        and (stage.valid_to is null or stage.valid_to operator(pg_catalog.>) snapshot.observed_at)
 $$;
 
 comment on function analytics.stages_as_of(bigint, timestamptz) is 'One row per stage of an account as the newest snapshot at or before an instant saw it; observed_at says which. No rows before the first snapshot.';

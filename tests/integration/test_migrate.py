@@ -263,7 +263,7 @@ def test_what_others_built_on_our_views_is_named_where_it_is_in_the_way(empty: E
     migrate(empty, source)
     run(empty, "create view public.mine as select name from analytics.things")
     write(views={"things": "create or replace view analytics.things as select id from amocrm.thing;"})
-    with pytest.raises(MigrationError, match=r"view mine depends on view analytics\.things.*Drop what depends on it"):
+    with pytest.raises(MigrationError, match=r"view public\.mine depends on view analytics\.things.*Drop what depends"):
         migrate(empty, source)
     assert rows(empty, "select name, old from analytics.things") == []
 

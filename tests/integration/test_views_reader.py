@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 import sql
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.roles import making
 from pipelines.warehouse.wide import follow_fields, view_name
 from tests.known_world import publish_history
 from tests.records import ACCOUNT_ID
@@ -128,12 +129,16 @@ def test_migrating_without_the_right_to_make_roles(empty_database_url: str, engi
             admin.execute(SQL("alter database {} owner to {}").format(Identifier(database), Identifier(name)))
             address = psycopg.conninfo.conninfo_to_dict(empty_database_url)
             owner = open_engine(f"postgresql://{name}:made%20up@{address['host']}:{address['port']}/{database}")
-            migrate(owner)
+            missing = migrate(owner).missing_roles
+            assert len(missing) == 2
+            admin.execute(making(missing).encode())
+            assert migrate(owner).granted == missing
             owner.dispose()
-            admin.execute("set session authorization amocrm_reader")
+            admin.execute(SQL("set session authorization {}").format(Identifier(missing[0])))
             assert admin.execute("select * from analytics.segments").fetchall() == []
             admin.execute("reset session authorization")
         finally:
+            admin.execute("reset session authorization")
             admin.execute("drop schema amocrm, analytics cascade")
             admin.execute(SQL("drop owned by {}").format(Identifier(name)))
             admin.execute(SQL("alter database {} owner to current_user").format(Identifier(database)))
