@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipelines.errors import DatabaseError, DatabaseUnavailable
 from pipelines.settings import Settings
-from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.address import parse_database_url, without_secrets
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.statements import statement_text
 
@@ -158,10 +158,7 @@ def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
 
 def _unavailable(address: URL, error: psycopg.Error) -> DatabaseUnavailable:
     said = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
-    password = address.password
-    if password:
-        said = said.replace(str(password), "***")
-    return DatabaseUnavailable(f"Cannot connect to Postgres at {_place(address)}: {said}.")
+    return DatabaseUnavailable(f"Cannot connect to Postgres at {_place(address)}: {without_secrets(said, address)}.")
 
 
 def _refuse_old_server(connection: psycopg.Connection, address: URL) -> None:
