@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok, warning
+from commands.doctor.reader_limits import check_reader_limits
 from pipelines.errors import DatabaseError, MigrationError
 from pipelines.program import program_here
 from pipelines.warehouse.engine import transaction
@@ -29,6 +30,7 @@ def check_database(engine: Engine) -> Iterator[Check]:
     yield migrations
     if migrations.status == "ok":
         yield check_roles(engine)
+        yield check_reader_limits(engine)
 
 
 def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:

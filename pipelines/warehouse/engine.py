@@ -41,6 +41,8 @@ PATIENCE_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.5
 FULL: Final = re.compile("too many clients|connection slots are reserved|too many connections for")
 
+MAY_NOT: Final = "42501"
+"""SQLSTATE of a right that is lacking."""
 NOT_FREE: Final = "55P03"
 """SQLSTATE of a lock that was not had in time."""
 
@@ -68,8 +70,11 @@ LOST: Final = ("08", "57P")
 """Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
 
 
+HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist)
+"""Errors of what another session holds: a lock, or one of our views by a temporary view."""
+
 WAITED_IN: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
-"""Where a lock was waited for in vain, by the error."""
+"""Where such an error came up, by the error."""
 
 
 def open_engine(url: str, *, threads: int = FEW) -> Engine:
@@ -102,14 +107,14 @@ def open_engine(url: str, *, threads: int = FEW) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        driver = connection.connection.driver_connection
+        driver: object = connection.connection.dbapi_connection  # that of a detached connection too
         assert isinstance(driver, psycopg.Connection)
         driver.execute(statement_text("session"))
 
     @event.listens_for(engine, "handle_error")
     def remember_engine(context: ExceptionContext) -> None:
         """Let the error's translation ask, once the transaction is over, who was in the way."""
-        if isinstance(context.original_exception, psycopg.errors.LockNotAvailable):
+        if isinstance(context.original_exception, HELD):
             WAITED_IN[context.original_exception] = engine
 
     return engine
@@ -186,14 +191,14 @@ def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
             account=account,
             advice="What was not committed is rolled back; running again ends in the same state as without this.",
         )
-    others = _in_the_way(error) if state == NOT_FREE else ""
+    others = _in_the_way(error) if isinstance(error, HELD) else ""
     return DatabaseError(
         f"Postgres refused a statement: {reason}. {others}".rstrip(), account=account, advice=ADVICE.get(state)
     )
 
 
 def _in_the_way(error: psycopg.Error) -> str:
-    """Who holds the lock that was not had; empty if that cannot be found out."""
+    """Name the session that holds what this one needed; empty if that cannot be found out."""
     engine = WAITED_IN.get(error)
     if engine is None:
         return ""

@@ -22,6 +22,7 @@ from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
 from pipelines.warehouse.engine import NOT_FREE, database_errors
 from pipelines.warehouse.giving_way import giving_way
 from pipelines.warehouse.in_the_way import who_is_in_the_way
+from pipelines.warehouse.reader_logins import limit_logins
 from pipelines.warehouse.readers import is_isolated, isolate
 from pipelines.warehouse.roles import grant_roles, missing_roles
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
@@ -45,6 +46,7 @@ class Migrated:
     views: tuple[str, ...]  # names of the views made, all of them or none
     granted: tuple[str, ...] = ()  # roles that were granted what they lacked
     missing_roles: tuple[str, ...] = ()  # roles that do not exist, and that we may not make
+    limited_logins: tuple[str, ...] = ()  # readers' logins that were given the limits that they lacked
 
 
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
@@ -86,11 +88,13 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
             only_one()
             granted, missing = grant_roles(connection), missing_roles(connection)
+            limited = limit_logins(connection)
     return Migrated(
         migrations=tuple(applied),
         views=tuple(view.name for view in views) if is_changed else (),
         granted=granted,
         missing_roles=missing,
+        limited_logins=limited,
     )
 
 
