@@ -10,13 +10,13 @@ from pipelines.warehouse.statements import statement
 
 
 def who_is_in_the_way(connection: Connection) -> str:
-    """Name the sessions with locks on our tables or views and how to end them; empty if there is none."""
+    """Name the sessions that hold our tables or views and how to end them; empty if there is none."""
     rows = connection.execute(statement("who_is_in_the_way")).all()
     if not rows:
         return ""
     return (
-        f"Locks on its tables or views are held by {'; '.join(map(_named, rows))}. To end one, as a superuser or a"
-        f" member of its role: {_ending(rows[0])}"
+        f"In the way: {'; '.join(map(_named, rows))}. To end one, as a superuser or a"
+        f" member of its role: {_ending(rows[0])}."
     )
 
 
@@ -28,7 +28,7 @@ def _named(row: Row[Any]) -> str:
 
 
 def _ending(row: Row[Any]) -> str:
-    return f"select pg_terminate_backend({row.pid});" if row.pid else f"rollback prepared {row.prepared!r};"
+    return f"select pg_terminate_backend({row.pid})" if row.pid else f"rollback prepared {row.prepared!r}"
 
 
 def _printable(text: str) -> str:

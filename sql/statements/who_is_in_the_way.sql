@@ -1,4 +1,5 @@
--- Other sessions with a lock on our tables or views, and open prepared transactions, the oldest first. Since when is null where the
+-- Other sessions with a lock on our tables or views, or of a role with temporary views on them; and open prepared transactions. The oldest
+-- first. Since when is null where the
 -- session belongs to a role that this one may not watch.
 select
     activity.pid,
@@ -9,7 +10,15 @@ select
 from pg_stat_activity as activity
 where activity.datname = current_database()
     and activity.pid <> pg_backend_pid()
-    and exists (
+    and (activity.usesysid in (
+        select shown.relowner
+        from pg_depend as depend
+        join pg_rewrite as rule on rule.oid = depend.objid and depend.classid = 'pg_rewrite'::regclass
+        join pg_class as shown on shown.oid = rule.ev_class
+        join pg_namespace as temporary on temporary.oid = shown.relnamespace and temporary.nspname ~ '^pg_temp_'
+        join pg_class as ours on ours.oid = depend.refobjid and depend.refclassid = 'pg_class'::regclass
+        where ours.relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'))
+    ) or exists (
         select
         from pg_locks as held
         join pg_class as relation on relation.oid = held.relation
@@ -17,7 +26,7 @@ where activity.datname = current_database()
             and held.granted
             and held.database = (select oid from pg_database where datname = current_database())
             and relation.relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'))
-    )
+    ))
 union all
 select null, owner::text, null, prepared, gid
 from pg_prepared_xacts
