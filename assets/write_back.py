@@ -13,7 +13,8 @@ from assets.failures import told_to_dagster
 from assets.resources import Workbench
 from assets.specs import TABLES, table_spec
 from pipelines.amocrm.messages import Kind
-from pipelines.confined_file import LONGEST, read_below
+from pipelines.bounded_file import PLAN_BYTES
+from pipelines.confined_file import read_below
 from pipelines.errors import SettingsError
 from pipelines.manage.apply import Applied, apply
 from pipelines.manage.calls import Plan
@@ -55,8 +56,8 @@ class Wanted(dg.Config):
         if (self.file is None) == (self.text is None):
             raise SettingsError("It is not clear what is wanted.", advice="Set one of 'file' and 'text'.")
         if self.text is not None:
-            if len(self.text) > LONGEST:
-                raise SettingsError(f"The text has more than {LONGEST:,} characters.", advice="Shorten it.")
+            if len(self.text) > PLAN_BYTES:
+                raise SettingsError(f"The text has more than {PLAN_BYTES:,} characters.", advice="Shorten it.")
             return self.text, "the run's text"
         assert self.file is not None
         if folder is None:

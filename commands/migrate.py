@@ -31,7 +31,9 @@ def command() -> None:
         click.echo(f"made {len(migrated.views)} views")
     if migrated.granted:
         click.echo(f"granted to {', '.join(migrated.granted)}")
-    if not migrated.migrations and not migrated.views and not migrated.granted:
+    if migrated.limited_logins:
+        click.echo(f"limited the readers' logins {', '.join(migrated.limited_logins)}")
+    if not migrated.migrations and not migrated.views and not migrated.granted and not migrated.limited_logins:
         click.echo("Nothing to do: tables and views are up to date.")
     if migrated.missing_roles:
         click.echo(without_roles(migrated.missing_roles))

@@ -19,6 +19,7 @@ from pipelines.errors import DatabaseUnavailable, SettingsError
 from pipelines.settings import Settings
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.client import client_environment
 from pipelines.warehouse.engine import database_url
 from pipelines.warehouse.server_user import server_user
 
@@ -65,13 +66,11 @@ def psql_program(settings: Settings) -> Path:
 
 
 def run_psql(program: Path, url: str, arguments: tuple[str, ...]) -> int:
-    """Run psql to its end; its exit code. The password goes by the environment, where no other user sees it."""
-    address = parse_database_url(url)
-    dsn = address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    environment = os.environ | ({"PGPASSWORD": str(address.password)} if address.password else {})
+    """Run psql to its end; its exit code. The address goes by the environment, where no other user sees it."""
     # Ctrl-C is psql's: it ends a query, not the session, and not the server below it.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return subprocess.run([program, "-d", dsn, *arguments], env=environment, check=False).returncode
+        with client_environment(parse_database_url(url), os.environ) as environment:
+            return subprocess.run([program, *arguments], env=environment, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
-from typing import Final
 
+from pipelines.bounded_file import PLAN_BYTES, read_descriptor
 from pipelines.errors import SettingsError
-
-LONGEST: Final = 1_000_000
-"""Bytes of a file. The largest account's stages and segments need a tenth of that."""
 
 
 def read_below(folder: Path, name: str) -> bytes:
@@ -32,14 +28,12 @@ def read_below(folder: Path, name: str) -> bytes:
         descriptor = _open_without_links(root, file.relative_to(root))
     except OSError:
         raise _unreadable(name, folder) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        return read_descriptor(descriptor, limit=PLAN_BYTES, pipe_allowed=False)
+    except OSError as error:
+        raise SettingsError(f"{name} cannot be read: {error.strerror}.", advice="Name a text file.") from None
+    finally:
         os.close(descriptor)
-        raise SettingsError(f"{name} is not an ordinary file.", advice="Name a text file.")
-    with os.fdopen(descriptor, "rb") as stream:
-        contents = stream.read(LONGEST + 1)
-    if len(contents) > LONGEST:
-        raise SettingsError(f"{name} has more than {LONGEST:,} bytes.", advice="Name a text file.")
-    return contents
 
 
 def _open_without_links(root: Path, path: Path) -> int:

@@ -1,2 +1,3 @@
 -- The database of a new embedded server. Run once in single-user mode, before the server is there for anybody.
-create database warehouse;
+create database warehouse owner warehouse;
+

@@ -24,10 +24,10 @@ from sqlalchemy import URL, Engine
 from pipelines.errors import WarehouseError
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.binaries import find_binaries
-from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.server_user import server_user
+from tests.superuser import server_with_superuser
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
@@ -61,8 +61,8 @@ def server_url() -> Iterator[URL]:
     if "TEST_DATABASE_URL" in os.environ:
         yield parse_database_url(os.environ["TEST_DATABASE_URL"])
         return
-    with open_folder() as folder, embedded_postgres(folder / "postgres", binaries=pg_bin(), is_durable=False) as server:
-        yield parse_database_url(server.url_of("postgres"))
+    with open_folder() as folder, server_with_superuser(folder / "postgres", binaries=pg_bin()) as url:
+        yield url
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok
+from commands.doctor.reader_limits import check_reader_limits
 from commands.doctor.roles import check_roles_of_database
 from pipelines.errors import DatabaseError, MigrationError
 from pipelines.warehouse.engine import transaction
@@ -28,6 +29,7 @@ def check_database(engine: Engine) -> Iterator[Check]:
     yield migrations
     if migrations.status == "ok":
         yield from check_roles_of_database(engine)
+        yield check_reader_limits(engine)
 
 
 def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.messages import Answer, Attempt, Kind, write_request
@@ -20,7 +21,8 @@ from pipelines.amocrm.storable import storable_json
 from pipelines.errors import DatabaseError
 from pipelines.manage.calls import Action, Call
 from pipelines.manage.successors import Successors
-from pipelines.warehouse.engine import database_errors, transaction
+from pipelines.warehouse.engine import NOT_FREE, database_errors, transaction
+from pipelines.warehouse.in_the_way import who_is_in_the_way
 from pipelines.warehouse.publish import as_json
 from pipelines.warehouse.statements import statement
 
@@ -63,16 +65,24 @@ class UncertainCall:
 @contextmanager
 def only_apply(engine: Engine, account_id: int, account_key: str) -> Iterator[None]:
     """Keep away whoever would change the account meanwhile by this program; ``DatabaseError`` if one is at it."""
+    lock = {"work": "apply", "account_id": account_id}
+    with transaction(engine, account=account_key) as connection:
+        connection.execute(statement("make_work_lock"), lock)
     with database_errors(account=account_key), engine.connect() as connection:
-        connection.detach()
-        has_lock = connection.scalar(statement("apply_lock"), {"account_id": account_id})
-        connection.commit()
-        if not has_lock:
+        connection.detach()  # of its own: it is idle for as long as amoCRM is written to
+        connection.execute(statement("stay_open"))
+        try:
+            connection.execute(statement("lock_work_at_once"), lock)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != NOT_FREE:
+                raise
+            connection.rollback()
             raise DatabaseError(
-                "Stages or segments of this account are being changed by another apply or restore.",
+                "Stages or segments of this account are being changed by another apply or restore."
+                f" {who_is_in_the_way(connection)}".rstrip(),
                 account=account_key,
                 advice="Wait until it has ended, then plan again: nothing was sent.",
-            )
+            ) from None
         yield
 
 

@@ -15,6 +15,7 @@ from pipelines.size_alerts.decide import Compared, Lasting
 from pipelines.size_alerts.message import SizeAlert
 from pipelines.warehouse.publish import as_json
 from pipelines.warehouse.statements import statement
+from pipelines.warehouse.work_locks import lock_work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,7 @@ def read_account(connection: Connection, account_key: str) -> AlertingAccount | 
 
 def only_one_decides(connection: Connection, account_id: int) -> None:
     """Wait for whoever decides on this account's events, and keep others waiting until the transaction ends."""
-    connection.execute(statement("lock_size_alerts"), {"account_id": account_id})
+    lock_work(connection, "size_alert", account_id)
 
 
 def read_compared(connection: Connection, account_id: int, days: Sequence[int]) -> list[Compared]:

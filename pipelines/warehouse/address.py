@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from pipelines.errors import SettingsError
 
 DRIVERS: Final = ("postgresql", "postgres", "postgresql+psycopg")
+SECRETS: Final = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 
 
@@ -26,7 +27,25 @@ def parse_database_url(text: str) -> URL:
         raise _unusable(
             f"does not begin with {', '.join(f'{driver}://' for driver in DRIVERS[:-1])} or {DRIVERS[-1]}://"
         )
-    return url.set(drivername="postgresql+psycopg")
+    parsed = url.set(drivername="postgresql+psycopg")
+    try:
+        connection_parameters(parsed)
+    except (ArgumentError, ValueError):
+        raise _unusable("has hosts or ports in its query string that cannot be read") from None
+    return parsed
+
+
+def connection_parameters(address: URL) -> dict[str, Any]:
+    """Parameters by which psycopg connects to an address, those of its query string among them."""
+    return dict(address.get_dialect()().create_connect_args(address)[1])
+
+
+def without_secrets(text: str, address: URL) -> str:
+    """Replace the address's secrets in a text, wherever the address has them."""
+    parameters = connection_parameters(address)
+    for secret in sorted({str(parameters[name]) for name in SECRETS if parameters.get(name)}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _unusable(what: str) -> SettingsError:

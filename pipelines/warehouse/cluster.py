@@ -13,20 +13,34 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from psycopg.sql import SQL, Literal
 
 import sql
 from pipelines.errors import DatabaseUnavailable
 from pipelines.warehouse.binaries import Binaries
-from pipelines.warehouse.server_user import ServerUser, user_name
+from pipelines.warehouse.server_user import OWN_UIDS, ServerUser, user_name
 
 ROLE: Final = "warehouse"
 DATABASE: Final = "warehouse"  # the one that sql/embedded_database.sql makes
 
+SUPERUSER: Final = "postgres"
+
 DATA: Final = "cluster"
+ACCESS: Final = "pg_hba.conf"
 PASSWORD: Final = "password"  # noqa: S105  # a file's name
 LOG: Final = "postgres.log"
+
+ACCESS_RULES: Final = "# Written at each start of the embedded server.\nhost all all 127.0.0.1/32 scram-sha-256\n"
+
+LOG_SETTINGS: Final = {
+    # A failing statement may hold a new role's password, so the log has the error and never the statement.
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+}
 
 
 def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: int, is_durable: bool) -> None:
@@ -37,7 +51,9 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
     data = folder / DATA
     if not data.exists():
         _make_cluster(folder, programs, user, lock=lock, is_durable=is_durable)
-    _check_owner(data, user.uid)
+    _check_owner(data, user.uid, user.maker.uid, *(OWN_UIDS if user.is_switched else ()))
+    _give(data, user.uid, user)
+    _write_access_rules(folder)
     version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
     if version != str(programs.major):
         raise DatabaseUnavailable(
@@ -132,35 +148,86 @@ def _make_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: i
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def give_up_superuser(folder: Path, programs: Binaries, user: ServerUser, *, lock: int) -> None:
+    """Make the role of the warehouse an ordinary one, which it was not in clusters of earlier versions.
+
+    The server must not run. Killed anywhere, it is done again at the next start.
+    """
+    data = folder / DATA
+    as_superuser = partial(run_as_superuser, data, programs, user, lock=lock)
+    with owned_by_maker(data, user):
+        as_superuser(_roles(read_password(folder)))
+        for database in re.findall(r'datname = "(.*?)"\t', as_superuser(sql.read("embedded_databases"))):
+            as_superuser(sql.read("embedded_owner"), database=database)
+        as_superuser(sql.read("embedded_done"))
+
+
+def run_as_superuser(
+    data: Path, programs: Binaries, user: ServerUser, text: str, *, lock: int, database: str = "postgres"
+) -> str:
+    """Execute statements in single-user mode, each ending with ';' and an empty line; what the server prints.
+
+    It is the only way to the superuser, who has no password.
+    """
+    quiet = [part for name, value in LOG_SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    command: list[str | Path] = [programs.postgres, "--single", "-j", *quiet, "-D", data, database]
+    return _run(command, data.parent, user, keep=(lock,), text=text)
+
+
 def _fill_cluster(
     data: Path, programs: Binaries, user: ServerUser, *, password: str, lock: int, is_durable: bool
 ) -> None:
     data.mkdir(mode=0o700)
-    if user.is_switched:
-        os.chown(data, user.uid, user.gid)
     locale = ["--locale=C.UTF-8"]
     if programs.major >= 17:
         # Lower case of Cyrillic without depending on the machine's locales.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     extra = [] if is_durable else ["--no-sync"]
-    with _password_pipe(password, user) as pipe:
-        initdb: list[str | Path] = [
-            programs.initdb,
-            "-D",
-            data,
-            "-U",
-            ROLE,
-            f"--pwfile=/dev/fd/{pipe}",
-            "--encoding=UTF8",
-        ]
-        initdb += ["--auth=scram-sha-256", "--no-instructions", *locale, *extra]
-        _run(initdb, data.parent, user, keep=(lock, pipe))
-    single_user: list[str | Path] = [programs.postgres, "--single", "-D", data, "postgres"]
-    _run(single_user, data.parent, user, keep=(lock,), text=sql.read("embedded_database"))
+    initdb: list[str | Path] = [programs.initdb, "-D", data, "-U", SUPERUSER, "--encoding=UTF8"]
+    # No password for the superuser: nobody logs in as it. Who may log in, and how, says ACCESS_RULES.
+    initdb += ["--auth=reject", "--no-instructions", *locale, *extra]
+    text = "".join((_roles(password), sql.read("embedded_database"), sql.read("embedded_done")))
+    with owned_by_maker(data, user):
+        _run(initdb, data.parent, user, keep=(lock,))
+        run_as_superuser(data, programs, user, text, lock=lock)
 
 
-def _run(command: list[str | Path], folder: Path, user: ServerUser, *, keep: tuple[int, ...], text: str = "") -> None:
-    """Run one of PostgreSQL's programs to its end; ``keep`` are the file descriptors it inherits."""
+def _roles(password: str) -> str:
+    setting = SQL("set amocrm.password = {};\n\n").format(Literal(password)).as_string()
+    return setting + sql.read("embedded_roles")
+
+
+def _write_access_rules(folder: Path) -> None:
+    """Write the server's pg_hba.conf beside the data: the server's user can read it, and not change it."""
+    file = folder / ACCESS
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
+        os.fchmod(opened.fileno(), 0o644 if os.geteuid() == 0 else 0o600)
+        opened.write(ACCESS_RULES)
+    unfinished.replace(file)
+
+
+@contextmanager
+def owned_by_maker(data: Path, user: ServerUser) -> Iterator[None]:
+    """Let the user that makes clusters own the data until the context ends."""
+    _give(data, user.maker.uid, user)
+    yield
+    _give(data, user.uid, user)
+
+
+def _give(data: Path, uid: int, user: ServerUser) -> None:
+    """Make the data this user's, if they are another's; links are not followed."""
+    if not user.is_switched or data.stat().st_uid == uid:
+        return
+    for _, folders, files, at in os.fwalk(data):
+        for name in (*folders, *files):
+            os.chown(name, uid, user.gid, dir_fd=at, follow_symlinks=False)
+    os.chown(data, uid, user.gid)  # last: a run killed before has the rest done again
+
+
+def _run(command: list[str | Path], folder: Path, user: ServerUser, *, keep: tuple[int, ...], text: str = "") -> str:
+    """Run one of PostgreSQL's programs to its end; its output. ``keep`` are the file descriptors it inherits."""
     done = subprocess.run(
         command,
         input=text,
@@ -172,11 +239,12 @@ def _run(command: list[str | Path], folder: Path, user: ServerUser, *, keep: tup
         env=server_environment(),
         pass_fds=keep,
         start_new_session=True,
-        **user.process,
+        **user.maker.process,
     )
     # The server in single-user mode ends well even when its statement did not.
     if done.returncode != 0 or re.search(r"^(?:\S+ )*?(?:ERROR|FATAL|PANIC):", done.stdout, re.MULTILINE):
         raise not_started(folder, done.stdout)
+    return done.stdout
 
 
 def server_environment() -> dict[str, str]:
@@ -197,25 +265,11 @@ def _new_password(folder: Path) -> str:
     return read_password(folder)
 
 
-@contextmanager
-def _password_pipe(password: str, user: ServerUser) -> Iterator[int]:
-    """A pipe that ``initdb`` reads the password from, so that it never lies in a file that the server's user owns."""
-    reader, writer = os.pipe()
-    try:
-        if user.is_switched:
-            os.fchown(reader, user.uid, user.gid)
-        os.write(writer, f"{password}\n".encode())
-        os.close(writer)
-        yield reader
-    finally:
-        os.close(reader)
-
-
-def _check_owner(folder: Path, uid: int) -> None:
+def _check_owner(folder: Path, *uids: int) -> None:
     owner = folder.stat().st_uid
-    if owner != uid:
+    if owner not in uids:
         raise DatabaseUnavailable(
-            f"The folder {folder} belongs to the user '{user_name(owner)}', not to '{user_name(uid)}'.",
+            f"The folder {folder} belongs to the user '{user_name(owner)}', not to '{user_name(uids[0])}'.",
             advice="Run as the user who ran this first, or set AMOCRM_DATA_DIR to a folder of your own.",
         )
 

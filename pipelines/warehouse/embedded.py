@@ -14,16 +14,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import psycopg
 
 from pipelines.errors import DatabaseUnavailable
 from pipelines.warehouse import cluster
-from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.binaries import Binaries, find_binaries
 from pipelines.warehouse.server_user import ServerUser, reachable_folder, server_user
 
 HOST: Final = "127.0.0.1"
@@ -50,10 +50,10 @@ SETTINGS: Final = {
     "log_timezone": "UTC",
     "max_connections": "100",  # for as many threads as settings allow, and what else is at work
     "jit": "off",
-    # A failing statement may hold a new role's password, so the log has the error and never the statement.
-    "log_statement": "none",
-    "log_min_error_statement": "panic",
+    **cluster.LOG_SETTINGS,
 }
+Rights: TypeAlias = Literal["superuser", "ordinary"]
+
 NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -96,7 +96,6 @@ def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: b
         yield started
         return
     try:
-        started.wait_until_ready()
         yield started.server
     finally:
         started.stop()
@@ -119,7 +118,7 @@ def _join_or_lock(folder: Path) -> EmbeddedServer | int:
             server = EmbeddedServer(
                 folder=folder, port=running.port, password=cluster.read_password(folder), is_owner=False
             )
-            if _answers(server):
+            if _answer(server):
                 os.close(lock)
                 return server
         time.sleep(LOOK_AGAIN_SECONDS)
@@ -140,32 +139,43 @@ def _open_lock(folder: Path) -> int:
 
 
 def _start(folder: Path, user: ServerUser, binaries: Path | None, lock: int, *, is_durable: bool) -> _OwnServer:
+    """Start a server whose role for the warehouse is no superuser, and wait until it is ready."""
     try:
         programs = find_binaries(binaries, user)
         cluster.prepare_cluster(folder, programs, user, lock=lock, is_durable=is_durable)
-        server = EmbeddedServer(folder=folder, port=_free_port(), password=cluster.read_password(folder), is_owner=True)
-        settings = SETTINGS | ({} if is_durable else NOT_DURABLE)
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [programs.postgres, "-D", folder / cluster.DATA, "-p", str(server.port), *options]
-        reader, leash = os.pipe()
-        log = cluster.open_log(folder)
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", LEASH, "leash", *command],
-            stdin=reader,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=cluster.server_environment(),
-            pass_fds=(lock,),
-            # Ctrl-C in the terminal reaches the owner, who may need the database to finish what it does.
-            start_new_session=True,
-            **user.process,
-        )
-        os.close(log)
-        os.close(reader)
-        return _OwnServer(server=server, process=process, leash=leash)
+        started = _run(folder, user, programs, lock, is_durable=is_durable)
+        if started.wait_until_ready() == "superuser":
+            started.stop()
+            cluster.give_up_superuser(folder, programs, user, lock=lock)
+            started = _run(folder, user, programs, lock, is_durable=is_durable)
+            started.wait_until_ready()
+        return started
     finally:
         os.close(lock)
+
+
+def _run(folder: Path, user: ServerUser, programs: Binaries, lock: int, *, is_durable: bool) -> _OwnServer:
+    server = EmbeddedServer(folder=folder, port=_free_port(), password=cluster.read_password(folder), is_owner=True)
+    settings = SETTINGS | {"hba_file": str(folder / cluster.ACCESS)} | ({} if is_durable else NOT_DURABLE)
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command: list[str | Path] = [programs.postgres, "-D", folder / cluster.DATA, "-p", str(server.port), *options]
+    reader, leash = os.pipe()
+    log = cluster.open_log(folder)
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", LEASH, "leash", *command],
+        stdin=reader,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        env=cluster.server_environment(),
+        pass_fds=(lock,),
+        # Ctrl-C in the terminal reaches the owner, who may need the database to finish what it does.
+        start_new_session=True,
+        **user.process,
+    )
+    os.close(log)
+    os.close(reader)
+    return _OwnServer(server=server, process=process, leash=leash)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,13 +186,18 @@ class _OwnServer:
     process: subprocess.Popen[bytes]
     leash: int  # the writing end of the pipe that the server's life hangs on
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> Rights:
+        """Wait until it answers; what its role may do. It is stopped if it does not answer in time."""
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self.server):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                log = self.server.folder / cluster.LOG
-                raise cluster.not_started(self.server.folder, log.read_text(encoding="utf-8", errors="replace"))
-            time.sleep(LOOK_AGAIN_SECONDS)
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.stop)
+            while (rights := _answer(self.server)) is None:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    log = self.server.folder / cluster.LOG
+                    raise cluster.not_started(self.server.folder, log.read_text(encoding="utf-8", errors="replace"))
+                time.sleep(LOOK_AGAIN_SECONDS)
+            unless_ready.pop_all()
+        return rights
 
     def stop(self) -> None:
         """Let the server end in good order, and wait until it is gone."""
@@ -200,12 +215,13 @@ class _OwnServer:
         self.process.wait()
 
 
-def _answers(server: EmbeddedServer) -> bool:
+def _answer(server: EmbeddedServer) -> Rights | None:
+    """What the server's role may do; None if the server does not answer."""
     try:
-        psycopg.connect(server.url, connect_timeout=5).close()
+        with psycopg.connect(server.url, connect_timeout=5) as connection:
+            return "superuser" if connection.info.parameter_status("is_superuser") == "on" else "ordinary"
     except psycopg.OperationalError:
-        return False
-    return True
+        return None
 
 
 def _free_port() -> int:

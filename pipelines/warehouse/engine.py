@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipelines.errors import DatabaseError, DatabaseUnavailable
 from pipelines.settings import Settings
-from pipelines.warehouse.address import parse_database_url
+from pipelines.warehouse.address import parse_database_url, without_secrets
 from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.in_the_way import who_is_in_the_way
 from pipelines.warehouse.statements import statement_text
 
 OLDEST_SERVER: Final = 15
@@ -30,6 +33,19 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 60_000,
 }
 
+CONNECT_ALWAYS: Final[dict[str, Any]] = {"prepare_threshold": None}
+"""No prepared statements: behind a pooler that works by transaction, another client may have their names."""
+
+PATIENCE_SECONDS: Final = 30.0
+"""How long a server without a free connection is asked again."""
+PAUSE_SECONDS: Final = 0.5
+FULL: Final = re.compile("too many clients|connection slots are reserved|too many connections for")
+
+MAY_NOT: Final = "42501"
+"""SQLSTATE of a right that is lacking."""
+NOT_FREE: Final = "55P03"
+"""SQLSTATE of a lock that was not had in time."""
+
 FEW: Final = 5
 """Connections that are kept for whoever does not say how many threads there are."""
 
@@ -40,7 +56,8 @@ ADVICE: Final = {
     "40P01": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
     "42501": "Grant the role of DATABASE_URL what it lacks, or set DATABASE_URL to the role that owns the schema.",
     "53100": "The server's disk is full: make room there, then run again. What is stored is intact.",
-    "53300": "The server is out of connections: raise its max_connections, or run fewer loads at a time.",
+    "53300": "The server is out of connections: see in pg_stat_activity who has them, give the readers' logins a"
+    " CONNECTION LIMIT, raise its max_connections, or run fewer loads at a time.",
     "55P03": "Another transaction holds what this one needs; run again when it has ended.",
     "57014": "It took longer than a statement may: look for what keeps the server busy, then run again.",
 }
@@ -51,6 +68,13 @@ NAMES_OBJECTS: Final = ("2BP01", "0A000")
 
 LOST: Final = ("08", "57P")
 """Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
+
+
+HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist)
+"""Errors of what another session holds: a lock, or one of our views by a temporary view."""
+
+WAITED_IN: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
+"""Where such an error came up, by the error."""
 
 
 def open_engine(url: str, *, threads: int = FEW) -> Engine:
@@ -74,26 +98,40 @@ def open_engine(url: str, *, threads: int = FEW) -> Engine:
     def connect(
         _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
     ) -> psycopg.Connection:
-        connection = _connect(address, *args, **(CONNECT_DEFAULTS | options))
+        connection = _connect(address, *args, **(CONNECT_DEFAULTS | options | CONNECT_ALWAYS))
         with ExitStack() as unless_it_serves:
             unless_it_serves.callback(connection.close)
             _refuse_old_server(connection, address)
-            connection.autocommit = True
-            connection.execute(statement_text("session"))
-            connection.autocommit = False
             unless_it_serves.pop_all()
         return connection
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        driver: object = connection.connection.dbapi_connection  # that of a detached connection too
+        assert isinstance(driver, psycopg.Connection)
+        driver.execute(statement_text("session"))
+
+    @event.listens_for(engine, "handle_error")
+    def remember_engine(context: ExceptionContext) -> None:
+        """Let the error's translation ask, once the transaction is over, who was in the way."""
+        if isinstance(context.original_exception, HELD):
+            WAITED_IN[context.original_exception] = engine
 
     return engine
 
 
 def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
-    try:
-        return psycopg.connect(*args, **options)
-    except psycopg.Error as error:
-        unavailable = _unavailable(address, error)
-    # Outside of the handler, so that it does not carry libpq's error along, which may repeat parts of the password.
-    raise unavailable
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return psycopg.connect(*args, **options)
+        except psycopg.Error as error:
+            is_full = FULL.search(str(error)) is not None
+            unavailable = _unavailable(address, error, advice=ADVICE["53300"] if is_full else None)
+        # Outside of the handler, so that it does not carry libpq's error along, which may repeat parts of the password.
+        if not is_full or time.monotonic() > ends_at:
+            raise unavailable
+        time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
@@ -153,15 +191,27 @@ def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
             account=account,
             advice="What was not committed is rolled back; running again ends in the same state as without this.",
         )
-    return DatabaseError(f"Postgres refused a statement: {reason}.", account=account, advice=ADVICE.get(state))
+    others = _in_the_way(error) if isinstance(error, HELD) else ""
+    return DatabaseError(
+        f"Postgres refused a statement: {reason}. {others}".rstrip(), account=account, advice=ADVICE.get(state)
+    )
 
 
-def _unavailable(address: URL, error: psycopg.Error) -> DatabaseUnavailable:
+def _in_the_way(error: psycopg.Error) -> str:
+    """Name the session that holds what this one needed; empty if that cannot be found out."""
+    engine = WAITED_IN.get(error)
+    if engine is None:
+        return ""
+    with suppress(SQLAlchemyError, psycopg.Error, DatabaseError), engine.connect() as connection:
+        return who_is_in_the_way(connection)
+    return ""
+
+
+def _unavailable(address: URL, error: psycopg.Error, *, advice: str | None = None) -> DatabaseUnavailable:
     said = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
-    password = address.password
-    if password:
-        said = said.replace(str(password), "***")
-    return DatabaseUnavailable(f"Cannot connect to Postgres at {_place(address)}: {said}.")
+    return DatabaseUnavailable(
+        f"Cannot connect to Postgres at {_place(address)}: {without_secrets(said, address)}.", advice=advice
+    )
 
 
 def _refuse_old_server(connection: psycopg.Connection, address: URL) -> None:

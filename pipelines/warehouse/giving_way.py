@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import DatabaseError
+from pipelines.warehouse.engine import NOT_FREE
+from pipelines.warehouse.in_the_way import who_is_in_the_way
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 Done = TypeVar("Done")
@@ -25,9 +27,6 @@ PATIENCE_SECONDS: Final = 60.0
 
 PAUSE_SECONDS: Final = 0.1
 
-NOT_FREE: Final = "55P03"
-"""SQLSTATE of a lock that was not had in time."""
-
 
 def giving_way(
     connection: Connection,
@@ -36,25 +35,29 @@ def giving_way(
     tables: Collection[str] = (),
     referred: Collection[str] = (),
     views: Collection[str] = (),
+    first: Callable[[], object] = lambda: None,
     sleep: Callable[[float], object] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Done:
     """Do the work in a transaction that holds these tables and views; it may then change them without waiting.
 
     Those ``referred`` to are held against writers alone: a foreign key to them may be made. Raises ``DatabaseError``
-    where others did not let go for a minute; nothing was done then.
+    where others did not let go for a minute; nothing was done then. ``first`` is done at the beginning of each try.
     """
     locks = {"tables": ",".join(tables), "referred": ",".join(referred), "views": ",".join(views)}
     ends_at = monotonic() + PATIENCE_SECONDS
     while True:
         with connection.begin() as transaction:
+            first()
             if _are_had(connection, locks):
                 return work()
+            is_over = monotonic() > ends_at
+            others = who_is_in_the_way(connection) if is_over else ""
             transaction.rollback()
-        if monotonic() > ends_at:
+        if is_over:
             raise DatabaseError(
-                "Others have read or written, for a minute without a break, what has to be changed.",
-                advice="Run it again when they have ended: pg_stat_activity tells who they are.",
+                f"Others have read or written, for a minute without a break, what has to be changed. {others}".rstrip(),
+                advice="Run it again when they have ended; pg_stat_activity shows what they do.",
             )
         sleep(PAUSE_SECONDS)
 

@@ -19,14 +19,19 @@ from sqlalchemy.exc import DBAPIError
 
 import sql
 from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
-from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.engine import NOT_FREE, database_errors
 from pipelines.warehouse.giving_way import giving_way
+from pipelines.warehouse.in_the_way import who_is_in_the_way
+from pipelines.warehouse.reader_logins import limit_logins
 from pipelines.warehouse.readers import is_isolated, isolate
 from pipelines.warehouse.roles import grant_roles, missing_roles
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
 from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 SQL_FILES: Final = files(sql)
+
+MADE_MEANWHILE: Final = ("23505", "42P06", "42P07")
+"""SQLSTATEs of making a schema or a table that another transaction has just made."""
 
 STANDS_IN_THE_WAY: Final = ("2BP01", "0A000", "42P16")
 """SQLSTATEs of what Postgres refuses because a view is there already: dropping or altering a column that it shows, and
@@ -41,6 +46,7 @@ class Migrated:
     views: tuple[str, ...]  # names of the views made, all of them or none
     granted: tuple[str, ...] = ()  # roles that were granted what they lacked
     missing_roles: tuple[str, ...] = ()  # roles that do not exist, and that we may not make
+    limited_logins: tuple[str, ...] = ()  # readers' logins that were given the limits that they lacked
 
 
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
@@ -48,15 +54,16 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
 
     The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
     wherever they are there.
-    Only one process at a time does so; others wait and then find nothing to do. Loads and readers may go on: it gives
-    way to them (see ``giving_way``), where it changes what they read or write. Raises ``MigrationError``, with all that
-    was finished before kept, and what failed rolled back whole.
+    Only one process at a time does each of these steps; others wait, and do what is left. Loads and readers may go on:
+    it gives way to them (see ``giving_way``), where it changes what they read or write. Raises ``MigrationError``, with
+    all that was finished before kept, and what failed rolled back whole.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
-    with _only_one(engine) as connection:
-        with _as_migration_error("The schema"), connection.begin():
-            if not connection.scalar(statement("schema_is_there")):
-                execute_as_is(connection, sql.read("bootstrap"))
+    applied = []
+    with database_errors(), engine.connect() as connection:
+        only_one = partial(_only_one, connection)
+        with _as_migration_error("The schema"):
+            _begin(connection)
         with connection.begin():
             pending_migrations = _not_applied(connection, migrations)
             is_changed = _differ(connection, views)
@@ -64,23 +71,30 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
         for migration in pending_migrations:
             with _as_migration_error(migration.name):
                 touched = _touched(connection, migration)
-                giving_way(
+                is_applied = giving_way(
                     connection,
-                    partial(_apply, connection, migration),
+                    partial(_apply, connection, migration, migrations),
                     tables=touched,
                     referred=migration.referred,
                     views=ours if touched else (),
+                    first=only_one,
                 )
+                applied += [migration.name] if is_applied else []
         with _as_migration_error("The set of views"):
             # Views that a migration had to drop are gone, so nobody reads them.
-            is_changed = giving_way(connection, partial(_show, connection, views), views=ours if is_changed else ())
+            is_changed = giving_way(
+                connection, partial(_show, connection, views), views=ours if is_changed else (), first=only_one
+            )
         with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
+            only_one()
             granted, missing = grant_roles(connection), missing_roles(connection)
+            limited = limit_logins(connection)
     return Migrated(
-        migrations=tuple(migration.name for migration in pending_migrations),
+        migrations=tuple(applied),
         views=tuple(view.name for view in views) if is_changed else (),
         granted=granted,
         missing_roles=missing,
+        limited_logins=limited,
     )
 
 
@@ -90,12 +104,28 @@ def _touched(connection: Connection, migration: Migration) -> frozenset[str]:
         return migration.changed & set(connection.scalars(statement("what_is_there")))
 
 
-def _apply(connection: Connection, migration: Migration) -> None:
+def _begin(connection: Connection) -> None:
+    """Make what migrating itself needs, unless it is there or another process makes it at this moment."""
+    try:
+        with connection.begin():
+            if not connection.scalar(statement("schema_is_there")):
+                execute_as_is(connection, sql.read("bootstrap"))
+    except DBAPIError as error:
+        with connection.begin():
+            if _state(error) not in MADE_MEANWHILE or not connection.scalar(statement("schema_is_there")):
+                raise
+
+
+def _apply(connection: Connection, migration: Migration, migrations: Sequence[Migration]) -> bool:
+    """Apply a migration, unless another process did since it was found to be pending; whether it was applied."""
+    if migration not in _not_applied(connection, migrations):
+        return False
     _past_views(connection, [migration.text])
     connection.execute(
         statement("insert_migration"),
         {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
     )
+    return True
 
 
 def _show(connection: Connection, views: Sequence[View]) -> bool:
@@ -129,21 +159,18 @@ def check(engine: Engine, source: Traversable = SQL_FILES) -> None:
         raise MigrationError(f"The database lacks what this version of the program needs: {', '.join(todo)}.")
 
 
-@contextmanager
-def _only_one(engine: Engine) -> Iterator[Connection]:
-    """A connection of its own, whose session holds the lock for as long as it lives."""
-    with database_errors(), engine.connect() as connection:
-        connection.detach()
-        try:
-            connection.execute(statement("schema_lock"))
-            connection.commit()
-        except DBAPIError as error:
-            if _state(error) == "55P03":
-                raise MigrationError(
-                    "Another process is migrating this database.", advice="Wait until it has finished, then run again."
-                ) from error
+def _only_one(connection: Connection) -> None:
+    """Keep other migrating processes waiting until the transaction ends."""
+    try:
+        execute_as_is(connection, statement_text("lock_schema"))
+    except DBAPIError as error:
+        if _state(error) != NOT_FREE:
             raise
-        yield connection
+        connection.rollback()
+        raise MigrationError(
+            f"Another process is migrating this database. {who_is_in_the_way(connection)}".rstrip(),
+            advice="Wait until it has finished, then run again.",
+        ) from error
 
 
 @contextmanager

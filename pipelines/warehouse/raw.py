@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from pipelines.amocrm.records import RawAnswer
 from pipelines.warehouse.statements import statement
+from pipelines.warehouse.work_locks import lock_work
 
 
 def keep_answers(
@@ -23,7 +24,7 @@ def keep_answers(
     if not answers:
         return
     bodies = {answer.body_hash: answer.body for answer in answers}
-    connection.execute(statement("lock_raw"), {"account_id": account_id})
+    lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
     known = connection.scalars(statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}).all()
     new = [
         {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
@@ -84,7 +85,7 @@ def read_answers(connection: Connection, account_id: int, observed_at: datetime,
 
 def purge_answers(connection: Connection, account_id: int, *, until: datetime) -> int:
     """Delete answers of loads that began up to this instant, and bodies nobody needs any more; how many answers."""
-    connection.execute(statement("lock_raw"), {"account_id": account_id})
+    lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
     purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "until": until}).rowcount
     if purged:
         connection.execute(statement("purge_raw_bodies"), {"account_id": account_id})

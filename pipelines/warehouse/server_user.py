@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import secrets
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -13,6 +15,10 @@ from pipelines.errors import DatabaseUnavailable
 
 SYSTEM_FOLDER: Final = Path("/var/lib/amocrm-warehouse")
 """Where root keeps what the server's user cannot reach elsewhere, a clone under ``/root`` for example."""
+
+
+OWN_UIDS: Final = range(60_706, 61_184)
+"""Numbers that neither systemd nor Debian gives to anybody: https://systemd.io/UIDS-GIDS/."""
 
 
 class ProcessUser(TypedDict, total=False):
@@ -25,12 +31,26 @@ class ProcessUser(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerUser:
-    """Who runs the server: whoever runs this program, or ``nobody`` where that is root."""
+    """User of the server: the one that runs this program; for root a number without a name, which no one else has.
+
+    Other processes of a shared user such as ``nobody`` could write the server's files and stop it.
+    """
 
     name: str
     uid: int
     gid: int
     is_switched: bool  # runs as somebody else than this program does
+    maker_uid: int
+
+    @property
+    def maker(self) -> ServerUser:
+        """User that makes the cluster while no server runs: PostgreSQL's programs for that want one with a name.
+
+        For root that is ``nobody`` with the group of the server's user alone. Other processes of ``nobody`` lack the
+        group, so that they cannot enter the folder of the data or look into the process; they can end it, which the
+        next start makes good.
+        """
+        return replace(self, uid=self.maker_uid)
 
     @property
     def process(self) -> ProcessUser:
@@ -57,9 +77,20 @@ def server_user() -> ServerUser:
     """The user to run the server as."""
     uid = os.geteuid()
     if uid != 0:
-        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_switched=False)
-    nobody = pwd.getpwnam("nobody")
-    return ServerUser(name="nobody", uid=nobody.pw_uid, gid=nobody.pw_gid, is_switched=True)
+        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_switched=False, maker_uid=uid)
+    own = next(uid for uid in OWN_UIDS if _is_free(uid))
+    return ServerUser(name=str(own), uid=own, gid=own, is_switched=True, maker_uid=pwd.getpwnam("nobody").pw_uid)
+
+
+def _is_free(number: int) -> bool:
+    """Whether neither a user nor a group of this machine has the number."""
+    with suppress(KeyError):
+        pwd.getpwuid(number)
+        return False
+    with suppress(KeyError):
+        grp.getgrgid(number)
+        return False
+    return True
 
 
 def user_name(uid: int) -> str:
@@ -71,9 +102,25 @@ def user_name(uid: int) -> str:
 
 
 def make_folder(folder: Path, user: ServerUser) -> None:
-    """Make a folder of ours that ``user`` can pass through, whatever the umask; nobody else sees into it."""
-    folder.mkdir(parents=True)
-    folder.chmod(0o711 if user.is_switched else 0o700)
+    """Make a folder that ``user`` can pass through, whatever the umask; no one else sees into it."""
+    folder.mkdir(parents=True, mode=0o700)
+    close_folder(folder, user)
+
+
+def close_folder(folder: Path, user: ServerUser) -> None:
+    """Let no one but ``user`` pass through a folder of ours; versions before let everybody."""
+    if user.is_switched:
+        os.chown(folder, 0, user.gid)
+        folder.chmod(0o710)
+    else:
+        folder.chmod(0o700)
+
+
+def make_system_folder() -> None:
+    """Make ``SYSTEM_FOLDER``, which everybody may pass through and nobody lists."""
+    if not SYSTEM_FOLDER.exists():
+        SYSTEM_FOLDER.mkdir(parents=True)
+        SYSTEM_FOLDER.chmod(0o711)
 
 
 def reachable_folder(wanted: Path, user: ServerUser) -> Path:
@@ -92,6 +139,7 @@ def reachable_folder(wanted: Path, user: ServerUser) -> Path:
         else:
             _link_to_system_folder(wanted, user)
     folder = wanted.resolve()
+    close_folder(folder, user)
     if not user.can_enter(folder):
         raise DatabaseUnavailable(
             f"The user '{user.name}', who runs the database server for root, cannot reach {folder}.",
@@ -101,8 +149,7 @@ def reachable_folder(wanted: Path, user: ServerUser) -> Path:
 
 
 def _link_to_system_folder(link: Path, user: ServerUser) -> None:
-    if not SYSTEM_FOLDER.exists():
-        make_folder(SYSTEM_FOLDER, user)
+    make_system_folder()
     target = SYSTEM_FOLDER / f"{link.name}-{secrets.token_hex(4)}"
     make_folder(target, user)
     try:

@@ -11,13 +11,18 @@ from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.errors import DatabaseError, MigrationError
-from pipelines.warehouse.engine import database_errors
+from pipelines.warehouse.engine import MAY_NOT, database_errors
 from pipelines.warehouse.roles import role_names
 from pipelines.warehouse.statements import execute_as_is, statement
 
-MAY_NOT: Final = "42501"
-"""SQLSTATE of a right that is lacking."""
-STATEMENT_TIMEOUT: Final = "60s"
+CONNECTION_LIMIT: Final = 10
+LIMITS: Final = {
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "10s",
+    "idle_session_timeout": "1h",
+}
+"""Settings of a login that reads; logins_without_limit.sql has the same."""
 
 
 def reader_address(engine: Engine, login: str) -> URL:
@@ -38,7 +43,7 @@ def reader_address(engine: Engine, login: str) -> URL:
             )
         password = secrets.token_urlsafe(24)
         try:
-            make_login(connection, login, password, reader)
+            make_login(connection, login, password, role=reader)
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate == MAY_NOT:
                 raise DatabaseError(
@@ -49,16 +54,21 @@ def reader_address(engine: Engine, login: str) -> URL:
         return engine.url.set(username=login, password=password)
 
 
-def make_login(connection: Connection, login: str, password: str, reader: str) -> None:
-    """The login with that password, reading what readers may. The password leaves this process only as its hash."""
+def make_login(connection: Connection, login: str, password: str, *, role: str) -> None:
+    """Make a login in a reader's role, with limits. The password leaves this process only as its hash."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     hashed = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()
-    role = Identifier(login)
+    name = Identifier(login)
     is_there = connection.scalar(statement("role_is_there"), {"name": login})
     verb = SQL("alter" if is_there else "create")
-    execute_as_is(connection, SQL("{} role {} login password {}").format(verb, role, Literal(hashed)))
-    execute_as_is(connection, SQL("grant {} to {}").format(Identifier(reader), role))
-    execute_as_is(connection, SQL("alter role {} set search_path = analytics").format(role))
-    execute_as_is(connection, SQL("alter role {} set default_transaction_read_only = on").format(role))
-    execute_as_is(connection, SQL("alter role {} set statement_timeout = {}").format(role, Literal(STATEMENT_TIMEOUT)))
+    limit = SQL(str(CONNECTION_LIMIT))
+    execute_as_is(
+        connection, SQL("{} role {} login connection limit {} password {}").format(verb, name, limit, Literal(hashed))
+    )
+    execute_as_is(connection, SQL("grant {} to {}").format(Identifier(role), name))
+    execute_as_is(connection, SQL("alter role {} set search_path = analytics").format(name))
+    execute_as_is(connection, SQL("alter role {} set default_transaction_read_only = on").format(name))
+    for setting, value in LIMITS.items():
+        change = SQL("alter role {} set {} = {}").format(name, Identifier(setting), Literal(value))
+        execute_as_is(connection, change)

@@ -19,6 +19,7 @@ from pipelines.amocrm.content import DATE_TYPES
 from pipelines.amocrm.values import NUMBER_TYPES
 from pipelines.warehouse.engine import database_errors
 from pipelines.warehouse.statements import execute_as_is, statement
+from pipelines.warehouse.work_locks import lock_work
 
 LONGEST_NAME: Final = 63
 """Bytes of an identifier that Postgres keeps."""
@@ -79,7 +80,8 @@ def follow_fields(engine: Engine, account_id: int, *, account: str | None = None
                 columns = wanted_columns(connection, account_id)
                 if len(columns) == len(FIXED):
                     return True
-                connection.execute(statement("lock_wide_view"), {"account_id": account_id})
+                connection.execute(statement("wait_briefly"))
+                lock_work(connection, "wide_view", account_id)
                 shown = connection.execute(statement("wide_columns"), {"view": view_name(account_id)}).all()
                 if [(row.name, row.comment) for row in shown] == [(column.name, column.comment) for column in columns]:
                     return True

@@ -38,6 +38,7 @@ begin
                 ('snapshot', '{select,insert}'),
                 ('stage_rule', '{select,insert}'),
                 ('stage_version', '{select,insert}'),
+                ('work_lock', '{select,insert}'),
                 ('write_back', '{select,insert}'),
                 ('write_back_thing', '{select,insert}')
         ) as entitled (name, verbs)
@@ -59,6 +60,7 @@ begin
                 ('segment_version', '{valid_to,end_reason}'),
                 ('size_alert', '{told_at,ended_at}'),
                 ('stage_version', '{valid_to,end_reason}'),
+                ('work_lock', '{taken_at}'),
                 ('write_back', '{ended_at,outcome,status,answer,request_id,error}'),
                 ('write_back_thing', '{thing_id}')
         ) as entitled (name, changing_columns)

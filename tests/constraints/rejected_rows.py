@@ -130,6 +130,7 @@ REJECTED: Final[Mapping[str, Row]] = {
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
     "row_memory_pkey": {"account_id": 1},
     "row_memory_account_id_fkey": _UNKNOWN_ACCOUNT,
+    "work_lock_pkey": {"account_id": 1},
     "schema_migration_pkey": {"version": 900},
     "schema_migration_version_check": {"version": 0},
     "schema_view_pkey": {"name": "v"},
@@ -154,6 +155,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "previous_observed_at rule segment_id",
     "newest_answers": "answers observed_at reading_code",
     "row_memory": "reading_code segments",
+    "work_lock": "taken_at",
     "schema_migration": "applied_at checksum name",
     "schema_view": "checksum grants",
 }

@@ -92,6 +92,7 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     },
     "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
     "row_memory": {"account_id": 1, "reading_code": "c", "segments": {}},
+    "work_lock": {"work": "apply", "account_id": 1, "taken_at": T1},
     "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
     "schema_view": {"name": "v", "checksum": "c", "grants": []},
 }
@@ -129,6 +130,7 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
     "newest_answers": {"account_id": 2},
     "row_memory": {"account_id": 2},
+    "work_lock": {"account_id": 2},
     "schema_migration": {"version": 901},
     "schema_view": {"name": "other"},
 }

@@ -6,22 +6,26 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine, make_url, text
 
 from faults.invariants import broken
 from pipelines.load import load_account
+from pipelines.warehouse import cluster
 from pipelines.warehouse.binaries import find_binaries
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import Migrated, check, migrate
+from pipelines.warehouse.migrate import check, migrate
 from pipelines.warehouse.server_user import server_user
-from tests.conftest import open_folder, pg_bin
+from tests.conftest import open_folder, pg_bin, plain
+from tests.superuser import server_with_superuser
 from tests.upgrade import OldCompanies, old_companies, restore
 
 ROOT = Path(__file__).parents[2]
@@ -31,18 +35,61 @@ PAGE = ROOT / "docs" / "operations.md"
 def told(program: str) -> list[str]:
     """The lines that begin with this program in the page's section on back-up, in their order."""
     section = PAGE.read_text(encoding="utf-8").partition("## Back-up, restore, upgrade\n")[2].partition("\n## ")[0]
-    return re.findall(rf"^    ({program}.*)$", section, re.MULTILINE)
+    return re.findall(rf"^    ({program}\b.*)$", section, re.MULTILINE)
 
 
-def run(lines: list[str], url: str, folder: Path, *, may_fail: bool = False) -> None:
-    """Run lines as a shell does, with PostgreSQL's programs at hand."""
+def run(lines: list[str], folder: Path, *, services: Mapping[str, str], may_fail: bool = False) -> None:
+    """Run lines as a shell does, with PostgreSQL's programs and the services of these addresses at hand."""
     programs = find_binaries(pg_bin(), server_user()).folder
-    environ = os.environ | {"DATABASE_URL": url, "SUPERUSER_URL": url, "PATH": f"{programs}:{os.environ['PATH']}"}
+    file = folder / "pg_service.conf"
+    file.touch(mode=0o600)
+    file.write_text("".join(section(name, url) for name, url in services.items()))
+    environ = os.environ | {"PGSERVICEFILE": str(file), "PATH": f"{programs}:{os.environ['PATH']}"}
+    assert lines
     for line in lines:
         done = subprocess.run(
             ["/bin/sh", "-c", line], cwd=folder, env=environ, capture_output=True, text=True, check=False
         )
         assert may_fail or (done.returncode, done.stderr) == (0, ""), line
+
+
+def section(name: str, url: str) -> str:
+    """An address as a section of a service file."""
+    parameters = conninfo_to_dict(url)
+    return "\n".join([f"[{name}]", *(f"{key}={value}" for key, value in parameters.items()), ""])
+
+
+@pytest.fixture
+def hostile_reader(empty_database_url: str) -> Iterator[str]:
+    """A login that reads, and whose session goes on: it has made all that any login can make."""
+    with psycopg.connect(empty_database_url, autocommit=True) as admin:
+        admin.execute("create role hostile login password 'made-up'")
+        address = make_url(empty_database_url).set(username="hostile", password="made-up")
+        try:
+            yield address.render_as_string(hide_password=False)
+        finally:
+            admin.execute("drop owned by hostile")
+            admin.execute("drop role hostile")
+
+
+HOSTILE = (
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'content')",
+    "create temporary table mine (id int)",
+    "create temporary view seen as select 1 as segments",
+    "create function pg_temp.f() returns int language sql as 'select 1'",
+    "alter default privileges in schema analytics grant select on tables to public",
+    "alter default privileges in schema amocrm grant all on tables to hostile",
+    "alter default privileges grant all on functions to hostile",
+    "alter role hostile set search_path = 'pg_temp', '\n;drop schema amocrm'",
+    "alter role hostile set \"made.up\" = 'it''s'",
+    "create schema mine_too",
+    "create table public.mine (id int)",
+    "create view public.mine_too as select * from analytics.segments",
+    "create publication p for all tables",
+    "comment on schema analytics is 'mine'",
+    "lock table analytics.segments in access share mode",
+)
 
 
 @pytest.fixture
@@ -93,23 +140,35 @@ def contents(engine: Engine) -> list[str]:
 
 
 def test_a_dump_restored_into_a_fresh_server_goes_on(
-    warehouse: Engine, companies: OldCompanies, tmp_path: Path, empty_database_url: str
+    warehouse: Engine, companies: OldCompanies, tmp_path: Path, empty_database_url: str, hostile_reader: str
 ) -> None:
     load_all(warehouse, companies)
     saved = contents(warehouse)
-    run(told("pg_dump"), empty_database_url, tmp_path)
+    with warehouse.begin() as connection:
+        connection.execute(text("grant amocrm_reader to hostile"))
+    with psycopg.connect(hostile_reader, autocommit=True) as reader:
+        reader.execute("begin; select from analytics.segments; select * from analytics.changes")
+        with psycopg.connect(hostile_reader, autocommit=True) as other:
+            for statement in HOSTILE:
+                with suppress(psycopg.Error):
+                    other.execute(statement)
+            run(told("pg_dump(?:all)?"), tmp_path, services={"warehouse": empty_database_url})
 
     # What is loaded after the dump is lost with the first server.
     companies.wait(timedelta(hours=3))
     load_all(warehouse, companies)
     assert contents(warehouse) != saved
 
-    with open_folder() as folder, embedded_postgres(folder / "fresh", binaries=pg_bin(), is_durable=False) as fresh:
-        run([line for line in told("psql") if "roles.sql" in line], fresh.url, tmp_path, may_fail=True)
-        run(told("pg_restore") + [line for line in told("psql") if "DATABASE_URL" in line], fresh.url, tmp_path)
-        with opened(fresh.url) as engine:
+    with open_folder() as folder, server_with_superuser(folder / "fresh", binaries=pg_bin()) as superuser:
+        fresh = plain(superuser.set(username=cluster.ROLE, password=cluster.read_password(folder / "fresh")))
+        services = {"warehouse": fresh, "superuser": plain(superuser)}
+        run([line for line in told("psql") if "roles.sql" in line], tmp_path, may_fail=True, services=services)
+        run(told("pg_restore"), tmp_path, services=services)
+        run([line for line in told("psql") if "service=warehouse" in line], tmp_path, services=services)
+        with opened(fresh) as engine:
             assert contents(engine) == saved
-            assert migrate(engine) == Migrated(migrations=(), views=())
+            migrated = migrate(engine)
+            assert (migrated.migrations, migrated.views) == ((), ())
             check(engine)
             with engine.connect() as connection:
                 rights = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -11,14 +12,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
+import sql
 from pipelines.errors import DatabaseUnavailable
 from pipelines.warehouse import cluster, embedded, server_user
 from pipelines.warehouse.binaries import WHEEL, find_binaries
 from pipelines.warehouse.embedded import EmbeddedServer, embedded_postgres
+from pipelines.warehouse.server_user import ProcessUser
 from tests.conftest import open_folder, pg_bin
 
 PROJECT = Path(__file__).parents[2]
@@ -119,9 +123,9 @@ def test_knows_letters_beyond_ascii_and_utc(root: Path) -> None:
 
 def test_listens_to_this_machine_only_and_asks_for_the_password(root: Path) -> None:
     with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
-        assert ask(
-            server, "select current_setting('listen_addresses'), current_setting('unix_socket_directories')"
-        ) == [("127.0.0.1", "")]
+        assert ask(server, "select current_setting('listen_addresses')") == [("127.0.0.1",)]
+        options = subprocess.run(["ps", "-eww", "-o", "args"], check=True, capture_output=True, text=True).stdout
+        assert f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= " in options
         with pytest.raises(psycopg.OperationalError, match=r"password authentication failed"):
             psycopg.connect(server.url.replace(server.password, "guessed"))
 
@@ -317,6 +321,143 @@ def test_no_secret_is_shown(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert root.stat().st_mode & 0o066 == 0
 
 
+def released(root: Path) -> None:
+    """A folder as versions before made it: the role of the warehouse is the superuser, root's server runs as nobody."""
+    user = ProcessUser(user=65534, group=65534, extra_groups=[]) if IS_ROOT else ProcessUser()
+    programs = find_binaries(pg_bin(), server_user.server_user())
+    root.mkdir()
+    root.chmod(0o711)
+    (root / cluster.PASSWORD).write_text("released-password\n")
+    (root / cluster.PASSWORD).chmod(0o600)
+    data, given = root / cluster.DATA, root / "given"
+    data.mkdir(mode=0o700)
+    given.write_text("released-password\n")
+    if IS_ROOT:
+        os.chown(data, 65534, 65534)
+        os.chown(given, 65534, 65534)
+    initdb: list[str | Path] = [
+        programs.initdb,
+        "-D",
+        data,
+        "-U",
+        "warehouse",
+        f"--pwfile={given}",
+        "--auth=scram-sha-256",
+        "--no-sync",
+    ]
+    subprocess.run([*initdb, "--encoding=UTF8", "--locale=C"], check=True, capture_output=True, cwd="/", **user)
+    given.unlink()
+    # What is made in single-user mode has the low numbers of the system's own objects otherwise.
+    subprocess.run(
+        [programs.folder / "pg_resetwal", "-o", "20000", "-D", data], check=True, capture_output=True, cwd="/", **user
+    )
+    for database, statements in (
+        ("postgres", "create database warehouse;\ncreate database other;\n"),
+        ("other", "create table public.kept as select 2 as two;\n"),
+        (
+            "warehouse",
+            "create schema amocrm;\ncreate table amocrm.kept (id bigint generated always as identity, n serial);\n"
+            "insert into amocrm.kept default values;\ncreate view amocrm.seen as select * from amocrm.kept;\n"
+            "create function amocrm.f() returns int language sql as 'select 1';\n"
+            "create type amocrm.mood as enum ('a');\n"
+            "create role amocrm_reader nologin;\ncreate role bi login in role amocrm_reader;\n"
+            "grant select on amocrm.kept to amocrm_reader;\nselect lo_create(4711);\n"
+            "alter default privileges in schema amocrm grant select on tables to amocrm_reader;\n",
+        ),
+    ):
+        single: list[str | Path] = [programs.postgres, "--single", "-D", data, database]
+        done = subprocess.run(single, input=statements, check=True, capture_output=True, text=True, cwd="/", **user)
+        assert "ERROR" not in done.stderr + done.stdout, done.stderr
+
+
+@pytest.fixture
+def old() -> Iterator[Path]:
+    with open_folder() as folder:
+        released(folder / "postgres")
+        yield folder / "postgres"
+
+
+ESCAPES = (
+    "copy (select 1) to program 'id > /tmp/escaped'",
+    "copy (select 1) to '/tmp/escaped'",
+    "select pg_read_file('/etc/passwd')",
+    "select lo_import('/etc/passwd')",
+    "select pg_ls_dir('/')",
+    "alter system set archive_command = 'id'",
+    "create function f() returns int language c as '/tmp/escaped.so', 'f'",
+    "load '/tmp/escaped.so'",
+    "set session authorization postgres",
+    "set role postgres",
+    "alter role postgres password 'mine'",
+    "alter role warehouse superuser",
+    "create role mine superuser",
+    "grant pg_execute_server_program to warehouse",
+    "grant pg_read_server_files to warehouse with admin option",
+    "set log_min_error_statement = 'error'",
+)
+
+
+@pytest.mark.parametrize("folder", ["root", "old"])
+def test_the_warehouse_s_role_reaches_neither_files_nor_programs(folder: str, request: pytest.FixtureRequest) -> None:
+    root: Path = request.getfixturevalue(folder)
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(
+            server, "select rolsuper, rolreplication, rolbypassrls from pg_roles where rolname = current_user"
+        ) == [(False, False, False)]
+        for statement in ESCAPES:
+            with pytest.raises(psycopg.Error) as refused:
+                ask(server, statement)
+            assert refused.value.sqlstate in {"42501", "22023", "58P01"}, statement
+        # What it is for: it makes roles, logins and databases.
+        ask(server, "create role some_login login password 'x'")
+        ask(server, "drop role some_login")
+        ask(server, "create schema mine")
+        for password in ("", server.password, "released-password"):
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(server.url, user="postgres", password=password)
+
+
+def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no_superuser(old: Path) -> None:
+    with embedded_postgres(old, binaries=pg_bin(), is_durable=False) as server:
+        assert server.password == "released-password"
+        ask(server, "insert into amocrm.kept default values")
+        assert ask(server, "select id, n from amocrm.seen order by 1") == [(1, 1), (2, 2)]
+        ask(server, "alter table amocrm.kept add column more int")
+        ask(server, "create or replace function amocrm.f() returns int language sql as 'select 2'")
+        ask(server, "alter type amocrm.mood add value 'b'")
+        ask(server, "select lo_unlink(4711)")
+        ask(server, "grant amocrm_reader to bi")
+        ask(server, "create role another login in role amocrm_reader")
+        left = "select count(*) from pg_default_acl where defaclrole <> to_regrole('warehouse')"
+        assert ask(server, left) == [(0,)]
+        assert ask(server, "select pg_has_role('warehouse', 'amocrm_reader', 'usage')") == [(False,)]
+        with psycopg.connect(server.url_of("other"), autocommit=True) as other:
+            assert other.execute("table public.kept").fetchall() == [(2,)]
+            other.execute("drop table public.kept")
+    before = (old / cluster.LOG).stat().st_ino
+    with embedded_postgres(old, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select count(*) from amocrm.kept") == [(2,)]
+    assert (old / f"{cluster.LOG}.1").stat().st_ino == before, "it was started once, as there was nothing left to do"
+
+
+@pytest.mark.parametrize("cut_at", ["embedded_databases", "embedded_owner", "embedded_done"])
+def test_a_change_of_the_role_that_was_cut_short_is_finished(
+    old: Path, cut_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(name: str) -> str:
+        if name == cut_at:
+            raise KeyboardInterrupt
+        return sql.read(name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "sql", SimpleNamespace(read=read))
+        with pytest.raises(KeyboardInterrupt), embedded_postgres(old, binaries=pg_bin(), is_durable=False):
+            pass
+    with embedded_postgres(old, binaries=pg_bin(), is_durable=False) as server:
+        assert ask(server, "select rolsuper from pg_roles where rolname = current_user") == [(False,)]
+        ask(server, "alter table amocrm.kept add column more int")
+
+
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root's server runs as another user, who may be shut out")
 
 
@@ -349,7 +490,7 @@ def test_under_a_closed_folder_the_data_are_kept_elsewhere(closed: Path) -> None
 def test_a_closed_folder_with_data_in_it_is_said(closed: Path, root: Path) -> None:
     moved = root.rename(closed / "postgres")
     with (
-        pytest.raises(DatabaseUnavailable, match=r"'nobody'.* cannot reach .*postgres"),
+        pytest.raises(DatabaseUnavailable, match=r"The user '\d+'.* cannot reach .*postgres"),
         embedded_postgres(moved, binaries=pg_bin()),
     ):
         pass
@@ -371,3 +512,40 @@ def test_programs_in_a_closed_folder_are_copied_once(closed: Path, monkeypatch: 
         assert ask(server, "select 1") == [(1,)]
     assert copied.postgres.stat().st_ino == before
     assert closed.stat().st_mode & 0o777 == 0o700
+
+
+def as_nobody(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, user=65534, group=65534, extra_groups=[], cwd="/"
+    )
+
+
+@needs_root
+@pytest.mark.parametrize("folder", ["root", "old"])
+def test_other_processes_of_a_shared_user_do_not_get_at_root_s_server(
+    folder: str, request: pytest.FixtureRequest
+) -> None:
+    root: Path = request.getfixturevalue(folder)
+    with embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server:
+        running = cluster.postmaster(root)
+        assert running
+        uid = Path(f"/proc/{running.pid}").stat().st_uid
+        with pytest.raises(KeyError):
+            pwd.getpwuid(uid)
+        rules = root / cluster.ACCESS
+        for path in (
+            root,
+            root / cluster.DATA,
+            rules,
+            root / cluster.DATA / "postgresql.conf",
+            root / cluster.PASSWORD,
+        ):
+            assert as_nobody("/bin/cat" if path.is_file() else "/bin/ls", path).returncode != 0, path
+        assert as_nobody("/bin/sh", "-c", f"echo 'host all all all trust' >> {rules}").returncode != 0
+        assert as_nobody("/bin/kill", str(running.pid)).returncode != 0
+        assert as_nobody("/bin/ls", f"/proc/{running.pid}/fd").returncode != 0
+        # Nor does the server's own user change who may log in.
+        assert (rules.stat().st_uid, rules.stat().st_mode & 0o022) == (0, 0)
+        assert (root.stat().st_uid, root.stat().st_mode & 0o777) == (0, 0o710)
+        with psycopg.connect(server.url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select pg_read_file('pg_hba.conf')")

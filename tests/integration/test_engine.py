@@ -40,9 +40,16 @@ def test_every_usual_address_is_understood(postgres_url: str, scheme: str) -> No
 
 def test_a_session_has_our_settings(engine: Engine) -> None:
     shown = "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name = any(:names)"
-    names = ["TimeZone", "application_name", "lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+    names = [
+        "DateStyle",
+        "TimeZone",
+        "application_name",
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+    ]
     expected = (
-        "TimeZone=UTC application_name=amocrm-warehouse idle_in_transaction_session_timeout=900000 "
+        "DateStyle=ISO, YMD TimeZone=UTC application_name=amocrm-warehouse idle_in_transaction_session_timeout=900000 "
         "lock_timeout=60000 statement_timeout=600000"
     )
     for _ in range(2):  # what a session begins with survives a transaction that is rolled back
@@ -103,8 +110,10 @@ def test_an_old_server_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyP
 
 def test_a_session_that_cannot_be_set_up_is_closed(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "statement_text", lambda _: SQL("select no_column"))
-    with pytest.raises(DBAPIError, match="no_column") as kept:
-        open_engine(postgres_url).connect()
+    engine = open_engine(postgres_url)
+    with pytest.raises(psycopg.Error, match="no_column") as kept, engine.begin():
+        pass
+    engine.dispose()
     left = "select count(*) from pg_stat_activity where application_name = 'amocrm-warehouse' and datname = %s"
     with psycopg.connect(postgres_url, autocommit=True) as other:
         end = time.monotonic() + 30

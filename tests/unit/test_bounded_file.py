@@ -65,7 +65,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "token file": ("secret", lambda folder: read_account_file("token", folder)),
     "client secret file": ("secret", lambda folder: read_account_file("client_secret", folder)),
     "stored tokens": ("main.json", lambda folder: TokenFile(folder / "main.json", Clocks()).read()),
-    "file of a run": ("plan.yaml", lambda folder: Wanted(file=str(folder / "plan.yaml")).contents()),
+    "file of a run": ("plan.yaml", lambda folder: Wanted(file="plan.yaml").contents(folder)),
 }
 
 

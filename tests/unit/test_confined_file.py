@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.confined_file import LONGEST, read_below
+from pipelines.bounded_file import PLAN_BYTES
+from pipelines.confined_file import read_below
 from pipelines.errors import SettingsError
 
 
@@ -25,15 +26,15 @@ def folder(tmp_path: Path) -> Path:
     (folder / "loop").symlink_to("loop")
     (folder / "zero").symlink_to("/dev/zero")
     os.mkfifo(folder / "pipe")
-    (folder / "large").write_bytes(b"#" * (LONGEST + 1))
+    (folder / "large").write_bytes(b"#" * (PLAN_BYTES + 1))
     return folder
 
 
 def test_files_below_the_folder_are_read(folder: Path) -> None:
     for name in ("deep/file.yaml", "./deep/../deep/file.yaml", "in.yaml", str(folder / "deep/file.yaml")):
         assert read_below(folder, name) == b"right"
-    (folder / "limit").write_bytes(b"#" * LONGEST)
-    assert len(read_below(folder, "limit")) == LONGEST
+    (folder / "limit").write_bytes(b"#" * PLAN_BYTES)
+    assert len(read_below(folder, "limit")) == PLAN_BYTES
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""A superuser on an embedded server, for tests alone: they do what an administrator does."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from pipelines.warehouse import cluster
+from pipelines.warehouse.binaries import find_binaries
+from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.warehouse.server_user import server_user
+
+NAME = "tester"
+PASSWORD = "made-up"
+
+
+@contextmanager
+def server_with_superuser(root: Path, *, binaries: Path | None) -> Iterator[URL]:
+    """An embedded server, by the address of a superuser's login on it."""
+    with embedded_postgres(root, binaries=binaries, is_durable=False):
+        pass
+    run_as_superuser(root, f"create role {NAME} login superuser password '{PASSWORD}';", binaries=binaries)
+    with embedded_postgres(root, binaries=binaries, is_durable=False) as server:
+        yield URL.create(
+            "postgresql+psycopg", NAME, PASSWORD, host="127.0.0.1", port=server.port, database=cluster.DATABASE
+        )
+
+
+def run_as_superuser(root: Path, statement: str, *, binaries: Path | None, database: str = cluster.DATABASE) -> str:
+    """Execute a statement in single-user mode, while the server does not run."""
+    user = server_user()
+    data = root / cluster.DATA
+    lock = os.open(root / "lock", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with cluster.owned_by_maker(data, user):
+            programs = find_binaries(binaries, user)
+            return cluster.run_as_superuser(data, programs, user, f"{statement}\n\n", lock=lock, database=database)
+    finally:
+        os.close(lock)
