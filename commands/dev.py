@@ -19,7 +19,6 @@ import dagster as dg
 
 from assets.instance import prepare_home
 from assets.partitions import register_accounts
-from assets.web.secret_file import kept_secret
 from assets.web.session import LOGIN_KEY, LOGIN_PATH
 from commands.demo.choice import chosen_demo, demo_option
 from commands.demo.home import ACCOUNT_KEY, DemoHome
@@ -37,7 +36,6 @@ from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check, migrate
 
 PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
-SECRET_VARIABLE: Final = "AMOCRM_DAGSTER_SECRET"  # noqa: S105 - its name
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 
 WORKPLACE: Final = "workplace"
@@ -85,7 +83,7 @@ def command(demo: str | None, port: int) -> None:
         click.echo(f"Dagster's UI is at http://{HOST}:{port} and its logs are in {folder}. Ctrl-C ends everything.")
         click.echo(
             f"Log in by opening http://{HOST}:{port}{LOGIN_PATH}?key={login_key} in your browser. "
-            "The address works once; the browser then stays logged in."
+            "The address works once; the browser is then logged in until Dagster ends."
         )
         ended = first_to_end(servers)
     raise WarehouseError(f"Dagster's {ended.name} ended by itself.", advice=f"Its log says why: {ended.log}.")
@@ -164,16 +162,12 @@ def running_dagster(site: Site, folder: Path, port: int, login_key: str) -> Iter
         if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
             end_abandoned_runs(instance)
         register_accounts(instance, site.settings)
-    given = site.settings.dagster_secret
     environment = dict(site.environment) | {
         "DAGSTER_HOME": str(folder),
         SETTINGS_DIR: str(site.settings_folder),
         PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}",
     }
-    of_web = environment | {
-        SECRET_VARIABLE: given.reveal() if given else kept_secret(folder),
-        LOGIN_KEY: login_key,
-    }
+    of_web = environment | {LOGIN_KEY: login_key}
     workspace = ["--workspace", str(workspace_file(folder)), "--log-level", "warning"]
     web = [sys.executable, "-m", "assets.web.server", "--host", HOST, "--port", str(port), *workspace]
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *workspace]

@@ -28,7 +28,7 @@ LOGIN_NEEDED: Final = (
     "<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>Dagster: log in</title>"
     "<h1>Log in</h1>"
     "<p>Open the login address that <code>./run dev</code> has printed, or the log of the web server. It works once; "
-    "this browser then stays logged in for 30 days. Start the server again for another address.</p></html>"
+    "this browser is then logged in until the server ends. Start the server again for another address.</p></html>"
 )
 
 

@@ -25,7 +25,6 @@ OPEN_PATHS: Final = frozenset({"/server_info"})
 """Answered without a session: Dagster's versions, which health checks ask for."""
 
 COOKIE: Final = "amocrm_dagster"
-COOKIE_SECONDS: Final = 30 * 24 * 3600
 
 
 @dataclass(kw_only=True)
@@ -47,7 +46,7 @@ class Sessions:
     def cookie(self) -> str:
         """The cookie as a header. A cookie that leaks does not tell the secret."""
         path = self.path_prefix or "/"
-        return f"{self.cookie_name}={self._cookie_value}; Max-Age={COOKIE_SECONDS}; Path={path}; HttpOnly; SameSite=Lax"
+        return f"{self.cookie_name}={self._cookie_value}; Path={path}; HttpOnly; SameSite=Lax"
 
     def is_login(self, request: WebRequest) -> bool:
         """Return True for a request to the login address."""

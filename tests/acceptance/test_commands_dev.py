@@ -33,15 +33,15 @@ def ask(browser: requests.Session, port: int, query: str) -> Any:
     return answer.json()["data"]
 
 
-def log_in(dev: subprocess.Popen[str]) -> requests.Session:
-    """Open the address that ``dev`` prints."""
+def log_in(dev: subprocess.Popen[str]) -> tuple[requests.Session, str]:
+    """Open the address that ``dev`` prints; the browser's session, and the address's key."""
     assert dev.stdout is not None
     found = re.search(r"http://\S+/login\?key=\S+", dev.stdout.readline())
     assert found is not None
     browser = requests.Session()
     assert browser.get(found[0], timeout=60).status_code == 200
     assert requests.get(found[0], timeout=60).status_code == 401, "it works once"
-    return browser
+    return browser, found[0].partition("key=")[2]
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token, "DATABASE_URL": postgres_url}
         variables["AMOCRM_SCHEDULE_CRON"] = "7 * * * *"
         with running_dev(tmp_path, port, **variables) as dev:
-            browser = log_in(dev)
+            browser, key = log_in(dev)
             refused = requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": "{version}"}, timeout=60)
             assert refused.status_code == 401, "another user of the machine"
             foreign = {"Host": "evil.example"}
@@ -116,18 +116,17 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         load = schedules["schedulesOrError"]["results"][1]
         assert (load["cronSchedule"], load["executionTimezone"]) == ("7 * * * *", "Asia/Tokyo"), "the environment wins"
         assert {one["DATABASE_URL"] for one in started_with} == {postgres_url}
-        secret = (tmp_path / "data/dagster/web-secret").read_text(encoding="utf-8")
-        knowing = [one for one in started_with if one.get("AMOCRM_DAGSTER_SECRET")]
-        assert {one["AMOCRM_DAGSTER_SECRET"] for one in knowing} == {secret}
+        knowing = [one for one in started_with if one.get("AMOCRM_DAGSTER_LOGIN_KEY")]
+        assert {one["AMOCRM_DAGSTER_LOGIN_KEY"] for one in knowing} == {key}
         assert all("assets.web.server" in one[""] for one in knowing), "neither the daemon nor code servers know it"
-        assert not [one for one in started_with if secret in one[""]], "no process shows it"
+        assert not [one for one in started_with if key in one[""]], "no process shows it"
         assert {one["AMOCRM_DAGSTER_URL"] for one in started_with} == {f"http://127.0.0.1:{port}"}
         assert not left_running(tmp_path)
         found = run("doctor", "--json", folder=tmp_path, **variables)
     checks = {check["subject"]: check for check in json.loads(found.stdout)["checks"]}
     assert checks["schedule"]["finding"].startswith("Off.")
     logs = [tmp_path / "data/dagster" / name for name in ("web-server.log", "daemon.log")]
-    assert not [log for log in logs if token in log.read_text(encoding="utf-8") or secret in log.read_text("utf-8")]
+    assert not [log for log in logs if token in log.read_text("utf-8") or key in log.read_text("utf-8")]
 
 
 def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:

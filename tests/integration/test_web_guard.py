@@ -278,8 +278,8 @@ def test_a_page_of_another_origin_launches_nothing_in_a_real_browser(web: Dagste
         assert (web.runs, web.reports, emulator.clock.now()) == (runs, reports, now)
 
 
-def test_a_browser_logs_in_once_and_sees_the_ui(tmp_path: Path, browser: str) -> None:
-    with dagster_web(tmp_path) as web, open_browser(browser) as page:
+def test_a_browser_logs_in_once_and_sees_the_ui(web: DagsterWeb, browser: str) -> None:
+    with open_browser(browser) as page:
         page.visit(f"{web.url}/runs")
         assert "Log in" in page.run("document.body.innerText")
         page.visit(f"{web.url}/login?key={KEY}")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from assets.web.rules import WebRequest
-from assets.web.secret_file import NAME, kept_secret
 from assets.web.session import Sessions
 
 SECRET = "s" * 32
@@ -76,32 +72,5 @@ def test_an_empty_secret_is_no_secret() -> None:
 
 def test_the_cookie_stays_with_the_browser_and_does_not_tell_the_secret(sessions: Sessions) -> None:
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(sessions.cookie.split("; "))
+    assert "Max-Age" not in sessions.cookie, "it ends with the browser, and with the server's secret"
     assert SECRET not in sessions.cookie
-
-
-def test_the_secret_is_kept_for_the_next_start_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        secret = kept_secret(tmp_path)
-    finally:
-        os.umask(before)
-    assert kept_secret(tmp_path) == secret
-    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("plant", ["readable", "link", "pipe", "short"])
-def test_a_secret_that_others_may_know_is_replaced(tmp_path: Path, plant: str) -> None:
-    file, elsewhere = tmp_path / NAME, tmp_path / "elsewhere"
-    elsewhere.write_text("e" * 43)
-    elsewhere.chmod(0o600)
-    if plant == "link":
-        file.symlink_to(elsewhere)
-    elif plant == "pipe":
-        os.mkfifo(file, 0o600)
-    else:
-        file.write_text("p" * (43 if plant == "readable" else 5))
-        file.chmod(0o644 if plant == "readable" else 0o600)
-    secret = kept_secret(tmp_path)
-    assert secret[0:5] not in ("ppppp", "eeeee")
-    assert (file.is_symlink(), file.stat().st_mode & 0o777) == (False, 0o600)
-    assert elsewhere.read_text() == "e" * 43
