@@ -31,7 +31,8 @@ HIDE: Final = """
     update amocrm.account set name = 'Zebra Trading', account_key = 'zebra' where account_id = 1002;
     update amocrm.segment_version set name = 'Zebra ' || segment_id where account_id = 1002 and valid_to is null;
     update amocrm.field_version set name = 'Zeal ' || field_id where account_id = 1002 and valid_to is null;
-    update amocrm.segment_size set customers_count = 48151623 where account_id = 1002;
+    update amocrm.segment_size set customers_count = 48151623
+    where account_id = 1002 and customers_count is not null;
     update amocrm.segment_current set customers_count = 48151623 where account_id = 1002;
     insert into amocrm.load_failure
     select 'zebra', now() - make_interval(mins => number), 1002, now(), 'Unavailable', repeat('zeal ', 3000), null
