@@ -80,7 +80,9 @@ def test_publishing_again_changes_nothing(engine: Engine) -> None:
     seen, made = snapshot(hours(0), segments=(segment(1),)), origin()
     assert publish(engine, seen, made).is_new
     publish(engine, snapshot(hours(1), segments=(segment(1, 20),)), origin())
-    assert not publish(engine, seen, made).is_new, "even after a newer one"
+    repeated = publish(engine, seen, made)
+    assert not repeated.is_new, "even after a newer one"
+    assert (repeated.account_id, repeated.observed_at) == (seen.account.id, seen.observed_at)
     assert query(engine, "select count(*) from amocrm.snapshot") == [(2,)]
 
 
