@@ -16,7 +16,7 @@ from pipelines.errors import SettingsError
 from pipelines.place import settings_folder
 from pipelines.secret import Secret
 from pipelines.setting_values import SettingsReader
-from pipelines.settings import VARIABLES, AccountSettings, Settings, alert_address, load_settings
+from pipelines.settings import VARIABLES, AccountSettings, Settings, alert_address, load_settings, web_settings
 
 PROJECT = Path(__file__).parents[2]
 ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
@@ -418,3 +418,25 @@ def test_the_accounts_example_names_what_is_read() -> None:
 def test_where_reports_lie(tmp_path: Path, set_to: str, place: str) -> None:
     settings = load_settings({"AMOCRM_REPORT_DIR": set_to}, tmp_path)
     assert settings.report_file("shop") == tmp_path / place / "shop.html"
+
+
+def test_the_web_server_reads_its_own_settings_alone(tmp_path: Path, write: Write) -> None:
+    write(".env", "AMOCRM_DAGSTER_HOSTS=a.example\nAMOCRM_TOKEN=wrong token\nDATABASE_URL=nonsense\n")
+    found = web_settings({"AMOCRM_DAGSTER_URL": "https://b.example"}, tmp_path)
+    assert (found.dagster_hosts, found.dagster_url) == (("a.example",), "https://b.example")
+    assert (found.accounts, found.database_url) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("AMOCRM_DAGSTER_HOSTS", text) for text in ("*", "a.example:443", "https://a.example", ",", "a b", "a/")),
+        *(("AMOCRM_DAGSTER_SECRET", text) for text in ("canary", "canary " * 10, "канарейка" * 10)),
+        *(("AMOCRM_WRITE_BACK_FROM_DAGSTER", text) for text in ("yes", "1", "true", "ON")),
+    ],
+)
+def test_settings_of_the_ui_are_checked_and_its_secret_is_not_repeated(tmp_path: Path, name: str, text: str) -> None:
+    said = mistakes({name: text}, tmp_path)
+    assert name in said
+    assert "canary" not in said
+    assert "канарейка" not in said
