@@ -121,9 +121,9 @@ class ApiError(WarehouseError):
         request_id: str | None = None,
     ) -> None:
         super().__init__(message, account=account, advice=advice)
-        self.request = request
+        self.request = request and printable_lines(request)
         self.status = status
-        self.request_id = request_id
+        self.request_id = request_id and printable_lines(request_id)
         self.answers: tuple[RawAnswer, ...] = ()
         self.attempt: Attempt | None = None
 
