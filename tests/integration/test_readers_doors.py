@@ -225,9 +225,7 @@ def shadows(url: str) -> str:
         owner.execute("set search_path = shadows, pg_catalog")
         for signature in SHADOWING_FUNCTIONS:
             body = "begin raise exception ''a shadow was called''; end"
-            owner.execute(
-                f"create function shadows.{signature} language plpgsql as '{body}'".encode()
-            )
+            owner.execute(f"create function shadows.{signature} language plpgsql as '{body}'".encode())
         for kind in ("bigint", "text", "timestamptz", "integer"):
             for operator in OPERATORS:
                 owner.execute(
