@@ -89,8 +89,8 @@ def shared_roles(shared: Sequence[Row[Any]], parting: Sequence[str]) -> Check:
     names = ", ".join(quoted(row.name) for row in shared)
     return warning(
         "database: shared roles",
-        f"{names} have rights in the databases {listed(others)} as well:"
-        f" the logins {listed(logins)} may read them all.",
+        f"{names} have rights in the databases {listed(others)} as well: the logins {listed(logins)} may read them"
+        " all.",
         f"To part them, as the owner in this database: {spelled(parting)} Then run '{program_here()} migrate' and"
         f" '{program_here()} reader', and grant the new roles to the logins that shall read here.",
     )

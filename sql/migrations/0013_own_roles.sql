@@ -86,6 +86,17 @@ begin
 end
 $$;
 comment on function amocrm.account_ranges(bigint[]) is 'Account ids as one multirange in an array. Part of the policies of row-level security.';
+-- The condition of the policies. It is inlined, with the accounts evaluated once for each table; its body is parsed here, so
+-- that nothing in it is looked up by name later.
+create function amocrm.is_readable(account_id bigint, account_ids bigint[]) returns boolean
+language sql immutable parallel safe
+return case
+    when account_ids is null then true
+    when cardinality(account_ids) = 1
+    then account_id = account_ids[1] and case when account_id = any (account_ids) then 1 end is not null
+    else account_id = any (account_ids) and case when account_id <@ any (amocrm.account_ranges(account_ids)) then 1 end is not null
+end;
+comment on function amocrm.is_readable(bigint, bigint[]) is 'Whether an account is among those that a role may read; null for all. Part of the policies of row-level security.';
 comment on function amocrm.readable_account_ids() is 'Accounts that the current role may read; null for all. Part of the policies of row-level security.';
 
 alter function amocrm.refuse_rewriting() set search_path = pg_catalog, pg_temp;
@@ -111,13 +122,8 @@ begin
     call amocrm.write_readable_account_ids();
     for change in
         select pg_catalog.format(
-            'alter policy own_accounts on %1$s using (case '
-            'when amocrm.readable_account_ids() is null then true '
-            'when cardinality(amocrm.readable_account_ids()) = 1 '
-            'then account_id = (amocrm.readable_account_ids())[1] and %2$s '
-            'else account_id = any (amocrm.readable_account_ids()) and %2$s end)',
-            policy.polrelid::pg_catalog.regclass,
-            'case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null'
+            'alter policy own_accounts on %s using (amocrm.is_readable(account_id, amocrm.readable_account_ids()))',
+            policy.polrelid::pg_catalog.regclass
         )
         from pg_catalog.pg_policy as policy
         join pg_catalog.pg_class as relation on relation.oid = policy.polrelid

@@ -45,15 +45,10 @@ begin
                 (
                     not exists (select from pg_policy where polrelid = relation.oid and polname = 'own_accounts'),
                     format(
-                        'create policy own_accounts on amocrm.%1$I as restrictive for select to %2$s using (case '
-                        'when amocrm.readable_account_ids() is null then true '
-                        'when cardinality(amocrm.readable_account_ids()) = 1 '
-                        'then account_id = (amocrm.readable_account_ids())[1] and %3$s '
-                        'else account_id = any (amocrm.readable_account_ids()) and %3$s end)',
+                        'create policy own_accounts on amocrm.%I as restrictive for select to %s using '
+                        '(amocrm.is_readable(account_id, amocrm.readable_account_ids()))',
                         relation.relname,
-                        views_owner,
-                        -- Evaluated before any condition of a reader, whatever the scan: Postgres orders conditions by cost.
-                        'case when account_id <@ any (amocrm.account_ranges(amocrm.readable_account_ids())) then 1 end is not null'
+                        views_owner
                     )
                 )
         ) as step (is_missing, change)

@@ -173,8 +173,9 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
             with engine.connect() as connection:
                 rights = connection.execute(
                     text("""
-                        select has_table_privilege('amocrm_reader', 'analytics.segments', 'select'),
-                            has_table_privilege('amocrm_reader', 'amocrm.snapshot', 'select')
+                        select has_table_privilege(name, 'analytics.segments', 'select'),
+                            has_table_privilege(name, 'amocrm.snapshot', 'select')
+                        from amocrm.role_name where purpose = 'reader'
                     """)
                 ).one()
             assert tuple(rights) == (True, False)

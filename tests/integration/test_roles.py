@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, create_engine, text
 
 import sql
-from commands.doctor.roles import check_roles
+from commands.doctor.roles import check_readers, check_rights, check_roles
 from commands.migrate import without_roles
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import Migrated, migrate
@@ -332,3 +332,24 @@ def test_roles_that_are_not_there_are_told(engine: Engine) -> None:
         assert "There is no amocrm_nobody" in words.replace("Note: t", "T")
         assert "create role amocrm_nobody nologin;" in words
         assert "migrate' once more" in words
+
+
+@pytest.mark.parametrize(
+    ("is_superuser", "may_make_roles", "major", "status"),
+    [(True, True, 18, "warning"), (False, True, 15, "warning"), (False, True, 16, "ok"), (False, False, 15, "ok")],
+)
+def test_a_role_that_could_take_over_the_server_is_told(
+    *, is_superuser: bool, may_make_roles: bool, major: int, status: str
+) -> None:
+    assert check_rights(is_superuser=is_superuser, may_make_roles=may_make_roles, major=major).status == status
+
+
+@pytest.mark.parametrize(
+    ("has_statistics", "keeps_plans", "words"),
+    [(True, False, "delete from pg_statistic"), (False, True, "newest minor version"), (False, False, "")],
+)
+def test_what_readers_could_learn_from_the_server_is_told(
+    *, has_statistics: bool, keeps_plans: bool, words: str
+) -> None:
+    check = check_readers(has_statistics=has_statistics, keeps_plans_of_other_roles=keeps_plans)
+    assert (check.status, words in check.advice) == ("warning" if words else "ok", True)
