@@ -16,7 +16,7 @@ from typing import Final
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from pipelines.warehouse.embedded import embedded_postgres
+from faults.superuser import server_with_superuser
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.readers import make_account_reader
@@ -41,12 +41,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary) / "postgres"
-        with embedded_postgres(folder, is_durable=False) as server:
-            engine = open_engine(server.url)
+        with server_with_superuser(folder, binaries=None) as address:
+            url = address.set(drivername="postgresql").render_as_string(hide_password=False)
+            engine = open_engine(url)
             migrate(engine)
             reader = make_account_reader(engine, 1) if arguments.reader else None
             engine.dispose()
-            with psycopg.connect(server.url, autocommit=True) as connection:
+            with psycopg.connect(url, autocommit=True) as connection:
                 measured = {}
                 for count in sorted(arguments.accounts):
                     connection.execute("reset session authorization")

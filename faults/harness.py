@@ -18,8 +18,7 @@ from sqlalchemy import URL, Engine, make_url
 
 from emulator import Emulator
 from faults.poller import Poller
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.embedded import embedded_postgres
+from faults.superuser import server_with_superuser
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -89,8 +88,8 @@ def open_harness(
         until.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o711)  # the server's user has to pass through it
         if server is None:
-            own = until.enter_context(embedded_postgres(folder / "postgres", is_durable=False))
-            server = parse_database_url(own.url_of("postgres"))
+            own = until.enter_context(server_with_superuser(folder / "postgres", binaries=None))
+            server = own.set(database="postgres")
         template = template or until.enter_context(migrated(server))
         url, other = (until.enter_context(new_database(server, template)) for _ in range(2))
         engines = [open_engine(url), open_engine(other)]

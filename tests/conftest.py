@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine
 
+from faults.superuser import server_with_superuser
 from pipelines.errors import WarehouseError
 from pipelines.warehouse.address import parse_database_url
 from pipelines.warehouse.binaries import find_binaries
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.server_user import server_user
-from tests.superuser import server_with_superuser
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, make_url, text
 
 from faults.invariants import broken
+from faults.superuser import server_with_superuser
 from pipelines.load import load_account
 from pipelines.warehouse import cluster
 from pipelines.warehouse.binaries import find_binaries
@@ -25,7 +26,6 @@ from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check, migrate
 from pipelines.warehouse.server_user import server_user
 from tests.conftest import open_folder, pg_bin, plain
-from tests.superuser import server_with_superuser
 from tests.upgrade import OldCompanies, old_companies, restore
 
 ROOT = Path(__file__).parents[2]

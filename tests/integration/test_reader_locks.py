@@ -14,6 +14,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, make_url, text
 
+from commands.doctor.reader_limits import check_reader_limits
 from pipelines.errors import DatabaseError, DatabaseUnavailable
 from pipelines.manage.write_back import only_apply
 from pipelines.warehouse import engine as engine_module
@@ -222,6 +223,9 @@ def test_who_may_not_limit_a_login_goes_on(engine: Engine, postgres_url: str, re
                 assert limit_logins(connection) == ()
                 assert [one.login for one in unlimited_logins(connection)] == [LOGIN]
             owner.dispose()
+            check = check_reader_limits(engine)
+            assert check.status == "warning"
+            assert f"alter role {LOGIN} connection limit 10;" in str(check)
         finally:
             admin.execute("drop role mere_owner")
 

@@ -1,4 +1,4 @@
-"""A superuser on an embedded server, for tests alone: they do what an administrator does."""
+"""A superuser on an embedded server, for tests, faults and benchmarks alone: they do what an administrator does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def server_with_superuser(root: Path, *, binaries: Path | None) -> Iterator[URL]
     """An embedded server, by the address of a superuser's login on it."""
     with embedded_postgres(root, binaries=binaries, is_durable=False):
         pass
-    run_as_superuser(root, f"create role {NAME} login superuser password '{PASSWORD}';", binaries=binaries)
+    create = f"create role {NAME} login superuser password '{PASSWORD}'"
+    unless_there = f"do $$ begin if to_regrole('{NAME}') is null then {create}; end if; end $$;"
+    run_as_superuser(root, unless_there, binaries=binaries)
     with embedded_postgres(root, binaries=binaries, is_durable=False) as server:
         yield URL.create(
             "postgresql+psycopg", NAME, PASSWORD, host="127.0.0.1", port=server.port, database=cluster.DATABASE
@@ -34,7 +36,7 @@ def server_with_superuser(root: Path, *, binaries: Path | None) -> Iterator[URL]
 def run_as_superuser(root: Path, statement: str, *, binaries: Path | None, database: str = cluster.DATABASE) -> str:
     """Execute a statement in single-user mode, while the server does not run."""
     user = server_user()
-    data = root / cluster.DATA
+    data = root.resolve() / cluster.DATA  # root may be a link that only we can follow
     lock = os.open(root / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
