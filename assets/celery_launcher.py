@@ -10,7 +10,7 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG  # type: ignore[impor
 
 from assets.dagster_internals import CheckRunHealthResult, DagsterRun, WorkerStatus
 
-ANSWER_SECONDS = 5.0
+PING_TIMEOUT_SECONDS = 5.0
 
 
 class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc,unused-ignore] # Any, where it is not installed
@@ -21,17 +21,17 @@ class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc,unused-igno
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Ask the worker that began the run whether it is there. In doubt it is, until it has not answered twice."""
-        worker = self.worker_of(run)
+        worker = self.find_worker(run)
         if worker is None:
-            found: CheckRunHealthResult = super().check_run_worker_health(run)
-            return found
+            health: CheckRunHealthResult = super().check_run_worker_health(run)
+            return health
         for _ in range(2):
-            if self.celery.control.ping(destination=[worker], timeout=ANSWER_SECONDS):
+            if self.celery.control.ping(destination=[worker], timeout=PING_TIMEOUT_SECONDS):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The worker {worker} does not answer any more.")
 
-    def worker_of(self, run: DagsterRun) -> str | None:
+    def find_worker(self, run: DagsterRun) -> str | None:
         """The worker that is executing the run; None where none has begun, or it has ended."""
         task = self.celery.AsyncResult(run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, ""))
-        is_begun = task.state == "STARTED" and isinstance(task.info, dict)
-        return task.info.get("hostname") if is_begun else None
+        is_started = task.state == "STARTED" and isinstance(task.info, dict)
+        return task.info.get("hostname") if is_started else None

@@ -9,23 +9,25 @@ from typing import Final
 
 import dagster as dg
 
-from assets.failures import facts
+from assets.dagster_errors import error_metadata
+from assets.metadata_tables import small_table
 from assets.partitions import ACCOUNTS
-from assets.small_tables import small_table
 from assets.specs import RAW_ANSWER, SNAPSHOT
-from pipelines.access import ENDS_SOON, Lasting
-from pipelines.amocrm.read import MOST
-from pipelines.amocrm.records import Oddity
-from pipelines.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
-from pipelines.overview import Jump
-from pipelines.seen import Seen
-from pipelines.wording import clean
+from pipelines.amocrm.models import Anomaly
+from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
+from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
+from pipelines.base.text import to_single_line
+from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry
+from pipelines.report.overview import LatestJump
+from pipelines.transform.summary import SnapshotSummary
 
 QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
 SEGMENT_JUMPS: Final = dg.AssetKey(["analytics", "segment_jumps"])
 
 
-def account_check(name: str, asset: dg.AssetKey, description: str, *, is_blocking: bool = False) -> dg.AssetCheckSpec:
+def account_check_spec(
+    name: str, asset: dg.AssetKey, description: str, *, is_blocking: bool = False
+) -> dg.AssetCheckSpec:
     """A check that has a result for each account."""
     with warnings.catch_warnings():
         # Checks by partition are new in Dagster. Without them one account's result would hide another's.
@@ -35,60 +37,60 @@ def account_check(name: str, asset: dg.AssetKey, description: str, *, is_blockin
         )
 
 
-WHOLE: Final = account_check(
+COMPLETE_LISTS: Final = account_check_spec(
     "lists_are_whole",
     RAW_ANSWER,
     "Every list of the account's mode was read to its end, and readings of several pages agree.",
     is_blocking=True,
 )
-USABLE: Final = account_check(
+VALID_RESPONSES: Final = account_check_spec(
     "answers_and_ids_are_usable",
     RAW_ANSWER,
     "Every answer is strict JSON of the documented shape, and every thing in it has an id of its own.",
     is_blocking=True,
 )
-SAME_ACCOUNT: Final = account_check(
+SAME_ACCOUNT: Final = account_check_spec(
     "account_is_the_same",
     RAW_ANSWER,
     "All answers are about the account that the key is bound to, in one customers mode.",
     is_blocking=True,
 )
-TOKEN: Final = account_check(
+TOKEN_EXPIRY: Final = account_check_spec(
     "token_lasts",
     RAW_ANSWER,
-    f"The access token is good for {ENDS_SOON.days} more days at least, by its own word.",
+    f"The access token is good for {EXPIRY_WARNING_PERIOD.days} more days at least, by its own word.",
 )
-LIMITS: Final = account_check(
+LIMITS: Final = account_check_spec(
     "below_documented_limits",
     SNAPSHOT,
     "There is room for one more stage (of 30), segment (of 100) and field (of 30): amoCRM allows no more.",
 )
-ODDITIES: Final = account_check(
+ANOMALIES: Final = account_check_spec(
     "answers_are_as_documented",
     QUALITY_EVENT,
     "The newest snapshot shows no unknown keys or types and no contradictions to amoCRM's documentation.",
 )
-JUMPS: Final = account_check(
+JUMPS: Final = account_check_spec(
     "sizes_are_usual",
     SEGMENT_JUMPS,
     "On the newest day no segment's size left the segment's own rhythm. Judged from a segment's third week on.",
 )
 
-BLOCKED_BY: Final[Sequence[tuple[dg.AssetCheckSpec, tuple[type[WarehouseError], ...]]]] = (
-    (WHOLE, (IncompleteList,)),
-    (USABLE, (MalformedAnswer,)),
+ERRORS_BY_CHECK: Final[Sequence[tuple[dg.AssetCheckSpec, tuple[type[WarehouseError], ...]]]] = (
+    (COMPLETE_LISTS, (IncompleteList,)),
+    (VALID_RESPONSES, (MalformedAnswer,)),
     (SAME_ACCOUNT, (WrongAccount, ModeDisagreement)),
 )
 """The checks that block, and the errors that each stands for."""
-BLOCKING: Final = tuple(spec for spec, _ in BLOCKED_BY)
+BLOCKING: Final = tuple(spec for spec, _ in ERRORS_BY_CHECK)
 
 
-def passed() -> list[dg.AssetCheckResult]:
+def passing_results() -> list[dg.AssetCheckResult]:
     """Results of the blocking checks where nothing blocks."""
     return [dg.AssetCheckResult(asset_key=spec.asset_key, check_name=spec.name, passed=True) for spec in BLOCKING]
 
 
-def blocked(error: WarehouseError) -> list[dg.AssetCheckResult]:
+def failing_results(error: WarehouseError) -> list[dg.AssetCheckResult]:
     """Results of the blocking checks where a load ended early: the one that is about it failed, the others are open."""
     return [
         dg.AssetCheckResult(
@@ -97,37 +99,37 @@ def blocked(error: WarehouseError) -> list[dg.AssetCheckResult]:
             passed=False,
             severity=dg.AssetCheckSeverity.ERROR,
             description=error.message,
-            metadata=facts(error),
+            metadata=error_metadata(error),
         )
-        if isinstance(error, kinds)
-        else warning(spec, "Not decided: the load ended before.", is_fine=False)
-        for spec, kinds in BLOCKED_BY
+        if isinstance(error, error_types)
+        else warning_result(spec, "Not decided: the load ended before.", is_fine=False)
+        for spec, error_types in ERRORS_BY_CHECK
     ]
 
 
-def token_lasts(access: Lasting, now: datetime) -> dg.AssetCheckResult:
+def check_token_expiry(expiry: TokenExpiry, now: datetime) -> dg.AssetCheckResult:
     """Warn some time before the access ends. A token that does not say when it ends passes."""
-    end = access.ends_at
-    is_fine = access.failure is None and (end is None or end - now >= ENDS_SOON)
-    if access.failure:
-        said = access.failure.message
+    end = expiry.expires_at
+    is_fine = expiry.failure is None and (end is None or end - now >= EXPIRY_WARNING_PERIOD)
+    if expiry.failure:
+        finding = expiry.failure.message
     elif end is None:
-        said = "The token does not say when it ends."
+        finding = "The token does not say when it ends."
     else:
-        said = f"The token ends in {(end - now).days} days." if end > now else "The token has ended."
-    return warning(
-        TOKEN,
-        said if is_fine else f"{said} {access.advice}",
+        finding = f"The token ends in {(end - now).days} days." if end > now else "The token has ended."
+    return warning_result(
+        TOKEN_EXPIRY,
+        finding if is_fine else f"{finding} {expiry.advice}",
         is_fine=is_fine,
         metadata={} if end is None else {"expires_at": dg.MetadataValue.timestamp(end)},
     )
 
 
-def below_limits(seen: Seen) -> dg.AssetCheckResult:
+def check_documented_limits(summary: SnapshotSummary) -> dg.AssetCheckResult:
     """Warn where nothing can be added any more."""
-    counts = {"stages": seen.stage_count, "segments": seen.segment_count, "fields": seen.field_count}
-    full = [f"{counts[name]} of {most} {name}" for name, most in MOST.items() if counts[name] >= most]
-    return warning(
+    counts = {"stages": summary.stage_count, "segments": summary.segment_count, "fields": summary.field_count}
+    full = [f"{counts[name]} of {most} {name}" for name, most in DOCUMENTED_MAXIMUM.items() if counts[name] >= most]
+    return warning_result(
         LIMITS,
         f"No more can be added in amoCRM: {', '.join(full)}." if full else "There is room for more.",
         is_fine=not full,
@@ -135,26 +137,29 @@ def below_limits(seen: Seen) -> dg.AssetCheckResult:
     )
 
 
-def as_documented(oddities: Sequence[Oddity]) -> dg.AssetCheckResult:
+def check_anomalies(anomalies: Sequence[Anomaly]) -> dg.AssetCheckResult:
     """Warn of what is not as the vendor's page says. It is kept, and stopped nothing."""
-    return warning(
-        ODDITIES,
-        f"{len(oddities)}: they stopped nothing; docs/operations.md explains each kind."
-        if oddities
+    return warning_result(
+        ANOMALIES,
+        f"{len(anomalies)}: they stopped nothing; docs/operations.md explains each kind."
+        if anomalies
         else "It shows none.",
-        is_fine=not oddities,
+        is_fine=not anomalies,
         metadata={
             "oddities": small_table(
                 ("kind", "thing", "what"),
-                ((one.kind, f"{one.thing} {one.thing_id or ''}".strip(), clean(one.detail, 300)) for one in oddities),
+                (
+                    (row.kind, f"{row.thing} {row.thing_id or ''}".strip(), to_single_line(row.detail, 300))
+                    for row in anomalies
+                ),
             )
         },
     )
 
 
-def sizes_are_usual(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
+def check_size_jumps(jumps: Sequence[LatestJump]) -> dg.AssetCheckResult:
     """Warn of sizes that left their segment's rhythm."""
-    return warning(
+    return warning_result(
         JUMPS,
         f"{len(jumps)} left their rhythm." if jumps else "None left its rhythm.",
         is_fine=not jumps,
@@ -163,21 +168,25 @@ def sizes_are_usual(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
                 ("segment", "before", "now", "usual change", "changed beside it"),
                 (
                     (
-                        clean(one.name or str(one.segment_id)),
-                        one.previous_count,
-                        one.last_count,
-                        f"{one.usual_change_count:+}",
-                        one.changed_things,
+                        to_single_line(row.name or str(row.segment_id)),
+                        row.previous_count,
+                        row.last_count,
+                        f"{row.usual_change_count:+}",
+                        row.changed_things,
                     )
-                    for one in jumps
+                    for row in jumps
                 ),
             )
         },
     )
 
 
-def warning(
-    spec: dg.AssetCheckSpec, said: str, *, is_fine: bool, metadata: Mapping[str, dg.MetadataValue | int] | None = None
+def warning_result(
+    spec: dg.AssetCheckSpec,
+    finding: str,
+    *,
+    is_fine: bool,
+    metadata: Mapping[str, dg.MetadataValue | int] | None = None,
 ) -> dg.AssetCheckResult:
     """The result of a check that never stops anything."""
     return dg.AssetCheckResult(
@@ -185,6 +194,6 @@ def warning(
         check_name=spec.name,
         passed=is_fine,
         severity=dg.AssetCheckSeverity.WARN,
-        description=said,
+        description=finding,
         metadata=metadata,
     )

@@ -12,18 +12,18 @@ from typing import Final
 
 import dagster as dg
 
+from assets.active_runs import LOAD_FLEET, active_loads
+from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.dagster_internals import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
-from assets.failures import ADVICE, ERROR, told_to_dagster
-from assets.on_their_way import LOAD_FLEET, loads_on_their_way
-from assets.resources import Workbench
-from assets.small_tables import small_table
+from assets.metadata_tables import small_table
+from assets.resources import WarehouseResource
 from assets.specs import OWNERS, SNAPSHOT
-from pipelines.buckets import Bucket, buckets
-from pipelines.fleet import load_fleet
-from pipelines.fleet_words import MOST_CAUSES, headline
-from pipelines.outcome import Outcome, causes_of
-from pipelines.warehouse.outcomes import loaded_in_runs
-from pipelines.wording import clean, listed
+from pipelines.alerts.load_outcomes import read_keys_loaded_in_runs
+from pipelines.base.text import join_names, to_single_line
+from pipelines.load.buckets import Bucket, all_buckets
+from pipelines.load.fleet import load_fleet
+from pipelines.load.fleet_summary import MAX_FAILURE_GROUPS, format_headline
+from pipelines.load.result import LoadResult, group_failures
 
 BUCKETS: Final = dg.DynamicPartitionsDefinition(name="fleet_buckets")
 """One partition per bucket of accounts, such as 'bucket 03 of 16'."""
@@ -41,26 +41,26 @@ FLEET: Final = dg.AssetSpec(
     partitions_def=BUCKETS,
 )
 
-AGAIN_AFTER: Final = 60.0
+RETRY_DELAY_SECONDS: Final = 60.0
 """Seconds after which an account with a passing trouble is tried once more, when all others had their turn."""
 
-BETWEEN_LINES: Final = 30.0
+LOG_INTERVAL_SECONDS: Final = 30.0
 """Seconds between two lines of a run's log: each is an event that is kept."""
 
-MOST_NAMED: Final = 20
+MAX_NAMED_ACCOUNTS: Final = 20
 """Accounts of one cause that an alert names."""
 
 
 @dg.op(description="Load the accounts of a bucket side by side, each in a transaction of its own.")
 def load_bucket(
-    context: dg.OpExecutionContext, workbench: dg.ResourceParam[Workbench]
+    context: dg.OpExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
     """Load them, tell of all of them at once, and fail where some of them failed."""
-    began = time.monotonic()
-    with told_to_dagster():
-        bucket, settings = Bucket.of_key(context.partition_key), workbench.settings
-        spared = loads_on_their_way(context.instance).keys() | loaded_before(context, workbench)
-        accounts = [one for one in bucket.accounts(settings.all_accounts) if one.key not in spared]
+    started_at = time.monotonic()
+    with errors_shown():
+        bucket, settings = Bucket.from_key(context.partition_key), workbench.settings
+        skipped_keys = active_loads(context.instance).keys() | already_loaded(context, workbench)
+        accounts = [one for one in bucket.accounts(settings.all_accounts) if one.key not in skipped_keys]
         with closing(
             load_fleet(
                 workbench.engine,
@@ -69,19 +69,21 @@ def load_bucket(
                 threads=settings.threads,
                 clock=workbench.clock,
                 run_id=context.run.run_id,
-                again_after=AGAIN_AFTER,
+                retry_after=RETRY_DELAY_SECONDS,
             )
         ) as fleet:
-            outcomes = list(followed(fleet, len(accounts), context.log))
-    for untold in sorted({outcome.untold for outcome in outcomes if outcome.untold}):
-        context.log.warning(untold)
-    said = headline(outcomes, seconds=time.monotonic() - began)
-    yield dg.AssetMaterialization(FLEET.key, description=said, partition=bucket.key, metadata=what_became_of(outcomes))
-    if any(outcome.loaded for outcome in outcomes):
+            results = list(log_progress(fleet, len(accounts), context.log))
+    for alert_error in sorted({result.alert_error for result in results if result.alert_error}):
+        context.log.warning(alert_error)
+    summary = format_headline(results, seconds=time.monotonic() - started_at)
+    yield dg.AssetMaterialization(
+        FLEET.key, description=summary, partition=bucket.key, metadata=bucket_metadata(results)
+    )
+    if any(result.loaded for result in results):
         # Of no partition: the ledger was written to, by more accounts than there should be events.
-        yield dg.AssetMaterialization(SNAPSHOT, description=f"{bucket.key}: {said}")
-    if causes_of(outcomes):
-        raise not_all_loaded(outcomes)
+        yield dg.AssetMaterialization(SNAPSHOT, description=f"{bucket.key}: {summary}")
+    if group_failures(results):
+        raise fleet_failure(results)
     yield dg.Output(None)
 
 
@@ -96,18 +98,18 @@ def load_bucket_job() -> None:
     load_bucket()
 
 
-def loaded_before(context: dg.OpExecutionContext, workbench: Workbench) -> frozenset[str]:
+def already_loaded(context: dg.OpExecutionContext, workbench: WarehouseResource) -> frozenset[str]:
     """Accounts that the run has loaded before it was killed or failed, if it is one that is executed again."""
     earlier = [context.run.tags[tag] for tag in (ROOT_RUN_ID_TAG, PARENT_RUN_ID_TAG) if tag in context.run.tags]
     if not earlier:
         return frozenset()
-    begun = [one.create_timestamp for one in context.instance.get_run_records(dg.RunsFilter(run_ids=earlier))]
-    return loaded_in_runs(workbench.engine, earlier, since=min(begun)) if begun else frozenset()
+    created = [one.create_timestamp for one in context.instance.get_run_records(dg.RunsFilter(run_ids=earlier))]
+    return read_keys_loaded_in_runs(workbench.engine, earlier, since=min(created)) if created else frozenset()
 
 
 def register_buckets(instance: dg.DagsterInstance, count: int) -> list[str]:
     """Make the buckets known to Dagster, and forget those of another number of buckets; their keys."""
-    keys = [bucket.key for bucket in buckets(count)]
+    keys = [bucket.key for bucket in all_buckets(count)]
     known = set(instance.get_dynamic_partitions("fleet_buckets"))
     for other in known - set(keys):
         instance.delete_dynamic_partition("fleet_buckets", other)
@@ -116,23 +118,23 @@ def register_buckets(instance: dg.DagsterInstance, count: int) -> list[str]:
     return keys
 
 
-def followed(fleet: Iterator[Outcome], total: int, log: logging.Logger) -> Iterator[Outcome]:
+def log_progress(fleet: Iterator[LoadResult], total: int, log: logging.Logger) -> Iterator[LoadResult]:
     """The outcomes, with a line now and then."""
-    told_at = time.monotonic()
-    for count, outcome in enumerate(fleet, 1):
-        yield outcome
-        if time.monotonic() - told_at >= BETWEEN_LINES:
-            told_at = time.monotonic()
+    logged_at = time.monotonic()
+    for count, result in enumerate(fleet, 1):
+        yield result
+        if time.monotonic() - logged_at >= LOG_INTERVAL_SECONDS:
+            logged_at = time.monotonic()
             log.info("%d of %d accounts", count, total)
 
 
-def what_became_of(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue | int]:
+def bucket_metadata(results: Sequence[LoadResult]) -> dict[str, dg.MetadataValue | int]:
     """The bucket in numbers, and the accounts that were not loaded."""
     counts = {
-        status: sum(outcome.status == status for outcome in outcomes)
+        status: sum(result.status == status for result in results)
         for status in ("loaded", "superseded", "failed", "skipped")
     }
-    loads = [outcome.loaded for outcome in outcomes if outcome.loaded]
+    loads = [result.loaded for result in results if result.loaded]
     return {
         **counts,
         "requests": sum(load.extracted.request_count for load in loads),
@@ -142,25 +144,26 @@ def what_became_of(outcomes: Sequence[Outcome]) -> dict[str, dg.MetadataValue | 
         "not_loaded": small_table(
             ("account", "error", "what happened", "what to do"),
             (
-                (key, cause.error, clean(cause.message, 300), cause.advice)
-                for cause in causes_of(outcomes)
+                (key, cause.error, to_single_line(cause.message, 300), cause.advice)
+                for cause in group_failures(results)
                 for key in cause.account_keys
             ),
         ),
     }
 
 
-def not_all_loaded(outcomes: Sequence[Outcome]) -> dg.Failure:
+def fleet_failure(results: Sequence[LoadResult]) -> dg.Failure:
     """The end of a run some of whose accounts failed: one alert tells of all of them."""
-    causes = causes_of(outcomes)
+    causes = group_failures(results)
     missing = sum(len(cause.account_keys) for cause in causes)
-    told = "; ".join(
-        f"{listed(cause.account_keys, MOST_NAMED)}: {cause.error}, {cause.message}" for cause in causes[:MOST_CAUSES]
+    details = "; ".join(
+        f"{join_names(cause.account_keys, MAX_NAMED_ACCOUNTS)}: {cause.error}, {cause.message}"
+        for cause in causes[:MAX_FAILURE_GROUPS]
     )
-    told += f"; and {left} causes more" if (left := len(causes) - MOST_CAUSES) > 0 else ""
+    details += f"; and {left} causes more" if (left := len(causes) - MAX_FAILURE_GROUPS) > 0 else ""
     advice = " ".join(dict.fromkeys(f"{cause.error}: {cause.advice}" for cause in causes if cause.advice))
     return dg.Failure(
-        f"{missing} of {len(outcomes)} accounts were not loaded. {told}",
-        {ERROR: ", ".join(dict.fromkeys(cause.error for cause in causes)), ADVICE: advice},
+        f"{missing} of {len(results)} accounts were not loaded. {details}",
+        {ERROR_KEY: ", ".join(dict.fromkeys(cause.error for cause in causes)), ADVICE_KEY: advice},
         allow_retries=False,  # the others are loaded, and these have been tried again
     )

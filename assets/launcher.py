@@ -15,7 +15,7 @@ from assets.dagster_internals import (
     deserialize_value,
 )
 
-ANSWER_SECONDS = 10
+RPC_TIMEOUT_SECONDS = 10
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -37,14 +37,14 @@ class WatchedRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         request = CanCancelExecutionRequest(run_id=run.run_id)
         try:
-            answer = deserialize_value(
-                client.can_cancel_execution(request, timeout=ANSWER_SECONDS), CanCancelExecutionResult
+            response = deserialize_value(
+                client.can_cancel_execution(request, timeout=RPC_TIMEOUT_SECONDS), CanCancelExecutionResult
             )
         except DagsterUserCodeUnreachableError as error:
             cause = error.__cause__
             if isinstance(cause, grpc.Call) and cause.code() == grpc.StatusCode.UNAVAILABLE:
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "The code server that started the run is gone.")
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if answer.can_cancel:
+        if response.can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "The process of the run is gone.")

@@ -6,7 +6,7 @@ from typing import Final
 
 import dagster as dg
 
-from pipelines.settings import Settings
+from pipelines.config.settings import Settings
 
 ACCOUNTS: Final = dg.DynamicPartitionsDefinition(name="accounts")
 """One partition per account of the settings; its key is ``AccountSettings.key``."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets import checks
-from assets.failures import RETRIES, told_to_dagster
+from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import Workbench
+from assets.resources import WarehouseResource
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
-from pipelines.access import lasting
-from pipelines.ask import Extracted
-from pipelines.errors import WarehouseError
-from pipelines.failure_note import failure_noted, usable
-from pipelines.load import extract_load
+from pipelines.base.errors import WarehouseError
+from pipelines.load.connection import token_expiry
+from pipelines.load.failure_record import failures_recorded, require_usable
+from pipelines.load.fetch import LoadReference
+from pipelines.load.load import extract_load
 
 
 @dg.asset(
@@ -27,27 +27,27 @@ from pipelines.load import extract_load
     code_version=CODE_VERSION,
     tags={"source": "amocrm"},
     partitions_def=ACCOUNTS,
-    check_specs=[*checks.BLOCKING, checks.TOKEN],
+    check_specs=[*checks.BLOCKING, checks.TOKEN_EXPIRY],
     io_manager_key="hand_over",
-    retry_policy=RETRIES,
+    retry_policy=RETRY_POLICY,
 )
 def raw_answer(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]
-) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Extracted]]:
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[LoadReference]]:
     """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
-    with told_to_dagster():
+    with errors_shown():
         engine, clock, run_id = workbench.engine, workbench.clock, context.run.run_id
-        listed = workbench.settings.any_account(context.partition_key)
-        account = usable(engine, listed, clock=clock, run_id=run_id)
-        with failure_noted(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
-            token = lasting(account, workbench.settings)
-        yield checks.token_lasts(token, clock.now())
+        configured = workbench.settings.any_account(context.partition_key)
+        account = require_usable(engine, configured, clock=clock, run_id=run_id)
+        with failures_recorded(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
+            token = token_expiry(account, workbench.settings)
+        yield checks.check_token_expiry(token, clock.now())
         try:
             extracted = extract_load(engine, account, workbench.settings, clock=clock, run_id=run_id)
         except WarehouseError as error:
-            yield from checks.blocked(error)
+            yield from checks.failing_results(error)
             raise
-        yield from checks.passed()
+        yield from checks.passing_results()
         yield dg.MaterializeResult(
             value=extracted,
             metadata={

@@ -5,15 +5,15 @@ from typing import Final
 
 import dagster as dg
 
-from assets.failures import RETRIES, told_to_dagster
+from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import Workbench
+from assets.resources import WarehouseResource
 from assets.specs import CODE_VERSION, OWNERS, SNAPSHOT, VIEWS_GROUP
-from pipelines.report.write import Report, write_report
-from pipelines.settings import Settings
+from pipelines.config.settings import Settings
+from pipelines.report.write import WrittenReport, write_report
 
 REPORT: Final = dg.AssetKey("report")
-OF_VIEWS: Final = (
+SOURCE_VIEWS: Final = (
     "changes",
     "data_quality",
     "freshness",
@@ -26,7 +26,7 @@ OF_VIEWS: Final = (
 )
 """Views that are read for it."""
 
-AFTER_A_LOAD: Final = (
+AFTER_LOAD: Final = (
     dg.AutomationCondition.eager().allow(dg.AssetSelection.assets(SNAPSHOT)).with_label("a snapshot was published")
 )
 """Once for each account whose snapshot is new, however many were published meanwhile, and when no load is under way."""
@@ -34,21 +34,23 @@ AFTER_A_LOAD: Final = (
 
 @dg.asset(
     key=REPORT,
-    deps=[SNAPSHOT, *(dg.AssetKey([VIEWS_GROUP, view]) for view in OF_VIEWS)],
+    deps=[SNAPSHOT, *(dg.AssetKey([VIEWS_GROUP, view]) for view in SOURCE_VIEWS)],
     group_name="report",
     kinds={"html"},
     owners=list(OWNERS),
     code_version=CODE_VERSION,
     tags={"source": "amocrm"},
     partitions_def=ACCOUNTS,
-    automation_condition=AFTER_A_LOAD,
-    retry_policy=RETRIES,
+    automation_condition=AFTER_LOAD,
+    retry_policy=RETRY_POLICY,
     description="One HTML file per account: sizes over time, movers, what changed, gaps. It needs nothing else.",
 )
-def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]) -> dg.MaterializeResult[None]:
+def report(
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+) -> dg.MaterializeResult[None]:
     """Write the account's report."""
     key = context.partition_key
-    with told_to_dagster():
+    with errors_shown():
         written = write_report(
             workbench.engine,
             key,
@@ -56,10 +58,10 @@ def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbe
             now=workbench.clock.now(),
             is_simulated=is_simulated(workbench.settings, key),
         )
-    return dg.MaterializeResult(metadata=what_was_written(written))
+    return dg.MaterializeResult(metadata=report_metadata(written))
 
 
-KEEP_REPORTS: Final = dg.AutomationConditionSensorDefinition(
+REPORT_SENSOR: Final = dg.AutomationConditionSensorDefinition(
     "keep_reports",
     target=dg.AssetSelection.assets(REPORT),
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -74,7 +76,7 @@ def is_simulated(settings: Settings, key: str) -> bool:
     return any(account.key == key and account.base_url.startswith("http:") for account in settings.accounts)
 
 
-def what_was_written(written: Report) -> dict[str, dg.MetadataValue | int]:
+def report_metadata(written: WrittenReport) -> dict[str, dg.MetadataValue | int]:
     """Where it is, and what it says first."""
     return {
         "headline": dg.MetadataValue.text(written.headline),

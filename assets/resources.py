@@ -11,28 +11,28 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy import Engine
 
-from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import SettingsError
-from pipelines.place import settings_folder
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, alert_address, load_settings
-from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.migrate import check
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.base.settings_folder import settings_folder
+from pipelines.config.settings import AccountSettings, Settings, load_alert_webhook, load_settings
+from pipelines.warehouse.engine import open_warehouse
+from pipelines.warehouse.migrate import check_schema
 
 
-class Workbench:
+class WarehouseResource:
     """What a step works with. Nothing is read or opened before a step asks, so that it can tell what is wrong."""
 
     def __init__(
         self,
         read_settings: Callable[[], Settings],
-        until: ExitStack,
+        exit_stack: ExitStack,
         clock: Clock = SYSTEM_CLOCK,
         read_alert_address: Callable[[], Secret | None] = lambda: None,
     ) -> None:
         self._read_settings = read_settings
         self._read_alert_address = read_alert_address  # where the settings as a whole cannot be read
-        self._until = until  # ends what was opened
+        self._until = exit_stack  # ends what was opened
         self.clock = clock
 
     @cached_property
@@ -51,8 +51,8 @@ class Workbench:
     @cached_property
     def engine(self) -> Engine:
         """The warehouse, with the schema this program needs. Raises ``DatabaseUnavailable`` and ``MigrationError``."""
-        engine = self._until.enter_context(warehouse(self.settings))
-        check(engine)
+        engine = self._until.enter_context(open_warehouse(self.settings))
+        check_schema(engine)
         return engine
 
     def account(self, key: str) -> AccountSettings:
@@ -61,8 +61,10 @@ class Workbench:
 
 
 @dg.resource(description="The settings, and the warehouse that they name.")
-def workbench(_context: dg.InitResourceContext) -> Iterator[Workbench]:
+def warehouse_resource(_context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
     """A workbench for one run, or one tick."""
-    with ExitStack() as until:
-        here = os.environ, settings_folder(os.environ, Path.cwd())
-        yield Workbench(lambda: load_settings(*here), until, read_alert_address=lambda: alert_address(*here))
+    with ExitStack() as exit_stack:
+        sources = os.environ, settings_folder(os.environ, Path.cwd())
+        yield WarehouseResource(
+            lambda: load_settings(*sources), exit_stack, read_alert_address=lambda: load_alert_webhook(*sources)
+        )

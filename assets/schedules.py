@@ -11,21 +11,21 @@ from typing import Final
 
 import dagster as dg
 
+from assets.active_runs import active_loads
 from assets.fleet import load_bucket_job, register_buckets
-from assets.job import LOAD_ACCOUNT
-from assets.on_their_way import loads_on_their_way
+from assets.jobs import LOAD_ACCOUNT
+from assets.notify import notify
 from assets.partitions import register_accounts
-from assets.resources import Workbench
-from assets.telling import tell
-from pipelines.account_settings import ACCOUNT_KEY
-from pipelines.alerts import EVERY_ACCOUNT, Alert
-from pipelines.errors import SettingsError
+from assets.resources import WarehouseResource
+from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
+from pipelines.base.errors import SettingsError
+from pipelines.config.accounts import ACCOUNT_KEY_PATTERN
 
 SCHEDULE_NAME: Final = "load_accounts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tick:
+class TickDecision:
     """What a tick decides."""
 
     requests: tuple[dg.RunRequest, ...]
@@ -37,35 +37,35 @@ class Tick:
         return list(self.requests) or dg.SkipReason(" ".join(self.skipped))
 
 
-def decide_tick(keys: Sequence[str], on_their_way: Mapping[str, Sequence[dg.DagsterRun]]) -> Tick:
+def decide_tick(keys: Sequence[str], active: Mapping[str, Sequence[dg.DagsterRun]]) -> TickDecision:
     """One run for each account, or bucket, that no run is loading, or waiting to load."""
     if not keys:
-        return Tick(
+        return TickDecision(
             requests=(),
             skipped=(
                 "No account is set. Set AMOCRM_HOST and AMOCRM_TOKEN in .env, or list accounts in accounts.toml.",
             ),
         )
-    return Tick(
+    return TickDecision(
         # With a run key a tick that is evaluated again, after a crash in its middle, asks for no run twice.
-        requests=tuple(dg.RunRequest(run_key=key, partition_key=key) for key in keys if key not in on_their_way),
+        requests=tuple(dg.RunRequest(run_key=key, partition_key=key) for key in keys if key not in active),
         skipped=tuple(
-            f"{spoken(key)} is left alone: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
+            f"{describe_partition(key)} is left alone: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
             for key in keys
-            for run in on_their_way.get(key, ())[:1]
+            for run in active.get(key, ())[:1]
         ),
     )
 
 
-def spoken(key: str) -> str:
+def describe_partition(key: str) -> str:
     """The account or the bucket of that key, at the beginning of a sentence."""
-    return f"Account '{key}'" if ACCOUNT_KEY.fullmatch(key) else key.capitalize()
+    return f"Account '{key}'" if ACCOUNT_KEY_PATTERN.fullmatch(key) else key.capitalize()
 
 
-def settings_alert(error: SettingsError) -> Alert:
+def settings_alert(error: SettingsError) -> FailureAlert:
     """The alert where nothing can be loaded, since the settings cannot be used."""
-    return Alert(
-        account=EVERY_ACCOUNT,
+    return FailureAlert(
+        account=ALL_ACCOUNTS,
         error=type(error).__name__,
         what_happened=error.message,
         what_to_do=error.advice,
@@ -86,17 +86,17 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
         required_resource_keys={"workbench"},
     )
     def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        workbench: Workbench = context.resources.workbench
+        workbench: WarehouseResource = context.resources.workbench
         try:
             settings = workbench.settings
         except SettingsError as error:
             # No run will fail of it, so no sensor would tell.
-            tell(settings_alert(error), workbench, context.log)
+            notify(settings_alert(error), workbench, context.log)
             raise
         keys = register_accounts(context.instance, settings)
         if keys and is_fleet:
             keys = register_buckets(context.instance, settings.fleet_buckets)
-        tick = decide_tick(keys, loads_on_their_way(context.instance))
+        tick = decide_tick(keys, active_loads(context.instance))
         for reason in tick.skipped:
             context.log.info(reason)
         return tick.result

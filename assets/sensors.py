@@ -1,4 +1,4 @@
-"""Who is told of loads that fail, and of those that work again. How they are told is ``pipelines.alerts``' work."""
+"""Who is told of loads that fail, and of those that work again. How they are told is ``pipelines.alerts.webhook``' work."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Final
 
 import dagster as dg
 
-from assets.failures import ADVICE, ERROR
-from assets.load_news import courses_of, is_explained
-from assets.on_their_way import PARTITION_TAG, is_load
+from assets.active_runs import PARTITION_TAG, is_load
+from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
+from assets.load_failures import are_errors_recorded, transitions_of
+from assets.notify import NO_WEBHOOK, notify
 from assets.report import REPORT
-from assets.resources import Workbench
-from assets.telling import UNSET, tell
+from assets.resources import WarehouseResource
 from assets.write_back import make_as_wanted, manage_account
-from pipelines.alerts import EVERY_ACCOUNT, Alert
-from pipelines.errors import SettingsError
-from pipelines.failing import Course, in_words
-from pipelines.settings import Settings
+from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
+from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
+from pipelines.base.errors import SettingsError
+from pipelines.config.settings import Settings
 
-FROM_OUTSIDE: Final = "marked as failed from outside"
-UNKNOWN: Final = "?"
+EXTERNAL_FAILURE: Final = "marked as failed from outside"
+UNKNOWN_ACCOUNT: Final = "?"
 """In place of an account's key where a run is about one and does not tell which."""
 
 
@@ -39,15 +39,18 @@ NOTHING_NEW: Final = "Nobody is told again: whoever was not loaded fails as befo
         "when it begins to fail, when it fails for another cause, and once a day while that lasts."
     ),
 )
-def tell_of_failed_loads(
-    context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[Workbench]
+def notify_of_failed_loads(
+    context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[WarehouseResource]
 ) -> dg.SkipReason | None:
     """Tell of one run that failed, and of accounts that it loaded again."""
-    settings, courses = settings_of(workbench), courses_of(context.dagster_run, workbench)
-    failed, again = as_news(as_alert(context, settings), courses), as_end(context.dagster_run, settings, courses)
+    settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
+    failed, recovered = (
+        with_transitions(failure_alert(context, settings), transitions),
+        recovery_alert(context.dagster_run, settings, transitions),
+    )
     # An error of the sensor would be no better heard, and would hide the failures behind this one.
-    untold = [tell(alert, workbench, context.log) for alert in (failed, again) if alert]
-    return next((dg.SkipReason(why) for why in untold if why), None if untold else dg.SkipReason(NOTHING_NEW))
+    unsent = [notify(alert, workbench, context.log) for alert in (failed, recovered) if alert]
+    return next((dg.SkipReason(reason) for reason in unsent if reason), None if unsent else dg.SkipReason(NOTHING_NEW))
 
 
 @dg.run_status_sensor(
@@ -57,47 +60,55 @@ def tell_of_failed_loads(
     minimum_interval_seconds=30,
     description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts were loaded whose loads had failed before.",
 )
-def tell_of_loads_that_work_again(
-    context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[Workbench]
+def notify_of_recovered_loads(
+    context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[WarehouseResource]
 ) -> dg.SkipReason | None:
     """Tell of the accounts of one run that are well again."""
     if workbench.alert_webhook_url is None:
-        return dg.SkipReason(UNSET)
-    alert = as_end(context.dagster_run, settings_of(workbench), courses_of(context.dagster_run, workbench))
-    untold = tell(alert, workbench, context.log) if alert else "No account had failed before."
-    return dg.SkipReason(untold) if untold else None
+        return dg.SkipReason(NO_WEBHOOK)
+    alert = recovery_alert(
+        context.dagster_run, settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
+    )
+    unsent = notify(alert, workbench, context.log) if alert else "No account had failed before."
+    return dg.SkipReason(unsent) if unsent else None
 
 
-def as_news(alert: Alert, courses: Sequence[Course]) -> Alert | None:
+def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition]) -> FailureAlert | None:
     """The alert with what is new about each account; None where nothing is.
 
     Where the warehouse does not know of all that the run failed of, such as its death, that itself is news.
     """
-    if not is_explained(alert.errors, courses):
+    if not are_errors_recorded(alert.errors, transitions):
         return alert
-    news = in_words((course for course in courses if course.error), message_on=alert.account)
-    if news is None:
+    sentences = describe_transitions(
+        (transition for transition in transitions if transition.error), about_account=alert.account
+    )
+    if sentences is None:
         return None
-    return replace(alert, what_happened=f"{news} {alert.what_happened}".lstrip())
+    return replace(alert, what_happened=f"{sentences} {alert.what_happened}".lstrip())
 
 
-def as_end(run: dg.DagsterRun, settings: Settings | None, courses: Sequence[Course]) -> Alert | None:
+def recovery_alert(
+    run: dg.DagsterRun, settings: Settings | None, transitions: Sequence[LoadTransition]
+) -> FailureAlert | None:
     """The alert for accounts that a run loaded again; None where there are none."""
-    account = account_of(run, settings) or UNKNOWN
-    news = in_words((course for course in courses if not course.error), message_on=account)
-    if news is None:
+    account = account_of(run, settings) or UNKNOWN_ACCOUNT
+    sentences = describe_transitions(
+        (transition for transition in transitions if not transition.error), about_account=account
+    )
+    if sentences is None:
         return None
-    return Alert(
+    return FailureAlert(
         account=account,
         error=None,
-        what_happened=news,
+        what_happened=sentences,
         what_to_do="",
         run_id=run.run_id,
-        link=link_to(run, settings),
+        link=run_link(run, settings),
     )
 
 
-def settings_of(workbench: Workbench) -> Settings | None:
+def settings_or_none(workbench: WarehouseResource) -> Settings | None:
     """The settings; None where they cannot be used."""
     try:
         return workbench.settings
@@ -105,27 +116,29 @@ def settings_of(workbench: Workbench) -> Settings | None:
         return None
 
 
-def as_alert(context: dg.RunFailureSensorContext, settings: Settings | None) -> Alert:
+def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None) -> FailureAlert:
     """The alert for a failed run, in the words of the step that failed where it found some."""
     run = context.dagster_run
     failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
-    told = next(filter(None, failures), None)
-    facts = {name: str(value.value) for name, value in told.metadata.items()} if told else {}
-    return Alert(
-        account=account_of(run, settings) or facts.get("account", UNKNOWN),
-        error=facts.get(ERROR, "RunFailure"),
-        what_happened=(told.description if told else None) or why_it_ended(context),
-        what_to_do=facts.get(ADVICE, "See the run in Dagster. What is stored is intact; the next load tries again."),
+    user_failure = next(filter(None, failures), None)
+    facts = {name: str(value.value) for name, value in user_failure.metadata.items()} if user_failure else {}
+    return FailureAlert(
+        account=account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT),
+        error=facts.get(ERROR_KEY, "RunFailure"),
+        what_happened=(user_failure.description if user_failure else None) or failure_reason(context),
+        what_to_do=facts.get(
+            ADVICE_KEY, "See the run in Dagster. What is stored is intact; the next load tries again."
+        ),
         run_id=run.run_id,
-        link=link_to(run, settings),
-        what=what_failed(run),
+        link=run_link(run, settings),
+        what=run_purpose(run),
     )
 
 
-def link_to(run: dg.DagsterRun, settings: Settings | None) -> str | None:
+def run_link(run: dg.DagsterRun, settings: Settings | None) -> str | None:
     """The run's page, where it is known where people open those."""
-    pages = settings.dagster_url if settings else None
-    return f"{pages}/runs/{run.run_id}" if pages else None
+    ui_url = settings.dagster_url if settings else None
+    return f"{ui_url}/runs/{run.run_id}" if ui_url else None
 
 
 def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:
@@ -133,14 +146,14 @@ def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:
     if PARTITION_TAG in run.tags:
         return run.tags[PARTITION_TAG]
     if run.job_name != manage_account.name:
-        return EVERY_ACCOUNT
-    steps: Any = run.run_config.get("ops", {})
-    given = steps.get(make_as_wanted.name, {}).get("config", {}).get("account")
+        return ALL_ACCOUNTS
+    op_configs: Any = run.run_config.get("ops", {})
+    account_key = op_configs.get(make_as_wanted.name, {}).get("config", {}).get("account")
     keys = [account.key for account in settings.all_accounts] if settings else []
-    return str(given) if given else keys[0] if len(keys) == 1 else None
+    return str(account_key) if account_key else keys[0] if len(keys) == 1 else None
 
 
-def what_failed(run: dg.DagsterRun) -> str:
+def run_purpose(run: dg.DagsterRun) -> str:
     """What a run was to do, in a word."""
     if is_load(run):
         return "load"
@@ -149,10 +162,10 @@ def what_failed(run: dg.DagsterRun) -> str:
     return "change" if run.job_name == manage_account.name else run.job_name.replace("_", " ")
 
 
-def why_it_ended(context: dg.RunFailureSensorContext) -> str:
+def failure_reason(context: dg.RunFailureSensorContext) -> str:
     """Why a run ended without a step that failed: what Dagster says of it, or of its process that is gone."""
-    said = context.failure_event.message or "The run failed."
-    if FROM_OUTSIDE not in said:
-        return said
+    message = context.failure_event.message or "The run failed."
+    if EXTERNAL_FAILURE not in message:
+        return message
     events = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    return next((event.message for event in reversed(events) if event.message), said)
+    return next((event.message for event in reversed(events) if event.message), message)

@@ -5,11 +5,11 @@ from typing import Final
 
 import dagster as dg
 
-from assets.failures import told_to_dagster
+from assets.dagster_errors import errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import Workbench
+from assets.resources import WarehouseResource
 from assets.specs import SNAPSHOT, TABLES, table_spec
-from pipelines.size_alerts.tell import tell_of_sizes
+from pipelines.alerts.send import send_size_alerts
 
 SIZE_ALERT: Final = table_spec(
     TABLES["amocrm", "size_alert"],
@@ -26,14 +26,14 @@ SIZE_ALERT: Final = table_spec(
     description="Tell of sizes that changed by as much as the account's rules say: each event once, by the webhook.",
 )
 def size_alerts(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Workbench]
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
 ) -> dg.MaterializeResult[None]:
     """Tell of what changed, and note how many were told."""
-    with told_to_dagster():
+    with errors_shown():
         account = workbench.account(context.partition_key)
-        told = tell_of_sizes(workbench.engine, account, workbench.settings, clock=workbench.clock)
-    metadata: dict[str, int | str] = {"begun": told.begun_count, "told": told.told_count}
-    if told.trouble:
-        context.log.warning(told.trouble)
-        metadata["trouble"] = told.trouble
+        result = send_size_alerts(workbench.engine, account, workbench.settings, clock=workbench.clock)
+    metadata: dict[str, int | str] = {"begun": result.started_count, "told": result.sent_count}
+    if result.failure:
+        context.log.warning(result.failure)
+        metadata["trouble"] = result.failure
     return dg.MaterializeResult(asset_key=SIZE_ALERT.key, metadata=metadata)

@@ -14,19 +14,19 @@ from typing import Any, Final
 import dagster as dg
 
 from assets.partitions import ACCOUNTS
-from pipelines.tables.relations import WRITTEN
-from pipelines.warehouse.catalog import Table, stored_catalog
+from pipelines.transform.frames import WRITTEN_RELATIONS
+from pipelines.warehouse.catalog import CatalogTable, read_packaged_catalog
 
 CODE_VERSION: Final = version("amocrm-warehouse")
 OWNERS: Final = ("team:data",)
 VIEWS_GROUP: Final = "analytics"
-TABLES: Final[Mapping[tuple[str, str], Table]] = {table.key: table for table in stored_catalog()}
+TABLES: Final[Mapping[tuple[str, str], CatalogTable]] = {table.key: table for table in read_packaged_catalog()}
 
 RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
 SNAPSHOT: Final = dg.AssetKey(["amocrm", "snapshot"])
 
 
-def table_spec(table: Table, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
+def table_spec(table: CatalogTable, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
     """The asset that a table or view is."""
     return dg.AssetSpec(
         key=dg.AssetKey(table.key),
@@ -42,7 +42,7 @@ def table_spec(table: Table, *, group: str, deps: list[dg.AssetKey], kinds: set[
     )
 
 
-def table_metadata(table: Table) -> dict[str, Any]:
+def table_metadata(table: CatalogTable) -> dict[str, Any]:
     """Name and columns, where Dagster's pages look for them."""
     return {
         "dagster/table_name": f"{table.schema}.{table.name}",
@@ -64,7 +64,7 @@ PUBLISHED: Final = tuple(
     table_spec(TABLES["amocrm", name], group="history", deps=[RAW_ANSWER], kinds={"pandas", "postgres"})
     for name in (
         "account",
-        *(relation.name for relation in WRITTEN),
+        *(relation.name for relation in WRITTEN_RELATIONS),
         "segment_current",
         "segment_size_daily",
         "snapshot",

@@ -9,21 +9,21 @@ from typing import Final
 import dagster as dg
 from pydantic import Field
 
-from assets.failures import told_to_dagster
-from assets.resources import Workbench
+from assets.dagster_errors import errors_shown
+from assets.resources import WarehouseResource
 from assets.specs import TABLES, table_spec
-from pipelines.amocrm.messages import Kind
-from pipelines.bounded_file import PLAN_BYTES
-from pipelines.confined_file import read_below
-from pipelines.errors import SettingsError
-from pipelines.manage.apply import Applied, apply
-from pipelines.manage.calls import Plan
-from pipelines.manage.fingerprint import deleted_ids, fingerprint
-from pipelines.manage.live import Access, preview
-from pipelines.manage.read_file import read_desired
-from pipelines.manage.render import document, render_text
-from pipelines.manage.wishes import wish_of
-from pipelines.settings import Settings
+from pipelines.amocrm.messages import EntityKind
+from pipelines.base.bounded_file import PLAN_BYTES
+from pipelines.base.confined_file import read_below
+from pipelines.base.errors import SettingsError
+from pipelines.config.settings import Settings
+from pipelines.writeback.apply import ApplyResult, apply
+from pipelines.writeback.calls import Plan
+from pipelines.writeback.config_file import parse_desired
+from pipelines.writeback.fingerprint import deleted_ids, fingerprint
+from pipelines.writeback.live_account import AccountAccess, preview_plan
+from pipelines.writeback.plan_source import to_desired_state
+from pipelines.writeback.render import plan_document, render_text
 
 WRITE_BACKS: Final = tuple(
     table_spec(TABLES["amocrm", name], group="write_back", deps=[], kinds={"api", "postgres"})
@@ -34,7 +34,7 @@ WRITE_BACKS: Final = tuple(
 WRITE_BACK: Final = WRITE_BACKS[0].key
 
 
-class Wanted(dg.Config):
+class WriteBackConfig(dg.Config):
     """What is wanted of an account, and whether it is only to be planned."""
 
     account: str | None = Field(default=None, description="The account's key, where the settings have several.")
@@ -73,11 +73,11 @@ class Wanted(dg.Config):
 
 @dg.op(description="Plan what makes the account as a file wants it, and do it unless dry_run is set.")
 def make_as_wanted(
-    context: dg.OpExecutionContext, config: Wanted, workbench: dg.ResourceParam[Workbench]
+    context: dg.OpExecutionContext, config: WriteBackConfig, workbench: dg.ResourceParam[WarehouseResource]
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization | dg.Output[None]]:
     """Plan, show the plan, and apply it where that is asked for."""
-    with told_to_dagster():
-        access = Access(
+    with errors_shown():
+        access = AccountAccess(
             engine=workbench.engine,
             account=workbench.settings.account(config.account),
             settings=workbench.settings,
@@ -87,20 +87,20 @@ def make_as_wanted(
         if not config.dry_run:
             refuse_unless_allowed(config, workbench.settings)
         text, source = config.contents(workbench.settings.write_back_dir)
-        wish = wish_of(read_desired(text, source=source), account_key=access.account.key)
-        plan = preview(access, wish)
+        desired_state = to_desired_state(parse_desired(text, source=source), account_key=access.account.key)
+        plan = preview_plan(access, desired_state)
         context.log.info("%s\nFingerprint of this plan: %s", render_text(plan), fingerprint(plan))
         key = access.account.key
-        yield dg.AssetObservation(WRITE_BACK, description="Planned.", partition=key, metadata=what_is_planned(plan))
+        yield dg.AssetObservation(WRITE_BACK, description="Planned.", partition=key, metadata=plan_metadata(plan))
         if not config.dry_run and not plan.is_empty:
             refuse_another_plan(config, plan, account=key)
             who = config.who or f"Dagster run {context.run.run_id}"
-            applied = apply(access, wish, plan, who=who, reason=config.reason)
-            metadata = what_is_planned(plan) | what_became_of_it(applied)
+            applied = apply(access, desired_state, plan, who=who, reason=config.reason)
+            metadata = plan_metadata(plan) | apply_metadata(applied)
             yield dg.AssetMaterialization(WRITE_BACK, description="Applied.", partition=key, metadata=metadata)
             if applied.error:
                 raise applied.error
-    yield dg.Output(None, metadata=what_is_planned(plan))
+    yield dg.Output(None, metadata=plan_metadata(plan))
 
 
 @dg.job(
@@ -113,7 +113,7 @@ def manage_account() -> None:
     make_as_wanted()
 
 
-def refuse_unless_allowed(config: Wanted, settings: Settings) -> None:
+def refuse_unless_allowed(config: WriteBackConfig, settings: Settings) -> None:
     """Raise ``SettingsError`` if Dagster may not change accounts, or no plan was shown before."""
     if not settings.write_back_from_dagster:
         raise SettingsError(
@@ -127,7 +127,7 @@ def refuse_unless_allowed(config: Wanted, settings: Settings) -> None:
         )
 
 
-def refuse_another_plan(config: Wanted, plan: Plan, *, account: str) -> None:
+def refuse_another_plan(config: WriteBackConfig, plan: Plan, *, account: str) -> None:
     """Raise ``SettingsError`` unless this plan was shown, and everything that it deletes is named."""
     if config.fingerprint != fingerprint(plan):
         raise SettingsError(
@@ -135,7 +135,7 @@ def refuse_another_plan(config: Wanted, plan: Plan, *, account: str) -> None:
             account=account,
             advice="Run with dry_run again, look at the plan, and take its fingerprint.",
         )
-    kinds: dict[Kind, list[int]] = {"segment": config.delete_segments, "stage": config.delete_stages}
+    kinds: dict[EntityKind, list[int]] = {"segment": config.delete_segments, "stage": config.delete_stages}
     for kind, named in kinds.items():
         deleted = deleted_ids(plan, kind)
         if tuple(sorted(set(named))) != deleted:
@@ -147,26 +147,26 @@ def refuse_another_plan(config: Wanted, plan: Plan, *, account: str) -> None:
             )
 
 
-def what_is_planned(plan: Plan) -> dict[str, dg.MetadataValue | int | str]:
+def plan_metadata(plan: Plan) -> dict[str, dg.MetadataValue | int | str]:
     """The plan for people and for programs."""
     return {
-        "diff": dg.MetadataValue.md(fenced(render_text(plan))),
+        "diff": dg.MetadataValue.md(fence_markdown(render_text(plan))),
         "calls": len(plan.calls),
         "fingerprint": fingerprint(plan),
-        "plan": dg.MetadataValue.json(document(plan)),
+        "plan": dg.MetadataValue.json(plan_document(plan)),
     }
 
 
-def what_became_of_it(applied: Applied) -> dict[str, dg.MetadataValue | int]:
+def apply_metadata(applied: ApplyResult) -> dict[str, dg.MetadataValue | int]:
     """How far an apply came."""
-    done = sum(made.outcome == "done" for made in applied.made)
-    told: dict[str, dg.MetadataValue | int] = {"done": done, "left": len(applied.left)}
-    if applied.loaded:
-        told["observed_at"] = dg.MetadataValue.timestamp(applied.loaded.extracted.observed_at)
-    return told
+    done = sum(call.outcome == "done" for call in applied.applied_calls)
+    metadata: dict[str, dg.MetadataValue | int] = {"done": done, "left": len(applied.remaining_calls)}
+    if applied.load:
+        metadata["observed_at"] = dg.MetadataValue.timestamp(applied.load.extracted.observed_at)
+    return metadata
 
 
-def fenced(text: str) -> str:
+def fence_markdown(text: str) -> str:
     """The text in Markdown as it is, whatever is in it."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

@@ -30,8 +30,8 @@ import yaml
 
 from assets.celery_launcher import WatchedCeleryLauncher
 from emulator import Emulator
-from pipelines.settings import Settings
-from pipelines.warehouse.address import parse_database_url
+from pipelines.config.database_url import parse_database_url
+from pipelines.config.settings import Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -177,7 +177,7 @@ def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
     assert isinstance(launcher, WatchedCeleryLauncher)
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
         is_begun = site.rows("select 1 from amocrm.snapshot where run_id = %s offset 2", run.run_id)
-        if is_begun and launcher.worker_of(run) == f"one@{socket.gethostname()}":
+        if is_begun and launcher.find_worker(run) == f"one@{socket.gethostname()}":
             return run
     return None
 

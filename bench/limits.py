@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench.one_account import change_all, emulator_process
-from pipelines.load import load_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -38,13 +38,13 @@ class Cost:
     """What one load takes."""
 
     requests: int
-    answer_seconds: float  # from sending a request to the answer's last byte, over the Internet
+    response_seconds: float  # from sending a request to the answer's last byte, over the Internet
     loader_seconds: float  # of one core of the machine that loads
     postgres_seconds: float  # of one core of the database's
 
 
-UNCHANGED: Final = Cost(requests=3, answer_seconds=0.25, loader_seconds=0.010, postgres_seconds=0.002)
-CHANGED: Final = Cost(requests=3, answer_seconds=0.25, loader_seconds=0.135, postgres_seconds=0.037)
+UNCHANGED: Final = Cost(requests=3, response_seconds=0.25, loader_seconds=0.010, postgres_seconds=0.002)
+CHANGED: Final = Cost(requests=3, response_seconds=0.25, loader_seconds=0.135, postgres_seconds=0.037)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +106,7 @@ def simulate(accounts: int, cost: Cost, site: Site) -> Outcome:
     while events:
         now, machine, step = heapq.heappop(events)
         if step < cost.requests:
-            after = addresses[machine].serve(now, 1 / site.pace) + cost.answer_seconds
+            after = addresses[machine].serve(now, 1 / site.pace) + cost.response_seconds
         elif step == cost.requests:
             after = loaders[machine].serve(now, cost.loader_seconds)
         elif step == cost.requests + 1:

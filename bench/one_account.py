@@ -27,11 +27,11 @@ from typing import Any, Final
 import psycopg
 from dagster import DagsterInstance
 
-from assets.instance import prepare_home
+from assets.dagster_home import prepare_home
 from assets.partitions import ACCOUNTS
 from emulator import Emulator, World
-from emulator.things import Field
-from pipelines.settings import Settings
+from emulator.entities import Field
+from pipelines.config.settings import Settings
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -91,8 +91,10 @@ def print_table(url: str, environment: Mapping[str, str], pipe: Connection, runs
     """A line for each command and each state of the account."""
     first = run(SYNC, environment)
     print(f"first load by sync: {first.seconds:.2f} s, {first.megabytes:.0f} MB, {rows_of_newest(url)}")
-    imports = [run([sys.executable, "-c", "import pipelines.load, commands.sync"], environment) for _ in range(runs)]
-    print(f"{'importing alone':34}{spread([one.seconds for one in imports], 's')}")
+    imports = [
+        run([sys.executable, "-c", "import pipelines.load.load, commands.sync"], environment) for _ in range(runs)
+    ]
+    print(f"{'importing exclusive_lock':34}{spread([one.seconds for one in imports], 's')}")
     for name, command in (("sync", SYNC), ("Dagster's job", DAGSTER)):
         for case, before in (("nothing changed", lambda: None), ("all changed", lambda: change_all(pipe))):
             measured = [measure(command, environment, before) for _ in range(runs)]

@@ -21,7 +21,7 @@ from bench.one_account import SEGMENTS
 from bench.peers.environments import CACHE
 from bench.peers.payloads import FIRST, captured, host_of
 from emulator.routes import PATHS
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.embedded_postgres.server import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 

@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Identifier
 from faults.superuser import server_with_superuser
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.readers import make_account_reader
+from pipelines.warehouse.readers import create_account_reader
 
 HERE: Final = Path(__file__).parent
 QUESTION: Final = re.compile(r"^-- (.+)\n([^;]+);", re.MULTILINE)
@@ -45,7 +45,7 @@ def main() -> None:
             url = address.set(drivername="postgresql").render_as_string(hide_password=False)
             engine = open_engine(url)
             migrate(engine)
-            reader = make_account_reader(engine, 1) if arguments.reader else None
+            reader = create_account_reader(engine, 1) if arguments.reader else None
             engine.dispose()
             with psycopg.connect(url, autocommit=True) as connection:
                 measured = {}

@@ -19,9 +19,9 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from commands.failures import IS_VERBOSE, Failure
-from pipelines.private_path import UMASK
-from pipelines.program import PROGRAM
+from commands.error_output import VERBOSE_KEY, Failure
+from pipelines.base.private_path import UMASK
+from pipelines.base.program import PROGRAM
 
 COMMANDS: Final = {
     "First look": {
@@ -60,7 +60,7 @@ COMMANDS: Final = {
 
 def _remember_verbose(context: click.Context, _option: click.Parameter, value: Any) -> None:
     if value:
-        context.meta[IS_VERBOSE] = True
+        context.meta[VERBOSE_KEY] = True
 
 
 VERBOSE: Final = click.Option(
@@ -84,9 +84,9 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
-        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
-            if VERBOSE not in one.params:
-                one.params.append(VERBOSE)
+        for subcommand in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            if VERBOSE not in subcommand.params:
+                subcommand.params.append(VERBOSE)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -17,28 +17,28 @@ from typing import Final
 import click
 import dagster as dg
 
-from assets.instance import prepare_home
+from assets.dagster_home import prepare_home
 from assets.partitions import register_accounts
 from assets.web.session import LOGIN_KEY, LOGIN_PATH
-from commands.demo.choice import chosen_demo, demo_option
+from commands.current_settings import current_settings_folder, dagster_home, load_current_settings
 from commands.demo.home import ACCOUNT_KEY, DemoHome
-from commands.demo.scheduled import end_abandoned_runs
-from commands.demo.simulated import simulated_account
-from commands.leash import HOST, LOOK_AGAIN_SECONDS, leashed, refuse_taken_port, wait_until_ready
-from commands.place import dagster_home, folder_here, settings_here
-from pipelines.access import way_to
-from pipelines.atomic_file import write_file
-from pipelines.errors import SettingsError, WarehouseError
-from pipelines.place import SETTINGS_DIR
-from pipelines.private_path import make_private
-from pipelines.settings import VARIABLES, Settings
+from commands.demo.options import demo_option, select_demo
+from commands.demo.scheduled_load import cancel_abandoned_runs
+from commands.demo.simulated_account import simulated_account
+from commands.supervised_process import HOST, POLL_INTERVAL_SECONDS, raise_if_port_taken, supervised, wait_until_ready
+from pipelines.base.atomic_file import write_file
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.private_path import make_private
+from pipelines.base.settings_folder import SETTINGS_DIR
+from pipelines.config.settings import VARIABLES, Settings
+from pipelines.load.connection import endpoint_for
 from pipelines.warehouse.engine import database_url, open_engine
-from pipelines.warehouse.migrate import check, migrate
+from pipelines.warehouse.migrate import check_schema, migrate
 
-PAGES_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
+UI_URL_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 
-WORKPLACE: Final = "workplace"
+WORKING_FOLDER: Final = "workplace"
 """Folder in Dagster's home."""
 
 WORKSPACE: Final = "workspace.yaml"
@@ -52,7 +52,7 @@ load_from:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class DagsterEnvironment:
     """Where Dagster is to run, and what it is to know."""
 
     settings: Settings
@@ -71,14 +71,14 @@ def command(demo: str | None, port: int) -> None:
     Without DATABASE_URL the embedded Postgres runs along. Where neither an account nor a database is set and the demo
     was run, this goes on with the demo's simulated account, which then lives in real time.
     """
-    refuse_taken_port(port)
+    raise_if_port_taken(port)
     click.echo("Starting Dagster …")
     with ExitStack() as stack:
-        home = chosen_demo(demo)
-        site = stack.enter_context(site_of_demo(home) if home else own_site())
-        folder = prepare_home(site.dagster_home)
+        home = select_demo(demo)
+        target = stack.enter_context(demo_environment(home) if home else user_environment())
+        folder = prepare_home(target.dagster_home)
         login_key = secrets.token_urlsafe(32)
-        servers = stack.enter_context(running_dagster(site, folder, port, login_key))
+        servers = stack.enter_context(running_dagster(target, folder, port, login_key))
         wait_until_ready(servers[0].process, port, name="Dagster", log=servers[0].log)
         click.echo(f"Dagster's UI is at http://{HOST}:{port} and its logs are in {folder}. Ctrl-C ends everything.")
         click.echo(
@@ -90,51 +90,51 @@ def command(demo: str | None, port: int) -> None:
 
 
 @contextmanager
-def own_site() -> Iterator[Site]:
+def user_environment() -> Iterator[DagsterEnvironment]:
     """The user's warehouse and accounts."""
-    settings = settings_here()
+    settings = load_current_settings()
     with database_url(settings) as url:
         engine = open_engine(url)
-        check(engine)
+        check_schema(engine)
         engine.dispose()
-        yield Site(
+        yield DagsterEnvironment(
             settings=settings,
             dagster_home=dagster_home(settings),
-            settings_folder=folder_here(),
+            settings_folder=current_settings_folder(),
             environment=os.environ | {"DATABASE_URL": url},
         )
 
 
 @contextmanager
-def site_of_demo(home: DemoHome) -> Iterator[Site]:
+def demo_environment(home: DemoHome) -> Iterator[DagsterEnvironment]:
     """The demo's warehouse, and its account in real time. Dagster sees no settings but these."""
-    simulation = home.simulation()
-    if simulation is None:
+    config = home.config()
+    if config is None:
         raise SettingsError("The demo's data are gone.", advice="Run the demo again.")
     with (
-        home.alone(),
+        home.exclusive_lock(),
         database_url(home.settings) as url,
-        simulated_account(home, simulation, datetime.now(UTC)) as simulated,
+        simulated_account(home, config, datetime.now(UTC)) as simulated,
     ):
         engine = open_engine(url)
         migrate(engine)
         engine.dispose()
         table = f'[accounts.{ACCOUNT_KEY}]\nhost = "{simulated.emulator.host}"\ntoken_env = "{TOKEN_VARIABLE}"\n'
         write_file(home.folder / "accounts.toml", table.encode())
-        others = {name: text for name, text in os.environ.items() if name not in VARIABLES}
+        other_variables = {name: text for name, text in os.environ.items() if name not in VARIABLES}
         click.echo(
             f"SIMULATED DATA: the demo's account in {home.folder}, an emulated amoCRM at {simulated.emulator.url}"
         )
-        yield Site(
+        yield DagsterEnvironment(
             settings=simulated.settings,
             dagster_home=home.dagster_folder,
             settings_folder=home.folder,
             is_demo=True,
-            environment=others
+            environment=other_variables
             | {
                 "DATABASE_URL": url,
                 "AMOCRM_DATA_DIR": str(home.folder),
-                TOKEN_VARIABLE: way_to(simulated.account, simulated.settings).token(),
+                TOKEN_VARIABLE: endpoint_for(simulated.account, simulated.settings).token(),
             },
         )
 
@@ -149,26 +149,26 @@ class Server:
 
 
 @contextmanager
-def running_dagster(site: Site, folder: Path, port: int, login_key: str) -> Iterator[Sequence[Server]]:
+def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_key: str) -> Iterator[Sequence[Server]]:
     """Dagster's web server and daemon, both gone when the context ends, or this process does.
 
     ``dagster dev`` starts a web server that accepts requests from any website, so they are started one by one. They
     work in an empty folder: Dagster puts a ``.env`` that it finds where it works over the environment, which is to win.
     Our own code reads the settings from their folder.
     """
-    workplace = folder / WORKPLACE
-    make_private(workplace)
+    working_folder = folder / WORKING_FOLDER
+    make_private(working_folder)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
-        if site.is_demo:  # nobody else is at work on its data, so nobody executes a run there
-            end_abandoned_runs(instance)
-        register_accounts(instance, site.settings)
-    environment = dict(site.environment) | {
+        if target.is_demo:  # nobody else is at work on its data, so nobody executes a run there
+            cancel_abandoned_runs(instance)
+        register_accounts(instance, target.settings)
+    environment = dict(target.environment) | {
         "DAGSTER_HOME": str(folder),
-        SETTINGS_DIR: str(site.settings_folder),
-        PAGES_VARIABLE: site.settings.dagster_url or f"http://{HOST}:{port}",
+        SETTINGS_DIR: str(target.settings_folder),
+        UI_URL_VARIABLE: target.settings.dagster_url or f"http://{HOST}:{port}",
     }
     of_web = environment | {LOGIN_KEY: login_key}
-    workspace = ["--workspace", str(workspace_file(folder)), "--log-level", "warning"]
+    workspace = ["--workspace", str(find_workspace_file(folder)), "--log-level", "warning"]
     web = [sys.executable, "-m", "assets.web.server", "--host", HOST, "--port", str(port), *workspace]
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *workspace]
     with ExitStack() as stack:
@@ -176,7 +176,7 @@ def running_dagster(site: Site, folder: Path, port: int, login_key: str) -> Iter
             Server(
                 name=name,
                 log=(log := folder / f"{name.replace(' ', '-')}.log"),
-                process=stack.enter_context(leashed(program, log=log, folder=workplace, environment=variables)),
+                process=stack.enter_context(supervised(program, log=log, folder=working_folder, environment=variables)),
             )
             for name, program, variables in (("web server", web, of_web), ("daemon", daemon, environment))
         ]
@@ -188,10 +188,10 @@ def first_to_end(servers: Sequence[Server]) -> Server:
         for server in servers:
             if server.process.poll() is not None:
                 return server
-        time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(POLL_INTERVAL_SECONDS)
 
 
-def workspace_file(dagster_folder: Path) -> Path:
+def find_workspace_file(dagster_folder: Path) -> Path:
     """The clone's workspace.yaml where we are in one, else one of our own."""
     if Path(WORKSPACE).exists():
         return Path(WORKSPACE).absolute()

@@ -9,10 +9,17 @@ from typing import Final
 
 import click
 
-from commands.exit_codes import with_exit_codes
-from pipelines.errors import SettingsError, WarehouseError
-from pipelines.warehouse.catalog import Column, Function, Table, catalog_text, read_catalog, read_functions
-from pipelines.warehouse.embedded import embedded_postgres
+from commands.exit_codes import insert_exit_codes
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.warehouse.catalog import (
+    CatalogColumn,
+    CatalogFunction,
+    CatalogTable,
+    format_catalog,
+    read_catalog,
+    read_functions,
+)
 from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
 
@@ -36,11 +43,11 @@ def command(*, is_check: bool) -> None:
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
-    tables, functions = migrated_catalog()
+    tables, functions = read_migrated_catalog()
     texts = {
-        DICTIONARY: dictionary_text(tables, functions),
-        CATALOG: catalog_text(tables),
-        OPERATIONS: with_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
+        DICTIONARY: format_dictionary(tables, functions),
+        CATALOG: format_catalog(tables),
+        OPERATIONS: insert_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
     }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if is_check and stale:
@@ -54,7 +61,7 @@ def command(*, is_check: bool) -> None:
         click.echo("Up to date.")
 
 
-def migrated_catalog() -> tuple[tuple[Table, ...], tuple[Function, ...]]:
+def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...]]:
     """The tables, views and functions of a database that was made a moment ago."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
         folder = Path(name)
@@ -68,18 +75,20 @@ def migrated_catalog() -> tuple[tuple[Table, ...], tuple[Function, ...]]:
     return found
 
 
-def dictionary_text(tables: Iterable[Table], functions: Iterable[Function]) -> str:
+def format_dictionary(tables: Iterable[CatalogTable], functions: Iterable[CatalogFunction]) -> str:
     """The data dictionary in Markdown."""
-    of_schema = {schema: [table for table in tables if table.schema == schema] for schema in SCHEMAS}
-    return "\n".join(_lines(of_schema, functions)) + "\n"
+    tables_by_schema = {schema: [table for table in tables if table.schema == schema] for schema in SCHEMAS}
+    return "\n".join(_dictionary_lines(tables_by_schema, functions)) + "\n"
 
 
-def _lines(of_schema: dict[str, list[Table]], functions: Iterable[Function]) -> Iterator[str]:
+def _dictionary_lines(
+    tables_by_schema: dict[str, list[CatalogTable]], functions: Iterable[CatalogFunction]
+) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "Every table, column and function, as the database itself describes them. `./run dictionary` writes this"
     yield "page; edit the comments in `sql/migrations` and `sql/views` instead."
-    for schema, tables in of_schema.items():
+    for schema, tables in tables_by_schema.items():
         yield ""
         yield f"## Schema `{schema}`"
         yield ""
@@ -88,23 +97,23 @@ def _lines(of_schema: dict[str, list[Table]], functions: Iterable[Function]) -> 
         yield f"| {'view' if schema == 'analytics' else 'table'} | grain |"
         yield "|---|---|"
         for table in tables:
-            yield f"| [`{table.name}`](#{schema}{table.name}) | {_cell(table.comment)} |"
+            yield f"| [`{table.name}`](#{schema}{table.name}) | {_escape_cell(table.comment)} |"
         if schema == "analytics":
             yield from _function_lines(functions)
         for table in tables:
             yield from _table_lines(table)
 
 
-def _function_lines(functions: Iterable[Function]) -> Iterator[str]:
+def _function_lines(functions: Iterable[CatalogFunction]) -> Iterator[str]:
     yield ""
     yield "| function | what it gives |"
     yield "|---|---|"
     for function in functions:
         columns = f" Columns: {', '.join(f'`{name}`' for name in function.columns)}." if function.columns else ""
-        yield f"| `{function.name}({function.arguments})` | {_cell(function.comment)}{columns} |"
+        yield f"| `{function.name}({function.arguments})` | {_escape_cell(function.comment)}{columns} |"
 
 
-def _table_lines(table: Table) -> Iterator[str]:
+def _table_lines(table: CatalogTable) -> Iterator[str]:
     yield ""
     yield f"### {table.schema}.{table.name}"
     yield ""
@@ -113,12 +122,12 @@ def _table_lines(table: Table) -> Iterator[str]:
     yield "| column | type | meaning |"
     yield "|---|---|---|"
     for column in table.columns:
-        yield f"| `{column.name}` | {_type(column)} | {_cell(column.comment)} |"
+        yield f"| `{column.name}` | {_format_type(column)} | {_escape_cell(column.comment)} |"
 
 
-def _type(column: Column) -> str:
+def _format_type(column: CatalogColumn) -> str:
     return column.type.replace("timestamp with time zone", "timestamptz") + (", not null" if column.is_required else "")
 
 
-def _cell(comment: str | None) -> str:
+def _escape_cell(comment: str | None) -> str:
     return (comment or "").replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""``export``: write down an account's stages or segments, as they are or were. The text is ``pipelines.manage``'s."""
+"""``export``: write down an account's stages or segments, as they are or were. The text is ``pipelines.writeback``'s."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from commands.demo.choice import DemoCommand, demo_option
-from commands.manage.options import account_option
-from commands.manage.past import read_past
-from commands.manage.site import access_to, history_of
-from pipelines.atomic_file import write_file
-from pipelines.errors import SettingsError
-from pipelines.manage.export import export
-from pipelines.manage.live import read_live
+from commands.demo.options import DemoCommand, demo_option
+from commands.writeback.account import open_account, open_history
+from commands.writeback.options import account_option
+from commands.writeback.past import read_past
+from pipelines.base.atomic_file import write_file
+from pipelines.base.errors import SettingsError
+from pipelines.writeback.export import export_config
+from pipelines.writeback.live_account import fetch_live_account
 
 STANDARD_OUTPUT = Path("-")
 
@@ -36,12 +36,12 @@ def command(
     if file != STANDARD_OUTPUT and file.exists() and not is_forced:
         raise SettingsError(f"{file} is there already.", advice="Name another file, or add --force to write over it.")
     if instant is None:
-        with access_to(demo, account_key) as access:
-            snapshot, key = read_live(access), access.account.key
+        with open_account(demo, account_key) as access:
+            snapshot, key = fetch_live_account(access), access.account.key
     else:
-        with history_of(demo, account_key) as (engine, account):
+        with open_history(demo, account_key) as (engine, account):
             snapshot, key = read_past(engine, account, instant), account.key
-    text = export(snapshot, account_key=None if without_ids else key, with_ids=not without_ids)
+    text = export_config(snapshot, account_key=None if without_ids else key, with_ids=not without_ids)
     if file == STANDARD_OUTPUT:
         click.echo(text, nl=False)
     else:

@@ -7,17 +7,17 @@ from typing import Final
 
 import click
 
-from commands.demo.choice import chosen_demo, demo_option
-from commands.manage.options import account_option
-from commands.manage.site import history_of
-from commands.place import settings_here
-from pipelines.atomic_file import write_file
+from commands.current_settings import load_current_settings
+from commands.demo.options import demo_option, select_demo
+from commands.writeback.account import open_history
+from commands.writeback.options import account_option
+from pipelines.base.atomic_file import write_file
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.parquet import parquet_files
-from pipelines.report.write import WHERE_TO
+from pipelines.report.write import LOCATION_ADVICE
 
-FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
+FILE_FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
 
 
 @click.command()
@@ -30,7 +30,7 @@ FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice([*FORMATS]),
+    type=click.Choice([*FILE_FORMATS]),
     default="csv",
     show_default=True,
     help="csv is for spreadsheets; parquet keeps every value's type, for programs.",
@@ -43,11 +43,11 @@ def command(*, output: Path | None, file_format: str, account_key: str | None, d
     CSV opens in any spreadsheet, in which no text of amoCRM becomes a formula: where one would, an apostrophe stands
     before it. For all of the history ask the views: '--csv' of the command 'psql' writes any query.
     """
-    home = chosen_demo(demo)
-    settings = home.settings if home else settings_here()
-    with history_of(demo, account_key) as (engine, account):
+    home = select_demo(demo)
+    settings = home.settings if home else load_current_settings()
+    with open_history(demo, account_key) as (engine, account):
         figures = read_figures(engine, account.key)
     folder = output or settings.report_file(account.key).parent / account.key
-    for name, contents in FORMATS[file_format](figures):
-        write_file(folder / name, contents, account=account.key, advice=WHERE_TO)
+    for name, contents in FILE_FORMATS[file_format](figures):
+        write_file(folder / name, contents, account=account.key, advice=LOCATION_ADVICE)
     click.echo(f"wrote {folder}", err=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from commands.place import dagster_home, settings_here
-from commands.words import counted
-from pipelines.housekeeping import purge_all_answers
-from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.migrate import check
+from commands.current_settings import dagster_home, load_current_settings
+from commands.text import pluralize
+from pipelines.load.retention import purge_all_responses
+from pipelines.warehouse.engine import open_warehouse
+from pipelines.warehouse.migrate import check_schema
 
 
 @click.command()
@@ -20,23 +20,23 @@ def command() -> None:
 
     History stays, and so does the newest run of everything that Dagster's pages show. Running it again does no harm.
     """
-    settings, now = settings_here(), datetime.now(UTC)
-    with warehouse(settings) as engine:
-        check(engine)
-        answer_count = purge_all_answers(engine, settings, now=now)
-    click.echo(f"deleted {counted(answer_count, 'raw answer')}")
+    settings, now = load_current_settings(), datetime.now(UTC)
+    with open_warehouse(settings) as engine:
+        check_schema(engine)
+        answer_count = purge_all_responses(engine, settings, now=now)
+    click.echo(f"deleted {pluralize(answer_count, 'raw response')}")
     home = dagster_home(settings)
     if home.exists():
-        run_count = delete_runs(home, before=now - timedelta(days=settings.dagster_run_days))
-        click.echo(f"deleted {counted(run_count, 'run')} of Dagster")
+        run_count = delete_dagster_runs(home, before=now - timedelta(days=settings.dagster_run_days))
+        click.echo(f"deleted {pluralize(run_count, 'run')} of Dagster")
 
 
-def delete_runs(home: Path, *, before: datetime) -> int:
+def delete_dagster_runs(home: Path, *, before: datetime) -> int:
     """Delete old runs of the Dagster that lives there; how many."""
     # Imported where it is needed: those who load from cron alone have no such folder, and wait for no such import.
     import dagster as dg  # noqa: PLC0415
 
-    from assets.old_runs import delete_old_runs  # noqa: PLC0415
+    from assets.run_retention import delete_old_runs  # noqa: PLC0415
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         return delete_old_runs(instance, before=before)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from commands.place import settings_here
-from pipelines.program import program_here
-from pipelines.warehouse.engine import transaction, warehouse
-from pipelines.warehouse.history import known_accounts
+from commands.current_settings import load_current_settings
+from pipelines.base.program import program_name
+from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.roles import making
-from pipelines.warehouse.wide import follow_fields
+from pipelines.warehouse.past import read_stored_accounts
+from pipelines.warehouse.roles import create_roles_sql
+from pipelines.warehouse.wide_views import update_wide_view
 
 
 @click.command()
@@ -19,12 +19,12 @@ def command() -> None:
 
     Migrations go forward only, each in a transaction of its own. Running this again, or twice at once, does no harm.
     """
-    with warehouse(settings_here()) as engine:
+    with open_warehouse(load_current_settings()) as engine:
         migrated = migrate(engine)
         with transaction(engine) as connection:
-            accounts = known_accounts(connection)
+            accounts = read_stored_accounts(connection)
         for account in accounts:  # loads do so too, where their role may
-            follow_fields(engine, account.id, account=account.key)
+            update_wide_view(engine, account.id, account=account.key)
     for name in migrated.migrations:
         click.echo(f"applied {name}")
     if migrated.views:
@@ -36,14 +36,14 @@ def command() -> None:
     if not migrated.migrations and not migrated.views and not migrated.granted and not migrated.limited_logins:
         click.echo("Nothing to do: tables and views are up to date.")
     if migrated.missing_roles:
-        click.echo(without_roles(migrated.missing_roles))
+        click.echo(describe_missing_roles(migrated.missing_roles))
 
 
-def without_roles(missing: tuple[str, ...]) -> str:
+def describe_missing_roles(missing: tuple[str, ...]) -> str:
     """That roles are missing, what for, and how to have them."""
     return (
         f"Note: there is no {' and no '.join(missing)}, and this database role may not make roles. Who reads or"
         " loads by a login of their own needs them. A superuser makes them:\n\n"
-        f"    {making(missing)}\n\n"
-        f"Then run '{program_here()} migrate' once more: it grants them what they need."
+        f"    {create_roles_sql(missing)}\n\n"
+        f"Then run '{program_name()} migrate' once more: it grants them what they need."
     )

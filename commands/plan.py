@@ -1,4 +1,4 @@
-"""``plan``: what would make an account as a file wants it. How that is found out is ``pipelines.manage``'s work."""
+"""``plan``: what would make an account as a file wants it. How that is found out is ``pipelines.writeback``'s work."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from commands.demo.choice import DemoCommand
-from commands.manage.carry_out import print_json, show
-from commands.manage.file import desired_in, file_argument
-from commands.manage.options import live_options
-from commands.manage.site import access_to
-from pipelines.manage.live import preview
-from pipelines.manage.render import document
-from pipelines.manage.wishes import wish_of
+from commands.demo.options import DemoCommand
+from commands.writeback.account import open_account
+from commands.writeback.execute import print_json, print_plan
+from commands.writeback.file_argument import desired_in, file_argument
+from commands.writeback.options import live_options
+from pipelines.writeback.live_account import preview_plan
+from pipelines.writeback.plan_source import to_desired_state
+from pipelines.writeback.render import plan_document
 
 
 @click.command(cls=DemoCommand)
@@ -26,9 +26,9 @@ def command(*, file: Path, account_key: str | None, demo: str | None, is_json: b
     as it is. Everything that is wrong with it is said at once, with its lines.
     """
     desired = desired_in(file)
-    with access_to(demo, account_key) as access:
-        plan = preview(access, wish_of(desired, account_key=access.account.key))
+    with open_account(demo, account_key) as access:
+        plan = preview_plan(access, to_desired_state(desired, account_key=access.account.key))
     if is_json:
-        print_json(document(plan))
+        print_json(plan_document(plan))
     else:
-        show(plan)
+        print_plan(plan)

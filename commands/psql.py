@@ -13,15 +13,15 @@ from pathlib import Path
 
 import click
 
-from commands.demo.choice import chosen_demo, demo_option
-from commands.place import settings_here
-from pipelines.errors import DatabaseUnavailable, SettingsError
-from pipelines.settings import Settings
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.binaries import find_binaries
+from commands.current_settings import load_current_settings
+from commands.demo.options import demo_option, select_demo
+from pipelines.base.errors import DatabaseUnavailable, SettingsError
+from pipelines.config.database_url import parse_database_url
+from pipelines.config.settings import Settings
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.client import client_environment
 from pipelines.warehouse.engine import database_url
-from pipelines.warehouse.server_user import server_user
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -33,24 +33,24 @@ def command(demo: str | None, arguments: tuple[str, ...]) -> None:
     All further arguments go to psql: -c "select * from analytics.segments", --csv, -f report.sql, …
     """
     with settings_for(demo) as settings, database_url(settings) as url:
-        sys.exit(run_psql(psql_program(settings), url, arguments))
+        sys.exit(run_psql(find_psql(settings), url, arguments))
 
 
 @contextmanager
 def settings_for(demo: str | None) -> Iterator[Settings]:
     """The user's settings, or the demo's, whose data nobody deletes for as long as the context lasts."""
-    home = chosen_demo(demo)
+    home = select_demo(demo)
     if home is None:
-        yield settings_here()
+        yield load_current_settings()
         return
     click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
     with ExitStack() as stack:
         with suppress(DatabaseUnavailable):  # otherwise whoever uses the data has started the server, which is joined
-            stack.enter_context(home.alone())
+            stack.enter_context(home.exclusive_lock())
         yield home.settings
 
 
-def psql_program(settings: Settings) -> Path:
+def find_psql(settings: Settings) -> Path:
     """The client that comes with the embedded server, or else one that is installed."""
     with suppress(DatabaseUnavailable):
         program = find_binaries(settings.pg_bin, server_user()).psql

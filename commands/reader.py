@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from commands.demo.choice import demo_option
-from commands.manage.options import account_option
-from commands.manage.site import history_of
+from commands.demo.options import demo_option
+from commands.writeback.account import open_history
+from commands.writeback.options import account_option
 from pipelines.warehouse.reader_logins import make_reader_login
-from pipelines.warehouse.readers import make_account_reader
+from pipelines.warehouse.readers import create_account_reader
 from pipelines.warehouse.roles import quoted
 from pipelines.warehouse.tool_login import CONNECTION_LIMIT, LIMITS
 
@@ -27,8 +27,8 @@ def command(*, account_key: str | None, login: str | None, demo: str | None) -> 
     The first such role ends the views segments_<account id> of all accounts, since every login can read the names of
     their columns, which are fields' names. segment_field_values has the same values, a row each.
     """
-    with history_of(demo, account_key) as (engine, account):
-        role = make_account_reader(engine, account.id, account=account.key)
+    with open_history(demo, account_key) as (engine, account):
+        role = create_account_reader(engine, account.id, account=account.key)
         password = make_reader_login(engine, role, login, account=account.key) if login else None
     click.echo("There are no views segments_<account id> any more: segment_field_values has their values.", err=True)
     reads = f"reads account '{account.key}' ({account.id}) and no other."

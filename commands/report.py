@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from commands.demo.choice import chosen_demo, demo_option
-from commands.manage.options import account_option
-from commands.manage.site import chosen, histories_of
+from commands.demo.options import demo_option, select_demo
+from commands.writeback.account import open_histories, select_account
+from commands.writeback.options import account_option
 from pipelines.report.write import write_report
 
 
@@ -30,9 +30,9 @@ def command(*, output: Path | None, is_all: bool, account_key: str | None, demo:
     """
     if is_all and (output or account_key):
         raise click.UsageError("--all excludes --output and --account: AMOCRM_REPORT_DIR says where the pages go.")
-    is_simulated = chosen_demo(demo) is not None
-    with histories_of(demo) as (engine, known, settings):
-        for account in known if is_all else [chosen(known, account_key, settings)]:
+    is_simulated = select_demo(demo) is not None
+    with open_histories(demo) as (engine, known, settings):
+        for account in known if is_all else [select_account(known, account_key, settings)]:
             report = write_report(
                 engine,
                 account.key,

@@ -1,18 +1,18 @@
-"""``restore``: bring back what an account was. What can be brought back is known to ``pipelines.manage``."""
+"""``restore``: bring back what an account was. What can be brought back is known to ``pipelines.writeback``."""
 
 from __future__ import annotations
 
 import click
 
-from commands.demo.choice import DemoCommand
-from commands.manage.carry_out import carry_out
-from commands.manage.options import Manner, change_options
-from commands.manage.past import read_last, read_past
-from commands.manage.site import access_to, chosen
-from pipelines.amocrm.messages import Kind
-from pipelines.manage.wishes import wish_of_past
+from commands.demo.options import DemoCommand
+from commands.writeback.account import open_account, select_account
+from commands.writeback.execute import execute_plan
+from commands.writeback.options import ApplyOptions, change_options
+from commands.writeback.past import read_last_seen, read_past
+from pipelines.amocrm.messages import EntityKind
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.history import known_accounts
+from pipelines.warehouse.past import read_stored_accounts
+from pipelines.writeback.plan_source import past_to_desired_state
 
 
 @click.command(cls=DemoCommand)
@@ -27,7 +27,7 @@ def command(
     stage_ids: tuple[int, ...],
     account_key: str | None,
     demo: str | None,
-    manner: Manner,
+    apply_options: ApplyOptions,
 ) -> None:
     """Bring back stages or segments as they were, after showing how, and asking.
 
@@ -36,22 +36,22 @@ def command(
     with a new id, as successor of the old one: see the view segment_lineage. What no call can bring back is said first:
     who belonged to a segment, conditions, the old id.
     """
-    chosen_ids: list[tuple[Kind, int]] = [("segment", one) for one in segment_ids] + [
+    chosen_ids: list[tuple[EntityKind, int]] = [("segment", one) for one in segment_ids] + [
         ("stage", one) for one in stage_ids
     ]
     if instant is None and len(chosen_ids) != 1:
         raise click.UsageError("Say with --as-of when it was as it is to be again; only one thing alone needs none.")
-    with access_to(demo, account_key) as access:
+    with open_account(demo, account_key) as access:
         with transaction(access.engine) as connection:
-            account = chosen(known_accounts(connection), access.account.key, access.settings)
+            account = select_account(read_stored_accounts(connection), access.account.key, access.settings)
         if instant is None:
-            past = read_last(access.engine, account, *chosen_ids[0])
+            past = read_last_seen(access.engine, account, *chosen_ids[0])
         else:
             past = read_past(access.engine, account, instant)
-        wish = wish_of_past(
+        desired_state = past_to_desired_state(
             past,
             account_key=access.account.key,
             stage_ids=stage_ids if chosen_ids else None,
             segment_ids=segment_ids if chosen_ids else None,
         )
-        carry_out(access, wish, manner)
+        execute_plan(access, desired_state, apply_options)

@@ -1,4 +1,4 @@
-"""``segments``: single steps with an account's segments. Changes go the way of every plan: ``commands.manage``."""
+"""``segments``: single steps with an account's segments. Changes go the way of every plan: ``commands.writeback``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from commands.demo.choice import DemoCommand
-from commands.manage import single
-from commands.manage.options import Manner, change_options, live_options
-from pipelines.manage import desired
-from pipelines.manage.desired import DesiredSegment, DesiredValue
-from pipelines.manage.nodes import Items, Text
-from pipelines.manage.rules import SEGMENT_COLORS
+from commands.demo.options import DemoCommand
+from commands.writeback import single_entity
+from commands.writeback.options import ApplyOptions, change_options, live_options
+from pipelines.writeback import desired
+from pipelines.writeback.desired import DesiredSegment, DesiredValue
+from pipelines.writeback.validation import SEGMENT_COLORS
+from pipelines.writeback.yaml_nodes import YamlList, YamlText
 
 
 @click.group()
@@ -28,20 +28,20 @@ def command() -> None:
 
 @command.command("list", cls=DemoCommand)
 @live_options
-def list_segments(**where: Any) -> None:
+def list_segments(**options: Any) -> None:
     """Show all segments as they are now, the largest first."""
-    single.list_all("segment", **where)
+    single_entity.list_all("segment", **options)
 
 
 @command.command(cls=DemoCommand)
 @click.argument("segment_id", metavar="ID", type=int)
 @live_options
-def get(*, segment_id: int, **where: Any) -> None:
+def get(*, segment_id: int, **options: Any) -> None:
     """Show one segment with its fields, as a file for 'plan' would have it."""
-    single.get("segment", segment_id, **where)
+    single_entity.get("segment", segment_id, **options)
 
 
-def properties(body: Callable[..., None]) -> Callable[..., None]:
+def segment_options(body: Callable[..., None]) -> Callable[..., None]:
     """Options for what a segment can be given."""
     for option in (
         click.option(
@@ -60,34 +60,44 @@ def properties(body: Callable[..., None]) -> Callable[..., None]:
 
 @command.command(cls=DemoCommand)
 @click.option("--name", required=True, help="Its name.")
-@properties
+@segment_options
 @change_options
-def add(*, name: str, manner: Manner, account_key: str | None, demo: str | None, **given: Any) -> None:
+def add(
+    *, name: str, apply_options: ApplyOptions, account_key: str | None, demo: str | None, **properties: Any
+) -> None:
     """Add a segment. Its conditions can be set in amoCRM only."""
-    single.add("segment", wanted(name=name, **given), manner, account_key=account_key, demo=demo)
+    single_entity.add(
+        "segment", build_desired_segment(name=name, **properties), apply_options, account_key=account_key, demo=demo
+    )
 
 
 @command.command(cls=DemoCommand)
 @click.argument("segment_id", metavar="ID", type=int)
 @click.option("--name", help="Its new name.")
-@properties
+@segment_options
 @change_options
-def update(*, segment_id: int, manner: Manner, account_key: str | None, demo: str | None, **given: Any) -> None:
+def update(
+    *, segment_id: int, apply_options: ApplyOptions, account_key: str | None, demo: str | None, **properties: Any
+) -> None:
     """Change a segment. What is not given stays as it is."""
-    if not any(given.values()):
+    if not any(properties.values()):
         raise click.UsageError("Say what is to be changed: --name, --color, --price-field or --field.")
-    single.change(wanted(id=segment_id, **given), manner, account_key=account_key, demo=demo)
+    single_entity.change(
+        build_desired_segment(id=segment_id, **properties), apply_options, account_key=account_key, demo=demo
+    )
 
 
 @command.command(cls=DemoCommand)
 @click.argument("segment_id", metavar="ID", type=int)
 @change_options
-def delete(*, segment_id: int, manner: Manner, account_key: str | None, demo: str | None) -> None:
+def delete(*, segment_id: int, apply_options: ApplyOptions, account_key: str | None, demo: str | None) -> None:
     """Delete a segment. It can be restored, but for its id, its customers and its conditions."""
-    single.change(DesiredSegment(id=segment_id, is_deleted=True), manner, account_key=account_key, demo=demo)
+    single_entity.change(
+        DesiredSegment(id=segment_id, is_deleted=True), apply_options, account_key=account_key, demo=demo
+    )
 
 
-def wanted(
+def build_desired_segment(
     *,
     fields: Sequence[str],
     prices: Sequence[int],
@@ -96,21 +106,21 @@ def wanted(
     id: int | None = None,  # noqa: A002 - the record's word
 ) -> DesiredSegment:
     """What is given, as what is wanted."""
-    values: defaultdict[str, list[Text]] = defaultdict(list)
+    values: defaultdict[str, list[YamlText]] = defaultdict(list)
     for field in fields:
-        called, is_given, value = field.partition("=")
+        field_name, is_given, value = field.partition("=")
         if not is_given:
             raise click.BadParameter(f"'{field}' lacks its value: write '{field}=...'.", param_hint="--field")
-        values[called.strip()].append(Text(text=value))
+        values[field_name.strip()].append(YamlText(text=value))
     return DesiredSegment(
         id=id,
         name=name,
-        color=desired.color("segment", color),
+        color=desired.normalize_color("segment", color),
         price_field_ids=tuple(sorted(set(prices))) if prices else None,
         values=tuple(
             DesiredValue(
-                field=Text(text=called), value=several[0] if len(several) == 1 else Items(items=tuple(several))
+                field=YamlText(text=field_name), value=texts[0] if len(texts) == 1 else YamlList(items=tuple(texts))
             )
-            for called, several in values.items()
+            for field_name, texts in values.items()
         ),
     )

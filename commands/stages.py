@@ -1,4 +1,4 @@
-"""``stages``: single steps with an account's stages. Changes go the way of every plan: ``commands.manage``."""
+"""``stages``: single steps with an account's stages. Changes go the way of every plan: ``commands.writeback``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from commands.demo.choice import DemoCommand
-from commands.manage import single
-from commands.manage.options import Manner, change_options, live_options
-from pipelines.manage import desired
-from pipelines.manage.desired import DesiredStage
-from pipelines.manage.rules import STAGE_COLORS
+from commands.demo.options import DemoCommand
+from commands.writeback import single_entity
+from commands.writeback.options import ApplyOptions, change_options, live_options
+from pipelines.writeback import desired
+from pipelines.writeback.desired import DesiredStage
+from pipelines.writeback.validation import STAGE_COLORS
 
 COLOR_HELP = f"One of amoCRM's, such as {STAGE_COLORS[0]}; in quotes, because of the '#'."
 
@@ -27,17 +27,17 @@ def command() -> None:
 
 @command.command("list", cls=DemoCommand)
 @live_options
-def list_stages(**where: Any) -> None:
+def list_stages(**options: Any) -> None:
     """Show all stages as they are now, in their order."""
-    single.list_all("stage", **where)
+    single_entity.list_all("stage", **options)
 
 
 @command.command(cls=DemoCommand)
 @click.argument("stage_id", metavar="ID", type=int)
 @live_options
-def get(*, stage_id: int, **where: Any) -> None:
+def get(*, stage_id: int, **options: Any) -> None:
     """Show one stage, as a file for 'plan' would have it."""
-    single.get("stage", stage_id, **where)
+    single_entity.get("stage", stage_id, **options)
 
 
 @command.command(cls=DemoCommand)
@@ -45,10 +45,12 @@ def get(*, stage_id: int, **where: Any) -> None:
 @click.option("--sort", type=int, required=True, help="Its place among the others.")
 @click.option("--color", metavar="COLOR", help=COLOR_HELP)
 @change_options
-def add(*, name: str, sort: int, color: str | None, manner: Manner, account_key: str | None, demo: str | None) -> None:
+def add(
+    *, name: str, sort: int, color: str | None, apply_options: ApplyOptions, account_key: str | None, demo: str | None
+) -> None:
     """Add a stage. Its conditions can be set in amoCRM only."""
-    wanted = DesiredStage(name=name, sort=sort, color=desired.color("stage", color))
-    single.add("stage", wanted, manner, account_key=account_key, demo=demo)
+    stage = DesiredStage(name=name, sort=sort, color=desired.normalize_color("stage", color))
+    single_entity.add("stage", stage, apply_options, account_key=account_key, demo=demo)
 
 
 @command.command(cls=DemoCommand)
@@ -63,20 +65,20 @@ def update(
     name: str | None,
     sort: int | None,
     color: str | None,
-    manner: Manner,
+    apply_options: ApplyOptions,
     account_key: str | None,
     demo: str | None,
 ) -> None:
     """Change a stage. What is not given stays as it is."""
     if name is None and sort is None and color is None:
         raise click.UsageError("Say what is to be changed: --name, --sort or --color.")
-    wanted = DesiredStage(id=stage_id, name=name, sort=sort, color=desired.color("stage", color))
-    single.change(wanted, manner, account_key=account_key, demo=demo)
+    stage = DesiredStage(id=stage_id, name=name, sort=sort, color=desired.normalize_color("stage", color))
+    single_entity.change(stage, apply_options, account_key=account_key, demo=demo)
 
 
 @command.command(cls=DemoCommand)
 @click.argument("stage_id", metavar="ID", type=int)
 @change_options
-def delete(*, stage_id: int, manner: Manner, account_key: str | None, demo: str | None) -> None:
+def delete(*, stage_id: int, apply_options: ApplyOptions, account_key: str | None, demo: str | None) -> None:
     """Delete a stage. Its customers move to other stages by their conditions, some time later."""
-    single.change(DesiredStage(id=stage_id, is_deleted=True), manner, account_key=account_key, demo=demo)
+    single_entity.change(DesiredStage(id=stage_id, is_deleted=True), apply_options, account_key=account_key, demo=demo)

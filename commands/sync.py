@@ -1,4 +1,4 @@
-"""``sync``: load accounts once, without Dagster. Loading them is ``pipelines.fleet``'s work.
+"""``sync``: load accounts once, without Dagster. Loading them is ``pipelines.load.fleet``'s work.
 
 How many of them look on their way is ``progress``' subject.
 """
@@ -16,18 +16,18 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
-from commands.failures import IS_VERBOSE
-from commands.place import settings_here
-from commands.words import counted
-from pipelines.fleet import load_fleet
-from pipelines.outcome import Outcome
-from pipelines.printable import printable_json
-from pipelines.settings import AnyAccount, Settings
-from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.migrate import check
-from pipelines.warehouse.outcomes import failed_keys
+from commands.current_settings import load_current_settings
+from commands.error_output import VERBOSE_KEY
+from commands.text import pluralize
+from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.base.escape import printable_json
+from pipelines.config.settings import AnyAccount, Settings
+from pipelines.load.fleet import load_fleet
+from pipelines.load.result import LoadResult
+from pipelines.warehouse.engine import open_warehouse
+from pipelines.warehouse.migrate import check_schema
 
-MOST_IN_LINES = 20
+MAX_ACCOUNTS_AS_LINES = 20
 """Accounts that have a line each; of more only those that failed are named."""
 
 
@@ -50,34 +50,34 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
     """
     if (bool(keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
-    settings = settings_here()
+    settings = load_current_settings()
     if threads is not None:
         settings = replace(settings, threads=threads)
-    accounts = chosen(settings, keys, is_all=is_all or is_retry)
-    with warehouse(settings) as engine:
-        check(engine)
+    accounts = select_accounts(settings, keys, is_all=is_all or is_retry)
+    with open_warehouse(settings) as engine:
+        check_schema(engine)
         if is_retry:
-            failed = failed_keys(engine)
+            failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
-        outcomes = load_all(engine, accounts, settings, is_json=is_json)
+        results = load_all(engine, accounts, settings, is_json=is_json)
     if is_json:
-        document = {"accounts": [as_json(outcome) for outcome in outcomes]}
+        document = {"accounts": [outcome_to_json(result) for result in results]}
         click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     elif is_retry and not accounts:
         click.echo("Nothing to do: no account's newest load failed.")
-    sys.exit(next((one.trouble.exit_code for one in outcomes if one.trouble and one.trouble.exit_code), 0))
+    sys.exit(next((one.failure.exit_code for one in results if one.failure and one.failure.exit_code), 0))
 
 
-def chosen(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AnyAccount]:
+def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AnyAccount]:
     """The accounts that are meant. Raises ``SettingsError`` where the choice is not clear, or there is none."""
     if settings.all_accounts and is_all:
         return list(settings.all_accounts)
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
-def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_json: bool) -> list[Outcome]:
+def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_json: bool) -> list[LoadResult]:
     """Load the accounts, and tell of it on the way unless it is to be told as JSON; the outcomes, by key."""
-    is_verbose = IS_VERBOSE in click.get_current_context().meta
+    is_verbose = VERBOSE_KEY in click.get_current_context().meta
     with closing(
         load_fleet(
             engine,
@@ -88,73 +88,73 @@ def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings,
         )
     ) as fleet:
         if is_json:
-            outcomes = list(fleet)
-        elif len(accounts) <= MOST_IN_LINES:
-            outcomes = [tell(outcome) for outcome in fleet]
+            results = list(fleet)
+        elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:
+            results = [print_outcome(result) for result in fleet]
         else:
-            from commands.progress import follow  # noqa: PLC0415 - one account's load draws nothing
+            from commands.fleet_progress import show_progress  # noqa: PLC0415 - one account's load draws nothing
 
-            outcomes = follow(fleet, len(accounts))
-    for outcome in outcomes:
-        if outcome.untold:
-            click.echo(f"account '{outcome.account_key}': alerts wait for the next load. {outcome.untold}", err=True)
-    return sorted(outcomes, key=lambda outcome: outcome.account_key)
+            results = show_progress(fleet, len(accounts))
+    for result in results:
+        if result.alert_error:
+            click.echo(f"account '{result.account_key}': alerts wait for the next load. {result.alert_error}", err=True)
+    return sorted(results, key=lambda result: result.account_key)
 
 
-def tell(outcome: Outcome) -> Outcome:
+def print_outcome(result: LoadResult) -> LoadResult:
     """Print how one account's load ended."""
-    click.echo(in_words(outcome), err=outcome.trouble is not None)
-    return outcome
+    click.echo(describe_outcome(result), err=result.failure is not None)
+    return result
 
 
-def in_words(outcome: Outcome) -> str:
+def describe_outcome(result: LoadResult) -> str:
     """A line for people."""
-    if outcome.trouble:
-        return f"{outcome.trouble.told} [{outcome.status}]"
-    assert outcome.loaded
-    seen, published = outcome.loaded.seen, outcome.loaded.published
-    match seen.mode:
+    if result.failure:
+        return f"{result.failure.full_text} [{result.status}]"
+    assert result.loaded
+    summary, published = result.loaded.summary, result.loaded.published
+    match summary.mode:
         case "segments":
-            shown = counted(seen.segment_count, "segment")
+            contents = pluralize(summary.segment_count, "segment")
         case "periodicity":
-            shown = counted(seen.stage_count, "stage")
+            contents = pluralize(summary.stage_count, "stage")
         case mode:
-            shown = f"customers are {mode} in amoCRM"
+            contents = f"customers are {mode} in amoCRM"
     changes = [
         text
         for count, text in (
-            (published.size_change_count, counted(published.size_change_count, "size") + " changed"),
-            (published.opened_count, counted(published.opened_count, "version") + " opened"),
+            (published.size_change_count, pluralize(published.size_change_count, "size") + " changed"),
+            (published.opened_count, pluralize(published.opened_count, "version") + " opened"),
             (published.closed_count, f"{published.closed_count} closed"),
         )
         if count
     ]
     return (
-        f"account '{outcome.account_key}' ({seen.account_name or seen.account_id}): {shown}; "
+        f"account '{result.account_key}' ({summary.account_name or summary.account_id}): {contents}; "
         f"{', '.join(changes) or 'nothing changed'}; "
-        f"{counted(outcome.loaded.extracted.request_count, 'request')}, {outcome.seconds:.1f} s"
+        f"{pluralize(result.loaded.extracted.request_count, 'request')}, {result.seconds:.1f} s"
     )
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_to_json(result: LoadResult) -> dict[str, Any]:
     """The same for scripts. Keys are there whatever the status; those that do not apply are null."""
-    loaded, trouble = outcome.loaded, outcome.trouble
+    loaded, error = result.loaded, result.failure
     published = loaded and loaded.published
     return {
-        "account": outcome.account_key,
-        "status": outcome.status,
+        "account": result.account_key,
+        "status": result.status,
         "account_id": loaded and loaded.extracted.account_id,
         "observed_at": loaded and loaded.extracted.observed_at.isoformat(),
-        "customers_mode": loaded and loaded.seen.mode,
-        "segment_count": loaded and loaded.seen.segment_count,
-        "stage_count": loaded and loaded.seen.stage_count,
+        "customers_mode": loaded and loaded.summary.mode,
+        "segment_count": loaded and loaded.summary.segment_count,
+        "stage_count": loaded and loaded.summary.stage_count,
         "opened_count": published and published.opened_count,
         "closed_count": published and published.closed_count,
         "size_change_count": published and published.size_change_count,
         "request_count": loaded and loaded.extracted.request_count,
         "byte_count": loaded and loaded.extracted.byte_count,
-        "seconds": round(outcome.seconds, 3),
-        "exit_code": trouble.exit_code if trouble else 0,
-        "error": trouble and trouble.error,
-        "message": trouble and trouble.told,
+        "seconds": round(result.seconds, 3),
+        "exit_code": error.exit_code if error else 0,
+        "error": error and error.error,
+        "message": error and error.full_text,
     }

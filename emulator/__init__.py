@@ -7,7 +7,7 @@ from emulator.clock import Clock
 from emulator.limits import RateLimit
 from emulator.quirks import Quirks
 from emulator.server import Emulator
-from emulator.story import Story
+from emulator.simulation import Simulation
 from emulator.world import World
 
-__all__ = ["Clock", "Emulator", "Quirks", "RateLimit", "Story", "World"]
+__all__ = ["Clock", "Emulator", "Quirks", "RateLimit", "Simulation", "World"]

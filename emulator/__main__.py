@@ -15,10 +15,10 @@ from emulator import state
 from emulator.clock import Clock
 from emulator.limits import RateLimit
 from emulator.server import Emulator
-from emulator.story import Story
+from emulator.simulation import Simulation
 from emulator.world import World
 
-SAVING_INTERVAL = 5.0
+SAVE_INTERVAL_SECONDS = 5.0
 """Seconds between two savings of the state."""
 
 BANNER = """
@@ -46,19 +46,19 @@ BANNER = """
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
-        world, story = _begin(options)
-        emulator = Emulator(world=world, story=story, limit=_limit(options), port=options.port).start()
+        world, simulation = _load_or_create(options)
+        emulator = Emulator(world=world, simulation=simulation, limit=_rate_limit(options), port=options.port).start()
     except (state.StateError, OSError) as error:
         print(f"The emulator cannot start: {error}", file=sys.stderr)
         return 2
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stopping.set())
     try:
-        print(_banner(emulator, story, is_running=not options.stand_still), flush=True)
-        while not stopping.wait(SAVING_INTERVAL):
+        print(_format_banner(emulator, simulation, is_running=not options.stand_still), flush=True)
+        while not stopping.wait(SAVE_INTERVAL_SECONDS):
             _save(options.state, emulator)
     finally:
         emulator.stop()
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emulator", description="A small amoCRM on this machine, with simulated data."
     )
@@ -95,36 +95,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _limit(options: argparse.Namespace) -> RateLimit | None:
+def _rate_limit(options: argparse.Namespace) -> RateLimit | None:
     """The limit that was asked for, if any; a block alone goes with amoCRM's own limit."""
     if options.limit is None and options.block_after is None:
         return None
     return RateLimit(per_second=options.limit or 7, blocks_after=options.block_after)
 
 
-def _begin(options: argparse.Namespace) -> tuple[World, Story]:
+def _load_or_create(options: argparse.Namespace) -> tuple[World, Simulation]:
     """The saved world where there is one, else a new one; the saved one keeps its mode, its seed and its id."""
     if options.state is not None and os.path.lexists(options.state):
-        world, story = state.load(options.state)
-        if story is None:
+        world, simulation = state.load(options.state)
+        if simulation is None:
             raise state.StateError(f"{options.state} holds a world without a story")
     else:
         now = datetime.now(UTC).replace(microsecond=0)
         world = World(clock=Clock(now))
-        story = Story(options.seed, now - timedelta(days=options.days), options.mode, account_id=options.account_id)
+        simulation = Simulation(
+            options.seed, now - timedelta(days=options.days), options.mode, account_id=options.account_id
+        )
     if not options.stand_still:
         world.clock.run()
-    story.advance(world, world.now())
-    return world, story
+    simulation.advance(world, world.now())
+    return world, simulation
 
 
-def _banner(emulator: Emulator, story: Story, *, is_running: bool) -> str:
-    account = emulator.world.account(story.account_id)
+def _format_banner(emulator: Emulator, simulation: Simulation, *, is_running: bool) -> str:
+    account = emulator.world.account(simulation.account_id)
     return BANNER.format(
         name=account.name,
         id=account.id,
         mode=account.mode,
-        seed=story.seed,
+        seed=simulation.seed,
         now=emulator.clock.now(),
         pace=" and running" if is_running else ", standing still",
         url=emulator.url,
@@ -136,7 +138,7 @@ def _banner(emulator: Emulator, story: Story, *, is_running: bool) -> str:
 
 def _save(path: Path | None, emulator: Emulator) -> None:
     if path is not None:
-        state.save(path, emulator.world, emulator.story)
+        state.save(path, emulator.world, emulator.simulation)
 
 
 if __name__ == "__main__":

@@ -19,34 +19,51 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from emulator.admission import refusal_of_admin
+from emulator.clock import Clock
 from emulator.effects import EFFECTS
-from emulator.messages import Answer, Request, problem, success
+from emulator.entities import Json
+from emulator.faults import Faults
+from emulator.messages import Request, Response, problem, success
 from emulator.oauth import add_integration
-from emulator.things import Json
-
-if TYPE_CHECKING:
-    from emulator.server import Emulator
+from emulator.world import World
 
 PREFIX = "/_emulator/"
 
 
-def answer(emulator: Emulator, request: Request) -> Answer:
+class Controlled(Protocol):
+    """The emulator, as far as these methods use it."""
+
+    world: World
+    faults: Faults
+    requests: list[Request]
+
+    @property
+    def clock(self) -> Clock:
+        """Clock of its world."""
+        ...
+
+    def long_lived_token(self, account_id: int, *, is_admin: bool = True) -> str:
+        """Issue a long-lived token."""
+        ...
+
+
+def respond(emulator: Controlled, request: Request) -> Response:
     """Do what a request under ``PREFIX`` asks for; 400 says what is wrong with it."""
     if refused := refusal_of_admin(request.method, request.headers):
         return problem(403, refused)
-    do = METHODS.get((request.method, request.path.removeprefix(PREFIX)))
-    if do is None:
+    handler = HANDLERS.get((request.method, request.path.removeprefix(PREFIX)))
+    if handler is None:
         return problem(404, "No such method of the emulator")
     try:
-        return success(do(emulator, json.loads(request.body or b"{}")))
+        return success(handler(emulator, json.loads(request.body or b"{}")))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         return problem(400, f"{type(error).__name__}: {error}")
 
 
-def _state(emulator: Emulator, _: Json) -> Json:
+def _state(emulator: Controlled, _: Json) -> Json:
     accounts = emulator.world.accounts.values()
     return {
         "is_simulated": True,
@@ -57,42 +74,42 @@ def _state(emulator: Emulator, _: Json) -> Json:
     }
 
 
-def _clock(emulator: Emulator, body: Json) -> Json:
+def _set_clock(emulator: Controlled, body: Json) -> Json:
     emulator.clock.set(datetime.fromisoformat(body["instant"]))
     return _state(emulator, body)
 
 
-def _advance(emulator: Emulator, body: Json) -> Json:
+def _advance(emulator: Controlled, body: Json) -> Json:
     emulator.clock.advance(timedelta(**body))
     return _state(emulator, body)
 
 
-def _token(emulator: Emulator, body: Json) -> Json:
+def _issue_token(emulator: Controlled, body: Json) -> Json:
     return {"access_token": emulator.long_lived_token(body["account_id"], is_admin=body.get("is_admin", True))}
 
 
-def _integration(emulator: Emulator, body: Json) -> Json:
+def _add_integration(emulator: Controlled, body: Json) -> Json:
     return asdict(add_integration(emulator.world, body["redirect_uri"]))
 
 
-def _add_fault(emulator: Emulator, body: Json) -> Json:
+def _add_fault(emulator: Controlled, body: Json) -> Json:
     if body["name"] not in EFFECTS:
         raise ValueError(f"no such fault: {body['name']}; there are {', '.join(sorted(EFFECTS))}")
     emulator.faults.add(EFFECTS[body["name"]](**body.get("arguments", {})), **body.get("where", {}))
     return _state(emulator, body)
 
 
-def _clear_faults(emulator: Emulator, body: Json) -> Json:
+def _clear_faults(emulator: Controlled, body: Json) -> Json:
     emulator.faults.clear()
     return _state(emulator, body)
 
 
-METHODS: dict[tuple[str, str], Callable[[Emulator, Json], Json]] = {
+HANDLERS: dict[tuple[str, str], Callable[[Controlled, Json], Json]] = {
     ("GET", "state"): _state,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): _set_clock,
     ("POST", "advance"): _advance,
-    ("POST", "tokens"): _token,
-    ("POST", "integrations"): _integration,
+    ("POST", "tokens"): _issue_token,
+    ("POST", "integrations"): _add_integration,
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
 }

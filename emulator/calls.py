@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emulator import tokens
-from emulator.messages import Answer, Request, nothing, problem
+from emulator.entities import Account, Json
+from emulator.messages import Request, Response, no_content, problem
 from emulator.routes import PATHS, Route
-from emulator.things import Account, Json
 from emulator.tokens import Token
 from emulator.world import World
 
@@ -33,26 +33,26 @@ class Call:
         if self.route.resource == "account":
             return True
         is_about_stages = self.route.resource in ("stages", "stage")
-        shows = self.world.shows_stages if is_about_stages else self.world.shows_segments
-        return shows(self.account.id)
+        is_shown = self.world.shows_stages if is_about_stages else self.world.shows_segments
+        return is_shown(self.account.id)
 
 
-def bearer(world: World, request: Request) -> Token | None:
+def read_bearer_token(world: World, request: Request) -> Token | None:
     """The token that the request bears, or None where there is none that is good now."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    token = tokens.read(text.strip(), world.secret) if scheme.lower() == "bearer" else None
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    token = tokens.read(value.strip(), world.secret) if scheme.lower() == "bearer" else None
     if token is None or token.account_id not in world.accounts or world.now() >= token.expires_at:
         return None
     return token
 
 
-def linked(call: Call, list_name: str, item: dict[str, Json]) -> dict[str, Json]:
+def with_self_link(call: Call, list_name: str, row: dict[str, Json]) -> dict[str, Json]:
     """An item with the link to itself."""
-    return item | {"_links": {"self": {"href": f"{call.request.base_url}{PATHS[list_name]}/{item['id']}"}}}
+    return row | {"_links": {"self": {"href": f"{call.request.base_url}{PATHS[list_name]}/{row['id']}"}}}
 
 
-def missing(call: Call) -> Answer:
+def not_found(call: Call) -> Response:
     """What an id gets that the account does not have."""
     if call.world.quirks.is_missing_thing_204 and call.request.method == "GET":
-        return nothing()
+        return no_content()
     return problem(404, f"{call.route.resource.capitalize()} not found")

@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from emulator.entities import Json
 from emulator.faults import Effect
-from emulator.messages import Answer, problem
-from emulator.things import Json
-from emulator.wire import Wire
+from emulator.messages import Response, problem
+from emulator.wire_response import WireResponse
 from emulator.world import World
 
-Maker = TypeVar("Maker", bound=Callable[..., Effect])
+EffectFactory = TypeVar("EffectFactory", bound=Callable[..., Effect])
 
 EFFECTS: dict[str, Callable[..., Effect]] = {}
 """Effects by name, for those who cannot pass a function."""
@@ -25,7 +25,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {}
 HTML = "text/html; charset=UTF-8"
 
 
-def named(maker: Maker) -> Maker:
+def named(maker: EffectFactory) -> EffectFactory:
     """Let an effect be switched on by its function's name."""
     EFFECTS[maker.__name__] = maker
     return maker
@@ -34,9 +34,9 @@ def named(maker: Maker) -> Maker:
 # Anything at all: for what has no name here
 
 
-def meanwhile(happens: Callable[[World], object]) -> Effect:
+def before_response(action: Callable[[World], object]) -> Effect:
     """Let something happen to the world before the answer is made, such as a row inserted between two pages."""
-    return Effect(meanwhile=happens)
+    return Effect(before_response=action)
 
 
 def payload(change: Callable[[Json], Json]) -> Effect:
@@ -47,13 +47,13 @@ def payload(change: Callable[[Json], Json]) -> Effect:
 def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
     """Change the items of a list; other answers stay."""
 
-    def changed(document: Json) -> Json:
+    def apply_change(document: Json) -> Json:
         embedded = document.get("_embedded", {})
         for name in embedded.keys() & {"statuses", "segments", "custom_fields"}:
             embedded[name] = change(embedded[name])
         return document
 
-    return Effect(payload=changed)
+    return Effect(payload=apply_change)
 
 
 # Statuses
@@ -62,26 +62,28 @@ def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
 @named
 def status(code: int, body: str = "", content_type: str | None = None, headers: dict[str, str] | None = None) -> Effect:
     """Answer with a bare status, or one with a body."""
-    return _instead(Answer(status=code, content_type=content_type, body=body.encode(), headers=headers or {}))
+    return _replace_response(
+        Response(status=code, content_type=content_type, body=body.encode(), headers=headers or {})
+    )
 
 
 @named
 def error(code: int, detail: str = "Simulated error") -> Effect:
     """Answer with an error document of amoCRM's."""
-    return _instead(problem(code, detail))
+    return _replace_response(problem(code, detail))
 
 
 @named
 def error_called_200(code: int = 500) -> Effect:
     """An error document, with status 200 and the content type of success."""
     refusal = problem(code, "Simulated error")
-    return Effect(answer=lambda given: replace(given, status=200, payload=refusal.payload))
+    return Effect(response=lambda response: replace(response, status=200, payload=refusal.payload))
 
 
 @named
 def html(code: int = 200, text: str = "Please log in") -> Effect:
     """A page for people."""
-    return _instead(Answer(status=code, content_type=HTML, body=_page(text)))
+    return _replace_response(Response(status=code, content_type=HTML, body=_html_page(text)))
 
 
 @named
@@ -95,21 +97,23 @@ def too_many(in_body: Json = None, in_header: str | None = None, is_html: bool =
     """429 with the wait in the body's ``retry_after``, in ``Retry-After``, in both or in neither, however absurd."""
     headers = {} if in_header is None else {"Retry-After": in_header}
     if is_html:
-        return _instead(Answer(status=429, content_type=HTML, body=_page("Too Many Requests"), headers=headers))
+        return _replace_response(
+            Response(status=429, content_type=HTML, body=_html_page("Too Many Requests"), headers=headers)
+        )
     more = {} if in_body is None else {"retry_after": in_body}
-    return _instead(replace(problem(429, "Request limit exceeded", **more), headers=headers))
+    return _replace_response(replace(problem(429, "Request limit exceeded", **more), headers=headers))
 
 
 @named
 def redirect(url: str, code: int = 302) -> Effect:
     """Send the client elsewhere."""
-    return _instead(Answer(status=code, headers={"Location": url}))
+    return _replace_response(Response(status=code, headers={"Location": url}))
 
 
 @named
 def no_content() -> Effect:
     """204 without a body."""
-    return _instead(Answer(status=204))
+    return _replace_response(Response(status=204))
 
 
 # Bodies that are not what they should be
@@ -123,43 +127,43 @@ def body(text: str) -> Effect:
 
 def raw(data: bytes) -> Effect:
     """Any bytes as the body, the rest as usual."""
-    return Effect(answer=lambda given: replace(given, payload=None, body=data))
+    return Effect(response=lambda response: replace(response, payload=None, body=data))
 
 
 @named
 def content_type(value: str = "text/plain") -> Effect:
     """The right body under another content type."""
-    return Effect(answer=lambda given: replace(given, content_type=value))
+    return Effect(response=lambda response: replace(response, content_type=value))
 
 
 @named
 def bom() -> Effect:
     """The right body after a byte order mark."""
-    return _rewritten(lambda text: b"\xef\xbb\xbf" + text)
+    return _rewrite_body(lambda text: b"\xef\xbb\xbf" + text)
 
 
 @named
 def invalid_utf8() -> Effect:
     """Bytes inside a string that no UTF-8 has."""
-    return _rewritten(lambda text: text.replace(b'"name":"', b'"name":"\xc3\x28\xff', 1))
+    return _rewrite_body(lambda text: text.replace(b'"name":"', b'"name":"\xc3\x28\xff', 1))
 
 
 @named
 def trailing_comma() -> Effect:
     """A comma before the last brace, as in an example of the vendor's page."""
-    return _rewritten(lambda text: text[:-1] + b"," + text[-1:])
+    return _rewrite_body(lambda text: text[:-1] + b"," + text[-1:])
 
 
 @named
 def literal(value: str) -> Effect:
     """A value that JSON does not have, or that overflows: NaN, Infinity, 1e400, a number of 5,000 digits."""
-    return _rewritten(lambda text: text[:-1] + b',"odd":' + value.encode() + text[-1:])
+    return _rewrite_body(lambda text: text[:-1] + b',"odd":' + value.encode() + text[-1:])
 
 
 @named
 def duplicate_keys() -> Effect:
     """The first key of every object a second time, null."""
-    return _rewritten(lambda text: text.replace(b'{"id":', b'{"id":null,"id":'))
+    return _rewrite_body(lambda text: text.replace(b'{"id":', b'{"id":null,"id":'))
 
 
 @named
@@ -174,37 +178,37 @@ def deep(levels: int = 200_000) -> Effect:
 @named
 def page_number(value: int | None) -> Effect:
     """Another ``_page``, or none."""
-    return _set("_page", value)
+    return _set_key("_page", value)
 
 
 @named
 def page_count(value: int | None) -> Effect:
     """Another ``_page_count``, or none."""
-    return _set("_page_count", value)
+    return _set_key("_page_count", value)
 
 
 @named
 def totals(value: int | None) -> Effect:
     """Another ``_total_items``, or none."""
-    return _set("_total_items", value)
+    return _set_key("_total_items", value)
 
 
 @named
 def no_next() -> Effect:
     """A page that does not say that there are more."""
-    return Effect(payload=lambda document: _linked(document, None))
+    return Effect(payload=lambda document: _with_next_link(document, None))
 
 
 @named
 def next_link(url: str) -> Effect:
     """Another page, or another host, as the next one."""
-    return Effect(payload=lambda document: _linked(document, url))
+    return Effect(payload=lambda document: _with_next_link(document, url))
 
 
 @named
 def looping_next() -> Effect:
     """A page that names itself as the next one."""
-    return Effect(payload=lambda document: _linked(document, document["_links"]["self"]["href"]))
+    return Effect(payload=lambda document: _with_next_link(document, document["_links"]["self"]["href"]))
 
 
 @named
@@ -215,7 +219,7 @@ def one_more_page() -> Effect:
         if "next" in document["_links"]:
             return document
         page = document.get("_page", 1)
-        return _linked(document, document["_links"]["self"]["href"].replace(f"page={page}", f"page={page + 1}"))
+        return _with_next_link(document, document["_links"]["self"]["href"].replace(f"page={page}", f"page={page + 1}"))
 
     return Effect(payload=more)
 
@@ -240,12 +244,12 @@ def repeated_thing(**changes: Json) -> Effect:
 def truncated(part: float = 0.5, is_announced: bool = True) -> Effect:
     """The body breaks off: with the length announced as if it did not, or with none and a closed connection."""
 
-    def cut(wire: Wire) -> Wire:
+    def cut(wire: WireResponse) -> WireResponse:
         headers = dict(wire.headers)
         if not is_announced:
             headers.pop("Content-Length", None)
-        kept = wire.body[: int(len(wire.body) * part)]
-        return replace(wire, headers=headers | {"Connection": "close"}, body=kept, end="close")
+        rest = wire.body[: int(len(wire.body) * part)]
+        return replace(wire, headers=headers | {"Connection": "close"}, body=rest, end="close")
 
     return Effect(wire=cut)
 
@@ -253,20 +257,20 @@ def truncated(part: float = 0.5, is_announced: bool = True) -> Effect:
 @named
 def gzip_cut_short(missing: int = 12) -> Effect:
     """A gzip stream that ends early in an answer that is whole by its length."""
-    return _recompressed(lambda stream: stream[:-missing])
+    return _recompress(lambda stream: stream[:-missing])
 
 
 @named
 def gzip_bad_crc() -> Effect:
     """A gzip stream whose checksum is another one's."""
-    return _recompressed(lambda stream: stream[:-8] + bytes(byte ^ 0xFF for byte in stream[-8:-4]) + stream[-4:])
+    return _recompress(lambda stream: stream[:-8] + bytes(byte ^ 0xFF for byte in stream[-8:-4]) + stream[-4:])
 
 
 @named
 def plain_called_gzip() -> Effect:
     """Plain text that claims to be gzip."""
     return Effect(
-        answer=lambda given: replace(given, headers=given.headers | {"Content-Encoding": "identity"}),
+        response=lambda response: replace(response, headers=response.headers | {"Content-Encoding": "identity"}),
         wire=lambda wire: wire.with_headers(Content_Encoding="gzip"),
     )
 
@@ -275,7 +279,7 @@ def plain_called_gzip() -> Effect:
 def gzip_bomb(megabytes: int = 40) -> Effect:
     """A small gzip stream that unfolds into many megabytes of JSON."""
 
-    def bomb(wire: Wire) -> Wire:
+    def bomb(wire: WireResponse) -> WireResponse:
         packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
         million = b" " * 2**20
         stream = [packer.compress(b"[")] + [packer.compress(million) for _ in range(megabytes)]
@@ -288,13 +292,13 @@ def gzip_bomb(megabytes: int = 40) -> Effect:
 @named
 def drip(seconds: float = 0.5, piece: int = 1, is_head_too: bool = False) -> Effect:
     """The answer comes in pieces of some bytes, with a wait before each: no single read takes long, the whole does."""
-    return Effect(wire=partial(replace, pace=seconds, piece=piece, drips_head=is_head_too))
+    return Effect(wire=partial(replace, pace=seconds, piece=piece, is_head_delayed=is_head_too))
 
 
 @named
 def silence() -> Effect:
     """The connection stays open, and nothing comes."""
-    return Effect(wire=partial(replace, pace=3_600.0, drips_head=True))
+    return Effect(wire=partial(replace, pace=3_600.0, is_head_delayed=True))
 
 
 @named
@@ -309,34 +313,34 @@ def hang_up(after: int = 0) -> Effect:
     return Effect(wire=partial(replace, sent=after, end="close"))
 
 
-def _instead(answer: Answer) -> Effect:
-    return Effect(answer=lambda _: answer)
+def _replace_response(response: Response) -> Effect:
+    return Effect(response=lambda _: response)
 
 
-def _rewritten(change: Callable[[bytes], bytes]) -> Effect:
-    return Effect(answer=lambda given: replace(given, payload=None, body=change(given.encoded())))
+def _rewrite_body(change: Callable[[bytes], bytes]) -> Effect:
+    return Effect(response=lambda response: replace(response, payload=None, body=change(response.encoded())))
 
 
-def _recompressed(change: Callable[[bytes], bytes]) -> Effect:
-    def changed(wire: Wire) -> Wire:
+def _recompress(change: Callable[[bytes], bytes]) -> Effect:
+    def apply_change(wire: WireResponse) -> WireResponse:
         compressed = wire.compressed()
         return compressed.with_body(change(compressed.body))
 
-    return Effect(wire=changed)
+    return Effect(wire=apply_change)
 
 
-def _set(key: str, value: Json) -> Effect:
-    def changed(document: Json) -> Json:
-        kept = {name: one for name, one in document.items() if name != key}
-        return kept if value is None else kept | {key: value}
+def _set_key(key: str, value: Json) -> Effect:
+    def apply_change(document: Json) -> Json:
+        rest = {name: one for name, one in document.items() if name != key}
+        return rest if value is None else rest | {key: value}
 
-    return Effect(payload=changed)
+    return Effect(payload=apply_change)
 
 
-def _linked(document: Json, next_url: str | None) -> Json:
+def _with_next_link(document: Json, next_url: str | None) -> Json:
     links = {name: link for name, link in document["_links"].items() if name != "next"}
     return document | {"_links": links if next_url is None else links | {"next": {"href": next_url}}}
 
 
-def _page(text: str) -> bytes:
+def _html_page(text: str) -> bytes:
     return f"<!DOCTYPE html><html><head><title>amoCRM</title></head><body><h1>{text}</h1></body></html>".encode()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypedDict, Unpack
 
-from emulator.messages import Answer, Request
-from emulator.routes import route
-from emulator.things import Json
-from emulator.wire import Wire
+from emulator.entities import Json
+from emulator.messages import Request, Response
+from emulator.routes import find_route
+from emulator.wire_response import WireResponse
 from emulator.world import World
 
 
@@ -19,13 +19,13 @@ from emulator.world import World
 class Effect:
     """What a fault does at each of four moments; a moment without a function stays as it is."""
 
-    meanwhile: Callable[[World], object] | None = None  # before the answer is made
+    before_response: Callable[[World], object] | None = None  # before the answer is made
     payload: Callable[[Json], Json] | None = None  # the JSON of a successful answer
-    answer: Callable[[Answer], Answer] | None = None  # status, headers, and the body before compression
-    wire: Callable[[Wire], Wire] | None = None  # bytes and how they are sent
+    response: Callable[[Response], Response] | None = None  # status, headers, and the body before compression
+    wire: Callable[[WireResponse], WireResponse] | None = None  # bytes and how they are sent
 
 
-class Where(TypedDict, total=False):
+class RequestFilter(TypedDict, total=False):
     """Which requests a fault is for; what is left out does not matter."""
 
     resource: str  # as in ``routes``: account, stages, stage, segments, segment, fields, field, token
@@ -43,22 +43,22 @@ class Fault:
     """An effect, the requests it is for, and how often it came to pass."""
 
     effect: Effect
-    where: Where
+    where: RequestFilter
     seen: int = 0  # requests it could have been for
     hits: int = 0  # requests it was for
 
-    def meets(self, request: Request, account_id: int | None) -> bool:
+    def matches(self, request: Request, account_id: int | None) -> bool:
         """Count the request, and say whether it is hit."""
-        found = route(request.path)
-        is_like: dict[str, object] = {
-            "resource": found and found.resource,
+        matched_route = find_route(request.path)
+        properties: dict[str, object] = {
+            "resource": matched_route and matched_route.resource,
             "method": request.method,
             "page": request.page,
-            "thing_id": found and found.thing_id,
+            "thing_id": matched_route and matched_route.thing_id,
             "account_id": account_id,
             "host": request.headers.get("host"),
         }
-        if any(name in is_like and is_like[name] != wanted for name, wanted in self.where.items()):
+        if any(name in properties and properties[name] != expected for name, expected in self.where.items()):
             return False
         self.seen += 1
         if self.seen < self.where.get("nth", 1) or self.hits == self.where.get("times", -1):
@@ -79,9 +79,9 @@ class Faults:
     active: list[Fault] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def add(self, effect: Effect, **where: Unpack[Where]) -> Fault:
+    def add(self, effect: Effect, **where: Unpack[RequestFilter]) -> Fault:
         """Switch a fault on; several that meet one request work in turn. Returns it, to count and to remove."""
-        unknown = set(where) - set(Where.__annotations__)
+        unknown = set(where) - set(RequestFilter.__annotations__)
         if unknown:
             raise ValueError(f"a fault cannot be matched by {sorted(unknown)}")
         fault = Fault(effect=effect, where=where)
@@ -100,7 +100,7 @@ class Faults:
             self.active.clear()
 
     @contextmanager
-    def during(self, effect: Effect, **where: Unpack[Where]) -> Iterator[Fault]:
+    def during(self, effect: Effect, **where: Unpack[RequestFilter]) -> Iterator[Fault]:
         """Switch a fault on for the length of a ``with``."""
         fault = self.add(effect, **where)
         try:
@@ -108,7 +108,7 @@ class Faults:
         finally:
             self.remove(fault)
 
-    def met_by(self, request: Request, account_id: int | None) -> list[Effect]:
+    def effects_for(self, request: Request, account_id: int | None) -> list[Effect]:
         """The effects for a request, in the order in which they were switched on."""
         with self._lock:
-            return [fault.effect for fault in self.active if fault.meets(request, account_id)]
+            return [fault.effect for fault in self.active if fault.matches(request, account_id)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from emulator.ground import Ground
-from emulator.things import OPTION_TYPES, Field, Json, Option
+from emulator.entities import OPTION_TYPES, Field, Json, Option
+from emulator.world_base import WorldBase
 
 
-class FieldChanges(Ground):
+class FieldChanges(WorldBase):
     """Changes of field definitions and options. Segments show them at once, and their ``updated_at`` stays."""
 
     def add_field(
@@ -19,7 +19,7 @@ class FieldChanges(Ground):
         if options and kind not in OPTION_TYPES:
             raise ValueError(f"a field of type {kind} has no options")
         with self.changing(account_id) as account:
-            field_id = self.take_id("field")
+            field_id = self.allocate_id("field")
             sort = 500 + len(account.fields)
             account.fields[field_id] = Field(id=field_id, name=name, type=kind, code=code, sort=sort)
             for label in options:
@@ -54,7 +54,7 @@ class FieldChanges(Ground):
     def add_option(self, account_id: int, field_id: int, label: str) -> int:
         """Add a choice to a field; returns its id."""
         with self._changing_field(account_id, field_id) as definition:
-            option_id = self.take_id("option")
+            option_id = self.allocate_id("option")
             definition.options[option_id] = Option(id=option_id, value=label, sort=500 + len(definition.options))
             return option_id
 

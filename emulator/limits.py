@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from emulator.effects import HTML
-from emulator.messages import Answer, problem
+from emulator.messages import Response, problem
 
 
 @dataclass(kw_only=True, slots=True)
@@ -26,7 +26,7 @@ class RateLimit:
     _allowed: deque[float] = field(default_factory=deque)
     _refused: int = 0
 
-    def refusal(self) -> Answer | None:
+    def refusal(self) -> Response | None:
         """Count a request; the answer that refuses it, or None where it is not too fast."""
         if self.is_blocked:
             return self._block()
@@ -41,6 +41,6 @@ class RateLimit:
         self.is_blocked = self.blocks_after is not None and self._refused >= self.blocks_after
         return self._block() if self.is_blocked else problem(429, "Too Many Requests", retry_after=self.retry_after)
 
-    def _block(self) -> Answer:
+    def _block(self) -> Response:
         page = "<!DOCTYPE html><html><body><h1>403 Forbidden</h1>Your IP address has been blocked</body></html>"
-        return Answer(status=403, content_type=HTML, body=page.encode())
+        return Response(status=403, content_type=HTML, body=page.encode())

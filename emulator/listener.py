@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from emulator.messages import Request
-from emulator.wire import Wire
+from emulator.wire_response import WireResponse
 
 LOOPBACK = "127.0.0.1"
 
@@ -21,7 +21,7 @@ LOOPBACK = "127.0.0.1"
 class Listener:
     """A port of this machine, a thread for each connection, until it is closed. Port 0 takes a free one."""
 
-    def __init__(self, respond: Callable[[Request], Wire], port: int) -> None:
+    def __init__(self, respond: Callable[[Request], WireResponse], port: int) -> None:
         self._server = _Server(respond, port)
         self.port = self._server.server_port
         self._thread = threading.Thread(
@@ -41,7 +41,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, respond: Callable[[Request], Wire], port: int) -> None:
+    def __init__(self, respond: Callable[[Request], WireResponse], port: int) -> None:
         self.respond = respond
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             head, body = head[: wire.sent], body[: max(0, wire.sent - len(head))]
         if not wire.pace:
             self.wfile.write(head + body)
-        elif wire.drips_head:
+        elif wire.is_head_delayed:
             self._drip(head + body, wire)
         else:
             self.wfile.write(head)
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass  # trailers
         return b"".join(chunks)
 
-    def _drip(self, data: bytes, wire: Wire) -> None:
+    def _drip(self, data: bytes, wire: WireResponse) -> None:
         for start in range(0, len(data), wire.piece):
             if self.server.closing.wait(wire.pace):
                 return

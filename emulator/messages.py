@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 
-from emulator.things import Json
+from emulator.entities import Json
 
 HAL = "application/hal+json"
 PROBLEM = "application/problem+json"
@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Response:
     """One answer before it is encoded. ``payload`` is JSON to be; ``body`` is sent where there is no payload."""
 
     status: int
@@ -52,18 +52,18 @@ class Answer:
             return json.dumps(self.payload, separators=(",", ":")).encode()
 
 
-def success(payload: Json) -> Answer:
+def success(payload: Json) -> Response:
     """200 with a HAL document."""
-    return Answer(status=200, content_type=HAL, payload=payload)
+    return Response(status=200, content_type=HAL, payload=payload)
 
 
-def nothing() -> Answer:
+def no_content() -> Response:
     """204 without a body."""
-    return Answer(status=204)
+    return Response(status=204)
 
 
-def problem(status: int, detail: str, **more: Json) -> Answer:
+def problem(status: int, detail: str, **more: Json) -> Response:
     """An error as the API writes it: RFC 7807 with amoCRM's ``type``."""
     title = HTTPStatus(status).phrase
     payload = more | {"title": title, "type": f"https://httpstatus.es/{status}", "status": status, "detail": detail}
-    return Answer(status=status, content_type=PROBLEM, payload=payload)
+    return Response(status=status, content_type=PROBLEM, payload=payload)

@@ -8,14 +8,14 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from emulator import tokens
-from emulator.messages import Answer, Request, problem
-from emulator.things import Grant, Integration, Json
+from emulator.entities import Grant, Integration, Json
+from emulator.messages import Request, Response, problem
 from emulator.tokens import Token
 from emulator.world import World
 
-CODE_LIFE = timedelta(minutes=20)
-ACCESS_LIFE = timedelta(hours=24)
-REFRESH_LIFE = timedelta(days=90)
+CODE_LIFETIME = timedelta(minutes=20)
+ACCESS_TOKEN_LIFETIME = timedelta(hours=24)
+REFRESH_TOKEN_LIFETIME = timedelta(days=90)
 """Lives of codes and tokens; amoCRM's refresh tokens live three months."""
 
 
@@ -23,8 +23,8 @@ def add_integration(world: World, redirect_uri: str) -> Integration:
     """Register a client."""
     with world.lock:
         integration = Integration(
-            client_id=_unguessable(world, "client"),
-            client_secret=_unguessable(world, "secret"),
+            client_id=_new_secret(world, "client"),
+            client_secret=_new_secret(world, "secret"),
             redirect_uri=redirect_uri,
         )
         world.integrations[integration.client_id] = integration
@@ -33,38 +33,38 @@ def add_integration(world: World, redirect_uri: str) -> Integration:
 
 def authorize(world: World, client_id: str, account_id: int) -> str:
     """A code that an administrator of the account gave to an integration; it works once, for twenty minutes."""
-    return _grant(world, "code", client_id, account_id, CODE_LIFE)
+    return _add_grant(world, "code", client_id, account_id, CODE_LIFETIME)
 
 
-def give_tokens(world: World, request: Request) -> Answer:
+def issue_tokens(world: World, request: Request) -> Response:
     """``POST /oauth2/access_token``: a new pair for a code or for a refresh token, which are then worth nothing."""
-    sent = _parameters(request)
-    integration = world.integrations.get(str(sent.get("client_id")))
-    if integration is None or sent.get("client_secret") != integration.client_secret:
-        return _refused(401, "Client authentication failed")
+    parameters = _parse_parameters(request)
+    integration = world.integrations.get(str(parameters.get("client_id")))
+    if integration is None or parameters.get("client_secret") != integration.client_secret:
+        return _rejected(401, "Client authentication failed")
     kinds = {"authorization_code": "code", "refresh_token": "refresh_token"}
-    kind = kinds.get(str(sent.get("grant_type")))
+    kind = kinds.get(str(parameters.get("grant_type")))
     if kind is None:
-        return _refused(400, "Check the `grant_type` parameter")
-    if sent.get("redirect_uri") != integration.redirect_uri:
-        return _refused(400, "Check the `redirect_uri` parameter")
+        return _rejected(400, "Check the `grant_type` parameter")
+    if parameters.get("redirect_uri") != integration.redirect_uri:
+        return _rejected(400, "Check the `redirect_uri` parameter")
     status = 400 if kind == "code" else 401
-    grant = world.grants.get(str(sent.get(kind)))
+    grant = world.grants.get(str(parameters.get(kind)))
     if grant is None or grant.kind != kind or grant.client_id != integration.client_id:
-        return _refused(status, f"Check the `{kind}` parameter")
+        return _rejected(status, f"Check the `{kind}` parameter")
     if grant.is_used:
-        return _refused(status, "Authorization code has been revoked" if kind == "code" else "Token has been revoked")
+        return _rejected(status, "Authorization code has been revoked" if kind == "code" else "Token has been revoked")
     if world.timestamp() >= grant.expires_at:
-        return _refused(status, "Authorization code has expired" if kind == "code" else "Token has expired")
+        return _rejected(status, "Authorization code has expired" if kind == "code" else "Token has expired")
     grant.is_used = True
-    return Answer(status=200, content_type="application/json", payload=_new_pair(world, grant, request))
+    return Response(status=200, content_type="application/json", payload=_new_token_pair(world, grant, request))
 
 
-def show_subdomain(world: World, request: Request) -> Answer:
+def show_subdomain(world: World, request: Request) -> Response:
     """``GET /oauth2/account/current/subdomain``: where the account of a refresh token is now. The token stays good."""
     grant = world.grants.get(request.headers.get("x-refresh-token", ""))
     if grant is None or grant.kind != "refresh_token" or grant.is_used or world.timestamp() >= grant.expires_at:
-        return _refused(401, "Token has been revoked")
+        return _rejected(401, "Token has been revoked")
     account = world.account(grant.account_id)
     payload = {
         "id": account.id,
@@ -72,10 +72,10 @@ def show_subdomain(world: World, request: Request) -> Answer:
         "domain": urlsplit(request.base_url).netloc,
         "top_level_domain": "com",
     }
-    return Answer(status=200, content_type="application/json", payload=payload)
+    return Response(status=200, content_type="application/json", payload=payload)
 
 
-def consent(world: World, request: Request) -> Answer:
+def consent(world: World, request: Request) -> Response:
     """``GET /oauth``: where amoCRM asks the user, the emulator consents at once and sends the browser back with a code.
 
     ``account_id``, which amoCRM's page does not have, chooses the account; by default it is the first one.
@@ -91,56 +91,56 @@ def consent(world: World, request: Request) -> Answer:
         "client_id": integration.client_id,
     }
     separator = "&" if urlsplit(integration.redirect_uri).query else "?"
-    return Answer(status=302, headers={"Location": integration.redirect_uri + separator + urlencode(parameters)})
+    return Response(status=302, headers={"Location": integration.redirect_uri + separator + urlencode(parameters)})
 
 
-def _new_pair(world: World, grant: Grant, request: Request) -> Json:
+def _new_token_pair(world: World, grant: Grant, request: Request) -> Json:
     now = world.now()
     token = Token(
-        id=f"{world.take_id('token'):032x}",
+        id=f"{world.allocate_id('token'):032x}",
         account_id=grant.account_id,
         user_id=world.account(grant.account_id).admin_id,
         issued_at=now,
-        expires_at=now + ACCESS_LIFE,
+        expires_at=now + ACCESS_TOKEN_LIFETIME,
         api_domain=urlsplit(request.base_url).netloc,
         client_id=grant.client_id,
     )
     return {
         "token_type": "Bearer",
-        "expires_in": int(ACCESS_LIFE.total_seconds()),
+        "expires_in": int(ACCESS_TOKEN_LIFETIME.total_seconds()),
         "server_time": world.timestamp(),
         "access_token": tokens.write(token, world.secret),
-        "refresh_token": _grant(world, "refresh_token", grant.client_id, grant.account_id, REFRESH_LIFE),
+        "refresh_token": _add_grant(world, "refresh_token", grant.client_id, grant.account_id, REFRESH_TOKEN_LIFETIME),
     }
 
 
-def _grant(world: World, kind: str, client_id: str, account_id: int, life: timedelta) -> str:
+def _add_grant(world: World, kind: str, client_id: str, account_id: int, lifetime: timedelta) -> str:
     with world.lock:
-        secret = _unguessable(world, kind)
+        secret = _new_secret(world, kind)
         world.grants[secret] = Grant(
             kind=kind,
             client_id=client_id,
             account_id=world.account(account_id).id,
-            expires_at=world.timestamp() + int(life.total_seconds()),
+            expires_at=world.timestamp() + int(lifetime.total_seconds()),
         )
         return secret
 
 
-def _unguessable(world: World, kind: str) -> str:
+def _new_secret(world: World, kind: str) -> str:
     """Long, never given twice, and the same in worlds that had the same life."""
-    return hashlib.sha256(f"{world.secret}/{kind}/{world.take_id('token')}".encode()).hexdigest()
+    return hashlib.sha256(f"{world.secret}/{kind}/{world.allocate_id('token')}".encode()).hexdigest()
 
 
-def _parameters(request: Request) -> dict[str, Json]:
+def _parse_parameters(request: Request) -> dict[str, Json]:
     """The parameters of a body, in JSON as amoCRM's page has it, or as a form as RFC 6749 has it."""
     if "form-urlencoded" in request.headers.get("content-type", ""):
         return dict(parse_qsl(request.body.decode("utf-8", "replace")))
     try:
-        sent = json.loads(request.body)
+        parameters = json.loads(request.body)
     except (ValueError, RecursionError):
         return {}
-    return sent if isinstance(sent, dict) else {}
+    return parameters if isinstance(parameters, dict) else {}
 
 
-def _refused(status: int, hint: str) -> Answer:
+def _rejected(status: int, hint: str) -> Response:
     return problem(status, "The request is missing a parameter, or a parameter is not valid", hint=hint)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from emulator.calls import Call, linked, missing
-from emulator.messages import Answer, nothing, success
-from emulator.routes import LIST_OF, PATHS
-from emulator.things import Json
+from emulator.calls import Call, not_found, with_self_link
+from emulator.entities import Json
+from emulator.messages import Response, no_content, success
+from emulator.routes import LIST_OF_ENTITY, PATHS
 
 
-def show_account(call: Call) -> Answer:
+def get_account(call: Call) -> Response:
     """``GET /account``, with ``datetime_settings`` where ``with`` names them."""
     payload = call.account.item(current_user_id=call.token.user_id)
     payload["_links"] = {"self": {"href": call.request.base_url + PATHS["account"]}}
@@ -19,38 +19,38 @@ def show_account(call: Call) -> Answer:
     return success(payload)
 
 
-def show_thing(call: Call) -> Answer:
+def get_entity(call: Call) -> Response:
     """``GET …/{id}`` of any of the three lists."""
-    list_name = LIST_OF[call.route.resource]
-    for item in _items(call, list_name):
-        if item["id"] == call.route.thing_id:
-            return success(linked(call, list_name, item))
-    return missing(call)
+    list_name = LIST_OF_ENTITY[call.route.resource]
+    for row in _rows(call, list_name):
+        if row["id"] == call.route.thing_id:
+            return success(with_self_link(call, list_name, row))
+    return not_found(call)
 
 
-def show_list(call: Call) -> Answer:
+def get_list(call: Call) -> Response:
     """A list: stages at once, segments and fields by pages. Past the last page there is nothing: 204."""
     quirks, name = call.world.quirks, call.route.resource
-    items = _items(call, name)
-    if not items and quirks.is_empty_list_204:
-        return nothing()
+    rows = _rows(call, name)
+    if not rows and quirks.is_empty_list_204:
+        return no_content()
     if name == "stages":
-        return success(_document(call, items, total=len(items), links={"self": call.request.base_url + PATHS[name]}))
+        return success(_list_document(call, rows, total=len(rows), links={"self": call.request.base_url + PATHS[name]}))
 
-    limit, page = _limit(call), call.request.page
-    page_count = max(1, -(-len(items) // limit))
+    limit, page = _page_size(call), call.request.page
+    page_count = max(1, -(-len(rows) // limit))
     if page > page_count:
-        return nothing()
+        return no_content()
     links = {"self": _page_url(call, page, limit)}
     if page < page_count:
         links["next"] = _page_url(call, page + 1, limit)
     if page > 1:
         links |= {"first": _page_url(call, 1, limit), "prev": _page_url(call, page - 1, limit)}
-    shown = items[(page - 1) * limit : page * limit]
-    return success(_document(call, shown, total=len(items), links=links, page=page, page_count=page_count))
+    shown = rows[(page - 1) * limit : page * limit]
+    return success(_list_document(call, shown, total=len(rows), links=links, page=page, page_count=page_count))
 
 
-def _items(call: Call, list_name: str) -> list[dict[str, Json]]:
+def _rows(call: Call, list_name: str) -> list[dict[str, Json]]:
     shown = {
         "stages": call.world.shown_stages,
         "segments": call.world.shown_segments,
@@ -59,9 +59,9 @@ def _items(call: Call, list_name: str) -> list[dict[str, Json]]:
     return shown[list_name](call.account.id)
 
 
-def _document(
+def _list_document(
     call: Call,
-    items: list[dict[str, Json]],
+    rows: list[dict[str, Json]],
     *,
     total: int,
     links: dict[str, str],
@@ -76,15 +76,15 @@ def _document(
     if page_count is not None and has_totals:
         document["_page_count"] = page_count
     document["_links"] = {relation: {"href": url} for relation, url in links.items()}
-    document["_embedded"] = {PATHS[name].rpartition("/")[2]: [linked(call, name, item) for item in items]}
+    document["_embedded"] = {PATHS[name].rpartition("/")[2]: [with_self_link(call, name, row) for row in rows]}
     return document
 
 
-def _limit(call: Call) -> int:
-    quirks, asked = call.world.quirks, call.request.query.get("limit", "")
-    if quirks.ignores_limit or not asked.isdecimal() or int(asked) == 0:
+def _page_size(call: Call) -> int:
+    quirks, requested = call.world.quirks, call.request.query.get("limit", "")
+    if quirks.ignores_limit or not requested.isdecimal() or int(requested) == 0:
         return quirks.default_limit
-    return min(int(asked), quirks.max_limit)
+    return min(int(requested), quirks.max_limit)
 
 
 def _page_url(call: Call, page: int, limit: int) -> str:

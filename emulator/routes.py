@@ -14,13 +14,14 @@ PATHS = {
     "subdomain": "/oauth2/account/current/subdomain",
     "consent": "/oauth",
 }
-ONE_OF = {"stages": "stage", "segments": "segment", "fields": "field"}
+ENTITY_OF_LIST = {"stages": "stage", "segments": "segment", "fields": "field"}
 """A list's name, and that of one of its things asked for by id."""
-LIST_OF = {one: name for name, one in ONE_OF.items()}
+LIST_OF_ENTITY = {one: name for name, one in ENTITY_OF_LIST.items()}
 
 _PATTERN = re.compile(
     "|".join(
-        f"(?P<{name}>{re.escape(path)})" + (rf"(?:/(?P<{ONE_OF[name]}>[0-9]{{1,20}}))?" if name in ONE_OF else "")
+        f"(?P<{name}>{re.escape(path)})"
+        + (rf"(?:/(?P<{ENTITY_OF_LIST[name]}>[0-9]{{1,20}}))?" if name in ENTITY_OF_LIST else "")
         for name, path in PATHS.items()
     )
 )
@@ -34,13 +35,13 @@ class Route:
     thing_id: int | None = None
 
 
-def route(path: str) -> Route | None:
+def find_route(path: str) -> Route | None:
     """The route of a path, or None where the API has no such path."""
     match = _PATTERN.fullmatch(path.removesuffix("/") or "/")
     if match is None:
         return None
     named = {name: text for name, text in match.groupdict().items() if text is not None}
-    for one in ONE_OF.values():
+    for one in ENTITY_OF_LIST.values():
         if one in named:
             return Route(resource=one, thing_id=int(named[one]))
     return Route(resource=next(iter(named)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from emulator.ground import Ground
-from emulator.things import Json, Segment
-from emulator.values import as_values
+from emulator.entities import Json, Segment
+from emulator.values import to_api_values
+from emulator.world_base import WorldBase
 
 
-class SegmentChanges(Ground):
+class SegmentChanges(WorldBase):
     """Changes of segments. All but ``set_size`` move ``updated_at``."""
 
     def add_segment(
@@ -25,7 +25,7 @@ class SegmentChanges(Ground):
     ) -> int:
         """Add a segment; returns its id. ``place`` is its place in the list, by default one its id decides."""
         with self.changing(account_id) as account:
-            segment_id, now = self.take_id("segment"), self.timestamp()
+            segment_id, now = self.allocate_id("segment"), self.timestamp()
             account.segments[segment_id] = Segment(
                 id=segment_id,
                 name=name,
@@ -35,8 +35,8 @@ class SegmentChanges(Ground):
                 customers_count=size,
                 price_field_ids=list(price_field_ids),
             )
-            mixed = segment_id * 2_654_435_761 % 2**32 % (len(account.segment_order) + 1)
-            account.segment_order.insert(mixed if place is None else place, segment_id)
+            hashed_position = segment_id * 2_654_435_761 % 2**32 % (len(account.segment_order) + 1)
+            account.segment_order.insert(hashed_position if place is None else place, segment_id)
             return segment_id
 
     def rename_segment(self, account_id: int, segment_id: int, name: str) -> None:
@@ -85,7 +85,7 @@ class SegmentChanges(Ground):
         """
         with self.lock:
             account = self.account(account_id)
-            values = [] if value is None else as_values(account.fields[field_id], value, account.timezone)
+            values = [] if value is None else to_api_values(account.fields[field_id], value, account.timezone)
             self.set_raw_values(account_id, segment_id, field_id, values)
 
     def set_raw_values(

@@ -9,17 +9,17 @@ from types import TracebackType
 
 from emulator import admin, tokens
 from emulator.admission import refusal
-from emulator.answers import answer
-from emulator.calls import bearer
+from emulator.calls import read_bearer_token
 from emulator.clock import Clock
 from emulator.effects import HTML
 from emulator.faults import Faults
 from emulator.limits import RateLimit
 from emulator.listener import LOOPBACK, Listener
-from emulator.messages import Answer, Request, problem
-from emulator.story import Story
+from emulator.messages import Request, Response, problem
+from emulator.responses import respond
+from emulator.simulation import Simulation
 from emulator.tokens import Token
-from emulator.wire import Wire, encode
+from emulator.wire_response import WireResponse, encode
 from emulator.world import World
 
 LOG_LENGTH = 100_000
@@ -45,14 +45,14 @@ class Emulator:
         *,
         world: World | None = None,
         clock: Clock | None = None,
-        story: Story | None = None,
+        simulation: Simulation | None = None,
         limit: RateLimit | None = None,
         port: int = 0,
     ) -> None:
         if world is not None and clock is not None and world.clock is not clock:
             raise ValueError("the world has a clock of its own: pass one of the two")
         self.world = world or World(clock=clock)
-        self.story = story
+        self.simulation = simulation
         self.limit = limit
         self.faults = Faults()
         self.requests: list[Request] = []  # the log of what came, oldest first
@@ -99,7 +99,7 @@ class Emulator:
         """A long-lived access token of an account, good until ``expires_at`` (five years from now by default)."""
         account, now = self.world.account(account_id), self.world.now()
         token = Token(
-            id=f"{self.world.take_id('token'):032x}",
+            id=f"{self.world.allocate_id('token'):032x}",
             account_id=account_id,
             user_id=account.admin_id if is_admin else account.user_id,
             issued_at=now,
@@ -109,40 +109,40 @@ class Emulator:
         )
         return tokens.write(token, self.world.secret)
 
-    def respond(self, request: Request) -> Wire:
+    def respond(self, request: Request) -> WireResponse:
         """Log a request and answer it, with the faults that are on for it."""
         if refused := refusal(request.method, request.headers):
             return encode(problem(403, refused), request, self.world.now())
         if request.path.startswith(admin.PREFIX):
-            return encode(admin.answer(self, request), request, self.world.now())
+            return encode(admin.respond(self, request), request, self.world.now())
         with self.world.lock:
             now = self.world.now()
             request = replace(request, at=now)
             self._log(request)
-            token = bearer(self.world, request)
-            effects = self.faults.met_by(request, token.account_id if token else None)
+            token = read_bearer_token(self.world, request)
+            effects = self.faults.effects_for(request, token.account_id if token else None)
             for effect in effects:
-                if effect.meanwhile is not None:
-                    effect.meanwhile(self.world)
-            if self.story is not None:
-                self.story.advance(self.world, now)
-            given = self._refusal(now) or answer(self.world, request)
+                if effect.before_response is not None:
+                    effect.before_response(self.world)
+            if self.simulation is not None:
+                self.simulation.advance(self.world, now)
+            response = self._refusal(now) or respond(self.world, request)
         for effect in effects:
-            if effect.payload is not None and given.status == 200:
-                given = replace(given, payload=effect.payload(copy.deepcopy(given.payload)))
+            if effect.payload is not None and response.status == 200:
+                response = replace(response, payload=effect.payload(copy.deepcopy(response.payload)))
         for effect in effects:
-            if effect.answer is not None:
-                given = effect.answer(given)
-        wire = encode(given, request, now)
+            if effect.response is not None:
+                response = effect.response(response)
+        wire = encode(response, request, now)
         for effect in effects:
             if effect.wire is not None:
                 wire = effect.wire(wire)
         return wire
 
-    def _refusal(self, now: datetime) -> Answer | None:
+    def _refusal(self, now: datetime) -> Response | None:
         """What everybody is answered during an outage, and who is too fast at any time."""
-        if self.story is not None and self.story.is_out(now):
-            return Answer(
+        if self.simulation is not None and self.simulation.is_outage_at(now):
+            return Response(
                 status=503, content_type=HTML, body=b"<html><h1>503 Service Temporarily Unavailable</h1></html>"
             )
         return self.limit.refusal() if self.limit is not None else None

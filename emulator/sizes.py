@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rhythm:
+class SizePattern:
     """What moves a size, each as a share of it; ``base`` is the size at the story's beginning."""
 
     base: int
@@ -29,8 +29,14 @@ class Rhythm:
     ramp_days: float = 0.0  # how long a segment that is new takes to fill
 
 
-def size(
-    rhythm: Rhythm, *, seed: str, started_at: datetime, local: datetime, age: timedelta, campaigns: Sequence[datetime]
+def size_at(
+    size_pattern: SizePattern,
+    *,
+    seed: str,
+    started_at: datetime,
+    local: datetime,
+    age: timedelta,
+    campaigns: Sequence[datetime],
 ) -> int:
     """The size at ``local``, an instant in the account's timezone; ``campaigns`` are their beginnings."""
     days = (local - started_at) / DAY
@@ -38,36 +44,36 @@ def size(
     weekday = local.weekday() + hour / 24
     year_day = local.timetuple().tm_yday
     shares = (
-        rhythm.growth * (1 - math.exp(-days / 240)),
-        rhythm.weekly * _wave(weekday - rhythm.peak_weekday - 0.5, 7),
-        rhythm.daily * _wave(hour - rhythm.peak_hour, 24),
-        rhythm.season * _wave(year_day - rhythm.peak_day, 365.25),
-        rhythm.monthly * _chance(f"{seed}/{local.year}-{local.month}"),
-        rhythm.noise * _drift(seed, days * 4),
-        rhythm.campaign * sum(_pulse((local - begun) / DAY) for begun in campaigns),
-        -math.exp(-(age / DAY) / rhythm.ramp_days) if rhythm.ramp_days else 0.0,
+        size_pattern.growth * (1 - math.exp(-days / 240)),
+        size_pattern.weekly * _cosine(weekday - size_pattern.peak_weekday - 0.5, 7),
+        size_pattern.daily * _cosine(hour - size_pattern.peak_hour, 24),
+        size_pattern.season * _cosine(year_day - size_pattern.peak_day, 365.25),
+        size_pattern.monthly * _hash_to_unit(f"{seed}/{local.year}-{local.month}"),
+        size_pattern.noise * _smooth_noise(seed, days * 4),
+        size_pattern.campaign * sum(_campaign_effect((local - start) / DAY) for start in campaigns),
+        -math.exp(-(age / DAY) / size_pattern.ramp_days) if size_pattern.ramp_days else 0.0,
     )
-    return max(0, round(rhythm.base * math.prod(1 + share for share in shares)))
+    return max(0, round(size_pattern.base * math.prod(1 + share for share in shares)))
 
 
-def _wave(distance: float, period: float) -> float:
+def _cosine(distance: float, period: float) -> float:
     """1 at distance 0, -1 half a period away."""
     return math.cos(2 * math.pi * distance / period)
 
 
-def _pulse(days: float) -> float:
+def _campaign_effect(days: float) -> float:
     """0 before it begins, near 1 after a day, forgotten in some weeks."""
     return math.exp(-days / 12) * (1 - math.exp(-days * 4)) if days > 0 else 0.0
 
 
-def _drift(seed: str, position: float) -> float:
+def _smooth_noise(seed: str, position: float) -> float:
     """A value in -1..1 that wanders smoothly along ``position``."""
     before = math.floor(position)
-    part = (1 - math.cos(math.pi * (position - before))) / 2
-    return _chance(f"{seed}/{before}") * (1 - part) + _chance(f"{seed}/{before + 1}") * part
+    weight = (1 - math.cos(math.pi * (position - before))) / 2
+    return _hash_to_unit(f"{seed}/{before}") * (1 - weight) + _hash_to_unit(f"{seed}/{before + 1}") * weight
 
 
-def _chance(seed: str) -> float:
+def _hash_to_unit(seed: str) -> float:
     """A value in -1..1 that ``seed`` alone decides, on any machine."""
     number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
     return number / 2**63 - 1

@@ -6,10 +6,10 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from emulator.ground import Ground
-from emulator.things import Json, Stage
+from emulator.entities import Json, Stage
+from emulator.world_base import WorldBase
 
-MOVING_SECONDS = 60
+CUSTOMER_MOVE_SECONDS = 60
 """How long the customers of a deleted stage stay where they were: the page says "within some time"."""
 
 SYSTEM_STAGES: tuple[tuple[str, int, str, int, list[tuple[str, int]]], ...] = (
@@ -26,7 +26,7 @@ def rule(kind: str, value: int) -> dict[str, Json]:
     return {"type": kind, "match": {"value": value}, "conditions": [{"value": value}]}
 
 
-class StageChanges(Ground):
+class StageChanges(WorldBase):
     """Changes of stages. ``conditions`` are groups of rules in the API's own shape."""
 
     def add_stage(
@@ -41,7 +41,7 @@ class StageChanges(Ground):
     ) -> int:
         """Add a regular stage; returns its id. ``conditions`` are groups of rules as the API shows them."""
         with self.changing(account_id) as account:
-            stage_id = self.take_id("stage")
+            stage_id = self.allocate_id("stage")
             groups = [[dict(copy.deepcopy(one)) for one in group] for group in conditions]
             account.stages[stage_id] = Stage(
                 id=stage_id, name=name, sort=sort, color=color, conditions=groups, customers_count=customers
@@ -93,7 +93,7 @@ class StageChanges(Ground):
             counts = {stage.id: stage.customers_count for stage in live}
             for stage in account.stages.values():
                 if stage.deleted_at is not None and stage.customers_count:
-                    holder = live[0].id if live and now - stage.deleted_at >= MOVING_SECONDS else stage.id
+                    holder = live[0].id if live and now - stage.deleted_at >= CUSTOMER_MOVE_SECONDS else stage.id
                     counts[holder] = counts.get(holder, 0) + stage.customers_count
             return counts
 

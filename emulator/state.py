@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from emulator.clock import Clock
-from emulator.story import Story
+from emulator.simulation import Simulation
 from emulator.world import World
 
-FORMAT = 1
+FORMAT_VERSION = 1
 MODE = 0o600
 """The file holds the secret that tokens are signed with."""
 
@@ -24,14 +24,14 @@ class StateError(Exception):
     """The file is not a state that this emulator can go on from."""
 
 
-def save(path: Path, world: World, story: Story | None) -> None:
+def save(path: Path, world: World, simulation: Simulation | None) -> None:
     """Write everything to ``path``, whole or not at all, so that only its owner can read it."""
     with world.lock:
         state = {
-            "format": FORMAT,
+            "format": FORMAT_VERSION,
             "now": world.now().isoformat(),
             "world": world.to_json(),
-            "story": story and story.to_json(),
+            "story": simulation and simulation.to_json(),
         }
     text = json.dumps(state, indent=1)
     with suppress(FileNotFoundError, StateError):
@@ -73,7 +73,7 @@ def _read(path: Path, *, is_private: bool = False) -> str:
             raise StateError(f"{path} is not a state of the emulator: {error}") from None
 
 
-def load(path: Path, clock: Clock | None = None) -> tuple[World, Story | None]:
+def load(path: Path, clock: Clock | None = None) -> tuple[World, Simulation | None]:
     """What ``save`` wrote. The world's clock is ``clock``, or one that stands at the instant of the state.
 
     FileNotFoundError where there is no file, StateError where it is something else.
@@ -81,9 +81,9 @@ def load(path: Path, clock: Clock | None = None) -> tuple[World, Story | None]:
     text = _read(path)
     try:
         state = json.loads(text)
-        if state["format"] != FORMAT:
-            raise StateError(f"{path} has format {state['format']}, and this emulator knows {FORMAT}")
+        if state["format"] != FORMAT_VERSION:
+            raise StateError(f"{path} has format {state['format']}, and this emulator knows {FORMAT_VERSION}")
         world = World.from_json(state["world"], clock=clock or Clock(datetime.fromisoformat(state["now"])))
-        return world, Story.from_json(state["story"]) if state["story"] else None
+        return world, Simulation.from_json(state["story"]) if state["story"] else None
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(f"{path} is not a state of the emulator: {error}") from error

@@ -6,77 +6,85 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from emulator.things import OPTION_TYPES, Field, Json
+from emulator.entities import OPTION_TYPES, Field, Json
 
 TEXT_TYPES = ("text", "textarea", "url", "streetaddress")
 
 
-def as_values(definition: Field, value: Json, timezone: str) -> list[dict[str, Json]]:
+def to_api_values(definition: Field, value: Json, timezone: str) -> list[dict[str, Json]]:
     """The items of ``values`` for ``value``; ValueError where an option is not the field's.
 
     amoCRM shows a day as midnight of it in the account's timezone, numbers as text, and an option by its id.
     """
     if definition.type in OPTION_TYPES:
         option_ids = [value] if isinstance(value, int) else list(value)
-        if unknown := [one for one in option_ids if one not in definition.options]:
+        if unknown := [item for item in option_ids if item not in definition.options]:
             raise ValueError(f"field {definition.id} has no options {unknown}")
         return [{"enum_id": option_id} for option_id in option_ids]
     if isinstance(value, datetime):
         return [{"value": int(value.timestamp())}]
     if isinstance(value, date):
-        return [{"value": _midnight(value, timezone)}]
+        return [{"value": _midnight_timestamp(value, timezone)}]
     return [{"value": str(value) if definition.type == "numeric" else value}]
 
 
-def accepted_values(definition: Field, sent: Json, timezone: str) -> list[dict[str, Json]]:
+def parse_values(definition: Field, received: Json, timezone: str) -> list[dict[str, Json]]:
     """The items that a client's ``values`` become; ValueError where they do not fit the field.
 
     Nothing and an empty list clear the field. An option may be named by its id or its label, a time by unix seconds or
     RFC 3339, a number as text.
     """
-    if sent is None:
+    if received is None:
         return []
-    if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
+    if not isinstance(received, list) or not all(isinstance(item, dict) for item in received):
         raise ValueError("This value should be a list of objects.")
-    if len(sent) > 1 and definition.type != "multiselect":
+    if len(received) > 1 and definition.type != "multiselect":
         raise ValueError("This field holds one value.")
     if definition.type in OPTION_TYPES:
-        return [{"enum_id": _accepted_option(definition, one)} for one in sent]
-    return [{"value": _accepted_value(definition.type, one.get("value"), timezone)} for one in sent]
+        return [{"enum_id": _parse_option(definition, item)} for item in received]
+    return [{"value": _parse_value(definition.type, item.get("value"), timezone)} for item in received]
 
 
-def _accepted_option(definition: Field, sent: dict[str, Json]) -> int:
+def _parse_option(definition: Field, received: dict[str, Json]) -> int:
     for option in definition.options.values():
-        if sent.get("enum_id") == option.id or ("enum_id" not in sent and sent.get("value") == option.value):
+        if received.get("enum_id") == option.id or (
+            "enum_id" not in received and received.get("value") == option.value
+        ):
             return option.id
     raise ValueError("The value you selected is not a valid choice.")
 
 
-def _accepted_value(kind: str, sent: Json, timezone: str) -> Json:
-    if kind in TEXT_TYPES and isinstance(sent, str):
-        return sent
-    if kind == "checkbox" and isinstance(sent, bool):
-        return sent
-    if kind == "numeric" and isinstance(sent, int | float | str) and not isinstance(sent, bool):
-        return _accepted_number(sent)
-    if kind in ("date", "date_time") and isinstance(sent, int | str) and not isinstance(sent, bool):
-        instant = datetime.fromisoformat(sent) if isinstance(sent, str) else datetime.fromtimestamp(sent, UTC)
+def _parse_value(kind: str, received: Json, timezone: str) -> Json:
+    if kind in TEXT_TYPES and isinstance(received, str):
+        return received
+    if kind == "checkbox" and isinstance(received, bool):
+        return received
+    if kind == "numeric" and isinstance(received, int | float | str) and not isinstance(received, bool):
+        return _parse_number(received)
+    if kind in ("date", "date_time") and isinstance(received, int | str) and not isinstance(received, bool):
+        instant = (
+            datetime.fromisoformat(received) if isinstance(received, str) else datetime.fromtimestamp(received, UTC)
+        )
         if instant.tzinfo is None:
             raise ValueError("A time needs its offset.")
         seconds = int(instant.timestamp())
-        return seconds if kind == "date_time" else _midnight(instant.astimezone(ZoneInfo(timezone)).date(), timezone)
+        return (
+            seconds
+            if kind == "date_time"
+            else _midnight_timestamp(instant.astimezone(ZoneInfo(timezone)).date(), timezone)
+        )
     raise ValueError(f"This value should be of the type that a field of type {kind} holds.")
 
 
-def _accepted_number(sent: float | str) -> str:
+def _parse_number(received: float | str) -> str:
     try:
-        number = Decimal(str(sent))
+        number = Decimal(str(received))
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
         raise ValueError("This value should be a number.")
-    return str(sent)
+    return str(received)
 
 
-def _midnight(day: date, timezone: str) -> int:
+def _midnight_timestamp(day: date, timezone: str) -> int:
     return int(datetime.combine(day, time(), ZoneInfo(timezone)).timestamp())

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 from emulator.clock import Clock
+from emulator.entities import MODES, Account, Grant, Integration, Json, Mode
 from emulator.fields import FieldChanges
 from emulator.quirks import Quirks
 from emulator.segments import SegmentChanges
 from emulator.stages import SYSTEM_STAGES, StageChanges, rule
-from emulator.things import MODES, Account, Grant, Integration, Json, Mode
 
 
 class World(SegmentChanges, FieldChanges, StageChanges):
@@ -39,7 +39,7 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         """Open an account with its four system stages; returns its id."""
         ZoneInfo(timezone)
         with self.lock:
-            new_id = self.take_id("account") if account_id is None else account_id
+            new_id = self.allocate_id("account") if account_id is None else account_id
             if new_id in self.accounts:
                 raise ValueError(f"there is an account {new_id} already")
             account = Account(
@@ -51,8 +51,8 @@ class World(SegmentChanges, FieldChanges, StageChanges):
                 currency=currency,
                 currency_symbol=currency_symbol,
                 mode=mode,
-                admin_id=self.take_id("user"),
-                user_id=self.take_id("user"),
+                admin_id=self.allocate_id("user"),
+                user_id=self.allocate_id("user"),
                 created_at=self.timestamp(),
             )
             self.accounts[new_id] = account

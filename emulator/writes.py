@@ -8,114 +8,117 @@ from __future__ import annotations
 
 import json
 
-from emulator import rules
-from emulator.calls import Call, linked, missing
-from emulator.messages import Answer, nothing, problem, success
+from emulator import validation
+from emulator.calls import Call, not_found, with_self_link
+from emulator.entities import Json, Segment, Stage
+from emulator.messages import Response, no_content, problem, success
 from emulator.palettes import SEGMENT_COLORS, STAGE_COLORS
 from emulator.routes import PATHS
-from emulator.things import Json, Segment, Stage
-from emulator.values import accepted_values
+from emulator.values import parse_values
 
 
-def add_stages(call: Call) -> Answer:
+def add_stages(call: Call) -> Response:
     """``POST /customers/statuses``: a list of stages; 422 where there would be too many."""
-    sent = _body(call)
-    if not isinstance(sent, list) or not sent:
-        return _refused([rules.Flaw("InvalidType", "", "This value should be an array of stages.")])
-    found = [(_request_id(one, position), rules.stage_flaws(one, is_new=True)) for position, one in enumerate(sent)]
-    if flawed := [(request_id, flaws) for request_id, flaws in found if flaws]:
-        return rules.refusal(flawed)
-    if len(call.account.live_stages()) + len(sent) > rules.MAX_STAGES:
-        return problem(422, f"No more than {rules.MAX_STAGES} stages can be created")
+    body = _body(call)
+    if not isinstance(body, list) or not body:
+        return _refused([validation.FieldError("InvalidType", "", "This value should be an array of stages.")])
+    results = [
+        (_request_id(stage_body, position), validation.validate_stage(stage_body, is_new=True))
+        for position, stage_body in enumerate(body)
+    ]
+    if invalid := [(request_id, errors) for request_id, errors in results if errors]:
+        return validation.validation_response(invalid)
+    if len(call.account.live_stages()) + len(body) > validation.MAX_STAGES:
+        return problem(422, f"No more than {validation.MAX_STAGES} stages can be created")
     added = []
-    for position, one in enumerate(sent):
-        color = one.get("color", STAGE_COLORS[0])
-        stage_id = call.world.add_stage(call.account.id, one["name"], sort=one["sort"], color=color)
-        added.append(linked(call, "stages", {"id": stage_id, "request_id": _request_id(one, position)}))
+    for position, stage_body in enumerate(body):
+        color = stage_body.get("color", STAGE_COLORS[0])
+        stage_id = call.world.add_stage(call.account.id, stage_body["name"], sort=stage_body["sort"], color=color)
+        added.append(with_self_link(call, "stages", {"id": stage_id, "request_id": _request_id(stage_body, position)}))
     links = {"self": {"href": call.request.base_url + PATHS["stages"]}}
     return success({"_total_items": len(added), "_links": links, "_embedded": {"statuses": added}})
 
 
-def update_stage(call: Call) -> Answer:
+def update_stage(call: Call) -> Response:
     """``PATCH /customers/statuses/{id}``: name, sort, colour."""
     stage = _stage(call)
     if stage is None:
-        return missing(call)
-    sent = _body(call)
-    if flaws := rules.stage_flaws(sent, is_new=False):
-        return _refused(flaws, _request_id(sent))
+        return not_found(call)
+    body = _body(call)
+    if errors := validation.validate_stage(body, is_new=False):
+        return _refused(errors, _request_id(body))
     world, account_id = call.world, call.account.id
-    if "name" in sent:
-        world.rename_stage(account_id, stage.id, sent["name"])
-    if "sort" in sent:
-        world.sort_stage(account_id, stage.id, sent["sort"])
-    if "color" in sent:
-        world.recolor_stage(account_id, stage.id, sent["color"])
-    item = stage.item(call.account) | {"request_id": _request_id(sent)}
-    return success(linked(call, "stages", item))
+    if "name" in body:
+        world.rename_stage(account_id, stage.id, body["name"])
+    if "sort" in body:
+        world.sort_stage(account_id, stage.id, body["sort"])
+    if "color" in body:
+        world.recolor_stage(account_id, stage.id, body["color"])
+    row = stage.item(call.account) | {"request_id": _request_id(body)}
+    return success(with_self_link(call, "stages", row))
 
 
-def delete_stage(call: Call) -> Answer:
+def delete_stage(call: Call) -> Response:
     """``DELETE /customers/statuses/{id}``; a system stage stays."""
     stage = _stage(call)
     if stage is None:
-        return missing(call)
+        return not_found(call)
     if stage.is_default:
         return problem(400, "System stages can't be deleted")
     call.world.delete_stage(call.account.id, stage.id)
-    return nothing()
+    return no_content()
 
 
-def add_segment(call: Call) -> Answer:
+def add_segment(call: Call) -> Response:
     """``POST /customers/segments``: one segment; answers the whole of it."""
-    sent = _body(call)
-    if flaws := rules.segment_flaws(sent, call.account, is_new=True):
-        return _refused(flaws, _request_id(sent))
-    if len(call.account.live_segments()) >= rules.MAX_SEGMENTS:
-        return problem(400, f"No more than {rules.MAX_SEGMENTS} segments can be created")
-    color = sent.get("color", SEGMENT_COLORS[0])
-    segment_id = call.world.add_segment(call.account.id, sent["name"], color=color)
-    return _changed(call, call.account.segments[segment_id], sent)
+    body = _body(call)
+    if errors := validation.validate_segment(body, call.account, is_new=True):
+        return _refused(errors, _request_id(body))
+    if len(call.account.live_segments()) >= validation.MAX_SEGMENTS:
+        return problem(400, f"No more than {validation.MAX_SEGMENTS} segments can be created")
+    color = body.get("color", SEGMENT_COLORS[0])
+    segment_id = call.world.add_segment(call.account.id, body["name"], color=color)
+    return _changed(call, call.account.segments[segment_id], body)
 
 
-def update_segment(call: Call) -> Answer:
+def update_segment(call: Call) -> Response:
     """``PATCH /customers/segments/{id}``: what is not sent stays, fields that are not sent included."""
     segment = _segment(call)
     if segment is None:
-        return missing(call)
-    sent = _body(call)
-    if flaws := rules.segment_flaws(sent, call.account, is_new=False):
-        return _refused(flaws, _request_id(sent))
-    if "name" in sent:
-        call.world.rename_segment(call.account.id, segment.id, sent["name"])
-    if "color" in sent:
-        call.world.recolor_segment(call.account.id, segment.id, sent["color"])
-    return _changed(call, segment, sent)
+        return not_found(call)
+    body = _body(call)
+    if errors := validation.validate_segment(body, call.account, is_new=False):
+        return _refused(errors, _request_id(body))
+    if "name" in body:
+        call.world.rename_segment(call.account.id, segment.id, body["name"])
+    if "color" in body:
+        call.world.recolor_segment(call.account.id, segment.id, body["color"])
+    return _changed(call, segment, body)
 
 
-def delete_segment(call: Call) -> Answer:
+def delete_segment(call: Call) -> Response:
     """``DELETE /customers/segments/{id}``."""
     segment = _segment(call)
     if segment is None:
-        return missing(call)
+        return not_found(call)
     call.world.delete_segment(call.account.id, segment.id)
-    return nothing()
+    return no_content()
 
 
-def _changed(call: Call, segment: Segment, sent: Json) -> Answer:
+def _changed(call: Call, segment: Segment, body: Json) -> Response:
     """Set what new and changed segments have in common, and answer the whole segment."""
     world, account = call.world, call.account
-    if "available_products_price_types" in sent:
-        world.set_price_fields(account.id, segment.id, sent["available_products_price_types"])
-    for one in sent.get("custom_fields_values") or []:
-        definition = rules.field_of(one, account)
+    if "available_products_price_types" in body:
+        world.set_price_fields(account.id, segment.id, body["available_products_price_types"])
+    for stage_body in body.get("custom_fields_values") or []:
+        definition = validation.find_field(stage_body, account)
         assert definition is not None
-        values = accepted_values(definition, one.get("values"), account.timezone)
+        values = parse_values(definition, stage_body.get("values"), account.timezone)
         world.set_raw_values(account.id, segment.id, definition.id, values)
-    item = segment.item(account, with_enum_codes=world.quirks.shows_enum_codes)
-    if "request_id" in sent:
-        item["request_id"] = sent["request_id"]
-    return success(linked(call, "segments", item))
+    row = segment.item(account, with_enum_codes=world.quirks.shows_enum_codes)
+    if "request_id" in body:
+        row["request_id"] = body["request_id"]
+    return success(with_self_link(call, "segments", row))
 
 
 def _stage(call: Call) -> Stage | None:
@@ -136,10 +139,10 @@ def _body(call: Call) -> Json:
         return None
 
 
-def _request_id(sent: Json, position: int = 0) -> str:
-    given = sent.get("request_id") if isinstance(sent, dict) else None
-    return given if isinstance(given, str) else str(position)
+def _request_id(body: Json, position: int = 0) -> str:
+    received_id = body.get("request_id") if isinstance(body, dict) else None
+    return received_id if isinstance(received_id, str) else str(position)
 
 
-def _refused(flaws: list[rules.Flaw], request_id: str = "0") -> Answer:
-    return rules.refusal([(request_id, flaws)])
+def _refused(errors: list[validation.FieldError], request_id: str = "0") -> Response:
+    return validation.validation_response([(request_id, errors)])

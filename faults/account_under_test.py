@@ -21,21 +21,21 @@ from sqlalchemy import Engine, make_url
 
 from emulator import Clock as EmulatorClock
 from emulator import Emulator
+from emulator.entities import Mode
 from emulator.faults import Effect
-from emulator.things import Mode
 from faults import oracle
 from faults.case import Trial, Verdict
 from faults.harness import Harness
 from faults.invariants import broken
 from faults.secrecy import forms
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.limits import Gates, Limits
-from pipelines.clock import Clock
-from pipelines.errors import WarehouseError
-from pipelines.load import load_account
-from pipelines.rebuild import rebuild_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.base.clock import Clock
+from pipelines.base.errors import WarehouseError
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.load import load_account
+from pipelines.load.rebuild import rebuild_account
 from pipelines.warehouse.engine import open_engine
 
 BEGIN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -348,7 +348,7 @@ def _new_process(limits: Mapping[str, float]) -> Iterator[None]:
 
     def begin_anew(self: AmoClient, *args: Any, **options: Any) -> None:
         given: Limits = options.get("limits") or Limits()
-        begin(self, *args, **(options | {"limits": replace(given, **limits), "gates": Gates()}))  # type: ignore[arg-type]
+        begin(self, *args, **(options | {"limits": replace(given, **limits), "gates": RateLimiters()}))  # type: ignore[arg-type]
 
     with patch.object(AmoClient, "__init__", begin_anew):
         yield

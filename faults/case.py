@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from emulator.faults import Effect, Where
+    from emulator.faults import Effect, RequestFilter
     from faults.harness import Harness
 
 
@@ -48,7 +48,7 @@ class Wire:
     """A fault of amoCRM's answers, which any program that asks amoCRM can be put to."""
 
     make: Callable[[], Effect]
-    where: Where
+    where: RequestFilter
     mode: str = "segments"  # the account's
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from assets.instance import prepare_home
+from assets.dagster_home import prepare_home
 from emulator import Emulator
 
 ROOT = Path(__file__).parents[1]

@@ -9,19 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 
 from emulator import Emulator, RateLimit, oauth
-from emulator.messages import Answer
-from emulator.things import Grant
+from emulator.entities import Grant
+from emulator.messages import Response
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.limits import Gates, Limits
-from pipelines.amocrm.oauth import Integration
-from pipelines.amocrm.token_desk import TokenDesk
-from pipelines.amocrm.token_file import Kept
-from pipelines.secret import Secret
+from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.session import Clocks
+from pipelines.amocrm.token_endpoint import TokenEndpoint
+from pipelines.amocrm.token_store import StoredTokens
+from pipelines.base.secret import Secret
+from pipelines.config.integration import Integration
 
 REDIRECT = "http://127.0.0.1:9/"
-QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, answer_seconds=4)
+QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, response_seconds=4)
 
 
 @dataclass(kw_only=True)
@@ -33,7 +33,7 @@ class OAuthAccount:
     integration: Integration
     file: Path
     slept: list[float] = field(default_factory=list)
-    gates: Gates = field(default_factory=Gates)
+    rate_limiters: RateLimiters = field(default_factory=RateLimiters)
 
     @property
     def clocks(self) -> Clocks:
@@ -43,12 +43,16 @@ class OAuthAccount:
     def authorization(self, base_url: str | None = None, **changes: Secret | str) -> Authorization:
         """A worker's own access, with other settings if wanted."""
         integration = replace(self.integration, **changes)  # type: ignore[arg-type]
-        desk = TokenDesk(integration, limits=QUICK, gates=self.gates, clocks=self.clocks)
-        return Authorization(integration, self.file, base_url or self.emulator.url, desk=desk, clocks=self.clocks)
+        token_endpoint = TokenEndpoint(integration, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks)
+        return Authorization(
+            integration, self.file, base_url or self.emulator.url, token_endpoint=token_endpoint, clocks=self.clocks
+        )
 
     def client(self, authorization: Authorization) -> AmoClient:
         """A client with that access."""
-        return AmoClient(authorization.base_url, authorization, limits=QUICK, gates=self.gates, clocks=self.clocks)
+        return AmoClient(
+            authorization.base_url, authorization, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks
+        )
 
     def code(self) -> str:
         """A code, as an administrator gives it."""
@@ -65,20 +69,20 @@ class OAuthAccount:
         self.emulator.clock.advance(timedelta(hours=24))
 
     @property
-    def kept(self) -> Kept:
+    def stored_tokens(self) -> StoredTokens:
         """What lies in the file."""
-        kept = self.authorization().kept
-        assert kept is not None
-        return kept
+        stored_tokens = self.authorization().stored_tokens
+        assert stored_tokens is not None
+        return stored_tokens
 
     @property
     def is_open(self) -> bool:
         """Whether the file says that a renewal was begun."""
         return self.file.with_suffix(".renewing").exists()
 
-    def grant(self, kept: Kept) -> Grant:
+    def grant(self, stored_tokens: StoredTokens) -> Grant:
         """What amoCRM knows of the refresh token that was kept."""
-        return self.emulator.world.grants[kept.pair.refresh_token.reveal()]
+        return self.emulator.world.grants[stored_tokens.pair.refresh_token.reveal()]
 
     @property
     def sent_for_tokens(self) -> list[Mapping[str, str]]:
@@ -113,13 +117,13 @@ def new_oauth_account(emulator: Emulator, folder: Path) -> OAuthAccount:
 class Outage:
     """In the place of the emulator's limit: refuses requests before anything is done about them, as often as told."""
 
-    answer: Answer
+    response: Response
     times: int | None = None
 
-    def refusal(self) -> Answer | None:
+    def refusal(self) -> Response | None:
         """The answer of an outage, or None when it is over."""
         if self.times is not None:
             if self.times == 0:
                 return None
             self.times -= 1
-        return self.answer
+        return self.response

@@ -20,8 +20,8 @@ from unittest.mock import patch
 
 import psycopg
 
+from pipelines.amocrm.http import Transport
 from pipelines.amocrm.messages import Request
-from pipelines.amocrm.transport import Transport
 
 PATIENCE: Final = 60.0
 """Seconds within which a load does something or waits for a lock. Longer is a hang."""
@@ -62,7 +62,7 @@ class Stepping:
 
     def walk(self, walkers: Sequence[Walker]) -> None:
         """Let all loads come to their ends. Raises ``TimeoutError`` where one of them does not."""
-        with psycopg.connect(self.url, autocommit=True) as watch, self._gates():
+        with psycopg.connect(self.url, autocommit=True) as watch, self._rate_limiters():
             threads = [threading.Thread(target=self._go, args=(one,), daemon=True) for one in walkers]
             for thread in threads:
                 thread.start()
@@ -136,7 +136,7 @@ class Stepping:
         return walker
 
     @contextmanager
-    def _gates(self) -> Iterator[None]:
+    def _rate_limiters(self) -> Iterator[None]:
         """Have each deed of each load wait for its turn."""
         commit, end_copy, send = psycopg.Connection.commit, psycopg.Copy.__exit__, Transport.send
         step = self

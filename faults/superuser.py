@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from pipelines.warehouse import cluster
-from pipelines.warehouse.binaries import find_binaries
-from pipelines.warehouse.embedded import embedded_postgres
-from pipelines.warehouse.server_user import server_user
+from pipelines.embedded_postgres import cluster
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.embedded_postgres.system_user import server_user
 
 NAME = "tester"
 PASSWORD = "made-up"
@@ -36,7 +36,7 @@ def server_with_superuser(root: Path, *, binaries: Path | None) -> Iterator[URL]
 def run_as_superuser(root: Path, statement: str, *, binaries: Path | None, database: str = cluster.DATABASE) -> str:
     """Execute a statement in single-user mode, while the server does not run."""
     user = server_user()
-    data = root.resolve() / cluster.DATA  # root may be a link that only we can follow
+    data = root.resolve() / cluster.DATA_FOLDER  # root may be a link that only we can follow
     lock = os.open(root / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

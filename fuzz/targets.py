@@ -16,24 +16,24 @@ from typing import Any, Final
 import simplejson
 
 from pipelines.amocrm import strict_json
-from pipelines.amocrm.decoding import BodyDecoder
+from pipelines.amocrm.body_decoder import BodyDecoder
 from pipelines.amocrm.messages import (
     LIST_PATHS,
-    Answer,
     Request,
+    Response,
     account_request,
+    entity_request,
     list_request,
-    thing_request,
     write_request,
 )
-from pipelines.amocrm.protocol import Again, Document, Nothing, Refused, interpret
-from pipelines.amocrm.read import read_snapshot
-from pipelines.amocrm.records import Json, RawAnswer, Resource
-from pipelines.amocrm.storable import is_storable_number
-from pipelines.errors import ApiError
-from pipelines.tables.decide import StoredState, decide
-from pipelines.tables.relations import changed_relations
-from pipelines.warehouse.copying import JSON_COLUMNS, as_text
+from pipelines.amocrm.models import Json, RawResponse, Resource
+from pipelines.amocrm.protocol import Document, Failed, NoContent, Retry, interpret
+from pipelines.amocrm.sanitize import fits_numeric
+from pipelines.amocrm.snapshot import parse_snapshot
+from pipelines.base.errors import ApiError
+from pipelines.transform.diff import StoredState, diff_snapshot
+from pipelines.transform.frames import changed_relations
+from pipelines.warehouse.bulk_copy import JSON_COLUMNS, format_copy_rows
 
 PAYLOADS: Final = Path(__file__).parents[1] / "tests" / "payloads"
 AT: Final = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ REQUESTS: Final = (
     account_request(),
     list_request("segments", 1),
     list_request("stages", 2),
-    thing_request("segment", 51),
+    entity_request("segment", 51),
     write_request("POST", "stages", None, [{"name": "x"}]),
     write_request("DELETE", "segments", 51, None),
 )
@@ -76,7 +76,7 @@ def an_answer_means_one_thing(data: bytes) -> None:
     if len(data) < 4:
         return
     request: Request = REQUESTS[data[0] % len(REQUESTS)]
-    answer = Answer(
+    response = Response(
         status=STATUSES[data[1] % len(STATUSES)],
         headers={
             "content-type": TYPES[data[2] % len(TYPES)],
@@ -87,19 +87,19 @@ def an_answer_means_one_thing(data: bytes) -> None:
         defect="the body's gzip is cut short" if data[3] % 8 == 0 else None,
         is_interrupted=data[3] % 16 == 0,
     )
-    match interpret(answer, request):
+    match interpret(response, request):
         case Document():
-            assert answer.status == 200
-            assert not answer.defect
-            json.loads(answer.body)
-        case Nothing():
-            assert answer.status in (204, 404)
-            assert not answer.defect
-        case Again(error=error, wait=wait):
-            assert request.is_repeatable or answer.status in (401, 429)
+            assert response.status == 200
+            assert not response.defect
+            json.loads(response.body)
+        case NoContent():
+            assert response.status in (204, 404)
+            assert not response.defect
+        case Retry(error=error, wait=wait):
+            assert request.is_retryable or response.status in (401, 429)
             assert wait is None or wait >= 0
             str(error)
-        case Refused(error=error):
+        case Failed(error=error):
             assert isinstance(error, ApiError)
             str(error)
 
@@ -128,7 +128,7 @@ def a_body_is_bounded(data: bytes) -> None:
         if decoder.defect:
             break
         decoder.feed(data[begin : begin + 64])
-    decoder.end()
+    decoder.finish()
     assert len(decoder.body) <= LIMIT
 
 
@@ -142,26 +142,26 @@ def a_list_is_stored_or_refused(data: bytes) -> None:
     lists: tuple[Resource, ...] = ("stages",) if mode == "periodicity" else ("segments", "fields")
     for one in lists:
         bodies[one] = data[1:] if one == resource else json.dumps(EMPTY).encode()
-    answers = [raw_answer(sequence, one, body) for sequence, (one, body) in enumerate(bodies.items())]
+    responses = [raw_answer(sequence, one, body) for sequence, (one, body) in enumerate(bodies.items())]
     try:
-        snapshot = read_snapshot(answers, AT)
+        snapshot = parse_snapshot(responses, AT)
     except ApiError as error:
         str(error)
         return
-    assert read_snapshot(answers, AT) == snapshot
-    decision = decide(StoredState(), snapshot, observed_date=AT.date())
+    assert parse_snapshot(responses, AT) == snapshot
+    decision = diff_snapshot(StoredState(), snapshot, observed_date=AT.date())
     for relation, frame in changed_relations(snapshot.account.id, AT, decision).items():
         for column, values in frame.items():
             for value in values.dropna().tolist():
                 (assert_storable_json if column in JSON_COLUMNS else assert_storable)(value)
-        lines = as_text(frame).encode().splitlines()
+        lines = format_copy_rows(frame).encode().splitlines()
         assert [line.count(b"\t") for line in lines] == [len(relation.columns) - 1] * len(frame)
 
 
-def raw_answer(sequence: int, resource: Resource, body: bytes) -> RawAnswer:
+def raw_answer(sequence: int, resource: Resource, body: bytes) -> RawResponse:
     """An accepted answer."""
     is_list = resource in LIST_PATHS
-    return RawAnswer(
+    return RawResponse(
         sequence=sequence,
         resource=resource,
         page=1 if is_list else None,
@@ -202,7 +202,7 @@ def assert_storable_json(value: Json) -> None:
             for one in value:
                 assert_storable_json(one)
         case int() | Decimal() if not isinstance(value, bool):
-            assert is_storable_number(Decimal(value))
+            assert fits_numeric(Decimal(value))
         case _:
             assert_storable(value)
 

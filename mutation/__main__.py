@@ -20,7 +20,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.embedded_postgres.server import embedded_postgres
 
 PROJECT: Final = Path(__file__).parents[1]
 COPY: Final = PROJECT / "data" / "mutation"

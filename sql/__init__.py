@@ -1,12 +1,31 @@
-"""What is stored: migrations, statements and views, as plain SQL files. Only the reading of them is Python here."""
+"""What is stored and how it is queried, as plain SQL files. Python only reads them here."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+_NAME: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 @cache
 def read(name: str) -> str:
-    """Text of the file ``sql/<name>.sql``. A missing file is a mistake of the program: ``FileNotFoundError``."""
+    """Text of the file ``sql/<name>.sql``. Raises ``FileNotFoundError`` for a missing file, a bug of the program."""
     return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def queries() -> Mapping[str, str]:
+    """Text of every query in ``sql/queries``, by its name. Raises ``ValueError`` if a name stands twice."""
+    found: dict[str, str] = {}
+    for folder in files(__name__).joinpath("queries").iterdir():
+        for file in folder.iterdir():
+            _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
+            for name, body in zip(parts[::2], parts[1::2], strict=True):
+                if name in found:
+                    raise ValueError(f"two queries are named {name}")
+                found[name] = body.strip()
+    return found

@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from websockets.sync.client import ClientConnection, connect
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE: Final = 60.0
+BROWSER_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+TIMEOUT_SECONDS: Final = 60.0
 OPTIONS: Final = (
     "--headless",
     "--no-sandbox",
@@ -41,7 +41,7 @@ OPTIONS: Final = (
 
 def find_browser() -> str | None:
     """The program: ``CHROME``, or the first of the usual names that is on the path."""
-    return os.environ.get("CHROME") or next(filter(None, map(shutil.which, NAMES)), None)
+    return os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSER_NAMES)), None)
 
 
 class Page:
@@ -52,7 +52,7 @@ class Page:
         self._number = 0
         self.events: list[dict[str, Any]] = []
         self.requests: list[str] = []
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
         for domain in ("Page", "Network", "Log", "Runtime", "Accessibility"):
             self.call(f"{domain}.enable")
 
@@ -75,16 +75,16 @@ class Page:
         """Show the page of an address, and wait until it is all there."""
         self.events.clear()
         self.requests.clear()
-        self.complaints.clear()
+        self.console_errors.clear()
         self.call("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._receive()
 
     def run(self, script: str) -> Any:
         """The value of an expression, or of what it promises, in the page."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        response = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def show(self, *, width: int = 1280, height: int = 900, scheme: str = "light", is_phone: bool = False) -> None:
         """The size of the window, and the colours that its user prefers."""
@@ -97,22 +97,22 @@ class Page:
         """A key, down and up."""
         codes = {"Tab": 9, "Enter": 13}
         for kind in ("keyDown", "keyUp"):
-            more = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **more)
+            extra = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **extra)
 
     def tree(self) -> list[dict[str, Any]]:
         """What a screen reader is told: the nodes that it does not pass over."""
         return [node for node in self.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
 
     def _receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._socket.recv(timeout=PATIENCE))
+        message: dict[str, Any] = json.loads(self._socket.recv(timeout=TIMEOUT_SECONDS))
         match message:
             case {"method": "Network.requestWillBeSent", "params": {"request": {"url": url}}}:
                 self.requests.append(url)
             case {"method": "Log.entryAdded", "params": {"entry": {"text": text}}}:
-                self.complaints.append(text)
+                self.console_errors.append(text)
             case {"method": "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Page.javascriptDialogOpening"}:
-                self.complaints.append(json.dumps(message["params"]))
+                self.console_errors.append(json.dumps(message["params"]))
         if "method" in message:
             self.events.append(message)
         return message
@@ -129,17 +129,19 @@ def open_browser(program: str) -> Iterator[Page]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            with connect(_page_address(_port(Path(profile), process)), max_size=None, proxy=None) as socket:
+            with connect(
+                _page_websocket_url(_wait_for_port(Path(profile), process)), max_size=None, proxy=None
+            ) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT_SECONDS)
 
 
-def _port(profile: Path, process: subprocess.Popen[bytes]) -> int:
+def _wait_for_port(profile: Path, process: subprocess.Popen[bytes]) -> int:
     """Where the browser listens, once it has written it down."""
     file = profile / "DevToolsActivePort"
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT_SECONDS
     while not (file.exists() and file.read_text().count("\n")):
         assert process.poll() is None, f"the browser ended at once, with {process.returncode}"
         assert time.monotonic() < end, "the browser never listened"
@@ -147,8 +149,8 @@ def _port(profile: Path, process: subprocess.Popen[bytes]) -> int:
     return int(file.read_text().splitlines()[0])
 
 
-def _page_address(port: int) -> str:
+def _page_websocket_url(port: int) -> str:
     """The socket of its only page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE) as answer:
-        [address] = [target["webSocketDebuggerUrl"] for target in json.load(answer) if target["type"] == "page"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=TIMEOUT_SECONDS) as response:
+        [address] = [target["webSocketDebuggerUrl"] for target in json.load(response) if target["type"] == "page"]
     return str(address)

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LONGEST_SECONDS = 180
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "AMOCRM_PG_BIN")
+TIMEOUT_SECONDS = 180
+INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "AMOCRM_PG_BIN")
 
 
-def environment(**more: str) -> dict[str, str]:
+def build_environment(**more: str) -> dict[str, str]:
     """Nothing of the tester's own settings, and ``more``."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
+    inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
+    return inherited | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
 
 
-def command(*arguments: str) -> list[str]:
+def command_line(*arguments: str) -> list[str]:
     """The command line."""
     return [sys.executable, "-m", "commands", *arguments]
 
@@ -26,18 +26,18 @@ def command(*arguments: str) -> list[str]:
 def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run to the end, in ``folder``."""
     return subprocess.run(
-        command(*arguments),
+        command_line(*arguments),
         cwd=folder,
-        env=environment(**variables),
+        env=build_environment(**variables),
         capture_output=True,
         text=True,
         check=False,
-        timeout=LONGEST_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         stdin=subprocess.DEVNULL,
     )
 
 
-def left_running(folder: Path) -> list[str]:
+def running_processes(folder: Path) -> list[str]:
     """The processes that have to do with the folder, by their command lines."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(folder) in line]
+    process_list = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in process_list.splitlines() if str(folder) in line]

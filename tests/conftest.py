@@ -22,12 +22,12 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine
 
 from faults.superuser import server_with_superuser
-from pipelines.errors import WarehouseError
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.binaries import find_binaries
+from pipelines.base.errors import WarehouseError
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.server_user import server_user
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
@@ -61,12 +61,12 @@ def server_url() -> Iterator[URL]:
     if "TEST_DATABASE_URL" in os.environ:
         yield parse_database_url(os.environ["TEST_DATABASE_URL"])
         return
-    with open_folder() as folder, server_with_superuser(folder / "postgres", binaries=pg_bin()) as url:
+    with shared_temporary_folder() as folder, server_with_superuser(folder / "postgres", binaries=pg_bin()) as url:
         yield url
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
+def shared_temporary_folder() -> Iterator[Path]:
     """A folder that the server's user can enter even where root runs the tests; pytest's own is closed."""
     folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-"))
     folder.chmod(0o711)
@@ -84,18 +84,18 @@ def new_database(server_url: URL) -> NewDatabase:
     def make(template: str | None) -> Iterator[str]:
         name = f"test_{secrets.token_hex(6)}"
         create = SQL("create database {} template {} strategy file_copy")
-        with psycopg.connect(plain(server_url), autocommit=True) as admin:
+        with psycopg.connect(render_url(server_url), autocommit=True) as admin:
             admin.execute(create.format(Identifier(name), Identifier(template or "template0")))
         try:
-            yield plain(server_url.set(database=name))
+            yield render_url(server_url.set(database=name))
         finally:
-            with psycopg.connect(plain(server_url), autocommit=True) as admin:
+            with psycopg.connect(render_url(server_url), autocommit=True) as admin:
                 admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
 
     return make
 
 
-def plain(url: URL) -> str:
+def render_url(url: URL) -> str:
     """The address as a user writes it."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 

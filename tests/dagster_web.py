@@ -17,7 +17,7 @@ import dagster as dg
 import requests
 
 from assets.web.session import LOGIN_KEY
-from tests.command_line import environment
+from tests.command_line import build_environment
 
 SECRET: Final = "a-secret-of-the-test-" + "x" * 20
 KEY: Final = "a-login-key-of-the-test"
@@ -116,7 +116,9 @@ def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
         process = subprocess.Popen(
             [sys.executable, "-m", "assets.web.server", "--port", str(port), "--workspace", str(workspace)],
             cwd=folder,
-            env=environment(DAGSTER_HOME=str(home), AMOCRM_DAGSTER_SECRET=SECRET, **{LOGIN_KEY: KEY}, **variables),
+            env=build_environment(
+                DAGSTER_HOME=str(home), AMOCRM_DAGSTER_SECRET=SECRET, **{LOGIN_KEY: KEY}, **variables
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

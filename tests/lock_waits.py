@@ -8,14 +8,16 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-WAITING = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+LOCK_WAIT_QUERY = (
+    "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+)
 
 
-def is_held_up(engine: Engine, work: Future[Any]) -> bool:
+def waits_for_lock(engine: Engine, work: Future[Any]) -> bool:
     """Whether the work waits for a lock in this database; false once it has come to its end without."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while not work.done():
-            if connection.scalar(text(WAITING)):
+            if connection.scalar(text(LOCK_WAIT_QUERY)):
                 return True
             time.sleep(0.002)
     return False

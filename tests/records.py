@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from pipelines.amocrm.records import Account, Field, FieldValue, Mode, Option, Rule, Segment, Snapshot, Stage
-from pipelines.warehouse.publish import Origin
+from pipelines.amocrm.models import Account, Field, FieldValue, Mode, Option, Rule, Segment, Snapshot, Stage
+from pipelines.warehouse.publish import LoadOrigin
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 ACCOUNT_ID = 28805383
@@ -21,7 +21,7 @@ def hours(count: float) -> datetime:
     return START + timedelta(hours=count)
 
 
-def content(record: Any) -> bytes:
+def hash_content(record: Any) -> bytes:
     """A hash of all a record says, its hash and what makes no version aside."""
     volatile = {"content_hash": b"", "customers_count": None, "updated_at": None, "options": ()}
     present = {name: value for name, value in volatile.items() if hasattr(record, name)}
@@ -29,7 +29,7 @@ def content(record: Any) -> bytes:
 
 
 def account(mode: Mode = "segments", **changes: Any) -> Account:
-    plain = Account(
+    default = Account(
         id=ACCOUNT_ID,
         name="Corner Coffee",
         subdomain="corner",
@@ -38,11 +38,11 @@ def account(mode: Mode = "segments", **changes: Any) -> Account:
         country="RU",
         currency="RUB",
     )
-    return replace(plain, **changes)
+    return replace(default, **changes)
 
 
 def segment(segment_id: int, count: int | None = 10, **changes: Any) -> Segment:
-    plain = Segment(
+    default = Segment(
         id=segment_id,
         name=f"Segment {segment_id}",
         color="6610f2",
@@ -54,8 +54,8 @@ def segment(segment_id: int, count: int | None = 10, **changes: Any) -> Segment:
         extra=None,
         content_hash=b"",
     )
-    record = replace(plain, **changes)
-    return replace(record, content_hash=content(record))
+    record = replace(default, **changes)
+    return replace(record, content_hash=hash_content(record))
 
 
 def text_value(field_id: int, text: str) -> FieldValue:
@@ -64,7 +64,7 @@ def text_value(field_id: int, text: str) -> FieldValue:
 
 def stage(stage_id: int, rules: Iterable[Rule] = (), **changes: Any) -> Stage:
     rules = tuple(rules)
-    plain = Stage(
+    default = Stage(
         id=stage_id,
         name=f"Stage {stage_id}",
         sort=stage_id,
@@ -76,18 +76,18 @@ def stage(stage_id: int, rules: Iterable[Rule] = (), **changes: Any) -> Stage:
         extra=None,
         content_hash=b"",
     )
-    record = replace(plain, **changes)
-    return replace(record, content_hash=content(record))
+    record = replace(default, **changes)
+    return replace(record, content_hash=hash_content(record))
 
 
 def option(option_id: int, **changes: Any) -> Option:
-    plain = Option(id=option_id, value=f"Option {option_id}", sort=option_id, extra=None, content_hash=b"")
-    record = replace(plain, **changes)
-    return replace(record, content_hash=content(record))
+    default = Option(id=option_id, value=f"Option {option_id}", sort=option_id, extra=None, content_hash=b"")
+    record = replace(default, **changes)
+    return replace(record, content_hash=hash_content(record))
 
 
 def field(field_id: int, *options: Option, **changes: Any) -> Field:
-    plain = Field(
+    default = Field(
         id=field_id,
         name=f"Field {field_id}",
         code=None,
@@ -97,17 +97,17 @@ def field(field_id: int, *options: Option, **changes: Any) -> Field:
         extra=None,
         content_hash=b"",
     )
-    record = replace(plain, **changes)
-    return replace(record, content_hash=content(record))
+    record = replace(default, **changes)
+    return replace(record, content_hash=hash_content(record))
 
 
-def snapshot(at: datetime, mode: Mode = "segments", **things: Any) -> Snapshot:
-    things.setdefault("account", account(mode))
-    return Snapshot(observed_at=at, **things)
+def snapshot(at: datetime, mode: Mode = "segments", **entities: Any) -> Snapshot:
+    entities.setdefault("account", account(mode))
+    return Snapshot(observed_at=at, **entities)
 
 
-def origin(load_id: UUID | None = None, account_key: str = "main") -> Origin:
-    return Origin(
+def origin(load_id: UUID | None = None, account_key: str = "main") -> LoadOrigin:
+    return LoadOrigin(
         account_key=account_key,
         host="127.0.0.1",
         load_id=load_id or uuid4(),

@@ -22,9 +22,9 @@ from starlette.middleware import Middleware
 from assets.web.guard import Guard
 from assets.web.rules import OwnNames
 from assets.web.session import LOGIN_KEY, LOGIN_PATH, Sessions
-from pipelines.errors import SettingsError
-from pipelines.place import settings_folder
-from pipelines.settings import Settings, web_settings
+from pipelines.base.errors import SettingsError
+from pipelines.base.settings_folder import settings_folder
+from pipelines.config.settings import Settings, web_settings
 
 SECRET: Final = "AMOCRM_DAGSTER_SECRET"  # noqa: S105 - its name
 

@@ -27,7 +27,7 @@ from bench.peers.race import Race
 from bench.peers.server import serve
 from bench.peers.tool import legend
 from bench.peers.tools import TOOLS
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.embedded_postgres.server import embedded_postgres
 
 README: Final = Path(__file__).parents[1] / "README.md"
 

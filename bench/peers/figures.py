@@ -37,7 +37,7 @@ class Figure:
     accounts: int
     runs: list[Run] = field(default_factory=list)
     more_than: float | None = None  # seconds after which it was given up
-    trouble: str | None = None  # why there are no more runs
+    failure: str | None = None  # why there are no more runs
 
     @property
     def seconds(self) -> float:
@@ -104,7 +104,7 @@ class Figures:
         known = self._by_key.setdefault(key, Figure(accounts=new.accounts, case=new.case, tool=new.tool))
         known.runs += [Run(**asdict(run) | {"number": passes + run.number}) for run in new.runs]
         known.more_than = known.more_than or new.more_than
-        known.trouble = known.trouble or new.trouble
+        known.failure = known.failure or new.failure
 
     def all(self) -> Sequence[Figure]:
         """Every figure, those without a run too."""

@@ -18,8 +18,8 @@ from bench.peers.ours import ROOT
 from bench.peers.payloads import FIRST, host_of
 from bench.peers.shared import amo
 from bench.peers.tool import Place, Tool, python
-from pipelines.warehouse.binaries import find_binaries
-from pipelines.warehouse.server_user import server_user
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.system_user import server_user
 
 IMPORTS: Final = Tool(
     name="imports",

@@ -9,12 +9,12 @@ from typing import Final
 
 from dagster import DagsterInstance
 
+from assets.active_runs import LOAD_FLEET
+from assets.dagster_home import prepare_home
 from assets.fleet import register_buckets
-from assets.instance import prepare_home
-from assets.on_their_way import LOAD_FLEET
 from bench.peers.environments import HERE
 from bench.peers.tool import Place, Tool
-from pipelines.buckets import buckets
+from pipelines.load.buckets import all_buckets
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -53,7 +53,7 @@ DAGSTER: Final = replace(
     what="Dagster's job load_fleet, one bucket of all accounts, run by the command line",
     command=lambda _: [
         *(sys.executable, "-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", LOAD_FLEET),
-        *("--tags", json.dumps({"dagster/partition": buckets(1)[0].key})),
+        *("--tags", json.dumps({"dagster/partition": all_buckets(1)[0].key})),
     ],
     prepare=at_home,
     variables=lambda place: {"PYTHONPATH": str(ROOT), "DAGSTER_HOME": str(place.folder / "dagster")},

@@ -70,10 +70,10 @@ def captured(cache: Path, accounts: int) -> Path:
     archives = {version: zipfile.ZipFile(folder / f"{version}.zip", "w") for version in VERSIONS}
     with Emulator(world=World()) as emulator:
         for number in range(accounts):
-            for version, answers in history(emulator, number):
-                for path, body in answers.items():
+            for version, responses in history(emulator, number):
+                for path, body in responses.items():
                     archives[version].writestr(host_of(number) + path, body)
-                truths[version].append(told_by(json.loads(gzip.decompress(answers[PATHS["segments"]]))))
+                truths[version].append(told_by(json.loads(gzip.decompress(responses[PATHS["segments"]]))))
             emulator.world.accounts.clear()  # ids go on from where they are
     for archive in archives.values():
         archive.close()
@@ -104,10 +104,10 @@ def history(emulator: Emulator, number: int) -> Iterator[tuple[str, Mapping[str,
             for field_id in field_ids:
                 value = value_of(world.account(account_id).fields[field_id], n + 7 * edition)
                 world.set_field_value(account_id, segment_ids[n], field_id, value)
-        yield version, answers(emulator, account_id, host_of(number))
+        yield version, responses(emulator, account_id, host_of(number))
 
 
-def answers(emulator: Emulator, account_id: int, host: str) -> dict[str, bytes]:
+def responses(emulator: Emulator, account_id: int, host: str) -> dict[str, bytes]:
     """The bodies of an account's answers, by path, as gzip."""
     headers = {"authorization": f"Bearer {emulator.long_lived_token(account_id)}", "accept-encoding": "gzip"}
     bodies = {}

@@ -22,8 +22,8 @@ from bench.peers.measure import Cost, Failed, TooLong, measure
 from bench.peers.payloads import FIRST, Truth, truth
 from bench.peers.server import VERSION
 from bench.peers.tool import Place, Tool, settle
-from pipelines.warehouse.cluster import postmaster
-from pipelines.warehouse.embedded import EmbeddedServer
+from pipelines.embedded_postgres.cluster import read_postmaster
+from pipelines.embedded_postgres.server import EmbeddedServer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class Race:
         for case in CASES:
             if case in cases or case == "first":
                 version = FIRST if case == "unchanged" else case
-                self.answer(version)
+                self.response(version)
                 for tool in tools:
                     key = (self.accounts, case, tool.name)
                     figure = self.figures.setdefault(key, Figure(accounts=self.accounts, case=case, tool=tool.name))
-                    if figure.trouble:
+                    if figure.failure:
                         self._out.add(tool.name)
                     elif tool.name not in self._out:
                         self.take_turn(tool, figure, version)
@@ -88,7 +88,7 @@ class Race:
 
     def give_up(self, figure: Figure, why: str) -> None:
         """Let a tool take no more turns, and say why."""
-        figure.trouble = why
+        figure.failure = why
         self._out.add(figure.tool)
         print(f"{figure.tool}, {figure.case}, {self.accounts} accounts: {why}", file=sys.stderr)
 
@@ -130,14 +130,14 @@ class Race:
 
     def server_pid(self) -> int:
         """The database server's process, from which all others of it come."""
-        running = postmaster(self.postgres.folder)
+        running = read_postmaster(self.postgres.folder)
         assert running
         return running.pid
 
-    def answer(self, version: str) -> None:
+    def response(self, version: str) -> None:
         """Have another version answered from now on."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{VERSION.decode()}{version}") as answer:
-            assert answer.status == 204
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{VERSION.decode()}{version}") as response:
+            assert response.status == 204
 
     def leave(self) -> None:
         """Drop all databases."""

@@ -161,5 +161,5 @@ def agreement(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
 def troubles(found: Figures) -> Iterator[str]:
     """What could not be measured, and why."""
     for one in found.all():
-        if one.trouble:
-            yield f"- {one.tool}, {NAMES[one.case]}, {counted(one.accounts)}: {one.trouble.strip().splitlines()[-1]}."
+        if one.failure:
+            yield f"- {one.tool}, {NAMES[one.case]}, {counted(one.accounts)}: {one.failure.strip().splitlines()[-1]}."

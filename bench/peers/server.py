@@ -46,8 +46,8 @@ class Answers:
 class Connected(asyncio.Protocol):
     """One connection, kept for many requests without bodies."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, responses: Answers) -> None:
+        self._answers = responses
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,10 +67,10 @@ def serve(pipe: Connection, folder: Path) -> None:
     """Tell the port, and answer until the process is ended."""
 
     async def run() -> None:
-        answers = Answers(folder)
+        responses = Answers(folder)
         loop = asyncio.get_running_loop()
         # Every address, since each account has one of 127.0.0.0/8, all of which Linux takes for this machine.
-        server = await loop.create_server(lambda: Connected(answers), "0.0.0.0", 0, backlog=1024)  # noqa: S104
+        server = await loop.create_server(lambda: Connected(responses), "0.0.0.0", 0, backlog=1024)  # noqa: S104
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 

@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 
 import click
 
-from commands.auth.listener import Listener
-from commands.place import settings_here
-from pipelines.access import Lasting, authorization_of, lasting
+from commands.auth.listener import RedirectListener
+from commands.current_settings import load_current_settings
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.oauth import Integration, consent_url, read_code
-from pipelines.clock import SYSTEM_CLOCK
-from pipelines.errors import MustAuthorize, Unauthorized, WarehouseError
-from pipelines.printable import printable_json
-from pipelines.setting_values import LOCAL_HOSTS
-from pipelines.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
+from pipelines.amocrm.oauth import consent_url, parse_authorization_code
+from pipelines.base.clock import SYSTEM_CLOCK
+from pipelines.base.errors import MustAuthorize, Unauthorized, WarehouseError
+from pipelines.base.escape import printable_json
+from pipelines.config.integration import Integration
+from pipelines.config.parsing import LOCAL_HOSTS
+from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
+from pipelines.load.connection import TokenExpiry, oauth_authorization, token_expiry
 
-WAITING_SECONDS = 20 * 60.0
+BROWSER_TIMEOUT_SECONDS = 20 * 60.0
 """How long the browser is waited for: as long as a code is good."""
 
 
@@ -47,17 +48,17 @@ def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
     the redirect URI is on this machine; otherwise paste the address that the browser was sent to, or the code alone.
     The integration's page in amoCRM shows a code, too.
     """
-    settings = settings_here()
+    settings = load_current_settings()
     account = settings.account(key)
-    authorization = authorization_of(account, settings)
+    authorization = oauth_authorization(account, settings)
     assert isinstance(account.token, Integration)
     click.echo(f"Open this address as an administrator of {account.host}, and allow access:\n")
     state = token_urlsafe(16)
     url = consent_url(account.token, account.base_url, state)
     click.echo(f"    {url}\n")
-    with about(account):
-        code = read_code(
-            answered(account.token, url, state, is_opened=is_opened, is_pasted=is_pasted),
+    with errors_name_account(account):
+        code = parse_authorization_code(
+            receive_code(account.token, url, state, is_opened=is_opened, is_pasted=is_pasted),
             base_url=account.base_url,
             state=state,
         )
@@ -65,7 +66,7 @@ def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
         with AmoClient(authorization.base_url, authorization) as client:
             found = client.account()
     click.echo(
-        f"account '{account.key}' ({found.name or account.host}, id {found.id}): {in_words(lasting(account, settings))}"
+        f"account '{account.key}' ({found.name or account.host}, id {found.id}): {describe_expiry(token_expiry(account, settings))}"
     )
 
 
@@ -78,49 +79,51 @@ def status(*, keys: tuple[str, ...], is_json: bool) -> None:
     Nothing is asked of amoCRM. The exit code is 0 where every account has access, else that of the error which a load
     of the first other one would end with.
     """
-    settings = settings_here()
+    settings = load_current_settings()
     accounts = [settings.any_account(key) for key in keys] if keys else settings.all_accounts or [settings.account()]
-    found = [found_of(account, settings) for account in accounts]
+    found = [read_access_status(account, settings) for account in accounts]
     if is_json:
-        document = {"accounts": [as_json(one) for one in found]}
+        document = {"accounts": [status_to_json(entry) for entry in found]}
         click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     else:
-        for one in found:
-            click.echo(f"account {one.account}: {in_words(one.access)}" if one.access else str(one.error))
-    sys.exit(next((one.error.exit_code for one in found if one.error), 0))
+        for entry in found:
+            click.echo(
+                f"account {entry.account}: {describe_expiry(entry.access)}" if entry.access else str(entry.error)
+            )
+    sys.exit(next((entry.error.exit_code for entry in found if entry.error), 0))
 
 
 @command.command()
 @click.option("--account", "key", metavar="KEY", help="The account; not needed where there is only one.")
 def refresh(*, key: str | None) -> None:
     """Renew the access to an account now. Loads do that by themselves, once a day."""
-    settings = settings_here()
+    settings = load_current_settings()
     account = settings.account(key)
-    with about(account):
-        authorization_of(account, settings).refresh()
-    click.echo(f"account '{account.key}' ({account.host}): {in_words(lasting(account, settings))}")
+    with errors_name_account(account):
+        oauth_authorization(account, settings).refresh()
+    click.echo(f"account '{account.key}' ({account.host}): {describe_expiry(token_expiry(account, settings))}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class AccessStatus:
     """An account, and the access to it."""
 
     account: AnyAccount
-    access: Lasting | None  # None: the account is unusable
+    access: TokenExpiry | None  # None: the account is unusable
     error: WarehouseError | None  # what a load would end with, by what is known without asking
 
 
-def found_of(account: AnyAccount, settings: Settings) -> Found:
+def read_access_status(account: AnyAccount, settings: Settings) -> AccessStatus:
     """The access to an account as it is now."""
     if isinstance(account, UnusableAccount):
-        return Found(account=account, access=None, error=account.error)
-    access = lasting(account, settings)
-    has_ended = access.ends_at is not None and access.ends_at <= SYSTEM_CLOCK.now()
+        return AccessStatus(account=account, access=None, error=account.error)
+    access = token_expiry(account, settings)
+    has_ended = access.expires_at is not None and access.expires_at <= SYSTEM_CLOCK.now()
     error = access.failure or (Unauthorized("The access has ended.") if has_ended else None)
-    return Found(account=account, access=access, error=error)
+    return AccessStatus(account=account, access=access, error=error)
 
 
-def answered(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
+def receive_code(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
     """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
     redirect = urlsplit(integration.redirect_uri)
     if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
@@ -128,35 +131,37 @@ def answered(integration: Integration, url: str, state: str, *, is_opened: bool,
             click.launch(url)
         pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
         return pasted
-    with Listener(integration.redirect_uri, state) as listener:
+    with RedirectListener(integration.redirect_uri, state) as listener:
         click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
         if is_opened:
             click.launch(url)
-        address = listener.wait(WAITING_SECONDS)
+        address = listener.wait(BROWSER_TIMEOUT_SECONDS)
     if address is None:
         raise MustAuthorize("Nobody came back with a code.")
     return address
 
 
-def in_words(access: Lasting) -> str:
+def describe_expiry(access: TokenExpiry) -> str:
     """A line for people."""
     if access.failure:
         return f"{access.kind}, no access. {access.failure.message} {access.advice}"
-    if access.ends_at is None:
+    if access.expires_at is None:
         return f"{access.kind}, which does not say when it ends."
-    if access.ends_at <= SYSTEM_CLOCK.now():
-        return f"{access.kind}, ended on {access.ends_at:%Y-%m-%d}. {access.advice}"
-    return f"{access.kind}, good until {access.ends_at:%Y-%m-%d}{', and renewed before' * access.is_renewed}."
+    if access.expires_at <= SYSTEM_CLOCK.now():
+        return f"{access.kind}, ended on {access.expires_at:%Y-%m-%d}. {access.advice}"
+    return (
+        f"{access.kind}, good until {access.expires_at:%Y-%m-%d}{', and renewed before' * access.renews_automatically}."
+    )
 
 
-def as_json(found: Found) -> dict[str, Any]:
+def status_to_json(found: AccessStatus) -> dict[str, Any]:
     """The same for scripts."""
     return {
         "account": found.account.key,
         "host": found.account.host if isinstance(found.account, AccountSettings) else None,
         "kind": found.access and found.access.kind,
-        "ends_at": found.access and found.access.ends_at and found.access.ends_at.isoformat(),
-        "is_renewed": found.access and found.access.is_renewed,
+        "ends_at": found.access and found.access.expires_at and found.access.expires_at.isoformat(),
+        "is_renewed": found.access and found.access.renews_automatically,
         "error": found.error and type(found.error).__name__,
         "message": found.error and found.error.message,
         "exit_code": found.error.exit_code if found.error else 0,
@@ -164,7 +169,7 @@ def as_json(found: Found) -> dict[str, Any]:
 
 
 @contextmanager
-def about(account: AccountSettings) -> Iterator[None]:
+def errors_name_account(account: AccountSettings) -> Iterator[None]:
     """Say of every error which account it is about."""
     try:
         yield

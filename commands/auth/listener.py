@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from pipelines.errors import SettingsError
-from pipelines.setting_values import LOCAL_HOSTS
+from pipelines.base.errors import SettingsError
+from pipelines.config.parsing import LOCAL_HOSTS
 
-PAGE: Final = (
+DONE_PAGE: Final = (
     b"<!DOCTYPE html><html lang='en'><title>amocrm-warehouse</title>"
     b"<p>Thank you. You can close this window; the terminal tells how it went.</p></html>"
 )
@@ -31,7 +31,7 @@ REQUEST_SECONDS: Final = 10
 """For each read of a request, so that a connection without one does not stay."""
 
 
-class Listener:
+class RedirectListener:
     """A port of this machine, for as long as the context lasts. Raises ``SettingsError`` if it is taken."""
 
     def __init__(self, redirect_uri: str, state: str) -> None:
@@ -41,7 +41,7 @@ class Listener:
         self._has_come = threading.Event()
         self._lock = threading.Lock()
         try:
-            self._server = _Server((self._url.hostname or "", self._url.port or 0), _handler(self))
+            self._server = _Server((self._url.hostname or "", self._url.port or 0), _handler_for(self))
         except OSError as error:
             raise SettingsError(
                 f"nobody can listen at {redirect_uri}: {error.strerror}.",
@@ -49,7 +49,7 @@ class Listener:
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
 
-    def __enter__(self) -> Listener:
+    def __enter__(self) -> RedirectListener:
         self._thread.start()
         return self
 
@@ -118,7 +118,7 @@ class _Server(ThreadingHTTPServer):
         """Pass over a connection that breaks: it is not the browser, or the browser tries again."""
 
 
-def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
+def _handler_for(listener: RedirectListener) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_SECONDS
 
@@ -132,7 +132,7 @@ def _handler(listener: Listener) -> type[BaseHTTPRequestHandler]:
             self.send_header("Connection", "close")
             self.end_headers()
             try:
-                self.wfile.write(PAGE if is_taken else REFUSED)
+                self.wfile.write(DONE_PAGE if is_taken else REFUSED)
             finally:
                 if is_taken:
                     listener.finish()

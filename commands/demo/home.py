@@ -18,11 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
-from pipelines.atomic_file import write_file
-from pipelines.bounded_file import read_json
-from pipelines.errors import DatabaseUnavailable
-from pipelines.private_path import make_private, open_log
-from pipelines.settings import Settings
+from pipelines.base.atomic_file import write_file
+from pipelines.base.bounded_file import read_json
+from pipelines.base.errors import DatabaseUnavailable
+from pipelines.base.private_path import make_private, open_log
+from pipelines.config.settings import Settings
 
 Mode: TypeAlias = Literal["segments", "periodicity"]
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
@@ -31,7 +31,7 @@ ACCOUNT_KEY: Final = "demo"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Simulation:
+class SimulationConfig:
     """All that decides what the simulated account looks like at any instant."""
 
     seed: int
@@ -60,24 +60,24 @@ class DemoHome:
         programs = os.environ.get("AMOCRM_PG_BIN")
         return Settings(data_dir=self.folder, pg_bin=Path(programs).expanduser() if programs else None)
 
-    def simulation(self) -> Simulation | None:
+    def config(self) -> SimulationConfig | None:
         """What is simulated here, or None where nothing is yet."""
         try:
             found = read_json(self._file)
         except FileNotFoundError:
             return None
-        return Simulation(
+        return SimulationConfig(
             seed=found["seed"], started_at=datetime.fromisoformat(found["started_at"]), mode=found["mode"]
         )
 
-    def begin(self, simulation: Simulation) -> None:
+    def begin(self, config: SimulationConfig) -> None:
         """Write down what is simulated from now on, in an empty folder."""
         self.clear()
         make_private(self.folder)
         written = {
-            "seed": simulation.seed,
-            "started_at": simulation.started_at.isoformat(),
-            "mode": simulation.mode,
+            "seed": config.seed,
+            "started_at": config.started_at.isoformat(),
+            "mode": config.mode,
         }
         write_file(self._file, json.dumps(written).encode())
 
@@ -91,7 +91,7 @@ class DemoHome:
             shutil.rmtree(self.folder)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive_lock(self) -> Iterator[None]:
         """Keep away whoever would load or delete the demo's data. Raises ``DatabaseUnavailable`` if one is at it."""
         with open_log(self.folder.with_suffix(".lock")) as lock:
             try:
@@ -109,12 +109,12 @@ class DemoHome:
         return self.folder / "dagster"
 
     @property
-    def world_file(self) -> Path:
+    def saved_world_file(self) -> Path:
         """The simulated account, once somebody has changed it: from then on it is more than its story."""
         return self.folder / "world.json"
 
     @property
-    def begun_at(self) -> float:
+    def started_mtime(self) -> float:
         """When the simulation was begun, as a time to compare; 0 where there is none."""
         return self._file.stat().st_mtime if self._file.exists() else 0.0
 

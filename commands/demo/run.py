@@ -11,20 +11,20 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from commands.demo import screen
-from commands.demo.history import instants, live_through
-from commands.demo.home import DemoHome, Mode, Simulation
-from commands.demo.schedule import dagster_process
-from commands.demo.simulated import simulated_account
+from commands.demo.dagster_process import dagster_process
+from commands.demo.home import DemoHome, Mode, SimulationConfig
+from commands.demo.simulated_account import simulated_account
+from commands.demo.simulated_loads import load_times, simulate_loads
 from commands.demo.summary import last_observed_at, read_summary
-from pipelines.errors import SettingsError
-from pipelines.program import program_here
+from pipelines.base.errors import SettingsError
+from pipelines.base.program import program_name
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
 
 DEFAULT_SEED = 1
-NEWS_COUNT = 12
+CHANGE_COUNT = 12
 
-LAZY_COMMITS = "?options=-c%20synchronous_commit%3Doff"
+ASYNC_COMMIT_OPTION = "?options=-c%20synchronous_commit%3Doff"
 """Commits need not wait for the disk: what a power cut takes from the end of the history is lived through once more."""
 
 QUERIES: dict[Mode, str] = {
@@ -39,54 +39,58 @@ QUERIES: dict[Mode, str] = {
 
 def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     """Bring the simulated account's history to the present, and show it."""
-    began = time.monotonic()
+    started = time.monotonic()
     console = screen.open_console()
     screen.show_banner(console)
     home = DemoHome.of_mode(mode)
-    with home.alone(), ExitStack() as stack:
-        simulation = prepare(home, is_fresh=is_fresh, mode=mode, days=days, seed=seed)
+    with home.exclusive_lock(), ExitStack() as stack:
+        config = load_or_create_simulation(home, is_fresh=is_fresh, mode=mode, days=days, seed=seed)
         console.print("Starting the embedded PostgreSQL …")
         url = stack.enter_context(database_url(home.settings))
-        engine = open_engine(url + LAZY_COMMITS)
+        engine = open_engine(url + ASYNC_COMMIT_OPTION)
         stack.callback(engine.dispose)
         migrate(engine)
-        load_count = bring_to_present(console, engine, home, simulation, url)
-        seconds = time.monotonic() - began
-        summary = read_summary(engine, days=screen.spark_days(console), news_count=NEWS_COUNT)
+        load_count = load_until_present(console, engine, home, config, url)
+        seconds = time.monotonic() - started
+        summary = read_summary(engine, days=screen.sparkline_days(console), news_count=CHANGE_COUNT)
     screen.show_summary(console, summary)
     screen.show_cost(console, summary, load_count=load_count, seconds=seconds)
     screen.show_next_steps(console, next_steps(mode))
 
 
-def prepare(home: DemoHome, *, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> Simulation:
+def load_or_create_simulation(
+    home: DemoHome, *, is_fresh: bool, mode: Mode, days: int, seed: int | None
+) -> SimulationConfig:
     """The simulation to go on with, or a new one that began so many days ago."""
-    found = None if is_fresh else home.simulation()
-    if found is None:
+    config = None if is_fresh else home.config()
+    if config is None:
         today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        found = Simulation(
+        config = SimulationConfig(
             seed=DEFAULT_SEED if seed is None else seed, started_at=today - timedelta(days=days), mode=mode
         )
-        home.begin(found)
-    elif seed not in (None, found.seed):
+        home.begin(config)
+    elif seed not in (None, config.seed):
         raise SettingsError(
-            f"The demo's history was made with the seed {found.seed}, not {seed}.",
+            f"The demo's history was made with the seed {config.seed}, not {seed}.",
             advice="Leave --seed out to go on with it, or add --fresh to begin anew.",
         )
-    return found
+    return config
 
 
-def bring_to_present(console: Console, engine: Engine, home: DemoHome, simulation: Simulation, url: str) -> int:
+def load_until_present(console: Console, engine: Engine, home: DemoHome, config: SimulationConfig, url: str) -> int:
     """Live through all that was not loaded yet, then load the present as the schedule does; how many loads it took."""
-    newest = last_observed_at(engine)
+    latest_at = last_observed_at(engine)
     with (
         dagster_process(home) as dagster,
-        simulated_account(home, simulation, newest or simulation.started_at) as simulated,
+        simulated_account(home, config, latest_at or config.started_at) as simulated,
     ):
         # What was changed by a command since the newest load cannot be undone: loads before that are missed.
-        newest = newest and max(newest, simulated.story.at or newest)
-        moments = instants(simulation.started_at, newest, datetime.now(UTC))
-        load_count = screen.follow(console, live_through(engine, simulated, moments), simulation, len(moments))
-        simulated.go_to_present()
+        latest_at = latest_at and max(latest_at, simulated.simulation.at or latest_at)
+        timestamps = load_times(config.started_at, latest_at, datetime.now(UTC))
+        load_count = screen.show_progress(
+            console, simulate_loads(engine, simulated, timestamps), config, len(timestamps)
+        )
+        simulated.set_time_to_present()
         console.print("The last load: Dagster's schedule is due, and its job runs …")
         dagster.load(simulated.settings, url)
     return load_count + 1
@@ -94,7 +98,7 @@ def bring_to_present(console: Console, engine: Engine, home: DemoHome, simulatio
 
 def next_steps(mode: Mode) -> list[tuple[str, str]]:
     """What to do next, and the line that does it."""
-    program = program_here()
+    program = program_name()
     fill_in = "cp .env.example .env; " if Path(".env.example").exists() and not Path(".env").exists() else ""
     return [
         ("The history in SQL:", f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),

@@ -12,31 +12,31 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from commands.demo.history import Step
-from commands.demo.home import Simulation
+from commands.demo.home import SimulationConfig
+from commands.demo.simulated_loads import LoadStep
 from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
-from commands.words import counted
-from pipelines.rule_wording import rules_in_words
-from pipelines.wording import clean
+from commands.text import pluralize
+from pipelines.base.text import to_single_line
+from pipelines.report.stage_rules import describe_rules
 
-WIDEST = 120
+MAX_WIDTH = 120
 NUMBERS_WIDTH = 36  # of the four columns of numbers and the space between all columns
 NAME_WIDTHS = (25, 32)  # on a narrow screen, on a wide one
-PLAIN_EVERY_DAYS = 10
+PLAIN_PROGRESS_DAYS = 10
 
-MINUS, NOTHING = "−", "–"
+MINUS, NO_VALUE = "−", "–"
 MARGIN = (0, 0, 0, 2)
 
 
 def open_console() -> Console:
     """Standard output, at most as wide as a line is pleasant to read, in colours that show on light and dark."""
     console = Console(highlight=False, theme=Theme({"progress.elapsed": "default"}))
-    console.width = min(console.width, WIDEST)
+    console.width = min(console.width, MAX_WIDTH)
     return console
 
 
-def spark_days(console: Console) -> int:
+def sparkline_days(console: Console) -> int:
     """For how many days a line of the table has room."""
     return min(60, console.width - name_width(console) - NUMBERS_WIDTH)
 
@@ -58,36 +58,36 @@ def show_banner(console: Console) -> None:
     console.print()
 
 
-def follow(console: Console, steps: Iterable[Step], simulation: Simulation, total: int) -> int:
+def show_progress(console: Console, steps: Iterable[LoadStep], config: SimulationConfig, total: int) -> int:
     """Show how the history is lived through, to its end; how many loads it took."""
     if total == 0:
         return 0
     if not console.is_terminal:
-        return _follow_in_lines(console, steps, simulation)
+        return _show_progress_as_lines(console, steps, config)
     count = 0
     columns = (BarColumn(bar_width=None), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, expand=True) as progress:
         task = progress.add_task("simulated days", total=total)
         for step in steps:
             count += step.loaded is not None
-            progress.update(task, advance=1, description=_day(step, simulation))
+            progress.update(task, advance=1, description=_format_day(step, config))
     return count
 
 
-def _follow_in_lines(console: Console, steps: Iterable[Step], simulation: Simulation) -> int:
+def _show_progress_as_lines(console: Console, steps: Iterable[LoadStep], config: SimulationConfig) -> int:
     """The same where nobody watches, such as in the log of a CI run: a line every few days."""
-    count, told = 0, 0
+    count, printed = 0, 0
     for step in steps:
         count += step.loaded is not None
-        number = (step.at - simulation.started_at).days // PLAIN_EVERY_DAYS
-        if number > told:
-            told = number
-            console.print(f"{_day(step, simulation)}, {count} loads so far")
+        number = (step.at - config.started_at).days // PLAIN_PROGRESS_DAYS
+        if number > printed:
+            printed = number
+            console.print(f"{_format_day(step, config)}, {count} loads so far")
     return count
 
 
-def _day(step: Step, simulation: Simulation) -> str:
-    number = max(1, -((simulation.started_at - step.at) // timedelta(days=1)))
+def _format_day(step: LoadStep, config: SimulationConfig) -> str:
+    number = max(1, -((config.started_at - step.at) // timedelta(days=1)))
     return f"simulated day {number}, {step.at:%-d %b %Y}"
 
 
@@ -98,18 +98,19 @@ def show_summary(console: Console, summary: Summary) -> None:
     first, last = summary.local(account.first_observed_at), summary.local(account.last_observed_at)
     console.print(
         Text.assemble(
-            (clean(account.name), "bold"), f"  simulated account {account.account_id}, mode '{account.customers_mode}'"
+            (to_single_line(account.name), "bold"),
+            f"  simulated account {account.account_id}, mode '{account.customers_mode}'",
         )
     )
     console.print(f"{first:%-d %b %Y} to {last:%-d %b %Y %H:%M}, days and times of {account.timezone}")
     console.print()
     if summary.segments:
-        console.print(Padding(_segments(console, summary), MARGIN))
+        console.print(Padding(_segments_table(console, summary), MARGIN))
     if summary.stages:
-        console.print(Padding(_stages(summary), MARGIN))
+        console.print(Padding(_stages_table(summary), MARGIN))
     console.print()
     console.print(Text("What changed lately", "bold"))
-    console.print(Padding(_news(summary), MARGIN))
+    console.print(Padding(_changes_table(summary), MARGIN))
     for gap in summary.gaps:
         before, after = summary.local(gap.previous_observed_at), summary.local(gap.observed_at)
         console.print()
@@ -122,31 +123,31 @@ def show_summary(console: Console, summary: Summary) -> None:
         )
 
 
-def _segments(console: Console, summary: Summary) -> Table:
+def _segments_table(console: Console, summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Segment", no_wrap=True, max_width=name_width(console))
     for title in ("now", "1 day", "7 days", "30 days"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(f"last {spark_days(console)} days", no_wrap=True)
+    table.add_column(f"last {sparkline_days(console)} days", no_wrap=True)
     for row in summary.segments:
         table.add_row(
-            clean(row.name or ""),
-            Text(NOTHING if row.customers_count is None else f"{row.customers_count:,}", "bold"),
-            _change(row.change_1_day),
-            _change(row.change_7_days),
-            _change(row.change_30_days),
+            to_single_line(row.name or ""),
+            Text(NO_VALUE if row.customers_count is None else f"{row.customers_count:,}", "bold"),
+            _format_change(row.change_1_day),
+            _format_change(row.change_7_days),
+            _format_change(row.change_30_days),
             sparkline(row.last_counts),
         )
     return table
 
 
-def _change(change: int | None) -> Text:
+def _format_change(change: int | None) -> Text:
     if not change:
-        return Text(NOTHING if change is None else "0", "dim")
+        return Text(NO_VALUE if change is None else "0", "dim")
     return Text(f"+{change:,}", "green") if change > 0 else Text(f"{MINUS}{-change:,}", "red")
 
 
-def _stages(summary: Summary) -> Table:
+def _stages_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Stage", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
@@ -154,15 +155,15 @@ def _stages(summary: Summary) -> Table:
     table.add_column("last change", justify="right", no_wrap=True)
     for row in summary.stages:
         table.add_row(
-            Text(clean(row.name or ""), "bold"),
+            Text(to_single_line(row.name or ""), "bold"),
             "system" if row.is_default else "",
-            rules_in_words(row.conditions) or Text("no rule", "dim"),
-            f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NOTHING, "dim"),
+            describe_rules(row.conditions) or Text("no rule", "dim"),
+            f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NO_VALUE, "dim"),
         )
     return table
 
 
-def _news(summary: Summary) -> Table:
+def _changes_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")
@@ -182,7 +183,7 @@ def show_cost(console: Console, summary: Summary, *, load_count: int, seconds: f
             ("Loaded ", "bold"),
             f"{account.snapshot_count:,} snapshots by {account.request_count:,} requests, "
             f"{account.byte_count / 1e6:,.1f} MB of answers, kept as {summary.row_count:,} rows. "
-            f"This run: {counted(load_count, 'load')} in {seconds:.1f} s, the last by Dagster's schedule.",
+            f"This run: {pluralize(load_count, 'load')} in {seconds:.1f} s, the last by Dagster's schedule.",
         )
     )
 
@@ -191,7 +192,7 @@ def show_next_steps(console: Console, steps: Sequence[tuple[str, str]]) -> None:
     """What to do next: lines to paste, which are never broken."""
     console.print()
     console.print(Text("Next", "bold"))
-    for what, line in steps:
-        console.print(f"  {what}", style="dim")
+    for purpose, line in steps:
+        console.print(f"  {purpose}", style="dim")
         console.print(f"    {line}", soft_wrap=True, markup=False)
     console.print()

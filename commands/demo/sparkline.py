@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
-NOTHING = " "
+BLANK = " "
 GAP = "·"
 
 
@@ -17,12 +17,12 @@ def sparkline(numbers: Sequence[int | None]) -> str:
     """
     known = [number for number in numbers if number is not None]
     if not known:
-        return NOTHING * len(numbers)
+        return BLANK * len(numbers)
     low, spread = min(known), max(known) - min(known)
-    first, last = _ends(numbers)
+    first, last = _first_and_last_known(numbers)
     return "".join(
-        (GAP if first < place < last else NOTHING) if number is None else _bar(number - low, spread)
-        for place, number in enumerate(numbers)
+        (GAP if first < position < last else BLANK) if number is None else _bar(number - low, spread)
+        for position, number in enumerate(numbers)
     )
 
 
@@ -31,6 +31,6 @@ def _bar(above: int, spread: int) -> str:
     return BARS[round(above / spread * (len(BARS) - 1))] if spread else BARS[len(BARS) // 2 - 1]
 
 
-def _ends(numbers: Sequence[int | None]) -> tuple[int, int]:
-    places = [place for place, number in enumerate(numbers) if number is not None]
-    return places[0], places[-1]
+def _first_and_last_known(numbers: Sequence[int | None]) -> tuple[int, int]:
+    positions = [position for position, number in enumerate(numbers) if number is not None]
+    return positions[0], positions[-1]

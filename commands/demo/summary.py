@@ -10,31 +10,31 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Row
 
-from commands.demo.history import BETWEEN_LOADS
 from commands.demo.home import ACCOUNT_KEY
-from pipelines.report.events import readable
+from commands.demo.simulated_loads import LOAD_INTERVAL
+from pipelines.report.change_sentences import ChangeSentence, describe_changes
+from pipelines.report.events import localize_values
 from pipelines.report.formats import Formats
-from pipelines.warehouse.changes import read_changes
+from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.state import account_of_key
-from pipelines.warehouse.statements import statement
-from pipelines.wording import Change, News, news
+from pipelines.warehouse.queries import statement
+from pipelines.warehouse.state import account_id_for_key
 
-MOST_CHANGES = 200
+MAX_CHANGES = 200
 """Changes that are looked through for news."""
 
-GAP_HOURS = BETWEEN_LOADS // timedelta(hours=1) + 1
+GAP_HOURS = LOAD_INTERVAL // timedelta(hours=1) + 1
 """Hours without a snapshot from which on a load is missing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """All that is shown; the rows have the columns of the statements ``sql/statements/demo_*.sql``."""
+    """All that is shown; the rows have the columns of the queries in ``sql/queries/commands/demo_summary.sql``."""
 
     account: Row[Any]
     segments: Sequence[Row[Any]]
     stages: Sequence[Row[Any]]
-    news: Sequence[News]
+    news: Sequence[ChangeSentence]
     gaps: Sequence[Row[Any]]
     row_count: int
 
@@ -51,24 +51,24 @@ class Summary:
 def last_observed_at(engine: Engine) -> datetime | None:
     """How far the history has come; None before the first load."""
     with transaction(engine) as connection:
-        account_id = account_of_key(connection, ACCOUNT_KEY)
-        newest = connection.execute(statement("newest_snapshot"), {"account_id": account_id}).one_or_none()
-        return newest.observed_at if newest else None
+        account_id = account_id_for_key(connection, ACCOUNT_KEY)
+        latest = connection.execute(statement("newest_snapshot"), {"account_id": account_id}).one_or_none()
+        return latest.observed_at if latest else None
 
 
-def newest_news(changes: Iterable[Change], *, timezone: str) -> list[News]:
+def describe_latest_changes(changes: Iterable[Change], *, timezone: str) -> list[ChangeSentence]:
     """The changes in words, with instants by the account's clocks; of a property only its last."""
-    formats = Formats.of_account(None, timezone)
-    return news(readable(change, formats) for change in newest_of_each(changes))
+    formats = Formats.for_account(None, timezone)
+    return describe_changes(localize_values(change, formats) for change in latest_of_each_property(changes))
 
 
-def newest_of_each(changes: Iterable[Change]) -> Iterator[Change]:
+def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
     """The changes, newest first; of a property that changes again and again only the last time."""
-    told = set()
+    yielded = set()
     for change in changes:
         key = (change.thing, change.thing_id, change.property, change.value_field_name)
-        if change.property is None or key not in told:
-            told.add(key)
+        if change.property is None or key not in yielded:
+            yielded.add(key)
             yield change
 
 
@@ -76,13 +76,13 @@ def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
     """The account's state and history, with sizes of so many days and at most so much news."""
     with transaction(engine) as connection:
         account = connection.execute(statement("demo_account"), {"account_key": ACCOUNT_KEY}).one()
-        of = {"account_id": account.account_id}
-        changes = read_changes(connection, account.account_id, most=MOST_CHANGES)
+        parameters = {"account_id": account.account_id}
+        changes = read_changes(connection, account.account_id, limit=MAX_CHANGES)
         return Summary(
             account=account,
-            segments=connection.execute(statement("demo_segments"), of | {"days": days}).all(),
-            stages=connection.execute(statement("demo_stages"), of).all(),
-            news=newest_news(changes, timezone=account.timezone)[:news_count],
-            gaps=connection.execute(statement("demo_gaps"), of | {"hours": GAP_HOURS}).all(),
-            row_count=connection.execute(statement("demo_row_count"), of).scalar_one(),
+            segments=connection.execute(statement("demo_segments"), parameters | {"days": days}).all(),
+            stages=connection.execute(statement("demo_stages"), parameters).all(),
+            news=describe_latest_changes(changes, timezone=account.timezone)[:news_count],
+            gaps=connection.execute(statement("demo_gaps"), parameters | {"hours": GAP_HOURS}).all(),
+            row_count=connection.execute(statement("demo_row_count"), parameters).scalar_one(),
         )

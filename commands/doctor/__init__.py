@@ -17,25 +17,25 @@ from typing import Final
 import click
 from sqlalchemy import Engine
 
+from commands.current_settings import current_settings_folder, load_current_settings
 from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.trial import trial_of_alerts
-from commands.place import folder_here, settings_here
-from commands.words import counted
-from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import SettingsError, WarehouseError
-from pipelines.printable import printable_json
-from pipelines.settings import AnyAccount, Settings, UnusableAccount, alert_address, place_settings
-from pipelines.warehouse.engine import warehouse
-from pipelines.wording import listed
+from commands.doctor.webhook import check_webhook
+from commands.text import pluralize
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.escape import printable_json
+from pipelines.base.text import join_names
+from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_alert_webhook, load_location_settings
+from pipelines.warehouse.engine import open_warehouse
 
 COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
-WIDEST: Final = 110
-MOST_IN_FULL: Final = 10
+MAX_WIDTH: Final = 110
+MAX_ACCOUNTS_IN_FULL: Final = 10
 """Accounts of which every check is shown; of more, only what is amiss."""
 
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
@@ -54,38 +54,38 @@ def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> Non
     exit code is 0 where no check failed, else that of the error which a load would end with.
     """
     try:
-        settings = settings_here()
+        settings = load_current_settings()
     except SettingsError as error:
-        checks, is_brief = checks_of_place(error, SYSTEM_CLOCK), False
+        checks, is_brief = checks_without_settings(error, SYSTEM_CLOCK), False
     else:
         accounts = [one for one in settings.all_accounts if account in (None, one.key)]
-        checks, is_brief = all_checks(settings, account, accounts, SYSTEM_CLOCK), len(accounts) > MOST_IN_FULL
+        checks, is_brief = all_checks(settings, account, accounts, SYSTEM_CLOCK), len(accounts) > MAX_ACCOUNTS_IN_FULL
     if send_test_alert:
-        checks = chain(checks, trial_of_alerts(alert_address(os.environ, folder_here()), SYSTEM_CLOCK))
+        checks = chain(checks, check_webhook(load_alert_webhook(os.environ, current_settings_folder()), SYSTEM_CLOCK))
     found = []
     for check in checks:
         found.append(check)
         if not is_json and not (is_brief and check.account is not None and check.status == "ok"):
-            show(check)
+            print_check(check)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
         document = {"checks": [asdict(check) for check in found]}
         click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
     else:
         if is_brief:
-            click.echo(sound_accounts(found))
-        click.echo(f"\n{conclusion(found)}")
+            click.echo(describe_ok_accounts(found))
+        click.echo(f"\n{summarize(found)}")
     sys.exit(exit_code)
 
 
-def checks_of_place(error: SettingsError, clock: Clock) -> Iterator[Check]:
+def checks_without_settings(error: SettingsError, clock: Clock) -> Iterator[Check]:
     """What can be checked where the settings cannot be used: where the data lie, if that much is sure."""
     yield failed("settings", error)
-    place = place_settings(os.environ, folder_here())
-    if place is not None:
-        yield from check_env_file(folder_here() / ".env")
-        yield check_folder(place)
-        yield from check_warehouse_and_accounts(place, [], clock)
+    partial_settings = load_location_settings(os.environ, current_settings_folder())
+    if partial_settings is not None:
+        yield from check_env_file(current_settings_folder() / ".env")
+        yield check_data_folder(partial_settings)
+        yield from check_warehouse_and_accounts(partial_settings, [], clock)
 
 
 def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccount], clock: Clock) -> Iterator[Check]:
@@ -96,11 +96,11 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
     except SettingsError as error:
         yield failed("settings", error)
     else:
-        yield ok("settings", f"{counted(len(keys), 'account')}: {listed(keys)}.")
-    yield from check_env_file(folder_here() / ".env")
-    yield from check_secret_files(settings, folder_here())
-    yield check_folder(settings)
-    yield from check_folders(settings, folder_here())
+        yield ok("settings", f"{pluralize(len(keys), 'account')}: {join_names(keys)}.")
+    yield from check_env_file(current_settings_folder() / ".env")
+    yield from check_secret_files(settings, current_settings_folder())
+    yield check_data_folder(settings)
+    yield from check_folders(settings, current_settings_folder())
     yield from check_warehouse_and_accounts(settings, accounts, clock)
     yield check_schedule(settings)
 
@@ -110,7 +110,7 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
     with ExitStack() as stack:
         engine = None
         try:
-            engine = stack.enter_context(warehouse(settings))
+            engine = stack.enter_context(open_warehouse(settings))
         except WarehouseError as error:
             yield failed("database: access", error)
         else:
@@ -129,10 +129,10 @@ def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | 
         yield from check_alerts(account, settings, engine)
 
 
-def show(check: Check) -> None:
+def print_check(check: Check) -> None:
     """The check as a line or a few."""
     status, subject = click.style(f"{check.status:{STATUS_WIDTH}}", COLORS[check.status]), check.subject
-    width = min(shutil.get_terminal_size().columns, WIDEST)
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     indent = " " * (STATUS_WIDTH + SUBJECT_WIDTH)
     # Whole words only, so that a command or a path that stands there can be copied.
     wrap = textwrap.TextWrapper(width=width - len(indent), break_on_hyphens=False, break_long_words=False)
@@ -140,24 +140,24 @@ def show(check: Check) -> None:
     if check.advice:
         wrap.initial_indent, wrap.subsequent_indent = "→ ", "  "
         lines += wrap.wrap(check.advice)
-    beside = f"{subject:{SUBJECT_WIDTH}}" if len(subject) < SUBJECT_WIDTH else f"{subject}\n{indent}"
-    click.echo(f"{status}{beside}" + f"\n{indent}".join(lines))
+    first_line = f"{subject:{SUBJECT_WIDTH}}" if len(subject) < SUBJECT_WIDTH else f"{subject}\n{indent}"
+    click.echo(f"{status}{first_line}" + f"\n{indent}".join(lines))
 
 
-def sound_accounts(found: Sequence[Check]) -> str:
+def describe_ok_accounts(found: Sequence[Check]) -> str:
     """How many accounts there is nothing to say about."""
-    amiss = {check.account for check in found if check.status != "ok"}
-    sound = {check.account for check in found} - amiss - {None}
-    is_or_are = "is" if len(sound) == 1 else "are"
-    return f"{counted(len(sound), 'account')} {is_or_are} ok."
+    not_ok = {check.account for check in found if check.status != "ok"}
+    ok_accounts = {check.account for check in found} - not_ok - {None}
+    is_or_are = "is" if len(ok_accounts) == 1 else "are"
+    return f"{pluralize(len(ok_accounts), 'account')} {is_or_are} ok."
 
 
-def conclusion(found: Sequence[Check]) -> str:
+def summarize(found: Sequence[Check]) -> str:
     """All in a line, and what failed once more: it may have scrolled away."""
     counts = Counter(check.status for check in found)
     if not counts["failed"] and not counts["warning"]:
         return f"All {len(found):,} checks passed."
-    told = [counted(counts["warning"], "warning")] if counts["warning"] else []
-    told += [f"{counts['failed']:,} failed"] if counts["failed"] else []
-    failures = listed([check.subject for check in found if check.status == "failed"])
-    return f"{', '.join(told)}, {counts['ok']:,} ok." + (f" Failed: {failures}." if failures else "")
+    counts_text = [pluralize(counts["warning"], "warning")] if counts["warning"] else []
+    counts_text += [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    failures = join_names([check.subject for check in found if check.status == "failed"])
+    return f"{', '.join(counts_text)}, {counts['ok']:,} ok." + (f" Failed: {failures}." if failures else "")

@@ -9,21 +9,21 @@ from email.utils import parsedate_to_datetime
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok, warning
-from pipelines.access import ENDS_SOON, Lasting, lasting, way_to
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.read import LISTS_OF_MODE
-from pipelines.amocrm.records import Account
-from pipelines.clock import Clock
-from pipelines.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
-from pipelines.pace import gates_of, limits_of
-from pipelines.settings import AccountSettings, Settings
+from pipelines.amocrm.models import Account
+from pipelines.amocrm.snapshot import LISTS_BY_MODE
+from pipelines.base.clock import Clock
+from pipelines.base.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
+from pipelines.base.text import format_duration
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry, endpoint_for, token_expiry
+from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.publish import taken
-from pipelines.warehouse.state import account_of_key, key_of_account
-from pipelines.wording import span
+from pipelines.warehouse.publish import account_taken_error
+from pipelines.warehouse.state import account_id_for_key, key_for_account_id
 
-IMPATIENT = Limits(trouble_retries=1, rate_limit_retries=0, load_seconds=60.0)
+QUICK_LIMITS = Limits(transient_retries=1, rate_limit_retries=0, load_seconds=60.0)
 """Whoever waits for a check wants to know soon; a load is more patient."""
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -35,15 +35,21 @@ def check_account(
     """Every check of one account; ``engine`` is the warehouse, where that can be reached."""
     subject = f"account '{account.key}'"
     try:
-        way, access = way_to(account, settings, clock), lasting(account, settings)
+        endpoint, expiry = endpoint_for(account, settings, clock), token_expiry(account, settings)
     except SettingsError as error:
         yield failed(f"{subject}: token", error)
         return
-    yield check_token(f"{subject}: token", access, clock.now())
-    if access.failure:
+    yield check_token(f"{subject}: token", expiry, clock.now())
+    if expiry.failure:
         return
-    limits = limits_of(settings, way.base_url, IMPATIENT)
-    with AmoClient(way.base_url, way.token, account_key=account.key, limits=limits, gates=gates_of(settings)) as client:
+    limits = limits_for(settings, endpoint.base_url, QUICK_LIMITS)
+    with AmoClient(
+        endpoint.base_url,
+        endpoint.token,
+        account_key=account.key,
+        limits=limits,
+        rate_limiters=rate_limiters_for(settings),
+    ) as client:
         found = None
         try:
             found = client.account()
@@ -58,22 +64,25 @@ def check_account(
             yield from check_identity(f"{subject}: identity", account.key, found, settings, engine)
 
 
-def check_token(subject: str, access: Lasting, now: datetime) -> Check:
+def check_token(subject: str, expiry: TokenExpiry, now: datetime) -> Check:
     """Whether the token is good for long enough, by what it says of itself."""
-    ends_at = access.ends_at
-    if access.failure:
-        return failed(subject, access.failure)
-    if ends_at is None:
+    expires_at = expiry.expires_at
+    if expiry.failure:
+        return failed(subject, expiry.failure)
+    if expires_at is None:
         return warning(
             subject,
             "It does not say when it ends, as long-lived tokens of amoCRM do.",
             "Make sure that it is the whole token; a short-lived one of OAuth ends after a day.",
         )
-    if ends_at <= now:
-        return failed(subject, Unauthorized(f"It ended on {ends_at:%Y-%m-%d %H:%M} UTC.", advice=access.advice))
-    if ends_at - now < ENDS_SOON:
-        return warning(subject, f"It ends soon, on {ends_at:%Y-%m-%d %H:%M} UTC.", access.advice)
-    return ok(subject, f"{access.kind}, good until {ends_at:%Y-%m-%d}{', and renewed before' * access.is_renewed}.")
+    if expires_at <= now:
+        return failed(subject, Unauthorized(f"It ended on {expires_at:%Y-%m-%d %H:%M} UTC.", advice=expiry.advice))
+    if expires_at - now < EXPIRY_WARNING_PERIOD:
+        return warning(subject, f"It ends soon, on {expires_at:%Y-%m-%d %H:%M} UTC.", expiry.advice)
+    return ok(
+        subject,
+        f"{expiry.kind}, good until {expires_at:%Y-%m-%d}{', and renewed before' * expiry.renews_automatically}.",
+    )
 
 
 def check_host(subject: str, account: AccountSettings, client: AmoClient, found: Account) -> Check:
@@ -88,15 +97,15 @@ def check_host(subject: str, account: AccountSettings, client: AmoClient, found:
 def check_clock(subject: str, date: str, now: datetime) -> Check:
     """Whether this machine and amoCRM agree on the time: snapshots bear the machine's."""
     try:
-        ahead = now - parsedate_to_datetime(date)
+        offset = now - parsedate_to_datetime(date)
     except (TypeError, ValueError):
         return ok(subject, "amoCRM does not say what time it is there.")
-    if abs(ahead) <= CLOCK_TOLERANCE:
+    if abs(offset) <= CLOCK_TOLERANCE:
         return ok(subject, "This machine and amoCRM agree on the time.")
-    where = "ahead of" if ahead > timedelta() else "behind"
+    where = "ahead of" if offset > timedelta() else "behind"
     return warning(
         subject,
-        f"This machine is {span(abs(ahead).total_seconds())} {where} amoCRM.",
+        f"This machine is {format_duration(abs(offset).total_seconds())} {where} amoCRM.",
         "Let the machine set its clock by the network: snapshots bear its time, and an older one is never published.",
     )
 
@@ -117,9 +126,9 @@ def check_mode(subject: str, account: Account) -> Check:
 
 def check_rights(subject: str, client: AmoClient, account: Account) -> Iterator[Check]:
     """Whether the token's user may read the lists that a load reads."""
-    lists = LISTS_OF_MODE[account.mode]
+    lists = LISTS_BY_MODE[account.mode]
     try:
-        counts = [f"{len(client.read_list(resource).rows)} {resource}" for resource in lists]
+        counts = [f"{len(client.fetch_list(resource).rows)} {resource}" for resource in lists]
     except ApiError as error:
         yield failed(subject, error)
         return
@@ -135,11 +144,11 @@ def check_identity(
         return
     try:
         with transaction(engine, account=key) as connection:
-            bound_id, other = account_of_key(connection, key), key_of_account(connection, account.id)
+            bound_id, other = account_id_for_key(connection, key), key_for_account_id(connection, account.id)
     except DatabaseError:
         return  # the checks of the database tell of it
     if other not in (None, key) and settings.has_key(other):
-        yield failed(subject, taken(account, other, key=key))
+        yield failed(subject, account_taken_error(account, other, key=key))
     elif bound_id is None:
         yield ok(subject, "No history yet: the first load binds the key to this account.")
     elif bound_id == account.id:

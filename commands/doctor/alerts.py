@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, ok, warning
-from commands.words import counted
-from pipelines.errors import DatabaseError
-from pipelines.settings import AccountSettings, Settings
-from pipelines.size_alerts.store import read_account, read_compared, read_waiting_count
+from commands.text import pluralize
+from pipelines.alerts.store import count_pending, read_account, read_comparisons
+from pipelines.base.errors import DatabaseError
+from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 
 
@@ -19,7 +19,7 @@ def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | 
     subject = f"account '{account.key}': alerts"
     if not account.alerts:
         return
-    rules = counted(len(account.alerts), "rule")
+    rules = pluralize(len(account.alerts), "rule")
     if settings.alert_webhook_url is None:
         yield warning(
             subject, f"It has {rules}, and nobody to tell.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules."
@@ -38,20 +38,25 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
         if found is None:
             yield ok(subject, f"It has {rules}; what they name is not known before the first load.")
             return
-        there = {(one.segment_id, one.name) for one in read_compared(connection, found.account_id, [1])}
-        waiting_count = read_waiting_count(connection, found.account_id)
-    known = {identity for segment in there for identity in segment}
-    unknown = {repr(named): None for rule in account.alerts for named in rule.segments if named not in known}
+        segments = {(one.segment_id, one.name) for one in read_comparisons(connection, found.account_id, [1])}
+        pending_count = count_pending(connection, found.account_id)
+    names_and_ids = {identity for segment in segments for identity in segment}
+    unknown = {
+        repr(reference): None
+        for rule in account.alerts
+        for reference in rule.segments
+        if reference not in names_and_ids
+    }
     if unknown and found.customers_mode == "segments":
         yield warning(
             subject,
             f"No segment is called, or has the id, {', '.join(unknown)}.",
             "Correct it in accounts.toml. Ids outlast a new name: analytics.segments has them.",
         )
-    elif waiting_count:
+    elif pending_count:
         yield warning(
             subject,
-            f"{counted(waiting_count, 'event')} could not be told yet.",
+            f"{pluralize(pending_count, 'event')} could not be told yet.",
             "Check AMOCRM_ALERT_WEBHOOK_URL: each load tries again.",
         )
     else:

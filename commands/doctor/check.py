@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from pipelines.errors import DatabaseUnavailable, SettingsError, WarehouseError
-from pipelines.program import as_called_here
+from pipelines.base.errors import DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.base.program import with_program_name
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 
-HERE: Final = {
+DOCTOR_ADVICE: Final = {
     SettingsError.default_advice: "Correct it in .env or accounts.toml.",
     DatabaseUnavailable.default_advice: "Check DATABASE_URL and that the server runs.",
 }
@@ -41,5 +41,7 @@ def warning(subject: str, finding: str, advice: str) -> Check:
 
 def failed(subject: str, error: WarehouseError) -> Check:
     """A load would end with this error."""
-    advice = {as_called_here(sent): here for sent, here in HERE.items()}.get(error.advice, error.advice)
+    advice = {with_program_name(default): advice_here for default, advice_here in DOCTOR_ADVICE.items()}.get(
+        error.advice, error.advice
+    )
     return Check(subject=subject, status="failed", finding=error.message, advice=advice, exit_code=error.exit_code)

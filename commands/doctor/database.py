@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from commands.doctor.check import Check, failed, ok
 from commands.doctor.reader_limits import check_reader_limits
 from commands.doctor.roles import check_roles_of_database
-from pipelines.errors import DatabaseError, MigrationError
+from pipelines.base.errors import DatabaseError, MigrationError
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.migrate import pending
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.migrate import list_pending
+from pipelines.warehouse.queries import statement
 
 
 def check_database(engine: Engine) -> Iterator[Check]:
@@ -54,9 +54,9 @@ def check_migrations(engine: Engine) -> Check:
     """Whether the schema is the one that this program needs."""
     subject = "database: migrations"
     try:
-        todo = pending(engine)
+        pending_migrations = list_pending(engine)
     except DatabaseError as error:
         return failed(subject, error)
-    if todo:
-        return failed(subject, MigrationError(f"To be applied: {', '.join(todo)}."))
+    if pending_migrations:
+        return failed(subject, MigrationError(f"To be applied: {', '.join(pending_migrations)}."))
     return ok(subject, "The tables and views are those that this version needs.")

@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 
+from commands.current_settings import dagster_home
 from commands.doctor.check import Check, failed, ok, warning
-from commands.place import dagster_home
-from pipelines.errors import SettingsError
-from pipelines.program import program_here
-from pipelines.settings import Settings
+from pipelines.base.errors import SettingsError
+from pipelines.base.program import program_name
+from pipelines.config.settings import Settings
 
-ROOM_BYTES = 1_000_000_000
+MIN_FREE_BYTES = 1_000_000_000
 
 
-def check_folder(settings: Settings) -> Check:
+def check_data_folder(settings: Settings) -> Check:
     """Whether the data folder can be written to, and its disk has room."""
     subject = "data folder"
     folder = settings.data_dir
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return failed(
             subject,
             SettingsError(f"{folder} cannot be written to.", advice="Set AMOCRM_DATA_DIR to a folder of your own."),
         )
-    free = shutil.disk_usage(there).free
-    if free < ROOM_BYTES:
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
         return warning(
             subject, f"{folder}: only {free / 1e6:,.0f} MB are free on its disk.", "Make room before the disk is full."
         )
@@ -37,10 +37,10 @@ def check_schedule(settings: Settings) -> Check:
     subject = "schedule"
     home = dagster_home(settings)
     if not (home / "dagster.yaml").exists():
-        return ok(subject, f"Dagster was never started here; '{program_here()} dev' starts it.")
+        return ok(subject, f"Dagster was never started here; '{program_name()} dev' starts it.")
     import dagster as dg  # noqa: PLC0415 - no other check needs what takes a second to import
 
-    from assets.housekeeping import HOUSEKEEPING  # noqa: PLC0415 - likewise
+    from assets.retention import HOUSEKEEPING  # noqa: PLC0415 - likewise
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         states = instance.all_instigator_state()
@@ -50,4 +50,4 @@ def check_schedule(settings: Settings) -> Check:
     ):
         times = f"'{settings.schedule_cron}' in {settings.schedule_timezone}"
         return ok(subject, f"On, {times}, for as long as Dagster's daemon runs.")
-    return ok(subject, f"Off. Switch it on in Dagster's pages, or let cron run '{program_here()} sync --all'.")
+    return ok(subject, f"Off. Switch it on in Dagster's pages, or let cron run '{program_name()} sync --all'.")

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from commands.current_settings import dagster_home
 from commands.doctor.check import Check, failed, ok, warning
-from commands.place import dagster_home
-from pipelines.errors import SettingsError
-from pipelines.settings import Settings, secret_files, secrets_of
+from pipelines.base.errors import SettingsError
+from pipelines.config.settings import Settings, secret_files, secret_variables_in
 
 SUBJECT: Final = "secrets"
 FOLDERS: Final = "permissions"
@@ -29,7 +29,7 @@ MOST_LISTED: Final = 5
 
 def check_env_file(file: Path) -> Iterator[Check]:
     """Look who can read the secrets of ``.env``. Yield nothing if it holds none."""
-    names = secrets_of(file)
+    names = secret_variables_in(file)
     if not names:
         return
     if _rights(file) & READABLE:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, failed, ok, warning
-from pipelines.errors import DatabaseError
-from pipelines.program import program_here
+from pipelines.base.errors import DatabaseError
+from pipelines.base.program import program_name
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.reader_logins import unlimited_logins
 
@@ -27,5 +27,5 @@ def check_reader_limits(engine: Engine) -> Check:
     return warning(
         SUBJECT,
         f"Logins without limits, which can take all connections of the server: {names}.",
-        f"Run '{program_here()} migrate' as the role that made them, or as an administrator: {changes}",
+        f"Run '{program_name()} migrate' as the role that made them, or as an administrator: {changes}",
     )

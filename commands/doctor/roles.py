@@ -8,13 +8,13 @@ from typing import Any, Final
 from sqlalchemy import Engine, Row
 
 from commands.doctor.check import Check, failed, ok, warning
-from pipelines.errors import DatabaseError
-from pipelines.program import program_here
+from pipelines.base.errors import DatabaseError
+from pipelines.base.program import program_name
+from pipelines.base.text import join_names
 from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.queries import statement
 from pipelines.warehouse.readers import spelled
-from pipelines.warehouse.roles import grant_counts, making, missing_roles, quoted, role_names
-from pipelines.warehouse.statements import statement
-from pipelines.wording import listed
+from pipelines.warehouse.roles import count_grants, create_roles_sql, find_missing_roles, quoted, role_names
 
 REMOVE_STATISTICS: Final = (
     "delete from pg_statistic where starelid in (select oid from pg_class where relnamespace = 'amocrm'::regnamespace);"
@@ -44,18 +44,18 @@ def check_roles_of_database(engine: Engine) -> Iterator[Check]:
 
 def check_roles(engine: Engine) -> Check:
     """Whether the roles for those who read and load are there, and may do so."""
-    subject, again = "database: roles", f"'{program_here()} migrate'"
+    subject, again = "database: roles", f"'{program_name()} migrate'"
     try:
         with transaction(engine) as connection:
             roles = role_names(connection).granted()
-            missing, counts = missing_roles(connection), grant_counts(connection, roles)
+            missing, counts = find_missing_roles(connection), count_grants(connection, roles)
     except DatabaseError as error:
         return failed(subject, error)
     if missing:
         return warning(
             subject,
             f"There is no {' and no '.join(missing)}, for logins that only read or load.",
-            f"As an administrator: {making(missing)} Then run {again} once more.",
+            f"As an administrator: {create_roles_sql(missing)} Then run {again} once more.",
         )
     if bare := [role for role in roles if not counts[role]]:
         return warning(subject, f"{' and '.join(bare)} may do nothing yet.", f"Run {again} as the owner.")
@@ -77,7 +77,7 @@ def check_rights(*, is_superuser: bool, may_make_roles: bool, major: int) -> Che
             f"On PostgreSQL {major} a role with CREATEROLE can grant itself any other, such as"
             " pg_execute_server_program.",
             "Use PostgreSQL 16 or newer, or take it away (alter role … nocreaterole) and have an administrator make the"
-            f" roles: '{program_here()} migrate' and '{program_here()} reader' print the statements.",
+            f" roles: '{program_name()} migrate' and '{program_name()} reader' print the statements.",
         )
     return ok(subject, "The role of DATABASE_URL has no rights beyond its own.")
 
@@ -89,10 +89,10 @@ def shared_roles(shared: Sequence[Row[Any]], parting: Sequence[str]) -> Check:
     names = ", ".join(quoted(row.name) for row in shared)
     return warning(
         "database: shared roles",
-        f"{names} have rights in the databases {listed(others)} as well: the logins {listed(logins)} may read them"
+        f"{names} have rights in the databases {join_names(others)} as well: the logins {join_names(logins)} may read them"
         " all.",
-        f"To part them, as the owner in this database: {spelled(parting)} Then run '{program_here()} migrate' and"
-        f" '{program_here()} reader', and grant the new roles to the logins that shall read here.",
+        f"To part them, as the owner in this database: {spelled(parting)} Then run '{program_name()} migrate' and"
+        f" '{program_name()} reader', and grant the new roles to the logins that shall read here.",
     )
 
 

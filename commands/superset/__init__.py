@@ -10,23 +10,23 @@ from typing import Final
 import click
 from sqlalchemy import URL
 
-from commands.demo.choice import chosen_demo, demo_option
-from commands.leash import HOST, leashed, refuse_taken_port, wait_until_ready
-from commands.place import settings_here
+from commands.current_settings import load_current_settings
+from commands.demo.options import demo_option, select_demo
 from commands.psql import settings_for
-from commands.superset.check import check_charts
-from commands.superset.environment import superset_python
-from pipelines.atomic_file import write_file
-from pipelines.errors import SettingsError, WarehouseError
-from pipelines.private_path import make_private
-from pipelines.settings import VARIABLES
-from pipelines.warehouse.engine import warehouse
-from pipelines.warehouse.tool_login import reader_address
+from commands.superset.chart_check import check_charts
+from commands.superset.environment import prepare_environment
+from commands.supervised_process import HOST, raise_if_port_taken, supervised, wait_until_ready
+from pipelines.base.atomic_file import write_file
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.private_path import make_private
+from pipelines.config.settings import VARIABLES
+from pipelines.warehouse.engine import open_warehouse
+from pipelines.warehouse.tool_login import reader_url
 
 LOGIN: Final = "amocrm_superset"
 USER: Final = "admin"
-FILES: Final = Path("docs/dashboards")
-CODE: Final = Path(__file__).parent
+DASHBOARDS_FOLDER: Final = Path("docs/dashboards")
+CODE_FOLDER: Final = Path(__file__).parent
 
 
 @click.command()
@@ -42,25 +42,25 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
     amocrm_superset, which is made for it and reads the schema analytics only; where DATABASE_URL is a reader's login,
     by that one. Dashboards that you change stay as you changed them until an update brings new ones.
     """
-    if not FILES.is_dir():
+    if not DASHBOARDS_FOLDER.is_dir():
         raise SettingsError("The dashboards are not here.", advice="Call this in a clone of the project.")
-    refuse_taken_port(port)
+    raise_if_port_taken(port)
     folder = superset_folder(demo)
-    python = superset_python(folder, FILES / "requirements.lock")
+    python = prepare_environment(folder, DASHBOARDS_FOLDER / "requirements.lock")
     password = secrets.token_urlsafe(12)
-    with settings_for(demo) as settings, warehouse(settings) as engine:
-        address = reader_address(engine, LOGIN)
+    with settings_for(demo) as settings, open_warehouse(settings) as engine:
+        address = reader_url(engine, LOGIN)
         log = folder / "superset.log"
         environment = superset_environment(folder, port, password, address)
-        with leashed([python, CODE / "serve.py"], log=log, folder=folder, environment=environment) as process:
+        with supervised([python, CODE_FOLDER / "serve.py"], log=log, folder=folder, environment=environment) as process:
             click.echo("Superset starts; the first time it also makes its own database …", err=True)
             wait_until_ready(process, port, name="Superset", log=log)
-            pages = f"http://{HOST}:{port}"
+            url = f"http://{HOST}:{port}"
             if is_check:
-                check_charts(pages, USER, password)
+                check_charts(url, USER, password)
                 return
             click.echo(
-                f"Superset is at {pages}/superset/dashboard/amocrm-segments/ (and …/amocrm-stages/)\n"
+                f"Superset is at {url}/superset/dashboard/amocrm-segments/ (and …/amocrm-stages/)\n"
                 f"User {USER}, password {password} (a new one each time). Its log is {log}. Ctrl-C ends it."
             )
             process.wait()
@@ -69,8 +69,8 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
 
 def superset_folder(demo: str | None) -> Path:
     """Where Superset lives: in the data folder, one for the demo's data and the user's own."""
-    home = chosen_demo(demo)
-    folder = (home.folder.parents[1] if home else settings_here().data_dir) / "superset"
+    home = select_demo(demo)
+    folder = (home.folder.parents[1] if home else load_current_settings().data_dir) / "superset"
     make_private(folder)
     folder.chmod(0o700)
     key = folder / "secret_key"
@@ -81,17 +81,17 @@ def superset_folder(demo: str | None) -> Path:
 
 def superset_environment(folder: Path, port: int, password: str, address: URL) -> dict[str, str]:
     """What Superset finds in its environment: none of our settings, which hold secrets that it does not need."""
-    others = {
+    other_variables = {
         name: text
         for name, text in os.environ.items()
         if name not in VARIABLES and not name.startswith(("PYTHON", "SUPERSET", "FLASK"))
     }
-    return others | {
+    return other_variables | {
         "AMOCRM_SUPERSET_FOLDER": str(folder),
-        "AMOCRM_SUPERSET_FILES": str((FILES / "superset").absolute()),
+        "AMOCRM_SUPERSET_FILES": str((DASHBOARDS_FOLDER / "superset").absolute()),
         "AMOCRM_SUPERSET_PORT": str(port),
         "AMOCRM_SUPERSET_PASSWORD": password,
         "AMOCRM_SUPERSET_DATABASE": address.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False),
-        "SUPERSET_CONFIG_PATH": str(CODE / "superset_config.py"),
+        "SUPERSET_CONFIG_PATH": str(CODE_FOLDER / "superset_config.py"),
         "FLASK_APP": "superset.app:create_app",
     }

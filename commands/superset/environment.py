@@ -13,27 +13,27 @@ from typing import Final
 
 import click
 
-from pipelines.atomic_file import write_file
-from pipelines.bounded_file import read_text
-from pipelines.errors import SettingsError, WarehouseError
-from pipelines.private_path import open_log
+from pipelines.base.atomic_file import write_file
+from pipelines.base.bounded_file import read_text
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.private_path import open_log
 
 PYTHONS: Final = ("python3.12", "python3.11")
-FITS: Final = "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))"
+VERSION_CHECK: Final = "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))"
 PIP: Final = ("-m", "pip", "--no-input", "--disable-pip-version-check", "--quiet")
 
 
-def superset_python(folder: Path, lock: Path) -> Path:
+def prepare_environment(folder: Path, lock: Path) -> Path:
     """The Python of the environment in ``folder``, which is made there if it is not what the lock says.
 
     Raises ``SettingsError`` where no Python fits, and ``WarehouseError`` where pip fails, whose words are in a log.
     """
     environment, state = folder / "environment", folder / "environment.lock"
     python = environment / "bin" / "python"
-    wanted = f"{environment.absolute()} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
-    if python.exists() and state.exists() and read_text(state) == wanted:
+    fingerprint = f"{environment.absolute()} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
+    if python.exists() and state.exists() and read_text(state) == fingerprint:
         return python
-    base = fitting_python()
+    base = find_python()
     click.echo(f"Setting up Superset in {environment}, once: it takes some minutes and 0.8 GB.", err=True)
     state.unlink(missing_ok=True)
     shutil.rmtree(environment, ignore_errors=True)
@@ -44,23 +44,25 @@ def superset_python(folder: Path, lock: Path) -> Path:
             (base, "-m", "venv", "--without-pip", environment),
             (sys.executable, *PIP, "--python", python, "install", "--require-hashes", "--no-deps", "-r", lock),
         ):
-            done = subprocess.run(
+            completed = subprocess.run(
                 step, check=False, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"PIP_USER": "0"}
             )
-            if done.returncode:
+            if completed.returncode:
                 raise WarehouseError(
                     "Superset could not be installed.",
                     advice=f"{log} says why. Check the network, then run the same command again.",
                 )
-    write_file(state, wanted.encode())
+    write_file(state, fingerprint.encode())
     return python
 
 
-def fitting_python() -> str:
+def find_python() -> str:
     """A Python that Superset runs on: the one in use, or another on the PATH."""
-    for name in candidates():
-        with subprocess.Popen([name, "-c", FITS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as trial:
-            if trial.wait() == 0:
+    for name in python_candidates():
+        with subprocess.Popen(
+            [name, "-c", VERSION_CHECK], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            if process.wait() == 0:
                 return name
     raise SettingsError(
         "Superset runs on Python 3.11 or 3.12, and none of them is on the PATH.",
@@ -68,7 +70,7 @@ def fitting_python() -> str:
     )
 
 
-def candidates() -> Iterator[str]:
+def python_candidates() -> Iterator[str]:
     """Programs to try, the user's choice first."""
     for name in (os.environ.get("PYTHON"), sys.executable, *PYTHONS):
         found = shutil.which(name) if name else None

@@ -26,11 +26,11 @@ DATABASE: Final = "databases/warehouse.yaml"
 def main() -> None:
     """Prepare what is not prepared yet, and serve."""
     folder = Path(os.environ["AMOCRM_SUPERSET_FOLDER"])
-    files = read_files(Path(os.environ["AMOCRM_SUPERSET_FILES"]))
+    files = read_dashboards(Path(os.environ["AMOCRM_SUPERSET_FILES"]))
     address = os.environ["AMOCRM_SUPERSET_DATABASE"]
     state_file = folder / "state.json"
-    before = read_state(state_file)
-    if not before:  # cut short while it was made, so that nobody has worked with it
+    previous = read_state(state_file)
+    if not previous:  # cut short while it was made, so that nobody has worked with it
         (folder / "superset.db").unlink(missing_ok=True)
     app = create_app()
     state = {
@@ -38,21 +38,21 @@ def main() -> None:
         "files": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest(),
     }
     with app.app_context():
-        if before.get("version") != state["version"]:
-            make_metadata()
+        if previous.get("version") != state["version"]:
+            upgrade_metadata_database()
         set_admin(os.environ["AMOCRM_SUPERSET_PASSWORD"])
-        if before.get("files") != state["files"]:
-            import_files(files, address)
+        if previous.get("files") != state["files"]:
+            import_dashboards(files, address)
         else:
-            connect_to(files, address)
-    if before != state:
+            set_database_url(files, address)
+    if previous != state:
         unfinished = state_file.with_suffix(".unfinished")
         unfinished.write_text(json.dumps(state), encoding="utf-8")
         unfinished.rename(state_file)
     make_server("127.0.0.1", int(os.environ["AMOCRM_SUPERSET_PORT"]), app, threaded=True).serve_forever()
 
 
-def read_files(root: Path) -> dict[str, str]:
+def read_dashboards(root: Path) -> dict[str, str]:
     """The dashboards as Superset's import wants them: texts by their path."""
     return {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.yaml"))
@@ -67,9 +67,9 @@ def read_state(file: Path) -> Mapping[str, str]:
     return {}
 
 
-def make_metadata() -> None:
+def upgrade_metadata_database() -> None:
     """Superset's own tables, roles and rights, as its version has them."""
-    extensions = extensions_of_superset()
+    extensions = superset_extensions()
     upgrade()
     extensions.appbuilder.add_permissions(update_perms=True)
     extensions.security_manager.sync_role_definitions()
@@ -77,7 +77,7 @@ def make_metadata() -> None:
 
 def set_admin(password: str) -> None:
     """The one who may log in, with the password of this run."""
-    users = extensions_of_superset().security_manager
+    users = superset_extensions().security_manager
     user = users.find_user(USER)
     if user is None:
         users.add_user(USER, "Admin", "of this machine", "admin@localhost", users.find_role("Admin"), password)
@@ -85,7 +85,7 @@ def set_admin(password: str) -> None:
         users.reset_password(user.id, password)
 
 
-def import_files(files: Mapping[str, str], address: str) -> None:
+def import_dashboards(files: Mapping[str, str], address: str) -> None:
     """Put the dashboards in place of those that were imported before."""
     from superset.commands.importers.v1.assets import ImportAssetsCommand  # type: ignore[import-not-found]  # noqa: PLC0415
     from superset.utils.core import override_user  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -95,20 +95,20 @@ def import_files(files: Mapping[str, str], address: str) -> None:
         DATABASE: yaml.safe_load(files[DATABASE]) | {"sqlalchemy_uri": address},
     }
     texts = {path: json.dumps(content) for path, content in changed.items()}  # JSON is YAML
-    with override_user(extensions_of_superset().security_manager.find_user(USER)):
+    with override_user(superset_extensions().security_manager.find_user(USER)):
         ImportAssetsCommand({**files, **texts}).run()
 
 
-def connect_to(files: Mapping[str, str], address: str) -> None:
+def set_database_url(files: Mapping[str, str], address: str) -> None:
     """Connect the dashboards that are there with the database of this run."""
     from superset.models.core import Database  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    session = extensions_of_superset().db.session
+    session = superset_extensions().db.session
     session.query(Database).filter_by(uuid=yaml.safe_load(files[DATABASE])["uuid"]).one().set_sqlalchemy_uri(address)
     session.commit()
 
 
-def extensions_of_superset() -> Any:
+def superset_extensions() -> Any:
     """Its objects, which can be imported only once there is an app."""
     from superset import extensions  # type: ignore[import-not-found]  # noqa: PLC0415
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Final
 
 from emulator import effects
-from emulator.faults import Effect, Where
-from emulator.things import Mode
+from emulator.entities import Mode
+from emulator.faults import Effect, RequestFilter
 from faults.account_under_test import IMPATIENT, account_under_test
 from faults.case import HELD, Case, Trial, Wire
 from faults.harness import Harness
@@ -21,7 +21,7 @@ Make = Callable[[], Effect]
 class Place:
     """Requests that a fault can be at, and the mode of the account that is asked them."""
 
-    where: Where
+    where: RequestFilter
     mode: Mode = "segments"
 
 
@@ -149,7 +149,7 @@ def cases() -> Iterator[Case]:
         for number, (fault, make) in enumerate(faults.items()):
             for turn, place in enumerate(places):
                 for often, times in (("once", {"times": 1}), ("always", {})):
-                    where: Where = PLACES[place].where | times  # type: ignore[assignment]
+                    where: RequestFilter = PLACES[place].where | times  # type: ignore[assignment]
                     yield wire_case(
                         group,
                         f"{fault}, {often}, {place}",

@@ -13,7 +13,7 @@ from emulator import Emulator, effects
 from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.secrecy import places_of
-from pipelines.settings import load_settings
+from pipelines.config.settings import load_settings
 
 
 def cases() -> Iterator[Case]:

@@ -67,7 +67,7 @@ def changed(harness: Harness, *, name: str, change: Change) -> Iterator[Trial]:
                 change(account, world)
                 right.append(account.shown())
 
-            with account.emulator.faults.during(effects.meanwhile(happen), nth=moment + 1, times=1):
+            with account.emulator.faults.during(effects.before_response(happen), nth=moment + 1, times=1):
                 loaded = account.load()
             yield account.recover(account.judge(loaded, before, *right, *_crossed(right)))
 
@@ -86,6 +86,6 @@ def restless(harness: Harness) -> Iterator[Trial]:
             world.add_segment(account.id, "Inserted", place=0)
             right.append(account.shown())
 
-        with account.emulator.faults.during(effects.meanwhile(happen), resource="segments"):
+        with account.emulator.faults.during(effects.before_response(happen), resource="segments"):
             loaded = account.load()
         yield account.recover(account.judge(loaded, before, *right))

@@ -98,14 +98,14 @@ LIES: Final[dict[str, Callable[[], Effect]]] = {
 
 def cases() -> Iterator[Case]:
     """Each story, and each lie about everything at once."""
-    for number, (name, story) in enumerate(STORIES.items()):
+    for number, (name, simulation) in enumerate(STORIES.items()):
         yield Case(
             name=f"endings: {name}",
             wrong=f"From load to load: {name}.",
-            must=f"Its versions end so: {', '.join(one or 'open' for one in story.endings)}.",
-            play=partial(told, story=story),
+            must=f"Its versions end so: {', '.join(one or 'open' for one in simulation.endings)}.",
+            play=partial(told, simulation=simulation),
             allowed=EXACT,
-            is_quick=number % 2 == 1 or "mode_off" in story.endings,
+            is_quick=number % 2 == 1 or "mode_off" in simulation.endings,
         )
     for mode, lists in (("segments", ("segments", "fields")), ("periodicity", ("stages",))):
         for name, make in LIES.items():
@@ -119,17 +119,17 @@ def cases() -> Iterator[Case]:
             )
 
 
-def told(harness: Harness, *, story: Story) -> Iterator[Trial]:
+def told(harness: Harness, *, simulation: Story) -> Iterator[Trial]:
     """A load after each step of the story."""
-    with account_under_test(harness, story.mode) as account:  # type: ignore[arg-type]
-        for step in (nothing, *story.steps):
+    with account_under_test(harness, simulation.mode) as account:  # type: ignore[arg-type]
+        for step in (nothing, *simulation.steps):
             step(account)
             before = account.contents()
             trial = account.judge(account.load(), before)
             if trial.verdict is not Verdict.EXACT:
                 break
-        found = endings(account, story.thing, _of(account, story.thing))
-        if trial.verdict is Verdict.EXACT and found[-len(story.endings) :] != list(story.endings):
+        found = endings(account, simulation.thing, _of(account, simulation.thing))
+        if trial.verdict is Verdict.EXACT and found[-len(simulation.endings) :] != list(simulation.endings):
             trial = replace(trial, verdict=Verdict.SILENT, why=f"its versions end {found}")
         yield account.recover(trial)
 

@@ -18,7 +18,7 @@ from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.harness import Harness
 from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
-from pipelines.amocrm.transport import Transport
+from pipelines.amocrm.http import Transport
 
 PAGES: Final = ("segments, first page", "segments, middle page", "segments, last page", "fields, first page", "stages")
 

@@ -14,13 +14,13 @@ import pyarrow.parquet  # type: ignore[import-untyped]
 from sqlalchemy import text as statement
 
 from emulator import effects
-from emulator.things import Mode
+from emulator.entities import Mode
 from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
-from pipelines.report.page import render
+from pipelines.report.page import render_page
 from pipelines.report.parquet import parquet_files
 
 TEXTS: Final[Mapping[str, str]] = {
@@ -115,7 +115,7 @@ def is_number(cell: str) -> bool:
 
 def wrong_in_report(account: AccountUnderTest) -> Iterator[str]:
     """What the page has that it must not."""
-    page = render(read_figures(account.engine, account.account.key), now=account.now)
+    page = render_page(read_figures(account.engine, account.account.key), now=account.now)
     reader = Elements()
     reader.feed(page)
     yield from (f"the report has the element {tag}" for tag in reader.tags & OBEYED)

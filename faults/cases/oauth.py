@@ -14,19 +14,19 @@ from typing import Any, Final
 
 from emulator import Clock, Emulator, effects
 from emulator.faults import Effect
-from emulator.messages import Answer, problem
+from emulator.messages import Response, problem
 from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.killing import PROCESSES, Deed, killed, make_mortal
 from faults.oauth_account import OAuthAccount, Outage, new_oauth_account
 from pipelines.amocrm.authorization import Authorization
-from pipelines.amocrm.conversation import Clocks
+from pipelines.amocrm.http import Transport
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.oauth import Integration
-from pipelines.amocrm.token_desk import TokenDesk
-from pipelines.amocrm.token_file import TokenFile
-from pipelines.amocrm.transport import Transport
-from pipelines.errors import MustAuthorize, WarehouseError
+from pipelines.amocrm.session import Clocks
+from pipelines.amocrm.token_endpoint import TokenEndpoint
+from pipelines.amocrm.token_store import TokenStore
+from pipelines.base.errors import MustAuthorize, WarehouseError
+from pipelines.config.integration import Integration
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -46,10 +46,10 @@ ANSWERS: Final[Mapping[str, Callable[[], Effect]]] = {
 }
 """Answers to a renewal that amoCRM has carried out."""
 
-REFUSALS: Final[Mapping[str, Answer]] = {
+REFUSALS: Final[Mapping[str, Response]] = {
     "429": problem(429, "Too many requests", retry_after=1),
-    "500": Answer(status=500),
-    "503 in HTML": Answer(status=503, content_type=effects.HTML, body=b"<html></html>"),
+    "500": Response(status=500),
+    "503 in HTML": Response(status=503, content_type=effects.HTML, body=b"<html></html>"),
 }
 """Answers to a renewal that amoCRM has not carried out."""
 
@@ -74,12 +74,12 @@ def cases() -> Iterator[Case]:
             allowed=REFUSED,
             is_quick=number % 3 == 0,
         )
-    for name, answer in REFUSALS.items():
+    for name, response in REFUSALS.items():
         yield Case(
             name=f"oauth: a renewal refused once with {name}",
             wrong=f"amoCRM answers {name} to a renewal, once, and does nothing.",
             must="The access works, then or later.",
-            play=partial(refused_once, answer=answer),
+            play=partial(refused_once, response=response),
             is_quick=name == "500",
         )
     yield Case(
@@ -111,8 +111,8 @@ def place(harness: Harness) -> Iterator[OAuthAccount]:
 def access(integration: Integration, file: Path, base_url: str) -> Authorization:
     """A worker's own access; it is still the emulator's day."""
     clocks = Clocks(now=lambda: NOW)
-    desk = TokenDesk(integration, limits=Limits(requests_per_second=1_000), clocks=clocks)
-    return Authorization(integration, file, base_url, desk=desk, clocks=clocks)
+    token_endpoint = TokenEndpoint(integration, limits=Limits(requests_per_second=1_000), clocks=clocks)
+    return Authorization(integration, file, base_url, token_endpoint=token_endpoint, clocks=clocks)
 
 
 def renew_and_die(
@@ -150,12 +150,12 @@ def renewal(harness: Harness) -> Iterator[Trial]:
         _, whole = _killed(at, None)
         for death in harness.sample("renewal", whole, 8):
             at.authorized()
-            before = at.kept
+            before = at.stored_tokens
             _killed(at, None, death)
             has_answered, asked = at.grant(before).is_used, at.renewals
             refused = refusal_of(at)
             if refused is None:
-                is_well = not at.grant(at.kept).is_used and not at.is_open and refusal_of(at) is None
+                is_well = not at.grant(at.stored_tokens).is_used and not at.is_open and refusal_of(at) is None
                 yield Trial(verdict=Verdict.EXACT if is_well else Verdict.DAMAGED, why=f"moment {death}")
                 continue
             asks_no_more = at.renewals == asked + 1 and refusal_of(at) is not None and at.renewals == asked + 1
@@ -213,11 +213,11 @@ def lost_answer(harness: Harness, *, make: Callable[[], Effect]) -> Iterator[Tri
         yield Trial(verdict=Verdict.REFUSED if is_right else Verdict.DAMAGED, why=said or first)
 
 
-def refused_once(harness: Harness, *, answer: Answer) -> Iterator[Trial]:
+def refused_once(harness: Harness, *, response: Response) -> Iterator[Trial]:
     """A renewal that amoCRM refuses before doing anything."""
     with place(harness) as at:
         authorization = at.authorized()
-        at.answers_with(Outage(answer=answer, times=1))
+        at.answers_with(Outage(response=response, times=1))
         try:
             authorization.refresh()
             verdict, why = Verdict.EXACT, ""
@@ -235,36 +235,36 @@ def workers(harness: Harness, *, count: int, with_dead: bool = False) -> Iterato
     """So many processes that renew at the same moment, and perhaps one that dies as it holds the lock."""
     with place(harness) as at:
         at.authorized()
-        before = at.kept
+        before = at.stored_tokens
         at.emulator.faults.add(effects.drip(0.01, piece=64), resource="token")
         if with_dead:
             dying = PROCESSES.Process(target=hold_and_die, args=(at.file,))
             dying.start()
-        barrier, answers = PROCESSES.Barrier(count), PROCESSES.Queue()
-        arguments = (at.integration, at.file, at.emulator.url, barrier, answers)
+        barrier, responses = PROCESSES.Barrier(count), PROCESSES.Queue()
+        arguments = (at.integration, at.file, at.emulator.url, barrier, responses)
         working = [PROCESSES.Process(target=renew_with_others, args=arguments) for _ in range(count)]
         for worker in working:
             worker.start()
-        found = [answers.get(timeout=50) for _ in working]
+        found = [responses.get(timeout=50) for _ in working]
         for worker in working:
             worker.join()
-        newest = at.kept.pair.access_token
+        newest = at.stored_tokens.pair.access_token
         is_right = found == [newest.reveal()] * count and newest != before.pair.access_token and at.renewals == 2
         yield Trial(verdict=Verdict.EXACT if is_right else Verdict.DAMAGED, why=f"{at.renewals - 1} renewals")
 
 
-def renew_with_others(integration: Integration, file: Path, base_url: str, barrier: Any, answers: Any) -> None:
+def renew_with_others(integration: Integration, file: Path, base_url: str, barrier: Any, responses: Any) -> None:
     """Find out that the access token is refused at the same moment as all others, and say which one came of it."""
     authorization = access(integration, file, base_url)
     authorization()
     barrier.wait(30)
     authorization.refresh()
-    answers.put(authorization())
+    responses.put(authorization())
 
 
 def hold_and_die(file: Path) -> None:
     """Take the lock, begin, and be killed."""
-    kept = TokenFile(file, Clocks())
-    with kept.locked():
-        kept.begin()
+    stored_tokens = TokenStore(file, Clocks())
+    with stored_tokens.locked():
+        stored_tokens.begin_renewal()
         os.kill(os.getpid(), signal.SIGKILL)

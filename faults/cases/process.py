@@ -17,11 +17,11 @@ from faults.account_under_test import AccountUnderTest, Loaded, account_under_te
 from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.killing import Deed, killed, make_mortal
-from pipelines.amocrm.transport import Transport
-from pipelines.clock import Clock
-from pipelines.errors import WarehouseError
-from pipelines.load import extract_load, load_account, publish_load
-from pipelines.settings import AccountSettings, Settings
+from pipelines.amocrm.http import Transport
+from pipelines.base.clock import Clock
+from pipelines.base.errors import WarehouseError
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.load import extract_load, load_account, publish_load
 from pipelines.warehouse.engine import open_engine
 
 QUICK_STEP: Final = 25

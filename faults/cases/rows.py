@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import text
 
 from emulator import effects
-from emulator.things import Json, Mode
+from emulator.entities import Json, Mode
 from faults.account_under_test import account_under_test
 from faults.case import EXACT, HELD, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness

@@ -14,9 +14,9 @@ from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
 from faults.stepping import Stepping, Walker
 from pipelines.amocrm.messages import Request
-from pipelines.clock import Clock
-from pipelines.errors import Superseded, UnprovenEnding
-from pipelines.load import extract_load, load_account, publish_load
+from pipelines.base.clock import Clock
+from pipelines.base.errors import Superseded, UnprovenEnding
+from pipelines.load.load import extract_load, load_account, publish_load
 
 SEEDS: Final = 250
 """Schedules that a whole run plays of each kind; another ``--seed`` gives others."""

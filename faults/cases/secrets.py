@@ -13,19 +13,19 @@ from urllib.parse import quote
 from sqlalchemy import Engine, make_url, text
 
 from emulator import effects, oauth
+from emulator.entities import Json
 from emulator.faults import Effect
-from emulator.things import Json
 from faults.account_under_test import AccountUnderTest, Loaded, account_under_test
 from faults.case import REFUSED, Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.harness import Harness
 from faults.oauth_account import REDIRECT
 from faults.secrecy import forms
-from pipelines.access import authorization_of
 from pipelines.amocrm.authorization import Authorization
-from pipelines.amocrm.oauth import Integration
-from pipelines.secret import Secret
-from pipelines.warehouse import cluster
+from pipelines.base.secret import Secret
+from pipelines.config.integration import Integration
+from pipelines.embedded_postgres import cluster
+from pipelines.load.connection import oauth_authorization
 
 ECHOES: Final[Mapping[str, Callable[[str], str]]] = {
     "as it is": lambda token: token,
@@ -121,7 +121,7 @@ def everything(engine: Engine, account: AccountUnderTest) -> dict[str, bytes]:
         found["amocrm.load_failure"] = "\n".join(notes).encode()
         bodies = connection.scalars(text("select body from amocrm.raw_body where account_id = :id"), {"id": account.id})
         found["kept answers"] = b"\n".join(zlib.decompress(body) for body in bodies)
-    for log in account.harness.folder.glob(f"*/{cluster.LOG}"):
+    for log in account.harness.folder.glob(f"*/{cluster.LOG_FILE}"):
         found["the server's log"] = log.read_bytes()
     return found
 
@@ -148,13 +148,13 @@ def renewed(harness: Harness, *, make: Callable[[], Effect] | None) -> Iterator[
     with account_under_test(harness) as account:
         usual = account.account
         integration, authorization = by_oauth(account)
-        first = authorization.kept
+        first = authorization.stored_tokens
         assert first
         before = account.contents()
         if make:
             account.emulator.faults.add(make(), resource="token")
         loaded = account.load(hours=30)
-        last = authorization.kept
+        last = authorization.stored_tokens
         assert last
         account.emulator.faults.clear()
         trial = account.judge(loaded, before)
@@ -171,6 +171,6 @@ def by_oauth(account: AccountUnderTest) -> tuple[Integration, Authorization]:
         client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
     )
     account.account = replace(account.account, token=integration)
-    authorization = authorization_of(account.account, account.settings, account.clock)
+    authorization = oauth_authorization(account.account, account.settings, account.clock)
     authorization.authorize(oauth.authorize(account.world, added.client_id, account.id))
     return integration, authorization

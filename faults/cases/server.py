@@ -16,8 +16,8 @@ from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import Case, Trial
 from faults.harness import Harness
 from faults.proxy import Proxy
-from pipelines.warehouse import cluster
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.embedded_postgres import cluster
+from pipelines.embedded_postgres.server import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 
@@ -103,7 +103,7 @@ def grow(account: AccountUnderTest) -> None:
 
 
 def _signal(number: signal.Signals, folder: Path) -> None:
-    running = cluster.postmaster(folder)
+    running = cluster.read_postmaster(folder)
     if running:
         os.kill(running.pid, number)
 

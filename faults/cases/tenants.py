@@ -15,9 +15,9 @@ from emulator import effects
 from faults.account_under_test import account_under_test
 from faults.case import EXACT, REFUSED, Case, Trial, Verdict
 from faults.harness import Harness
-from pipelines.secret import Secret
+from pipelines.base.secret import Secret
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.readers import make_account_reader
+from pipelines.warehouse.readers import create_account_reader
 
 NAMES: Final = """
     select table_name from information_schema.tables where table_schema = %s
@@ -159,7 +159,7 @@ def reader_of_one(harness: Harness) -> Iterator[Trial]:
             account.load()
             with account.emulator.faults.during(effects.error(400, f"Refused {account.id}")):
                 account.load()
-        role = make_account_reader(engine, one.id)
+        role = create_account_reader(engine, one.id)
         with psycopg.connect(url, autocommit=True) as owner, psycopg.connect(url, autocommit=True) as reads:
             reads.execute(SQL("set session authorization {}").format(Identifier(role)))
             yield from _views(owner, reads, one.id, other.id)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from emulator import effects
-from emulator.things import Json, Mode
+from emulator.entities import Json, Mode
 from faults.account_under_test import PAGE, AccountUnderTest, Shown, account_under_test
 from faults.case import EXACT, Case, Trial, Verdict, Wire
 from faults.harness import Harness

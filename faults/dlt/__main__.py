@@ -26,8 +26,8 @@ from faults.account_under_test import BEGIN, PAGE
 from faults.case import Verdict, Wire
 from faults.cases import cases
 from faults.harness import new_database
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.server import embedded_postgres
 
 HERE: Final = Path(__file__).parent
 VERDICTS: Final = HERE / "verdicts.json"

@@ -11,9 +11,9 @@ from typing import Final
 from faults.killing import PROCESSES
 from faults.running.kill import Kill
 from faults.running.killer import Killer, Loader
-from pipelines.fleet import load_fleet
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.fleet import load_fleet
 from pipelines.warehouse.engine import open_engine
 
 AT_A_TIME: Final = 12

@@ -10,14 +10,14 @@ from typing import Final
 
 import dagster as dg
 
-from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
+from assets.active_runs import LOAD_FLEET, PARTITION_TAG
 from emulator import Emulator
 from faults.dagster_site import Site, worker
 from faults.running.accounts import EmulatedAccounts
 from faults.running.kill import Kill
 from faults.running.killer import Killer, Loader
-from pipelines.buckets import Bucket
-from pipelines.settings import Settings, load_settings
+from pipelines.config.settings import Settings, load_settings
+from pipelines.load.buckets import Bucket
 
 BUCKETS: Final = 4
 THREADS: Final = 8
@@ -78,7 +78,7 @@ class Daemon(Killer):
             self.learn(run_id)
         for run_id in executed.keys() - self.known:
             self.known.add(run_id)
-            bucket = Bucket.of_key(executed[run_id].tags[PARTITION_TAG])
+            bucket = Bucket.from_key(executed[run_id].tags[PARTITION_TAG])
             accounts = bucket.accounts(self.fleet.settings.accounts)
             self.runs[run_id] = self.found(run_id, (int(one.key.removeprefix("account-")) for one in accounts))
         for run in self.runs.values():

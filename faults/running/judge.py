@@ -16,7 +16,7 @@ from faults.invariants import broken
 from faults.running.accounts import EmulatedAccounts
 from faults.running.kill import Kill
 from faults.running.readers import Looks
-from pipelines.rebuild import rebuild_account
+from pipelines.load.rebuild import rebuild_account
 
 
 def figures(

@@ -1,1 +1,1 @@
-"""The only code that knows amoCRM's API: requests, what answers mean, and records read from them."""
+"""The API of amoCRM: requests, responses and the records parsed from them. No other package knows it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from pipelines.amocrm.oddities import Notes
-from pipelines.amocrm.records import Account, Json, Mode
-from pipelines.amocrm.rows import RowReader
-from pipelines.amocrm.shape import Misshapen
+from pipelines.amocrm.anomalies import AnomalyLog
+from pipelines.amocrm.models import Account, Json, Mode
+from pipelines.amocrm.row_parser import RowParser
+from pipelines.amocrm.validation import InvalidRecord
 
 _MODES: Mapping[Json, Mode] = {
     "unavailable": "unavailable",
@@ -19,28 +19,30 @@ _MODES: Mapping[Json, Mode] = {
 }
 
 
-def read_account(document: Json, notes: Notes) -> Account:
+def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
     """The account. Raises ``Misshapen`` where its id, mode or timezone is missing or unknown: all stands on them."""
-    row = RowReader(document, thing="account", known=document if isinstance(document, dict) else (), notes=notes)
+    row = RowParser(
+        document, thing="account", known=document if isinstance(document, dict) else (), anomaly_log=anomaly_log
+    )
     mode = document.get("customers_mode")
     if not isinstance(mode, str) or mode not in _MODES:
-        raise Misshapen("the account's 'customers_mode' is missing or unknown")
+        raise InvalidRecord("the account's 'customers_mode' is missing or unknown")
     return Account(
         id=row.id,
         name=row.text("name") or "",
-        subdomain=row.text("subdomain", may_be_missing=True),
-        timezone=_timezone(document),
+        subdomain=row.text("subdomain", is_optional=True),
+        timezone=_parse_timezone(document),
         mode=_MODES[mode],
-        country=row.text("country", may_be_missing=True),
-        currency=row.text("currency", may_be_missing=True),
+        country=row.text("country", is_optional=True),
+        currency=row.text("currency", is_optional=True),
     )
 
 
-def _timezone(document: Mapping[str, Json]) -> str:
+def _parse_timezone(document: Mapping[str, Json]) -> str:
     embedded = document.get("_embedded")
     settings = embedded.get("datetime_settings") if isinstance(embedded, dict) else None
     name = settings.get("timezone") if isinstance(settings, dict) else None
     try:
         return ZoneInfo(name if isinstance(name, str) else "").key
     except (KeyError, OSError, ValueError):
-        raise Misshapen("the account's timezone is missing, or unknown to this machine") from None
+        raise InvalidRecord("the account's timezone is missing, or unknown to this machine") from None

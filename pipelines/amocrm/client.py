@@ -13,18 +13,18 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from pipelines.amocrm.account import read_account
-from pipelines.amocrm.conversation import Clocks, Conversation, Reply
-from pipelines.amocrm.limits import GATES, Budget, Gates, Limits
-from pipelines.amocrm.messages import account_request, list_request, thing_request
-from pipelines.amocrm.oddities import Notes
-from pipelines.amocrm.paging import Row, WholeList, assemble, passes, read_page
-from pipelines.amocrm.records import Account, Json, RawAnswer, Resource
-from pipelines.amocrm.said import Said
-from pipelines.amocrm.shape import Misshapen, row_id
-from pipelines.amocrm.transport import Transport
-from pipelines.amocrm.writes import Writes
-from pipelines.errors import IncompleteList, MalformedAnswer, NotFound
+from pipelines.amocrm.account import parse_account
+from pipelines.amocrm.anomalies import AnomalyLog
+from pipelines.amocrm.http import Transport
+from pipelines.amocrm.limits import RATE_LIMITERS, Limits, RateLimiters, RequestQuota
+from pipelines.amocrm.messages import account_request, entity_request, list_request
+from pipelines.amocrm.models import Account, Json, RawResponse, Resource
+from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
+from pipelines.amocrm.response_digest import ResponseDigest
+from pipelines.amocrm.session import Clocks, ParsedResponse, Session
+from pipelines.amocrm.validation import InvalidRecord, parse_row_id
+from pipelines.amocrm.writes import WriteClient
+from pipelines.base.errors import IncompleteList, MalformedAnswer, NotFound
 
 
 class AmoClient:
@@ -43,21 +43,21 @@ class AmoClient:
         *,
         account_key: str | None = None,
         limits: Limits | None = None,
-        gates: Gates = GATES,
+        rate_limiters: RateLimiters = RATE_LIMITERS,
         transport: Transport | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         limits, clocks = limits or Limits(), clocks or Clocks()
         self.account_key = account_key
-        self._gates = gates
-        self._is_transport_ours = transport is None
+        self._rate_limiters = rate_limiters
+        self._owns_transport = transport is None
         self._pass_counts: Counter[Resource] = Counter()  # readings of each list so far
-        self._conversation = Conversation(
+        self._session = Session(
             transport=transport or Transport(base_url, limits=limits),
             token=token,
-            gate=gates.of(base_url, limits),
+            rate_limiter=rate_limiters.of(base_url, limits),
             limits=limits,
-            budget=Budget(limits, started=clocks.monotonic()),
+            quota=RequestQuota(limits, started=clocks.monotonic()),
             clocks=clocks,
         )
 
@@ -65,147 +65,149 @@ class AmoClient:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connection, unless it was passed in."""
-        if self._is_transport_ours:
-            self._conversation.transport.close()
+        if self._owns_transport:
+            self._session.transport.close()
 
     @property
     def base_url(self) -> str:
         """Where the account is."""
-        return self._conversation.transport.base_url
+        return self._session.transport.base_url
 
     @property
-    def writes(self) -> Writes:
+    def writes(self) -> WriteClient:
         """The calls that change the account's stages and segments."""
-        return Writes(self._conversation)
+        return WriteClient(self._session)
 
     @property
-    def answers(self) -> tuple[RawAnswer, ...]:
+    def responses(self) -> tuple[RawResponse, ...]:
         """Every answer received but those to writes, in order; accepted is the newest whole reading of each thing."""
-        return tuple(self._conversation.answers)
+        return tuple(self._session.responses)
 
     @property
     def documents(self) -> Mapping[int, Json]:
         """The parsed bodies of usable answers, by sequence number."""
-        return self._conversation.documents
+        return self._session.documents
 
     @property
     def host_date(self) -> str | None:
         """What amoCRM's newest answer gave as its time, as the header has it."""
-        return self._conversation.host_date
+        return self._session.host_date
 
     @property
     def request_count(self) -> int:
         """Requests sent, those without an answer included."""
-        return self._conversation.request_count
+        return self._session.request_count
 
-    def says_again(self, said: Sequence[Said]) -> bool:
+    def fetch_and_compare(self, digests: Sequence[ResponseDigest]) -> bool:
         """Ask what was asked before, as long as each answer is the same byte for byte; whether all of them were.
 
         Then they are accepted as they were before. Otherwise the readings that follow begin with those answers.
         """
         accepted: set[int] = set()
-        for one in said:
-            answer = self._conversation.hear(one.request, pass_number=one.pass_number)
-            if answer is None or Said.of(answer) != replace(one, is_accepted=False):
+        for digest in digests:
+            response = self._session.send_once(digest.request, pass_number=digest.pass_number)
+            if response is None or ResponseDigest.of(response) != replace(digest, is_accepted=False):
                 return False
-            if one.is_accepted:
-                accepted.add(answer.sequence)
-        self._conversation.accept(accepted, instead_of=lambda _: False)
+            if digest.is_accepted:
+                accepted.add(response.sequence)
+        self._session.accept(accepted, replacing=lambda _: False)
         return True
 
     def account(self) -> Account:
         """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
         try:
-            reply = self._ask_for_account()
+            parsed = self._fetch_account()
         except NotFound:
-            if not self._has_followed():
+            if not self._follow_moved_account():
                 raise
-            reply = self._ask_for_account()
-        if reply.value is None:
+            parsed = self._fetch_account()
+        if parsed.value is None:
             raise MalformedAnswer("amoCRM answered nothing about the account.")
-        self._conversation.accept({reply.sequence}, instead_of=lambda _: False)
-        return reply.value
+        self._session.accept({parsed.sequence}, replacing=lambda _: False)
+        return parsed.value
 
-    def _ask_for_account(self) -> Reply[Account]:
-        return self._conversation.ask(account_request(), lambda document: read_account(document, Notes()))
+    def _fetch_account(self) -> ParsedResponse[Account]:
+        return self._session.send(account_request(), lambda document: parse_account(document, AnomalyLog()))
 
-    def _has_followed(self) -> bool:
+    def _follow_moved_account(self) -> bool:
         """Whether the account was found under another name, where the conversation then goes on."""
-        find: Callable[[], str | None] | None = getattr(self._conversation.token, "find", None)
+        find: Callable[[], str | None] | None = getattr(self._session.token, "find", None)
         found = find() if find else None
         if found in (None, self.base_url):
             return False
-        self._conversation.transport.move(found)
-        self._conversation.gate = self._gates.of(found, self._conversation.limits)
+        self._session.transport.switch_host(found)
+        self._session.rate_limiter = self._rate_limiters.of(found, self._session.limits)
         return True
 
-    def stages(self) -> WholeList:
+    def stages(self) -> CompleteList:
         """All stages. Raises ``ModeDisagreement`` where the account is not in recurring purchases mode."""
-        return self.read_list("stages")
+        return self.fetch_list("stages")
 
-    def segments(self) -> WholeList:
+    def segments(self) -> CompleteList:
         """All segments. Raises ``ModeDisagreement`` where the account is not in dynamic segmentation mode."""
-        return self.read_list("segments")
+        return self.fetch_list("segments")
 
-    def fields(self) -> WholeList:
+    def fields(self) -> CompleteList:
         """All custom fields of segments, with their options."""
-        return self.read_list("fields")
+        return self.fetch_list("fields")
 
     def stage(self, stage_id: int) -> Row | None:
         """One stage; None where the API says that it is gone."""
-        return self.thing("stage", stage_id)
+        return self.fetch_entity("stage", stage_id)
 
     def segment(self, segment_id: int) -> Row | None:
         """One segment; None where the API says that it is gone."""
-        return self.thing("segment", segment_id)
+        return self.fetch_entity("segment", segment_id)
 
     def field(self, field_id: int) -> Row | None:
         """One field; None where the API says that it is gone."""
-        return self.thing("field", field_id)
+        return self.fetch_entity("field", field_id)
 
-    def read_list(self, resource: Resource) -> WholeList:
+    def fetch_list(self, resource: Resource) -> CompleteList:
         """A list, read until it is certainly whole. Raises ``IncompleteList`` where it never is."""
-        earlier = self._pass_counts[resource]
+        earlier_passes = self._pass_counts[resource]
         sequences: dict[int, set[int]] = {}
-        reading = passes()
+        pagination = paginate()
         try:
-            ask = next(reading)
+            page_request = next(pagination)
             while True:
-                reply = self._conversation.ask(
-                    list_request(resource, ask.page),
-                    partial(read_page, resource=resource, asked=ask.page),
-                    pass_number=earlier + ask.pass_number,
+                parsed = self._session.send(
+                    list_request(resource, page_request.page),
+                    partial(parse_page, resource=resource, requested_page=page_request.page),
+                    pass_number=earlier_passes + page_request.pass_number,
                 )
-                sequences.setdefault(ask.pass_number, set()).add(reply.sequence)
-                ask = reading.send(reply.value)
+                sequences.setdefault(page_request.pass_number, set()).add(parsed.sequence)
+                page_request = pagination.send(parsed.value)
         except StopIteration as done:
-            self._pass_counts[resource] += ask.pass_number
-            self._conversation.accept(sequences[ask.pass_number], instead_of=lambda answer: answer.resource == resource)
-            return assemble(done.value)
+            self._pass_counts[resource] += page_request.pass_number
+            self._session.accept(
+                sequences[page_request.pass_number], replacing=lambda response: response.resource == resource
+            )
+            return merge_pages(done.value)
         except IncompleteList as error:
-            error.request = error.request or str(list_request(resource, ask.page))
+            error.request = error.request or str(list_request(resource, page_request.page))
             raise
 
-    def thing(self, resource: Resource, thing_id: int) -> Row | None:
+    def fetch_entity(self, resource: Resource, thing_id: int) -> Row | None:
         """One thing by its id; None where the API says that it is gone."""
-        reply = self._conversation.ask(
-            thing_request(resource, thing_id), partial(_one, resource=resource, thing_id=thing_id)
+        parsed = self._session.send(
+            entity_request(resource, thing_id), partial(_parse_entity_row, resource=resource, thing_id=thing_id)
         )
-        self._conversation.accept(
-            {reply.sequence}, instead_of=lambda answer: (answer.resource, answer.thing_id) == (resource, thing_id)
+        self._session.accept(
+            {parsed.sequence}, replacing=lambda response: (response.resource, response.thing_id) == (resource, thing_id)
         )
-        return reply.value
+        return parsed.value
 
 
-def _one(document: Json, resource: Resource, thing_id: int) -> Row:
+def _parse_entity_row(document: Json, resource: Resource, thing_id: int) -> Row:
     """The row of a thing, if it is the one that was asked for."""
-    if row_id(document, resource) != thing_id:
-        raise Misshapen(f"another {resource} came than was asked for")
+    if parse_row_id(document, resource) != thing_id:
+        raise InvalidRecord(f"another {resource} came than was asked for")
     row: Row = document
     return row

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pipelines.amocrm.protocol import Again, Reason
-from pipelines.amocrm.turns import OwnTurns, SharedTurns, Turns
+from pipelines.amocrm.protocol import Retry, RetryReason
+from pipelines.amocrm.slot_store import FileSlotStore, MemorySlotStore, SlotStore
 
-ADDRESS: Final = "address"
+ADDRESS_LIMITER_NAME: Final = "address"
 """Name of the gate that all hosts share."""
 
 
@@ -27,54 +27,54 @@ class Limits:
 
     connect_seconds: float = 5.0
     read_seconds: float = 20.0  # between two pieces of an answer
-    answer_seconds: float = 60.0  # from asking to the last byte of the body
+    response_seconds: float = 60.0  # from asking to the last byte of the body
     load_seconds: float = 900.0  # from the first request of a load to the last answer, waits included
     body_bytes: int = 8 * 1024 * 1024  # of a body, decoded
     requests: int = 40  # in a load, the first tries of confirmations by id aside
     requests_per_second: float = 5.0  # to one host, by all loads together that share their gates
     burst: int = 2  # requests that may go out to a host at once; with the rate, 7 in any second
     requests_per_second_per_address: float = math.inf  # to all hosts; evenly, so never more in any second
-    trouble_retries: int = 5  # after 5xx, a broken connection, a deadline
+    transient_retries: int = 5  # after 5xx, a broken connection, a deadline
     rate_limit_retries: int = 5  # after 429
     malformed_retries: int = 1  # after a body that is not what it should be
     token_retries: int = 1  # after 401, where the token can be refreshed
-    longest_wait: float = 120.0  # a server that asks for more is not waited for
+    max_wait_seconds: float = 120.0  # a server that asks for more is not waited for
     backoff_base: float = 1.0  # the first wait lies between 0 and this, each further one may be twice as long
     backoff_cap: float = 30.0
     block_seconds: float = 3600.0  # how long a host is left alone that has blocked this address
 
 
-class Retries:
+class RetryPolicy:
     """How one request's tries go on: counts what went wrong so far, and says how long to wait before the next try."""
 
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
         self._limits = limits
         self._random = random
-        self._allowed: Mapping[Reason, int] = {
+        self._allowed: Mapping[RetryReason, int] = {
             "rate limit": limits.rate_limit_retries,
-            "passing trouble": limits.trouble_retries,
+            "passing trouble": limits.transient_retries,
             "malformed body": limits.malformed_retries,
             "token": limits.token_retries,
         }
-        self._failed: Counter[Reason] = Counter()
+        self._failed: Counter[RetryReason] = Counter()
 
-    def wait_after(self, outcome: Again) -> float | None:
+    def wait_after(self, retry: Retry) -> float | None:
         """Seconds to wait before trying again, or None to give up: tries are used up, or the server asks for too long.
 
         What the server asks for is waited in full. Otherwise the wait is random between nothing and a bound that
         doubles with each try ("full jitter"), so that many loads that failed together do not come back together.
         """
-        self._failed[outcome.reason] += 1
-        failed = self._failed[outcome.reason]
-        if failed > self._allowed[outcome.reason] or (outcome.wait or 0.0) > self._limits.longest_wait:
+        self._failed[retry.reason] += 1
+        failures = self._failed[retry.reason]
+        if failures > self._allowed[retry.reason] or (retry.wait or 0.0) > self._limits.max_wait_seconds:
             return None
-        if outcome.reason == "token":
+        if retry.reason == "token":
             return 0.0
-        bound = min(self._limits.backoff_cap, self._limits.backoff_base * 2.0 ** (failed - 1))
-        return outcome.wait or self._random() * bound
+        max_backoff = min(self._limits.backoff_cap, self._limits.backoff_base * 2.0 ** (failures - 1))
+        return retry.wait or self._random() * max_backoff
 
 
-class Budget:
+class RequestQuota:
     """What one load may still spend: requests, and seconds on the monotonic clock."""
 
     def __init__(self, limits: Limits, *, started: float) -> None:
@@ -94,7 +94,7 @@ class Budget:
 
 
 @dataclass(kw_only=True, slots=True)
-class Gate:
+class RateLimiter:
     """The way to one host, or out of this machine's address. Safe from any thread.
 
     It spaces requests out (the generic cell rate algorithm: a token bucket that stores one number), holds all of them
@@ -103,38 +103,38 @@ class Gate:
 
     interval: float  # seconds between requests; 0: no limit
     burst: int
-    turns: Turns = field(default_factory=OwnTurns)  # when the bucket would be full again
-    address: Gate | None = None  # the gate behind this one, which requests to other hosts go through too
-    _closed_until: float = float("-inf")
+    slots: SlotStore = field(default_factory=MemorySlotStore)  # when the bucket would be full again
+    address: RateLimiter | None = None  # the gate behind this one, which requests to other hosts go through too
+    _blocked_until: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def in_order(self) -> Iterator[Gate]:
+    def limiter_chain(self) -> Iterator[RateLimiter]:
         """The gate and what lies behind it. A turn there is taken when the one here has come, and not ahead of it."""
         yield self
         if self.address:
-            yield from self.address.in_order()
+            yield from self.address.limiter_chain()
 
     def reserve(self, now: float) -> float:
         """Take the next free moment for a request; returns the seconds until then."""
-        due = max(self.turns.change(lambda turn: max(turn, now) + self.interval), now)
-        return max(0.0, due - (self.burst - 1) * self.interval - now)
+        slot_time = max(self.slots.update(lambda slot: max(slot, now) + self.interval), now)
+        return max(0.0, slot_time - (self.burst - 1) * self.interval - now)
 
-    def hold(self, until: float) -> None:
+    def hold_until(self, until: float) -> None:
         """Let no request begin before ``until``."""
-        self.turns.change(lambda turn: max(turn, until + (self.burst - 1) * self.interval))
+        self.slots.update(lambda slot: max(slot, until + (self.burst - 1) * self.interval))
 
-    def close(self, until: float) -> None:
+    def block_until(self, until: float) -> None:
         """Refuse requests until ``until``: the host has blocked this address."""
         with self._lock:
-            self._closed_until = max(self._closed_until, until)
+            self._blocked_until = max(self._blocked_until, until)
 
-    def seconds_closed(self, now: float) -> float:
+    def seconds_blocked(self, now: float) -> float:
         """Seconds for which requests are still refused; 0 where they are not."""
         with self._lock:
-            return max(0.0, self._closed_until - now)
+            return max(0.0, self._blocked_until - now)
 
 
-class Gates:
+class RateLimiters:
     """One gate per host, and behind all of them one for this machine's address, where the limits know of such a thing.
 
     Conversations that share this object share the gates; with a ``folder``, so do all processes that name the same one.
@@ -142,28 +142,32 @@ class Gates:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._gates: dict[str, Gate] = {}
+        self._rate_limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
 
-    def of(self, base_url: str, limits: Limits) -> Gate:
+    def of(self, base_url: str, limits: Limits) -> RateLimiter:
         """The gate of a host; the limits of the first who asks hold for all."""
         with self._lock:
-            if base_url not in self._gates:
-                is_spared = math.isfinite(limits.requests_per_second_per_address)
-                address = self._made(ADDRESS, limits.requests_per_second_per_address, 1) if is_spared else None
-                gate = self._made(base_url, limits.requests_per_second, limits.burst)
-                gate.address = address
-            return self._gates[base_url]
+            if base_url not in self._rate_limiters:
+                has_address_limit = math.isfinite(limits.requests_per_second_per_address)
+                address = (
+                    self._get_or_create(ADDRESS_LIMITER_NAME, limits.requests_per_second_per_address, 1)
+                    if has_address_limit
+                    else None
+                )
+                rate_limiter = self._get_or_create(base_url, limits.requests_per_second, limits.burst)
+                rate_limiter.address = address
+            return self._rate_limiters[base_url]
 
-    def _made(self, name: str, per_second: float, burst: int) -> Gate:
+    def _get_or_create(self, name: str, per_second: float, burst: int) -> RateLimiter:
         """The gate of that name, made if there is none yet."""
-        if name not in self._gates:
+        if name not in self._rate_limiters:
             is_shared = self._folder is not None and math.isfinite(per_second)
             file = re.sub(r"[^a-z0-9.-]+", "_", name.partition("://")[2] or name)
-            turns = SharedTurns(self._folder / file) if self._folder and is_shared else OwnTurns()
-            self._gates[name] = Gate(interval=1.0 / per_second, burst=burst, turns=turns)
-        return self._gates[name]
+            slots = FileSlotStore(self._folder / file) if self._folder and is_shared else MemorySlotStore()
+            self._rate_limiters[name] = RateLimiter(interval=1.0 / per_second, burst=burst, slots=slots)
+        return self._rate_limiters[name]
 
 
-GATES = Gates()
+RATE_LIMITERS = RateLimiters()
 """One pace per host for the whole process, and one memory of hosts that have blocked this address."""

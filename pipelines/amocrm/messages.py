@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import simplejson
 
-from pipelines.amocrm.records import Json, Resource
+from pipelines.amocrm.models import Json, Resource
 
 PAGE_LIMIT = 250
 """Rows asked for in a page: the most the API gives, so that a hundred segments are one page and cannot drift."""
 
-SHORTEST_SECRET = 16
+MIN_SECRET_LENGTH = 16
 """Characters of a secret by which it is known again; a shorter one could be any word."""
 
 LIST_PATHS: Mapping[Resource, str] = {
@@ -31,9 +31,9 @@ LIST_OF: Mapping[Resource, Resource] = {"stage": "stages", "segment": "segments"
 
 WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
 Writable: TypeAlias = Literal["stages", "segments"]
-Kind: TypeAlias = Literal["stage", "segment"]
+EntityKind: TypeAlias = Literal["stage", "segment"]
 
-_ONE_OF: Mapping[Writable, Resource] = {"stages": "stage", "segments": "segment"}
+_ENTITY_OF: Mapping[Writable, Resource] = {"stages": "stage", "segments": "segment"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,17 +48,17 @@ class Request:
     body: bytes | None = field(default=None, repr=False)  # JSON, where the method writes
 
     @property
-    def is_repeatable(self) -> bool:
+    def is_retryable(self) -> bool:
         """Whether it may be sent again after any answer, or after none: all but writes."""
         return self.method == "GET"
 
     @property
-    def is_of_list(self) -> bool:
+    def is_list_page(self) -> bool:
         """Whether a page of a list is asked for."""
         return self.resource in LIST_PATHS
 
     @property
-    def is_of_thing(self) -> bool:
+    def is_single_entity(self) -> bool:
         """Whether one thing is asked for by its id."""
         return self.resource in LIST_OF
 
@@ -76,7 +76,7 @@ def list_request(resource: Resource, page: int) -> Request:
     return Request(resource=resource, path=f"{LIST_PATHS[resource]}?page={page}&limit={PAGE_LIMIT}", page=page)
 
 
-def thing_request(resource: Resource, thing_id: int) -> Request:
+def entity_request(resource: Resource, thing_id: int) -> Request:
     """One stage, segment or field by its id."""
     return Request(resource=resource, path=f"{LIST_PATHS[LIST_OF[resource]]}/{thing_id}", thing_id=thing_id)
 
@@ -85,7 +85,7 @@ def write_request(method: WriteMethod, resource: Writable, thing_id: int | None,
     """A call that changes stages or segments: what is added has no id yet, and what is deleted no body."""
     path = LIST_PATHS[resource]
     return Request(
-        resource=resource if thing_id is None else _ONE_OF[resource],
+        resource=resource if thing_id is None else _ENTITY_OF[resource],
         path=path if thing_id is None else f"{path}/{thing_id}",
         thing_id=thing_id,
         method=method,
@@ -94,7 +94,7 @@ def write_request(method: WriteMethod, resource: Writable, thing_id: int | None,
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Response:
     """An answer whose status and headers arrived, and its body as far as it did."""
 
     status: int
@@ -103,22 +103,22 @@ class Answer:
     defect: str | None = None  # why the body cannot be relied upon: cut short, bad checksum, too large
     is_interrupted: bool = False  # the defect is the connection's or the deadline's, so asking again may help
 
-    def without(self, secret: str) -> Answer:
+    def redacted(self, secret: str) -> Response:
         """The answer with what it repeats of a secret taken out, as proxies that explain a refusal do.
 
         A secret is known by its beginning, in any encoding: of a long one an answer may hold no more than a part.
         """
-        if len(secret) < SHORTEST_SECRET:
+        if len(secret) < MIN_SECRET_LENGTH:
             return self
-        beginnings = _encoded(secret[:SHORTEST_SECRET])
-        said = [self.body, *(value.encode() for value in self.headers.values())]
-        if not any(beginning.encode() in text for beginning in beginnings for text in said):
+        prefixes = _encodings(secret[:MIN_SECRET_LENGTH])
+        texts = [self.body, *(value.encode() for value in self.headers.values())]
+        if not any(prefix.encode() in text for prefix in prefixes for text in texts):
             return self
-        repeated = f"(?:{'|'.join(map(re.escape, beginnings))})" + r"[!#-&(-;=?-\[\]-~]*"
+        pattern = f"(?:{'|'.join(map(re.escape, prefixes))})" + r"[!#-&(-;=?-\[\]-~]*"
         return replace(
             self,
-            headers={name: re.sub(repeated, "***", value) for name, value in self.headers.items()},
-            body=re.sub(repeated.encode(), b"***", self.body),
+            headers={name: re.sub(pattern, "***", value) for name, value in self.headers.items()},
+            body=re.sub(pattern.encode(), b"***", self.body),
         )
 
     @property
@@ -134,21 +134,21 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class WriteAttempt:
     """A write that was sent, and what came back: all that a record of it needs."""
 
     request: Request
     sent_at: datetime
-    answered_at: datetime
-    answer: Answer | None  # None: none came until ``answered_at``
+    finished_at: datetime
+    response: Response | None  # None: none came until ``answered_at``
 
 
-def _encoded(text: str) -> list[str]:
+def _encodings(text: str) -> list[str]:
     """A text as it is, as a URL has it, and as it looks within base64, wherever in it the text begins."""
     raw = text.encode()
-    found = {text, quote(text, safe="")}
+    encodings = {text, quote(text, safe="")}
     for shift in range(3):
         # Six bits are a letter: those that hold bits of what stands before or after the text are left out.
         first, last = -(-shift * 8 // 6), (shift + len(raw)) * 8 // 6
-        found |= {encode(bytes(shift) + raw)[first:last].decode() for encode in (b64encode, urlsafe_b64encode)}
-    return sorted(found)
+        encodings |= {encode(bytes(shift) + raw)[first:last].decode() for encode in (b64encode, urlsafe_b64encode)}
+    return sorted(encodings)

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from pipelines.amocrm.host import parse_host
+from pipelines.amocrm.access_token import read_claims, read_expiry
 from pipelines.amocrm.messages import Request
-from pipelines.amocrm.records import Json
-from pipelines.amocrm.shape import Misshapen, usable_id
-from pipelines.amocrm.token import claims, expires_at
-from pipelines.errors import MustAuthorize, SettingsError, WrongAccount
-from pipelines.secret import Secret
+from pipelines.amocrm.models import Json
+from pipelines.amocrm.validation import InvalidRecord, parse_id
+from pipelines.base.errors import MustAuthorize, SettingsError, WrongAccount
+from pipelines.base.secret import Secret
+from pipelines.config.host import parse_host
+from pipelines.config.integration import Integration
 
-REFRESH_LIFE: Final = timedelta(days=90)
+REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
 """How long a refresh token is good, unless it is used: three months, which no answer says."""
 
 _TOKEN: Final = re.compile(r"[!-~]{1,8000}")
@@ -28,27 +29,18 @@ _CODE: Final = re.compile(r"[!-~]{8,4000}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Integration:
-    """A client of amoCRM's OAuth, as the integration's page in amoCRM shows it."""
-
-    client_id: str
-    client_secret: Secret
-    redirect_uri: str  # exactly as written there
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class TokenPair:
     """What access consists of: a token to ask with, and one to get the next pair with, which works once."""
 
     access_token: Secret
     refresh_token: Secret
     received_at: datetime
-    access_ends_at: datetime | None  # None: it does not say
+    access_expires_at: datetime | None  # None: it does not say
 
     @property
-    def refresh_ends_at(self) -> datetime:
+    def refresh_expires_at(self) -> datetime:
         """When the refresh token ends, unless it is used."""
-        return self.received_at + REFRESH_LIFE
+        return self.received_at + REFRESH_TOKEN_LIFETIME
 
 
 def consent_url(integration: Integration, base_url: str, state: str) -> str:
@@ -61,7 +53,7 @@ def consent_url(integration: Integration, base_url: str, state: str) -> str:
     return f"https://www.{domain}/oauth?{urlencode(query | {'mode': 'popup'})}"
 
 
-def read_code(text: str, *, base_url: str, state: str) -> str:
+def parse_authorization_code(text: str, *, base_url: str, state: str) -> str:
     """The code in what the user got: the code alone, or the whole address that the browser was sent to.
 
     Raises ``MustAuthorize`` where it holds none, or was given to somebody else's question, and ``WrongAccount`` where
@@ -72,16 +64,16 @@ def read_code(text: str, *, base_url: str, state: str) -> str:
         if not _CODE.fullmatch(text):
             raise MustAuthorize("That is no authorization code.")
         return text
-    given = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
-    if "error" in given:
+    query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
+    if "error" in query:
         raise MustAuthorize("Access was not given.")
-    if not _CODE.fullmatch(given.get("code", "")):
+    if not _CODE.fullmatch(query.get("code", "")):
         raise MustAuthorize("That address holds no authorization code.")
-    if given.get("state") != state:
+    if query.get("state") != state:
         raise MustAuthorize("That address answers another question than the one just asked.")
-    if "referer" in given:
-        _check_account(given["referer"], base_url)
-    return given["code"]
+    if "referer" in query:
+        _require_account_host(query["referer"], base_url)
+    return query["code"]
 
 
 def code_request(integration: Integration, code: str) -> Request:
@@ -89,12 +81,12 @@ def code_request(integration: Integration, code: str) -> Request:
     return _token_request(integration, {"grant_type": "authorization_code", "code": code})
 
 
-def refresh_request(integration: Integration, pair: Pair) -> Request:
+def refresh_request(integration: Integration, pair: TokenPair) -> Request:
     """Asks for the next pair."""
     return _token_request(integration, {"grant_type": "refresh_token", "refresh_token": pair.refresh_token.reveal()})
 
 
-def whereabouts_request() -> Request:
+def account_host_request() -> Request:
     """Asks where the account of a refresh token is now, which costs the token nothing."""
     return Request(resource="account", path="/oauth2/account/current/subdomain")
 
@@ -104,53 +96,53 @@ def refresh_header(token: str) -> tuple[str, str]:
     return "X-Refresh-Token", token
 
 
-def read_pair(document: Json, received_at: datetime) -> Pair:
+def parse_token_pair(document: Json, received_at: datetime) -> TokenPair:
     """A pair of tokens, from the answer to a request for one. Raises ``Misshapen``."""
-    found = document if isinstance(document, dict) else {}
+    parsed = document if isinstance(document, dict) else {}
     access, refresh = (
-        found.get(name) if _TOKEN.fullmatch(str(found.get(name))) else None
+        parsed.get(name) if _TOKEN.fullmatch(str(parsed.get(name))) else None
         for name in ("access_token", "refresh_token")
     )
     if not isinstance(access, str) or not isinstance(refresh, str):
-        raise Misshapen("it holds no pair of tokens")
-    seconds = usable_id(found.get("expires_in"))
-    return Pair(
+        raise InvalidRecord("it holds no pair of tokens")
+    seconds = parse_id(parsed.get("expires_in"))
+    return TokenPair(
         access_token=Secret(access),
         refresh_token=Secret(refresh),
         received_at=received_at,
-        access_ends_at=received_at + timedelta(seconds=min(seconds, 10**9)) if seconds else expires_at(access),
+        access_expires_at=received_at + timedelta(seconds=min(seconds, 10**9)) if seconds else read_expiry(access),
     )
 
 
-def api_url(pair: Pair, base_url: str) -> str | None:
+def api_url(pair: TokenPair, base_url: str) -> str | None:
     """A host that serves the account whatever its subdomain, as the access token names it; None where it does not."""
-    return _trusted(claims(pair.access_token.reveal()).get("api_domain"), base_url)
+    return _trusted_base_url(read_claims(pair.access_token.reveal()).get("api_domain"), base_url)
 
 
-def read_whereabouts(document: Json, pair: Pair, base_url: str) -> str:
+def parse_account_host(document: Json, pair: TokenPair, base_url: str) -> str:
     """The account's base URL now. Raises ``Misshapen`` where that is no host that may receive tokens."""
-    found = document if isinstance(document, dict) else {}
-    expected = usable_id(claims(pair.access_token.reveal()).get("account_id"))
-    if expected is not None and usable_id(found.get("id")) != expected:
-        raise Misshapen("it is about another account")
-    moved_to = _trusted(found.get("domain"), base_url)
+    parsed = document if isinstance(document, dict) else {}
+    expected = parse_id(read_claims(pair.access_token.reveal()).get("account_id"))
+    if expected is not None and parse_id(parsed.get("id")) != expected:
+        raise InvalidRecord("it is about another account")
+    moved_to = _trusted_base_url(parsed.get("domain"), base_url)
     if moved_to is None:
-        raise Misshapen("the account's new host is none of amoCRM's")
+        raise InvalidRecord("the account's new host is none of amoCRM's")
     return moved_to
 
 
-def _trusted(host: Json, base_url: str) -> str | None:
+def _trusted_base_url(host: Json, base_url: str) -> str | None:
     """The base URL of a host that may receive the tokens of the account that was at ``base_url``; None for others."""
     try:
-        found = parse_host(host) if isinstance(host, str) else ""
+        parsed = parse_host(host) if isinstance(host, str) else ""
     except SettingsError:
         return None
     # Neither from amoCRM to something on this machine, nor the other way round.
-    return found if urlsplit(found).scheme == urlsplit(base_url).scheme else None
+    return parsed if urlsplit(parsed).scheme == urlsplit(base_url).scheme else None
 
 
-def _check_account(host: str, base_url: str) -> None:
-    if _trusted(host, base_url) != base_url:
+def _require_account_host(host: str, base_url: str) -> None:
+    if _trusted_base_url(host, base_url) != base_url:
         raise WrongAccount(
             f"Access was given to {host[:100]!r}, and the settings name {base_url.partition('://')[2]}.",
             advice="Choose the account of the settings where access is given, or correct its host in the settings.",
@@ -158,11 +150,14 @@ def _check_account(host: str, base_url: str) -> None:
 
 
 def _token_request(integration: Integration, grant: dict[str, str]) -> Request:
-    sent = {
+    credentials = {
         "client_id": integration.client_id,
         "client_secret": integration.client_secret.reveal(),
         "redirect_uri": integration.redirect_uri,
     }
     return Request(
-        resource="account", path="/oauth2/access_token", method="POST", body=json.dumps(sent | grant).encode("ascii")
+        resource="account",
+        path="/oauth2/access_token",
+        method="POST",
+        body=json.dumps(credentials | grant).encode("ascii"),
     )

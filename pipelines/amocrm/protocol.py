@@ -11,10 +11,10 @@ from http import HTTPStatus
 from typing import Literal, TypeAlias, TypedDict, TypeVar
 
 from pipelines.amocrm import strict_json
-from pipelines.amocrm.messages import Answer, Request
-from pipelines.amocrm.problems import describe, read_problem, wait_seconds
-from pipelines.amocrm.records import Json
-from pipelines.errors import (
+from pipelines.amocrm.error_document import describe_error_document, parse_error_document, retry_after_seconds
+from pipelines.amocrm.messages import Request, Response
+from pipelines.amocrm.models import Json
+from pipelines.base.errors import (
     ApiError,
     Blocked,
     Forbidden,
@@ -28,7 +28,7 @@ from pipelines.errors import (
     UncertainWrite,
 )
 
-Reason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
+RetryReason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
 """Why a request may be sent again; each reason has its own number of times."""
 
 
@@ -40,98 +40,106 @@ class Document:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Nothing:
+class NoContent:
     """There is nothing: the end of a list, or a thing that is not there any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Again:
+class Retry:
     """The same request may succeed later; ``error`` is what to raise when it is not sent again."""
 
-    reason: Reason
+    reason: RetryReason
     error: ApiError
     wait: float | None = None  # seconds, where the server asks for them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
+class Failed:
     """Sending it again would not help."""
 
     error: ApiError
 
 
-Outcome: TypeAlias = Document | Nothing | Again | Refused
+Interpretation: TypeAlias = Document | NoContent | Retry | Failed
 
 
-def interpret(answer: Answer, request: Request) -> Outcome:
+def interpret(response: Response, request: Request) -> Interpretation:
     """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
-    return _never_twice(_meaning(answer, request), request)
+    return _never_retry_write(_interpret(response, request), request)
 
 
-def _meaning(answer: Answer, request: Request) -> Outcome:  # noqa: C901, PLR0911, PLR0912 - a line for each status
-    is_read = request.is_repeatable
-    match answer.status:
-        case 200 | 204 | 404 if answer.defect:
-            return _damaged(answer, request, answer.defect)
+def _interpret(response: Response, request: Request) -> Interpretation:  # noqa: C901, PLR0911, PLR0912 - a line for each status
+    is_read = request.is_retryable
+    match response.status:
+        case 200 | 204 | 404 if response.defect:
+            return _corrupt_response(response, request, response.defect)
         case 200 if request.method != "DELETE":
-            return _document(answer, request)
-        case 204 if request.method == "DELETE" or (is_read and (request.is_of_list or request.is_of_thing)):
-            return Nothing()
+            return _parse_document(response, request)
+        case 204 if request.method == "DELETE" or (is_read and (request.is_list_page or request.is_single_entity)):
+            return NoContent()
         case status if 200 <= status < 300 and not is_read:
-            return malformed(answer, request, f"{status} is not what the vendor's page says")
+            return malformed_response(response, request, f"{status} is not what the vendor's page says")
         case 401:
-            return Again(reason="token", error=_error(Unauthorized, answer, request))
-        case 403 if read_problem(answer) is None:
-            return Refused(error=_error(Blocked, answer, request, "without JSON, as it does to a blocked address"))
+            return Retry(reason="token", error=_build_error(Unauthorized, response, request))
+        case 403 if parse_error_document(response) is None:
+            return Failed(
+                error=_build_error(Blocked, response, request, "without JSON, as it does to a blocked address")
+            )
         case 402 | 403:
-            return Refused(error=_error(Forbidden, answer, request))
-        case 404 if is_read and request.is_of_thing and _is_gone(answer):
-            return Nothing()
+            return Failed(error=_build_error(Forbidden, response, request))
+        case 404 if is_read and request.is_single_entity and _is_gone(response):
+            return NoContent()
         case 404:
-            return Refused(error=_error(NotFound, answer, request))
+            return Failed(error=_build_error(NotFound, response, request))
         case 422 if is_read:
-            return Refused(error=_error(ModeDisagreement, answer, request))
+            return Failed(error=_build_error(ModeDisagreement, response, request))
         case 400 | 422:
-            return Refused(error=_error(InvalidRequest, answer, request))
+            return Failed(error=_build_error(InvalidRequest, response, request))
         case 429:
-            return _again("rate limit", RateLimited, answer, request)
+            return _retry("rate limit", RateLimited, response, request)
         case status if status == 408 or status >= 500:
-            return Again(
-                reason="passing trouble", error=_error(Unavailable, answer, request), wait=wait_seconds(answer)
+            return Retry(
+                reason="passing trouble",
+                error=_build_error(Unavailable, response, request),
+                wait=retry_after_seconds(response),
             )
         case status if 300 <= status < 400:
-            return Refused(error=_error(NotFound, answer, request, "a redirect, and redirects are not followed"))
+            return Failed(error=_build_error(NotFound, response, request, "a redirect, and redirects are not followed"))
         case _:
-            return Refused(error=_error(ApiError, answer, request, "which has no meaning here"))
+            return Failed(error=_build_error(ApiError, response, request, "which has no meaning here"))
 
 
-def malformed(answer: Answer, request: Request, why: str) -> Again | Refused:
+def malformed_response(response: Response, request: Request, reason: str) -> Retry | Failed:
     """The outcome of an answer that claims success and cannot be used; ``why`` has neither capital nor full stop."""
-    error = MalformedAnswer(f"amoCRM's answer cannot be used: {why}.", **_facts(answer, request))
-    return _never_twice(Again(reason="malformed body", error=error), request)
+    error = MalformedAnswer(f"amoCRM's answer cannot be used: {reason}.", **_error_details(response, request))
+    return _never_retry_write(Retry(reason="malformed body", error=error), request)
 
 
-def unanswered(request: Request, why: str, *, is_passing: bool, is_sent: bool = True) -> Again | Refused:
+def no_response(request: Request, reason: str, *, is_transient: bool, is_sent: bool = True) -> Retry | Failed:
     """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop.
 
     ``is_passing``: it may help to ask again. ``is_sent``: the host may have received the request.
     """
-    error = Unavailable(f"No answer: {why}.", request=str(request))
-    if not is_passing:
-        return Refused(error=error)
-    again = Again(reason="passing trouble", error=error)
-    return _never_twice(again, request) if is_sent else again
+    error = Unavailable(f"No answer: {reason}.", request=str(request))
+    if not is_transient:
+        return Failed(error=error)
+    retry = Retry(reason="passing trouble", error=error)
+    return _never_retry_write(retry, request) if is_sent else retry
 
 
-Undecided = TypeVar("Undecided", bound=Outcome)
+InterpretationT = TypeVar("InterpretationT", bound=Interpretation)
 
 
-def _never_twice(outcome: Undecided, request: Request) -> Undecided | Refused:
+def _never_retry_write(interpretation: InterpretationT, request: Request) -> InterpretationT | Failed:
     """The same outcome, unless a write would be sent again that may have happened; 401 and 429 say that it did not."""
-    if request.is_repeatable or not isinstance(outcome, Again) or outcome.reason in ("token", "rate limit"):
-        return outcome
-    error = outcome.error
-    return Refused(
+    if (
+        request.is_retryable
+        or not isinstance(interpretation, Retry)
+        or interpretation.reason in ("token", "rate limit")
+    ):
+        return interpretation
+    error = interpretation.error
+    return Failed(
         error=UncertainWrite(
             f"It is not known whether it happened. {error.message}",
             request=error.request,
@@ -141,42 +149,46 @@ def _never_twice(outcome: Undecided, request: Request) -> Undecided | Refused:
     )
 
 
-def _again(reason: Reason, kind: type[ApiError], answer: Answer, request: Request) -> Again:
-    wait = wait_seconds(answer)
-    remark = f"asking to wait {wait:.0f} seconds" if wait else ""
-    return Again(reason=reason, error=_error(kind, answer, request, remark), wait=wait)
+def _retry(reason: RetryReason, error_type: type[ApiError], response: Response, request: Request) -> Retry:
+    wait = retry_after_seconds(response)
+    detail = f"asking to wait {wait:.0f} seconds" if wait else ""
+    return Retry(reason=reason, error=_build_error(error_type, response, request, detail), wait=wait)
 
 
-def _damaged(answer: Answer, request: Request, defect: str) -> Again | Refused:
-    if answer.is_interrupted:
-        error = Unavailable(f"No whole answer: {defect}.", **_facts(answer, request))
-        return Again(reason="passing trouble", error=error)
-    return malformed(answer, request, defect)
+def _corrupt_response(response: Response, request: Request, defect: str) -> Retry | Failed:
+    if response.is_interrupted:
+        error = Unavailable(f"No whole answer: {defect}.", **_error_details(response, request))
+        return Retry(reason="passing trouble", error=error)
+    return malformed_response(response, request, defect)
 
 
-def _document(answer: Answer, request: Request) -> Outcome:
+def _parse_document(response: Response, request: Request) -> Interpretation:
     try:
-        return Document(value=strict_json.parse(answer.body))
+        return Document(value=strict_json.parse(response.body))
     except strict_json.NotStrictJson as error:
-        return malformed(answer, request, str(error))
+        return malformed_response(response, request, str(error))
 
 
-def _is_gone(answer: Answer) -> bool:
+def _is_gone(response: Response) -> bool:
     """Whether a 404 is the API's own word about one thing; a web server's page says nothing about the thing."""
-    problem = read_problem(answer)
-    return problem is not None and "json" in (answer.content_type or "") and problem.get("status", 404) == 404
+    error_document = parse_error_document(response)
+    return (
+        error_document is not None
+        and "json" in (response.content_type or "")
+        and error_document.get("status", 404) == 404
+    )
 
 
-def _error(kind: type[ApiError], answer: Answer, request: Request, remark: str = "") -> ApiError:
-    known = {status.value: f" {status.phrase}" for status in HTTPStatus}
-    message = f"amoCRM answered {answer.status}{known.get(answer.status, '')}"
-    for part in (remark, describe(read_problem(answer))):
+def _build_error(error_type: type[ApiError], response: Response, request: Request, detail: str = "") -> ApiError:
+    phrases = {status.value: f" {status.phrase}" for status in HTTPStatus}
+    message = f"amoCRM answered {response.status}{phrases.get(response.status, '')}"
+    for part in (detail, describe_error_document(parse_error_document(response))):
         message += f": {part}" if part else ""
-    advice = None if request.is_repeatable else _ADVICE_ON_WRITES.get(kind)
-    return kind(f"{message}.", advice=advice, **_facts(answer, request))
+    advice = None if request.is_retryable else _WRITE_ADVICE.get(error_type)
+    return error_type(f"{message}.", advice=advice, **_error_details(response, request))
 
 
-_ADVICE_ON_WRITES: Mapping[type[ApiError], str] = {
+_WRITE_ADVICE: Mapping[type[ApiError], str] = {
     InvalidRequest: "This call changed nothing. Correct what the answer names, and plan again.",
     Forbidden: "This call changed nothing. Only an administrator of the account may make it.",
     NotFound: "This call changed nothing. If the thing is gone by now, plan again; else check AMOCRM_HOST.",
@@ -185,11 +197,11 @@ _ADVICE_ON_WRITES: Mapping[type[ApiError], str] = {
 """What to do about a write that certainly did not happen, where that is not what to do about a failed load."""
 
 
-def _facts(answer: Answer, request: Request) -> _Facts:
-    return {"request": str(request), "status": answer.status, "request_id": answer.request_id}
+def _error_details(response: Response, request: Request) -> _ErrorDetails:
+    return {"request": str(request), "status": response.status, "request_id": response.request_id}
 
 
-class _Facts(TypedDict):
+class _ErrorDetails(TypedDict):
     """What every error tells of its answer."""
 
     request: str

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
-from pipelines.amocrm.records import Json
+from pipelines.amocrm.models import Json
 
 MAX_BYTES = 8 * 1024 * 1024
 """A hundred segments with thirty fields each are half a megabyte."""
@@ -15,7 +15,7 @@ MAX_DEPTH = 64
 """The deepest document on the vendor's page has ten levels."""
 
 _MAX_INT_DIGITS = 640  # Python may refuse to convert longer integers, depending on how it was started
-_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+_CURLY_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 
 
@@ -53,7 +53,7 @@ def _check_depth(body: bytes) -> None:
     """Peel off level by level, before a recursive parser sees the body; it costs a tenth of parsing."""
     outside_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Two quotes with no bracket between them change nothing of what is inside of strings and what is not.
-    structure = outside_escapes.translate(_TO_SQUARE, _NOT_STRUCTURE).replace(b'""', b"")
+    structure = outside_escapes.translate(_CURLY_TO_SQUARE, _NOT_STRUCTURE).replace(b'""', b"")
     brackets = b"".join(structure.split(b'"')[::2])
     for _ in range(MAX_DEPTH):
         peeled = brackets.replace(b"[]", b"")
@@ -64,21 +64,24 @@ def _check_depth(body: bytes) -> None:
         raise NotStrictJson(f"its brackets do not match, or are more than {MAX_DEPTH} levels deep")
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _reject_duplicate_keys(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
         raise NotStrictJson("an object has the same key twice")
-    return found
+    return result
 
 
-def _integer(digits: str) -> int | Decimal:
+def _parse_integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) <= _MAX_INT_DIGITS else Decimal(digits)
 
 
-def _not_a_number(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise NotStrictJson(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=Decimal, parse_int=_integer, parse_constant=_not_a_number
+    object_pairs_hook=_reject_duplicate_keys,
+    parse_float=Decimal,
+    parse_int=_parse_integer,
+    parse_constant=_reject_constant,
 )

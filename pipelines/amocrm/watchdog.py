@@ -17,25 +17,25 @@ class Watchdog:
     """Cuts the one connection it guards once a deadline has passed, be it in the handshake, the head or the body."""
 
     def __init__(self) -> None:
-        self.has_cut = False
+        self.has_timed_out = False
         self._handle: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def adopt(self, connection: socket.socket) -> socket.socket:
+    def watch(self, connection: socket.socket) -> socket.socket:
         """Guard a new connection, by a handle of its own: TLS takes the given one over."""
         with self._lock:
             if self._handle is not None:
                 self._handle.close()
             self._handle = connection.dup()
-            if self.has_cut:
-                self._shut()
+            if self.has_timed_out:
+                self._close_connection()
         return connection
 
     @contextmanager
-    def guarding(self, seconds: float) -> Iterator[None]:
+    def time_limit(self, seconds: float) -> Iterator[None]:
         """Cut whatever is connected once ``seconds`` have passed inside the block."""
-        self.has_cut = False
-        timer = threading.Timer(max(seconds, 0.0), self._expire)
+        self.has_timed_out = False
+        timer = threading.Timer(max(seconds, 0.0), self._time_out)
         timer.daemon = True
         timer.start()
         try:
@@ -44,17 +44,17 @@ class Watchdog:
             timer.cancel()
             timer.join()  # lest it cuts the next exchange
 
-    def cut(self) -> None:
+    def disconnect(self) -> None:
         """End the connection now."""
         with self._lock:
-            self._shut()
+            self._close_connection()
 
-    def _expire(self) -> None:
+    def _time_out(self) -> None:
         with self._lock:
-            self.has_cut = True
-            self._shut()
+            self.has_timed_out = True
+            self._close_connection()
 
-    def _shut(self) -> None:
+    def _close_connection(self) -> None:
         if self._handle is None:
             return
         with suppress(OSError):  # it may have ended by itself
@@ -77,11 +77,11 @@ class WatchedAdapter(HTTPAdapter):
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return watchdog.adopt(super()._new_conn())
+                return watchdog.watch(super()._new_conn())
 
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                return watchdog.adopt(super()._new_conn())
+                return watchdog.watch(super()._new_conn())
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

@@ -1,1 +1,1 @@
-"""The report: an account's history as one page that needs nothing else. Figures in, HTML out; no file is written."""
+"""The report: an account's history as one HTML page, CSV or Parquet, read from the views."""

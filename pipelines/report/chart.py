@@ -12,18 +12,18 @@ from xml.etree import ElementTree as ET
 
 import vl_convert
 
-from pipelines.report.figures import Day
+from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
 
 WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20
-NEXT_TO_LABEL, LETTER = 8, 7
+LABEL_GAP, CHARACTER_WIDTH = 8, 7
 """Room beside the lines, of which the numbers of the axis take so much a letter. It is fixed, so that charts align."""
 
-ROW: Final = 17
+SHARED_MARKS_HEIGHT: Final = 17
 """Room above the others for marks that all charts share."""
 
-MOST_POINTS: Final = 366
+MAX_POINTS: Final = 366
 """Of a line: a year's days. The picture has no room for more."""
 
 MARK_WIDTH: Final = 18
@@ -32,9 +32,9 @@ MARK_WIDTH: Final = 18
 INK, SOFT, GRID, ACCENT, PAPER, BAND = (f"var(--{name})" for name in ("ink", "soft", "grid", "accent", "paper", "band"))
 """Colours of the page: they change with its scheme."""
 
-DAY: Final = timedelta(days=1)
+ONE_DAY: Final = timedelta(days=1)
 
-LINE: Final = {
+LINE_MARK: Final = {
     "type": "line",
     "invalid": "break-paths-show-domains",  # a day without a size is a gap
     "color": ACCENT,
@@ -43,10 +43,10 @@ LINE: Final = {
     "strokeCap": "round",
 }
 
-NOT_SEEN: Final = frozenset({"class", "role", "aria-hidden", "aria-roledescription", "pointer-events"})
+INVISIBLE_ATTRIBUTES: Final = frozenset({"class", "role", "aria-hidden", "aria-roledescription", "pointer-events"})
 """Attributes that mean nothing in a picture whose words stand beside it."""
 
-LOOK: Final = {
+VEGA_CONFIG: Final = {
     "aria": False,
     "view": {"stroke": None},
     "axis": {
@@ -63,7 +63,7 @@ LOOK: Final = {
 
 
 def size_chart(
-    days: Sequence[Day],
+    days: Sequence[ReportDay],
     marks: Mapping[date, int],
     formats: Formats,
     *,
@@ -77,68 +77,74 @@ def size_chart(
     charts of a page have.
     """
     largest = max((day.size for day in days if day.size is not None), default=0)
-    left = NEXT_TO_LABEL + LETTER * len(formats.number(largest + largest // 4))
-    above = ROW if shared else 0
+    left = LABEL_GAP + CHARACTER_WIDTH * len(formats.number(largest + largest // 4))
+    extra_height = SHARED_MARKS_HEIGHT if shared else 0
     svg = vl_convert.vegalite_to_svg(
         {
             "width": WIDTH - left - RIGHT,
             "height": HEIGHT - TOP - BOTTOM,
-            "padding": {"left": left, "right": RIGHT, "top": TOP + above, "bottom": BOTTOM},
+            "padding": {"left": left, "right": RIGHT, "top": TOP + extra_height, "bottom": BOTTOM},
             "autosize": "none",
             "background": None,
-            "config": LOOK,
-            "encoding": {"x": _days_axis(formats, first, last)},
+            "config": VEGA_CONFIG,
+            "encoding": {"x": _x_axis(formats, first, last)},
             "layer": [*_layers(days, marks, shared or {})],
         },
         format_locale=formats.d3_numbers,
     )
-    return _lean(svg, HEIGHT + above)
+    return _minify_svg(svg, HEIGHT + extra_height)
 
 
-def mark_days(wanted: Sequence[date], *, first: date, last: date) -> dict[date, int]:
+def number_marks(days: Sequence[date], *, first: date, last: date) -> dict[date, int]:
     """Numbers for days to be marked, oldest first; days too near to each other to be told apart share one."""
-    apart = max((last - first).days * MARK_WIDTH // WIDTH, 0)
+    min_distance = max((last - first).days * MARK_WIDTH // WIDTH, 0)
     numbers: dict[date, int] = {}
-    begun = None
-    for day in sorted(set(wanted)):
-        if begun is None or (day - begun).days > apart:
-            begun = day
+    group_start = None
+    for day in sorted(set(days)):
+        if group_start is None or (day - group_start).days > min_distance:
+            group_start = day
             numbers[day] = len(set(numbers.values())) + 1
         else:
-            numbers[day] = numbers[begun]
+            numbers[day] = numbers[group_start]
     return numbers
 
 
-def letter(number: int) -> str:
+def mark_letter(number: int) -> str:
     """What stands for the number of a mark that all charts share: A for 1."""
     return chr(ord("A") + number - 1)
 
 
-def thinned(days: Sequence[Day]) -> Iterator[Day]:
+def downsample(days: Sequence[ReportDay]) -> Iterator[ReportDay]:
     """The days of a line: all of a year's; of more, the smallest and the largest of every few days, and the last.
 
     So peaks stay where they are, and a day without a size still breaks the line.
     """
-    if len(days) <= MOST_POINTS:
+    if len(days) <= MAX_POINTS:
         yield from days
         return
-    few = -(-2 * len(days) // MOST_POINTS)
-    for (_, is_known), together in groupby(enumerate(days), key=lambda one: (one[0] // few, one[1].size is not None)):
-        near = [day for _, day in together]
-        kept = {near[0]} if not is_known else {min(near, key=attrgetter("size")), max(near, key=attrgetter("size"))}
-        yield from sorted(kept | ({days[-1]} & {*near}), key=attrgetter("date"))
+    bucket_size = -(-2 * len(days) // MAX_POINTS)
+    for (_, has_size), group in groupby(
+        enumerate(days), key=lambda item: (item[0] // bucket_size, item[1].size is not None)
+    ):
+        bucket = [day for _, day in group]
+        extremes = (
+            {bucket[0]} if not has_size else {min(bucket, key=attrgetter("size")), max(bucket, key=attrgetter("size"))}
+        )
+        yield from sorted(extremes | ({days[-1]} & {*bucket}), key=attrgetter("date"))
 
 
-def gaps_of(days: Sequence[Day]) -> Iterator[tuple[date, date]]:
+def find_gaps(days: Sequence[ReportDay]) -> Iterator[tuple[date, date]]:
     """Spans without a load: from the last day that had one to the next that has."""
-    for is_observed, together in groupby(days, key=lambda day: day.is_observed):
+    for is_observed, group in groupby(days, key=lambda day: day.is_observed):
         if not is_observed:
-            gap = list(together)
-            yield gap[0].date - DAY, gap[-1].date + DAY
+            gap = list(group)
+            yield gap[0].date - ONE_DAY, gap[-1].date + ONE_DAY
 
 
-def _layers(days: Sequence[Day], marks: Mapping[date, int], shared: Mapping[date, int]) -> Iterator[dict[str, Any]]:
-    bands = [{"day": _at(begin), "end": _at(end)} for begin, end in gaps_of(days)]
+def _layers(
+    days: Sequence[ReportDay], marks: Mapping[date, int], shared: Mapping[date, int]
+) -> Iterator[dict[str, Any]]:
+    bands = [{"day": _epoch_milliseconds(begin), "end": _epoch_milliseconds(end)} for begin, end in find_gaps(days)]
     if bands:
         yield {"data": {"values": bands}, "mark": {"type": "rect", "color": BAND}, "encoding": {"x2": {"field": "end"}}}
     sizes = {
@@ -148,33 +154,42 @@ def _layers(days: Sequence[Day], marks: Mapping[date, int], shared: Mapping[date
         "axis": {"tickCount": 3, "tickMinStep": 1, "format": ",d"},
     }
     yield {
-        "data": {"values": [{"day": _at(day.date), "size": day.size} for day in thinned(days)]},
-        "mark": LINE,
+        "data": {"values": [{"day": _epoch_milliseconds(day.date), "size": day.size} for day in downsample(days)]},
+        "mark": LINE_MARK,
         "encoding": {"y": sizes},
     }
-    runs = [[*together] for is_known, together in groupby(days, key=lambda day: day.size is not None) if is_known]
-    ends = [{"day": _at(run[-1].date), "size": run[-1].size} for run in runs if len(run) == 1 or run is runs[-1]]
+    runs = [[*group] for has_size, group in groupby(days, key=lambda day: day.size is not None) if has_size]
+    ends = [
+        {"day": _epoch_milliseconds(run[-1].date), "size": run[-1].size}
+        for run in runs
+        if len(run) == 1 or run is runs[-1]
+    ]
     yield {
         "data": {"values": ends},
         "mark": {"type": "point", "filled": True, "color": ACCENT, "size": 28, "opacity": 1},
         "encoding": {"y": sizes},
     }
-    yield from _signs({day: letter(number) for day, number in shared.items()}, shape="square", paint=SOFT, y=-9 - ROW)
-    yield from _signs({day: str(number) for day, number in marks.items()}, shape="circle", paint=INK, y=-9)
+    yield from _mark_layers(
+        {day: mark_letter(number) for day, number in shared.items()},
+        shape="square",
+        fill=SOFT,
+        y=-9 - SHARED_MARKS_HEIGHT,
+    )
+    yield from _mark_layers({day: str(number) for day, number in marks.items()}, shape="circle", fill=INK, y=-9)
 
 
-def _signs(signs: Mapping[date, str], *, shape: str, paint: str, y: float) -> Iterator[dict[str, Any]]:
+def _mark_layers(labels: Mapping[date, str], *, shape: str, fill: str, y: float) -> Iterator[dict[str, Any]]:
     """Marks at a height, each with a line down from its day; a sign of several days stands over the first."""
     firsts: dict[str, date] = {}
-    for day, sign in signs.items():
-        firsts.setdefault(sign, day)
+    for day, label in labels.items():
+        firsts.setdefault(label, day)
     if not firsts:
         return
-    values = {"values": [{"day": _at(day), "sign": sign} for sign, day in firsts.items()]}
-    yield {"data": values, "mark": {"type": "rule", "color": paint, "strokeDash": [2, 3], "opacity": 0.55}}
+    values = {"values": [{"day": _epoch_milliseconds(day), "sign": label} for label, day in firsts.items()]}
+    yield {"data": values, "mark": {"type": "rule", "color": fill, "strokeDash": [2, 3], "opacity": 0.55}}
     yield {
         "data": values,
-        "mark": {"type": "point", "shape": shape, "filled": True, "color": paint, "size": 190, "opacity": 1, "y": y},
+        "mark": {"type": "point", "shape": shape, "filled": True, "color": fill, "size": 190, "opacity": 1, "y": y},
     }
     yield {
         "data": values,
@@ -190,26 +205,26 @@ def _signs(signs: Mapping[date, str], *, shape: str, paint: str, y: float) -> It
     }
 
 
-def _days_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
+def _x_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
     if first == last:
-        first, last, values = first - DAY, last + DAY, [first]
+        first, last, values = first - ONE_DAY, last + ONE_DAY, [first]
     else:
         values = sorted({first, first + (last - first) // 2, last})
     return {
         "field": "day",
         "type": "temporal",
-        "scale": {"type": "utc", "domain": [_at(first), _at(last)], "nice": False},
+        "scale": {"type": "utc", "domain": [_epoch_milliseconds(first), _epoch_milliseconds(last)], "nice": False},
         "axis": {
             "grid": False,
             "format": formats.d3_day,
-            "values": [_at(day) for day in values],
+            "values": [_epoch_milliseconds(day) for day in values],
             "labelFlush": True,
             "labelFlushOffset": 2,
         },
     }
 
 
-def _lean(svg: str, height: int) -> str:
+def _minify_svg(svg: str, height: int) -> str:
     """The picture without what nobody sees of it, which is half of what Vega writes; to a tenth of a pixel."""
     root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg))  # noqa: S314 - Vega's, of numbers and days
     root.attrib.clear()
@@ -219,14 +234,18 @@ def _lean(svg: str, height: int) -> str:
             if child.get("class") == "background" or child.get("display") == "none" or child.get("opacity") == "0":
                 parent.remove(child)
             else:
-                child.attrib = {name: _short(text) for name, text in child.attrib.items() if name not in NOT_SEEN}
+                child.attrib = {
+                    name: _round_numbers(text)
+                    for name, text in child.attrib.items()
+                    if name not in INVISIBLE_ATTRIBUTES
+                }
     return ET.tostring(root, encoding="unicode")
 
 
-def _short(text: str) -> str:
+def _round_numbers(text: str) -> str:
     return re.sub(r"(\.\d)\d+", r"\1", text).replace(".0", "")
 
 
-def _at(day: date) -> int:
+def _epoch_milliseconds(day: date) -> int:
     """The day's beginning for Vega, whose clocks are all set to UTC here."""
     return int(datetime.combine(day, time(), UTC).timestamp() * 1000)

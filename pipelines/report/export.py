@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pipelines.report.figures import Figures
-from pipelines.report.tables import Table, tables
+from pipelines.report.tables import ReportTable, build_tables
 
 ENCODING: Final = "utf-8-sig"
 
@@ -36,10 +36,10 @@ _BLANK: Final = frozenset("\"'`\u2800\u3164\u115f\u1160\uffa0")
 
 def csv_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
     """Name and contents of each file."""
-    return ((f"{table.name}.csv", _csv(table).encode(ENCODING)) for table in tables(figures))
+    return ((f"{table.name}.csv", _format_csv(table).encode(ENCODING)) for table in build_tables(figures))
 
 
-def cell(value: object) -> object:
+def format_cell(value: object) -> object:
     """A value as a CSV file is to hold it."""
     match value:
         case str():
@@ -74,9 +74,9 @@ def _is_dropped(character: str) -> bool:
     return character in _BLANK or unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
-def _csv(table: Table) -> str:
+def _format_csv(table: ReportTable) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(table.types)
-    writer.writerows([cell(value) for value in row] for row in table.rows)
+    writer.writerows([format_cell(value) for value in row] for row in table.rows)
     return text.getvalue()

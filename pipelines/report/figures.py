@@ -12,24 +12,23 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Row
 
-from pipelines.amocrm.records import Json
-from pipelines.errors import DatabaseError
-from pipelines.warehouse.changes import read_changes
+from pipelines.amocrm.models import Json
+from pipelines.base.errors import DatabaseError
+from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.state import account_of_key
-from pipelines.warehouse.statements import statement
-from pipelines.wording import Change
+from pipelines.warehouse.queries import statement
+from pipelines.warehouse.state import account_id_for_key
 
-DAYS: Final = 3 * 366
+MAX_DAYS: Final = 3 * 366
 """Days that the report looks back at most, the newest snapshot's included."""
 
-MOST_CHANGES: Final = 1_000
-MOST_MOVERS: Final = 5
-MOST_ODDITIES: Final = 50
+MAX_CHANGES: Final = 1_000
+MAX_MOVERS: Final = 5
+MAX_ANOMALIES: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class State:
+class AccountState:
     """The account, from ``analytics.freshness``, and the first day of its history."""
 
     account_key: str
@@ -48,7 +47,7 @@ class State:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Day:
+class ReportDay:
     """A day of the account; no size where there was no load that day, or no usable number."""
 
     date: date
@@ -57,7 +56,7 @@ class Day:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
+class SegmentTrend:
     """A row of ``analytics.segment_trends``, with the segment's days, oldest first."""
 
     segment_id: int
@@ -69,11 +68,11 @@ class Segment:
     change_7_days_percent: Decimal | None
     change_30_days: int | None
     change_30_days_percent: Decimal | None
-    days: tuple[Day, ...] = ()
+    days: tuple[ReportDay, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
+class StageState:
     """A row of ``analytics.stages``."""
 
     stage_id: int
@@ -126,7 +125,7 @@ class Gap:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Quality:
+class AnomalyPeriod:
     """A row of ``analytics.data_quality``."""
 
     kind: str
@@ -142,64 +141,70 @@ class Quality:
 class Figures:
     """All that the report tells of an account."""
 
-    state: State
-    segments: list[Segment]  # the largest first
-    stages: list[Stage]  # in their order
+    state: AccountState
+    segments: list[SegmentTrend]  # the largest first
+    stages: list[StageState]  # in their order
     movers: list[Mover]
     jumps: list[Jump]  # the newest first, as all below
     changes: list[Change]
     changes_from: datetime | None  # the first snapshot whose changes are here, where those of earlier ones are left out
     gaps: list[Gap]
-    oddities: list[Quality]
-    is_oddities_whole: bool
+    anomalies: list[AnomalyPeriod]
+    has_all_anomalies: bool
 
 
-def read_figures(engine: Engine, account_key: str, *, days: int = DAYS) -> Figures:
+def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> Figures:
     """The account as its newest snapshot and so many days up to it have it.
 
     All is of one moment, whatever is loaded meanwhile. Raises ``DatabaseError`` where there is no snapshot yet.
     """
-    at_one_moment = engine.execution_options(isolation_level="REPEATABLE READ")
-    with transaction(at_one_moment, account=account_key) as connection:
-        account_id = account_of_key(connection, account_key)
+    repeatable_read_engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with transaction(repeatable_read_engine, account=account_key) as connection:
+        account_id = account_id_for_key(connection, account_key)
         if account_id is None:
             raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
-        of = {"account_id": account_id}
-        state = State(**_rows(connection, "report_state", of)[0]._asdict())
+        key = {"account_id": account_id}
+        state = AccountState(**_fetch_rows(connection, "report_state", key)[0]._asdict())
         first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
         after = datetime.combine(first_date, time(), ZoneInfo(state.timezone))
-        since = of | {"first_date": first_date, "after": after}
-        by_segment = {
-            segment_id: tuple(Day(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
-            for segment_id, rows in groupby(_rows(connection, "report_days", since), key=attrgetter("segment_id"))
+        parameters = key | {"first_date": first_date, "after": after}
+        days_by_segment = {
+            segment_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
+            for segment_id, rows in groupby(
+                _fetch_rows(connection, "report_days", parameters), key=attrgetter("segment_id")
+            )
         }
-        changes = read_changes(connection, account_id, after=after, most=MOST_CHANGES)
-        oddities = _rows(connection, "report_quality", since | {"most": MOST_ODDITIES + 1})
+        changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
+        anomalies = _fetch_rows(connection, "report_quality", parameters | {"most": MAX_ANOMALIES + 1})
         return Figures(
             state=state,
             segments=[
-                Segment(**row._asdict(), days=by_segment.get(row.segment_id, ()))
-                for row in _rows(connection, "report_segments", of)
+                SegmentTrend(**row._asdict(), days=days_by_segment.get(row.segment_id, ()))
+                for row in _fetch_rows(connection, "report_segments", key)
             ],
-            stages=[Stage(**row._asdict()) for row in _rows(connection, "report_stages", of)],
-            movers=[Mover(**row._asdict()) for row in _rows(connection, "report_movers", of | {"most": MOST_MOVERS})],
-            jumps=[Jump(**row._asdict()) for row in _rows(connection, "report_jumps", since)],
+            stages=[StageState(**row._asdict()) for row in _fetch_rows(connection, "report_stages", key)],
+            movers=[
+                Mover(**row._asdict()) for row in _fetch_rows(connection, "report_movers", key | {"most": MAX_MOVERS})
+            ],
+            jumps=[Jump(**row._asdict()) for row in _fetch_rows(connection, "report_jumps", parameters)],
             changes=changes,
-            changes_from=_where_cut(connection, changes, since),
-            gaps=[Gap(**row._asdict()) for row in _rows(connection, "report_gaps", since)],
-            oddities=[Quality(**row._asdict()) for row in oddities[:MOST_ODDITIES]],
-            is_oddities_whole=len(oddities) <= MOST_ODDITIES,
+            changes_from=_first_complete_snapshot(connection, changes, parameters),
+            gaps=[Gap(**row._asdict()) for row in _fetch_rows(connection, "report_gaps", parameters)],
+            anomalies=[AnomalyPeriod(**row._asdict()) for row in anomalies[:MAX_ANOMALIES]],
+            has_all_anomalies=len(anomalies) <= MAX_ANOMALIES,
         )
 
 
-def _where_cut(connection: Connection, changes: list[Change], since: dict[str, Any]) -> datetime | None:
+def _first_complete_snapshot(
+    connection: Connection, changes: list[Change], parameters: dict[str, Any]
+) -> datetime | None:
     """The first snapshot whose changes were read, if there are earlier ones that were not."""
-    if len(changes) < MOST_CHANGES:
+    if len(changes) < MAX_CHANGES:
         return None
     oldest = changes[-1].observed_at
-    is_cut = connection.scalar(statement("report_has_earlier_changes"), since | {"before": oldest})
+    is_cut = connection.scalar(statement("report_has_earlier_changes"), parameters | {"before": oldest})
     return oldest if is_cut else None
 
 
-def _rows(connection: Connection, name: str, values: dict[str, Any]) -> list[Row[Any]]:
+def _fetch_rows(connection: Connection, name: str, values: dict[str, Any]) -> list[Row[Any]]:
     return list(connection.execute(statement(name), values))

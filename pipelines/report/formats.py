@@ -15,13 +15,13 @@ from babel.core import get_global
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
-NOTHING: Final = "–"
-MINUS: Final = "\u2212"
+NO_VALUE: Final = "–"
+MINUS_SIGN: Final = "\u2212"
 
-UNKNOWN_COUNTRY: Final = Locale.parse("en_SE")
+FALLBACK_LOCALE: Final = Locale.parse("en_SE")
 """2026-11-22 and 1 234: what nobody can read wrongly."""
 
-D3_DAY: Final = {"dd": "%d", "d": "%-d", "MM": "%m", "M": "%-m", "y": "%Y"}
+D3_DATE_PARTS: Final = {"dd": "%d", "d": "%-d", "MM": "%m", "M": "%-m", "y": "%Y"}
 """Parts of a pattern of CLDR in the words of D3, which draws the axes."""
 
 
@@ -33,13 +33,13 @@ class Formats:
     timezone: ZoneInfo
 
     @classmethod
-    def of_account(cls, country: str | None, timezone: str) -> Formats:
+    def for_account(cls, country: str | None, timezone: str) -> Formats:
         """Those of a two-letter country code."""
-        return cls(locale=locale_of(country), timezone=ZoneInfo(timezone))
+        return cls(locale=locale_for_country(country), timezone=ZoneInfo(timezone))
 
     def number(self, number: int | Decimal | None) -> str:
         """Such as 1 234."""
-        return NOTHING if number is None else format_decimal(number, locale=self.locale).replace("-", MINUS)
+        return NO_VALUE if number is None else format_decimal(number, locale=self.locale).replace("-", MINUS_SIGN)
 
     def signed(self, number: int | Decimal | None) -> str:
         """Such as +1 234."""
@@ -53,7 +53,7 @@ class Formats:
         """In digits, the year in four."""
         return format_date(day, self.day_pattern, locale=self.locale)
 
-    def moment(self, instant: datetime) -> str:
+    def timestamp(self, instant: datetime) -> str:
         """Day and time by the account's clocks."""
         local = instant.astimezone(self.timezone)
         return f"{self.day(local.date())} {format_time(local.time(), 'short', locale=self.locale)}"
@@ -71,7 +71,7 @@ class Formats:
     def d3_day(self) -> str:
         """The same in D3's words."""
         plain = self.day_pattern.replace("'", "")
-        return re.sub("dd?|MM?|y", lambda found: D3_DAY[found[0]], plain)
+        return re.sub("dd?|MM?|y", lambda match: D3_DATE_PARTS[match[0]], plain)
 
     @property
     def d3_numbers(self) -> dict[str, Any]:
@@ -86,15 +86,16 @@ class Formats:
 
 
 @cache
-def locale_of(country: str | None) -> Locale:
+def locale_for_country(country: str | None) -> Locale:
     """The locale of most people in a country, an official language's first."""
     languages = get_global("territory_languages").get((country or "").upper(), {})
-    spoken = sorted(
-        languages, key=lambda one: (bool(languages[one]["official_status"]), languages[one]["population_percent"])
+    by_usage = sorted(
+        languages,
+        key=lambda language: (bool(languages[language]["official_status"]), languages[language]["population_percent"]),
     )
-    for language in reversed(spoken):
+    for language in reversed(by_usage):
         try:
             return Locale.parse(f"{language}_{(country or '').upper()}")
         except (UnknownLocaleError, ValueError):
             continue
-    return UNKNOWN_COUNTRY
+    return FALLBACK_LOCALE

@@ -12,132 +12,135 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.report.chart import letter, mark_days, size_chart
-from pipelines.report.events import Event, events, gap_words, segment_events, shared_events
-from pipelines.report.figures import Day, Figures, Segment
+from pipelines.base.text import format_duration, to_single_line
+from pipelines.report.chart import mark_letter, number_marks, size_chart
+from pipelines.report.events import Event, describe_gap, events_by_segment, shared_events, timeline_events
+from pipelines.report.figures import Figures, ReportDay, SegmentTrend
 from pipelines.report.formats import Formats
-from pipelines.report.state import WEEK, headline, loads
-from pipelines.rule_wording import rules_in_words
-from pipelines.wording import clean, span
+from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
+from pipelines.report.stage_rules import describe_rules
 
-MOST_EVENTS: Final = 60
+MAX_TIMELINE_EVENTS: Final = 60
 """Sentences of the timeline; all of them are in the views."""
 
-MOST_MARKS: Final = 8
+MAX_SEGMENT_EVENTS: Final = 8
 """Sentences beside a segment's chart, the newest."""
 
 RECENT_DAYS: Final = 14
 """Days that a segment's table has one by one; before these it has the last day of each month."""
 
-MOST_SHARED: Final = 12
+MAX_SHARED_EVENTS: Final = 12
 """Marks that stand on all charts, the newest."""
 
-MOST_OF_A_WEEK: Final = 8
+MAX_WEEK_EVENTS: Final = 8
 """Sentences of the last 7 days that stand beside the movers, the newest."""
 
-LONGEST_DETAIL: Final = 400
+MAX_DETAIL_LENGTH: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Card:
+class SegmentCard:
     """A segment as the page shows it."""
 
-    segment: Segment
+    segment: SegmentTrend
     name: str
     chart: Markup
     marks: list[tuple[int, Event]]
     earlier_count: int  # events that are not told
-    table: list[Day]
+    table: list[ReportDay]
 
 
-def render(figures: Figures, *, now: datetime, is_simulated: bool = False) -> str:
+def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) -> str:
     """The report as one HTML document without scripts, which asks no other place for anything."""
-    formats = Formats.of_account(figures.state.country, figures.state.timezone)
-    told = events(figures, formats)
-    of_segment = segment_events(figures, formats)
+    formats = Formats.for_account(figures.state.country, figures.state.timezone)
+    timeline = timeline_events(figures, formats)
+    segment_events = events_by_segment(figures, formats)
     days = [day.date for segment in figures.segments for day in segment.days]
     first, last = min(days, default=figures.state.observed_date), figures.state.observed_date
-    shared = [event for event in shared_events(figures, formats) if first <= event.date <= last][-MOST_SHARED:]
-    letters = mark_days([event.date for event in shared], first=first, last=last)
-    moved = movers(figures)
-    lately = [event for event in told if event.date > last - timedelta(days=WEEK)]
-    page = _environment(formats).get_template("page.html.jinja")
+    shared = [event for event in shared_events(figures, formats) if first <= event.date <= last][-MAX_SHARED_EVENTS:]
+    letters = number_marks([event.date for event in shared], first=first, last=last)
+    mover_groups = group_movers(figures)
+    week_events = [event for event in timeline if event.date > last - timedelta(days=WEEK_DAYS)]
+    page = _build_environment(formats).get_template("page.html.jinja")
     return page.render(
         now=now,
         is_simulated=is_simulated,
         state=figures.state,
-        title=named(figures.state.name, figures.state.account_key),
-        headline=headline(figures, formats),
-        loads=loads(figures, formats, now=now),
+        title=display_name(figures.state.name, figures.state.account_key),
+        headline=describe_account(figures, formats),
+        loads=describe_loads(figures, formats, now=now),
         first=first,
         last=last,
         cards=[
-            card(one, of_segment.get(one.segment_id, []), letters, formats, first=first, last=last)
-            for one in figures.segments
+            build_card(item, segment_events.get(item.segment_id, []), letters, formats, first=first, last=last)
+            for item in figures.segments
         ],
-        shared=[(letter(letters[event.date]), event) for event in shared],
+        shared=[(mark_letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
         with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
-        has_week=figures.state.first_date <= last - timedelta(days=WEEK),
-        movers_of_week=[one for one in moved if one["days"] == WEEK],
-        movers=[one for one in moved if one["days"] != WEEK],
-        lately=lately[:MOST_OF_A_WEEK],
-        more_lately_count=max(len(lately) - MOST_OF_A_WEEK, 0),
-        told=[(day, list(of_day)) for day, of_day in groupby(told[:MOST_EVENTS], key=attrgetter("date"))],
-        untold_count=max(len(told) - MOST_EVENTS, 0),
+        has_week=figures.state.first_date <= last - timedelta(days=WEEK_DAYS),
+        movers_of_week=[item for item in mover_groups if item["days"] == WEEK_DAYS],
+        movers=[item for item in mover_groups if item["days"] != WEEK_DAYS],
+        week_events=week_events[:MAX_WEEK_EVENTS],
+        more_week_events_count=max(len(week_events) - MAX_WEEK_EVENTS, 0),
+        timeline=[
+            (day, list(day_events))
+            for day, day_events in groupby(timeline[:MAX_TIMELINE_EVENTS], key=attrgetter("date"))
+        ],
+        earlier_event_count=max(len(timeline) - MAX_TIMELINE_EVENTS, 0),
         changes_from=figures.changes_from,
         gaps=figures.gaps,
-        oddities=figures.oddities,
-        is_oddities_whole=figures.is_oddities_whole,
+        anomalies=figures.anomalies,
+        has_all_anomalies=figures.has_all_anomalies,
     )
 
 
-def card(
-    segment: Segment,
-    happened: Sequence[Event],
+def build_card(
+    segment: SegmentTrend,
+    segment_events: Sequence[Event],
     letters: Mapping[date, int],
     formats: Formats,
     *,
     first: date,
     last: date,
-) -> Card:
+) -> SegmentCard:
     """A segment with its chart, what happened to it, and its sizes as a table. ``letters`` mark what concerns all."""
-    shown = happened[-MOST_MARKS:]
-    numbers = mark_days([event.date for event in shown], first=first, last=last)
-    return Card(
+    shown = segment_events[-MAX_SEGMENT_EVENTS:]
+    numbers = number_marks([event.date for event in shown], first=first, last=last)
+    return SegmentCard(
         segment=segment,
-        name=named(segment.name, segment.segment_id),
+        name=display_name(segment.name, segment.segment_id),
         # Vega's own output, of numbers and days: no text of amoCRM is in it.
         chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
-        earlier_count=len(happened) - len(shown),
-        table=table_days(segment.days),
+        earlier_count=len(segment_events) - len(shown),
+        table=select_table_days(segment.days),
     )
 
 
-def table_days(days: Sequence[Day]) -> list[Day]:
+def select_table_days(days: Sequence[ReportDay]) -> list[ReportDay]:
     """The last days one by one, before these the last of each month; the newest first."""
-    ends = {(day.date.year, day.date.month): day for day in days[:-RECENT_DAYS]}
-    return [*reversed(days[-RECENT_DAYS:]), *reversed(ends.values())]
+    month_ends = {(day.date.year, day.date.month): day for day in days[:-RECENT_DAYS]}
+    return [*reversed(days[-RECENT_DAYS:]), *reversed(month_ends.values())]
 
 
-def movers(figures: Figures) -> list[dict[str, Any]]:
+def group_movers(figures: Figures) -> list[dict[str, Any]]:
     """The movers of each span of days, with the length of their bars in percent of the longest."""
     return [
         {
             "days": days,
-            "rows": [(row, 100 * abs(row.change_count) / max(abs(one.change_count) for one in rows)) for row in rows],
+            "rows": [(row, 100 * abs(row.change_count) / max(abs(item.change_count) for item in rows)) for row in rows],
         }
         for days, rows in ((days, list(group)) for days, group in groupby(figures.movers, key=attrgetter("days")))
     ]
 
 
-def named(name: str | None, otherwise: object) -> str:
+def display_name(name: str | None, fallback: object) -> str:
     """A name on one printable line, or what stands for it where there is none."""
-    return clean(name or "") or f"{otherwise}"
+    return to_single_line(name or "") or f"{fallback}"
 
 
-def _environment(formats: Formats) -> Environment:
+def _build_environment(formats: Formats) -> Environment:
     environment = Environment(
         loader=PackageLoader("pipelines.report", ""),
         autoescape=True,
@@ -145,23 +148,23 @@ def _environment(formats: Formats) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["stylesheet"] = Markup(_source(environment, "page.css"))  # noqa: S704 - a file of ours
+    environment.globals["stylesheet"] = Markup(_read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
     environment.filters |= {
         "number": formats.number,
         "signed": formats.signed,
         "percent": formats.percent,
         "day": formats.day,
-        "moment": formats.moment,
-        "gap_words": gap_words,
-        "line": lambda text, otherwise="": named(text, otherwise),
-        "detail": lambda text: clean(text, LONGEST_DETAIL),
+        "moment": formats.timestamp,
+        "gap_words": describe_gap,
+        "line": lambda text, fallback="": display_name(text, fallback),
+        "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
-        "rules": rules_in_words,
-        "span": span,
+        "rules": describe_rules,
+        "span": format_duration,
     }
     return environment
 
 
-def _source(environment: Environment, name: str) -> str:
+def _read_template_file(environment: Environment, name: str) -> str:
     assert environment.loader
     return environment.loader.get_source(environment, name)[0]

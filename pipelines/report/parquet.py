@@ -14,21 +14,21 @@ from importlib import import_module
 from types import ModuleType, NoneType
 from typing import Any, Final, get_args
 
-from pipelines.errors import SettingsError
+from pipelines.base.errors import SettingsError
 from pipelines.report.figures import Figures
-from pipelines.report.tables import Table, tables
+from pipelines.report.tables import ReportTable, build_tables
 
-DIGITS: Final = (18, 4)
+DECIMAL_PRECISION: Final = (18, 4)
 """Of decimals, in all and after the point: the views round to one."""
 
 
 def parquet_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
     """Name and contents of each file. Raises ``SettingsError`` where pyarrow is not installed."""
-    arrow = _arrow()
-    return ((f"{table.name}.parquet", _parquet(table, arrow)) for table in tables(figures))
+    arrow = _import_pyarrow()
+    return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(figures))
 
 
-def _arrow() -> ModuleType:
+def _import_pyarrow() -> ModuleType:
     """An extra of 45 MB, which only this needs."""
     try:
         arrow = import_module("pyarrow")
@@ -41,27 +41,29 @@ def _arrow() -> ModuleType:
     return arrow
 
 
-def _parquet(table: Table, arrow: ModuleType) -> bytes:
+def _to_parquet(table: ReportTable, arrow: ModuleType) -> bytes:
     columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.types)
-    arrays = [_array(column, hint, arrow) for column, hint in zip(columns, table.types.values(), strict=True)]
+    arrays = [
+        _to_array(column, annotation, arrow) for column, annotation in zip(columns, table.types.values(), strict=True)
+    ]
     sink = arrow.BufferOutputStream()
     arrow.parquet.write_table(arrow.table(arrays, names=list(table.types)), sink)
     contents: bytes = sink.getvalue().to_pybytes()
     return contents
 
 
-def _array(values: Iterable[object], hint: Any, arrow: ModuleType) -> Any:
+def _to_array(values: Iterable[object], annotation: Any, arrow: ModuleType) -> Any:
     """A column; what may be anything, as amoCRM sent it, is JSON."""
-    if hint is Any:
+    if annotation is Any:
         values = (None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values)
-    [kind] = {kind for kind in get_args(hint) if kind is not NoneType} or {hint}
+    [python_type] = {python_type for python_type in get_args(annotation) if python_type is not NoneType} or {annotation}
     types = {
         Any: arrow.string(),
         str: arrow.string(),
         bool: arrow.bool_(),
         int: arrow.int64(),
-        Decimal: arrow.decimal128(*DIGITS),
+        Decimal: arrow.decimal128(*DECIMAL_PRECISION),
         date: arrow.date32(),
         datetime: arrow.timestamp("us", tz="UTC"),
     }
-    return arrow.array(values, types[kind])
+    return arrow.array(values, types[python_type])

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, get_type_hints
 
-from pipelines.report.figures import Figures, Gap, Jump, Mover, Quality, Segment, Stage
-from pipelines.wording import Change
+from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SegmentTrend, StageState
+from pipelines.warehouse.changes import Change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class ReportTable:
     """Rows of one kind."""
 
     name: str
@@ -20,10 +20,10 @@ class Table:
     rows: list[tuple[object, ...]]
 
 
-def tables(figures: Figures) -> Iterator[Table]:
+def build_tables(figures: Figures) -> Iterator[ReportTable]:
     """All that the report tells, those without rows too."""
-    yield _table("segments", Segment, figures.segments, left_out=("days",))
-    yield Table(
+    yield _build_table("segments", SegmentTrend, figures.segments, excluded=("days",))
+    yield ReportTable(
         name="segment_sizes_daily",
         types={
             "segment_id": int,
@@ -33,28 +33,30 @@ def tables(figures: Figures) -> Iterator[Table]:
             "is_observed": bool,
         },
         rows=[
-            (one.segment_id, one.name, day.date, day.size, day.is_observed)
-            for one in figures.segments
-            for day in one.days
+            (segment.segment_id, segment.name, day.date, day.size, day.is_observed)
+            for segment in figures.segments
+            for day in segment.days
         ],
     )
-    yield _table("stages", Stage, figures.stages)
-    yield _table("segment_movers", Mover, figures.movers)
-    yield _table("segment_jumps", Jump, figures.jumps)
-    yield _table("changes", Change, figures.changes)
-    yield _table("gaps", Gap, figures.gaps)
-    yield _table("data_quality", Quality, figures.oddities)
+    yield _build_table("stages", StageState, figures.stages)
+    yield _build_table("segment_movers", Mover, figures.movers)
+    yield _build_table("segment_jumps", Jump, figures.jumps)
+    yield _build_table("changes", Change, figures.changes)
+    yield _build_table("gaps", Gap, figures.gaps)
+    yield _build_table("data_quality", AnomalyPeriod, figures.anomalies)
 
 
-def _table(name: str, kind: type, things: Iterable[object], *, left_out: tuple[str, ...] = ()) -> Table:
-    types = {column: hint for column, hint in _types(kind).items() if column not in left_out}
-    return Table(name=name, types=types, rows=[_values(types, thing) for thing in things])
+def _build_table(
+    name: str, record_type: type, records: Iterable[object], *, excluded: tuple[str, ...] = ()
+) -> ReportTable:
+    types = {column: hint for column, hint in _column_types(record_type).items() if column not in excluded}
+    return ReportTable(name=name, types=types, rows=[_row_values(types, record) for record in records])
 
 
-def _types(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+def _column_types(record_type: type) -> dict[str, Any]:
+    hints = get_type_hints(record_type)
+    return {field.name: hints[field.name] for field in fields(record_type)}
 
 
-def _values(columns: Iterable[str], thing: object) -> tuple[object, ...]:
-    return tuple(getattr(thing, column) for column in columns)
+def _row_values(columns: Iterable[str], record: object) -> tuple[object, ...]:
+    return tuple(getattr(record, column) for column in columns)

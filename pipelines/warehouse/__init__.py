@@ -1,1 +1,1 @@
-"""The only code that knows Postgres: connecting, the embedded server, migrating, publishing and reading."""
+"""Postgres: connections, migrations, publishing and reading. No other package executes queries on the history."""

@@ -15,13 +15,13 @@ from typing import Final
 from sqlalchemy import Connection
 
 import sql
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
 
 CATALOG_FILE: Final = files(sql) / "catalog.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class CatalogColumn:
     """One column of a table or view."""
 
     name: str
@@ -31,14 +31,14 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class CatalogTable:
     """One table or view."""
 
     schema: str
     name: str
     is_view: bool
     comment: str | None
-    columns: tuple[Column, ...]
+    columns: tuple[CatalogColumn, ...]
     uses: tuple[tuple[str, str], ...]  # schema and name of what a view is made of
 
     @property
@@ -48,7 +48,7 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Function:
+class CatalogFunction:
     """One function for those who read the views."""
 
     name: str
@@ -57,10 +57,10 @@ class Function:
     comment: str | None
 
 
-def read_functions(connection: Connection) -> tuple[Function, ...]:
+def read_functions(connection: Connection) -> tuple[CatalogFunction, ...]:
     """All functions of the schema ``analytics``, by name."""
     return tuple(
-        Function(
+        CatalogFunction(
             name=row.function_name,
             arguments=row.arguments,
             columns=tuple(row.column_names),
@@ -70,15 +70,15 @@ def read_functions(connection: Connection) -> tuple[Function, ...]:
     )
 
 
-def read_catalog(connection: Connection) -> tuple[Table, ...]:
+def read_catalog(connection: Connection) -> tuple[CatalogTable, ...]:
     """All tables and views of the schemas ``amocrm`` and ``analytics``, by schema and name."""
     uses = defaultdict(list)
     for row in connection.execute(statement("catalog_uses")):
         uses[row.schema_name, row.table_name].append((row.used_schema_name, row.used_table_name))
-    tables: dict[tuple[str, str, bool, str | None], list[Column]] = defaultdict(list)
+    tables: dict[tuple[str, str, bool, str | None], list[CatalogColumn]] = defaultdict(list)
     for row in connection.execute(statement("catalog")):
         tables[row.schema_name, row.table_name, row.is_view, row.table_comment].append(
-            Column(
+            CatalogColumn(
                 name=row.column_name,
                 type=row.column_type,
                 is_required=row.is_required,
@@ -86,7 +86,7 @@ def read_catalog(connection: Connection) -> tuple[Table, ...]:
             )
         )
     return tuple(
-        Table(
+        CatalogTable(
             schema=schema,
             name=name,
             is_view=is_view,
@@ -98,13 +98,13 @@ def read_catalog(connection: Connection) -> tuple[Table, ...]:
     )
 
 
-def stored_catalog() -> tuple[Table, ...]:
+def read_packaged_catalog() -> tuple[CatalogTable, ...]:
     """The catalog as it was written into the package."""
     return tuple(
-        Table(
+        CatalogTable(
             **table
             | {
-                "columns": tuple(Column(**column) for column in table["columns"]),
+                "columns": tuple(CatalogColumn(**column) for column in table["columns"]),
                 "uses": tuple((schema, name) for schema, name in table["uses"]),
             }
         )
@@ -112,6 +112,6 @@ def stored_catalog() -> tuple[Table, ...]:
     )
 
 
-def catalog_text(tables: tuple[Table, ...]) -> str:
+def format_catalog(tables: tuple[CatalogTable, ...]) -> str:
     """The text of ``sql/catalog.json``."""
     return json.dumps([asdict(table) for table in tables], ensure_ascii=False, indent=1) + "\n"

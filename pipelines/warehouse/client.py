@@ -16,8 +16,8 @@ from typing import Final
 from psycopg import pq
 from sqlalchemy import URL
 
-from pipelines.errors import SettingsError
-from pipelines.warehouse.address import connection_parameters
+from pipelines.base.errors import SettingsError
+from pipelines.config.database_url import connection_parameters
 
 SERVICE: Final = "amocrm_warehouse"
 OF_PSYCOPG_ONLY: Final = ("prepare_threshold", "autocommit")

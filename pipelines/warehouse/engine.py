@@ -14,14 +14,14 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from pipelines.errors import DatabaseError, DatabaseUnavailable
-from pipelines.settings import Settings
-from pipelines.warehouse.address import parse_database_url, without_secrets
-from pipelines.warehouse.embedded import embedded_postgres
-from pipelines.warehouse.in_the_way import who_is_in_the_way
-from pipelines.warehouse.statements import statement_text
+from pipelines.base.errors import DatabaseError, DatabaseUnavailable
+from pipelines.config.database_url import parse_database_url, without_secrets
+from pipelines.config.settings import Settings
+from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.warehouse.blockers import describe_blockers
+from pipelines.warehouse.queries import statement_text
 
-OLDEST_SERVER: Final = 15
+MIN_SERVER_VERSION: Final = 15
 
 CONNECT_DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "amocrm-warehouse",
@@ -41,15 +41,15 @@ PATIENCE_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.5
 FULL: Final = re.compile("too many clients|connection slots are reserved|too many connections for")
 
-MAY_NOT: Final = "42501"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
 """SQLSTATE of a right that is lacking."""
-NOT_FREE: Final = "55P03"
+LOCK_NOT_AVAILABLE: Final = "55P03"
 """SQLSTATE of a lock that was not had in time."""
 
-FEW: Final = 5
+DEFAULT_POOL_SIZE: Final = 5
 """Connections that are kept for whoever does not say how many threads there are."""
 
-ADVICE: Final = {
+ADVICE_BY_SQLSTATE: Final = {
     "25006": "The server is read-only: set DATABASE_URL to the primary.",
     "2BP01": "Drop what depends on it, run again, and make it anew: what this program made, it may replace.",
     "40001": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
@@ -63,10 +63,10 @@ ADVICE: Final = {
 }
 """What to do about errors that have a cure of their own, by SQLSTATE."""
 
-NAMES_OBJECTS: Final = ("2BP01", "0A000")
+SQLSTATES_WITH_SAFE_DETAIL: Final = ("2BP01", "0A000")
 """SQLSTATEs whose detail names tables and views only; other details may hold values."""
 
-LOST: Final = ("08", "57P")
+CONNECTION_LOST_PREFIXES: Final = ("08", "57P")
 """Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
 
 
@@ -77,7 +77,7 @@ WAITED_IN: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
 """Where such an error came up, by the error."""
 
 
-def open_engine(url: str, *, threads: int = FEW) -> Engine:
+def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
     """Connections to the database at ``url``: one for each of the threads at least, opened when it is asked for.
 
     A thread needs one at a time, also while a webhook that it tells of sizes lets it wait: that keeps none of the
@@ -87,7 +87,7 @@ def open_engine(url: str, *, threads: int = FEW) -> Engine:
     address = parse_database_url(url)
     engine = create_engine(
         address,
-        pool_size=max(threads, FEW),
+        pool_size=max(threads, DEFAULT_POOL_SIZE),
         max_overflow=15,
         pool_timeout=60,
         pool_pre_ping=True,
@@ -99,10 +99,10 @@ def open_engine(url: str, *, threads: int = FEW) -> Engine:
         _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
     ) -> psycopg.Connection:
         connection = _connect(address, *args, **(CONNECT_DEFAULTS | options | CONNECT_ALWAYS))
-        with ExitStack() as unless_it_serves:
-            unless_it_serves.callback(connection.close)
-            _refuse_old_server(connection, address)
-            unless_it_serves.pop_all()
+        with ExitStack() as cleanup_on_error:
+            cleanup_on_error.callback(connection.close)
+            _check_server_version(connection, address)
+            cleanup_on_error.pop_all()
         return connection
 
     @event.listens_for(engine, "begin")
@@ -127,15 +127,17 @@ def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
             return psycopg.connect(*args, **options)
         except psycopg.Error as error:
             is_full = FULL.search(str(error)) is not None
-            unavailable = _unavailable(address, error, advice=ADVICE["53300"] if is_full else None)
+            connection_error = _connection_error(
+                address, error, advice=ADVICE_BY_SQLSTATE["53300"] if is_full else None
+            )
         # Outside of the handler, so that it does not carry libpq's error along, which may repeat parts of the password.
         if not is_full or time.monotonic() > ends_at:
-            raise unavailable
+            raise connection_error
         time.sleep(PAUSE_SECONDS)
 
 
 @contextmanager
-def warehouse(settings: Settings) -> Iterator[Engine]:
+def open_warehouse(settings: Settings) -> Iterator[Engine]:
     """The warehouse that the settings name, for as long as the context lasts."""
     with database_url(settings) as url:
         engine = open_engine(url, threads=settings.threads)
@@ -161,12 +163,12 @@ def database_url(settings: Settings) -> Iterator[str]:
 @contextmanager
 def transaction(engine: Engine, *, account: str | None = None) -> Iterator[Connection]:
     """One transaction, committed when the context ends well; its errors are ours (see ``database_errors``)."""
-    with database_errors(account=account), engine.begin() as connection:
+    with translate_database_errors(account=account), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def database_errors(*, account: str | None = None) -> Iterator[None]:
+def translate_database_errors(*, account: str | None = None) -> Iterator[None]:
     """Turn errors of SQLAlchemy and psycopg into ``DatabaseError`` or ``DatabaseUnavailable``."""
     try:
         yield
@@ -175,17 +177,17 @@ def database_errors(*, account: str | None = None) -> Iterator[None]:
             "No connection to Postgres came free for a minute.", account=account, advice="Run fewer loads at a time."
         ) from error
     except DBAPIError as error:
-        raise _translated(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(), account) from error
+        raise _translate(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(), account) from error
     except psycopg.Error as error:
-        raise _translated(error, account) from error
+        raise _translate(error, account) from error
 
 
-def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
-    state = error.sqlstate or ""
+def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
+    sqlstate = error.sqlstate or ""
     reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
-    if state in NAMES_OBJECTS and error.diag.message_detail:
+    if sqlstate in SQLSTATES_WITH_SAFE_DETAIL and error.diag.message_detail:
         reason += f" ({'; '.join(error.diag.message_detail.splitlines())})"
-    if state.startswith(LOST) or (isinstance(error, psycopg.OperationalError) and not state):
+    if sqlstate.startswith(CONNECTION_LOST_PREFIXES) or (isinstance(error, psycopg.OperationalError) and not sqlstate):
         return DatabaseUnavailable(
             f"The connection to Postgres was lost: {reason}.",
             account=account,
@@ -193,7 +195,9 @@ def _translated(error: psycopg.Error, account: str | None) -> DatabaseError:
         )
     others = _in_the_way(error) if isinstance(error, HELD) else ""
     return DatabaseError(
-        f"Postgres refused a statement: {reason}. {others}".rstrip(), account=account, advice=ADVICE.get(state)
+        f"Postgres refused a statement: {reason}. {others}".rstrip(),
+        account=account,
+        advice=ADVICE_BY_SQLSTATE.get(sqlstate),
     )
 
 
@@ -203,25 +207,25 @@ def _in_the_way(error: psycopg.Error) -> str:
     if engine is None:
         return ""
     with suppress(SQLAlchemyError, psycopg.Error, DatabaseError), engine.connect() as connection:
-        return who_is_in_the_way(connection)
+        return describe_blockers(connection)
     return ""
 
 
-def _unavailable(address: URL, error: psycopg.Error, *, advice: str | None = None) -> DatabaseUnavailable:
-    said = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
+def _connection_error(address: URL, error: psycopg.Error, *, advice: str | None = None) -> DatabaseUnavailable:
+    reason = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
     return DatabaseUnavailable(
-        f"Cannot connect to Postgres at {_place(address)}: {without_secrets(said, address)}.", advice=advice
+        f"Cannot connect to Postgres at {_format_address(address)}: {without_secrets(reason, address)}.", advice=advice
     )
 
 
-def _refuse_old_server(connection: psycopg.Connection, address: URL) -> None:
+def _check_server_version(connection: psycopg.Connection, address: URL) -> None:
     version = connection.info.server_version // 10_000
-    if version < OLDEST_SERVER:
+    if version < MIN_SERVER_VERSION:
         raise DatabaseUnavailable(
-            f"The server at {_place(address)} is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed.",
+            f"The server at {_format_address(address)} is PostgreSQL {version}; {MIN_SERVER_VERSION} or newer is needed.",
             advice="Upgrade it, or set DATABASE_URL to a newer server.",
         )
 
 
-def _place(address: URL) -> str:
+def _format_address(address: URL) -> str:
     return f"{address.host or 'this machine'}:{address.port or 5432}/{address.database or ''}"

@@ -18,28 +18,28 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 import sql
-from pipelines.errors import DatabaseError, DatabaseUnavailable, MigrationError
-from pipelines.warehouse.engine import NOT_FREE, database_errors
-from pipelines.warehouse.giving_way import giving_way
-from pipelines.warehouse.in_the_way import who_is_in_the_way
+from pipelines.base.errors import DatabaseError, DatabaseUnavailable, MigrationError
+from pipelines.warehouse.blockers import describe_blockers
+from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, translate_database_errors
+from pipelines.warehouse.locks import with_lock_retry
+from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.reader_logins import limit_logins
-from pipelines.warehouse.readers import is_isolated, isolate
-from pipelines.warehouse.roles import grant_roles, missing_roles
+from pipelines.warehouse.readers import apply_isolation, is_isolated
+from pipelines.warehouse.roles import find_missing_roles, grant_roles
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
-from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 SQL_FILES: Final = files(sql)
 
 MADE_MEANWHILE: Final = ("23505", "42P06", "42P07")
 """SQLSTATEs of making a schema or a table that another transaction has just made."""
 
-STANDS_IN_THE_WAY: Final = ("2BP01", "0A000", "42P16")
+BLOCKED_BY_VIEWS: Final = ("2BP01", "0A000", "42P16")
 """SQLSTATEs of what Postgres refuses because a view is there already: dropping or altering a column that it shows, and
 replacing it by one that lacks a column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Migrated:
+class MigrationResult:
     """What migrating did; all is empty when there was nothing to do."""
 
     migrations: tuple[str, ...]  # names of the files applied, in order
@@ -49,7 +49,7 @@ class Migrated:
     limited_logins: tuple[str, ...] = ()  # readers' logins that were given the limits that they lacked
 
 
-def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
+def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
     """Apply what is pending, each migration in a transaction of its own, and make the views if any of them changed.
 
     The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
@@ -60,48 +60,51 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> Migrated:
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     applied = []
-    with database_errors(), engine.connect() as connection:
-        only_one = partial(_only_one, connection)
-        with _as_migration_error("The schema"):
+    with translate_database_errors(), engine.connect() as connection:
+        only_one = partial(_migration_lock, connection)
+        with _raise_migration_errors("The schema"):
             _begin(connection)
         with connection.begin():
-            pending_migrations = _not_applied(connection, migrations)
-            is_changed = _differ(connection, views)
-            ours = [row.name for row in connection.execute(statement("made_views"))]
+            pending_migrations = _unapplied_migrations(connection, migrations)
+            is_changed = _views_differ(connection, views)
+            view_names = [row.name for row in connection.execute(statement("made_views"))]
         for migration in pending_migrations:
-            with _as_migration_error(migration.name):
-                touched = _touched(connection, migration)
-                is_applied = giving_way(
+            with _raise_migration_errors(migration.name):
+                affected = _affected_relations(connection, migration)
+                is_applied = with_lock_retry(
                     connection,
-                    partial(_apply, connection, migration, migrations),
-                    tables=touched,
-                    referred=migration.referred,
-                    views=ours if touched else (),
+                    partial(_apply_migration, connection, migration, migrations),
+                    tables=affected,
+                    referenced=migration.referenced_tables,
+                    views=view_names if affected else (),
                     first=only_one,
                 )
                 applied += [migration.name] if is_applied else []
-        with _as_migration_error("The set of views"):
+        with _raise_migration_errors("The set of views"):
             # Views that a migration had to drop are gone, so nobody reads them.
-            is_changed = giving_way(
-                connection, partial(_show, connection, views), views=ours if is_changed else (), first=only_one
+            is_changed = with_lock_retry(
+                connection,
+                partial(_update_views, connection, views),
+                views=view_names if is_changed else (),
+                first=only_one,
             )
-        with _as_migration_error("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
+        with _raise_migration_errors("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
             only_one()
-            granted, missing = grant_roles(connection), missing_roles(connection)
+            granted, absent_roles = grant_roles(connection), find_missing_roles(connection)
             limited = limit_logins(connection)
-    return Migrated(
+    return MigrationResult(
         migrations=tuple(applied),
         views=tuple(view.name for view in views) if is_changed else (),
         granted=granted,
-        missing_roles=missing,
+        missing_roles=absent_roles,
         limited_logins=limited,
     )
 
 
-def _touched(connection: Connection, migration: Migration) -> frozenset[str]:
+def _affected_relations(connection: Connection, migration: Migration) -> frozenset[str]:
     """What a migration may change of what is there; where that is nothing, no view can stand in its way."""
     with connection.begin():
-        return migration.changed & set(connection.scalars(statement("what_is_there")))
+        return migration.changed_relations & set(connection.scalars(statement("what_is_there")))
 
 
 def _begin(connection: Connection) -> None:
@@ -112,15 +115,15 @@ def _begin(connection: Connection) -> None:
                 execute_as_is(connection, sql.read("bootstrap"))
     except DBAPIError as error:
         with connection.begin():
-            if _state(error) not in MADE_MEANWHILE or not connection.scalar(statement("schema_is_there")):
+            if _sqlstate(error) not in MADE_MEANWHILE or not connection.scalar(statement("schema_is_there")):
                 raise
 
 
-def _apply(connection: Connection, migration: Migration, migrations: Sequence[Migration]) -> bool:
+def _apply_migration(connection: Connection, migration: Migration, migrations: Sequence[Migration]) -> bool:
     """Apply a migration, unless another process did since it was found to be pending; whether it was applied."""
-    if migration not in _not_applied(connection, migrations):
+    if migration not in _unapplied_migrations(connection, migrations):
         return False
-    _past_views(connection, [migration.text])
+    _execute_dropping_views(connection, [migration.text])
     connection.execute(
         statement("insert_migration"),
         {"version": migration.version, "name": migration.name, "checksum": migration.checksum},
@@ -128,65 +131,65 @@ def _apply(connection: Connection, migration: Migration, migrations: Sequence[Mi
     return True
 
 
-def _show(connection: Connection, views: Sequence[View]) -> bool:
+def _update_views(connection: Connection, views: Sequence[View]) -> bool:
     """Make the views if they are not those, and have all of them obey the rule for readers; whether they were made."""
-    is_changed = _differ(connection, views)
+    is_changed = _views_differ(connection, views)
     if is_changed:
-        _make_views(connection, views)
+        _replace_views(connection, views)
     # In the same transaction: no reader of one account may find a view made anew that shows them all.
     if is_isolated(connection):
-        isolate(connection)
+        apply_isolation(connection)
     return is_changed
 
 
-def pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:
+def list_pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:
     """Names of the migrations that ``migrate`` would apply, and ``views`` if it would make those anew.
 
     Raises ``MigrationError`` where migrating is impossible: an applied migration was edited or is unknown here.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
-    with database_errors(), engine.connect() as connection:
+    with translate_database_errors(), engine.connect() as connection:
         if not connection.scalar(statement("schema_is_there")):
             return (*(migration.name for migration in migrations), "views")
-        todo = [migration.name for migration in _not_applied(connection, migrations)]
-        return (*todo, "views") if _differ(connection, views) else tuple(todo)
+        pending_names = [migration.name for migration in _unapplied_migrations(connection, migrations)]
+        return (*pending_names, "views") if _views_differ(connection, views) else tuple(pending_names)
 
 
-def check(engine: Engine, source: Traversable = SQL_FILES) -> None:
+def check_schema(engine: Engine, source: Traversable = SQL_FILES) -> None:
     """Raise ``MigrationError`` unless the database has exactly the schema that this program needs."""
-    todo = pending(engine, source)
-    if todo:
-        raise MigrationError(f"The database lacks what this version of the program needs: {', '.join(todo)}.")
+    pending_names = list_pending(engine, source)
+    if pending_names:
+        raise MigrationError(f"The database lacks what this version of the program needs: {', '.join(pending_names)}.")
 
 
-def _only_one(connection: Connection) -> None:
+def _migration_lock(connection: Connection) -> None:
     """Keep other migrating processes waiting until the transaction ends."""
     try:
         execute_as_is(connection, statement_text("lock_schema"))
     except DBAPIError as error:
-        if _state(error) != NOT_FREE:
+        if _sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
         connection.rollback()
         raise MigrationError(
-            f"Another process is migrating this database. {who_is_in_the_way(connection)}".rstrip(),
+            f"Another process is migrating this database. {describe_blockers(connection)}".rstrip(),
             advice="Wait until it has finished, then run again.",
         ) from error
 
 
 @contextmanager
-def _as_migration_error(what: str) -> Iterator[None]:
+def _raise_migration_errors(step: str) -> Iterator[None]:
     try:
-        with database_errors():
+        with translate_database_errors():
             yield
     except (DatabaseUnavailable, MigrationError):
         raise
     except DatabaseError as error:
         raise MigrationError(
-            f"{what} could not be applied and was rolled back: {error.message}", advice=error.advice
+            f"{step} could not be applied and was rolled back: {error.message}", advice=error.advice
         ) from error
 
 
-def _not_applied(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
+def _unapplied_migrations(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
     """The migrations that are left to apply, after comparing the others with what was applied."""
     applied = connection.execute(statement("applied_migrations")).all()
     for row, migration in zip(applied, migrations, strict=False):
@@ -203,33 +206,33 @@ def _not_applied(connection: Connection, migrations: Sequence[Migration]) -> Seq
     return migrations[len(applied) :]
 
 
-def _differ(connection: Connection, views: Sequence[View]) -> bool:
+def _views_differ(connection: Connection, views: Sequence[View]) -> bool:
     """Whether the views in the database are not exactly these."""
-    made = {row.name: row.checksum for row in connection.execute(statement("made_views")) if row.is_there}
-    return made != {view.name: view.checksum for view in views}
+    existing = {row.name: row.checksum for row in connection.execute(statement("made_views")) if row.is_there}
+    return existing != {view.name: view.checksum for view in views}
 
 
-def _make_views(connection: Connection, views: Sequence[View]) -> None:
+def _replace_views(connection: Connection, views: Sequence[View]) -> None:
     """Replace the views, which keeps what others built on them; where Postgres refuses, make them anew."""
-    _past_views(connection, [view.text for view in views])
+    _execute_dropping_views(connection, [view.text for view in views])
     execute_as_is(connection, statement_text("restore_view_grants"))
     for view in views:
         connection.execute(statement("upsert_view"), {"name": view.name, "checksum": view.checksum})
-    kept = {view.name for view in views}
+    current_names = {view.name for view in views}
     for row in connection.execute(statement("made_views")).all():
-        if row.name not in kept:
+        if row.name not in current_names:
             _drop_views(connection, [row.name])
             connection.execute(statement("delete_view"), {"name": row.name})
 
 
-def _past_views(connection: Connection, texts: Sequence[str]) -> None:
+def _execute_dropping_views(connection: Connection, texts: Sequence[str]) -> None:
     """Execute the texts; where our views stand in the way, drop those first: migrating ends with making them."""
     try:
         with connection.begin_nested():
             for text in texts:
                 execute_as_is(connection, text)
     except DBAPIError as error:
-        if _state(error) not in STANDS_IN_THE_WAY:
+        if _sqlstate(error) not in BLOCKED_BY_VIEWS:
             raise
         connection.execute(statement("keep_view_grants"))
         _drop_views(connection, [row.name for row in connection.execute(statement("made_views"))])
@@ -244,5 +247,5 @@ def _drop_views(connection: Connection, names: Sequence[str]) -> None:
         execute_as_is(connection, SQL("drop view if exists {}").format(views))
 
 
-def _state(error: DBAPIError) -> str | None:
+def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)

@@ -14,20 +14,20 @@ import simplejson
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine
 
-from pipelines.amocrm.records import Account, Oddity, Snapshot
-from pipelines.errors import Superseded, WrongAccount
-from pipelines.tables.decide import Decision, EndReason, decide
-from pipelines.tables.relations import changed_relations
-from pipelines.warehouse.copying import copy_frames
+from pipelines.amocrm.models import Account, Anomaly, Snapshot
+from pipelines.base.errors import Superseded, WrongAccount
+from pipelines.transform.diff import EndReason, SnapshotDiff, diff_snapshot
+from pipelines.transform.frames import changed_relations
+from pipelines.warehouse.bulk_copy import copy_frames
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.state import account_of_key, read_state
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
+from pipelines.warehouse.state import account_id_for_key, read_stored_state
 
 CODE_VERSION = version("amocrm-warehouse")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
+class LoadOrigin:
     """Where a snapshot comes from and what it cost: what the ledger says of a load beside the snapshot itself."""
 
     account_key: str  # the account's key in the settings
@@ -40,7 +40,7 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Published:
+class PublishResult:
     """What publishing did. All counts are 0 when ``is_new`` is false: the snapshot had been published before."""
 
     account_id: int
@@ -53,8 +53,8 @@ class Published:
 
 
 def publish(
-    engine: Engine, snapshot: Snapshot, origin: Origin, *, has_key: Callable[[str], bool] = lambda _: False
-) -> Published:
+    engine: Engine, snapshot: Snapshot, origin: LoadOrigin, *, has_key: Callable[[str], bool] = lambda _: False
+) -> PublishResult:
     """Write what the snapshot changes, and its ledger row, in one transaction.
 
     Doing it again changes nothing. ``has_key`` says whether the settings have a key: none of those loses its account to
@@ -64,41 +64,43 @@ def publish(
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
         connection.execute(statement("use_indexes"))
-        described = lock_account(connection, snapshot.account, origin, has_key)
-        published = connection.scalar(statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at})
-        if published == origin.load_id:
-            return Published(account_id=account_id, observed_at=at, is_new=False)
-        stored = read_state(connection, account_id)
+        account_update = lock_account(connection, snapshot.account, origin, has_key)
+        published_load_id = connection.scalar(
+            statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at}
+        )
+        if published_load_id == origin.load_id:
+            return PublishResult(account_id=account_id, observed_at=at, is_new=False)
+        stored = read_stored_state(connection, account_id)
         if stored.observed_at is not None and stored.observed_at >= at:
             raise Superseded(
                 f"the snapshot of {at.isoformat()} is not newer than the one of {stored.observed_at.isoformat()}, "
                 "which is published already.",
                 account=origin.account_key,
             )
-        if described:
-            connection.execute(statement("update_account"), described)
+        if account_update:
+            connection.execute(statement("update_account"), account_update)
         observed_date = at.astimezone(ZoneInfo(snapshot.account.timezone)).date()
-        decision = decide(stored, snapshot, observed_date=observed_date)
-        close_ended(connection, account_id, at, decision)
-        row_counts = open_new(connection, account_id, at, decision)
-        row_counts |= follow_sizes(connection, account_id, observed_date=observed_date, decision=decision)
+        diff = diff_snapshot(stored, snapshot, observed_date=observed_date)
+        close_versions(connection, account_id, at, diff)
+        row_counts = open_versions(connection, account_id, at, diff)
+        row_counts |= write_sizes(connection, account_id, observed_date=observed_date, diff=diff)
         connection.execute(
             statement("insert_snapshot"),
-            ledger_row(snapshot, origin, decision) | {"observed_date": observed_date},
+            build_ledger_row(snapshot, origin, diff) | {"observed_date": observed_date},
         )
-    return Published(
+    return PublishResult(
         account_id=account_id,
         observed_at=at,
         is_new=True,
-        opened_count=decision.opened_count,
-        closed_count=decision.closed_count,
-        size_change_count=len(decision.sizes),
+        opened_count=diff.opened_count,
+        closed_count=diff.closed_count,
+        size_change_count=len(diff.sizes),
         row_counts={table: count for table, count in row_counts.items() if count} | {"snapshot": 1},
     )
 
 
 def lock_account(
-    connection: Connection, account: Account, origin: Origin, has_key: Callable[[str], bool]
+    connection: Connection, account: Account, origin: LoadOrigin, has_key: Callable[[str], bool]
 ) -> dict[str, Any] | None:
     """Hold the account's row until the transaction ends, and make it where there is none.
 
@@ -116,77 +118,77 @@ def lock_account(
         "currency": account.currency,
     }
     connection.execute(statement("insert_account"), row)
-    bound = account_of_key(connection, origin.account_key)
-    if bound not in (None, account.id):
+    bound_account_id = account_id_for_key(connection, origin.account_key)
+    if bound_account_id not in (None, account.id):
         raise WrongAccount(
-            f"the key is bound to account {bound} in the warehouse, and the API answered for account {account.id}.",
+            f"the key is bound to account {bound_account_id} in the warehouse, and the API answered for account {account.id}.",
             account=origin.account_key,
         )
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
     if stored["account_key"] != origin.account_key and has_key(stored["account_key"]):
-        raise taken(account, stored["account_key"], key=origin.account_key)
+        raise account_taken_error(account, stored["account_key"], key=origin.account_key)
     return row if dict(stored) != {column: row[column] for column in stored} else None
 
 
-def taken(account: Account, by: str, *, key: str) -> WrongAccount:
+def account_taken_error(account: Account, other_key: str, *, key: str) -> WrongAccount:
     """The error where an account answers under a key, and its history is under another one of the settings."""
     return WrongAccount(
-        f"amoCRM answered for account {account.id} ({account.name}), whose history is under the key '{by}'.",
+        f"amoCRM answered for account {account.id} ({account.name}), whose history is under the key '{other_key}'.",
         account=key,
         advice=f"Give '{key}' the host and the token of its own account, or take one of the two out of the settings.",
     )
 
 
-def close_ended(connection: Connection, account_id: int, at: datetime, decision: Decision) -> None:
+def close_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> None:
     """Close the versions and oddities that ended with this snapshot, before their successors open."""
-    ended = {"account_id": account_id, "valid_to": at}
+    parameters = {"account_id": account_id, "valid_to": at}
     for name, ids_name, closed in (
-        ("close_stages", "stage_ids", decision.stages.closed),
-        ("close_fields", "field_ids", decision.fields.closed),
-        ("close_segments", "segment_ids", decision.segments.closed),
+        ("close_stages", "stage_ids", diff.stages.closed),
+        ("close_fields", "field_ids", diff.fields.closed),
+        ("close_segments", "segment_ids", diff.segments.closed),
     ):
         if closed:
-            connection.execute(statement(name), ended | {ids_name: list(closed), "reasons": list(closed.values())})
-    options = decision.options.closed
+            connection.execute(statement(name), parameters | {ids_name: list(closed), "reasons": list(closed.values())})
+    options = diff.options.closed
     if options:
         connection.execute(
             statement("close_options"),
-            ended
+            parameters
             | {
                 "field_ids": [field_id for field_id, _ in options],
                 "option_ids": [option_id for _, option_id in options],
                 "reasons": list(options.values()),
             },
         )
-    if decision.settled:
-        connection.execute(statement("close_quality_events"), ended | oddity_arrays(decision.settled))
+    if diff.resolved_anomalies:
+        connection.execute(statement("close_quality_events"), parameters | anomaly_arrays(diff.resolved_anomalies))
 
 
-def open_new(connection: Connection, account_id: int, at: datetime, decision: Decision) -> dict[str, int]:
+def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
     """Shape what is new into relations and copy them in; rows written by table."""
-    frames = changed_relations(account_id, at, decision)
+    frames = changed_relations(account_id, at, diff)
     copy_frames(connection, frames)
     return {relation.name: len(frame) for relation, frame in frames.items()}
 
 
-def as_json(value: Any) -> Jsonb | None:
+def to_jsonb(value: Any) -> Jsonb | None:
     """A JSON value for Postgres: decimals keep all their digits."""
     return None if value is None else Jsonb(value, dumps=simplejson.dumps)
 
 
-def follow_sizes(
-    connection: Connection, account_id: int, *, observed_date: object, decision: Decision
+def write_sizes(
+    connection: Connection, account_id: int, *, observed_date: object, diff: SnapshotDiff
 ) -> dict[str, int]:
     """Bring the newest state of the segments and the day's rows up to date; rows written by table."""
-    of = {"account_id": account_id}
-    gone = without_successor(decision.segments.closed, decision.segments.opened)
-    if gone:
-        connection.execute(statement("delete_current_segments"), of | {"segment_ids": gone})
-    current = decision.current
+    key_columns = {"account_id": account_id}
+    gone_ids = ids_without_successor(diff.segments.closed, diff.segments.opened)
+    if gone_ids:
+        connection.execute(statement("delete_current_segments"), key_columns | {"segment_ids": gone_ids})
+    current = diff.current
     if current:
         connection.execute(
             statement("upsert_current_segments"),
-            of
+            key_columns
             | {
                 "segment_ids": list(current),
                 "valid_from": [segment.valid_from for segment in current.values()],
@@ -194,31 +196,31 @@ def follow_sizes(
                 "content_hashes": [segment.content_hash for segment in current.values()],
             },
         )
-    if decision.days:
+    if diff.days:
         connection.execute(
             statement("upsert_segment_days"),
-            of
+            key_columns
             | {
                 "observed_date": observed_date,
-                "segment_ids": list(decision.days),
-                "customers_counts": list(decision.days.values()),
+                "segment_ids": list(diff.days),
+                "customers_counts": list(diff.days.values()),
             },
         )
-    return {"segment_current": len(current) + len(gone), "segment_size_daily": len(decision.days)}
+    return {"segment_current": len(current) + len(gone_ids), "segment_size_daily": len(diff.days)}
 
 
-def without_successor(closed: Mapping[int, EndReason], opened: Collection[int]) -> list[int]:
+def ids_without_successor(closed: Mapping[int, EndReason], opened: Collection[int]) -> list[int]:
     """Things that are not there any more, as opposed to those that only changed."""
     return [thing_id for thing_id in closed if thing_id not in opened]
 
 
-def oddity_arrays(oddities: Collection[Oddity]) -> dict[str, list[Any]]:
+def anomaly_arrays(anomalies: Collection[Anomaly]) -> dict[str, list[Any]]:
     """Oddities as one array a column."""
-    rows = [asdict(oddity) for oddity in sorted(oddities)]
+    rows = [asdict(anomaly) for anomaly in sorted(anomalies)]
     return {f"{column}s": [row[column] for row in rows] for column in ("kind", "thing", "thing_id", "detail")}
 
 
-def ledger_row(snapshot: Snapshot, origin: Origin, decision: Decision) -> dict[str, Any]:
+def build_ledger_row(snapshot: Snapshot, origin: LoadOrigin, diff: SnapshotDiff) -> dict[str, Any]:
     """The snapshot's row in the ledger, its day aside."""
     mode = snapshot.account.mode
     return {
@@ -231,9 +233,9 @@ def ledger_row(snapshot: Snapshot, origin: Origin, decision: Decision) -> dict[s
         "segment_count": snapshot.segment_count if mode == "segments" else None,
         "field_count": len(snapshot.fields) if mode == "segments" else None,
         "option_count": sum(len(field.options) for field in snapshot.fields) if mode == "segments" else None,
-        "opened_count": decision.opened_count,
-        "closed_count": decision.closed_count,
-        "size_change_count": len(decision.sizes),
+        "opened_count": diff.opened_count,
+        "closed_count": diff.closed_count,
+        "size_change_count": len(diff.sizes),
         "request_count": origin.request_count,
         "byte_count": origin.byte_count,
         "duration_seconds": origin.duration_seconds,

@@ -9,30 +9,32 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from pipelines.amocrm.records import RawAnswer
-from pipelines.warehouse.statements import statement
+from pipelines.amocrm.models import RawResponse
+from pipelines.warehouse.queries import statement
 from pipelines.warehouse.work_locks import lock_work
 
 
-def keep_answers(
-    connection: Connection, account_id: int, observed_at: datetime, load_id: UUID, answers: Sequence[RawAnswer]
+def store_responses(
+    connection: Connection, account_id: int, observed_at: datetime, load_id: UUID, responses: Sequence[RawResponse]
 ) -> None:
     """Store a load's answers; a body that is stored already is neither compressed nor sent again.
 
     Doing it again changes nothing.
     """
-    if not answers:
+    if not responses:
         return
-    bodies = {answer.body_hash: answer.body for answer in answers}
+    bodies = {response.body_hash: response.body for response in responses}
     lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
-    known = connection.scalars(statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}).all()
-    new = [
+    stored_hashes = connection.scalars(
+        statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
+    ).all()
+    new_rows = [
         {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
         for body_hash, body in bodies.items()
-        if body_hash not in set(known)
+        if body_hash not in set(stored_hashes)
     ]
-    if new:
-        connection.execute(statement("insert_raw_body"), new)
+    if new_rows:
+        connection.execute(statement("insert_raw_body"), new_rows)
     connection.execute(
         statement("insert_raw_answer"),
         [
@@ -40,31 +42,31 @@ def keep_answers(
                 "account_id": account_id,
                 "observed_at": observed_at,
                 "load_id": load_id,
-                "sequence": answer.sequence,
-                "resource": answer.resource,
-                "thing_id": answer.thing_id,
-                "page": answer.page,
-                "pass_number": answer.pass_number,
-                "is_accepted": answer.is_accepted,
-                "path": answer.path,
-                "status": answer.status,
-                "content_type": answer.content_type,
-                "request_id": answer.request_id,
-                "received_at": answer.received_at,
-                "body_hash": answer.body_hash,
+                "sequence": response.sequence,
+                "resource": response.resource,
+                "thing_id": response.thing_id,
+                "page": response.page,
+                "pass_number": response.pass_number,
+                "is_accepted": response.is_accepted,
+                "path": response.path,
+                "status": response.status,
+                "content_type": response.content_type,
+                "request_id": response.request_id,
+                "received_at": response.received_at,
+                "body_hash": response.body_hash,
             }
-            for answer in answers
+            for response in responses
         ],
     )
 
 
-def read_answers(connection: Connection, account_id: int, observed_at: datetime, load_id: UUID) -> list[RawAnswer]:
+def read_responses(connection: Connection, account_id: int, observed_at: datetime, load_id: UUID) -> list[RawResponse]:
     """A load's answers in the order in which they came; empty when they were purged or never kept."""
     rows = connection.execute(
         statement("raw_answers"), {"account_id": account_id, "observed_at": observed_at, "load_id": load_id}
     )
     return [
-        RawAnswer(
+        RawResponse(
             sequence=row.sequence,
             resource=row.resource,
             thing_id=row.thing_id,
@@ -83,7 +85,7 @@ def read_answers(connection: Connection, account_id: int, observed_at: datetime,
     ]
 
 
-def purge_answers(connection: Connection, account_id: int, *, until: datetime) -> int:
+def purge_responses(connection: Connection, account_id: int, *, until: datetime) -> int:
     """Delete answers of loads that began up to this instant, and bodies nobody needs any more; how many answers."""
     lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
     purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "until": until}).rowcount

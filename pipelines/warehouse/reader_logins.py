@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from pipelines.errors import DatabaseError
-from pipelines.warehouse.engine import MAY_NOT, database_errors
-from pipelines.warehouse.statements import execute_as_is, statement
-from pipelines.warehouse.tool_login import make_login
+from pipelines.base.errors import DatabaseError
+from pipelines.warehouse.engine import INSUFFICIENT_PRIVILEGE, translate_database_errors
+from pipelines.warehouse.queries import execute_as_is, statement
+from pipelines.warehouse.tool_login import create_login
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,14 +31,14 @@ def make_reader_login(engine: Engine, role: str, login: str, *, account: str | N
     Raises ``DatabaseError`` if a role of that name has other rights than this one, or if roles may not be made.
     """
     password = secrets.token_urlsafe(24)
-    with database_errors(account=account), engine.begin() as connection:
+    with translate_database_errors(account=account), engine.begin() as connection:
         if connection.scalar(statement("is_another_role"), {"login": login, "role": role}):
             raise DatabaseError(
                 f"There is a role '{login}' already, and it is not a login of {role} alone.",
                 account=account,
                 advice="Choose another name for the login.",
             )
-        make_login(connection, login, password, role=role)
+        create_login(connection, login, password, role=role)
     return password
 
 
@@ -50,7 +50,7 @@ def limit_logins(connection: Connection) -> tuple[str, ...]:
             with connection.begin_nested():
                 execute_as_is(connection, one.changes)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != MAY_NOT:
+            if getattr(error.orig, "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
                 raise
         else:
             limited.append(one.login)

@@ -13,23 +13,23 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from pipelines.errors import DatabaseError
-from pipelines.warehouse.engine import database_errors
-from pipelines.warehouse.giving_way import ALL, giving_way
+from pipelines.base.errors import DatabaseError
+from pipelines.warehouse.engine import translate_database_errors
+from pipelines.warehouse.locks import ALL_RELATIONS, with_lock_retry
+from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.roles import READERS, choose_role_names, name_roles, role_names
-from pipelines.warehouse.statements import execute_as_is, statement, statement_text
 
 MAY_NOT: Final = "42501"
 """SQLSTATE of a privilege that is lacking."""
 
 
-def make_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
+def create_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
     """Make the role that reads this account only, and turn row-level security on if it is the first; the role's name.
 
     It cannot log in: logins are made in it. Doing it again changes nothing. Raises ``DatabaseError`` if the tables are
     another role's, or with the statements for an administrator if Postgres does not let us make or grant the roles.
     """
-    with database_errors(account=account), engine.connect() as connection:
+    with translate_database_errors(account=account), engine.connect() as connection:
         with connection.begin():
             if not connection.scalar(statement("owns_tables")):
                 raise DatabaseError(
@@ -43,14 +43,14 @@ def make_account_reader(engine: Engine, account_id: int, *, account: str | None 
             make_roles(connection, name, account=account)
             is_first = not is_isolated(connection)
         if is_first:
-            giving_way(connection, partial(isolate, connection), tables=ALL, views=ALL)
+            with_lock_retry(connection, partial(apply_isolation, connection), tables=ALL_RELATIONS, views=ALL_RELATIONS)
         with connection.begin():
             store_reader(connection, name, account_id)
             execute_as_is(connection, statement_text("grant_connect"))
     return name
 
 
-def reader_of(account_id: int) -> str:
+def reader_role_name(account_id: int) -> str:
     """Plain name of the role that reads one account."""
     return f"{READERS}_{account_id}"
 
@@ -60,7 +60,7 @@ def reader_role(connection: Connection, account_id: int) -> str:
     if stored := connection.scalar(statement("reader_of_account"), {"account_id": account_id}):
         return str(stored)
     suffixes = [str(row.suffix) for row in connection.execute(statement("role_suffixes")) if row.suffix]
-    candidates = [reader_of(account_id) + suffix for suffix in (role_names(connection).suffix, *suffixes)]
+    candidates = [reader_role_name(account_id) + suffix for suffix in (role_names(connection).suffix, *suffixes)]
     free = (name for name in candidates if not connection.scalar(statement("role_is_used_elsewhere"), {"name": name}))
     return next(free, candidates[-1])
 
@@ -101,7 +101,7 @@ def is_isolated(connection: Connection) -> bool:
     return bool(connection.scalar(statement("readers_are_isolated")))
 
 
-def isolate(connection: Connection) -> None:
+def apply_isolation(connection: Connection) -> None:
     """Bring tables and views that are new under the rule that readers of single accounts see their own rows."""
     if connection.scalar(statement("owns_tables")):
         make_roles(connection)

@@ -13,7 +13,7 @@ from typing import Final
 from psycopg.sql import Identifier
 from sqlalchemy import Connection
 
-from pipelines.warehouse.statements import execute_as_is, statement, statement_text
+from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 
 READERS: Final = "amocrm_reader"
 PLAIN_NAME: Final = re.compile("[a-z_][a-z0-9_]*")
@@ -67,20 +67,20 @@ def grant_roles(connection: Connection) -> tuple[str, ...]:
     """Make the reader and the loader if we may, and grant them what they lack; names of those that lacked something."""
     choose_role_names(connection)
     roles = name_roles(connection).granted()
-    before = grant_counts(connection, roles)
+    before = count_grants(connection, roles)
     for name in ("make_roles", "grant_reader", "grant_loader", "grant_connect"):
         execute_as_is(connection, statement_text(name))
-    after = grant_counts(connection, roles)
+    after = count_grants(connection, roles)
     return tuple(role for role in roles if after.get(role, 0) > before.get(role, 0))
 
 
-def grant_counts(connection: Connection, roles: tuple[str, ...]) -> dict[str, int]:
+def count_grants(connection: Connection, roles: tuple[str, ...]) -> dict[str, int]:
     """How many privileges in our schemas each role has; nothing of a role that does not exist."""
-    found = connection.execute(statement("grants_of_roles"), {"names": list(roles)})
-    return {row.name: row.grant_count for row in found}
+    rows = connection.execute(statement("grants_of_roles"), {"names": list(roles)})
+    return {row.name: row.grant_count for row in rows}
 
 
-def missing_roles(connection: Connection) -> tuple[str, ...]:
+def find_missing_roles(connection: Connection) -> tuple[str, ...]:
     """Those of the reader and the loader that do not exist."""
     return tuple(
         role
@@ -89,7 +89,7 @@ def missing_roles(connection: Connection) -> tuple[str, ...]:
     )
 
 
-def making(roles: tuple[str, ...]) -> str:
+def create_roles_sql(roles: tuple[str, ...]) -> str:
     """SQL by which an administrator makes the roles."""
     return " ".join(f"create role {quoted(role)} nologin;" for role in roles)
 

@@ -10,14 +10,14 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
 
-DAYS: Final = 60
+DEFAULT_DAYS: Final = 60
 """Days that are read, the newest snapshot's included: two months show a rhythm of weeks and most of a trend."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Day:
+class DailySize:
     """A day of the account, and the segment's size at its end; None where nobody looked, or no usable number came."""
 
     date: date
@@ -34,22 +34,22 @@ class SizeSeries:
     change_1_day: int | None
     change_7_days: int | None
     change_30_days: int | None
-    days: tuple[Day, ...]  # oldest first; days on which the segment was not there are missing
+    days: tuple[DailySize, ...]  # oldest first; days on which the segment was not there are missing
 
 
-def read_sizes(connection: Connection, account_id: int, *, days: int = DAYS) -> list[SizeSeries]:
+def read_sizes(connection: Connection, account_id: int, *, days: int = DEFAULT_DAYS) -> list[SizeSeries]:
     """The segments that the newest snapshot saw, the largest first."""
     rows = connection.execute(statement("segment_days"), {"account_id": account_id, "days": days})
     return [
         SizeSeries(
-            segment_id=newest.segment_id,
-            name=newest.name,
-            size=newest.customers_count,
-            change_1_day=newest.change_1_day,
-            change_7_days=newest.change_7_days,
-            change_30_days=newest.change_30_days,
-            days=tuple(Day(date=row.observed_date, size=row.last_count) for row in of_one),
+            segment_id=latest.segment_id,
+            name=latest.name,
+            size=latest.customers_count,
+            change_1_day=latest.change_1_day,
+            change_7_days=latest.change_7_days,
+            change_30_days=latest.change_30_days,
+            days=tuple(DailySize(date=row.observed_date, size=row.last_count) for row in segment_rows),
         )
-        for of_one in (list(group) for _, group in groupby(rows, key=attrgetter("segment_id")))
-        for newest in of_one[-1:]
+        for segment_rows in (list(group) for _, group in groupby(rows, key=attrgetter("segment_id")))
+        for latest in segment_rows[-1:]
     ]

@@ -10,21 +10,21 @@ from hashlib import sha256
 from importlib.resources.abc import Traversable
 from typing import Final
 
-from pipelines.errors import MigrationError
+from pipelines.base.errors import MigrationError
 
 MIGRATION_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 VIEW_NAME: Final = re.compile(r"([a-z0-9_]+)\.sql")
 
-_NOT_CODE: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_COMMENT_OR_STRING: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _PSQL_COMMAND: Final = re.compile(r"^\s*\\\w+", re.MULTILINE)
-_TRANSACTION: Final = re.compile(
+_TRANSACTION_COMMAND: Final = re.compile(
     r"(?:\A|;)\s*(begin|start\s+transaction|commit|rollback|abort|savepoint)\b", re.IGNORECASE
 )
-_TABLE_CHANGED: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
-_TABLE_REFERRED: Final = re.compile(r"\breferences amocrm\.(\w+)")
-_VIEW_USED: Final = re.compile(r"\banalytics\.(\w+)")
+_CHANGED_TABLE: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
+_REFERENCED_TABLE: Final = re.compile(r"\breferences amocrm\.(\w+)")
+_USED_VIEW: Final = re.compile(r"\banalytics\.(\w+)")
 
-_PROGRAM_ADVICE: Final = "This is a mistake in the program: install it again, or report it."
+_REINSTALL_ADVICE: Final = "This is a mistake in the program: install it again, or report it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,14 +37,14 @@ class Migration:
     text: str = field(repr=False)
 
     @property
-    def changed(self) -> frozenset[str]:
+    def changed_relations(self) -> frozenset[str]:
         """Tables, and whatever else is in the schema, that it may change, be they there before or not."""
-        return frozenset(_TABLE_CHANGED.findall(_code(self.text)))
+        return frozenset(_CHANGED_TABLE.findall(_strip_comments_and_strings(self.text)))
 
     @property
-    def referred(self) -> frozenset[str]:
+    def referenced_tables(self) -> frozenset[str]:
         """Tables that its foreign keys refer to."""
-        return frozenset(_TABLE_REFERRED.findall(_code(self.text)))
+        return frozenset(_REFERENCED_TABLE.findall(_strip_comments_and_strings(self.text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,10 +59,10 @@ class View:
 def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
     """The migrations of a folder in order. Raises ``MigrationError`` unless numbered from 0001 without gaps."""
     migrations = []
-    for number, (file, found) in enumerate(_sql_files(folder, MIGRATION_NAME), start=1):
-        if int(found[1]) != number:
-            raise MigrationError(f"{file.name} should have the number {number:04}.", advice=_PROGRAM_ADVICE)
-        text = _text(file)
+    for number, (file, match) in enumerate(_list_sql_files(folder, MIGRATION_NAME), start=1):
+        if int(match[1]) != number:
+            raise MigrationError(f"{file.name} should have the number {number:04}.", advice=_REINSTALL_ADVICE)
+        text = _read_sql(file)
         migrations.append(Migration(version=number, name=file.name, checksum=_checksum(text), text=text))
     return tuple(migrations)
 
@@ -70,41 +70,44 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 def read_views(folder: Traversable) -> tuple[View, ...]:
     """The views of a folder, those that others are made of first."""
     views = {}
-    for file, found in _sql_files(folder, VIEW_NAME):
-        text = _text(file)
-        views[found[1]] = View(name=found[1], checksum=_checksum(text), text=text)
-    uses = {name: set(_VIEW_USED.findall(_code(view.text))) & (views.keys() - {name}) for name, view in views.items()}
+    for file, match in _list_sql_files(folder, VIEW_NAME):
+        text = _read_sql(file)
+        views[match[1]] = View(name=match[1], checksum=_checksum(text), text=text)
+    uses = {
+        name: set(_USED_VIEW.findall(_strip_comments_and_strings(view.text))) & (views.keys() - {name})
+        for name, view in views.items()
+    }
     try:
         return tuple(views[name] for name in TopologicalSorter(uses).static_order())
     except CycleError as error:
         raise MigrationError(
-            f"Views use each other in a circle: {', '.join(error.args[1])}.", advice=_PROGRAM_ADVICE
+            f"Views use each other in a circle: {', '.join(error.args[1])}.", advice=_REINSTALL_ADVICE
         ) from None
 
 
-def _sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[tuple[Traversable, re.Match[str]]]:
+def _list_sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[tuple[Traversable, re.Match[str]]]:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
-            found = pattern.fullmatch(file.name)
-            if not found:
-                raise MigrationError(f"{file.name} is not named as it should be.", advice=_PROGRAM_ADVICE)
-            yield file, found
+            match = pattern.fullmatch(file.name)
+            if not match:
+                raise MigrationError(f"{file.name} is not named as it should be.", advice=_REINSTALL_ADVICE)
+            yield file, match
 
 
-def _text(file: Traversable) -> str:
+def _read_sql(file: Traversable) -> str:
     """The file with the line ends of Unix, whatever the checkout made of them, refused if only psql understands it."""
     text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
-    code = _code(text)
-    found = _PSQL_COMMAND.search(code) or _TRANSACTION.search(code)
-    if found:
-        word = found[0].strip(";\n ")
-        raise MigrationError(f"{file.name} has '{word}', which does not belong there.", advice=_PROGRAM_ADVICE)
+    code = _strip_comments_and_strings(text)
+    match = _PSQL_COMMAND.search(code) or _TRANSACTION_COMMAND.search(code)
+    if match:
+        word = match[0].strip(";\n ")
+        raise MigrationError(f"{file.name} has '{word}', which does not belong there.", advice=_REINSTALL_ADVICE)
     return text
 
 
-def _code(text: str) -> str:
+def _strip_comments_and_strings(text: str) -> str:
     """The SQL without its comments and string literals."""
-    return _NOT_CODE.sub("''", text)
+    return _COMMENT_OR_STRING.sub("''", text)
 
 
 def _checksum(text: str) -> str:

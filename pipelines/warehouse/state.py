@@ -4,52 +4,53 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipelines.amocrm.extract import Known
-from pipelines.amocrm.records import Oddity
-from pipelines.tables.decide import CurrentSegment, StoredState
-from pipelines.warehouse.statements import statement
+from pipelines.amocrm.extract import KnownEntities
+from pipelines.amocrm.models import Anomaly
+from pipelines.transform.diff import CurrentSegment, StoredState
+from pipelines.warehouse.queries import statement
 
 
-def account_of_key(connection: Connection, account_key: str) -> int | None:
+def account_id_for_key(connection: Connection, account_key: str) -> int | None:
     """The account that a key of the settings is bound to; None before its first snapshot."""
-    found: int | None = connection.scalar(statement("account_of_key"), {"account_key": account_key})
-    return found
+    value: int | None = connection.scalar(statement("account_of_key"), {"account_key": account_key})
+    return value
 
 
-def key_of_account(connection: Connection, account_id: int) -> str | None:
+def key_for_account_id(connection: Connection, account_id: int) -> str | None:
     """The key that an account's history is under; None before its first snapshot."""
-    found: str | None = connection.scalar(statement("key_of_account"), {"account_id": account_id})
-    return found
+    value: str | None = connection.scalar(statement("key_of_account"), {"account_id": account_id})
+    return value
 
 
-def read_state(connection: Connection, account_id: int) -> StoredState:
+def read_stored_state(connection: Connection, account_id: int) -> StoredState:
     """All that the next snapshot of the account is compared with."""
-    of = {"account_id": account_id}
-    newest = connection.execute(statement("newest_snapshot"), of).one_or_none()
+    parameters = {"account_id": account_id}
+    latest = connection.execute(statement("newest_snapshot"), parameters).one_or_none()
     return StoredState(
-        observed_at=newest.observed_at if newest else None,
-        observed_date=newest.observed_date if newest else None,
-        stages={row.stage_id: row.content_hash for row in connection.execute(statement("open_stages"), of)},
-        fields={row.field_id: row.content_hash for row in connection.execute(statement("open_fields"), of)},
+        observed_at=latest.observed_at if latest else None,
+        observed_date=latest.observed_date if latest else None,
+        stages={row.stage_id: row.content_hash for row in connection.execute(statement("open_stages"), parameters)},
+        fields={row.field_id: row.content_hash for row in connection.execute(statement("open_fields"), parameters)},
         options={
-            (row.field_id, row.option_id): row.content_hash for row in connection.execute(statement("open_options"), of)
+            (row.field_id, row.option_id): row.content_hash
+            for row in connection.execute(statement("open_options"), parameters)
         },
         segments={
             row.segment_id: CurrentSegment(
                 content_hash=row.content_hash, customers_count=row.customers_count, valid_from=row.valid_from
             )
-            for row in connection.execute(statement("current_segments"), of)
+            for row in connection.execute(statement("current_segments"), parameters)
         },
-        oddities=frozenset(
-            Oddity(kind=row.kind, thing=row.thing, thing_id=row.thing_id, detail=row.detail)
-            for row in connection.execute(statement("open_quality_events"), of)
+        anomalies=frozenset(
+            Anomaly(kind=row.kind, thing=row.thing, thing_id=row.thing_id, detail=row.detail)
+            for row in connection.execute(statement("open_quality_events"), parameters)
         ),
     )
 
 
-def known_things(account_id: int, state: StoredState) -> Known:
+def known_entities(account_id: int, state: StoredState) -> KnownEntities:
     """The ids that a load has to account for: seen again, or confirmed as gone."""
-    return Known(
+    return KnownEntities(
         account_id=account_id,
         stage_ids=frozenset(state.stages),
         segment_ids=frozenset(state.segments),

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import Connection
 
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
 
 Work: TypeAlias = Literal["raw_answer", "size_alert", "wide_view", "apply"]
 

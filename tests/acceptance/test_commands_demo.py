@@ -18,15 +18,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from assets.instance import prepare_home
-from commands.demo.history import BETWEEN_LOADS, instants, live_through
-from commands.demo.home import DemoHome, Simulation
-from commands.demo.simulated import simulated_account
+from assets.dagster_home import prepare_home
+from commands.demo.home import DemoHome, SimulationConfig
+from commands.demo.simulated_account import simulated_account
+from commands.demo.simulated_loads import LOAD_INTERVAL, load_times, simulate_loads
 from commands.demo.summary import read_summary
-from pipelines.load import load_account
+from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url
-from tests.command_line import command, environment, left_running, run
-from tests.conftest import open_folder
+from tests.command_line import build_environment, command_line, run, running_processes
+from tests.conftest import shared_temporary_folder
 
 HOSTILE = {
     "DATABASE_URL": "postgresql://nobody:hunter2secret@127.0.0.1:1/theirs",
@@ -40,7 +40,7 @@ HOSTILE = {
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with open_folder() as folder:
+    with shared_temporary_folder() as folder:
         yield folder
 
 
@@ -60,7 +60,7 @@ def test_once_and_again_and_anew(folder: Path) -> None:
     assert "mode 'segments'" in first.stdout
     assert re.search(r"Постоянные +1,\d{3} +[−+]?\d+ +– +– +[▁▂▃▄▅▆▇█]+", first.stdout)
     assert "This run: 14 loads in" in " ".join(first.stdout.split())
-    assert not left_running(folder)
+    assert not running_processes(folder)
     by_dagster = "select count(*), count(run_id) from amocrm.snapshot"
     assert sql(folder, by_dagster) == ["14|1"]
 
@@ -89,16 +89,16 @@ def test_an_account_of_stages(folder: Path) -> None:
     assert re.search(r"Expected purchase +system +before purchase \d", result.stdout)
     assert "stage 'Заказ в пути' added" in result.stdout
     assert "--demo periodicity" in result.stdout
-    assert not left_running(folder)
+    assert not running_processes(folder)
 
 
 def test_interrupted_and_killed_at_any_moment_it_goes_on_from_there(folder: Path) -> None:
     chance = random.Random(20_261_122)  # noqa: S311
     for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         demo = subprocess.Popen(
-            command("demo", "--days", "8"),
+            command_line("demo", "--days", "8"),
             cwd=folder,
-            env=environment(),
+            env=build_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -107,15 +107,15 @@ def test_interrupted_and_killed_at_any_moment_it_goes_on_from_there(folder: Path
         demo.send_signal(number)
         _, said = demo.communicate(timeout=60)
         if number == signal.SIGKILL:
-            wait_until_nothing_runs(folder)
+            wait_until_processes_end(folder)
         else:
             assert demo.returncode in (0, 128 + signal.SIGINT, 128 + number), said
             assert "Traceback" not in said
-            assert not left_running(folder)
+            assert not running_processes(folder)
     finished = run("demo", "--days", "8", folder=folder)
     assert finished.returncode == 0, finished.stderr
     since_first = "extract(epoch from observed_at - (select min(observed_at) from amocrm.snapshot))"
-    slot = f"round({since_first} / {BETWEEN_LOADS.total_seconds()})"
+    slot = f"round({since_first} / {LOAD_INTERVAL.total_seconds()})"
     slots = sql(folder, f"select {slot} from amocrm.snapshot where run_id is null order by observed_at")
     assert len(slots) >= 32
     assert slots == [str(number) for number in range(len(slots))], "none was lost, and none was made twice"
@@ -126,10 +126,10 @@ def test_dagster_s_home_is_made_whole_or_not_at_all(folder: Path, file_count: in
     """Killed while the storage is made: Dagster could not go on with one that lacks tables."""
     home = folder / "dagster"
     program = (
-        "import sys, pathlib, dagster; from assets.instance import prepare_home;"
+        "import sys, pathlib, dagster; from assets.dagster_home import prepare_home;"
         "dagster.DagsterInstance.from_config(str(prepare_home(pathlib.Path(sys.argv[1]))))"
     )
-    maker = subprocess.Popen([sys.executable, "-c", program, str(home)], env=environment())
+    maker = subprocess.Popen([sys.executable, "-c", program, str(home)], env=build_environment())
     while len(list(folder.rglob("*.db"))) < file_count and maker.poll() is None:
         time.sleep(0.001)
     maker.kill()
@@ -140,21 +140,21 @@ def test_dagster_s_home_is_made_whole_or_not_at_all(folder: Path, file_count: in
         assert list(instance.all_instigator_state()) == []
 
 
-def wait_until_nothing_runs(folder: Path) -> None:
+def wait_until_processes_end(folder: Path) -> None:
     """What a killed demo leaves behind ends by itself."""
     deadline = time.monotonic() + 30
-    while left_running(folder):
-        assert time.monotonic() < deadline, left_running(folder)
+    while running_processes(folder):
+        assert time.monotonic() < deadline, running_processes(folder)
         time.sleep(0.05)
 
 
 def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> None:
     started_at = datetime.now(UTC) - timedelta(days=50)
-    home, simulation = DemoHome(folder), Simulation(seed=1, started_at=started_at, mode="segments")
+    home, config = DemoHome(folder), SimulationConfig(seed=1, started_at=started_at, mode="segments")
     before = started_at + timedelta(days=44, hours=20)
-    moments = instants(started_at, before, started_at + timedelta(days=48, hours=7))
-    with simulated_account(home, simulation, before) as simulated:
-        steps = list(live_through(engine, simulated, moments))
+    moments = load_times(started_at, before, started_at + timedelta(days=48, hours=7))
+    with simulated_account(home, config, before) as simulated:
+        steps = list(simulate_loads(engine, simulated, moments))
     missed = [step.at for step in steps if step.loaded is None]
     assert missed, "the API was never out"
     with engine.connect() as connection:
@@ -167,17 +167,17 @@ def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> No
 
 def test_an_outage_of_this_moment_is_taken_as_over(folder: Path, engine: Engine) -> None:
     started_at = datetime.now(UTC) - timedelta(days=45, hours=12)
-    home, simulation = DemoHome(folder), Simulation(seed=1, started_at=started_at, mode="segments")
-    with simulated_account(home, simulation, started_at + timedelta(days=45)) as simulated:
-        assert simulated.story.is_out(datetime.now(UTC))
-        simulated.go_to_present()
+    home, config = DemoHome(folder), SimulationConfig(seed=1, started_at=started_at, mode="segments")
+    with simulated_account(home, config, started_at + timedelta(days=45)) as simulated:
+        assert simulated.simulation.is_outage_at(datetime.now(UTC))
+        simulated.set_time_to_present()
         assert load_account(engine, simulated.account, simulated.settings).published.is_new
 
 
 def test_two_demos_do_not_meddle(folder: Path) -> None:
     home = DemoHome(folder / "data/demo/segments")
     home.folder.mkdir(parents=True)
-    with home.alone():
+    with home.exclusive_lock():
         result = run("demo", "--days", "1", folder=folder)
     assert result.returncode == 15
     assert "in use" in result.stderr
@@ -185,8 +185,8 @@ def test_two_demos_do_not_meddle(folder: Path) -> None:
 
 def test_psql_joins_a_server_that_runs(folder: Path) -> None:
     home = DemoHome(folder / "data/demo/segments")
-    home.begin(Simulation(seed=1, started_at=datetime.now(UTC), mode="segments"))
-    with home.alone(), database_url(home.settings) as url, psycopg.connect(url) as connection:
+    home.begin(SimulationConfig(seed=1, started_at=datetime.now(UTC), mode="segments"))
+    with home.exclusive_lock(), database_url(home.settings) as url, psycopg.connect(url) as connection:
         port = sql(folder, "select current_setting('port')")
         assert port == [str(connection.info.port)]
-    assert not left_running(folder)
+    assert not running_processes(folder)

@@ -17,7 +17,7 @@ import yaml
 
 from commands.dev import WORKSPACE_TEXT
 from emulator import Emulator
-from tests.command_line import ROOT, command, environment, left_running, run
+from tests.command_line import ROOT, build_environment, command_line, run, running_processes
 
 
 def free_port() -> int:
@@ -29,8 +29,8 @@ def free_port() -> int:
 
 def ask(browser: requests.Session, port: int, query: str) -> Any:
     """Ask Dagster's GraphQL API."""
-    answer = browser.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60)
-    return answer.json()["data"]
+    response = browser.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60)
+    return response.json()["data"]
 
 
 def log_in(dev: subprocess.Popen[str]) -> tuple[requests.Session, str]:
@@ -48,9 +48,9 @@ def log_in(dev: subprocess.Popen[str]) -> tuple[requests.Session, str]:
 def running_dev(folder: Path, port: int, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """``dev`` from the moment it says where its pages are."""
     dev = subprocess.Popen(
-        command("dev", "--port", str(port)),
+        command_line("dev", "--port", str(port)),
         cwd=folder,
-        env=environment(PYTHONUNBUFFERED="1", **variables),
+        env=build_environment(PYTHONUNBUFFERED="1", **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -121,7 +121,7 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         assert all("assets.web.server" in one[""] for one in knowing), "neither the daemon nor code servers know it"
         assert not [one for one in started_with if key in one[""]], "no process shows it"
         assert {one["AMOCRM_DAGSTER_URL"] for one in started_with} == {f"http://127.0.0.1:{port}"}
-        assert not left_running(tmp_path)
+        assert not running_processes(tmp_path)
         found = run("doctor", "--json", folder=tmp_path, **variables)
     checks = {check["subject"]: check for check in json.loads(found.stdout)["checks"]}
     assert checks["schedule"]["finding"].startswith("Off.")

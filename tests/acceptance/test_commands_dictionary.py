@@ -6,14 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from commands.dictionary import DICTIONARY, dictionary_text
+from commands.dictionary import DICTIONARY, format_dictionary
 from pipelines.warehouse.catalog import read_catalog, read_functions
 from tests.command_line import ROOT, run
 
 
 def test_the_dictionary_says_what_the_database_says(engine: Engine) -> None:
     with engine.connect() as connection:
-        text = dictionary_text(read_catalog(connection), read_functions(connection))
+        text = format_dictionary(read_catalog(connection), read_functions(connection))
     assert (ROOT / DICTIONARY).read_text(encoding="utf-8") == text, "run './run dictionary' and commit what it writes"
 
 

@@ -15,18 +15,18 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from commands.doctor import command as doctor
-from commands.doctor import show
+from commands.doctor import print_check
 from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed, warning
 from commands.doctor.database import check_database
-from commands.doctor.machine import check_folder, check_schedule
+from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.trial import trial_of_alerts
+from commands.doctor.webhook import check_webhook
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from pipelines.amocrm.client import AmoClient
-from pipelines.clock import SYSTEM_CLOCK
-from pipelines.errors import (
+from pipelines.base.clock import SYSTEM_CLOCK
+from pipelines.base.errors import (
     ApiError,
     DatabaseError,
     DatabaseUnavailable,
@@ -38,16 +38,16 @@ from pipelines.errors import (
     WarehouseError,
     WrongAccount,
 )
-from pipelines.load import load_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, load_settings, place_settings
-from pipelines.warehouse.address import parse_database_url
+from pipelines.base.secret import Secret
+from pipelines.config.database_url import parse_database_url
+from pipelines.config.settings import AccountSettings, Settings, load_location_settings, load_settings
+from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
-from tests.conftest import plain
-from tests.integration.test_alerts import Hook
+from tests.conftest import render_url
+from tests.integration.test_webhook import Hook
 
-Told = dict[str, Check]
+ChecksBySubject = dict[str, Check]
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def account_of(emulator: Emulator, token: str | None = None) -> AccountSettings:
     )
 
 
-def told(account: AccountSettings, engine: Engine | None = None) -> Told:
+def checks_by_subject(account: AccountSettings, engine: Engine | None = None) -> ChecksBySubject:
     """The checks of an account, by what they are about."""
     checks = list(check_account(account, Settings(data_dir=Path("nowhere")), engine, SYSTEM_CLOCK))
     return {check.subject.removeprefix("account 'main': "): check for check in checks}
 
 
 def test_a_sound_account_passes_every_check(emulator: Emulator, engine: Engine) -> None:
-    checks = told(account_of(emulator), engine)
+    checks = checks_by_subject(account_of(emulator), engine)
     assert {check.status for check in checks.values()} == {"ok"}
     assert set(checks) == {"token", "access", "clock", "mode", "rights", "identity"}
     assert "1 segments" in checks["rights"].finding
@@ -90,12 +90,12 @@ def test_a_token_that_ends_is_noticed_in_time(
 ) -> None:
     account_id = next(iter(emulator.world.accounts))
     token = emulator.long_lived_token(account_id, expires_at=datetime.now(UTC) + ends_in)
-    check = told(account_of(emulator, token))["token"]
+    check = checks_by_subject(account_of(emulator, token))["token"]
     assert (check.status, check.exit_code) == (status, exit_code)
 
 
 def test_a_wrong_token_is_told_from_one_that_ended(emulator: Emulator) -> None:
-    checks = told(account_of(emulator, "not-a-token"))
+    checks = checks_by_subject(account_of(emulator, "not-a-token"))
     assert checks["token"].status == "warning"
     assert (checks["access"].status, checks["access"].exit_code) == ("failed", Unauthorized.exit_code)
     assert checks["clock"].status == "ok", "a refusal has a date too"
@@ -104,7 +104,7 @@ def test_a_wrong_token_is_told_from_one_that_ended(emulator: Emulator) -> None:
 def test_a_host_that_does_not_answer(emulator: Emulator) -> None:
     account = account_of(emulator)
     emulator.stop()
-    checks = told(account)
+    checks = checks_by_subject(account)
     assert checks["access"].exit_code == Unavailable.exit_code
     assert set(checks) == {"token", "access"}
 
@@ -129,7 +129,7 @@ def test_clocks_that_disagree(ahead: timedelta, words: str) -> None:
     clock.advance(ahead)
     with Emulator(clock=clock) as emulator:
         emulator.world.add_account("Corner Coffee")
-        check = told(account_of(emulator))["clock"]
+        check = checks_by_subject(account_of(emulator))["clock"]
     assert check.status == "warning"
     assert check.finding == f"This machine is {words} amoCRM."
 
@@ -137,14 +137,14 @@ def test_clocks_that_disagree(ahead: timedelta, words: str) -> None:
 @pytest.mark.parametrize("mode", ["disabled", "unavailable"])
 def test_a_mode_without_customers(emulator: Emulator, mode: str) -> None:
     emulator.world.switch_mode(next(iter(emulator.world.accounts)), mode)  # type: ignore[arg-type]
-    checks = told(account_of(emulator))
+    checks = checks_by_subject(account_of(emulator))
     assert checks["mode"].status == "warning"
     assert "rights" not in checks
 
 
 def test_lists_that_may_not_be_read(emulator: Emulator) -> None:
     emulator.faults.add(effects.error(403), resource="segments")
-    checks = told(account_of(emulator))
+    checks = checks_by_subject(account_of(emulator))
     assert checks["access"].status == "ok"
     assert checks["rights"].exit_code == Forbidden.exit_code
 
@@ -152,9 +152,9 @@ def test_lists_that_may_not_be_read(emulator: Emulator) -> None:
 def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = account_of(emulator)
     load_account(engine, account, Settings(data_dir=tmp_path))
-    assert told(account, engine)["identity"].status == "ok"
+    assert checks_by_subject(account, engine)["identity"].status == "ok"
     other = emulator.world.add_account("Another")
-    check = told(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
+    check = checks_by_subject(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
     assert (check.status, check.exit_code) == ("failed", WrongAccount.exit_code)
 
 
@@ -168,7 +168,7 @@ def test_an_account_that_another_key_has_already(emulator: Emulator, engine: Eng
     assert "under the key 'main'" in check.finding
 
 
-def of_database(url: str) -> Told:
+def of_database(url: str) -> ChecksBySubject:
     engine = open_engine(url)
     try:
         return {check.subject.removeprefix("database: "): check for check in check_database(engine)}
@@ -202,7 +202,7 @@ def test_a_role_that_may_not_write(engine: Engine, postgres_url: str, grant: str
         for statement in filter(None, grant.format(role=role).split(";")):
             connection.execute(text(statement))
     try:
-        checks = of_database(plain(parse_database_url(postgres_url).set(username=role, password="hunter2secret")))
+        checks = of_database(render_url(parse_database_url(postgres_url).set(username=role, password="hunter2secret")))
     finally:
         with engine.begin() as connection:
             connection.execute(text(f"drop owned by {role}"))
@@ -233,12 +233,12 @@ def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) 
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such modes")
-def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, told: list[str]) -> None:
+def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, checks_by_subject: list[str]) -> None:
     file = tmp_path / "my settings.env"
     file.write_text(content)
     file.chmod(mode)
     checks = list(check_env_file(file))
-    assert [check.status for check in checks] == told
+    assert [check.status for check in checks] == checks_by_subject
     for check in checks:
         assert "canary" not in check.finding
         if check.status == "warning":
@@ -307,8 +307,8 @@ def test_what_is_too_open_is_named_with_the_line_that_mends_it(site: Settings, n
 def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert check_folder(Settings(data_dir=tmp_path / "new" / "deep")).status == "ok"
-    check = check_folder(Settings(data_dir=file / "data"))
+    assert check_data_folder(Settings(data_dir=tmp_path / "new" / "deep")).status == "ok"
+    check = check_data_folder(Settings(data_dir=file / "data"))
     assert (check.status, check.exit_code) == ("failed", SettingsError.exit_code)
 
 
@@ -366,9 +366,9 @@ def test_wrong_settings_do_not_hide_the_database(tmp_path: Path, postgres_url: s
 def test_no_embedded_server_is_made_for_wrong_settings(
     tmp_path: Path, variables: dict[str, str], is_sure: bool
 ) -> None:
-    assert (place_settings(variables, tmp_path) is not None) == is_sure
+    assert (load_location_settings(variables, tmp_path) is not None) == is_sure
     (tmp_path / ".env").write_text("DATABASE_URL postgresql://warehouse@db.example.com/warehouse\n")
-    assert place_settings(variables, tmp_path) is None
+    assert load_location_settings(variables, tmp_path) is None
 
 
 @pytest.fixture
@@ -416,12 +416,12 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
     ("answer", "status", "words"),
     [(200, "ok", "took it"), (404, "failed", "answered 404"), (None, "failed", "not set")],
 )
-def test_a_message_is_sent_on_request(answer: int | None, status: str, words: str) -> None:
-    with Hook(answer or 200).running() as hook:
-        [check] = trial_of_alerts(hook.url if answer else None, SYSTEM_CLOCK)
+def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:
+    with Hook(response or 200).running() as hook:
+        [check] = check_webhook(hook.url if response else None, SYSTEM_CLOCK)
     assert (check.status, words in check.finding) == (status, True)
     assert check.exit_code == (0 if status == "ok" else SettingsError.exit_code)
-    assert len(hook.received) == (1 if answer else 0)
+    assert len(hook.received) == (1 if response else 0)
     assert all("test" in str(body["text"]) for _, body, _ in hook.received)
 
 
@@ -438,7 +438,7 @@ def test_what_is_to_be_typed_stands_on_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    show(
+    print_check(
         warning(
             "account 'a-customer-with-a-long-name': token",
             "It ends soon. " * 6,

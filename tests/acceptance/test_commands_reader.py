@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from pipelines.errors import DatabaseError
+from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.reader_logins import unlimited_logins
 from tests.command_line import run
-from tests.known_world import publish_history
 from tests.records import ACCOUNT_ID
+from tests.sample_history import publish_history
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from emulator.faults import Effect
-from pipelines.clock import Clock
-from pipelines.errors import (
+from pipelines.base.clock import Clock
+from pipelines.base.errors import (
     Blocked,
     DatabaseUnavailable,
     Forbidden,
@@ -32,12 +32,12 @@ from pipelines.errors import (
     WarehouseError,
     WrongAccount,
 )
-from pipelines.load import load_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
-from tests.command_line import command, environment, run
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.load import load_account
+from tests.command_line import build_environment, command_line, run
 
-TROUBLES: dict[str, tuple[Effect, type[WarehouseError]]] = {
+EFFECTS_AND_ERRORS: dict[str, tuple[Effect, type[WarehouseError]]] = {
     "blocked": (effects.blocked(), Blocked),
     "forbidden": (effects.error(403), Forbidden),
     "limited": (effects.too_many(in_body=100_000), RateLimited),
@@ -67,11 +67,11 @@ def variables_of(emulator: Emulator) -> dict[str, str]:
 def test_every_account_is_tried_and_each_failure_has_its_own_exit_code(tmp_path: Path, postgres_url: str) -> None:
     variables, lines = {}, []
     with ExitStack() as stack:
-        for key in [*TROUBLES, "zz-well"]:
+        for key in [*EFFECTS_AND_ERRORS, "zz-well"]:
             emulator = stack.enter_context(Emulator())
             emulator.world.add_segment(emulator.world.add_account(key), "VIP", color="10599d")
-            if key in TROUBLES:
-                emulator.faults.add(TROUBLES[key][0])
+            if key in EFFECTS_AND_ERRORS:
+                emulator.faults.add(EFFECTS_AND_ERRORS[key][0])
             variable = f"TOKEN_{key.upper()}"
             variables[variable] = token_of(emulator)
             lines += [f'[accounts."{key}"]', f'host = "{emulator.host}"', f'token_env = "{variable}"']
@@ -81,10 +81,12 @@ def test_every_account_is_tried_and_each_failure_has_its_own_exit_code(tmp_path:
         unclear = run("sync", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
 
     outcomes = {outcome["account"]: outcome for outcome in json.loads(result.stdout)["accounts"]}
-    assert {key: (one["error"], one["exit_code"]) for key, one in outcomes.items() if key in TROUBLES} == {
-        key: (error.__name__, error.exit_code) for key, (_, error) in TROUBLES.items()
+    assert {key: (one["error"], one["exit_code"]) for key, one in outcomes.items() if key in EFFECTS_AND_ERRORS} == {
+        key: (error.__name__, error.exit_code) for key, (_, error) in EFFECTS_AND_ERRORS.items()
     }
-    assert all(one["status"] == "failed" and one["message"] for key, one in outcomes.items() if key in TROUBLES)
+    assert all(
+        one["status"] == "failed" and one["message"] for key, one in outcomes.items() if key in EFFECTS_AND_ERRORS
+    )
     assert (outcomes["zz-well"]["status"], outcomes["zz-well"]["segment_count"]) == ("loaded", 1)
     assert result.returncode == Blocked.exit_code, "the first failure decides"
     assert (chosen.returncode, chosen.stderr) == (0, "")
@@ -182,9 +184,9 @@ def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emu
     variables, _ = fleet(tmp_path, emulator, 24)
     emulator.faults.add(effects.too_many(in_body=100))
     process = subprocess.Popen(
-        command("sync", "--all"),
+        command_line("sync", "--all"),
         cwd=tmp_path,
-        env=environment(DATABASE_URL=postgres_url, **variables),
+        env=build_environment(DATABASE_URL=postgres_url, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -207,9 +209,9 @@ def test_an_account_without_its_token_stops_no_other(tmp_path: Path, postgres_ur
     assert [one["status"] for one in outcomes.values()] == ["loaded", "failed", "loaded"]
     assert (result.returncode, outcomes["account-01"]["error"]) == (SettingsError.exit_code, "SettingsError")
     assert f"the variable TOKEN_{ids['account-01']} that its token_env names" in outcomes["account-01"]["message"]
-    alone = run("sync", "--account", "account-01", folder=tmp_path, **variables)
-    assert (alone.returncode, alone.stdout) == (SettingsError.exit_code, "")
-    assert "Add a line TOKEN_" in alone.stderr
+    single = run("sync", "--account", "account-01", folder=tmp_path, **variables)
+    assert (single.returncode, single.stdout) == (SettingsError.exit_code, "")
+    assert "Add a line TOKEN_" in single.stderr
     status = run("auth", "status", folder=tmp_path, **variables)
     assert (status.returncode, status.stdout.count("long-lived token")) == (SettingsError.exit_code, 2)
     checked = json.loads(run("doctor", "--json", folder=tmp_path, **variables).stdout)["checks"]

@@ -15,7 +15,7 @@ from assets.partitions import register_accounts
 from emulator import Emulator, effects
 from faults.dagster_site import HOOK_KEY, Site, ended, until, worker
 from faults.secrecy import places_of
-from pipelines.settings import load_settings
+from pipelines.config.settings import load_settings
 
 
 @pytest.fixture

@@ -21,17 +21,17 @@ from markdown_it import MarkdownIt
 from pyarrow import parquet  # type: ignore[import-untyped]
 from sqlalchemy import Engine, text
 
-from assets.marts import what_it_shows
-from assets.write_back import fenced
+from assets.views import view_metadata
+from assets.write_back import fence_markdown
 from commands.cli import cli
 from emulator import Emulator, effects
-from pipelines.manage.mistakes import Mistakes
-from pipelines.manage.nodes import read_nodes
-from pipelines.overview import read_overview
-from pipelines.picture import size_picture
 from pipelines.report.export import _is_dropped
-from tests.command_line import command, environment
-from tests.integration.test_alerts import Hook
+from pipelines.report.overview import read_overview
+from pipelines.report.size_picture import render_sparklines
+from pipelines.writeback.problems import Problems
+from pipelines.writeback.yaml_nodes import parse_yaml
+from tests.command_line import build_environment, command_line
+from tests.integration.test_webhook import Hook
 from tests.other_user import plant_link, root_only, shared
 from tests.unit.test_chat_text import ACTIVE
 
@@ -173,9 +173,9 @@ def test_the_report_is_text(our: Run, tmp_path: Path) -> None:
 
 def test_the_yaml_reads_back_as_the_same_names(our: Run) -> None:
     exported = our("export", "-").stdout
-    mistakes = Mistakes("export")
-    root = read_nodes(exported, mistakes)
-    mistakes.raise_any()
+    problems = Problems("export")
+    root = parse_yaml(exported, problems)
+    problems.raise_if_any()
     assert root is not None
     planned = our("plan", "-", "--json")
     assert planned.exit_code in {0, 2}
@@ -183,14 +183,14 @@ def test_the_yaml_reads_back_as_the_same_names(our: Run) -> None:
 
 def test_pictures_and_markdown_of_dagster_are_inert(our: Run, engine: Engine) -> None:
     overview = read_overview(engine, "main")
-    picture = ET.fromstring(size_picture(overview.sizes))  # noqa: S314  # made by us
+    picture = ET.fromstring(render_sparklines(overview.sizes))  # noqa: S314  # made by us
     assert {one.tag.rpartition("}")[2] for one in picture.iter()} <= {"svg", "g", "path", "text"}
     for view in ("segment_sizes_daily", "segment_trends", "changes"):
-        for value in what_it_shows(view, overview).values():
+        for value in view_metadata(view, overview).values():
             if isinstance(value, MarkdownMetadataValue):
                 assert re.fullmatch(r"!\[[\w ,]+\]\(data:image/svg\+xml;base64,[\w+/=]+\)", str(value.value))
     for name in MARKED:
-        assert [token.type for token in MarkdownIt().parse(fenced(f"{name}\n"))] == ["fence"]
+        assert [token.type for token in MarkdownIt().parse(fence_markdown(f"{name}\n"))] == ["fence"]
 
 
 def test_names_of_columns_are_data(our: Run, engine: Engine, account_id: int) -> None:
@@ -223,9 +223,9 @@ def test_commands_write_through_no_planted_link_and_for_nobody_else(
 
     def ours(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command(*arguments),
+            command_line(*arguments),
             cwd=tmp_path,
-            env=environment(**variables),
+            env=build_environment(**variables),
             capture_output=True,
             text=True,
             check=False,

@@ -17,81 +17,83 @@ from sqlalchemy import Engine, text
 
 from emulator import Clock as EmulatorClock
 from emulator import Emulator
-from emulator.things import Mode
-from pipelines.amocrm.writes import Writes
-from pipelines.clock import Clock
-from pipelines.manage import apply as module
-from pipelines.manage.apply import apply
-from pipelines.manage.live import Access, load, preview
-from pipelines.manage.wishes import Wish, wish_of_past
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from emulator.entities import Mode
+from pipelines.amocrm.writes import WriteClient
+from pipelines.base.clock import Clock
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.history import read_snapshot_at
+from pipelines.warehouse.past import read_snapshot_at
+from pipelines.writeback import apply as module
+from pipelines.writeback.apply import apply
+from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.plan_source import DesiredState, past_to_desired_state
 from tests.records import START
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["emulator", "pipelines.manage.apply", "pytest"])
+processes.set_forkserver_preload(["emulator", "pipelines.writeback.apply", "pytest"])
 
 
-def ticking(hour: int) -> Clock:
+def ticking_clock(hour: int) -> Clock:
     """A clock that moves by a second whenever it is looked at."""
     seconds = count()
     return Clock(now=lambda: START + timedelta(hours=hour, seconds=next(seconds)), sleep=lambda _: None)
 
 
-def past_wish(access: Access, account_id: int) -> Wish:
+def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
     """That the account be as it was when the test began."""
     with access.engine.connect() as connection:
         past = read_snapshot_at(connection, account_id, START + timedelta(minutes=59))
     assert past
-    return wish_of_past(past, account_key=access.account.key)
+    return past_to_desired_state(past, account_key=access.account.key)
 
 
-def apply_and_die(url: str, account: AccountSettings, settings: Settings, account_id: int, death: int) -> None:
+def apply_until_killed(
+    url: str, account: AccountSettings, settings: Settings, account_id: int, kill_point: int
+) -> None:
     """Restore the account, and be killed at the ``death``-th moment before or after something lasting is done."""
-    moments = iter(range(10**6))
+    kill_points = iter(range(10**6))
 
-    def mortal(do: Callable[..., Any]) -> Callable[..., Any]:
-        def done(*args: Any, **kwargs: Any) -> Any:
+    def killable(do: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
             die_if_due()
             result = do(*args, **kwargs)
             die_if_due()
             return result
 
-        return done
+        return wrapped
 
     def die_if_due() -> None:
-        if next(moments) == death:
+        if next(kill_points) == kill_point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for place, name in ((module, "write_down"), (module, "complete"), (Writes, "call")):
-        setattr(place, name, mortal(getattr(place, name)))
-    access = Access(engine=open_engine(url), account=account, settings=settings, clock=ticking(2))
-    wish = past_wish(access, account_id)
-    apply(access, wish, preview(access, wish), who="victim")
+    for place, name in ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call")):
+        setattr(place, name, killable(getattr(place, name)))
+    access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(2))
+    desired_state = past_desired_state(access, account_id)
+    apply(access, desired_state, preview_plan(access, desired_state), who="victim")
 
 
-class Town:
+class DamagedAccounts:
     """One emulator and one database, with any number of accounts in them that all lost the same."""
 
     def __init__(self, emulator: Emulator, engine: Engine, url: str, root: Path) -> None:
         self.emulator, self.world, self.engine, self.url = emulator, emulator.world, engine, url
         self.settings = Settings(data_dir=root, requests_per_second=10_000.0)
 
-    def damaged(self, mode: Mode) -> tuple[Access, int]:
+    def create_damaged_account(self, mode: Mode) -> tuple[AccountAccess, int]:
         """An account whose history has two things that are gone, and one that is other now."""
         account_id = self.world.add_account(mode=mode)
         token = Secret(self.emulator.long_lived_token(account_id))
         account = AccountSettings(key=f"account-{account_id}", base_url=self.emulator.url, token=token)
-        access = Access(engine=self.engine, account=account, settings=self.settings, clock=ticking(0))
+        access = AccountAccess(engine=self.engine, account=account, settings=self.settings, clock=ticking_clock(0))
         add, delete, rename = (
             (self.world.add_segment, self.world.delete_segment, self.world.rename_segment)
             if mode == "segments"
             else (self.world.add_stage, self.world.delete_stage, self.world.rename_stage)
         )
         first, second, third = (add(account_id, name) for name in ("First", "Second", "Third"))
-        load(access)
+        load_live_account(access)
         delete(account_id, first)
         delete(account_id, second)
         rename(account_id, third, "3rd")
@@ -104,32 +106,33 @@ class Town:
 
 
 @pytest.fixture
-def town(engine: Engine, postgres_url: str, tmp_path: Path) -> Iterator[Town]:
+def damaged_accounts(engine: Engine, postgres_url: str, tmp_path: Path) -> Iterator[DamagedAccounts]:
     with Emulator(clock=EmulatorClock(START)) as emulator:
-        yield Town(emulator, engine, postgres_url, tmp_path)
+        yield DamagedAccounts(emulator, engine, postgres_url, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["segments", "periodicity"])
-def test_killed_anywhere_and_applied_again(town: Town, mode: Mode) -> None:
+def test_killed_anywhere_and_applied_again(damaged_accounts: DamagedAccounts, mode: Mode) -> None:
     kind = "segment" if mode == "segments" else "stage"
     uncertain_counts = set()
-    for death in range(10**6):
-        access, account_id = town.damaged(mode)
+    for kill_point in range(10**6):
+        access, account_id = damaged_accounts.create_damaged_account(mode)
         worker = processes.Process(
-            target=apply_and_die, args=(town.url, access.account, access.settings, account_id, death)
+            target=apply_until_killed,
+            args=(damaged_accounts.url, access.account, access.settings, account_id, kill_point),
         )
         worker.start()
         worker.join()
 
-        again = replace(access, clock=ticking(3))
-        wish = past_wish(again, account_id)
-        plan = preview(again, wish)
+        again = replace(access, clock=ticking_clock(3))
+        desired_state = past_desired_state(again, account_id)
+        plan = preview_plan(again, desired_state)
         if not plan.is_empty:
-            assert apply(again, wish, plan, who="heir").error is None
-        load(replace(access, clock=ticking(4)))
+            assert apply(again, desired_state, plan, who="heir").error is None
+        load_live_account(replace(access, clock=ticking_clock(4)))
 
-        assert town.names(account_id) == ["First", "Second", "Third"], f"after dying at moment {death}"
-        with town.engine.connect() as connection:
+        assert damaged_accounts.names(account_id) == ["First", "Second", "Third"], f"after dying at moment {kill_point}"
+        with damaged_accounts.engine.connect() as connection:
             lineage = connection.execute(
                 text(
                     f"select count(*) from analytics.{kind}_lineage as old join analytics.{kind}_lineage as new"
@@ -145,9 +148,11 @@ def test_killed_anywhere_and_applied_again(town: Town, mode: Mode) -> None:
                     {"id": account_id},
                 ).scalar_one()
             )
-        assert lineage == 2, f"after dying at moment {death}"
+        assert lineage == 2, f"after dying at moment {kill_point}"
         if worker.exitcode != -signal.SIGKILL:
             assert worker.exitcode == 0
             break
-    assert death == (18 if mode == "segments" else 12), "three calls, or two; each written down, made and completed"
+    assert kill_point == (18 if mode == "segments" else 12), (
+        "three calls, or two; each written down, made and completed"
+    )
     assert uncertain_counts == {0, 1}, "what nobody saw the end of and cannot be found out stays uncertain"

@@ -25,8 +25,8 @@ from sqlalchemy import URL
 
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
+from emulator.entities import MODES, Mode
 from emulator.faults import Effect
-from emulator.things import MODES, Mode
 from faults import oracle
 from faults.account_under_test import BEGIN, AccountUnderTest, Loaded, Shown
 from faults.case import Trial, Verdict
@@ -36,12 +36,12 @@ from faults.harness import Harness, open_harness
 from faults.killing import killed
 from faults.stepping import Stepping, Walker
 from pipelines.amocrm import strict_json
-from pipelines.ask import Extracted
-from pipelines.clock import Clock
-from pipelines.errors import SettingsError, Superseded, WarehouseError
-from pipelines.load import extract_load, load_account, load_and_read, publish_load
-from pipelines.rebuild import compare, rebuild_account
-from pipelines.warehouse import memory, newest
+from pipelines.base.clock import Clock
+from pipelines.base.errors import SettingsError, Superseded, WarehouseError
+from pipelines.load.fetch import LoadReference
+from pipelines.load.load import extract_load, load_account, load_with_snapshot, publish_load
+from pipelines.load.rebuild import diff_tables, rebuild_account
+from pipelines.warehouse import row_cache, unchanged
 
 FAULTS = {
     f"{group}: {name}": make
@@ -49,36 +49,36 @@ FAULTS = {
     for name, make in answers.WORDS[group][0].items()
     if name != "a bomb of 40 MB"  # it takes its time
 }
-Deed = TypeVar("Deed", bound=Callable[..., None])
-WAYS: Sequence[Callable[..., object]] = (load_account, load_account, load_and_read, schedules.in_two_steps)
-WHICH = st.integers(0, 1)
+Action = TypeVar("Action", bound=Callable[..., None])
+LOADERS: Sequence[Callable[..., object]] = (load_account, load_account, load_with_snapshot, schedules.in_two_steps)
+ACCOUNT_INDEX = st.integers(0, 1)
 HOURS = st.sampled_from([1.0, 7.0, 26.0, 900.0])
 """Between two loads: a host that has blocked us is left alone for an hour."""
 
-DEEDS: list[st.SearchStrategy[tuple[str, dict[str, Any]]]] = []
+ACTIONS: list[st.SearchStrategy[tuple[str, dict[str, Any]]]] = []
 """What can happen, by the names of methods."""
 
 KILLED = Loaded(error=WarehouseError("killed"), seconds=0, requests=0, said="")
 
 
-def deed(**arguments: st.SearchStrategy[Any]) -> Callable[[Deed], Deed]:
+def action(**arguments: st.SearchStrategy[Any]) -> Callable[[Action], Action]:
     """Have something happen now and then. Of rules hypothesis would leave half out of each life; few lives need all."""
 
-    def noted(do: Deed) -> Deed:
-        DEEDS.append(st.tuples(st.just(do.__name__), st.fixed_dictionaries(arguments)))
+    def registered(do: Action) -> Action:
+        ACTIONS.append(st.tuples(st.just(do.__name__), st.fixed_dictionaries(arguments)))
         return do
 
-    return noted
+    return registered
 
 
-class Town(RuleBasedStateMachine):
+class WarehouseMachine(RuleBasedStateMachine):
     """Two accounts in one warehouse."""
 
     def __init__(self, harness: Harness) -> None:
         super().__init__()
         self.harness, self.until = harness, ExitStack()
         self.accounts: list[AccountUnderTest] = []
-        self.late: dict[int, tuple[Extracted, Shown]] = {}  # by account: what was asked and is not published
+        self.late: dict[int, tuple[LoadReference, Shown]] = {}  # by account: what was asked and is not published
         self.purged: set[int] = set()
         self.version = 0  # of the program, where it is not the one that is here
 
@@ -98,53 +98,58 @@ class Town(RuleBasedStateMachine):
             account.settle()
             self.accounts.append(account)
 
-    @rule(deed=st.deferred(lambda: st.one_of(DEEDS)))
-    def happens(self, deed: tuple[str, dict[str, Any]]) -> None:
+    @rule(action=st.deferred(lambda: st.one_of(ACTIONS)))
+    def perform(self, action: tuple[str, dict[str, Any]]) -> None:
         """One of the things below, with its arguments."""
-        name, arguments = deed
+        name, arguments = action
         getattr(self, name)(**arguments)
 
     # What happens to loads
 
-    @deed(which=WHICH, way=st.sampled_from(WAYS), hours=HOURS)
-    def load(self, which: int, way: Callable[..., object], hours: float, *, is_quiet: bool = False) -> None:
+    @action(account_index=ACCOUNT_INDEX, loader=st.sampled_from(LOADERS), hours=HOURS)
+    def load(self, account_index: int, loader: Callable[..., object], hours: float, *, is_quiet: bool = False) -> None:
         """A load that nothing happens to is exact."""
-        account = self.watched(which, hours, is_quiet=is_quiet)
+        account = self.watched(account_index, hours, is_quiet=is_quiet)
         before = account.contents()
-        loaded = account.tell(self.loading(account, way))
+        loaded = account.tell(self.loading(account, loader))
         assert self.judged(account, loaded, before).verdict is Verdict.EXACT
 
-    @deed(which=WHICH, times=st.integers(1, 3))
-    def load_again(self, which: int, times: int) -> None:
+    @action(account_index=ACCOUNT_INDEX, times=st.integers(1, 3))
+    def load_again(self, account_index: int, times: int) -> None:
         """Loads in which nothing changed: they are published unread."""
         for _ in range(times):
-            self.load(which, load_account, 7.0, is_quiet=True)
+            self.load(account_index, load_account, 7.0, is_quiet=True)
 
-    @deed(which=WHICH)
-    def load_by_another_version(self, which: int) -> None:
+    @action(account_index=ACCOUNT_INDEX)
+    def load_by_another_version(self, account_index: int) -> None:
         """Another version of the program reads, even where nothing changed: it may read otherwise."""
         self.version += 1
         with (
-            patch.object(newest, "READING_CODE", f"version {self.version}"),
-            patch.object(memory, "READING_CODE", f"version {self.version}"),
+            patch.object(unchanged, "PARSER_FINGERPRINT", f"version {self.version}"),
+            patch.object(row_cache, "PARSER_FINGERPRINT", f"version {self.version}"),
             patch.object(strict_json, "parse", wraps=strict_json.parse) as parse,
         ):
-            self.load(which, load_account, 1.0, is_quiet=True)
+            self.load(account_index, load_account, 1.0, is_quiet=True)
         assert parse.called
 
-    @deed(which=WHICH, fault=st.sampled_from(sorted(FAULTS)), nth=st.integers(1, 14), way=st.sampled_from(WAYS))
-    def load_through_a_fault(self, which: int, fault: str, nth: int, way: Callable[..., object]) -> None:
+    @action(
+        account_index=ACCOUNT_INDEX,
+        fault=st.sampled_from(sorted(FAULTS)),
+        nth=st.integers(1, 14),
+        loader=st.sampled_from(LOADERS),
+    )
+    def load_through_a_fault(self, account_index: int, fault: str, nth: int, loader: Callable[..., object]) -> None:
         """One answer is not what it should be: exact or refused."""
-        account = self.watched(which, 1.0)
+        account = self.watched(account_index, 1.0)
         before = account.contents()
         with account.emulator.faults.during(FAULTS[fault](), nth=nth, times=1):
-            loaded = account.tell(self.loading(account, way))
+            loaded = account.tell(self.loading(account, loader))
         self.judged(account, loaded, before)
 
-    @deed(which=WHICH, lie=st.sampled_from([effects.no_content(), effects.items(lambda _: [])]))
-    def load_through_a_lie(self, which: int, lie: Effect) -> None:
+    @action(account_index=ACCOUNT_INDEX, lie=st.sampled_from([effects.no_content(), effects.items(lambda _: [])]))
+    def load_through_a_lie(self, account_index: int, lie: Effect) -> None:
         """Every list says that it is empty, whenever it is asked: believed where nothing is known that contradicts."""
-        account = self.watched(which, 1.0)
+        account = self.watched(account_index, 1.0)
         before = account.contents()
         with ExitStack() as until:
             for resource in ("segments", "fields", "stages"):
@@ -152,43 +157,43 @@ class Town(RuleBasedStateMachine):
             loaded = account.tell(self.loading(account, load_account))
         self.judged(account, loaded, before, account.shown(), Shown(segments=(), fields={}, stages=()))
 
-    @deed(which=WHICH, death=st.integers(0, 60), way=st.sampled_from(WAYS))
-    def load_and_die(self, which: int, death: int, way: Callable[..., object]) -> None:
+    @action(account_index=ACCOUNT_INDEX, death=st.integers(0, 60), loader=st.sampled_from(LOADERS))
+    def load_and_die(self, account_index: int, death: int, loader: Callable[..., object]) -> None:
         """A load is killed at a statement, commit or request, if it has so many."""
-        account = self.watched(which, 1.0)
+        account = self.watched(account_index, 1.0)
         before = account.contents()
-        walker = Walker(number=0, work=self.loading(account, way), death=death)
+        walker = Walker(number=0, work=self.loading(account, loader), death=death)
         Stepping(url=self.harness.url, choose=lambda waiting: waiting[0]).walk([walker])
         if not walker.is_dead:
             assert walker.error is None, walker.error
         self.judged(account, KILLED if walker.is_dead else replace(KILLED, error=None), before)
 
-    @deed(which=WHICH, death=st.integers(0, 50), is_tried=st.integers(0, 4))
-    def load_in_a_process_that_is_killed(self, which: int, death: int, is_tried: int) -> None:
+    @action(account_index=ACCOUNT_INDEX, death=st.integers(0, 50), is_tried=st.integers(0, 4))
+    def load_in_a_process_that_is_killed(self, account_index: int, death: int, is_tried: int) -> None:
         """The same with a process and kill -9, more seldom: it takes longer."""
         if is_tried:
             return
-        account = self.watched(which, 1.0)
+        account = self.watched(account_index, 1.0)
         before = account.contents()
         has_died, _ = killed(
             load_and_die, self.harness.url, account.account, account.settings, account.now, death=death
         )
         self.judged(account, replace(KILLED, error=KILLED.error if has_died else None), before)
 
-    @deed(which=WHICH)
-    def ask(self, which: int) -> None:
+    @action(account_index=ACCOUNT_INDEX)
+    def ask(self, account_index: int) -> None:
         """A load asks, and does not come to publishing."""
-        account = self.watched(which, 1.0)
+        account = self.watched(account_index, 1.0)
         extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
-        self.late[which] = extracted, account.shown()
+        self.late[account_index] = extracted, account.shown()
 
-    @deed(which=WHICH)
-    def publish_late(self, which: int) -> None:
+    @action(account_index=ACCOUNT_INDEX)
+    def publish_late(self, account_index: int) -> None:
         """It publishes after all: as what it saw, or not at all where a newer snapshot is there."""
-        if which not in self.late:
+        if account_index not in self.late:
             return
-        account = self.watched(which, 1.0)
-        (extracted, shown), before = self.late.pop(which), account.contents()
+        account = self.watched(account_index, 1.0)
+        (extracted, shown), before = self.late.pop(account_index), account.contents()
         is_newer = all(at < extracted.observed_at for at in account.history)
         loaded = account.tell(lambda: publish_load(account.engine, extracted, account.settings, clock=account.clock))
         account.settle()
@@ -200,10 +205,10 @@ class Town(RuleBasedStateMachine):
             assert isinstance(loaded.error, Superseded)
             assert account.contents() == before
 
-    @deed(which=WHICH, seconds=st.sampled_from([0, 1, 86_400]))
-    def load_with_the_clock_set_back(self, which: int, seconds: int) -> None:
+    @action(account_index=ACCOUNT_INDEX, seconds=st.sampled_from([0, 1, 86_400]))
+    def load_with_the_clock_set_back(self, account_index: int, seconds: int) -> None:
         """A load that is not newer than the newest snapshot changes nothing."""
-        account = self.accounts[which]
+        account = self.accounts[account_index]
         if not account.history:
             return
         before, earlier = account.contents(), max(account.history) - timedelta(seconds=seconds)
@@ -212,7 +217,7 @@ class Town(RuleBasedStateMachine):
         assert isinstance(loaded.error, Superseded | SettingsError), loaded.error
         assert account.contents() == before
 
-    @deed(seed=st.integers(0, 9_999))
+    @action(seed=st.integers(0, 9_999))
     def load_both(self, seed: int) -> None:
         """Both accounts are loaded at the same time, deed by deed."""
         chances = random.Random(seed)  # noqa: S311 - to come again is what it is for
@@ -227,10 +232,10 @@ class Town(RuleBasedStateMachine):
             assert walker.error is None, walker.error
             assert self.judged(account, replace(KILLED, error=None), contents).verdict is Verdict.EXACT
 
-    @deed(which=WHICH, seed=st.integers(0, 9_999), dies=st.booleans())
-    def load_at_once(self, which: int, seed: int, dies: bool) -> None:
+    @action(account_index=ACCOUNT_INDEX, seed=st.integers(0, 9_999), dies=st.booleans())
+    def load_at_once(self, account_index: int, seed: int, dies: bool) -> None:
         """Two or three loads of one account take turns, deed by deed, while it changes; one of them may be killed."""
-        account, chances = self.accounts[which], random.Random(seed)  # noqa: S311 - to come again is what it is for
+        account, chances = self.accounts[account_index], random.Random(seed)  # noqa: S311 - to come again is what it is for
         self.pass_time(1.0)
         self.harness.poller.watch(None)  # what was seen between two loads cannot be said afterwards
         quirks, account.world.quirks = account.world.quirks, replace(account.world.quirks, ignores_limit=False)
@@ -239,33 +244,33 @@ class Town(RuleBasedStateMachine):
         account.world.quirks = quirks
         account.settle()
 
-    @deed(which=WHICH, days=st.sampled_from([0, 1, 30]))
-    def load_and_purge(self, which: int, days: int) -> None:
+    @action(account_index=ACCOUNT_INDEX, days=st.sampled_from([0, 1, 30]))
+    def load_and_purge(self, account_index: int, days: int) -> None:
         """Old raw answers are deleted with this load, and no row that a snapshot has made."""
-        account = self.accounts[which]
-        self.purged.add(which)
+        account = self.accounts[account_index]
+        self.purged.add(account_index)
         keeps, account.settings = account.settings, replace(account.settings, raw_retention_days=days)
-        self.late.pop(which, None)
-        self.load(which, load_account, 1.0)
+        self.late.pop(account_index, None)
+        self.load(account_index, load_account, 1.0)
         account.settings = keeps
 
     # What happens in the accounts
 
-    @deed(which=WHICH, mode=st.sampled_from(MODES))
-    def switch_mode(self, which: int, mode: Mode) -> None:
+    @action(account_index=ACCOUNT_INDEX, mode=st.sampled_from(MODES))
+    def switch_mode(self, account_index: int, mode: Mode) -> None:
         """Customers get another mode."""
-        account = self.accounts[which]
+        account = self.accounts[account_index]
         account.world.switch_mode(account.id, mode)
 
-    @deed(which=WHICH)
-    def bring_back(self, which: int) -> None:
+    @action(account_index=ACCOUNT_INDEX)
+    def bring_back(self, account_index: int) -> None:
         """What was deleted comes back, and a load sees it, unless segments are not shown."""
-        account = self.accounts[which]
+        account = self.accounts[account_index]
         its = account.world.account(account.id)
         for segment in list(its.segments.values()):
             if segment.deleted_at is not None and its.mode == "segments":
                 account.world.restore_segment(account.id, segment.id)
-        self.load(which, load_account, 1.0)
+        self.load(account_index, load_account, 1.0)
 
     # What must be true
 
@@ -286,17 +291,17 @@ class Town(RuleBasedStateMachine):
         self.harness.poller.watch(None)
         looks_and_torn = self.harness.poller.take()
         assert looks_and_torn[1] == 0
-        for which, account in enumerate(self.accounts):
+        for account_index, account in enumerate(self.accounts):
             with account.engine.connect() as connection:
                 days = oracle.stored_days(connection, account.id)
             assert days == oracle.days_of_shown(account.history, account.timezone)
             rebuilt = rebuild_account(account.engine, self.harness.rebuilt, account.id)
-            if which not in self.purged:
+            if account_index not in self.purged:
                 assert rebuilt.snapshot_count == len(account.history)
                 with self.harness.rebuilt.connect() as connection:
                     assert oracle.table_contents(connection, account.id) == account.contents()
             elif rebuilt.since is not None:
-                assert compare(account.engine, self.harness.rebuilt, account.id, rebuilt.since).is_same
+                assert diff_tables(account.engine, self.harness.rebuilt, account.id, rebuilt.since).is_same
 
     def judged(self, account: AccountUnderTest, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
         """What a load came to, which is exact or refused."""
@@ -304,11 +309,11 @@ class Town(RuleBasedStateMachine):
         assert trial.verdict in (Verdict.EXACT, Verdict.REFUSED), trial.why
         return trial
 
-    def watched(self, which: int, hours: float, *, is_quiet: bool = False) -> AccountUnderTest:
+    def watched(self, account_index: int, hours: float, *, is_quiet: bool = False) -> AccountUnderTest:
         """The account, some hours later, under the reader's eyes."""
         self.pass_time(hours, is_quiet=is_quiet)
-        self.harness.poller.watch(self.accounts[which].id)
-        return self.accounts[which]
+        self.harness.poller.watch(self.accounts[account_index].id)
+        return self.accounts[account_index]
 
     def pass_time(self, hours: float, *, is_quiet: bool = False) -> None:
         """Time passes for all, and unless it is quiet things change in some of the accounts."""
@@ -319,11 +324,11 @@ class Town(RuleBasedStateMachine):
             for _ in range(0 if is_quiet else self.chances.choice((0, 0, 1, 2, 4))):
                 self.chances.choice((schedules.change, change_more, change_sizes))(account, self.chances)
 
-    def loading(self, account: AccountUnderTest, way: Callable[..., object]) -> Callable[[], object]:
+    def loading(self, account: AccountUnderTest, loader: Callable[..., object]) -> Callable[[], object]:
         """A load in one of the ways, not begun yet."""
-        if way is schedules.in_two_steps:
-            return partial(way, account, account.now)
-        return partial(way, account.engine, account.account, account.settings, clock=account.clock)
+        if loader is schedules.in_two_steps:
+            return partial(loader, account, account.now)
+        return partial(loader, account.engine, account.account, account.settings, clock=account.clock)
 
 
 def change_sizes(account: AccountUnderTest, chances: random.Random) -> None:
@@ -357,7 +362,7 @@ def test_whatever_happens_to_loads_what_is_stored_is_what_was_shown(server_url: 
     is_search = not settings.default.derandomize if settings.default else False
     with open_harness(seed=0, is_quick=True, server=server_url, template=migrated_template) as harness:
         run_state_machine_as_test(
-            lambda: Town(harness),  # type: ignore[arg-type] # any maker will do
+            lambda: WarehouseMachine(harness),  # type: ignore[arg-type] # any maker will do
             settings=settings(
                 max_examples=100_000 if is_search else 12,
                 stateful_step_count=60 if is_search else 20,

@@ -15,28 +15,28 @@ from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from emulator import effects
 from emulator.faults import Effect
-from pipelines.load import load_account
-from pipelines.secret import Secret
-from tests.dagster_company import (
-    DagsterCompany,
-    checked,
-    counted,
-    dagster_company,
-    failure,
-    let_waits_pass,
-    materialized,
-    table,
+from pipelines.base.secret import Secret
+from pipelines.load.load import load_account
+from tests.dagster_account import (
+    DagsterAccount,
+    check_evaluations,
+    count_events,
+    materialization_metadata,
+    open_dagster_account,
+    skip_retry_waits,
+    step_failure,
+    table_rows,
 )
 
 HISTORY = [spec.key for spec in PUBLISHED]
-MARTS = [spec.key for spec in VIEWS]
+VIEW_KEYS = [spec.key for spec in VIEWS]
 
 
 @pytest.fixture
-def company(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterCompany]:
+def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
     """The account."""
-    with dagster_company(postgres_url, engine, tmp_path) as company:
-        yield company
+    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
+        yield dagster_account
 
 
 @pytest.fixture
@@ -49,22 +49,22 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let Dagster's waits before a retry pass in no time; how long they would have been, in seconds."""
-    return let_waits_pass(monkeypatch)
+    return skip_retry_waits(monkeypatch)
 
 
-def test_a_run_shows_every_table_and_view(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    result = company.load(instance)
+def test_a_run_shows_every_table_and_view(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    result = dagster_account.load(instance)
     assert result.success
-    shown = materialized(result)
-    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, *MARTS)}
+    shown = materialization_metadata(result)
+    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, *VIEW_KEYS)}
     assert {event.partition for event in result.all_events if event.is_step_materialization} == {"corner"}
-    assert company.rows("select run_id, segment_count from amocrm.snapshot") == [(result.run_id, 2)]
+    assert dagster_account.rows("select run_id, segment_count from amocrm.snapshot") == [(result.run_id, 2)]
     assert shown["amocrm/segment_version"]["rows_written"] == 2
     assert shown["amocrm/snapshot"]["segments"] == 2
-    assert shown["amocrm/raw_answer"]["requests"] == len(company.emulator.requests)
+    assert shown["amocrm/raw_answer"]["requests"] == len(dagster_account.emulator.requests)
     assert shown["analytics/segments"]["dagster/partition_row_count"] == 2
     assert "data:image/svg+xml;base64," in shown["analytics/segment_sizes_daily"]["sizes_by_day"]
-    assert {name: one.passed for name, one in checked(result).items()} == {
+    assert {name: one.passed for name, one in check_evaluations(result).items()} == {
         "token_lasts": True,
         "lists_are_whole": True,
         "answers_and_ids_are_usable": True,
@@ -73,26 +73,26 @@ def test_a_run_shows_every_table_and_view(company: DagsterCompany, instance: dg.
         "answers_are_as_documented": True,
         "sizes_are_usual": True,
     }
-    assert {one.partition for one in checked(result).values()} == {"corner"}
+    assert {one.partition for one in check_evaluations(result).values()} == {"corner"}
 
 
 def test_a_run_in_which_nothing_changed_writes_one_row_and_still_confirms_every_table(
-    company: DagsterCompany, instance: dg.DagsterInstance
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
-    company.load(instance)
-    shown = materialized(company.load(instance))
+    dagster_account.load(instance)
+    shown = materialization_metadata(dagster_account.load(instance))
     written = {key: metadata["rows_written"] for key, metadata in shown.items() if "rows_written" in metadata}
     assert {key for key, count in written.items() if count} == {"amocrm/snapshot"}
     assert len(written) == len(HISTORY)
 
 
-def test_what_changed_is_told_in_words(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    company.load(instance)
-    company.emulator.world.rename_segment(company.id, company.vip, "VIP | <b>`club`</b>")
-    shown = materialized(company.load(instance))
-    [told] = table(shown["analytics/changes"]["what_changed_lately"])
+def test_what_changed_is_told_in_words(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    dagster_account.load(instance)
+    dagster_account.emulator.world.rename_segment(dagster_account.id, dagster_account.vip, "VIP | <b>`club`</b>")
+    shown = materialization_metadata(dagster_account.load(instance))
+    [told] = table_rows(shown["analytics/changes"]["what_changed_lately"])
     assert told["what"] == "segment 'VIP' renamed to 'VIP | <b>`club`</b>'"
-    [vip, _] = table(shown["analytics/segment_trends"]["sizes"])
+    [vip, _] = table_rows(shown["analytics/segment_trends"]["sizes"])
     assert (vip["segment"], vip["size"]) == ("VIP | <b>`club`</b>", "10")
 
 
@@ -115,29 +115,31 @@ def test_what_changed_is_told_in_words(company: DagsterCompany, instance: dg.Dag
     ],
 )
 def test_the_check_that_blocks_is_the_one_that_failed_and_nothing_is_published(
-    company: DagsterCompany, instance: dg.DagsterInstance, effect: Effect, check: str, error: str
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, effect: Effect, check: str, error: str
 ) -> None:
-    company.load(instance)
-    with company.emulator.faults.during(effect, resource="segments"):
-        result = company.load(instance)
+    dagster_account.load(instance)
+    with dagster_account.emulator.faults.during(effect, resource="segments"):
+        result = dagster_account.load(instance)
     assert not result.success
-    found = checked(result)
+    found = check_evaluations(result)
     assert found[check].severity is dg.AssetCheckSeverity.ERROR
     assert found[check].metadata["what_to_do"].value
     others = {"lists_are_whole", "answers_and_ids_are_usable", "account_is_the_same"} - {check}
     assert {found[name].severity for name in others} == {dg.AssetCheckSeverity.WARN}
     assert not any(found[name].passed for name in (check, *others))
-    said, facts, was_retried = failure(result)
+    said, facts, was_retried = step_failure(result)
     assert found[check].description == said
     assert (facts["error"], was_retried) == (error, False)
-    assert company.snapshot_count == 1
-    assert not materialized(result)
-    assert company.load(instance).success
+    assert dagster_account.snapshot_count == 1
+    assert not materialization_metadata(result)
+    assert dagster_account.load(instance).success
 
 
-def test_a_token_that_is_refused_is_not_tried_again(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    with company.emulator.faults.during(effects.error(401)):
-        said, facts, was_retried = failure(company.load(instance))
+def test_a_token_that_is_refused_is_not_tried_again(
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
+) -> None:
+    with dagster_account.emulator.faults.during(effects.error(401)):
+        said, facts, was_retried = step_failure(dagster_account.load(instance))
     assert said
     assert "401" in said
     assert facts["error"] == "Unauthorized"
@@ -147,26 +149,26 @@ def test_a_token_that_is_refused_is_not_tried_again(company: DagsterCompany, ins
 
 
 def test_passing_trouble_is_tried_again_after_a_while(
-    company: DagsterCompany, instance: dg.DagsterInstance, no_waiting: list[float]
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, no_waiting: list[float]
 ) -> None:
-    with company.emulator.faults.during(effects.status(503), resource="segments", times=6):
-        result = company.load(instance)
+    with dagster_account.emulator.faults.during(effects.status(503), resource="segments", times=6):
+        result = dagster_account.load(instance)
     assert result.success
-    assert counted(result)["STEP_UP_FOR_RETRY"] == 1
+    assert count_events(result)["STEP_UP_FOR_RETRY"] == 1
     assert len(no_waiting) == 1
     assert 0 < no_waiting[0] < 120
-    assert company.snapshot_count == 1
+    assert dagster_account.snapshot_count == 1
 
 
 def test_trouble_that_does_not_pass_ends_the_run(
-    company: DagsterCompany, instance: dg.DagsterInstance, no_waiting: list[float]
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, no_waiting: list[float]
 ) -> None:
-    with company.emulator.faults.during(effects.status(503)):
-        result = company.load(instance)
-    _, facts, _ = failure(result)
+    with dagster_account.emulator.faults.during(effects.status(503)):
+        result = dagster_account.load(instance)
+    _, facts, _ = step_failure(result)
     assert facts["error"] == "Unavailable"
-    assert counted(result)["STEP_UP_FOR_RETRY"] == len(no_waiting) == 2
-    assert company.snapshot_count == 0
+    assert count_events(result)["STEP_UP_FOR_RETRY"] == len(no_waiting) == 2
+    assert dagster_account.snapshot_count == 0
 
 
 @pytest.mark.parametrize(
@@ -177,97 +179,101 @@ def test_trouble_that_does_not_pass_ends_the_run(
     ],
 )
 def test_what_is_wrong_with_the_settings_is_told_by_the_step(
-    company: DagsterCompany,
+    dagster_account: DagsterAccount,
     instance: dg.DagsterInstance,
     no_waiting: list[float],
     changes: dict[str, Any],
     error: str,
 ) -> None:
-    _, facts, was_retried = failure(company.load(instance, **changes))
+    _, facts, was_retried = step_failure(dagster_account.load(instance, **changes))
     assert facts["error"] == error
     assert was_retried == bool(no_waiting) == (error == "DatabaseUnavailable")
 
 
 def test_a_database_that_was_not_migrated(
-    company: DagsterCompany, instance: dg.DagsterInstance, empty_database_url: str
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, empty_database_url: str
 ) -> None:
-    _, facts, was_retried = failure(company.load(instance, database_url=Secret(empty_database_url)))
+    _, facts, was_retried = step_failure(dagster_account.load(instance, database_url=Secret(empty_database_url)))
     assert (facts["error"], was_retried) == ("MigrationError", False)
 
 
-def test_publishing_again_asks_nobody(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+def test_publishing_again_asks_nobody(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     """As when a run is executed again from its failure: the answers are there."""
-    assert company.load(instance, selection=[RAW_ANSWER]).success
-    assert company.snapshot_count == 0
-    asked = len(company.emulator.requests)
+    assert dagster_account.load(instance, selection=[RAW_ANSWER]).success
+    assert dagster_account.snapshot_count == 0
+    asked = len(dagster_account.emulator.requests)
     for _ in range(2):
-        assert company.load(instance, selection=[*HISTORY, *MARTS]).success
-        assert company.snapshot_count == 1
-    assert len(company.emulator.requests) == asked
+        assert dagster_account.load(instance, selection=[*HISTORY, *VIEW_KEYS]).success
+        assert dagster_account.snapshot_count == 1
+    assert len(dagster_account.emulator.requests) == asked
 
 
-def test_publishing_without_any_answers_says_what_to_do(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    result = company.load(instance, selection=HISTORY)
+def test_publishing_without_any_answers_says_what_to_do(
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
+) -> None:
+    result = dagster_account.load(instance, selection=HISTORY)
     assert not result.success
     [event] = [event for event in result.all_events if event.is_step_failure]
     assert "was never asked" in event.step_failure_data.error_display_string
 
 
 def test_a_load_that_another_one_overtook_changes_nothing(
-    company: DagsterCompany, instance: dg.DagsterInstance
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
-    slow = company.load(instance, selection=[RAW_ANSWER])
-    company.emulator.world.set_size(company.id, company.vip, 11)
+    slow = dagster_account.load(instance, selection=[RAW_ANSWER])
+    dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 11)
     with dg.DagsterInstance.ephemeral() as elsewhere:
-        assert company.load(elsewhere).success
-    result = company.load(instance, selection=HISTORY)
+        assert dagster_account.load(elsewhere).success
+    result = dagster_account.load(instance, selection=HISTORY)
     assert slow.success
-    assert failure(result)[1]["error"] == "Superseded"
-    assert company.rows("select customers_count from analytics.segments order by 1") == [(3,), (11,)]
+    assert step_failure(result)[1]["error"] == "Superseded"
+    assert dagster_account.rows("select customers_count from analytics.segments order by 1") == [(3,), (11,)]
 
 
-def test_what_is_odd_warns_and_stops_nothing(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    company.emulator.world.set_segment_extra(company.id, company.vip, "bonus_points_max_discount", 5)
-    result = company.load(instance)
+def test_what_is_odd_warns_and_stops_nothing(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    dagster_account.emulator.world.set_segment_extra(
+        dagster_account.id, dagster_account.vip, "bonus_points_max_discount", 5
+    )
+    result = dagster_account.load(instance)
     assert result.success
-    found = checked(result)["answers_are_as_documented"]
+    found = check_evaluations(result)["answers_are_as_documented"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    [odd] = table(found.metadata["oddities"].value)
+    [odd] = table_rows(found.metadata["oddities"].value)
     assert odd["kind"] == "unknown_key"
 
 
-def test_the_last_segment_that_fits_warns(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+def test_the_last_segment_that_fits_warns(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     for number in range(97):
-        company.emulator.world.add_segment(company.id, f"S{number}", size=1)
-    assert checked(company.load(instance))["below_documented_limits"].passed
-    company.emulator.world.add_segment(company.id, "The last one", size=1)
-    found = checked(company.load(instance))["below_documented_limits"]
+        dagster_account.emulator.world.add_segment(dagster_account.id, f"S{number}", size=1)
+    assert check_evaluations(dagster_account.load(instance))["below_documented_limits"].passed
+    dagster_account.emulator.world.add_segment(dagster_account.id, "The last one", size=1)
+    found = check_evaluations(dagster_account.load(instance))["below_documented_limits"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert found.description == "No more can be added in amoCRM: 100 of 100 segments."
 
 
 @pytest.mark.parametrize(("days", "is_fine"), [(15, True), (13, False)])
 def test_a_token_that_ends_soon_warns(
-    company: DagsterCompany, instance: dg.DagsterInstance, days: int, is_fine: bool
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, days: int, is_fine: bool
 ) -> None:
-    end = company.emulator.clock.now() + timedelta(days=days, hours=2)
-    [account] = company.settings.accounts
-    token = Secret(company.emulator.long_lived_token(company.id, end))
+    end = dagster_account.emulator.clock.now() + timedelta(days=days, hours=2)
+    [account] = dagster_account.settings.accounts
+    token = Secret(dagster_account.emulator.long_lived_token(dagster_account.id, end))
     account = type(account)(key=account.key, base_url=account.base_url, token=token)
-    result = company.load(instance, accounts=(account,))
+    result = dagster_account.load(instance, accounts=(account,))
     assert result.success
-    assert checked(result)["token_lasts"].passed is is_fine
+    assert check_evaluations(result)["token_lasts"].passed is is_fine
 
 
-def test_a_jump_of_a_size_warns(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    [account] = company.settings.accounts
+def test_a_jump_of_a_size_warns(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    [account] = dagster_account.settings.accounts
     for day in range(30):
-        company.emulator.world.set_size(company.id, company.vip, 1000 + day % 2)
-        company.emulator.clock.advance(timedelta(days=1))
-        load_account(company.engine, account, company.settings, clock=company.clock)
-    company.emulator.world.set_size(company.id, company.vip, 2000)
-    company.emulator.clock.advance(timedelta(days=1))
-    found = checked(company.load(instance))["sizes_are_usual"]
+        dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 1000 + day % 2)
+        dagster_account.emulator.clock.advance(timedelta(days=1))
+        load_account(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock)
+    dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 2000)
+    dagster_account.emulator.clock.advance(timedelta(days=1))
+    found = check_evaluations(dagster_account.load(instance))["sizes_are_usual"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    [jump] = table(found.metadata["jumps"].value)
+    [jump] = table_rows(found.metadata["jumps"].value)
     assert (jump["segment"], jump["before"], jump["now"]) == ("VIP", "1,001", "2,000")

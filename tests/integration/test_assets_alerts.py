@@ -10,93 +10,95 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Engine
 
-from assets.instance import prepare_home
-from assets.resources import Workbench
-from assets.scheduled import run_tick
-from assets.sensors import NOTHING_NEW, as_news, tell_of_failed_loads, tell_of_loads_that_work_again
+from assets.dagster_home import prepare_home
+from assets.resources import WarehouseResource
+from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
+from assets.tick import run_tick
 from emulator import effects
-from pipelines.alerts import Alert
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
-from tests.dagster_company import DagsterCompany, dagster_company
-from tests.integration.test_alerts import Hook
-from tests.unit.test_failing import course
+from pipelines.alerts.webhook import FailureAlert
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from tests.dagster_account import DagsterAccount, open_dagster_account
+from tests.integration.test_webhook import Hook
+from tests.unit.alerts.test_failures import transition
 
 HOUR = 3600.0
 
 
-def sense(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
+def run_sensor(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
     """What the sensor of such an end does about a run; why nobody was told."""
     [end] = [event for event in result.all_events if event.is_job_success or event.is_job_failure]
-    with ExitStack() as until:
+    with ExitStack() as exit_stack:
         context = dg.build_run_status_sensor_context(
             sensor_name="either",
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=end,
-            resources={"workbench": Workbench(lambda: settings, until)},
+            resources={"workbench": WarehouseResource(lambda: settings, exit_stack)},
         )
         told = (
-            tell_of_loads_that_work_again(context)
-            if result.success
-            else tell_of_failed_loads(context.for_run_failure())
+            notify_of_recovered_loads(context) if result.success else notify_of_failed_loads(context.for_run_failure())
         )
     return told.skip_message if isinstance(told, dg.SkipReason) else None
 
 
-def two_shops(company: DagsterCompany, hook: Hook) -> tuple[list[int], Settings]:
+def add_two_accounts(dagster_account: DagsterAccount, hook: Hook) -> tuple[list[int], Settings]:
     """Two more accounts, and settings that load them as one bucket."""
-    ids = [company.emulator.world.add_account() for _ in range(2)]
+    ids = [dagster_account.emulator.world.add_account() for _ in range(2)]
     listed = [
         AccountSettings(
-            key=f"shop-{number}", base_url=company.emulator.url, token=Secret(company.emulator.long_lived_token(one))
+            key=f"shop-{number}",
+            base_url=dagster_account.emulator.url,
+            token=Secret(dagster_account.emulator.long_lived_token(one)),
         )
         for number, one in enumerate(ids)
     ]
-    return ids, replace(company.settings, accounts=tuple(listed), fleet_buckets=1, alert_webhook_url=hook.url)
+    return ids, replace(dagster_account.settings, accounts=tuple(listed), fleet_buckets=1, alert_webhook_url=hook.url)
 
 
 def test_of_a_bucket_only_what_is_new_is_told(postgres_url: str, engine: Engine, tmp_path: Path) -> None:
     with (
-        dagster_company(postgres_url, engine, tmp_path) as company,
+        open_dagster_account(postgres_url, engine, tmp_path) as dagster_account,
         dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "dagster"))) as instance,
         Hook(200).running() as hook,
     ):
-        ids, settings = two_shops(company, hook)
+        ids, settings = add_two_accounts(dagster_account, hook)
 
         def hour() -> tuple[list[str], str | None]:
             """The texts that are told of the next hour's loads, and why nobody was told."""
-            company.wait(HOUR)
-            [result] = run_tick(instance, settings, clock=company.clock)
-            why = sense(instance, settings, result)
+            dagster_account.wait(HOUR)
+            [result] = run_tick(instance, settings, clock=dagster_account.clock)
+            why = run_sensor(instance, settings, result)
             told = [str(body["text"]) for _, body, _ in hook.received]
             hook.received.clear()
             return told, why
 
-        fault = company.emulator.faults.add(effects.error(401), account_id=ids[0])
+        fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[0])
         [told], _ = hour()
         assert "load of 'bucket 01 of 01' failed: Fails from now on: shop-0. 1 of 2 accounts were not loaded. " in told
         assert hour() == ([], NOTHING_NEW)
-        company.emulator.faults.remove(fault)
-        fault = company.emulator.faults.add(effects.error(401), account_id=ids[1])
+        dagster_account.emulator.faults.remove(fault)
+        fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[1])
         [told, again], _ = hour()
         assert "failed: Fails from now on: shop-1. 1 of 2 accounts were not loaded. " in told
         assert "load of 'bucket 01 of 01' works again: Loaded again: shop-0 (failed since " in again
-        company.emulator.faults.remove(fault)
+        dagster_account.emulator.faults.remove(fault)
         [again], _ = hour()
         assert "works again: Loaded again: shop-1 (failed since " in again
 
 
 def test_what_the_warehouse_does_not_know_of_is_always_told() -> None:
-    alert = Alert(account="acme", error="NotFound, RunFailure", what_happened="It died.", what_to_do="", run_id="1")
-    lasting = course("NotFound", "NotFound")
-    assert as_news(alert, [lasting]) is alert
-    assert as_news(alert, []) is alert
-    assert as_news(replace(alert, error="NotFound, Skipped"), [lasting]) is None
+    alert = FailureAlert(
+        account="acme", error="NotFound, RunFailure", what_happened="It died.", what_to_do="", run_id="1"
+    )
+    lasting = transition("NotFound", "NotFound")
+    assert with_transitions(alert, [lasting]) is alert
+    assert with_transitions(alert, []) is alert
+    assert with_transitions(replace(alert, error="NotFound, Skipped"), [lasting]) is None
 
 
 def test_a_failure_that_begins_is_told_in_its_own_words() -> None:
-    alert = Alert(account="acme", error="NotFound", what_happened="It is gone.", what_to_do="", run_id=None)
-    told = as_news(alert, [course("NotFound", None)])
+    alert = FailureAlert(account="acme", error="NotFound", what_happened="It is gone.", what_to_do="", run_id=None)
+    told = with_transitions(alert, [transition("NotFound", None)])
     assert told is not None
     assert told.text == "amoCRM load of 'acme' failed: It is gone."

@@ -10,14 +10,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.definitions import defined, settings_now
-from assets.job import LOAD_ACCOUNT
+from assets.definitions import build_definitions, settings_or_defaults
+from assets.jobs import LOAD_ACCOUNT
 from assets.partitions import ACCOUNTS
-from assets.report import OF_VIEWS, REPORT
+from assets.report import REPORT, SOURCE_VIEWS
 from assets.schedules import SCHEDULE_NAME
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
-from pipelines.settings import Settings
+from pipelines.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ALONE = """
@@ -40,7 +40,7 @@ import dagster
 sys.addaudithook(refuse)
 kind = type(os.environ)
 os.environ.__class__ = Environment
-import assets.definitions, assets.instance, assets.scheduled
+import assets.definitions, assets.dagster_home, assets.tick
 os.environ.__class__ = kind
 print(len(assets.definitions.definitions().get_repository_def().asset_graph.get_all_asset_keys()))
 """
@@ -50,7 +50,7 @@ print(len(assets.definitions.definitions().get_repository_def().asset_graph.get_
 @pytest.fixture(scope="module")
 def assets() -> dict[dg.AssetKey, dg.AssetSpec]:
     """Every asset that is made here, by key."""
-    graph = defined("0 * * * *", "UTC").get_repository_def().asset_graph
+    graph = build_definitions("0 * * * *", "UTC").get_repository_def().asset_graph
     specs = {spec.key: spec for definition in graph.assets_defs for spec in definition.specs}
     return {key: spec for key, spec in specs.items() if graph.get(key).is_materializable}
 
@@ -93,9 +93,9 @@ def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) ->
 def test_the_report_comes_from_views_that_there_are(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
     assert {dep.asset_key for dep in assets[REPORT].deps} == {
         SNAPSHOT,
-        *(dg.AssetKey(["analytics", view]) for view in OF_VIEWS),
+        *(dg.AssetKey(["analytics", view]) for view in SOURCE_VIEWS),
     }
-    assert {("analytics", view) for view in OF_VIEWS} <= set(TABLES)
+    assert {("analytics", view) for view in SOURCE_VIEWS} <= set(TABLES)
 
 
 def test_what_is_to_be_fresh(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
@@ -117,8 +117,8 @@ def test_the_schedule_has_the_times_of_the_settings_and_is_shipped_stopped(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("AMOCRM_SCHEDULE_CRON=15 */3 * * *\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\n")
-    settings = settings_now()
-    schedule = defined(settings.schedule_cron, settings.schedule_timezone).resolve_schedule_def(SCHEDULE_NAME)
+    settings = settings_or_defaults()
+    schedule = build_definitions(settings.schedule_cron, settings.schedule_timezone).resolve_schedule_def(SCHEDULE_NAME)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 */3 * * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
@@ -128,17 +128,17 @@ def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AMOCRM_SCHEDULE_CRON", "whenever")
-    assert settings_now() == Settings(data_dir=Path())
+    assert settings_or_defaults() == Settings(data_dir=Path())
 
 
 @pytest.mark.parametrize(
     "cron", ["0 * * * *", "* * * * *", "15 6 * * *", "0 8-20 * * 1-5", "@daily", "@weekly", "@monthly"]
 )
 def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
-    schedule = defined(cron, "Europe/Moscow").resolve_schedule_def(SCHEDULE_NAME)
+    schedule = build_definitions(cron, "Europe/Moscow").resolve_schedule_def(SCHEDULE_NAME)
     assert schedule.cron_schedule == cron
 
 
 def test_the_job_runs_in_one_process() -> None:
-    job = defined("0 * * * *", "UTC").resolve_job_def(LOAD_ACCOUNT.name)
+    job = build_definitions("0 * * * *", "UTC").resolve_job_def(LOAD_ACCOUNT.name)
     assert job.executor_def is dg.in_process_executor

@@ -13,23 +13,23 @@ import pytest
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from sqlalchemy import Engine, text
 
-from assets.definitions import defined
+from assets.active_runs import LOAD_FLEET, PARTITION_TAG
+from assets.dagster_home import prepare_home
+from assets.definitions import build_definitions
 from assets.fleet import FLEET, register_buckets
-from assets.instance import prepare_home
-from assets.on_their_way import LOAD_FLEET, PARTITION_TAG
-from assets.resources import Workbench
-from assets.scheduled import QUIET, run_tick
+from assets.resources import WarehouseResource
 from assets.schedules import SCHEDULE_NAME
 from assets.specs import SNAPSHOT
+from assets.tick import QUIET_LOGGING, run_tick
 from emulator import Emulator, effects
-from pipelines.buckets import Bucket, buckets, is_fleet
-from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.errors import SettingsError
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, UnusableAccount
-from tests.dagster_company import failure, table
-from tests.integration.test_alerts import Hook
-from tests.integration.test_assets_schedule import alarm, run_of
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
+from pipelines.load.buckets import Bucket, all_buckets, is_fleet
+from tests.dagster_account import step_failure, table_rows
+from tests.integration.test_assets_schedule import run_failure_sensor, run_of
+from tests.integration.test_webhook import Hook
 
 CLOCK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
 KEYS = tuple(f"account-{number:02}" for number in range(12))
@@ -76,22 +76,22 @@ def id_of(emulator: Emulator, key: str) -> int:
 
 
 def test_every_account_is_in_one_bucket_and_stays_there(settings: Settings) -> None:
-    found = [account.key for bucket in buckets(3) for account in bucket.accounts(settings.accounts)]
+    found = [account.key for bucket in all_buckets(3) for account in bucket.accounts(settings.accounts)]
     assert sorted(found) == list(KEYS)
-    assert [Bucket.of_key(bucket.key) for bucket in buckets(16)] == buckets(16)
-    assert [account.key for account in buckets(3)[0].accounts(settings.accounts)] == [
+    assert [Bucket.from_key(bucket.key) for bucket in all_buckets(16)] == all_buckets(16)
+    assert [account.key for account in all_buckets(3)[0].accounts(settings.accounts)] == [
         "account-01",
         "account-05",
         "account-07",
     ]
     thousand = [replace(settings.accounts[0], key=f"{number}") for number in range(1000)]
-    assert all(100 < len(bucket.accounts(thousand)) < 150 for bucket in buckets(8))
+    assert all(100 < len(bucket.accounts(thousand)) < 150 for bucket in all_buckets(8))
 
 
 @pytest.mark.parametrize("key", ["bucket 0 of 3", "bucket 04 of 03", "bucket 00 of 03", "account-01"])
 def test_no_bucket_has_another_name(key: str) -> None:
     with pytest.raises(SettingsError):
-        Bucket.of_key(key)
+        Bucket.from_key(key)
 
 
 def test_many_accounts_are_loaded_in_buckets(
@@ -101,7 +101,7 @@ def test_many_accounts_are_loaded_in_buckets(
     assert [result.success for result in results] == [True] * 3
     told = [one for result in results for one in materializations(result)]
     assert [(key, partition) for key, partition, _ in told] == [
-        pair for bucket in buckets(3) for pair in ((FLEET.key, bucket.key), (SNAPSHOT, None))
+        pair for bucket in all_buckets(3) for pair in ((FLEET.key, bucket.key), (SNAPSHOT, None))
     ]
     assert sum(metadata["loaded"] for key, _, metadata in told if key == FLEET.key) == len(KEYS)
     with engine.connect() as connection:
@@ -117,14 +117,14 @@ def test_few_accounts_are_no_fleet(settings: Settings) -> None:
 def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
     settings: Settings, instance: dg.DagsterInstance, emulator: Emulator, engine: Engine
 ) -> None:
-    mine = [account.key for account in buckets(3)[1].accounts(settings.accounts)]
+    mine = [account.key for account in all_buckets(3)[1].accounts(settings.accounts)]
     emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
     emulator.faults.add(effects.error(404), account_id=id_of(emulator, mine[1]))
     emulator.faults.add(effects.status(503), account_id=id_of(emulator, mine[2]), times=6)
     results = {result.dagster_run.tags[PARTITION_TAG]: result for result in run_tick(instance, settings, clock=CLOCK)}
     assert [key for key, result in results.items() if not result.success] == ["bucket 02 of 03"]
     failed = results["bucket 02 of 03"]
-    message, facts, is_retried = failure(failed)
+    message, facts, is_retried = step_failure(failed)
     assert message
     assert message.startswith(f"2 of {len(mine)} accounts were not loaded. ")
     assert f"{mine[0]}: Unauthorized, " in message
@@ -133,14 +133,14 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
     assert "AMOCRM_TOKEN" in facts["what_to_do"]
     [(_, _, metadata), _] = materializations(failed)
     assert (metadata["loaded"], metadata["failed"]) == (len(mine) - 2, 2)
-    assert {(row["account"], row["error"]) for row in table(metadata["not_loaded"])} == {
+    assert {(row["account"], row["error"]) for row in table_rows(metadata["not_loaded"])} == {
         (mine[0], "Unauthorized"),
         (mine[1], "NotFound"),
     }
     with engine.connect() as connection:
         assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(KEYS) - 2
     with Hook(200).running() as hook:
-        alarm(instance, replace(settings, alert_webhook_url=hook.url), failed)
+        run_failure_sensor(instance, replace(settings, alert_webhook_url=hook.url), failed)
     [(_, alert, _)] = hook.received
     assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
     news = f"Fails from now on: {mine[0]}, {mine[1]}."
@@ -151,12 +151,12 @@ def test_an_account_that_is_written_wrongly_is_in_its_bucket(
     settings: Settings, instance: dg.DagsterInstance, engine: Engine
 ) -> None:
     first, *others = settings.accounts
-    wrong = UnusableAccount(key=first.key, mistakes="accounts.toml: the variable FIRST is not set.")
+    wrong = UnusableAccount(key=first.key, problems="accounts.toml: the variable FIRST is not set.")
     settings = replace(settings, accounts=tuple(others), unusable=(wrong,))
     [failed] = [result for result in run_tick(instance, settings, clock=CLOCK) if not result.success]
     [(_, _, metadata), _] = materializations(failed)
-    [row] = table(metadata["not_loaded"])
-    assert (row["account"], row["error"], row["what happened"]) == (first.key, "SettingsError", wrong.mistakes)
+    [row] = table_rows(metadata["not_loaded"])
+    assert (row["account"], row["error"], row["what happened"]) == (first.key, "SettingsError", wrong.problems)
     assert "./run doctor" in row["what to do"]
     with engine.connect() as connection:
         assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(others)
@@ -165,20 +165,20 @@ def test_an_account_that_is_written_wrongly_is_in_its_bucket(
 def test_a_run_that_is_executed_again_loads_only_what_is_left(
     settings: Settings, instance: dg.DagsterInstance, emulator: Emulator, engine: Engine
 ) -> None:
-    mine = [account.key for account in buckets(3)[0].accounts(settings.accounts)]
+    mine = [account.key for account in all_buckets(3)[0].accounts(settings.accounts)]
     fault = emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
     first = next(result for result in run_tick(instance, settings, clock=CLOCK) if not result.success)
     emulator.faults.remove(fault)
     with ExitStack() as until:
-        bench = Workbench(lambda: settings, until, CLOCK)
+        bench = WarehouseResource(lambda: settings, until, CLOCK)
         again = (
-            defined("0 * * * *", "UTC", bench, is_fleet=True)
+            build_definitions("0 * * * *", "UTC", bench, is_fleet=True)
             .resolve_job_def(LOAD_FLEET)
             .execute_in_process(
                 instance=instance,
                 partition_key="bucket 01 of 03",
                 tags={PARENT_RUN_ID_TAG: first.run_id, ROOT_RUN_ID_TAG: first.run_id},
-                run_config=QUIET,
+                run_config=QUIET_LOGGING,
             )
         )
     with engine.connect() as connection:
@@ -214,7 +214,7 @@ def test_buckets_of_another_number_are_forgotten(instance: dg.DagsterInstance) -
 
 @pytest.mark.parametrize("is_many", [False, True])
 def test_fresh_is_expected_of_what_runs_have_events_for(is_many: bool) -> None:
-    definitions = defined("0 * * * *", "UTC", is_fleet=is_many)
+    definitions = build_definitions("0 * * * *", "UTC", is_fleet=is_many)
     specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
     expected = {key for key, spec in specs.items() if spec.freshness_policy}
     assert SNAPSHOT in expected

@@ -18,25 +18,25 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import Engine
 
-from assets.definitions import defined
-from assets.instance import prepare_home
-from assets.job import LOAD_ACCOUNT
+from assets.dagster_home import prepare_home
+from assets.definitions import build_definitions
+from assets.jobs import LOAD_ACCOUNT
 from assets.launcher import WatchedRunLauncher
 from assets.partitions import register_accounts
-from assets.resources import Workbench
-from assets.scheduled import QUIET, run_tick
+from assets.resources import WarehouseResource
 from assets.schedules import SCHEDULE_NAME
-from assets.sensors import tell_of_failed_loads
+from assets.sensors import notify_of_failed_loads
 from assets.specs import RAW_ANSWER
+from assets.tick import QUIET_LOGGING, run_tick
 from emulator import effects
 from emulator.faults import Effect
 from faults.secrecy import places_of
-from pipelines.clock import SYSTEM_CLOCK
-from pipelines.errors import SettingsError
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, UnusableAccount
-from tests.dagster_company import KEY, DagsterCompany, dagster_company, let_waits_pass
-from tests.integration.test_alerts import Hook
+from pipelines.base.clock import SYSTEM_CLOCK
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
+from tests.dagster_account import KEY, DagsterAccount, open_dagster_account, skip_retry_waits
+from tests.integration.test_webhook import Hook
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(
@@ -62,17 +62,17 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def company(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterCompany]:
+def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
     """The account."""
-    with dagster_company(postgres_url, engine, tmp_path) as company:
-        yield company
+    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
+        yield dagster_account
 
 
 def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
     """What the real schedule decides now."""
     with ExitStack() as until:
-        bench = Workbench(lambda: settings, until)
-        definitions = defined(settings.schedule_cron, settings.schedule_timezone, bench)
+        bench = WarehouseResource(lambda: settings, until)
+        definitions = build_definitions(settings.schedule_cron, settings.schedule_timezone, bench)
         with dg.build_schedule_context(
             instance,
             scheduled_execution_time=SYSTEM_CLOCK.now(),
@@ -108,9 +108,9 @@ def test_an_account_whose_load_is_on_its_way_is_left_alone(
     run = run_of(instance, "acme", status)
     decided = tick(instance, Settings(data_dir=tmp_path, accounts=TWO))
     assert [one.partition_key for one in decided.run_requests] == ["beta"]
-    alone = tick(instance, Settings(data_dir=tmp_path, accounts=TWO[:1]))
-    assert alone.run_requests == []
-    assert alone.skip_message.startswith(f"Account 'acme' is left alone: run {run.run_id} is ")
+    decision = tick(instance, Settings(data_dir=tmp_path, accounts=TWO[:1]))
+    assert decision.run_requests == []
+    assert decision.skip_message.startswith(f"Account 'acme' is left alone: run {run.run_id} is ")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_settings_that_cannot_be_read_fail_the_tick_and_are_told(instance: dg.Da
         raise SettingsError("AMOCRM_TOKEN is missing.")
 
     with ExitStack() as until, Hook(200).running() as hook:
-        bench = Workbench(broken, until, read_alert_address=lambda: hook.url)
-        definitions = defined("0 * * * *", "UTC", bench)
+        bench = WarehouseResource(broken, until, read_alert_address=lambda: hook.url)
+        definitions = build_definitions("0 * * * *", "UTC", bench)
         with (
             dg.build_schedule_context(instance, resources={"workbench": bench}) as context,
             pytest.raises(dg.DagsterError) as caught,
@@ -161,20 +161,24 @@ def test_accounts_that_left_the_settings_stay_known(instance: dg.DagsterInstance
     assert set(instance.get_dynamic_partitions("accounts")) == {"acme", "beta"}
 
 
-def test_a_tick_loads_as_the_daemon_would(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    [result] = run_tick(instance, company.settings, clock=company.clock)
+def test_a_tick_loads_as_the_daemon_would(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     assert result.success
     [run] = instance.get_runs()
     assert (run.job_name, run.status) == (LOAD_ACCOUNT.name, dg.DagsterRunStatus.SUCCESS)
     assert run.tags[PARTITION] == KEY
     assert run.tags["dagster/schedule_name"] == SCHEDULE_NAME
-    assert company.rows("select run_id, observed_at from amocrm.snapshot") == [(run.run_id, company.clock.now())]
+    assert dagster_account.rows("select run_id, observed_at from amocrm.snapshot") == [
+        (run.run_id, dagster_account.clock.now())
+    ]
 
 
-def test_a_tick_while_a_load_is_on_its_way_loads_nothing(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
+def test_a_tick_while_a_load_is_on_its_way_loads_nothing(
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
+) -> None:
     run_of(instance, KEY, dg.DagsterRunStatus.STARTED)
-    assert run_tick(instance, company.settings, clock=company.clock) == []
-    assert company.emulator.requests == []
+    assert run_tick(instance, dagster_account.settings, clock=dagster_account.clock) == []
+    assert dagster_account.emulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -189,28 +193,32 @@ def test_a_tick_while_a_load_is_on_its_way_loads_nothing(company: DagsterCompany
     ],
 )
 def test_no_secret_is_kept_whatever_goes_wrong(
-    company: DagsterCompany, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch, effect: Effect
+    dagster_account: DagsterAccount,
+    instance: dg.DagsterInstance,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    effect: Effect,
 ) -> None:
-    let_waits_pass(monkeypatch)
-    address = company.settings.database_url
+    skip_retry_waits(monkeypatch)
+    address = dagster_account.settings.database_url
     assert address
-    with company.emulator.faults.during(effect, resource="segments"):
-        run_tick(instance, company.settings, clock=company.clock)
+    with dagster_account.emulator.faults.during(effect, resource="segments"):
+        run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     assert places_of(home, KEY), "what is kept would be found"
-    assert not places_of(home, company.token, urlsplit(address.reveal()).password or "")
+    assert not places_of(home, dagster_account.token, urlsplit(address.reveal()).password or "")
 
 
 def test_an_address_of_the_database_that_is_wrong_is_not_kept(
-    company: DagsterCompany, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    let_waits_pass(monkeypatch)
+    skip_retry_waits(monkeypatch)
     wrong = Secret("postgresql://warehouse:canary-password@127.0.0.1:1/none?sslmode=canary-mode")
-    [result] = run_tick(instance, replace(company.settings, database_url=wrong), clock=company.clock)
+    [result] = run_tick(instance, replace(dagster_account.settings, database_url=wrong), clock=dagster_account.clock)
     assert not result.success
     assert not places_of(home, "canary-password")
 
 
-def alarm(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
+def run_failure_sensor(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
     """What the sensor does about a run that failed."""
     [failed] = [event for event in result.all_events if event.is_job_failure]
     with ExitStack() as until:
@@ -219,17 +227,19 @@ def alarm(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteIn
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=failed,
-            resources={"workbench": Workbench(lambda: settings, until)},
+            resources={"workbench": WarehouseResource(lambda: settings, until)},
         ).for_run_failure()
-        return tell_of_failed_loads(context)
+        return notify_of_failed_loads(context)
 
 
-def test_a_failed_load_is_told(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    with company.emulator.faults.during(effects.error(401)):
-        [result] = run_tick(instance, company.settings, clock=company.clock)
+def test_a_failed_load_is_told(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    with dagster_account.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     with Hook(200).running() as hook:
-        settings = replace(company.settings, alert_webhook_url=hook.url, dagster_url="https://dagster.example.com")
-        assert alarm(instance, settings, result) is None
+        settings = replace(
+            dagster_account.settings, alert_webhook_url=hook.url, dagster_url="https://dagster.example.com"
+        )
+        assert run_failure_sensor(instance, settings, result) is None
     [(_, told, _)] = hook.received
     assert (told["account"], told["error"], told["run_id"]) == (KEY, "Unauthorized", result.run_id)
     assert "401" in (told["what_happened"] or "")
@@ -238,26 +248,26 @@ def test_a_failed_load_is_told(company: DagsterCompany, instance: dg.DagsterInst
 
 
 def test_an_account_that_is_written_wrongly_has_a_run_of_its_own_that_fails(
-    company: DagsterCompany, instance: dg.DagsterInstance
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
-    wrong = UnusableAccount(key="late", mistakes="accounts.toml: the variable LATE is not set.")
-    results = run_tick(instance, replace(company.settings, unusable=(wrong,)), clock=company.clock)
+    wrong = UnusableAccount(key="late", problems="accounts.toml: the variable LATE is not set.")
+    results = run_tick(instance, replace(dagster_account.settings, unusable=(wrong,)), clock=dagster_account.clock)
     assert {result.dagster_run.tags[PARTITION]: result.success for result in results} == {KEY: True, "late": False}
-    assert company.rows("select account_key, error, message, run_id from amocrm.load_failure") == [
+    assert dagster_account.rows("select account_key, error, message, run_id from amocrm.load_failure") == [
         ("late", "SettingsError", str(wrong.error), next(one.run_id for one in results if not one.success))
     ]
 
 
 def test_a_mistake_of_ours_is_told_without_what_it_said(
-    company: DagsterCompany, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("canary")
 
     monkeypatch.setattr("assets.raw.extract_load", mistaken)
-    [result] = run_tick(instance, company.settings, clock=company.clock)
+    [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     with Hook(200).running() as hook:
-        alarm(instance, replace(company.settings, alert_webhook_url=hook.url), result)
+        run_failure_sensor(instance, replace(dagster_account.settings, alert_webhook_url=hook.url), result)
     [(_, told, _)] = hook.received
     assert (told["error"], told["link"]) == ("ZeroDivisionError", None)
     assert "canary" not in str(told)
@@ -265,34 +275,36 @@ def test_a_mistake_of_ours_is_told_without_what_it_said(
 
 @pytest.mark.parametrize("given", [{}, {"account": KEY}])
 def test_a_change_that_failed_is_told_with_its_account(
-    company: DagsterCompany, instance: dg.DagsterInstance, given: dict[str, str]
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, given: dict[str, str]
 ) -> None:
     with ExitStack() as until:
-        job = defined("0 * * * *", "UTC", Workbench(lambda: company.settings, until)).resolve_job_def("manage_account")
+        job = build_definitions(
+            "0 * * * *", "UTC", WarehouseResource(lambda: dagster_account.settings, until)
+        ).resolve_job_def("manage_account")
         config = {"ops": {"make_as_wanted": {"config": {"text": "version: 2", **given}}}}
-        result = job.execute_in_process(instance=instance, run_config=QUIET | config, raise_on_error=False)
-    settings = company.settings if not given else replace(company.settings, accounts=TWO)
+        result = job.execute_in_process(instance=instance, run_config=QUIET_LOGGING | config, raise_on_error=False)
+    settings = dagster_account.settings if not given else replace(dagster_account.settings, accounts=TWO)
     with Hook(200).running() as hook:
-        alarm(instance, replace(settings, alert_webhook_url=hook.url), result)
+        run_failure_sensor(instance, replace(settings, alert_webhook_url=hook.url), result)
     [(_, told, _)] = hook.received
     assert told["account"] == KEY
     assert (told["text"] or "").startswith(f"amoCRM change of '{KEY}' failed: ")
 
 
-def test_nobody_is_told_where_no_address_is_set(company: DagsterCompany, instance: dg.DagsterInstance) -> None:
-    with company.emulator.faults.during(effects.error(401)):
-        [result] = run_tick(instance, company.settings, clock=company.clock)
-    skipped = alarm(instance, company.settings, result)
+def test_nobody_is_told_where_no_address_is_set(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    with dagster_account.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
+    skipped = run_failure_sensor(instance, dagster_account.settings, result)
     assert "AMOCRM_ALERT_WEBHOOK_URL is not set" in skipped.skip_message
 
 
 def test_a_webhook_that_is_gone_is_no_error_of_the_sensor(
-    company: DagsterCompany, instance: dg.DagsterInstance
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
-    with company.emulator.faults.during(effects.error(401)):
-        [result] = run_tick(instance, company.settings, clock=company.clock)
+    with dagster_account.emulator.faults.during(effects.error(401)):
+        [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     with Hook(410).running() as hook:
-        skipped = alarm(instance, replace(company.settings, alert_webhook_url=hook.url), result)
+        skipped = run_failure_sensor(instance, replace(dagster_account.settings, alert_webhook_url=hook.url), result)
     assert "answered 410" in skipped.skip_message
     assert len(hook.received) == 1
 

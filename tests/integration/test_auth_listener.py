@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from commands.auth.listener import Listener
+from commands.auth.listener import RedirectListener
 
 STATE = "the-state-of-this-login"
 
@@ -19,7 +19,7 @@ STATE = "the-state-of-this-login"
 class Waiting:
     """A listener that waits in a thread of its own."""
 
-    def __init__(self, listener: Listener, port: int) -> None:
+    def __init__(self, listener: RedirectListener, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}/back"
         self.address: str | None = None
@@ -42,7 +42,7 @@ class Waiting:
 def waiting() -> Iterator[Waiting]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with Listener(f"http://127.0.0.1:{port}/back", STATE) as listener:
+    with RedirectListener(f"http://127.0.0.1:{port}/back", STATE) as listener:
         waiting = Waiting(listener, port)
         yield waiting
         waiting._listener.finish()
@@ -62,8 +62,8 @@ def get(target: str, method: str = "GET", **headers: str) -> Callable[[Waiting, 
     """Send a request, and see that it is answered and refused."""
 
     def send(waiting: Waiting, _: ExitStack) -> None:
-        answer = requests.request(method, f"http://127.0.0.1:{waiting.port}{target}", headers=headers, timeout=5)
-        assert answer.status_code >= 400
+        response = requests.request(method, f"http://127.0.0.1:{waiting.port}{target}", headers=headers, timeout=5)
+        assert response.status_code >= 400
 
     return send
 

@@ -18,15 +18,15 @@ from sqlalchemy import Engine, make_url, text
 
 from faults.invariants import broken
 from faults.superuser import server_with_superuser
-from pipelines.load import load_account
-from pipelines.warehouse import cluster
-from pipelines.warehouse.binaries import find_binaries
-from pipelines.warehouse.embedded import embedded_postgres
+from pipelines.embedded_postgres import cluster
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.embedded_postgres.system_user import server_user
+from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import check, migrate
-from pipelines.warehouse.server_user import server_user
-from tests.conftest import open_folder, pg_bin, plain
-from tests.upgrade import OldCompanies, old_companies, restore
+from pipelines.warehouse.migrate import check_schema, migrate
+from tests.conftest import pg_bin, render_url, shared_temporary_folder
+from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -95,15 +95,15 @@ HOSTILE = (
 @pytest.fixture
 def warehouse(empty_database_url: str) -> Iterator[Engine]:
     """A warehouse with a history, upgraded to this program's schema."""
-    restore(empty_database_url)
+    restore_dump(empty_database_url)
     with opened(empty_database_url) as engine:
         migrate(engine)
         yield engine
 
 
 @pytest.fixture
-def companies(empty_database_url: str, tmp_path: Path) -> Iterator[OldCompanies]:
-    with old_companies(empty_database_url, tmp_path) as companies:
+def companies(empty_database_url: str, tmp_path: Path) -> Iterator[ReleasedAccounts]:
+    with open_released_accounts(empty_database_url, tmp_path) as companies:
         yield companies
 
 
@@ -117,7 +117,7 @@ def opened(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def load_all(engine: Engine, companies: OldCompanies) -> list[tuple[int, int, int]]:
+def load_all(engine: Engine, companies: ReleasedAccounts) -> list[tuple[int, int, int]]:
     """Load each account; how many versions opened and closed, and sizes changed."""
     loaded = [
         load_account(engine, account, companies.settings, clock=companies.clock).published
@@ -140,7 +140,7 @@ def contents(engine: Engine) -> list[str]:
 
 
 def test_a_dump_restored_into_a_fresh_server_goes_on(
-    warehouse: Engine, companies: OldCompanies, tmp_path: Path, empty_database_url: str, hostile_reader: str
+    warehouse: Engine, companies: ReleasedAccounts, tmp_path: Path, empty_database_url: str, hostile_reader: str
 ) -> None:
     load_all(warehouse, companies)
     saved = contents(warehouse)
@@ -159,9 +159,9 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
     load_all(warehouse, companies)
     assert contents(warehouse) != saved
 
-    with open_folder() as folder, server_with_superuser(folder / "fresh", binaries=pg_bin()) as superuser:
-        fresh = plain(superuser.set(username=cluster.ROLE, password=cluster.read_password(folder / "fresh")))
-        services = {"warehouse": fresh, "superuser": plain(superuser)}
+    with shared_temporary_folder() as folder, server_with_superuser(folder / "fresh", binaries=pg_bin()) as superuser:
+        fresh = render_url(superuser.set(username=cluster.ROLE, password=cluster.read_password(folder / "fresh")))
+        services = {"warehouse": fresh, "superuser": render_url(superuser)}
         run([line for line in told("psql") if "roles.sql" in line], tmp_path, may_fail=True, services=services)
         run(told("pg_restore"), tmp_path, services=services)
         run([line for line in told("psql") if "service=warehouse" in line], tmp_path, services=services)
@@ -169,7 +169,7 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
             assert contents(engine) == saved
             migrated = migrate(engine)
             assert (migrated.migrations, migrated.views) == ((), ())
-            check(engine)
+            check_schema(engine)
             with engine.connect() as connection:
                 rights = connection.execute(
                     text("""
@@ -192,21 +192,21 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
             assert load_again(engine, companies) == [(0, 0, 0), (0, 0, 0)]
 
 
-def load_again(engine: Engine, companies: OldCompanies) -> list[tuple[int, int, int]]:
+def load_again(engine: Engine, companies: ReleasedAccounts) -> list[tuple[int, int, int]]:
     """Load a moment later, in which nothing happens."""
     companies.emulator.clock.advance(timedelta(seconds=1))
     return load_all(engine, companies)
 
 
 def test_a_copy_of_the_embedded_server_s_folder_serves_as_well(tmp_path: Path) -> None:
-    with open_folder() as folder:
+    with shared_temporary_folder() as folder:
         with embedded_postgres(folder / "postgres", binaries=pg_bin()) as server:
-            restore(server.url)
+            restore_dump(server.url)
             with opened(server.url) as engine:
                 migrate(engine)
                 saved = contents(engine)
         subprocess.run(["cp", "-a", folder / "postgres", folder / "copy"], check=True)
         shutil.rmtree(folder / "postgres")
         with embedded_postgres(folder / "copy", binaries=pg_bin()) as server, opened(server.url) as engine:
-            check(engine)
+            check_schema(engine)
             assert contents(engine) == saved

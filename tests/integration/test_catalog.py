@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from pipelines.warehouse.catalog import CATALOG_FILE, catalog_text, read_catalog, read_functions, stored_catalog
+from pipelines.warehouse.catalog import (
+    CATALOG_FILE,
+    format_catalog,
+    read_catalog,
+    read_functions,
+    read_packaged_catalog,
+)
 
 
 def test_the_stored_catalog_is_the_database_s(engine: Engine) -> None:
     with engine.connect() as connection:
         catalog = read_catalog(connection)
-    assert stored_catalog() == catalog, "run './run dictionary' to write sql/catalog.json anew"
-    assert CATALOG_FILE.read_text(encoding="utf-8") == catalog_text(catalog)
+    assert read_packaged_catalog() == catalog, "run './run dictionary' to write sql/catalog.json anew"
+    assert CATALOG_FILE.read_text(encoding="utf-8") == format_catalog(catalog)
 
 
 def test_everything_is_explained(engine: Engine) -> None:

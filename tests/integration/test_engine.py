@@ -15,13 +15,13 @@ from psycopg.sql import SQL
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from pipelines.errors import DatabaseError, DatabaseUnavailable, SettingsError, WarehouseError
-from pipelines.secret import Secret
-from pipelines.settings import Settings
+from pipelines.base.errors import DatabaseError, DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.base.secret import Secret
+from pipelines.config.database_url import parse_database_url
+from pipelines.config.settings import Settings
 from pipelines.warehouse import engine as engine_module
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.engine import database_errors, database_url, open_engine, transaction, warehouse
-from tests.conftest import open_folder, pg_bin
+from pipelines.warehouse.engine import database_url, open_engine, open_warehouse, transaction, translate_database_errors
+from tests.conftest import pg_bin, shared_temporary_folder
 
 
 def caught_in(engine: Engine, statement: str) -> WarehouseError:
@@ -103,7 +103,7 @@ def test_a_password_that_is_the_users_name_is_not_told(postgres_url: str) -> Non
 
 
 def test_an_old_server_is_refused(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "OLDEST_SERVER", 99)
+    monkeypatch.setattr(engine_module, "MIN_SERVER_VERSION", 99)
     with pytest.raises(DatabaseUnavailable, match=r"is PostgreSQL \d\d; 99 or newer is needed.*Upgrade it"):
         open_engine(postgres_url).connect()
 
@@ -188,7 +188,7 @@ def test_a_connection_that_is_cut_is_unavailable_and_the_next_one_works(engine: 
 def test_errors_of_psycopg_itself_are_ours_too(postgres_url: str) -> None:
     with (
         pytest.raises(DatabaseError, match="division by zero"),
-        database_errors(),
+        translate_database_errors(),
         psycopg.connect(postgres_url) as connection,
     ):
         connection.execute("select 1 / 0")
@@ -203,38 +203,38 @@ def test_parameters_are_not_in_tracebacks(engine: Engine) -> None:
 
 def test_threads_share_a_pool(engine: Engine) -> None:
     meet = threading.Barrier(12, timeout=60)
-    answers: list[int] = []
+    responses: list[int] = []
 
     def work() -> None:
         with transaction(engine) as connection:
             meet.wait()  # all hold a connection at the same time
-            answers.append(connection.scalar(text("select 1")))
+            responses.append(connection.scalar(text("select 1")))
 
     threads = [threading.Thread(target=work) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [1] * 12
+    assert responses == [1] * 12
 
 
 def test_every_thread_of_a_fleet_has_a_connection(postgres_url: str, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=Secret(postgres_url), threads=24)
-    with warehouse(settings) as engine, ExitStack() as held:
+    with open_warehouse(settings) as engine, ExitStack() as held:
         for _ in range(settings.threads):
             held.enter_context(transaction(engine))
 
 
 def test_the_warehouse_is_where_the_settings_say(postgres_url: str, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=Secret(postgres_url))
-    with warehouse(settings) as engine, transaction(engine) as connection:
+    with open_warehouse(settings) as engine, transaction(engine) as connection:
         assert connection.scalar(text("select current_database()")) == parse_database_url(postgres_url).database
     assert not list(tmp_path.iterdir())
 
 
 def test_without_an_address_the_embedded_server_serves() -> None:
-    with open_folder() as folder:
+    with shared_temporary_folder() as folder:
         settings = Settings(data_dir=folder / "data", pg_bin=pg_bin())
-        with database_url(settings) as url, warehouse(settings) as engine, transaction(engine) as connection:
+        with database_url(settings) as url, open_warehouse(settings) as engine, transaction(engine) as connection:
             assert connection.scalar(text("select current_database()")) == "warehouse"
             assert connection.scalar(text("select inet_server_port()")) == parse_database_url(url).port

@@ -20,17 +20,17 @@ from sqlalchemy import URL, Engine, text
 
 from emulator import Emulator, effects
 from emulator.faults import Effect
-from pipelines import fleet
-from pipelines.clock import SYSTEM_CLOCK, Clock
-from pipelines.fleet import REFUSED_IN_A_ROW, load_fleet
-from pipelines.fleet_words import headline, told_by_cause
-from pipelines.load import load_account
-from pipelines.outcome import Outcome, Status
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings, UnusableAccount
-from pipelines.warehouse.address import parse_database_url
-from pipelines.warehouse.outcomes import failed_keys
-from tests.conftest import plain
+from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.secret import Secret
+from pipelines.config.database_url import parse_database_url
+from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
+from pipelines.load import fleet
+from pipelines.load.fleet import MAX_CONSECUTIVE_REFUSALS, load_fleet
+from pipelines.load.fleet_summary import format_failures, format_headline
+from pipelines.load.load import load_account
+from pipelines.load.result import LoadResult, Status
+from tests.conftest import render_url
 
 QUICK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
 
@@ -50,7 +50,7 @@ class Fleet:
             self.ids[key] = self.emulator.world.add_account(key)
             self.emulator.world.add_segment(self.ids[key], "VIP", size=10)
 
-    def trouble(self, key: str, effect: Effect, **matching: Any) -> None:
+    def failure(self, key: str, effect: Effect, **matching: Any) -> None:
         """Have every answer to one account come to this."""
         self.emulator.faults.add(effect, account_id=self.ids[key], **matching)
 
@@ -62,14 +62,14 @@ class Fleet:
             for key, one in self.ids.items()
         ]
 
-    def run(self, threads: int = 4, clock: Clock = QUICK, **options: Any) -> Generator[Outcome, None, None]:
+    def run(self, threads: int = 4, clock: Clock = QUICK, **options: Any) -> Generator[LoadResult, None, None]:
         """Load them all."""
         return load_fleet(self.engine, self.accounts, self.settings, threads=threads, clock=clock, **options)
 
     def statuses(self, **options: Any) -> dict[str, tuple[Status, str | None]]:
         """Status and error of each account after a run."""
         found = {
-            one.account_key: (one.status, one.trouble.error if one.trouble else None) for one in self.run(**options)
+            one.account_key: (one.status, one.failure.error if one.failure else None) for one in self.run(**options)
         }
         assert found.keys() == self.ids.keys()
         return found
@@ -89,10 +89,10 @@ def accounts(engine: Engine, tmp_path: Path) -> Iterator[Fleet]:
 
 def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.open(*(f"well-{number:02}" for number in range(20)), "gone", "limited", "mistaken", "token", "unpaid")
-    accounts.trouble("gone", effects.error(404))
-    accounts.trouble("limited", effects.too_many(in_body=100_000))
-    accounts.trouble("token", effects.error(401))
-    accounts.trouble("unpaid", effects.error(402))
+    accounts.failure("gone", effects.error(404))
+    accounts.failure("limited", effects.too_many(in_body=100_000))
+    accounts.failure("token", effects.error(401))
+    accounts.failure("unpaid", effects.error(402))
 
     def mistaken(engine: Engine, account: AccountSettings, settings: Settings, **options: Any) -> object:
         if account.key == "mistaken":
@@ -114,16 +114,16 @@ def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: 
 
 def test_an_account_that_is_written_wrongly_is_its_own_trouble_too(accounts: Fleet) -> None:
     accounts.open("early", "well")
-    wrong = UnusableAccount(key="late", mistakes="accounts.toml: the variable LATE is not set.")
+    wrong = UnusableAccount(key="late", problems="accounts.toml: the variable LATE is not set.")
     run = load_fleet(accounts.engine, [wrong, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
     outcomes = {one.account_key: one for one in run}
     assert {key: one.status for key, one in outcomes.items()} == {"early": "loaded", "late": "failed", "well": "loaded"}
-    [told] = told_by_cause(outcomes.values())
+    [told] = format_failures(outcomes.values())
     assert told == (
         "SettingsError, 1 account: late\nWhat happened: accounts.toml: the variable LATE is not set.\n"
         "What to do: Correct it in .env or accounts.toml, then run './run doctor'."
     )
-    assert failed_keys(accounts.engine) == {"late"}
+    assert read_failing_keys(accounts.engine) == {"late"}
 
 
 def test_loads_overlap_and_no_more_than_the_threads(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,36 +143,36 @@ def test_loads_overlap_and_no_more_than_the_threads(accounts: Fleet, monkeypatch
 
 def test_passing_trouble_is_tried_once_more_after_all_others(accounts: Fleet) -> None:
     accounts.open("one", "passing", "steady", "two", "wrong")
-    accounts.trouble("passing", effects.status(503), times=6)  # all tries of the first load
-    accounts.trouble("steady", effects.status(503))
-    accounts.trouble("wrong", effects.error(401))
+    accounts.failure("passing", effects.status(503), times=6)  # all tries of the first load
+    accounts.failure("steady", effects.status(503))
+    accounts.failure("wrong", effects.error(401))
     waits: list[float] = []
     still = datetime.now(UTC)
     clock = Clock(now=lambda: still + timedelta(seconds=sum(waits)), sleep=waits.append)
-    outcomes = list(accounts.run(threads=1, clock=clock, again_after=1_000))
+    outcomes = list(accounts.run(threads=1, clock=clock, retry_after=1_000))
     assert [one.account_key for one in outcomes] == ["one", "two", "wrong", "passing", "steady"]
     assert [one.status for one in outcomes] == ["loaded", "loaded", "failed", "loaded", "failed"]
     assert sum(waits) >= 900, "some of the thousand seconds went by while the others were loaded"
-    assert failed_keys(accounts.engine) == {"steady", "wrong"}
+    assert read_failing_keys(accounts.engine) == {"steady", "wrong"}
 
 
 def test_failed_accounts_are_known_until_they_are_loaded(accounts: Fleet) -> None:
     accounts.open("early", "late", "never", "well")
-    accounts.trouble("never", effects.error(401))
+    accounts.failure("never", effects.error(401))
     accounts.statuses()
-    accounts.trouble("late", effects.error(404))
+    accounts.failure("late", effects.error(404))
     accounts.statuses()
-    assert failed_keys(accounts.engine) == {"late", "never"}
+    assert read_failing_keys(accounts.engine) == {"late", "never"}
     accounts.emulator.faults.clear()
     accounts.statuses()
-    assert failed_keys(accounts.engine) == frozenset()
+    assert read_failing_keys(accounts.engine) == frozenset()
 
 
 def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url: str, server_url: URL) -> None:
     accounts.open(*(f"account-{number:02}" for number in range(40)))
     name = Identifier(str(parse_database_url(postgres_url).database))
-    outcomes: list[Outcome] = []
-    with psycopg.connect(plain(server_url), autocommit=True) as admin:
+    outcomes: list[LoadResult] = []
+    with psycopg.connect(render_url(server_url), autocommit=True) as admin:
         for outcome in accounts.run(threads=4):
             if not outcomes:
                 admin.execute(SQL("alter database {} allow_connections false").format(name))
@@ -186,14 +186,14 @@ def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url:
     assert len(outcomes) == 40
     assert statuses.count("skipped") > 20
     assert 1 <= statuses.count("failed") <= 4
-    [why] = {one.trouble.message for one in outcomes if one.trouble and one.status == "skipped"}
+    [why] = {one.failure.message for one in outcomes if one.failure and one.status == "skipped"}
     assert why.startswith("Nothing more was asked, since the database is gone: ")
 
 
 @pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])
 def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effect) -> None:
     with ExitStack() as hosts:
-        emulators = [hosts.enter_context(Emulator()) for _ in range(REFUSED_IN_A_ROW + 2)]
+        emulators = [hosts.enter_context(Emulator()) for _ in range(MAX_CONSECUTIVE_REFUSALS + 2)]
         for emulator in emulators:
             emulator.faults.add(effect)
         listed = [
@@ -205,14 +205,14 @@ def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effec
             for number, emulator in enumerate(emulators)
         ]
         outcomes = list(load_fleet(accounts.engine, listed, accounts.settings, threads=1, clock=QUICK))
-    assert [one.status for one in outcomes] == ["failed"] * REFUSED_IN_A_ROW + ["skipped"] * 2
+    assert [one.status for one in outcomes] == ["failed"] * MAX_CONSECUTIVE_REFUSALS + ["skipped"] * 2
 
 
 def test_refusals_between_which_somebody_is_loaded_stop_nobody(accounts: Fleet) -> None:
-    refused = [f"refused-{number}" for number in range(REFUSED_IN_A_ROW)]
+    refused = [f"refused-{number}" for number in range(MAX_CONSECUTIVE_REFUSALS)]
     accounts.open(refused[0], "well", *refused[1:], "last")
     for key in refused:
-        accounts.trouble(key, effects.too_many(in_body=100_000))
+        accounts.failure(key, effects.too_many(in_body=100_000))
     statuses = {key: status for key, (status, _) in accounts.statuses(threads=1).items()}
     assert statuses == dict.fromkeys(refused, "failed") | {"well": "loaded", "last": "loaded"}
 
@@ -224,7 +224,7 @@ def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> Non
         blocked.faults.add(effects.blocked())
         listed = [
             AccountSettings(key=f"blocked-{number}", base_url=blocked.url, token=Secret("token"))
-            for number in range(REFUSED_IN_A_ROW + 1)
+            for number in range(MAX_CONSECUTIVE_REFUSALS + 1)
         ]
         run = load_fleet(accounts.engine, [*listed, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
         statuses = {one.account_key: one.status for one in run}
@@ -247,12 +247,12 @@ def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
         with pytest.raises(KeyboardInterrupt):
             run.throw(KeyboardInterrupt())
     assert time.monotonic() - began < 60, "nobody waited for the hundred seconds that amoCRM asked for"
-    assert failed_keys(accounts.engine) == frozenset(), "being ended is no failure"
+    assert read_failing_keys(accounts.engine) == frozenset(), "being ended is no failure"
 
 
 def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.open(*(f"account-{number:02}" for number in range(5)), "wrong")
-    accounts.trouble("wrong", effects.html())
+    accounts.failure("wrong", effects.html())
     errors: list[weakref.ref[Exception]] = []
     outcomes = list(accounts.run(on_error=lambda error: errors.append(weakref.ref(error))))
     gc.collect()
@@ -263,7 +263,7 @@ def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch:
 def test_who_is_shown_an_error_may_be_gone(accounts: Fleet) -> None:
     """As ``head`` is behind the pipe of ``sync --verbose``: every account still has its outcome."""
     accounts.open("well", "wrong")
-    accounts.trouble("wrong", effects.html())
+    accounts.failure("wrong", effects.html())
 
     def break_pipe(_: Exception) -> None:
         raise BrokenPipeError
@@ -276,12 +276,12 @@ def test_who_is_shown_an_error_may_be_gone(accounts: Fleet) -> None:
 
 def test_what_is_said_of_a_fleet(accounts: Fleet) -> None:
     accounts.open("alpha", "beta", "gamma", "well")
-    accounts.trouble("alpha", effects.error(404))
-    accounts.trouble("beta", effects.error(401))
-    accounts.trouble("gamma", effects.error(401))
+    accounts.failure("alpha", effects.error(404))
+    accounts.failure("beta", effects.error(401))
+    accounts.failure("gamma", effects.error(401))
     outcomes = list(accounts.run())
-    assert headline(outcomes).startswith("1 of 4 accounts loaded, 3 failed, ")
-    tokens, hosts = told_by_cause(outcomes)
+    assert format_headline(outcomes).startswith("1 of 4 accounts loaded, 3 failed, ")
+    tokens, hosts = format_failures(outcomes)
     assert tokens.startswith("Unauthorized, 2 accounts: beta, gamma\nWhat happened, to beta: ")
     assert "What to do: Make a new long-lived token" in tokens
     assert hosts.startswith("NotFound, 1 account: alpha\nWhat happened: ")

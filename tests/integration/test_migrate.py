@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 import sql
-from pipelines.errors import MigrationError
+from pipelines.base.errors import MigrationError
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import Migrated, check, migrate, pending
+from pipelines.warehouse.migrate import MigrationResult, check_schema, list_pending, migrate
 
 BASE = "create table amocrm.thing (id bigint primary key, name text, old text);"
 VIEW = "create or replace view analytics.things as select id, name, old from amocrm.thing;"
@@ -63,22 +63,22 @@ def test_applies_everything_once(empty: Engine, write: Write) -> None:
     source = write(
         {"0001_base": BASE, "0002_more": "create table amocrm.more (id bigint);"}, {"things": VIEW, "names": NAMES}
     )
-    assert pending(empty, source) == ("0001_base.sql", "0002_more.sql", "views")
+    assert list_pending(empty, source) == ("0001_base.sql", "0002_more.sql", "views")
     with pytest.raises(MigrationError, match=r"0001_base\.sql, 0002_more\.sql, views.*Run '\./run migrate'"):
-        check(empty, source)
-    assert migrate(empty, source) == Migrated(
+        check_schema(empty, source)
+    assert migrate(empty, source) == MigrationResult(
         migrations=("0001_base.sql", "0002_more.sql"),
         views=("things", "names"),
         granted=("amocrm_reader", "amocrm_loader"),
     )
-    check(empty, source)
-    assert migrate(empty, source) == Migrated(migrations=(), views=())
+    check_schema(empty, source)
+    assert migrate(empty, source) == MigrationResult(migrations=(), views=())
 
 
 def test_applies_what_is_new_only(empty: Engine, write: Write) -> None:
     migrate(empty, write({"0001_base": BASE}))
     source = write({"0002_more": "create table amocrm.more (id bigint);"})
-    assert pending(empty, source) == ("0002_more.sql",)
+    assert list_pending(empty, source) == ("0002_more.sql",)
     assert migrate(empty, source).migrations == ("0002_more.sql",)
 
 
@@ -92,7 +92,7 @@ def test_a_failure_keeps_what_was_finished_and_nothing_of_itself(empty: Engine, 
     assert rows(empty, "select to_regclass('amocrm.thing') is null, to_regclass('amocrm.half') is null") == [
         (False, True)
     ]
-    assert pending(empty, source) == ("0002_broken.sql", "views")
+    assert list_pending(empty, source) == ("0002_broken.sql", "views")
     write({"0002_broken": "select 1;"})
     assert migrate(empty, source).migrations == ("0002_broken.sql",)
 
@@ -101,7 +101,7 @@ def test_refuses_what_was_edited(empty: Engine, write: Write) -> None:
     source = write({"0001_base": BASE})
     migrate(empty, source)
     write({"0001_base": BASE + " -- harmless?"})
-    for refused in (migrate, pending, check):
+    for refused in (migrate, list_pending, check_schema):
         with pytest.raises(
             MigrationError, match=r"0001_base\.sql was applied to this database and is another one here"
         ):
@@ -112,14 +112,14 @@ def test_line_ends_of_windows_are_no_edit(empty: Engine, write: Write) -> None:
     source = write({"0001_base": "-- one\n-- two\n" + BASE})
     migrate(empty, source)
     (source / "migrations" / "0001_base.sql").write_bytes(("-- one\r\n-- two\r\n" + BASE).encode())
-    check(empty, source)
+    check_schema(empty, source)
 
 
 def test_refuses_a_database_that_is_newer(empty: Engine, write: Write) -> None:
     source = write({"0001_base": BASE, "0002_more": "select 1;"})
     migrate(empty, source)
     write({"0002_more": None})
-    for refused in (migrate, pending, check):
+    for refused in (migrate, list_pending, check_schema):
         with pytest.raises(MigrationError, match=r"newer than this program: 0002_more\.sql"):
             refused(empty, source)
 
@@ -157,7 +157,7 @@ def test_two_at_once_apply_everything_once(empty_database_url: str, write: Write
     )
     engines = [open_engine(empty_database_url) for _ in range(4)]
     start = threading.Barrier(len(engines))
-    done: list[Migrated] = []
+    done: list[MigrationResult] = []
 
     def work(engine: Engine) -> None:
         start.wait()
@@ -189,7 +189,7 @@ def test_views_are_made_anew_when_one_of_them_changed_or_is_gone(empty: Engine, 
     assert migrate(empty, source).views == ("things", "names")
     assert rows(empty, "select one from analytics.names") == []
     run(empty, "drop view analytics.names")
-    assert pending(empty, source) == ("views",)
+    assert list_pending(empty, source) == ("views",)
     assert migrate(empty, source).views == ("things", "names")
 
 
@@ -244,7 +244,7 @@ def test_a_migration_gets_past_our_views(empty: Engine, write: Write) -> None:
         {"things": "create or replace view analytics.things as select id, name from amocrm.thing;"},
     )
     assert migrate(empty, source).migrations == ("0002_drop.sql", "0003_type.sql")
-    check(empty, source)
+    check_schema(empty, source)
     assert rows(empty, "select has_table_privilege('pg_monitor', 'analytics.names', 'select')") == [(True,)]
 
 
@@ -284,7 +284,7 @@ def test_a_name_in_a_comment_is_no_use(empty: Engine, write: Write) -> None:
 
 
 def test_the_program_s_own_schema_is_complete(engine: Engine) -> None:
-    check(engine)
+    check_schema(engine)
 
 
 @pytest.mark.parametrize("file", sorted(files(sql).joinpath("views").iterdir(), key=str), ids=lambda file: file.name)

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from pipelines.errors import DatabaseError
-from pipelines.overview import read_overview
+from pipelines.base.errors import DatabaseError
+from pipelines.report.change_sentences import describe_changes
+from pipelines.report.overview import read_overview
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.sizes import Day, read_sizes
-from pipelines.wording import news
-from tests.known_world import GOOD_FRIDAY, VIP, WEDNESDAY, publish_history
+from pipelines.warehouse.sizes import DailySize, read_sizes
 from tests.records import ACCOUNT_ID, origin, segment, snapshot
+from tests.sample_history import GOOD_FRIDAY, VIP, WEDNESDAY, publish_history
 
 
 def test_rows_told_of_a_view_are_the_rows_it_shows(engine: Engine) -> None:
@@ -28,7 +28,7 @@ def test_rows_told_of_a_view_are_the_rows_it_shows(engine: Engine) -> None:
 
 def test_what_changed_lately_in_words(engine: Engine) -> None:
     publish_history(engine)
-    told = [one.text for one in read_overview(engine, origin().account_key).news]
+    told = [one.text for one in read_overview(engine, origin().account_key).changes]
     assert told == [
         "customers mode of account 'Corner Coffee' changed from periodicity to segments",
         "timezone of account 'Corner Coffee' changed from Europe/Berlin to Europe/London",
@@ -52,8 +52,8 @@ def test_only_later_changes_and_only_so_many(engine: Engine) -> None:
         newest = read_changes(connection, ACCOUNT_ID, after=WEDNESDAY - timedelta(seconds=1))
         assert {change.observed_at for change in newest} == {WEDNESDAY}
         assert read_changes(connection, ACCOUNT_ID, after=WEDNESDAY) == []
-        assert read_changes(connection, ACCOUNT_ID, most=1) == newest
-    assert [one.text for one in news(newest)] == [
+        assert read_changes(connection, ACCOUNT_ID, limit=1) == newest
+    assert [one.text for one in describe_changes(newest)] == [
         "segment 'Fresh' added",
         "segment 'VIP' renamed to 'VIP club'",
         "segment 'New' deleted",
@@ -66,12 +66,12 @@ def test_days_of_the_segments_that_are_there_the_largest_first(engine: Engine) -
         vip, cold, fresh = read_sizes(connection, ACCOUNT_ID, days=4)
     assert (vip.name, vip.size, cold.size, fresh.size) == ("VIP club", 120, 7, 5)
     assert vip.days == (
-        Day(date=date(2026, 3, 29), size=109),
-        Day(date=date(2026, 3, 30), size=None),
-        Day(date=date(2026, 3, 31), size=None),
-        Day(date=date(2026, 4, 1), size=120),
+        DailySize(date=date(2026, 3, 29), size=109),
+        DailySize(date=date(2026, 3, 30), size=None),
+        DailySize(date=date(2026, 3, 31), size=None),
+        DailySize(date=date(2026, 4, 1), size=120),
     )
-    assert fresh.days == (Day(date=date(2026, 4, 1), size=5),)
+    assert fresh.days == (DailySize(date=date(2026, 4, 1), size=5),)
 
 
 def test_a_jump_of_the_newest_day_is_told_and_an_old_one_is_not(engine: Engine) -> None:

@@ -14,15 +14,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from pipelines.errors import DatabaseError
-from pipelines.manage.write_back import only_apply
+from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.wide import follow_fields
+from pipelines.warehouse.wide_views import update_wide_view
 from pipelines.warehouse.work_locks import lock_work
-from tests.conftest import open_folder
-from tests.known_world import publish_history
+from pipelines.writeback.journal import apply_lock
+from tests.conftest import shared_temporary_folder
 from tests.records import ACCOUNT_ID
+from tests.sample_history import publish_history
 
 PROGRAM = shutil.which("pgbouncer")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (Debian's package pgbouncer)")
@@ -48,7 +48,7 @@ def pooled_url(empty_database_url: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with open_folder() as folder:
+    with shared_temporary_folder() as folder:
         (folder / "users").write_text(f'"{address.username}" "{address.password}"\n')
         (folder / "pgbouncer.ini").write_text(
             SETTINGS.format(
@@ -89,9 +89,9 @@ def pooled(pooled_url: str) -> Iterator[Engine]:
 def test_migrations_loads_and_applies_go_through(pooled: Engine, pooled_url: str, empty_database_url: str) -> None:
     assert migrate(pooled).migrations
     publish_history(pooled)
-    assert follow_fields(pooled, ACCOUNT_ID)
-    with only_apply(pooled, ACCOUNT_ID, "main"):
-        with pytest.raises(DatabaseError, match="another apply"), only_apply(pooled, ACCOUNT_ID, "main"):
+    assert update_wide_view(pooled, ACCOUNT_ID)
+    with apply_lock(pooled, ACCOUNT_ID, "main"):
+        with pytest.raises(DatabaseError, match="another apply"), apply_lock(pooled, ACCOUNT_ID, "main"):
             pass
         assert migrate(pooled).migrations == ()
 
@@ -103,7 +103,7 @@ def test_migrations_loads_and_applies_go_through(pooled: Engine, pooled_url: str
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
-    with only_apply(pooled, ACCOUNT_ID, "main"):
+    with apply_lock(pooled, ACCOUNT_ID, "main"):
         pass
     with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as other:
         for _ in range(5):

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-from pipelines.warehouse.binaries import find_binaries
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.readers import make_account_reader
-from pipelines.warehouse.server_user import server_user
+from pipelines.warehouse.readers import create_account_reader
 from tests.command_line import ROOT
-from tests.conftest import open_folder, pg_bin
+from tests.conftest import pg_bin, shared_temporary_folder
 
 PASSWORDS = {"WAREHOUSE_PASSWORD": "canary-'warehouse'", "DAGSTER_PASSWORD": "canary-dagster"}
 
@@ -27,12 +27,12 @@ def server() -> Iterator[URL]:
     """A server as the postgres image makes it, since roles belong to the whole server; the script ran there."""
     user = server_user()
     programs = find_binaries(pg_bin(), user).folder
-    with open_folder() as folder:
+    with shared_temporary_folder() as folder:
         password, data, sockets = folder / "password", folder / "data", folder / "sockets"
         password.write_text("canary-postgres", encoding="utf-8")
         for made in (data, sockets):
             made.mkdir(mode=0o700)
-        if user.is_switched:
+        if user.is_other_user:
             for path in (password, data, sockets):
                 os.chown(path, user.uid, user.gid)
         initdb: list[str | Path] = [
@@ -103,7 +103,7 @@ def test_readers_reach_the_warehouse_alone(server: URL) -> None:
     owner = server.set(username="warehouse", password=PASSWORDS["WAREHOUSE_PASSWORD"], database="warehouse")
     engine = open_engine(owner.set(drivername="postgresql").render_as_string(hide_password=False))
     migrate(engine)
-    reader = make_account_reader(engine, 1001)
+    reader = create_account_reader(engine, 1001)
     engine.dispose()
     with as_user(server, server.username or "", "warehouse", server.password or "") as admin:
         admin.execute(f"create role one login password 'made-up' in role {reader}")

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.amocrm.records import FieldValue, Oddity, Rule, Snapshot
-from pipelines.amocrm.shape import MAX_ID
-from pipelines.errors import Superseded, UnprovenEnding, WrongAccount
-from pipelines.tables.relation import Relation
-from pipelines.tables.relations import WRITTEN
-from pipelines.warehouse.copying import JSON_COLUMNS
+from pipelines.amocrm.models import Anomaly, FieldValue, Rule, Snapshot
+from pipelines.amocrm.validation import MAX_ID
+from pipelines.base.errors import Superseded, UnprovenEnding, WrongAccount
+from pipelines.transform.frames import WRITTEN_RELATIONS
+from pipelines.transform.relation import Relation
+from pipelines.warehouse.bulk_copy import JSON_COLUMNS
 from pipelines.warehouse.publish import publish
 from tests.records import ACCOUNT_ID, account, field, hours, option, origin, segment, snapshot, stage, text_value
 
@@ -43,7 +43,7 @@ def test_first_snapshot_is_there_as_a_whole(engine: Engine) -> None:
         hours(0),
         segments=(segment(51, 7, field_values=values, price_field_ids=(288891,), extra={"bonus": [1]}), segment(21, 0)),
         fields=(field(6, option(60), option(61)),),
-        oddities=(Oddity(kind="unknown_key", thing="segment", thing_id=51, detail="bonus"),),
+        anomalies=(Anomaly(kind="unknown_key", thing="segment", thing_id=51, detail="bonus"),),
     )
     published = publish(engine, seen, origin())
     assert published.is_new
@@ -244,7 +244,7 @@ def test_versions_of_a_thing_never_overlap(engine: Engine) -> None:
         )
 
 
-@pytest.mark.parametrize("relation", WRITTEN, ids=lambda relation: relation.name)
+@pytest.mark.parametrize("relation", WRITTEN_RELATIONS, ids=lambda relation: relation.name)
 def test_relations_are_the_tables(engine: Engine, relation: Relation) -> None:
     """Columns, their order aside from those that publishing fills in later, and the key are the database's own."""
     columns = query(

@@ -15,18 +15,18 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, make_url, text
 
 from commands.doctor.reader_limits import check_reader_limits
-from pipelines.errors import DatabaseError, DatabaseUnavailable
-from pipelines.manage.write_back import only_apply
+from pipelines.base.errors import DatabaseError, DatabaseUnavailable
 from pipelines.warehouse import engine as engine_module
-from pipelines.warehouse import giving_way as giving_way_module
+from pipelines.warehouse import locks as giving_way_module
 from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.raw import purge_answers
+from pipelines.warehouse.raw import purge_responses
 from pipelines.warehouse.reader_logins import limit_logins, make_reader_login, unlimited_logins
-from pipelines.warehouse.wide import follow_fields
+from pipelines.warehouse.wide_views import update_wide_view
 from pipelines.warehouse.work_locks import lock_work
-from tests.known_world import publish_history
+from pipelines.writeback.journal import apply_lock
 from tests.records import ACCOUNT_ID
+from tests.sample_history import publish_history
 
 PROJECT = Path(__file__).parents[2]
 LOGIN = "bi1"
@@ -68,10 +68,10 @@ def test_advisory_locks_stop_nothing(engine: Engine, reader_url: str) -> None:
         began = time.monotonic()
         migrate(engine)
         with transaction(engine) as connection:
-            purge_answers(connection, ACCOUNT_ID, until=datetime(2020, 1, 1, tzinfo=UTC))
+            purge_responses(connection, ACCOUNT_ID, until=datetime(2020, 1, 1, tzinfo=UTC))
             lock_work(connection, "size_alert", ACCOUNT_ID)
-        assert follow_fields(engine, ACCOUNT_ID)
-        with only_apply(engine, ACCOUNT_ID, "main"):
+        assert update_wide_view(engine, ACCOUNT_ID)
+        with apply_lock(engine, ACCOUNT_ID, "main"):
             pass
         assert time.monotonic() - began < SECONDS
 
@@ -121,7 +121,7 @@ def test_a_reader_can_lock_nothing_but_against_changes_of_views(engine: Engine, 
 def test_migrating_names_the_reader_in_the_way(
     engine: Engine, reader_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(giving_way_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(giving_way_module, "MAX_RETRY_SECONDS", 0.0)
     with engine.begin() as connection:
         connection.exec_driver_sql("update amocrm.schema_view set checksum = 'of an older version'")
     with psycopg.connect(reader_url, application_name="bi\x1b[31mtool") as reader:
@@ -157,15 +157,15 @@ def test_migrating_names_the_session_whose_temporary_view_is_in_the_way(engine: 
 
 
 def test_an_apply_names_the_other_and_ends_with_its_connection(engine: Engine) -> None:
-    with only_apply(engine, ACCOUNT_ID, "main"):
+    with apply_lock(engine, ACCOUNT_ID, "main"):
         with (
             pytest.raises(DatabaseError, match=r"another apply.*pid \d+ .*amocrm-warehouse, since"),
-            only_apply(engine, ACCOUNT_ID, "main"),
+            apply_lock(engine, ACCOUNT_ID, "main"),
         ):
             pass
-        with only_apply(engine, ACCOUNT_ID + 1, "second"):
+        with apply_lock(engine, ACCOUNT_ID + 1, "second"):
             pass
-    with only_apply(engine, ACCOUNT_ID, "main"):
+    with apply_lock(engine, ACCOUNT_ID, "main"):
         pass
 
 

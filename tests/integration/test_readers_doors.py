@@ -16,14 +16,14 @@ from sqlalchemy import Engine
 
 import sql
 from commands.doctor.roles import check_roles_of_database
-from pipelines.errors import DatabaseError
+from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.readers import make_account_reader
+from pipelines.warehouse.readers import create_account_reader
 from tests.conftest import NewDatabase
-from tests.known_world import HISTORY, publish_history
 from tests.records import ACCOUNT_ID, origin
+from tests.sample_history import HISTORY, publish_history
 
 HIDDEN_ID: Final = ACCOUNT_ID + 1
 VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
@@ -59,7 +59,7 @@ def hidden_account(new_database: NewDatabase, migrated_template: str) -> Iterato
         with psycopg.connect(url, autocommit=True) as owner:
             owner.execute(HIDE.encode())
             owner.execute("analyze")  # statistics of all accounts, which the first reader has removed
-        make_account_reader(engine, ACCOUNT_ID)
+        create_account_reader(engine, ACCOUNT_ID)
         with psycopg.connect(url, autocommit=True) as owner:
             owner.execute("vacuum (analyze)")
         engine.dispose()
@@ -246,15 +246,15 @@ def questions() -> Iterator[str]:
         yield f"select analytics.value_text({account_id}, 1, '[1, 2]'::pg_catalog.jsonb, pg_catalog.now())"
 
 
-def answers(connection: psycopg.Connection) -> list[list[Any]]:
+def responses(connection: psycopg.Connection) -> list[list[Any]]:
     return [sorted(connection.execute(question.encode()).fetchall(), key=str) for question in questions()]
 
 
 def test_temporary_tables_named_as_postgres_own_change_nothing(reader: psycopg.Connection) -> None:
     """The trial: pg_roles in pg_temp told the old function that the reader was in every role."""
-    before = answers(reader)
+    before = responses(reader)
     reader.execute(SHADOWED.format(own=ACCOUNT_ID, hidden=HIDDEN_ID).encode())
-    assert answers(reader) == before
+    assert responses(reader) == before
 
 
 def test_no_function_of_ours_finds_anything_by_the_caller_s_path(url: str, shadows: str) -> None:
@@ -300,7 +300,7 @@ def test_no_function_of_ours_is_called_by_a_reader_outside_of_a_policy(reader: p
 @pytest.mark.parametrize("mode", ["auto", "force_generic_plan", "force_custom_plan"])
 def test_a_plan_that_is_kept_follows_the_role(url: str, mode: str) -> None:
     engine = open_engine(url)
-    hidden = make_account_reader(engine, HIDDEN_ID)
+    hidden = create_account_reader(engine, HIDDEN_ID)
     engine.dispose()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SQL("set plan_cache_mode = {}").format(Identifier(mode)))
@@ -351,7 +351,7 @@ def test_a_second_warehouse_has_roles_of_its_own(url: str, empty_database_url: s
     second = open_engine(empty_database_url)
     migrate(second)
     publish_history(second)
-    make_account_reader(second, ACCOUNT_ID)
+    create_account_reader(second, ACCOUNT_ID)
     with second.connect() as connection:
         roles = connection.exec_driver_sql("select name from amocrm.role_name order by name").scalars().all()
     second.dispose()
@@ -388,7 +388,7 @@ def test_doctor_names_logins_that_read_two_warehouses_and_how_to_part_them(url: 
             for statement in statements:
                 admin.execute(statement.encode())
             migrate(engine)
-            own = make_account_reader(engine, ACCOUNT_ID)
+            own = create_account_reader(engine, ACCOUNT_ID)
             for role in ("reads_both", f"amocrm_reader_{ACCOUNT_ID}"):
                 admin.execute(SQL("set session authorization {}").format(Identifier(role)))
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -414,10 +414,10 @@ def test_who_may_not_make_roles_is_told_what_an_administrator_runs(empty_databas
             migrate(owner)
             publish_history(owner)
             with pytest.raises(DatabaseError, match="may not make roles") as refused:
-                make_account_reader(owner, ACCOUNT_ID)
+                create_account_reader(owner, ACCOUNT_ID)
             for statement in re.findall(r"(?:create|grant) [^;]+;", refused.value.advice):
                 admin.execute(statement.encode())
-            role = make_account_reader(owner, ACCOUNT_ID)
+            role = create_account_reader(owner, ACCOUNT_ID)
             admin.execute(SQL("set session authorization {}").format(Identifier(role)))
             assert admin.execute("select distinct account_id from analytics.segments").fetchall() == [(ACCOUNT_ID,)]
         finally:

@@ -12,21 +12,21 @@ from sqlalchemy import Engine, text
 
 from emulator import Emulator, World
 from emulator.clock import Clock as EmulatorClock
-from pipelines.clock import Clock
-from pipelines.errors import RebuildDiffers
-from pipelines.load import load_account
-from pipelines.rebuild import Rebuilt, compare, rebuild_account
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
+from pipelines.base.clock import Clock
+from pipelines.base.errors import RebuildDiffers
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.load import load_account
+from pipelines.load.rebuild import RebuildResult, diff_tables, rebuild_account
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
 from tests.conftest import NewDatabase
 from tests.records import START
 
-STEP = timedelta(hours=7)  # so that some days begin within the history, and some loads share a day
+LOAD_INTERVAL = timedelta(hours=7)  # so that some days begin within the history, and some loads share a day
 
 
-class Lived(NamedTuple):
+class LoadedHistory(NamedTuple):
     """Where a life was loaded."""
 
     database: str
@@ -34,27 +34,27 @@ class Lived(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def lived(
+def loaded_history(
     new_database: NewDatabase, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lived]:
+) -> Iterator[LoadedHistory]:
     """A database with an account's whole life, to be copied."""
     with new_database(migrated_template) as url:
         engine = open_engine(url)
-        account_id = live(engine, tmp_path_factory.mktemp("life"))
+        account_id = load_history(engine, tmp_path_factory.mktemp("life"))
         engine.dispose()
-        yield Lived(database=str(engine.url.database), account_id=account_id)
+        yield LoadedHistory(database=str(engine.url.database), account_id=account_id)
 
 
 @pytest.fixture
-def engine(new_database: NewDatabase, lived: Lived) -> Iterator[Engine]:
+def engine(new_database: NewDatabase, loaded_history: LoadedHistory) -> Iterator[Engine]:
     """A copy of that database."""
-    with new_database(lived.database) as url:
+    with new_database(loaded_history.database) as url:
         engine = open_engine(url)
         yield engine
         engine.dispose()
 
 
-def live(engine: Engine, root: Path) -> int:
+def load_history(engine: Engine, root: Path) -> int:
     """Load an account in which something of every kind happens between the loads; its id."""
     world = World(clock=EmulatorClock(START))
     account_id = world.add_account("Corner Coffee")
@@ -63,7 +63,7 @@ def live(engine: Engine, root: Path) -> int:
     region = world.add_field(account_id, "Region", "select", options=("North", "South"))
     [north, south] = sorted(world.account(account_id).fields[region].options)
     world.set_field_value(account_id, cold, region, north)
-    happenings: list[Callable[[], object]] = [
+    changes: list[Callable[[], object]] = [
         lambda: None,
         lambda: world.rename_segment(account_id, vip, "VIP club"),
         lambda: world.set_size(account_id, vip, 12),
@@ -80,41 +80,45 @@ def live(engine: Engine, root: Path) -> int:
             key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
         )
         settings = Settings(data_dir=root, requests_per_second=10_000.0)
-        for number, happen in enumerate(happenings):
-            happen()
-            emulator.clock.set(START + number * STEP)
+        for number, change in enumerate(changes):
+            change()
+            emulator.clock.set(START + number * LOAD_INTERVAL)
             load_account(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
     return account_id
 
 
-def forget_before(engine: Engine, instant: datetime) -> None:
+def purge_before(engine: Engine, instant: datetime) -> None:
     """Purge the answers of loads before an instant."""
     with engine.begin() as connection:
         connection.execute(text("delete from amocrm.raw_answer where observed_at < :instant"), {"instant": instant})
 
 
 def test_from_every_snapshot_on_all_is_as_stored(
-    engine: Engine, new_database: NewDatabase, migrated_template: str, lived: Lived
+    engine: Engine, new_database: NewDatabase, migrated_template: str, loaded_history: LoadedHistory
 ) -> None:
     for older in (0, 3, 5, 6, 7, 9):
-        since = START + older * STEP
-        forget_before(engine, since)
+        since = START + older * LOAD_INTERVAL
+        purge_before(engine, since)
         with new_database(migrated_template) as url:
             target = open_engine(url)
-            assert rebuild_account(engine, target, lived.account_id) == Rebuilt(
+            assert rebuild_account(engine, target, loaded_history.account_id) == RebuildResult(
                 since=since, snapshot_count=10 - older, older_count=older
             )
-            compared = compare(engine, target, lived.account_id, since)
+            compared = diff_tables(engine, target, loaded_history.account_id, since)
             target.dispose()
         assert (compared.only_stored, compared.only_rebuilt) == ((), ()), older
         assert compared.row_count > 10 - older
 
 
-def test_answers_before_a_hole_are_not_built_upon(engine: Engine, other_engine: Engine, lived: Lived) -> None:
+def test_answers_before_a_hole_are_not_built_upon(
+    engine: Engine, other_engine: Engine, loaded_history: LoadedHistory
+) -> None:
     with engine.begin() as connection:
-        connection.execute(text("delete from amocrm.raw_answer where observed_at = :at"), {"at": START + 4 * STEP})
-    assert rebuild_account(engine, other_engine, lived.account_id) == Rebuilt(
-        since=START + 5 * STEP, snapshot_count=5, older_count=5
+        connection.execute(
+            text("delete from amocrm.raw_answer where observed_at = :at"), {"at": START + 4 * LOAD_INTERVAL}
+        )
+    assert rebuild_account(engine, other_engine, loaded_history.account_id) == RebuildResult(
+        since=START + 5 * LOAD_INTERVAL, snapshot_count=5, older_count=5
     )
 
 
@@ -131,18 +135,22 @@ def test_answers_before_a_hole_are_not_built_upon(engine: Engine, other_engine: 
         ("update amocrm.snapshot set size_change_count = 7 where size_change_count = 1", "snapshot"),
     ],
 )
-def test_a_forgery_is_found(engine: Engine, other_engine: Engine, lived: Lived, forgery: str, table: str) -> None:
+def test_a_forgery_is_found(
+    engine: Engine, other_engine: Engine, loaded_history: LoadedHistory, forgery: str, table: str
+) -> None:
     with engine.begin() as connection:
         assert connection.execute(text(forgery)).rowcount
-    rebuild_account(engine, other_engine, lived.account_id)
-    compared = compare(engine, other_engine, lived.account_id, START)
+    rebuild_account(engine, other_engine, loaded_history.account_id)
+    compared = diff_tables(engine, other_engine, loaded_history.account_id, START)
     assert not compared.is_same
     assert {name for name, _ in (*compared.only_stored, *compared.only_rebuilt)} == {table}
 
 
-def test_without_answers_there_is_nothing_to_compare(engine: Engine, other_engine: Engine, lived: Lived) -> None:
-    forget_before(engine, START + 100 * STEP)
-    assert rebuild_account(engine, other_engine, lived.account_id) == Rebuilt(
+def test_without_answers_there_is_nothing_to_compare(
+    engine: Engine, other_engine: Engine, loaded_history: LoadedHistory
+) -> None:
+    purge_before(engine, START + 100 * LOAD_INTERVAL)
+    assert rebuild_account(engine, other_engine, loaded_history.account_id) == RebuildResult(
         since=None, snapshot_count=0, older_count=10
     )
 

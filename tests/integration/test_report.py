@@ -13,19 +13,19 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from commands.cli import cli
-from commands.demo.home import DemoHome, Simulation
-from commands.manage.site import history_of
-from pipelines.errors import DatabaseError, MigrationError, SettingsError
+from commands.demo.home import DemoHome, SimulationConfig
+from commands.writeback.account import open_history
+from pipelines.base.errors import DatabaseError, MigrationError, SettingsError
 from pipelines.report import figures as report_figures
 from pipelines.report.figures import read_figures
-from pipelines.report.page import render
-from pipelines.warehouse.engine import warehouse
+from pipelines.report.page import render_page
+from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
 from tests.command_line import run
-from tests.known_world import NOON, WEDNESDAY, publish_history
 from tests.records import account, origin, snapshot
-from tests.report_reader import ReportReader
+from tests.report_parser import ReportReader
+from tests.sample_history import NOON, WEDNESDAY, publish_history
 
 KEY = origin().account_key
 NOW = datetime(2026, 4, 3, 15, tzinfo=UTC)
@@ -33,7 +33,7 @@ NOW = datetime(2026, 4, 3, 15, tzinfo=UTC)
 
 def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
     publish_history(engine, until=WEDNESDAY)
-    page = ReportReader(render(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
     with engine.connect() as connection:
         trends = connection.execute(
             text("select name, customers_count::text from analytics.segment_trends order by size_rank")
@@ -55,7 +55,7 @@ def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
 
 def test_stages_are_shown_with_their_rules(engine: Engine) -> None:
     publish_history(engine, until=NOON)
-    page = ReportReader(render(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
     assert [row[:2] for row in page.tables[0][1:]] == [["Closed", "after today"], ["Bought", "none"]]
     assert "2 stages of recurring purchases." in page.text
 
@@ -73,14 +73,14 @@ def test_changes_and_oddities_that_are_left_out_are_known_to_be(
 ) -> None:
     publish_history(engine, until=WEDNESDAY)
     full = read_figures(engine, KEY)
-    assert (full.changes_from, full.is_oddities_whole) == (None, True)
+    assert (full.changes_from, full.has_all_anomalies) == (None, True)
     assert len({change.observed_at for change in full.changes}) > 1
-    monkeypatch.setattr(report_figures, "MOST_CHANGES", 1)
-    monkeypatch.setattr(report_figures, "MOST_ODDITIES", 0)
+    monkeypatch.setattr(report_figures, "MAX_CHANGES", 1)
+    monkeypatch.setattr(report_figures, "MAX_ANOMALIES", 0)
     cut = read_figures(engine, KEY)
     assert cut.changes_from == cut.changes[-1].observed_at == full.changes[0].observed_at
-    assert cut.is_oddities_whole == (not full.oddities)
-    monkeypatch.setattr(report_figures, "MOST_CHANGES", len(full.changes))
+    assert cut.has_all_anomalies == (not full.anomalies)
+    monkeypatch.setattr(report_figures, "MAX_CHANGES", len(full.changes))
     assert read_figures(engine, KEY).changes_from is None, "just as many as there are"
 
 
@@ -150,19 +150,19 @@ def test_the_demos_older_database_is_brought_up_to_date_unless_another_program_u
 ) -> None:
     monkeypatch.chdir(tmp_path)
     home = DemoHome.of_mode("segments")
-    home.begin(Simulation(seed=1, started_at=NOW, mode="segments"))
-    with warehouse(home.settings) as older:
+    home.begin(SimulationConfig(seed=1, started_at=NOW, mode="segments"))
+    with open_warehouse(home.settings) as older:
         migrate(older)
         publish_history(older)
         with older.begin() as connection:
             connection.execute(text("update amocrm.schema_view set checksum = 'older' where name = 'changes'"))
         with (
-            home.alone(),
+            home.exclusive_lock(),
             pytest.raises(MigrationError, match="End the program that uses the demo's data, such as 'dev'"),
-            history_of("segments", None),
+            open_history("segments", None),
         ):
             pass
-        with history_of("segments", None) as (engine, account):
+        with open_history("segments", None) as (engine, account):
             assert read_figures(engine, account.key).state.account_key == KEY
     home.clear()
 

@@ -15,15 +15,15 @@ from sqlalchemy import Engine, create_engine, text
 
 import sql
 from commands.doctor.roles import check_readers, check_rights, check_roles
-from commands.migrate import without_roles
+from commands.migrate import describe_missing_roles
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.migrate import Migrated, migrate
+from pipelines.warehouse.migrate import MigrationResult, migrate
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.readers import make_account_reader, reader_of
-from pipelines.warehouse.wide import follow_fields, view_name
+from pipelines.warehouse.readers import create_account_reader, reader_role_name
+from pipelines.warehouse.wide_views import update_wide_view, view_name
 from tests.conftest import NewDatabase
-from tests.known_world import HISTORY, THURSDAY, publish_history
 from tests.records import ACCOUNT_ID, origin
+from tests.sample_history import HISTORY, THURSDAY, publish_history
 
 OTHER_ID: Final = ACCOUNT_ID + 1
 THIRD_ID: Final = ACCOUNT_ID + 2
@@ -63,7 +63,7 @@ def loader(postgres_url: str) -> Iterator[Engine]:
 
 def test_the_loader_publishes_a_whole_history(loader: Engine, engine: Engine) -> None:
     publish_history(loader)
-    assert follow_fields(loader, ACCOUNT_ID)
+    assert update_wide_view(loader, ACCOUNT_ID)
     with engine.connect() as connection:
         assert connection.scalar(text("select count(*) from amocrm.snapshot")) == len(HISTORY)
         assert (
@@ -148,9 +148,9 @@ def two_accounts(new_database: NewDatabase, migrated_template: str) -> Iterator[
             theirs = replace(seen.account, id=OTHER_ID, name="Their Coffee")
             publish(engine, replace(seen, account=theirs), origin(account_key="other"))
         for account_key, account_id in (("main", ACCOUNT_ID), ("other", OTHER_ID)):
-            note_failure(engine, account_key, account_id)
-        follow_fields(engine, OTHER_ID)
-        make_account_reader(engine, ACCOUNT_ID)
+            record_failure_as(engine, account_key, account_id)
+        update_wide_view(engine, OTHER_ID)
+        create_account_reader(engine, ACCOUNT_ID)
         engine.dispose()
         yield str(engine.url.database)
 
@@ -166,11 +166,11 @@ def postgres_url(request: pytest.FixtureRequest, new_database: NewDatabase, migr
 @pytest.fixture
 def reader(postgres_url: str) -> Iterator[psycopg.Connection]:
     """A session that reads the first of two accounts."""
-    with session(postgres_url, reader_of(ACCOUNT_ID)) as connection:
+    with session(postgres_url, reader_role_name(ACCOUNT_ID)) as connection:
         yield connection
 
 
-def note_failure(engine: Engine, account_key: str, account_id: int | None) -> None:
+def record_failure_as(engine: Engine, account_key: str, account_id: int | None) -> None:
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -201,10 +201,10 @@ def test_readers_of_all_accounts_still_see_all(reader: psycopg.Connection, postg
 
 
 def test_a_reader_of_two_accounts_sees_both(reader: psycopg.Connection, engine: Engine, postgres_url: str) -> None:
-    make_account_reader(engine, OTHER_ID)
+    create_account_reader(engine, OTHER_ID)
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         both = SQL("create role of_both in role {}, {}").format(
-            Identifier(reader_of(ACCOUNT_ID)), Identifier(reader_of(OTHER_ID))
+            Identifier(reader_role_name(ACCOUNT_ID)), Identifier(reader_role_name(OTHER_ID))
         )
         admin.execute(both)
         try:
@@ -269,7 +269,7 @@ def test_statistics_tell_nothing(reader: psycopg.Connection, engine: Engine) -> 
 
 
 def test_no_view_is_made_whose_columns_are_names(reader: psycopg.Connection, engine: Engine) -> None:
-    assert follow_fields(engine, OTHER_ID)
+    assert update_wide_view(engine, OTHER_ID)
     assert reader.execute("select relname from pg_class where relname ~ '^segments_[0-9]+$'").fetchall() == []
 
 
@@ -312,7 +312,7 @@ def test_migrating_tells_to_whom_it_granted_what_was_lacking(engine: Engine) -> 
     assert migrate(engine).granted == ()
     with engine.begin() as connection:
         connection.execute(text("revoke select on analytics.segments from amocrm_reader"))
-    assert migrate(engine) == Migrated(migrations=(), views=(), granted=("amocrm_reader",))
+    assert migrate(engine) == MigrationResult(migrations=(), views=(), granted=("amocrm_reader",))
     with engine.begin() as connection:
         connection.execute(text("revoke update (valid_to) on amocrm.segment_version from amocrm_loader"))
     assert migrate(engine).granted == ("amocrm_loader",)
@@ -328,7 +328,7 @@ def test_roles_that_are_not_there_are_told(engine: Engine) -> None:
         connection.execute(text("update amocrm.role_name set name = 'amocrm_nobody' where purpose = 'loader'"))
     missing = check_roles(engine)
     assert missing.status == "warning"
-    for words in (f"{missing.finding} {missing.advice}", without_roles(("amocrm_nobody",))):
+    for words in (f"{missing.finding} {missing.advice}", describe_missing_roles(("amocrm_nobody",))):
         assert "There is no amocrm_nobody" in words.replace("Note: t", "T")
         assert "create role amocrm_nobody nologin;" in words
         assert "migrate' once more" in words

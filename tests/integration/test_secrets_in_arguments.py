@@ -15,11 +15,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from pipelines.errors import DatabaseUnavailable, SettingsError
-from pipelines.warehouse.address import parse_database_url
+from pipelines.base.errors import DatabaseUnavailable, SettingsError
+from pipelines.config.database_url import parse_database_url
 from pipelines.warehouse.client import client_environment
 from pipelines.warehouse.engine import open_engine
-from tests.command_line import command, environment, run
+from tests.command_line import build_environment, command_line, run
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="only Linux shows the arguments of processes in /proc")
@@ -167,9 +167,9 @@ def test_dagster_s_processes_show_no_secret(postgres_url: str, tmp_path: Path) -
     variables = {"AMOCRM_HOST": "127.0.0.1:9", "AMOCRM_TOKEN": secrets[1], "DATABASE_URL": postgres_url}
     with watched() as shown:
         process = subprocess.Popen(
-            command("dev", "--port", str(free_port())),
+            command_line("dev", "--port", str(free_port())),
             cwd=tmp_path,
-            env=environment(**variables),
+            env=build_environment(**variables),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from pipelines.clock import Clock
-from pipelines.secret import Secret
-from pipelines.settings import AccountSettings, Settings
-from pipelines.size_alerts.rules import SizeRule
-from pipelines.size_alerts.tell import Told, tell_of_sizes
+from pipelines.alerts.send import SendResult, send_size_alerts
+from pipelines.base.clock import Clock
+from pipelines.base.secret import Secret
+from pipelines.config.alert_rules import SizeRule
+from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.publish import publish
-from tests.integration.test_alerts import Hook
+from tests.integration.test_webhook import Hook
 from tests.records import account, field, origin, segment, snapshot
 
 VIP, NEW = 1, 2
@@ -33,26 +33,26 @@ def day(number: float) -> datetime:
     return NOON + timedelta(days=number)
 
 
-def see(engine: Engine, at: datetime, sizes: Mapping[int, int | None], **changes: Any) -> None:
+def publish_sizes(engine: Engine, at: datetime, sizes: Mapping[int, int | None], **changes: Any) -> None:
     """A load was published."""
     changes.setdefault("segments", tuple(segment(one, size, name=f"S{one}") for one, size in sizes.items()))
     publish(engine, snapshot(at, **changes), origin())
 
 
-def tell(engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON) -> Told:
+def send_alerts(engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON) -> SendResult:
     """What is done after each load."""
     own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"), alerts=rules)
     settings = Settings(data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url)
-    return tell_of_sizes(engine, own, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
+    return send_size_alerts(engine, own, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
 
 
-def alerts_of(hook: Hook) -> list[dict[str, Any]]:
+def received_alerts(hook: Hook) -> list[dict[str, Any]]:
     """All events that arrived, one after the other."""
     bodies: list[Any] = [body for _, body, _ in hook.received]
     return [alert for body in bodies for alert in body["alerts"]]
 
 
-def shown(engine: Engine, columns: str = "*") -> list[tuple[Any, ...]]:
+def query_view(engine: Engine, columns: str = "*") -> list[tuple[Any, ...]]:
     """The view, in the order of events."""
     with engine.connect() as connection:
         query = f"select {columns} from analytics.size_alerts order by observed_at, segment_id"
@@ -61,15 +61,15 @@ def shown(engine: Engine, columns: str = "*") -> list[tuple[Any, ...]]:
 
 def test_an_event_is_told_with_both_snapshots_and_what_changed_around_it(engine: Engine) -> None:
     plain = {"fields": (field(7, name="Region"),)}
-    see(engine, day(0), {VIP: 370}, **plain)
-    see(engine, day(5), {}, fields=(field(7, name="Area"),), segments=(segment(VIP, 370, name="VIP <3"),))
-    see(engine, day(7), {}, fields=(field(7, name="Area"),), segments=(segment(VIP, 250, name="VIP <3"),))
+    publish_sizes(engine, day(0), {VIP: 370}, **plain)
+    publish_sizes(engine, day(5), {}, fields=(field(7, name="Area"),), segments=(segment(VIP, 370, name="VIP <3"),))
+    publish_sizes(engine, day(7), {}, fields=(field(7, name="Area"),), segments=(segment(VIP, 250, name="VIP <3"),))
     with Hook(200).running() as hook:
-        assert tell(engine, hook.url, TENTH_DOWN, at=day(8)) == Told(begun_count=1, told_count=1)
+        assert send_alerts(engine, hook.url, TENTH_DOWN, at=day(8)) == SendResult(started_count=1, sent_count=1)
     [(_, body, _)] = hook.received
     assert set(body) == {"text", "kind", "account", "alerts"}
     assert (body["kind"], body["account"]) == ("size_alerts", "main")
-    [alert] = alerts_of(hook)
+    [alert] = received_alerts(hook)
     assert (body["text"] or "").startswith("amoCRM account 'main': Segment 'VIP &lt;3' shrank by 120 (")
     assert alert["message"] == (
         "Segment 'VIP &lt;3' shrank by 120 (−32,4\u00a0%) to 250. Rule: down 10 % in 7 days from 20.\n"
@@ -92,7 +92,7 @@ def test_an_event_is_told_with_both_snapshots_and_what_changed_around_it(engine:
         "missed_days": 0,
     }
     assert [one["date"] for one in alert["around"]] == ["2026-03-06", "2026-03-06"]
-    [row] = shown(engine, "alert_id::text, told_at, ended_at, message, change_percent")
+    [row] = query_view(engine, "alert_id::text, told_at, ended_at, message, change_percent")
     assert row == (alert["id"], day(8), None, html.unescape(alert["message"]), Decimal("-32.4"))
 
 
@@ -100,47 +100,47 @@ def test_once_for_as_long_as_it_lasts_and_anew_after_it_was_over(engine: Engine)
     sizes = (100, 80, 79, 100, 80)
     rule = SizeRule(directions=("down",), percent=Decimal(10), days=3, smallest=20)
     for number in range(3):
-        see(engine, day(number), {VIP: 100})
+        publish_sizes(engine, day(number), {VIP: 100})
     with Hook(200).running() as hook:
         for number, size in enumerate(sizes):
-            see(engine, day(3 + number / 10), {VIP: size})
-            tell(engine, hook.url, rule)
-    assert [alert["now"]["customers_count"] for alert in alerts_of(hook)] == [80, 80]
-    assert shown(engine, "observed_at, ended_at") == [(day(3.1), day(3.3)), (day(3.4), None)]
+            publish_sizes(engine, day(3 + number / 10), {VIP: size})
+            send_alerts(engine, hook.url, rule)
+    assert [alert["now"]["customers_count"] for alert in received_alerts(hook)] == [80, 80]
+    assert query_view(engine, "observed_at, ended_at") == [(day(3.1), day(3.3)), (day(3.4), None)]
 
 
 def test_time_passes_where_nothing_changes(engine: Engine) -> None:
     """Until the day of the change is the day compared with, the change is an event; then it is over."""
-    see(engine, day(0), {VIP: 100})
-    see(engine, day(1), {VIP: 50})
+    publish_sizes(engine, day(0), {VIP: 100})
+    publish_sizes(engine, day(1), {VIP: 50})
     rule = SizeRule(customers=50, days=2)
     with Hook(200).running() as hook:
         told = []
         for number in (1, 2, 3, 4):
             if number > 1:
-                see(engine, day(number), {VIP: 50})
-            told.append(tell(engine, hook.url, rule).told_count)
+                publish_sizes(engine, day(number), {VIP: 50})
+            told.append(send_alerts(engine, hook.url, rule).sent_count)
     assert told == [0, 1, 0, 0]
-    assert shown(engine, "observed_at, ended_at") == [(day(2), day(3))]
+    assert query_view(engine, "observed_at, ended_at") == [(day(2), day(3))]
 
 
 def test_a_webhook_that_is_down_loses_nothing_and_fails_nothing(engine: Engine) -> None:
-    see(engine, day(0), {VIP: 100, NEW: 100})
-    see(engine, day(1), {VIP: 50, NEW: 100})
+    publish_sizes(engine, day(0), {VIP: 100, NEW: 100})
+    publish_sizes(engine, day(1), {VIP: 50, NEW: 100})
     rule = SizeRule(percent=Decimal(10))
-    down = tell(engine, Secret("http://127.0.0.1:1/canary-key"), rule)
-    assert (down.begun_count, down.told_count) == (1, 0)
-    assert "cannot be reached" in (down.trouble or "")
-    assert "canary-key" not in (down.trouble or "")
+    down = send_alerts(engine, Secret("http://127.0.0.1:1/canary-key"), rule)
+    assert (down.started_count, down.sent_count) == (1, 0)
+    assert "cannot be reached" in (down.failure or "")
+    assert "canary-key" not in (down.failure or "")
     with Hook(500).running() as hook:
-        assert "answered 500" in (tell(engine, hook.url, rule).trouble or "")
-    [first, again] = alerts_of(hook)
+        assert "answered 500" in (send_alerts(engine, hook.url, rule).failure or "")
+    [first, again] = received_alerts(hook)
     assert first["id"] == again["id"], "whoever got it anyway can tell"
-    see(engine, day(1.1), {VIP: 100, NEW: 40})
+    publish_sizes(engine, day(1.1), {VIP: 100, NEW: 40})
     with Hook(200).running() as hook:
-        assert tell(engine, hook.url, rule) == Told(begun_count=1, told_count=2)
-        assert tell(engine, hook.url, rule) == Told()
-    assert [(alert["segment_id"], alert["id"] == first["id"]) for alert in alerts_of(hook)] == [
+        assert send_alerts(engine, hook.url, rule) == SendResult(started_count=1, sent_count=2)
+        assert send_alerts(engine, hook.url, rule) == SendResult()
+    assert [(alert["segment_id"], alert["id"] == first["id"]) for alert in received_alerts(hook)] == [
         (VIP, True),
         (NEW, False),
     ]
@@ -148,15 +148,15 @@ def test_a_webhook_that_is_down_loses_nothing_and_fails_nothing(engine: Engine) 
 
 
 def test_two_loads_at_once_tell_once(engine: Engine) -> None:
-    see(engine, day(0), {VIP: 100, NEW: 100})
-    see(engine, day(1), {VIP: 50, NEW: 20})
+    publish_sizes(engine, day(0), {VIP: 100, NEW: 100})
+    publish_sizes(engine, day(1), {VIP: 50, NEW: 20})
     rule = SizeRule(percent=Decimal(10))
     together = threading.Barrier(6)
-    told: list[Told] = []
+    told: list[SendResult] = []
 
     def load(hook: Hook) -> None:
         together.wait()
-        told.append(tell(engine, hook.url, rule))
+        told.append(send_alerts(engine, hook.url, rule))
 
     with Hook(200).running() as hook:
         threads = [threading.Thread(target=load, args=(hook,)) for _ in range(6)]
@@ -164,31 +164,34 @@ def test_two_loads_at_once_tell_once(engine: Engine) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert [one.trouble for one in told] == [None] * 6
-    assert sorted(alert["segment_id"] for alert in alerts_of(hook)) == [VIP, NEW]
-    assert sum(one.begun_count for one in told) == sum(one.told_count for one in told) == 2
+    assert [one.failure for one in told] == [None] * 6
+    assert sorted(alert["segment_id"] for alert in received_alerts(hook)) == [VIP, NEW]
+    assert sum(one.started_count for one in told) == sum(one.sent_count for one in told) == 2
 
 
 def test_while_one_load_is_telling_another_leaves_that_to_it(engine: Engine) -> None:
-    see(engine, day(0), {VIP: 100, NEW: 100})
-    see(engine, day(1), {VIP: 50, NEW: 100})
+    publish_sizes(engine, day(0), {VIP: 100, NEW: 100})
+    publish_sizes(engine, day(1), {VIP: 50, NEW: 100})
     rule = SizeRule(percent=Decimal(10))
-    meanwhile: list[Told] = []
+    between_events: list[SendResult] = []
 
     class Received(list[Any]):
         """What arrives; with the first of it another load ends, before this one has its answer."""
 
         def append(self, item: Any) -> None:
             super().append(item)
-            if not meanwhile:
-                see(engine, day(1.1), {VIP: 50, NEW: 50})
-                meanwhile.append(tell(engine, other.url, rule))
+            if not between_events:
+                publish_sizes(engine, day(1.1), {VIP: 50, NEW: 50})
+                between_events.append(send_alerts(engine, other.url, rule))
 
     with Hook(200).running() as hook, Hook(200).running() as other:
         hook.received = Received()
-        told = tell(engine, hook.url, rule)
-    assert (told, meanwhile) == (Told(begun_count=1, told_count=1), [Told(begun_count=1, told_count=1)])
-    assert [[alert["segment_id"] for alert in alerts_of(one)] for one in (hook, other)] == [[VIP], [NEW]]
+        told = send_alerts(engine, hook.url, rule)
+    assert (told, between_events) == (
+        SendResult(started_count=1, sent_count=1),
+        [SendResult(started_count=1, sent_count=1)],
+    )
+    assert [[alert["segment_id"] for alert in received_alerts(one)] for one in (hook, other)] == [[VIP], [NEW]]
 
 
 @pytest.mark.parametrize("is_about", ["rules", "webhook"])
@@ -196,25 +199,25 @@ def test_without_rules_or_webhook_nothing_is_done(is_about: str) -> None:
     nowhere: Any = None  # no database is asked
     with Hook(200).running() as hook:
         rules, url = ((), hook.url) if is_about == "rules" else ((TENTH_DOWN,), None)
-        assert tell(nowhere, url, *rules) == Told()
+        assert send_alerts(nowhere, url, *rules) == SendResult()
     assert not hook.received
 
 
 def test_before_the_first_load_there_is_nothing_to_tell(engine: Engine) -> None:
     with Hook(200).running() as hook:
-        assert tell(engine, hook.url, TENTH_DOWN) == Told()
-        see(engine, day(0), {VIP: 100})
-        assert tell(engine, hook.url, TENTH_DOWN) == Told()
+        assert send_alerts(engine, hook.url, TENTH_DOWN) == SendResult()
+        publish_sizes(engine, day(0), {VIP: 100})
+        assert send_alerts(engine, hook.url, TENTH_DOWN) == SendResult()
     assert not hook.received
 
 
 def test_a_gap_is_said(engine: Engine) -> None:
     for number in (0, 1, 2, 3):
-        see(engine, day(number), {VIP: 100})
-    see(engine, day(9), {VIP: 50})
+        publish_sizes(engine, day(number), {VIP: 100})
+    publish_sizes(engine, day(9), {VIP: 50})
     with Hook(200).running() as hook:
-        tell(engine, hook.url, SizeRule(customers=50, days=1))
-    [alert] = alerts_of(hook)
+        send_alerts(engine, hook.url, SizeRule(customers=50, days=1))
+    [alert] = received_alerts(hook)
     assert alert["missed_days"] == 5
     assert alert["before"]["observed_at"] == day(3).isoformat()
     assert "so this is the change of 6 days in place of 1." in alert["message"]
@@ -223,49 +226,49 @@ def test_a_gap_is_said(engine: Engine) -> None:
 
 
 def test_a_mode_that_is_switched_off_and_on_is_no_event(engine: Engine) -> None:
-    see(engine, day(0), {VIP: 100})
-    see(engine, day(1), {VIP: 50})
+    publish_sizes(engine, day(0), {VIP: 100})
+    publish_sizes(engine, day(1), {VIP: 50})
     rule = SizeRule(customers=50, days=5)
     with Hook(200).running() as hook:
-        see(engine, day(5), {VIP: 50})
-        tell(engine, hook.url, rule)
+        publish_sizes(engine, day(5), {VIP: 50})
+        send_alerts(engine, hook.url, rule)
         publish(engine, snapshot(day(5.1), "periodicity", account=account("periodicity")), origin())
-        assert tell(engine, hook.url, rule) == Told()
-        see(engine, day(5.2), {VIP: 50})
-        assert tell(engine, hook.url, rule) == Told()
-    assert len(alerts_of(hook)) == 1
-    assert shown(engine, "ended_at") == [(None,)]
+        assert send_alerts(engine, hook.url, rule) == SendResult()
+        publish_sizes(engine, day(5.2), {VIP: 50})
+        assert send_alerts(engine, hook.url, rule) == SendResult()
+    assert len(received_alerts(hook)) == 1
+    assert query_view(engine, "ended_at") == [(None,)]
 
 
 def test_many_events_are_one_message_that_stays_short(engine: Engine) -> None:
-    see(engine, day(0), dict.fromkeys(range(1, 41), 100))
-    see(engine, day(1), dict.fromkeys(range(1, 41), 10))
+    publish_sizes(engine, day(0), dict.fromkeys(range(1, 41), 100))
+    publish_sizes(engine, day(1), dict.fromkeys(range(1, 41), 10))
     with Hook(200).running() as hook:
-        assert tell(engine, hook.url, SizeRule(percent=Decimal(10))).told_count == 40
+        assert send_alerts(engine, hook.url, SizeRule(percent=Decimal(10))).sent_count == 40
     [(_, body, _)] = hook.received
-    assert len(alerts_of(hook)) == 40
+    assert len(received_alerts(hook)) == 40
     assert (body["text"] or "").count("shrank by 90") == 10
     assert (body["text"] or "").endswith("\n\nAnd 30 more: analytics.size_alerts has them all.")
 
 
 def test_names_call_nobody(engine: Engine) -> None:
     named = "<!channel> @all <https://x.example|click> &"
-    see(engine, day(0), {}, segments=(segment(VIP, 100, name=named),))
-    see(engine, day(1), {}, segments=(segment(VIP, 10, name=named),))
+    publish_sizes(engine, day(0), {}, segments=(segment(VIP, 100, name=named),))
+    publish_sizes(engine, day(1), {}, segments=(segment(VIP, 10, name=named),))
     with Hook(200).running() as hook:
-        tell(engine, hook.url, SizeRule(percent=Decimal(10), segments=(named,)))
+        send_alerts(engine, hook.url, SizeRule(percent=Decimal(10), segments=(named,)))
     [(_, body, _)] = hook.received
     assert not {"<", ">", "@all"} & {part for part in ("<", ">", "@all") if part in (body["text"] or "")}
-    [alert] = alerts_of(hook)
+    [alert] = received_alerts(hook)
     assert not re.search(r"[<>|]|@all|://", json.dumps(body, ensure_ascii=False)), "nor by another field of the message"
     assert alert["segment_id"] == VIP
 
 
 def test_a_database_that_refuses_is_no_error_of_the_load(engine: Engine) -> None:
-    see(engine, day(0), {VIP: 100})
+    publish_sizes(engine, day(0), {VIP: 100})
     with engine.begin() as connection:
         connection.execute(text("alter table amocrm.size_alert rename to elsewhere"))
     with Hook(200).running() as hook:
-        told = tell(engine, hook.url, TENTH_DOWN)
-    assert told.trouble is not None
-    assert "size_alert" in told.trouble
+        told = send_alerts(engine, hook.url, TENTH_DOWN)
+    assert told.failure is not None
+    assert "size_alert" in told.failure

@@ -9,11 +9,11 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine
 
-from pipelines.errors import DatabaseError, MigrationError
+from pipelines.base.errors import DatabaseError, MigrationError
 from pipelines.warehouse.engine import open_engine
-from pipelines.warehouse.tool_login import reader_address
-from tests.conftest import plain
-from tests.known_world import publish_history
+from pipelines.warehouse.tool_login import reader_url
+from tests.conftest import render_url
+from tests.sample_history import publish_history
 
 LOGIN = "some_tool"
 
@@ -29,7 +29,7 @@ def no_login_left(postgres_url: str) -> Iterator[None]:
 @pytest.mark.usefixtures("no_login_left")
 def test_it_reads_and_writes_nothing(engine: Engine) -> None:
     publish_history(engine)
-    with psycopg.connect(plain(reader_address(engine, LOGIN)), autocommit=True) as reader:
+    with psycopg.connect(render_url(reader_url(engine, LOGIN)), autocommit=True) as reader:
         assert reader.execute("select count(*) from segments").fetchone() == (3,)
         assert reader.execute("show statement_timeout").fetchone() == ("1min",)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -40,12 +40,12 @@ def test_it_reads_and_writes_nothing(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("no_login_left")
 def test_each_time_it_has_a_new_password(engine: Engine) -> None:
-    first, second = reader_address(engine, LOGIN), reader_address(engine, LOGIN)
+    first, second = reader_url(engine, LOGIN), reader_url(engine, LOGIN)
     assert first.password != second.password
-    with psycopg.connect(plain(second)):
+    with psycopg.connect(render_url(second)):
         pass
-    own = open_engine(plain(second))
-    assert reader_address(own, LOGIN) == own.url, "a reader needs no other login"
+    own = open_engine(render_url(second))
+    assert reader_url(own, LOGIN) == own.url, "a reader needs no other login"
     own.dispose()
 
 
@@ -55,9 +55,9 @@ def test_who_may_make_no_logins_is_told_what_to_do(engine: Engine, postgres_url:
         admin.execute("create role mere_owner login password 'made up'")
         admin.execute("grant usage on schema amocrm to mere_owner")
         try:
-            owner = open_engine(plain(engine.url.set(username="mere_owner", password="made up")))
+            owner = open_engine(render_url(engine.url.set(username="mere_owner", password="made up")))
             with pytest.raises(DatabaseError, match="may not make the login 'some_tool'"):
-                reader_address(owner, LOGIN)
+                reader_url(owner, LOGIN)
             owner.dispose()
         finally:
             admin.execute("drop owned by mere_owner")
@@ -67,5 +67,5 @@ def test_who_may_make_no_logins_is_told_what_to_do(engine: Engine, postgres_url:
 def test_without_views_there_is_nothing_to_read(empty_database_url: str) -> None:
     empty = open_engine(empty_database_url)
     with pytest.raises(MigrationError, match="no views"):
-        reader_address(empty, LOGIN)
+        reader_url(empty, LOGIN)
     empty.dispose()

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 
 from pipelines.warehouse.engine import open_engine
 from tests.conftest import NewDatabase
-from tests.known_world import (
+from tests.records import ACCOUNT_ID
+from tests.sample_history import (
     AFTER_THE_HOUR,
     COLD,
     DISCOUNT,
@@ -34,7 +35,6 @@ from tests.known_world import (
     WEDNESDAY,
     publish_history,
 )
-from tests.records import ACCOUNT_ID
 
 Rows = list[tuple[Any, ...]]
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import Engine, text
 
-from pipelines.amocrm.records import Segment
+from pipelines.amocrm.models import Segment
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
 from tests.conftest import NewDatabase
 from tests.records import ACCOUNT_ID, account, field, origin, segment, snapshot
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.statements import statement
+from pipelines.warehouse.queries import statement
 from tests.records import ACCOUNT_ID, account, hours, origin, segment, snapshot
 
 NOW: Final = datetime.now(UTC)

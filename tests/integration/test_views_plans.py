@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 import sql
 from pipelines.warehouse.engine import open_engine
 from tests.conftest import NewDatabase
-from tests.known_world import publish_history
+from tests.sample_history import publish_history
 
 VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
 SHORT_TABLES: Final = {"write_back", "write_back_thing"}

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, text
 import sql
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
-from pipelines.warehouse.roles import making
-from pipelines.warehouse.wide import follow_fields, view_name
-from tests.known_world import publish_history
+from pipelines.warehouse.roles import create_roles_sql
+from pipelines.warehouse.wide_views import update_wide_view, view_name
 from tests.records import ACCOUNT_ID
+from tests.sample_history import publish_history
 
 VIEWS: Final = sorted(file.name.removesuffix(".sql") for file in files(sql).joinpath("views").iterdir())
 
@@ -40,7 +40,7 @@ def test_reads_every_view_as_its_owner_does(engine: Engine, reader: psycopg.Conn
 
 
 def test_reads_the_wide_view_of_an_account(engine: Engine, reader: psycopg.Connection) -> None:
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     wide = SQL('select name, "Discount, %" from {}').format(Identifier("analytics", view_name(ACCOUNT_ID)))
     assert sorted(reader.execute(wide).fetchall()) == [("Cold", None), ("Fresh", None), ("VIP club", 15)]
 
@@ -131,7 +131,7 @@ def test_migrating_without_the_right_to_make_roles(empty_database_url: str, engi
             owner = open_engine(f"postgresql://{name}:made%20up@{address['host']}:{address['port']}/{database}")
             missing = migrate(owner).missing_roles
             assert len(missing) == 2
-            admin.execute(making(missing).encode())
+            admin.execute(create_roles_sql(missing).encode())
             assert migrate(owner).granted == missing
             owner.dispose()
             admin.execute(SQL("set session authorization {}").format(Identifier(missing[0])))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from pipelines.amocrm.records import Snapshot
+from pipelines.amocrm.models import Snapshot
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
 from tests.conftest import NewDatabase
@@ -36,7 +36,7 @@ Sizes = dict[int, int | None]  # by segment; a segment that is not there is miss
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ObservedSize:
     """What one snapshot of a random history shows."""
 
     at: datetime
@@ -49,7 +49,7 @@ class Seen:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Seen]:
+def histories(draw: st.DrawFn) -> list[ObservedSize]:
     """Snapshots of three segments that come and go, from half an hour to three days apart.
 
     Drawn from a seed, since what Hypothesis would draw piece by piece is mostly empty.
@@ -57,34 +57,34 @@ def histories(draw: st.DrawFn) -> list[Seen]:
     chance = draw(st.randoms(use_true_random=True))
     timezone = chance.choice(sorted(NIGHTS))
     at = chance.choice(NIGHTS[timezone])
-    seen = []
+    observed = []
     for _ in range(chance.randint(2, 16)):
         at += timedelta(minutes=chance.choice((30, 60, 60, 240, 600, 1440, 4320)))
         if chance.random() < 0.05:
             timezone = "Etc/GMT+12"
         there = [segment_id for segment_id in (1, 2, 3) if chance.random() < 0.85]
         sizes = {segment_id: None if chance.random() < 0.1 else chance.randint(0, 9) for segment_id in there}
-        seen.append(Seen(at=at, timezone=timezone, sizes=None if chance.random() < 0.05 else sizes))
-    return seen
+        observed.append(ObservedSize(at=at, timezone=timezone, sizes=None if chance.random() < 0.05 else sizes))
+    return observed
 
 
-def published(engine: Engine, history: list[Seen]) -> int:
+def published(engine: Engine, history: list[ObservedSize]) -> int:
     """Publish the history as one of a new account, whose id is given back."""
     account_id, there = next(NEXT_ID), frozenset[int]()
-    for seen in history:
-        publish(engine, as_snapshot(account_id, seen, there), origin(account_key=f"account-{account_id}"))
-        there = frozenset(seen.sizes or ())
+    for observed in history:
+        publish(engine, as_snapshot(account_id, observed, there), origin(account_key=f"account-{account_id}"))
+        there = frozenset(observed.sizes or ())
     return account_id
 
 
-def as_snapshot(account_id: int, seen: Seen, there: frozenset[int]) -> Snapshot:
-    if seen.sizes is None:
-        return snapshot(seen.at, account=account("disabled", id=account_id, timezone=seen.timezone))
+def as_snapshot(account_id: int, observed: ObservedSize, there: frozenset[int]) -> Snapshot:
+    if observed.sizes is None:
+        return snapshot(observed.at, account=account("disabled", id=account_id, timezone=observed.timezone))
     return snapshot(
-        seen.at,
-        account=account(id=account_id, timezone=seen.timezone),
-        segments=tuple(segment(segment_id, size) for segment_id, size in seen.sizes.items()),
-        gone_segment_ids=there - seen.sizes.keys(),
+        observed.at,
+        account=account(id=account_id, timezone=observed.timezone),
+        segments=tuple(segment(segment_id, size) for segment_id, size in observed.sizes.items()),
+        gone_segment_ids=there - observed.sizes.keys(),
     )
 
 
@@ -102,15 +102,15 @@ def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(sql), parameters)]
 
 
-def days_of(history: list[Seen]) -> dict[tuple[int, date], tuple[Any, ...]]:
+def days_of(history: list[ObservedSize]) -> dict[tuple[int, date], tuple[Any, ...]]:
     """What ``segment_sizes_daily`` must hold: is_observed, last, min, max and number of observations."""
-    ledger: dict[date, list[Seen]] = {}
-    for seen in history:
-        ledger.setdefault(seen.day, []).append(seen)
+    ledger: dict[date, list[ObservedSize]] = {}
+    for observed in history:
+        ledger.setdefault(observed.day, []).append(observed)
     expected: dict[tuple[int, date], tuple[Any, ...]] = {}
     for day, of_day in ledger.items():
-        for segment_id in {segment_id for seen in of_day for segment_id in seen.sizes or ()}:
-            sizes = [seen.sizes[segment_id] for seen in of_day if segment_id in (seen.sizes or ())]  # type: ignore[index]
+        for segment_id in {segment_id for observed in of_day for segment_id in observed.sizes or ()}:
+            sizes = [observed.sizes[segment_id] for observed in of_day if segment_id in (observed.sizes or ())]  # type: ignore[index]
             known = [size for size in sizes if size is not None]
             expected[segment_id, day] = (
                 True,
@@ -129,7 +129,7 @@ def days_of(history: list[Seen]) -> dict[tuple[int, date], tuple[Any, ...]]:
 
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
-def test_days_are_the_ledger_s_rows(shared: Engine, history: list[Seen]) -> None:
+def test_days_are_the_ledger_s_rows(shared: Engine, history: list[ObservedSize]) -> None:
     rows = query(
         shared,
         "select segment_id, observed_date, is_observed, last_count, min_count, max_count, observation_count"
@@ -142,23 +142,23 @@ def test_days_are_the_ledger_s_rows(shared: Engine, history: list[Seen]) -> None
 
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
-def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[Seen]) -> None:
+def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[ObservedSize]) -> None:
     rows = query(
         shared,
         "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes"
         " where account_id = :account",
         account=published(shared, history),
     )
-    for seen in history:
-        sizes = [(row[0], row[1]) for row in rows if row[2] <= seen.at and (row[3] is None or seen.at < row[3])]
-        assert dict(sizes) == {key: size for key, size in (seen.sizes or {}).items() if size is not None}
+    for observed in history:
+        sizes = [(row[0], row[1]) for row in rows if row[2] <= observed.at and (row[3] is None or observed.at < row[3])]
+        assert dict(sizes) == {key: size for key, size in (observed.sizes or {}).items() if size is not None}
         assert len(sizes) == len(dict(sizes))
 
 
 @settings(max_examples=25, deadline=None)
 @given(history=histories(), minutes=st.integers(-1, 5000))
 def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
-    shared: Engine, history: list[Seen], minutes: int
+    shared: Engine, history: list[ObservedSize], minutes: int
 ) -> None:
     instant = history[0].at + timedelta(minutes=minutes)
     rows = query(
@@ -167,14 +167,14 @@ def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
         account=published(shared, history),
         instant=instant,
     )
-    before = [seen for seen in history if seen.at <= instant]
+    before = [observed for observed in history if observed.at <= instant]
     assert {row[0]: row[1] for row in rows} == ((before[-1].sizes or {}) if before else {})
-    assert {row[2] for row in rows} <= {seen.at for seen in before[-1:]}
+    assert {row[2] for row in rows} <= {observed.at for observed in before[-1:]}
 
 
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
-def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, history: list[Seen]) -> None:
+def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, history: list[ObservedSize]) -> None:
     rows = query(
         shared,
         "select segment_id, customers_count, observed_1_day_ago_at, count_1_day_ago, change_1_day,"
@@ -187,7 +187,7 @@ def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, h
     for segment_id, size, *compared in rows:
         expected: list[Any] = []
         for days in (1, 7):
-            earlier = [seen for seen in history if seen.day <= newest.day - timedelta(days=days)][-1:]
+            earlier = [observed for observed in history if observed.day <= newest.day - timedelta(days=days)][-1:]
             then = (earlier[0].sizes or {}).get(segment_id) if earlier else None
             expected += [
                 earlier[0].at if earlier else None,
@@ -202,8 +202,10 @@ def test_hourly_loads_of_a_day_are_as_many_as_it_has_hours(engine: Engine, day: 
     berlin = account(timezone="Europe/Berlin")
     start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
     for hour in range(-1, 26):
-        seen = snapshot(start + timedelta(hours=hour, minutes=5), account=berlin, segments=(segment(1, 100 + hour),))
-        publish(engine, seen, origin())
+        observed = snapshot(
+            start + timedelta(hours=hour, minutes=5), account=berlin, segments=(segment(1, 100 + hour),)
+        )
+        publish(engine, observed, origin())
     rows = query(
         engine,
         "select last_count, min_count, max_count, observation_count from analytics.segment_sizes_daily"

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from pipelines.amocrm.records import Field, FieldValue
+from pipelines.amocrm.models import Field, FieldValue
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.wide import FIXED, column_names, follow_fields
-from tests.known_world import HISTORY
+from pipelines.warehouse.wide_views import FIXED_COLUMNS, unique_column_names, update_wide_view
 from tests.records import ACCOUNT_ID, field, hours, option, origin, segment, snapshot, text_value
+from tests.sample_history import HISTORY
 
 VIEW = f"analytics.segments_{ACCOUNT_ID}"
 
@@ -36,7 +36,7 @@ def columns(engine: Engine) -> list[str]:
     """The columns that fields have in the view."""
     with engine.connect() as connection:
         shown = connection.execute(text(f"select * from {VIEW}"))
-        return [name for name in tuple(shown.keys()) if name not in FIXED]
+        return [name for name in tuple(shown.keys()) if name not in FIXED_COLUMNS]
 
 
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
@@ -67,10 +67,10 @@ def test_values_of_all_types_stand_in_columns_of_their_own(engine: Engine) -> No
             FieldValue(field_id=7, field_type="file", position=0, json={"size": 1}),
         ),
     )
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     [row] = rows(engine, f"select * from {VIEW}")
     assert row[:3] == (1, "Segment 1", 10)
-    assert row[len(FIXED) :] == (
+    assert row[len(FIXED_COLUMNS) :] == (
         "100 % :sure",
         Decimal("12.50"),
         date(2026, 2, 28),
@@ -80,13 +80,13 @@ def test_values_of_all_types_stand_in_columns_of_their_own(engine: Engine) -> No
         '{"size": 1}',
         None,
     )
-    assert isinstance(row[len(FIXED) + 3], datetime)
+    assert isinstance(row[len(FIXED_COLUMNS) + 3], datetime)
 
 
 def test_a_value_that_is_not_of_its_field_s_type_breaks_nothing(engine: Engine) -> None:
     untyped = FieldValue(field_id=2, field_type="numeric", position=0, text="about ten", json={"value": "about ten"})
     load(engine, 0, field(2, name="Discount", type="numeric"), values=(untyped,))
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f'select "Discount" from {VIEW}') == [(None,)]
 
 
@@ -107,7 +107,7 @@ def test_names_are_data(engine: Engine) -> None:
         "same",
     ]
     load(engine, 0, *(field(number, name=name) for number, name in enumerate(names, start=1)), field(14, name=None))
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == [
         *names[:5],
         "tab here",
@@ -120,34 +120,34 @@ def test_names_are_data(engine: Engine) -> None:
         "same (13)",
         "(14)",
     ]
-    assert follow_fields(engine, ACCOUNT_ID), "and nothing is to be done again"
+    assert update_wide_view(engine, ACCOUNT_ID), "and nothing is to be done again"
 
 
 @given(st.lists(st.none() | st.text() | st.sampled_from(("name", "A (2)", "a", "A", "Ä" * 40, "Ä" * 41)), max_size=12))
 def test_column_names_are_told_apart_and_fit(names: list[str | None]) -> None:
-    found = column_names(list(enumerate(names, start=1)))
-    assert len({name.casefold() for name in [*found, *FIXED]}) == len(names) + len(FIXED)
+    found = unique_column_names(list(enumerate(names, start=1)))
+    assert len({name.casefold() for name in [*found, *FIXED_COLUMNS]}) == len(names) + len(FIXED_COLUMNS)
     assert all(0 < len(name.encode()) <= 63 and name.isprintable() for name in found)
 
 
 def test_a_new_field_comes_last_and_keeps_what_others_built(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"))
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:
         connection.execute(text(f'create view public.mine as select "Note" from {VIEW}'))
     load(engine, 1, field(1, name="Note"), field(2, name="note"), values=(text_value(1, "still there"),))
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Note", "note (2)"]
     assert rows(engine, "select * from public.mine") == [("still there",)]
 
 
 def test_renamed_retyped_and_deleted_fields_are_followed_and_grants_stay(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"), field(2, name="Number"), field(3, name="Gone"))
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:
         connection.execute(text(f"grant select on {VIEW} to pg_monitor with grant option"))
     load(engine, 1, field(1, name="Remark"), field(2, name="Number", type="numeric"), gone=(3,))
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Remark", "Number"]
     types = (
         f"select format_type(atttypid, -1) from pg_attribute where attrelid = '{VIEW}'::regclass and attname = 'Number'"
@@ -160,23 +160,23 @@ def test_renamed_retyped_and_deleted_fields_are_followed_and_grants_stay(engine:
 def test_fields_that_swap_their_names_are_not_mixed_up(engine: Engine) -> None:
     values = (text_value(1, "of the first"), text_value(2, "of the second"))
     load(engine, 0, field(1, name="A"), field(2, name="B"), values=values)
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     load(engine, 1, field(1, name="B"), field(2, name="A"), values=values)
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f'select "A", "B" from {VIEW}') == [("of the second", "of the first")]
 
 
 def test_what_others_built_is_left_alone(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"))
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:
         connection.execute(text(f'create view public.mine as select "Note" from {VIEW}'))
     load(engine, 1, field(1, name="Remark"))
-    assert not follow_fields(engine, ACCOUNT_ID)
+    assert not update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Note"]
     with engine.begin() as connection:
         connection.execute(text("drop view public.mine"))
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Remark"]
 
 
@@ -184,25 +184,25 @@ def test_a_view_of_that_name_that_is_not_ours_is_left_alone(engine: Engine) -> N
     with engine.begin() as connection:
         connection.execute(text(f"create view {VIEW} as select 1 as one"))
     load(engine, 0, field(1, name="Note"))
-    assert not follow_fields(engine, ACCOUNT_ID)
+    assert not update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f"select * from {VIEW}") == [(1,)]
 
 
 def test_whoever_reads_for_long_is_not_waited_for(engine: Engine, postgres_url: str) -> None:
     load(engine, 0, field(1, name="Note"))
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     load(engine, 1, field(1, name="Remark"))
     with psycopg.connect(postgres_url) as reader:
         reader.execute(f"select * from {VIEW}")
-        assert not follow_fields(engine, ACCOUNT_ID)
-    assert follow_fields(engine, ACCOUNT_ID)
+        assert not update_wide_view(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Remark"]
 
 
 def test_many_at_once_make_it_once(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"))
     results: list[bool] = []
-    threads = [threading.Thread(target=lambda: results.append(follow_fields(engine, ACCOUNT_ID))) for _ in range(6)]
+    threads = [threading.Thread(target=lambda: results.append(update_wide_view(engine, ACCOUNT_ID))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -213,7 +213,7 @@ def test_many_at_once_make_it_once(engine: Engine) -> None:
 
 def test_an_account_without_fields_gets_no_view(engine: Engine) -> None:
     load(engine, 0)
-    assert follow_fields(engine, ACCOUNT_ID)
+    assert update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f"select to_regclass('{VIEW}')") == [(None,)]
 
 
@@ -221,7 +221,7 @@ def test_a_switched_mode_leaves_the_view_as_it_was(engine: Engine) -> None:
     shown = []
     for seen in HISTORY:
         publish(engine, seen, origin())
-        assert follow_fields(engine, ACCOUNT_ID)
+        assert update_wide_view(engine, ACCOUNT_ID)
         shown.append((columns(engine), len(rows(engine, f"select * from {VIEW}"))))
     before, after = ["Region", "Discount", "Region (9)"], ["Region", "Discount, %", "Region (9)"]
     assert shown == [(before, 3)] * 3 + [(after, 3)] * 3 + [(after, 0)] * 2 + [(after, 3)]
@@ -229,7 +229,7 @@ def test_a_switched_mode_leaves_the_view_as_it_was(engine: Engine) -> None:
 
 def test_migrating_is_not_kept_from_making_views_anew(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"), values=(text_value(1, "still there"),))
-    follow_fields(engine, ACCOUNT_ID)
+    update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:
         connection.execute(text("drop view analytics.segments, analytics.fields"))
     migrate(engine)

@@ -12,70 +12,72 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from emulator.clock import Clock as EmulatorClock
-from pipelines.clock import Clock
-from pipelines.errors import ApiError, SettingsError
-from pipelines.fleet import load_fleet
-from pipelines.housekeeping import purge_all_answers
-from pipelines.load import load_account
-from pipelines.outcome import causes_of
-from pipelines.warehouse.outcomes import failed_keys
+from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.base.clock import Clock
+from pipelines.base.errors import ApiError, SettingsError
+from pipelines.load.fleet import load_fleet
+from pipelines.load.load import load_account
+from pipelines.load.result import group_failures
+from pipelines.load.retention import purge_all_responses
+from tests.emulated_account import EmulatedAccount
 from tests.records import START
-from tests.shop import Shop
 
 YEAR = 365 * 24.0
 KEPT = "select count(*) from amocrm.raw_answer"
 
 
 @pytest.fixture
-def shop(engine: Engine, tmp_path: Path) -> Iterator[Shop]:
+def account(engine: Engine, tmp_path: Path) -> Iterator[EmulatedAccount]:
     """The shop, its emulator running."""
     with Emulator(clock=EmulatorClock(START)) as emulator:
-        yield Shop(emulator, engine, tmp_path)
+        yield EmulatedAccount(emulator, engine, tmp_path)
 
 
 @pytest.mark.parametrize(("hours", "told"), [(YEAR, "365 days"), (50, "2 days 2 h")])
-def test_clock_that_is_ahead_stores_nothing(shop: Shop, hours: float, told: str) -> None:
+def test_clock_that_is_ahead_stores_nothing(account: EmulatedAccount, hours: float, told: str) -> None:
     with pytest.raises(SettingsError, match=f"clock is {told} ahead"):
-        shop.load(hours)
-    assert shop.rows(KEPT) == [(0,)]
-    assert shop.load(0).published.is_new
+        account.load(hours)
+    assert account.rows(KEPT) == [(0,)]
+    assert account.load(0).published.is_new
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_load_that_fails_in_the_future_deletes_nothing(shop: Shop, is_answered: bool) -> None:
+def test_load_that_fails_in_the_future_deletes_nothing(account: EmulatedAccount, is_answered: bool) -> None:
     """A wrong clock makes certificates invalid, so that failing is how it shows."""
-    shop.load(0)
-    [(kept,)] = shop.rows(KEPT)
-    address = shop.account.base_url if is_answered else "http://127.0.0.1:1"
-    with shop.emulator.faults.during(effects.status(503), resource="account"), pytest.raises(ApiError):
-        shop.load(YEAR, base_url=address)
-    assert shop.rows("select count(*) from amocrm.raw_answer where is_accepted") == [(kept,)]
+    account.load(0)
+    [(kept,)] = account.rows(KEPT)
+    address = account.account.base_url if is_answered else "http://127.0.0.1:1"
+    with account.emulator.faults.during(effects.status(503), resource="account"), pytest.raises(ApiError):
+        account.load(YEAR, base_url=address)
+    assert account.rows("select count(*) from amocrm.raw_answer where is_accepted") == [(kept,)]
 
 
-def test_housekeeping_needs_both_clocks_to_delete(shop: Shop) -> None:
+def test_housekeeping_needs_both_clocks_to_delete(account: EmulatedAccount) -> None:
     now = datetime.now(UTC)
-    shop.emulator.clock.set(now)
-    load_account(shop.engine, shop.account, shop.settings, clock=Clock(now=lambda: now, sleep=lambda _: None))
-    settings = replace(shop.settings, raw_retention_days=30)
-    assert purge_all_answers(shop.engine, settings, now=now + timedelta(days=400)) == 0
+    account.emulator.clock.set(now)
+    load_account(account.engine, account.account, account.settings, clock=Clock(now=lambda: now, sleep=lambda _: None))
+    settings = replace(account.settings, raw_retention_days=30)
+    assert purge_all_responses(account.engine, settings, now=now + timedelta(days=400)) == 0
 
 
-def test_snapshot_of_a_time_that_has_not_come_is_told(shop: Shop) -> None:
+def test_snapshot_of_a_time_that_has_not_come_is_told(account: EmulatedAccount) -> None:
     """As a clock that was less than two days ahead has left it."""
-    shop.load(40)
+    account.load(40)
     for hour in (1, 20, 38.5):
-        (outcome,) = load_fleet(shop.engine, [shop.account], shop.settings, threads=1, clock=shop.clock(hour))
-        (cause,) = causes_of([outcome])
+        (outcome,) = load_fleet(
+            account.engine, [account.account], account.settings, threads=1, clock=account.clock(hour)
+        )
+        (cause,) = group_failures([outcome])
         assert (outcome.status, cause.error) == ("failed", "SettingsError")
         assert "2026-03-03 01:00 UTC" in cause.message
-    assert shop.load(41).published.is_new
+    assert account.load(41).published.is_new
 
 
-def test_failure_noted_beyond_now_is_no_failure(shop: Shop) -> None:
+def test_failure_noted_beyond_now_is_no_failure(account: EmulatedAccount) -> None:
     """What a clock that was ahead has noted would otherwise stay the newest of all for as long."""
     ahead = (datetime.now(UTC) - START) / timedelta(hours=1) + YEAR
     with pytest.raises(SettingsError):
-        shop.load(ahead)
-    shop.load(0)
-    assert failed_keys(shop.engine) == frozenset()
-    assert shop.rows("select failure_count, last_error from analytics.freshness") == [(0, None)]
+        account.load(ahead)
+    account.load(0)
+    assert read_failing_keys(account.engine) == frozenset()
+    assert account.rows("select failure_count, last_error from analytics.freshness") == [(0, None)]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.atomic_file import write_file
-from pipelines.errors import SettingsError
+from pipelines.base.atomic_file import write_file
+from pipelines.base.errors import SettingsError
 
 
 @contextmanager

@@ -20,8 +20,8 @@ def figure(tool: str, *seconds: float, case: str = "unchanged", more_than: float
         Run(number=number, seconds=one, cpu_seconds=one / 2, megabytes=100 + number, stored_bytes=1000)
         for number, one in enumerate(seconds)
     ]
-    trouble = "was not done" if more_than else None
-    return Figure(tool=tool, case=case, accounts=100, runs=runs, more_than=more_than, trouble=trouble)
+    failure = "was not done" if more_than else None
+    return Figure(tool=tool, case=case, accounts=100, runs=runs, more_than=more_than, failure=failure)
 
 
 def measured(*figures: Figure) -> Measured:

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from assets.write_back import Wanted
+from assets.write_back import WriteBackConfig
 from commands.demo.home import DemoHome
-from pipelines import bounded_file
-from pipelines.amocrm.conversation import Clocks
-from pipelines.amocrm.token_file import TokenFile
-from pipelines.blocks import refuse_blocked
-from pipelines.bounded_file import PLAN_BYTES, SETTINGS_BYTES, read_bytes, read_json, read_text
-from pipelines.errors import PlanError, SettingsError
-from pipelines.manage.read_file import read_desired
-from pipelines.settings import UnusableAccount, load_settings
-from tests.command_line import command, environment
+from pipelines.amocrm.session import Clocks
+from pipelines.amocrm.token_store import TokenStore
+from pipelines.base import bounded_file
+from pipelines.base.bounded_file import PLAN_BYTES, SETTINGS_BYTES, read_bytes, read_json, read_text
+from pipelines.base.errors import PlanError, SettingsError
+from pipelines.config.settings import UnusableAccount, load_settings
+from pipelines.load.blocked_hosts import raise_if_blocked
+from pipelines.writeback.config_file import parse_desired
+from tests.command_line import build_environment, command_line
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -64,8 +64,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "accounts.toml": ("accounts.toml", lambda folder: load_settings({}, folder)),
     "token file": ("secret", lambda folder: read_account_file("token", folder)),
     "client secret file": ("secret", lambda folder: read_account_file("client_secret", folder)),
-    "stored tokens": ("main.json", lambda folder: TokenFile(folder / "main.json", Clocks()).read()),
-    "file of a run": ("plan.yaml", lambda folder: Wanted(file="plan.yaml").contents(folder)),
+    "stored tokens": ("main.json", lambda folder: TokenStore(folder / "main.json", Clocks()).read()),
+    "file of a run": ("plan.yaml", lambda folder: WriteBackConfig(file="plan.yaml").contents(folder)),
 }
 
 
@@ -88,10 +88,10 @@ def test_a_note_that_is_no_file_stops_nothing_for_long(tmp_path: Path, make: Cal
     make(tmp_path / "blocked/acme.amocrm.ru")
     make(tmp_path / "demo.json")
     with pytest.raises(OSError, match=r"pipe|device|larger|directory"):
-        refuse_blocked(tmp_path, "acme.amocrm.ru", NOW)
+        raise_if_blocked(tmp_path, "acme.amocrm.ru", NOW)
     with pytest.raises((OSError, SettingsError)):
         read_json(tmp_path / "demo.json")
-    assert DemoHome(tmp_path / "none").simulation() is None
+    assert DemoHome(tmp_path / "none").config() is None
 
 
 def test_the_limit_is_exact(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_deep_nesting_in_settings_is_a_mistake_of_the_user(tmp_path: Path, text:
 @pytest.mark.parametrize("document", ["[" * 200_000, '{"a":' * 100_000])
 def test_deep_nesting_in_stored_tokens_counts_as_no_tokens(tmp_path: Path, document: str) -> None:
     (tmp_path / "main.json").write_text(document)
-    assert TokenFile(tmp_path / "main.json", Clocks()).read() is None
+    assert TokenStore(tmp_path / "main.json", Clocks()).read() is None
 
 
 @pytest.mark.parametrize(
@@ -160,10 +160,10 @@ def test_deep_nesting_in_stored_tokens_counts_as_no_tokens(tmp_path: Path, docum
 def test_a_bomb_in_a_plan_is_a_mistake_that_is_found_soon(text: str) -> None:
     began = time.process_time()
     with pytest.raises(PlanError) as caught:
-        read_desired(text)
+        parse_desired(text)
     assert time.process_time() - began < 20
     assert len(caught.value.message) < 200_000
-    assert len(caught.value.mistakes) <= 100
+    assert len(caught.value.problems) <= 100
 
 
 @pytest.mark.parametrize("file", ["/dev/zero", "-"])
@@ -173,9 +173,11 @@ def test_an_endless_plan_does_not_fill_the_memory(tmp_path: Path, file: str) -> 
 
     with Path("/dev/zero").open("rb") as zeros:
         result = subprocess.run(
-            [*command("plan"), file],
+            [*command_line("plan"), file],
             cwd=tmp_path,
-            env=environment(DATABASE_URL="postgresql://x@127.0.0.1:1/x", AMOCRM_HOST="a.amocrm.ru", AMOCRM_TOKEN="x"),
+            env=build_environment(
+                DATABASE_URL="postgresql://x@127.0.0.1:1/x", AMOCRM_HOST="a.amocrm.ru", AMOCRM_TOKEN="x"
+            ),
             stdin=zeros,
             capture_output=True,
             text=True,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipelines.alerts import Alert
-from pipelines.chat_text import LONGEST, inert, inert_payload
-from pipelines.size_alerts.message import SizeAlerts
+from pipelines.alerts.chat_text import LONGEST, inert, inert_payload
+from pipelines.alerts.size_alert import SizeAlertBatch
+from pipelines.alerts.webhook import FailureAlert
 
 LINK = "https://dagster.example.com/runs/0d5c2a4e-1111-2222-3333-444455556666"
 
@@ -82,7 +82,7 @@ def test_a_long_text_is_cut() -> None:
     assert len(inert("x" * 100_000)) == LONGEST
 
 
-def alert(**changes: str | None) -> Alert:
+def alert(**changes: str | None) -> FailureAlert:
     given: dict[str, str | None] = {
         "account": "acme",
         "error": "ApiError",
@@ -91,7 +91,7 @@ def alert(**changes: str | None) -> Alert:
         "run_id": "1",
         "link": LINK,
     }
-    return Alert(**given | changes)  # type: ignore[arg-type]
+    return FailureAlert(**given | changes)  # type: ignore[arg-type]
 
 
 def test_the_link_to_our_run_can_be_followed() -> None:
@@ -113,4 +113,4 @@ def test_no_line_of_an_error_passes_for_one_of_ours() -> None:
 def test_fields_for_programs_stay_exact() -> None:
     sent = inert_payload(alert(account="*", error="Blocked, RateLimited").payload())
     assert (sent["account"], sent["error"]) == ("*", "Blocked, RateLimited")
-    assert inert_payload(SizeAlerts(account="a_b-", alerts=[]).payload())["account"] == "a_b-"
+    assert inert_payload(SizeAlertBatch(account="a_b-", alerts=[]).payload())["account"] == "a_b-"

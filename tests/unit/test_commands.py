@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 import commands
 from commands.cli import COMMANDS, Commands, cli
-from commands.demo.choice import chosen_demo
-from commands.demo.history import BETWEEN_LOADS, instants
-from commands.demo.home import DemoHome, Simulation
+from commands.demo.home import DemoHome, SimulationConfig
+from commands.demo.options import select_demo
+from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
 from commands.demo.sparkline import sparkline
-from commands.exit_codes import table, with_exit_codes
-from commands.failures import Failure
-from pipelines.errors import Forbidden, SettingsError, Superseded
-from pipelines.rule_wording import rules_in_words
-from pipelines.settings import VARIABLES
+from commands.error_output import Failure
+from commands.exit_codes import exit_code_table, insert_exit_codes
+from pipelines.base.errors import Forbidden, SettingsError, Superseded
+from pipelines.config.settings import VARIABLES
+from pipelines.report.stage_rules import describe_rules
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for section in COMMANDS.values() for name in section]
@@ -103,8 +103,8 @@ def test_ctrl_c_is_no_error_of_the_program() -> None:
 
 def test_the_table_of_exit_codes_is_up_to_date() -> None:
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    assert table() in page
-    assert with_exit_codes(page) == page
+    assert exit_code_table() in page
+    assert insert_exit_codes(page) == page
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_the_demo_is_shown_where_nothing_else_is_set(
     monkeypatch.setenv(variable, values[variable])
     if variable == "AMOCRM_HOST":
         monkeypatch.setenv("AMOCRM_TOKEN", "a-token")
-    assert chosen_demo(None) is None
+    assert select_demo(None) is None
     with pytest.raises(SettingsError, match="demo --mode periodicity"):
-        chosen_demo("periodicity")
+        select_demo("periodicity")
     home = DemoHome.of_mode("segments")
-    home.begin(Simulation(seed=1, started_at=START, mode="segments"))
-    assert chosen_demo(None) == (home if is_demo else None)
-    assert chosen_demo("segments") == chosen_demo("latest") == home
-    assert home.simulation() == Simulation(seed=1, started_at=START, mode="segments")
+    home.begin(SimulationConfig(seed=1, started_at=START, mode="segments"))
+    assert select_demo(None) == (home if is_demo else None)
+    assert select_demo("segments") == select_demo("latest") == home
+    assert home.config() == SimulationConfig(seed=1, started_at=START, mode="segments")
 
 
 @given(
@@ -139,10 +139,10 @@ def test_loads_go_on_where_the_history_ends(started_ago: timedelta, newest_ago: 
     now = START + timedelta(days=6)
     started_at = now - started_ago
     newest = None if newest_ago is None else max(started_at, now - newest_ago)
-    whole = instants(started_at, None, now)
-    assert whole == [started_at + number * BETWEEN_LOADS for number in range(len(whole))]
-    assert not whole or whole[-1] < now <= whole[-1] + BETWEEN_LOADS
-    assert instants(started_at, newest, now) == [at for at in whole if newest is None or at > newest]
+    whole = load_times(started_at, None, now)
+    assert whole == [started_at + number * LOAD_INTERVAL for number in range(len(whole))]
+    assert not whole or whole[-1] < now <= whole[-1] + LOAD_INTERVAL
+    assert load_times(started_at, newest, now) == [at for at in whole if newest is None or at > newest]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_sparkline_shows_ups_downs_and_gaps(numbers: list[int | None], line: s
     ],
 )
 def test_rules_are_told_as_far_as_they_are_known(conditions: list[object], words: str) -> None:
-    assert rules_in_words(conditions) == words
+    assert describe_rules(conditions) == words
 
 
 def test_a_rule_is_told_by_the_names_it_is_about() -> None:
     stage = json.loads((ROOT / "tests/payloads/stage_by_id/200.json").read_text(encoding="utf-8"))
-    assert rules_in_words(stage["conditions"]) == "tag Condition"
+    assert describe_rules(stage["conditions"]) == "tag Condition"

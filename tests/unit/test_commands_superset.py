@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import make_url
 
 from commands.superset import superset_environment, superset_folder
-from commands.superset.check import query_of
-from commands.superset.environment import fitting_python, superset_python
-from pipelines.errors import SettingsError
+from commands.superset.chart_check import build_query
+from commands.superset.environment import find_python, prepare_environment
+from pipelines.base.errors import SettingsError
 
 READER = make_url("postgresql+psycopg://reader:p%40ss@db.example.com:5433/warehouse?sslmode=require")
 
@@ -53,13 +53,13 @@ def test_an_environment_that_is_as_the_lock_says_is_left_alone(here: Path, monke
     python.touch()
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     (here / "environment.lock").write_text(f"{environment} {digest}", encoding="utf-8")
-    assert superset_python(here, lock) == python
+    assert prepare_environment(here, lock) == python
     lock.write_text("one==2 --hash=sha256:00", encoding="utf-8")
     monkeypatch.setenv("PATH", str(here))
     monkeypatch.setattr("sys.executable", str(here / "none"))
     monkeypatch.delenv("PYTHON", raising=False)
     with pytest.raises(SettingsError, match=r"3\.11 or 3\.12"):
-        superset_python(here, lock)
+        prepare_environment(here, lock)
     assert python.exists(), "nothing is deleted before a Python is found"
 
 
@@ -68,12 +68,12 @@ def test_a_python_that_the_user_names_comes_first(here: Path, monkeypatch: pytes
     named.write_text("#!/bin/sh\nexit 0\n", encoding="ascii")
     named.chmod(0o755)
     monkeypatch.setenv("PYTHON", str(named))
-    assert fitting_python() == str(named)
+    assert find_python() == str(named)
 
 
 def test_the_check_asks_what_a_page_asks() -> None:
     raw = {"query_mode": "raw", "all_columns": ["a", "b"], "order_by_cols": [json.dumps(["a", False])], "row_limit": 9}
-    assert query_of(raw) == {"columns": ["a", "b"], "metrics": None, "orderby": [["a", False]], "row_limit": 9}
+    assert build_query(raw) == {"columns": ["a", "b"], "metrics": None, "orderby": [["a", False]], "row_limit": 9}
     line = {"x_axis": "day", "groupby": ["name"], "metrics": ["size"], "row_limit": 9}
-    assert query_of(line)["columns"] == ["day", "name"]
-    assert query_of({"metric": "loads"}) == {"columns": [], "metrics": ["loads"], "orderby": [], "row_limit": 1}
+    assert build_query(line)["columns"] == ["day", "name"]
+    assert build_query({"metric": "loads"}) == {"columns": [], "metrics": ["loads"], "orderby": [], "row_limit": 1}

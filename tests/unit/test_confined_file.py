@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.bounded_file import PLAN_BYTES
-from pipelines.confined_file import read_below
-from pipelines.errors import SettingsError
+from pipelines.base.bounded_file import PLAN_BYTES
+from pipelines.base.confined_file import read_below
+from pipelines.base.errors import SettingsError
 
 
 @pytest.fixture

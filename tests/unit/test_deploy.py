@@ -16,8 +16,8 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from commands.cli import COMMANDS
-from pipelines.account_settings import ACCOUNT_VARIABLES
-from pipelines.settings import VARIABLES
+from pipelines.config.accounts import ACCOUNT_VARIABLES
+from pipelines.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator.effects import EFFECTS
-from pipelines.amocrm.oddities import KINDS
+from pipelines.amocrm.anomalies import ANOMALY_KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -38,7 +38,7 @@ def test_every_kind_of_oddity_is_explained_in_its_own_words() -> None:
     table = re.findall(
         r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert {kind: meaning for kind, meaning in table if kind in KINDS} == KINDS
+    assert {kind: meaning for kind, meaning in table if kind in ANOMALY_KINDS} == ANOMALY_KINDS
 
 
 def made_in_analytics() -> set[str]:

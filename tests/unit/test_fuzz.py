@@ -29,7 +29,7 @@ def test_mutations_are_json_and_differ() -> None:
 
 
 def test_a_reader_that_lets_something_through_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.amocrm.storable._REPLACEMENT", "\x00")
+    monkeypatch.setattr("pipelines.amocrm.sanitize._REPLACEMENT", "\x00")
     [segments, *_] = seeds("a-list-is-stored-or-refused")
     with pytest.raises(AssertionError):
         TARGETS["a-list-is-stored-or-refused"](

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import ApiError, WarehouseError
-from pipelines.printable import printable_json, printable_lines
+from pipelines.base.errors import ApiError, WarehouseError
+from pipelines.base.escape import printable_json, printable_lines
 from tests.acceptance.test_hostile_names import UNPRINTABLE
 
 HOSTILE = "\x1b[2J\x9b31m\u202e\u2066\u200b\x07\r\x85\u2028"

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from assets.instance import prepare_home
+from assets.dagster_home import prepare_home
 from commands.demo.home import DemoHome
-from pipelines.amocrm.turns import SharedTurns
-from pipelines.atomic_file import replace_file, write_file
-from pipelines.blocks import note_block
-from pipelines.clock import SYSTEM_CLOCK
-from pipelines.errors import SettingsError
-from pipelines.private_path import make_private, open_log, open_private
+from pipelines.amocrm.slot_store import FileSlotStore
+from pipelines.base.atomic_file import replace_file, write_file
+from pipelines.base.clock import SYSTEM_CLOCK
+from pipelines.base.errors import SettingsError
+from pipelines.base.private_path import make_private, open_log, open_private
+from pipelines.load.blocked_hosts import record_block
 from tests.other_user import plant_file, plant_link, root_only, shared
 
 UMASKS = [0o000, 0o022, 0o077]
@@ -43,7 +43,7 @@ def mode(path: Path) -> int:
 
 
 def demo_lock(folder: Path) -> None:
-    with DemoHome(folder / "demo" / "segments").alone():
+    with DemoHome(folder / "demo" / "segments").exclusive_lock():
         pass
 
 
@@ -52,8 +52,8 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "log": lambda folder: open_log(folder / "a/log").close(),
     "lock": lambda folder: os.close(open_private(folder / "a/lock", os.O_RDWR | os.O_CREAT)),
     "folder": lambda folder: make_private(folder / "a/b/c"),
-    "rate limit": lambda folder: SharedTurns(folder / "a/turns").change(lambda _: 1.0),
-    "block": lambda folder: note_block(folder, "acme.amocrm.ru", SYSTEM_CLOCK.now()),
+    "rate limit": lambda folder: FileSlotStore(folder / "a/turns").update(lambda _: 1.0),
+    "block": lambda folder: record_block(folder, "acme.amocrm.ru", SYSTEM_CLOCK.now()),
     "demo": demo_lock,
 }
 

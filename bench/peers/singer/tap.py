@@ -56,9 +56,9 @@ class OfAccount(RESTStream[Any]):
         prepared.headers.update(ACCOUNTS[context["url"]].headers)
         return prepared
 
-    def items(self, answer: requests.Response) -> list[dict[str, Any]]:
+    def items(self, response: requests.Response) -> list[dict[str, Any]]:
         """What the list holds."""
-        return answer.json()["_embedded"][self.path.rpartition("/")[2]]
+        return response.json()["_embedded"][self.path.rpartition("/")[2]]
 
     def post_process(self, row: dict[str, Any], context: Any = None) -> dict[str, Any]:  # noqa: ARG002
         """The row without the partition."""

@@ -9,7 +9,7 @@ import pytest
 
 from emulator import Clock, Emulator
 from faults.oauth_account import OAuthAccount, new_oauth_account
-from tests.integration.client.shop import NOW, Shop
+from tests.integration.client.client_account import NOW, ClientAccount
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def shop(emulator: Emulator) -> Shop:
+def account(emulator: Emulator) -> ClientAccount:
     """The account."""
     world = emulator.world
     account_id = world.add_account("Corner Coffee")
@@ -29,12 +29,12 @@ def shop(emulator: Emulator) -> Shop:
     world.add_field(account_id, "Note", "text")
     option_ids = list(world.account(account_id).fields[field_id].options)
     world.set_field_value(account_id, segment_ids[0], field_id, option_ids[0])
-    return Shop(
+    return ClientAccount(
         emulator=emulator, account_id=account_id, segment_ids=segment_ids, field_id=field_id, option_ids=option_ids
     )
 
 
 @pytest.fixture
-def place(emulator: Emulator, tmp_path: Path) -> OAuthAccount:
+def oauth_account(emulator: Emulator, tmp_path: Path) -> OAuthAccount:
     """An account that is to be reached by OAuth."""
     return new_oauth_account(emulator, tmp_path)

@@ -12,9 +12,9 @@ import pytest
 from emulator import effects
 from emulator.faults import Effect
 from faults.oauth_account import OAuthAccount
-from pipelines.amocrm.oauth import REFRESH_LIFE
-from pipelines.amocrm.token_file import ROOM_BYTES
-from pipelines.errors import (
+from pipelines.amocrm.oauth import REFRESH_TOKEN_LIFETIME
+from pipelines.amocrm.token_store import RESERVED_BYTES
+from pipelines.base.errors import (
     MustAuthorize,
     Unauthorized,
 )
@@ -22,118 +22,124 @@ from pipelines.errors import (
 # Access is given
 
 
-def test_a_code_gives_access_that_is_kept_and_works(place: OAuthAccount) -> None:
-    authorization = place.authorized()
-    with place.client(authorization) as client:
-        assert client.account().id == place.account_id
+def test_a_code_gives_access_that_is_kept_and_works(oauth_account: OAuthAccount) -> None:
+    authorization = oauth_account.authorized()
+    with oauth_account.client(authorization) as client:
+        assert client.account().id == oauth_account.account_id
         assert len(client.segments().rows) == 1
-    [sent] = place.sent_for_tokens
+    [sent] = oauth_account.sent_for_tokens
     assert set(sent) == {"client_id", "client_secret", "redirect_uri", "grant_type", "code"}
     assert sent["grant_type"] == "authorization_code"
-    [request] = [one for one in place.emulator.requests if one.path == "/oauth2/access_token"]
+    [request] = [one for one in oauth_account.emulator.requests if one.path == "/oauth2/access_token"]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/json")
     assert "authorization" not in request.headers
-    assert (place.file.stat().st_mode & 0o777, place.file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert place.authorization()() == authorization()
-    assert not place.is_open
+    assert (oauth_account.file.stat().st_mode & 0o777, oauth_account.file.parent.stat().st_mode & 0o777) == (
+        0o600,
+        0o700,
+    )
+    assert oauth_account.authorization()() == authorization()
+    assert not oauth_account.is_open
 
 
-def test_a_file_that_others_could_read_is_closed_to_them(place: OAuthAccount) -> None:
-    place.authorized()
-    place.file.chmod(0o644)
-    place.authorization().refresh()
-    assert place.file.stat().st_mode & 0o777 == 0o600
+def test_a_file_that_others_could_read_is_closed_to_them(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
+    oauth_account.file.chmod(0o644)
+    oauth_account.authorization().refresh()
+    assert oauth_account.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_access_nothing_is_asked(place: OAuthAccount) -> None:
+def test_without_access_nothing_is_asked(oauth_account: OAuthAccount) -> None:
     with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
-        place.authorization()()
-    with place.client(place.authorization()) as client, pytest.raises(MustAuthorize):
+        oauth_account.authorization()()
+    with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
         client.account()
-    assert place.emulator.requests == []
+    assert oauth_account.emulator.requests == []
 
 
 @pytest.mark.parametrize("is_late", [True, False])
-def test_a_code_that_is_refused_leaves_what_was_there(place: OAuthAccount, is_late: bool) -> None:
-    place.authorized()
-    before, code = place.kept, place.code() if is_late else "no-such-code-at-all"
-    place.emulator.clock.advance(timedelta(minutes=20))
+def test_a_code_that_is_refused_leaves_what_was_there(oauth_account: OAuthAccount, is_late: bool) -> None:
+    oauth_account.authorized()
+    before, code = oauth_account.stored_tokens, oauth_account.code() if is_late else "no-such-code-at-all"
+    oauth_account.emulator.clock.advance(timedelta(minutes=20))
     with pytest.raises(MustAuthorize, match=r"The code brought no tokens.*another one"):
-        place.authorization().authorize(code)
-    assert (place.kept, place.is_open) == (before, False)
-    place.authorization().refresh()
+        oauth_account.authorization().authorize(code)
+    assert (oauth_account.stored_tokens, oauth_account.is_open) == (before, False)
+    oauth_account.authorization().refresh()
 
 
-def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(place: OAuthAccount) -> None:
-    place.authorized()
-    before = place.kept
-    fault = place.emulator.faults.add(effects.reset(), resource="token")
+def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
+    before = oauth_account.stored_tokens
+    fault = oauth_account.emulator.faults.add(effects.reset(), resource="token")
     with pytest.raises(MustAuthorize, match=r"The code brought no tokens"):
-        place.authorization().authorize(place.code())
-    assert (fault.hits, place.kept) == (1, before)
-    place.emulator.faults.clear()
-    place.authorization().authorize(place.code())
-    assert place.kept != before
+        oauth_account.authorization().authorize(oauth_account.code())
+    assert (fault.hits, oauth_account.stored_tokens) == (1, before)
+    oauth_account.emulator.faults.clear()
+    oauth_account.authorization().authorize(oauth_account.code())
+    assert oauth_account.stored_tokens != before
 
 
 # Renewal
 
 
-def test_access_that_has_ended_is_renewed_before_it_is_used(place: OAuthAccount) -> None:
-    authorization = place.authorized()
-    before = place.kept
-    place.let_access_end()
-    for worker in (authorization, place.authorization()):
-        with place.client(worker) as client:
+def test_access_that_has_ended_is_renewed_before_it_is_used(oauth_account: OAuthAccount) -> None:
+    authorization = oauth_account.authorized()
+    before = oauth_account.stored_tokens
+    oauth_account.let_access_end()
+    for worker in (authorization, oauth_account.authorization()):
+        with oauth_account.client(worker) as client:
             client.account()
-    assert [sent["grant_type"] for sent in place.sent_for_tokens] == ["authorization_code", "refresh_token"]
-    assert 401 not in {answer.status for answer in client.answers}
-    assert place.kept.pair.refresh_token != before.pair.refresh_token
-    assert place.grant(before).is_used
-    assert not place.grant(place.kept).is_used
-    assert not place.is_open
+    assert [sent["grant_type"] for sent in oauth_account.sent_for_tokens] == ["authorization_code", "refresh_token"]
+    assert 401 not in {response.status for response in client.responses}
+    assert oauth_account.stored_tokens.pair.refresh_token != before.pair.refresh_token
+    assert oauth_account.grant(before).is_used
+    assert not oauth_account.grant(oauth_account.stored_tokens).is_used
+    assert not oauth_account.is_open
 
 
-def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(place: OAuthAccount) -> None:
-    authorization = place.authorized()
-    place.emulator.faults.add(effects.error(401), resource="account", times=1)
-    with place.client(authorization) as client:
-        assert client.account().id == place.account_id
-    assert [answer.status for answer in client.answers] == [401, 200]
-    assert place.renewals == 2
-    place.emulator.faults.add(effects.error(401), resource="account")
-    with place.client(authorization) as client, pytest.raises(Unauthorized):
+def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(oauth_account: OAuthAccount) -> None:
+    authorization = oauth_account.authorized()
+    oauth_account.emulator.faults.add(effects.error(401), resource="account", times=1)
+    with oauth_account.client(authorization) as client:
+        assert client.account().id == oauth_account.account_id
+    assert [response.status for response in client.responses] == [401, 200]
+    assert oauth_account.renewals == 2
+    oauth_account.emulator.faults.add(effects.error(401), resource="account")
+    with oauth_account.client(authorization) as client, pytest.raises(Unauthorized):
         client.account()
-    assert place.renewals == 3
+    assert oauth_account.renewals == 3
 
 
-def test_access_lasts_as_long_as_it_is_renewed(place: OAuthAccount) -> None:
-    place.authorized()
+def test_access_lasts_as_long_as_it_is_renewed(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
     for _ in range(100):
-        place.let_access_end()
-        place.authorization()()
-    assert place.renewals == 101
-    assert place.kept.pair.refresh_ends_at - place.emulator.clock.now() == REFRESH_LIFE
+        oauth_account.let_access_end()
+        oauth_account.authorization()()
+    assert oauth_account.renewals == 101
+    assert (
+        oauth_account.stored_tokens.pair.refresh_expires_at - oauth_account.emulator.clock.now()
+        == REFRESH_TOKEN_LIFETIME
+    )
 
 
-def test_what_is_on_the_disk_while_amocrm_is_asked(place: OAuthAccount) -> None:
-    place.authorized()
-    before = place.kept
+def test_what_is_on_the_disk_while_amocrm_is_asked(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
+    before = oauth_account.stored_tokens
     seen = []
 
     def look(_: object) -> None:
-        room = place.file.with_suffix(".renewing").read_bytes()
-        seen.append((len(room), room.strip(), place.kept, place.grant(before).is_used))
+        room = oauth_account.file.with_suffix(".renewing").read_bytes()
+        seen.append((len(room), room.strip(), oauth_account.stored_tokens, oauth_account.grant(before).is_used))
 
-    place.emulator.faults.add(effects.meanwhile(look), resource="token")
-    place.authorization().refresh()
-    assert seen == [(ROOM_BYTES, b"", before, False)]
+    oauth_account.emulator.faults.add(effects.before_response(look), resource="token")
+    oauth_account.authorization().refresh()
+    assert seen == [(RESERVED_BYTES, b"", before, False)]
 
 
 @pytest.mark.parametrize("count", [4])
-def test_workers_at_once_renew_once(place: OAuthAccount, count: int) -> None:
-    place.authorized()
-    workers = [place.authorization() for _ in range(count)]
+def test_workers_at_once_renew_once(oauth_account: OAuthAccount, count: int) -> None:
+    oauth_account.authorized()
+    workers = [oauth_account.authorization() for _ in range(count)]
     old = {worker() for worker in workers}
     barrier = threading.Barrier(count)
 
@@ -142,12 +148,12 @@ def test_workers_at_once_renew_once(place: OAuthAccount, count: int) -> None:
         workers[number].refresh()
         return workers[number]()
 
-    place.emulator.faults.add(effects.drip(0.01, piece=64), resource="token")
+    oauth_account.emulator.faults.add(effects.drip(0.01, piece=64), resource="token")
     with ThreadPoolExecutor(count) as pool:
         new = set(pool.map(refuse_and_refresh, range(count)))
     assert len(old) == len(new) == 1
     assert old != new
-    assert place.renewals == 2
+    assert oauth_account.renewals == 2
 
 
 # The answer is lost
@@ -171,33 +177,33 @@ LOST: list[Callable[[], Effect]] = [
 
 @pytest.mark.parametrize("lost", LOST)
 def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
-    place: OAuthAccount, lost: Callable[[], Effect]
+    oauth_account: OAuthAccount, lost: Callable[[], Effect]
 ) -> None:
-    place.authorized()
-    place.emulator.faults.add(lost(), resource="token", times=1)
+    oauth_account.authorized()
+    oauth_account.emulator.faults.add(lost(), resource="token", times=1)
     with pytest.raises(MustAuthorize, match=r"The tokens are lost: .*no answer arrived.* auth login") as caught:
-        place.authorization().refresh()
+        oauth_account.authorization().refresh()
     assert caught.value.exit_code == 19
-    assert place.renewals == 3, "a code, the renewal, and the same again"
+    assert oauth_account.renewals == 3, "a code, the renewal, and the same again"
     for _ in range(3):
         with pytest.raises(MustAuthorize, match=r"The tokens are lost"):
-            place.authorization().refresh()
-    assert place.renewals == 3
-    place.let_access_end()
-    with place.client(place.authorization()) as client, pytest.raises(MustAuthorize):
+            oauth_account.authorization().refresh()
+    assert oauth_account.renewals == 3
+    oauth_account.let_access_end()
+    with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
         client.account()
-    assert place.renewals == 3
-    assert place.authorization().find() == place.emulator.url
-    assert place.emulator.requests[-1].path == "/oauth2/access_token", "nothing is asked with a dead token"
-    place.authorized()
-    with place.client(place.authorization()) as client:
+    assert oauth_account.renewals == 3
+    assert oauth_account.authorization().find() == oauth_account.emulator.url
+    assert oauth_account.emulator.requests[-1].path == "/oauth2/access_token", "nothing is asked with a dead token"
+    oauth_account.authorized()
+    with oauth_account.client(oauth_account.authorization()) as client:
         client.account()
 
 
-def test_access_that_has_not_ended_is_used_though_there_is_no_next(place: OAuthAccount) -> None:
-    place.authorized()
-    place.emulator.faults.add(effects.reset(), resource="token", times=1)
+def test_access_that_has_not_ended_is_used_though_there_is_no_next(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
+    oauth_account.emulator.faults.add(effects.reset(), resource="token", times=1)
     with pytest.raises(MustAuthorize):
-        place.authorization().refresh()
-    with place.client(place.authorization()) as client:
+        oauth_account.authorization().refresh()
+    with oauth_account.client(oauth_account.authorization()) as client:
         client.account()

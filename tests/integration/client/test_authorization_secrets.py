@@ -14,8 +14,8 @@ from emulator import effects, oauth
 from emulator.faults import Effect
 from emulator.messages import problem
 from faults.oauth_account import OAuthAccount, Outage
-from pipelines.amocrm.oauth import REFRESH_LIFE
-from pipelines.errors import MustAuthorize, WarehouseError
+from pipelines.amocrm.oauth import REFRESH_TOKEN_LIFETIME
+from pipelines.base.errors import MustAuthorize, WarehouseError
 
 
 @pytest.mark.parametrize(
@@ -30,26 +30,32 @@ from pipelines.errors import MustAuthorize, WarehouseError
     ],
 )
 def test_nothing_that_is_shown_holds_a_secret(
-    place: OAuthAccount, effect: Effect, caplog: pytest.LogCaptureFixture
+    oauth_account: OAuthAccount, effect: Effect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    authorization, code = place.authorized(), place.code()
+    authorization, code = oauth_account.authorized(), oauth_account.code()
     secrets = [
         code,
-        place.integration.client_secret.reveal(),
-        place.kept.pair.access_token.reveal(),
-        place.kept.pair.refresh_token.reveal(),
+        oauth_account.integration.client_secret.reveal(),
+        oauth_account.stored_tokens.pair.access_token.reveal(),
+        oauth_account.stored_tokens.pair.refresh_token.reveal(),
     ]
-    place.emulator.faults.add(effect, resource="token")
+    oauth_account.emulator.faults.add(effect, resource="token")
     errors: list[WarehouseError] = []
     with caplog.at_level(logging.DEBUG):
         for ask in (authorization.refresh, lambda: authorization.authorize(code)):
             with pytest.raises(WarehouseError) as caught:
                 ask()
             errors.append(caught.value)
-    shown = [caplog.text, repr(authorization), repr(vars(authorization)), repr(place.kept), repr(place.integration)]
+    shown = [
+        caplog.text,
+        repr(authorization),
+        repr(vars(authorization)),
+        repr(oauth_account.stored_tokens),
+        repr(oauth_account.integration),
+    ]
     for error in errors:
         shown += ["".join(traceback.format_exception(error)), *linked(error)]
-    secrets += [place.kept.pair.refresh_token.reveal()]
+    secrets += [oauth_account.stored_tokens.pair.refresh_token.reveal()]
     assert not [secret for secret in secrets for text in shown if secret in text]
 
 
@@ -62,24 +68,24 @@ def linked(error: BaseException | None) -> Iterator[str]:
 
 @pytest.mark.parametrize("key", ["detail", "title", "hint"])
 @pytest.mark.parametrize("length", [64, 900])
-def test_an_answer_that_repeats_secrets_is_not_repeated(place: OAuthAccount, key: str, length: int) -> None:
+def test_an_answer_that_repeats_secrets_is_not_repeated(oauth_account: OAuthAccount, key: str, length: int) -> None:
     refresh_token = "def50200c0ffee".ljust(length, "7")
     given = effects.payload(lambda document: document | {"refresh_token": refresh_token})
-    place.emulator.faults.add(given, resource="token", times=1)
-    authorization = place.authorized()
-    secret = place.integration.client_secret.reveal()
-    answer = problem(401, "")
-    repeating = answer.payload | {key: f"Of {secret} the token {refresh_token} is revoked"}
-    place.answers_with(Outage(answer=replace(answer, payload=repeating)))
+    oauth_account.emulator.faults.add(given, resource="token", times=1)
+    authorization = oauth_account.authorized()
+    secret = oauth_account.integration.client_secret.reveal()
+    response = problem(401, "")
+    repeating = response.payload | {key: f"Of {secret} the token {refresh_token} is revoked"}
+    oauth_account.answers_with(Outage(response=replace(response, payload=repeating)))
     with pytest.raises(MustAuthorize, match=r"Of \*\*\* the token \*\*\*") as caught:
         authorization.refresh()
-    shown = [*linked(caught.value), repr(place.kept), str(place.kept.lost)]
+    shown = [*linked(caught.value), repr(oauth_account.stored_tokens), str(oauth_account.stored_tokens.lost_reason)]
     assert not [text for text in shown if refresh_token[:20] in text or secret[:20] in text]
 
 
-def test_the_file_says_what_it_is(place: OAuthAccount) -> None:
-    place.authorized()
-    document = json.loads(place.file.read_bytes())
+def test_the_file_says_what_it_is(oauth_account: OAuthAccount) -> None:
+    oauth_account.authorized()
+    document = json.loads(oauth_account.file.read_bytes())
     assert "Keep this file to yourself" in document["warning"]
-    assert oauth.REFRESH_LIFE == REFRESH_LIFE
-    assert sorted(one.name for one in place.file.parent.iterdir()) == ["main.json", "main.lock"]
+    assert oauth.REFRESH_TOKEN_LIFETIME == REFRESH_TOKEN_LIFETIME
+    assert sorted(one.name for one in oauth_account.file.parent.iterdir()) == ["main.json", "main.lock"]

@@ -7,20 +7,20 @@ from dataclasses import replace
 import pytest
 
 from emulator import effects
-from pipelines.errors import (
+from pipelines.base.errors import (
     ApiError,
     Unauthorized,
     Unavailable,
 )
-from tests.integration.client.shop import QUICK, Shop, asked
+from tests.integration.client.client_account import QUICK_LIMITS, ClientAccount, requested_paths
 
 # Tokens
 
 
-def test_a_token_that_is_not_good_is_not_tried_again(shop: Shop) -> None:
-    with shop.client(token=lambda: "expired") as client, pytest.raises(Unauthorized):
+def test_a_token_that_is_not_good_is_not_tried_again(account: ClientAccount) -> None:
+    with account.client(token=lambda: "expired") as client, pytest.raises(Unauthorized):
         client.account()
-    assert len(shop.emulator.requests) == 1
+    assert len(account.emulator.requests) == 1
 
 
 class Refreshing:
@@ -38,84 +38,84 @@ class Refreshing:
         self.refreshed += 1
 
 
-def test_a_token_that_can_be_refreshed_is_once(shop: Shop) -> None:
-    token = Refreshing(shop.token)
-    with shop.client(token=token) as client:
-        assert client.account().id == shop.account_id
+def test_a_token_that_can_be_refreshed_is_once(account: ClientAccount) -> None:
+    token = Refreshing(account.token)
+    with account.client(token=token) as client:
+        assert client.account().id == account.account_id
         assert client.segments().rows
-    assert (token.refreshed, len(shop.emulator.requests)) == (1, 3)
+    assert (token.refreshed, len(account.emulator.requests)) == (1, 3)
 
 
-def test_a_refreshed_token_that_is_no_better_is_given_up(shop: Shop) -> None:
+def test_a_refreshed_token_that_is_no_better_is_given_up(account: ClientAccount) -> None:
     token = Refreshing("still-expired")
-    with shop.client(token=token) as client, pytest.raises(Unauthorized):
+    with account.client(token=token) as client, pytest.raises(Unauthorized):
         client.account()
-    assert (token.refreshed, len(shop.emulator.requests)) == (1, 2)
+    assert (token.refreshed, len(account.emulator.requests)) == (1, 2)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "é", "\x00"])
-def test_a_token_that_no_header_can_carry_is_never_sent_nor_shown(shop: Shop, token: str) -> None:
-    with shop.client(token=lambda: token) as client, pytest.raises(Unauthorized) as caught:
+def test_a_token_that_no_header_can_carry_is_never_sent_nor_shown(account: ClientAccount, token: str) -> None:
+    with account.client(token=lambda: token) as client, pytest.raises(Unauthorized) as caught:
         client.account()
-    assert shop.emulator.requests == []
+    assert account.emulator.requests == []
     assert not token or token not in str(caught.value)
 
 
 # Budget
 
 
-def test_a_load_has_a_number_of_requests(shop: Shop) -> None:
-    shop.pages_of(1)
+def test_a_load_has_a_number_of_requests(account: ClientAccount) -> None:
+    account.set_page_size(1)
     with pytest.raises(ApiError, match="used up its 10 requests"):
-        shop.extract(limits=replace(QUICK, requests=10))
-    assert len(shop.emulator.requests) == 10
+        account.extract(limits=replace(QUICK_LIMITS, requests=10))
+    assert len(account.emulator.requests) == 10
 
 
-def test_a_load_has_an_end(shop: Shop) -> None:
+def test_a_load_has_an_end(account: ClientAccount) -> None:
     clock = [1_000.0]
-    with shop.client(monotonic=lambda: clock[0]) as client:
+    with account.client(monotonic=lambda: clock[0]) as client:
         client.account()
         clock[0] += 899
         client.segments()
         clock[0] += 2
         with pytest.raises(Unavailable, match="longer than 900 seconds"):
             client.fields()
-    assert asked(shop) == ["account", "segments"]
+    assert requested_paths(account) == ["account", "segments"]
 
 
-def test_the_last_answer_has_no_more_time_than_the_load(shop: Shop) -> None:
+def test_the_last_answer_has_no_more_time_than_the_load(account: ClientAccount) -> None:
     clock = [1_000.0]
-    with shop.client(monotonic=lambda: clock[0]) as client:
+    with account.client(monotonic=lambda: clock[0]) as client:
         client.account()
         clock[0] += 899.8
-        shop.emulator.faults.add(effects.drip(0.05, is_head_too=True))
+        account.emulator.faults.add(effects.drip(0.05, is_head_too=True))
         with pytest.raises(Unavailable, match="not complete after 0 seconds"):
             client.segments()
 
 
-def test_time_that_getting_a_token_takes_is_the_loads(shop: Shop) -> None:
+def test_time_that_getting_a_token_takes_is_the_loads(account: ClientAccount) -> None:
     clock = [1_000.0]
 
     def token() -> str:
         clock[0] += 901
-        return shop.token
+        return account.token
 
     with (
-        shop.client(monotonic=lambda: clock[0], token=token) as client,
+        account.client(monotonic=lambda: clock[0], token=token) as client,
         pytest.raises(Unavailable, match="getting a token"),
     ):
         client.account()
-    assert asked(shop) == []
+    assert requested_paths(account) == []
 
 
-def test_confirmations_have_no_number_but_their_retries_do(shop: Shop) -> None:
-    known = shop.known
-    for segment_id in shop.segment_ids:
-        shop.emulator.world.delete_segment(shop.account_id, segment_id)
-    assert len(shop.extract(known, replace(QUICK, requests=4)).snapshot().gone_segment_ids) == 7
-    assert len(shop.emulator.requests) == 11
-    shop.emulator.requests.clear()
-    shop.emulator.faults.add(effects.status(500), resource="segment")
+def test_confirmations_have_no_number_but_their_retries_do(account: ClientAccount) -> None:
+    known = account.known
+    for segment_id in account.segment_ids:
+        account.emulator.world.delete_segment(account.account_id, segment_id)
+    assert len(account.extract(known, replace(QUICK_LIMITS, requests=4)).snapshot().gone_segment_ids) == 7
+    assert len(account.emulator.requests) == 11
+    account.emulator.requests.clear()
+    account.emulator.faults.add(effects.status(500), resource="segment")
     with pytest.raises(ApiError, match="used up its 4 requests"):
-        shop.extract(known, replace(QUICK, requests=4))
-    assert len(shop.emulator.requests) == 5
+        account.extract(known, replace(QUICK_LIMITS, requests=4))
+    assert len(account.emulator.requests) == 5

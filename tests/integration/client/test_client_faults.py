@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from emulator import Emulator, effects
-from emulator.faults import Effect, Where
+from emulator.faults import Effect, RequestFilter
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.records import Snapshot
-from pipelines.errors import (
+from pipelines.amocrm.models import Snapshot
+from pipelines.base.errors import (
     ApiError,
     Blocked,
     Forbidden,
@@ -32,12 +32,12 @@ from pipelines.errors import (
     Unavailable,
     WrongAccount,
 )
-from tests.integration.client.shop import QUICK, Shop
+from tests.integration.client.client_account import QUICK_LIMITS, ClientAccount
 
-Make = Callable[[], Effect]
-IMPATIENT = replace(QUICK, read_seconds=0.2, answer_seconds=0.4, trouble_retries=0)
+EffectFactory = Callable[[], Effect]
+SHORT_TIMEOUTS = replace(QUICK_LIMITS, read_seconds=0.2, response_seconds=0.4, transient_retries=0)
 
-PLACES: dict[str, Where] = {
+REQUEST_FILTERS: dict[str, RequestFilter] = {
     "account": {"resource": "account"},
     "first page": {"resource": "segments", "page": 1},
     "middle page": {"resource": "segments", "page": 2},
@@ -45,7 +45,7 @@ PLACES: dict[str, Where] = {
     "fields": {"resource": "fields"},
 }
 
-PASSING: dict[str, tuple[Make, type[ApiError]]] = {
+TRANSIENT: dict[str, tuple[EffectFactory, type[ApiError]]] = {
     "500": (lambda: effects.status(500), Unavailable),
     "502 in HTML": (lambda: effects.html(502, "Bad Gateway"), Unavailable),
     "503": (lambda: effects.error(503), Unavailable),
@@ -82,7 +82,7 @@ PASSING: dict[str, tuple[Make, type[ApiError]]] = {
 }
 """Faults that are tried again, and the error where they always come."""
 
-LASTING: dict[str, tuple[Make, type[ApiError]]] = {
+PERMANENT: dict[str, tuple[EffectFactory, type[ApiError]]] = {
     "400": (lambda: effects.error(400), InvalidRequest),
     "401": (lambda: effects.error(401), Unauthorized),
     "402": (lambda: effects.error(402), Forbidden),
@@ -100,46 +100,50 @@ LASTING: dict[str, tuple[Make, type[ApiError]]] = {
 """Faults that are refused at once, though they come once only."""
 
 
-def show(snapshot: Snapshot) -> list[object]:
+def comparable(snapshot: Snapshot) -> list[object]:
     """What a snapshot says, its time and oddities aside."""
     return [snapshot.account, snapshot.segments, snapshot.fields, snapshot.gone_segment_ids, snapshot.gone_field_ids]
 
 
 @pytest.fixture
-def truth(shop: Shop) -> list[object]:
+def expected_content(account: ClientAccount) -> list[object]:
     """What there is; the account has three pages of segments."""
-    shop.pages_of(3)
-    found = show(shop.extract(shop.known).snapshot())
-    shop.emulator.requests.clear()
+    account.set_page_size(3)
+    found = comparable(account.extract(account.known).snapshot())
+    account.emulator.requests.clear()
     return found
 
 
-def refusal(shop: Shop, limits: Limits = QUICK) -> ApiError:
+def load_error(account: ClientAccount, limits: Limits = QUICK_LIMITS) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        shop.extract(shop.known, limits)
+        account.extract(account.known, limits)
     return caught.value
 
 
 @pytest.mark.parametrize("place", ["middle page"])
-@pytest.mark.parametrize("name", PASSING)
-def test_what_always_comes_is_refused_within_bounds(shop: Shop, truth: list[object], name: str, place: str) -> None:
-    fault = shop.emulator.faults.add(PASSING[name][0](), **PLACES[place])
-    error = refusal(shop)
-    assert type(error) is PASSING[name][1]
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_what_always_comes_is_refused_within_bounds(
+    account: ClientAccount, expected_content: list[object], name: str, place: str
+) -> None:
+    fault = account.emulator.faults.add(TRANSIENT[name][0](), **REQUEST_FILTERS[place])
+    error = load_error(account)
+    assert type(error) is TRANSIENT[name][1]
     assert error.account == "shop"
-    assert fault.hits == (2 if PASSING[name][1] is MalformedAnswer else 6)
-    assert all(0 <= wait <= 120 for wait in shop.slept)
-    assert truth
+    assert fault.hits == (2 if TRANSIENT[name][1] is MalformedAnswer else 6)
+    assert all(0 <= wait <= 120 for wait in account.slept)
+    assert expected_content
 
 
 @pytest.mark.parametrize("place", ["account", "last page"])
-@pytest.mark.parametrize("name", LASTING)
-def test_what_will_not_change_is_refused_at_once(shop: Shop, truth: list[object], name: str, place: str) -> None:
-    fault = shop.emulator.faults.add(LASTING[name][0](), **PLACES[place])
-    error = refusal(shop)
-    assert type(error) is LASTING[name][1]
+@pytest.mark.parametrize("name", PERMANENT)
+def test_what_will_not_change_is_refused_at_once(
+    account: ClientAccount, expected_content: list[object], name: str, place: str
+) -> None:
+    fault = account.emulator.faults.add(PERMANENT[name][0](), **REQUEST_FILTERS[place])
+    error = load_error(account)
+    assert type(error) is PERMANENT[name][1]
     assert fault.hits == 1
-    assert truth
+    assert expected_content
 
 
 @pytest.mark.parametrize(
@@ -171,28 +175,30 @@ def test_what_will_not_change_is_refused_at_once(shop: Shop, truth: list[object]
     ],
 )
 def test_pages_that_do_not_fit_together_are_exact_or_refused(
-    shop: Shop, truth: list[object], effect: Effect, place: str, kind: type[ApiError] | None
+    account: ClientAccount, expected_content: list[object], effect: Effect, place: str, kind: type[ApiError] | None
 ) -> None:
-    shop.emulator.faults.add(effect, **PLACES[place])
+    account.emulator.faults.add(effect, **REQUEST_FILTERS[place])
     if kind is None:
-        assert show(shop.extract(shop.known).snapshot()) == truth
+        assert comparable(account.extract(account.known).snapshot()) == expected_content
     else:
-        assert type(refusal(shop)) is kind
+        assert type(load_error(account)) is kind
 
 
-def test_a_row_on_two_pages_with_another_content_is_refused(shop: Shop, truth: list[object]) -> None:
-    shop.emulator.faults.add(effects.repeated_thing(name="Other"), resource="segments")
-    assert type(refusal(shop)) is IncompleteList
-    assert truth
+def test_a_row_on_two_pages_with_another_content_is_refused(
+    account: ClientAccount, expected_content: list[object]
+) -> None:
+    account.emulator.faults.add(effects.repeated_thing(name="Other"), resource="segments")
+    assert type(load_error(account)) is IncompleteList
+    assert expected_content
 
 
-def test_segments_of_another_account_are_refused(shop: Shop, truth: list[object]) -> None:
-    shop.emulator.faults.add(
+def test_segments_of_another_account_are_refused(account: ClientAccount, expected_content: list[object]) -> None:
+    account.emulator.faults.add(
         effects.items(lambda rows: [row | {"account_id": 8} for row in rows]), resource="segments", page=3
     )
     with pytest.raises(WrongAccount):
-        shop.extract(shop.known).snapshot()
-    assert truth
+        account.extract(account.known).snapshot()
+    assert expected_content
 
 
 # Waiting
@@ -210,44 +216,44 @@ def test_segments_of_another_account_are_refused(shop: Shop, truth: list[object]
         (effects.status(503, headers={"Retry-After": "7"}), [7.0]),
     ],
 )
-def test_a_server_that_asks_for_a_wait_gets_it(shop: Shop, effect: Effect, waits: list[float]) -> None:
-    shop.emulator.faults.add(effect, resource="account", times=1)
-    with shop.client() as client:
-        assert client.account().id == shop.account_id
-    assert shop.slept[: len(waits)] == waits
+def test_a_server_that_asks_for_a_wait_gets_it(account: ClientAccount, effect: Effect, waits: list[float]) -> None:
+    account.emulator.faults.add(effect, resource="account", times=1)
+    with account.client() as client:
+        assert client.account().id == account.account_id
+    assert account.slept[: len(waits)] == waits
 
 
-def test_a_wait_as_a_date_is_counted_from_the_servers_clock(shop: Shop) -> None:
-    until = (shop.emulator.clock.now() + timedelta(seconds=45)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    shop.emulator.faults.add(effects.too_many(in_header=until), resource="account", times=1)
-    with shop.client() as client:
+def test_a_wait_as_a_date_is_counted_from_the_servers_clock(account: ClientAccount) -> None:
+    until = (account.emulator.clock.now() + timedelta(seconds=45)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    account.emulator.faults.add(effects.too_many(in_header=until), resource="account", times=1)
+    with account.client() as client:
         client.account()
-    assert shop.slept[0] == 45.0
+    assert account.slept[0] == 45.0
 
 
-def test_no_load_waits_beyond_its_own_end(shop: Shop) -> None:
-    shop.emulator.faults.add(effects.too_many(100), resource="account")
-    assert type(refusal(shop, replace(QUICK, load_seconds=60))) is RateLimited
-    assert shop.slept == []
+def test_no_load_waits_beyond_its_own_end(account: ClientAccount) -> None:
+    account.emulator.faults.add(effects.too_many(100), resource="account")
+    assert type(load_error(account, replace(QUICK_LIMITS, load_seconds=60))) is RateLimited
+    assert account.slept == []
 
 
-def test_a_blocked_host_is_left_alone_by_all_clients(shop: Shop) -> None:
-    with shop.emulator.faults.during(effects.blocked()):
-        refusal(shop)
-    shop.emulator.requests.clear()
-    error = refusal(shop)
+def test_a_blocked_host_is_left_alone_by_all_clients(account: ClientAccount) -> None:
+    with account.emulator.faults.during(effects.blocked()):
+        load_error(account)
+    account.emulator.requests.clear()
+    error = load_error(account)
     assert isinstance(error, Blocked)
     assert "another 60 minutes" in str(error)
-    assert shop.emulator.requests == []
+    assert account.emulator.requests == []
 
 
-def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(shop: Shop) -> None:
-    shop.emulator.faults.add(effects.too_many(30), resource="account", times=1)
-    with shop.client() as client:
+def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(account: ClientAccount) -> None:
+    account.emulator.faults.add(effects.too_many(30), resource="account", times=1)
+    with account.client() as client:
         client.account()
-    with shop.client() as other:
+    with account.client() as other:
         other.account()
-    assert [round(wait) for wait in shop.slept] == [30, 30, 30]
+    assert [round(wait) for wait in account.slept] == [30, 30, 30]
 
 
 # Deadlines
@@ -262,15 +268,15 @@ def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(shop: Sh
         effects.drip(0.15, piece=8),
     ],
 )
-def test_an_answer_that_takes_too_long_is_cut_off(shop: Shop, effect: Effect) -> None:
-    shop.emulator.faults.add(effect, resource="segments")
-    assert type(refusal(shop, IMPATIENT)) is Unavailable
+def test_an_answer_that_takes_too_long_is_cut_off(account: ClientAccount, effect: Effect) -> None:
+    account.emulator.faults.add(effect, resource="segments")
+    assert type(load_error(account, SHORT_TIMEOUTS)) is Unavailable
 
 
-def test_an_answer_that_was_cut_off_once_is_got_over(shop: Shop) -> None:
-    shop.emulator.faults.add(effects.drip(0.05, is_head_too=True), resource="segments", times=1)
-    limits = replace(QUICK, answer_seconds=1.0, trouble_retries=1)
-    assert len(shop.extract(shop.known, limits).snapshot().segments) == 7
+def test_an_answer_that_was_cut_off_once_is_got_over(account: ClientAccount) -> None:
+    account.emulator.faults.add(effects.drip(0.05, is_head_too=True), resource="segments", times=1)
+    limits = replace(QUICK_LIMITS, response_seconds=1.0, transient_retries=1)
+    assert len(account.extract(account.known, limits).snapshot().segments) == 7
 
 
 # Hosts and secrets
@@ -283,24 +289,26 @@ def stranger() -> Iterator[Emulator]:
         yield running
 
 
-def test_a_link_to_another_host_is_not_followed(shop: Shop, truth: list[object], stranger: Emulator) -> None:
+def test_a_link_to_another_host_is_not_followed(
+    account: ClientAccount, expected_content: list[object], stranger: Emulator
+) -> None:
     link = f"{stranger.url}/api/v4/customers/segments?page=2&limit=250"
-    shop.emulator.faults.add(effects.next_link(link), resource="segments", page=1)
-    assert show(shop.extract(shop.known).snapshot()) == truth
+    account.emulator.faults.add(effects.next_link(link), resource="segments", page=1)
+    assert comparable(account.extract(account.known).snapshot()) == expected_content
     assert stranger.requests == []
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_is_not_followed(shop: Shop, stranger: Emulator, code: int) -> None:
-    shop.emulator.faults.add(effects.redirect(f"{stranger.url}/api/v4/account?token=canary", code))
-    error = refusal(shop)
+def test_a_redirect_to_another_host_is_not_followed(account: ClientAccount, stranger: Emulator, code: int) -> None:
+    account.emulator.faults.add(effects.redirect(f"{stranger.url}/api/v4/account?token=canary", code))
+    error = load_error(account)
     assert type(error) is NotFound
     assert "canary" not in str(error)
     assert stranger.requests == []
 
 
 def test_the_environment_is_not_trusted(
-    shop: Shop, stranger: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    account: ClientAccount, stranger: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password canary\n")
@@ -308,11 +316,11 @@ def test_the_environment_is_not_trusted(
     monkeypatch.setenv("NETRC", str(netrc))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, stranger.url)
-    token = shop.token
-    with shop.client(token=lambda: token) as client:
+    token = account.token
+    with account.client(token=lambda: token) as client:
         client.account()
     assert stranger.requests == []
-    assert shop.emulator.requests[0].headers["authorization"] == f"Bearer {token}"
+    assert account.emulator.requests[0].headers["authorization"] == f"Bearer {token}"
 
 
 @pytest.mark.parametrize(
@@ -329,10 +337,12 @@ def test_the_environment_is_not_trusted(
         effects.status(200, headers={"Content-Length": "5, 7"}),
     ],
 )
-def test_no_error_log_or_context_holds_the_token(shop: Shop, effect: Effect, caplog: pytest.LogCaptureFixture) -> None:
-    token = shop.token
-    shop.emulator.faults.add(effect)
-    with caplog.at_level(logging.DEBUG), shop.client(IMPATIENT, token=lambda: token) as client:
+def test_no_error_log_or_context_holds_the_token(
+    account: ClientAccount, effect: Effect, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = account.token
+    account.emulator.faults.add(effect)
+    with caplog.at_level(logging.DEBUG), account.client(SHORT_TIMEOUTS, token=lambda: token) as client:
         with pytest.raises(ApiError) as caught:
             client.account()
         assert token not in repr(client)

@@ -11,15 +11,15 @@ from dataclasses import replace
 import pytest
 
 from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
+from pipelines.amocrm.http import NoResponse, Transport
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.messages import Answer, Request, account_request
-from pipelines.amocrm.transport import NoAnswer, Transport
+from pipelines.amocrm.messages import Request, Response, account_request
 
-LIMITS = Limits(connect_seconds=2, read_seconds=2, answer_seconds=4, body_bytes=1_000_000)
+LIMITS = Limits(connect_seconds=2, read_seconds=2, response_seconds=4, body_bytes=1_000_000)
 ACCOUNT = account_request()
 
 
-def ask(server: RawServer, limits: Limits = LIMITS, seconds: float = 4.0, request: Request = ACCOUNT) -> Answer:
+def ask(server: RawServer, limits: Limits = LIMITS, seconds: float = 4.0, request: Request = ACCOUNT) -> Response:
     transport = Transport(server.url, limits=limits, ca_bundle=str(TLS / "ca.pem") if server.certificate else None)
     try:
         return transport.send(request, "token", seconds=seconds)
@@ -27,13 +27,13 @@ def ask(server: RawServer, limits: Limits = LIMITS, seconds: float = 4.0, reques
         transport.close()
 
 
-def answer_to(script: Script, limits: Limits = LIMITS) -> Answer:
+def answer_to(script: Script, limits: Limits = LIMITS) -> Response:
     with RawServer(script=script) as server:
         return ask(server, limits)
 
 
-def failure_of(script: Script, limits: Limits = LIMITS, seconds: float = 4.0) -> NoAnswer:
-    with RawServer(script=script) as server, pytest.raises(NoAnswer) as caught:
+def failure_of(script: Script, limits: Limits = LIMITS, seconds: float = 4.0) -> NoResponse:
+    with RawServer(script=script) as server, pytest.raises(NoResponse) as caught:
         ask(server, limits, seconds)
     return caught.value
 
@@ -201,7 +201,7 @@ def resets(connection: socket.socket, _: threading.Event) -> None:
 )
 def test_what_is_no_answer_says_why(script: Script, why: str) -> None:
     failure = failure_of(script)
-    assert failure.is_passing
+    assert failure.is_transient
     assert why in str(failure)
 
 
@@ -209,14 +209,14 @@ def test_a_host_that_refuses_connections_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     transport = Transport(f"http://127.0.0.1:{port}", limits=LIMITS)
-    with pytest.raises(NoAnswer, match="refuses connections"):
+    with pytest.raises(NoResponse, match="refuses connections"):
         transport.send(ACCOUNT, "token", seconds=4)
     transport.close()
 
 
 def test_a_name_that_nobody_has_says_so() -> None:
     transport = Transport("https://does-not-exist.invalid", limits=LIMITS)
-    with pytest.raises(NoAnswer, match="name cannot be resolved"):
+    with pytest.raises(NoResponse, match="name cannot be resolved"):
         transport.send(ACCOUNT, "token", seconds=4)
     transport.close()
 
@@ -224,7 +224,7 @@ def test_a_name_that_nobody_has_says_so() -> None:
 def test_a_host_that_says_nothing_is_not_waited_for() -> None:
     with (
         RawServer(script=lambda _, stopped: stopped.wait(10)) as server,
-        pytest.raises(NoAnswer, match="stopped answering"),
+        pytest.raises(NoResponse, match="stopped answering"),
     ):
         ask(server, replace(LIMITS, read_seconds=0.1))
 
@@ -240,7 +240,7 @@ def test_a_failure_holds_nothing_of_the_request() -> None:
 
 
 def test_a_slow_status_is_cut_off() -> None:
-    with RawServer(script=drips(ok(b"{}"), 0.1)) as server, pytest.raises(NoAnswer, match="not complete after 0 sec"):
+    with RawServer(script=drips(ok(b"{}"), 0.1)) as server, pytest.raises(NoResponse, match="not complete after 0 sec"):
         ask(server, seconds=0.3)
 
 
@@ -319,16 +319,16 @@ def test_a_trusted_certificate_is_accepted() -> None:
 )
 def test_a_certificate_that_is_not_to_be_trusted_is_refused_for_good(certificate: str, why: str) -> None:
     with RawServer(script=sends(ok(b"{}")), certificate=certificate) as server:
-        with pytest.raises(NoAnswer, match=f"certificate is not to be trusted .*{why}") as caught:
+        with pytest.raises(NoResponse, match=f"certificate is not to be trusted .*{why}") as caught:
             ask(server)
         assert server.received == []
-    assert not caught.value.is_passing
+    assert not caught.value.is_transient
 
 
 def test_an_unknown_authority_is_refused() -> None:
     with RawServer(script=sends(ok(b"{}")), certificate="good.pem") as server:
         transport = Transport(server.url, limits=LIMITS)
-        with pytest.raises(NoAnswer, match="not to be trusted"):
+        with pytest.raises(NoResponse, match="not to be trusted"):
             transport.send(ACCOUNT, "token", seconds=4)
         transport.close()
         assert server.received == []
@@ -337,7 +337,7 @@ def test_an_unknown_authority_is_refused() -> None:
 def test_a_server_without_tls_is_never_sent_the_token() -> None:
     with RawServer(script=sends(b"HTTP/1.1 200 OK\r\n\r\n"), reads_request=False) as server:
         transport = Transport(server.url.replace("http:", "https:"), limits=LIMITS)
-        with pytest.raises(NoAnswer, match="no secure connection"):
+        with pytest.raises(NoResponse, match="no secure connection"):
             transport.send(ACCOUNT, "token", seconds=4)
         transport.close()
 
@@ -347,6 +347,6 @@ def test_a_slow_handshake_is_cut_off() -> None:
     record = b"\x16\x03\x03\x40\x00" + b"\x02\x00\x3f\xfc" + b"\0" * 16_000
     with RawServer(script=drips(record), reads_request=False) as server:
         transport = Transport(server.url.replace("http:", "https:"), limits=LIMITS)
-        with pytest.raises(NoAnswer, match="not complete after 0 seconds"):
+        with pytest.raises(NoResponse, match="not complete after 0 seconds"):
             transport.send(ACCOUNT, "token", seconds=0.3)
         transport.close()

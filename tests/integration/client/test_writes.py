@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from emulator import RateLimit, effects
+from emulator.entities import Json
 from emulator.faults import Effect
-from emulator.things import Json
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.writes import Written
-from pipelines.errors import (
+from pipelines.amocrm.writes import WriteResult
+from pipelines.base.errors import (
     ApiError,
     Blocked,
     InvalidRequest,
@@ -23,11 +23,11 @@ from pipelines.errors import (
     Unavailable,
     UncertainWrite,
 )
-from tests.integration.client.shop import NOW, QUICK, Shop
+from tests.integration.client.client_account import NOW, QUICK_LIMITS, ClientAccount
 
-IMPATIENT = replace(QUICK, read_seconds=0.2, answer_seconds=0.3)
+SHORT_TIMEOUTS = replace(QUICK_LIMITS, read_seconds=0.2, response_seconds=0.3)
 
-WRITES: Mapping[str, Callable[[AmoClient, int], Written]] = {
+WRITES: Mapping[str, Callable[[AmoClient, int], WriteResult]] = {
     "POST": lambda client, _: client.writes.add_segment({"name": "New"}),
     "PATCH": lambda client, segment_id: client.writes.update_segment(segment_id, {"name": "New"}),
     "DELETE": lambda client, segment_id: client.writes.delete_segment(segment_id),
@@ -57,8 +57,8 @@ OUTCOME_UNKNOWN_BY_BODY: Mapping[str, Callable[[], Effect]] = {  # where there i
 }
 
 
-def names(shop: Shop) -> list[str]:
-    return sorted(row["name"] for row in shop.emulator.world.shown_segments(shop.account_id))
+def names(account: ClientAccount) -> list[str]:
+    return sorted(row["name"] for row in account.emulator.world.shown_segments(account.account_id))
 
 
 @pytest.mark.parametrize(
@@ -69,30 +69,32 @@ def names(shop: Shop) -> list[str]:
         for name, fault in [*OUTCOME_UNKNOWN.items(), *(OUTCOME_UNKNOWN_BY_BODY.items() if verb != "DELETE" else [])]
     ],
 )
-def test_a_write_that_may_have_happened_is_never_sent_twice(shop: Shop, verb: str, fault: Callable[[], Effect]) -> None:
-    before = names(shop)
-    shop.emulator.faults.add(fault(), method=verb)
-    with shop.client(IMPATIENT) as client:
+def test_a_write_that_may_have_happened_is_never_sent_twice(
+    account: ClientAccount, verb: str, fault: Callable[[], Effect]
+) -> None:
+    before = names(account)
+    account.emulator.faults.add(fault(), method=verb)
+    with account.client(SHORT_TIMEOUTS) as client:
         with pytest.raises(UncertainWrite) as caught:
-            WRITES[verb](client, shop.segment_ids[0])
-        assert len(shop.emulator.requests) == 1
-        assert names(shop) != before, "here it had happened"
+            WRITES[verb](client, account.segment_ids[0])
+        assert len(account.emulator.requests) == 1
+        assert names(account) != before, "here it had happened"
         assert "not known whether it happened" in caught.value.message
         assert "Plan again" in caught.value.advice
         assert caught.value.exit_code == 18
         attempt = caught.value.attempt
         assert attempt is not None
         assert attempt.request.method == verb
-        assert caught.value.status == (attempt.answer and attempt.answer.status)
-        assert client.answers == (), "what a load reads from holds no writes"
-        shop.emulator.faults.clear()
-        assert len(client.segments().rows) == len(names(shop)), "the connection is good again"
+        assert caught.value.status == (attempt.response and attempt.response.status)
+        assert client.responses == (), "what a load reads from holds no writes"
+        account.emulator.faults.clear()
+        assert len(client.segments().rows) == len(names(account)), "the connection is good again"
 
 
-def test_another_thing_than_was_changed_leaves_it_open_too(shop: Shop) -> None:
-    shop.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
-    with shop.client() as client, pytest.raises(UncertainWrite, match="another segment came than was changed"):
-        client.writes.update_segment(shop.segment_ids[0], {"name": "New"})
+def test_another_thing_than_was_changed_leaves_it_open_too(account: ClientAccount) -> None:
+    account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
+    with account.client() as client, pytest.raises(UncertainWrite, match="another segment came than was changed"):
+        client.writes.update_segment(account.segment_ids[0], {"name": "New"})
 
 
 @pytest.mark.parametrize(
@@ -108,40 +110,42 @@ def test_another_thing_than_was_changed_leaves_it_open_too(shop: Shop) -> None:
         lambda _: None,
     ],
 )
-def test_added_stages_that_cannot_be_told_apart_leave_it_open(shop: Shop, rows: Callable[[Json], Json]) -> None:
-    shop.emulator.world.switch_mode(shop.account_id, "periodicity")
+def test_added_stages_that_cannot_be_told_apart_leave_it_open(
+    account: ClientAccount, rows: Callable[[Json], Json]
+) -> None:
+    account.emulator.world.switch_mode(account.account_id, "periodicity")
     changed = effects.payload(lambda document: {"_embedded": {"statuses": rows(document["_embedded"]["statuses"])}})
-    shop.emulator.faults.add(changed, method="POST")
-    with shop.client() as client, pytest.raises(UncertainWrite):
+    account.emulator.faults.add(changed, method="POST")
+    with account.client() as client, pytest.raises(UncertainWrite):
         client.writes.add_stages([{"name": "A", "sort": 1}, {"name": "B", "sort": 2}])
-    assert len(shop.emulator.requests) == 1
+    assert len(account.emulator.requests) == 1
 
 
 # What certainly did not happen
 
 
 @pytest.mark.parametrize("verb", WRITES)
-def test_a_write_that_was_too_fast_is_sent_again_and_happens_once(shop: Shop, verb: str) -> None:
-    shop.emulator.limit = RateLimit(per_second=1, retry_after=7, now=lambda: sum(shop.slept))
-    shop.emulator.limit.refusal()  # somebody else was quicker
-    before = names(shop)
-    with shop.client() as client:
-        written = WRITES[verb](client, shop.segment_ids[0])
-    assert written.attempt.answer is not None
-    assert written.attempt.answer.status in (200, 204)
-    assert [request.method for request in shop.emulator.requests] == [verb, verb]
-    assert 7 in shop.slept
-    assert len(set(before) ^ set(names(shop))) == {"POST": 1, "PATCH": 2, "DELETE": 1}[verb]
+def test_a_write_that_was_too_fast_is_sent_again_and_happens_once(account: ClientAccount, verb: str) -> None:
+    account.emulator.limit = RateLimit(per_second=1, retry_after=7, now=lambda: sum(account.slept))
+    account.emulator.limit.refusal()  # somebody else was quicker
+    before = names(account)
+    with account.client() as client:
+        written = WRITES[verb](client, account.segment_ids[0])
+    assert written.attempt.response is not None
+    assert written.attempt.response.status in (200, 204)
+    assert [request.method for request in account.emulator.requests] == [verb, verb]
+    assert 7 in account.slept
+    assert len(set(before) ^ set(names(account))) == {"POST": 1, "PATCH": 2, "DELETE": 1}[verb]
 
 
-def test_a_write_that_is_always_too_fast_is_given_up(shop: Shop) -> None:
-    shop.emulator.limit = RateLimit(per_second=0)
-    before = names(shop)
-    with shop.client() as client, pytest.raises(RateLimited) as caught:
+def test_a_write_that_is_always_too_fast_is_given_up(account: ClientAccount) -> None:
+    account.emulator.limit = RateLimit(per_second=0)
+    before = names(account)
+    with account.client() as client, pytest.raises(RateLimited) as caught:
         client.writes.add_segment({"name": "New"})
-    assert len(shop.emulator.requests) == 1 + QUICK.rate_limit_retries
+    assert len(account.emulator.requests) == 1 + QUICK_LIMITS.rate_limit_retries
     assert "changed nothing" in caught.value.advice
-    assert names(shop) == before
+    assert names(account) == before
 
 
 @dataclass(kw_only=True)
@@ -159,81 +163,81 @@ class Refreshing:
         self.refreshed += 1
 
 
-def test_a_write_with_an_expired_token_is_sent_again_once(shop: Shop) -> None:
-    expired = shop.emulator.long_lived_token(shop.account_id, NOW - timedelta(days=1))
-    token = Refreshing(old=expired, new=shop.token)
-    with shop.client(token=token) as client:
+def test_a_write_with_an_expired_token_is_sent_again_once(account: ClientAccount) -> None:
+    expired = account.emulator.long_lived_token(account.account_id, NOW - timedelta(days=1))
+    token = Refreshing(old=expired, new=account.token)
+    with account.client(token=token) as client:
         client.writes.add_segment({"name": "New"})
-    assert (token.refreshed, len(shop.emulator.requests), names(shop).count("New")) == (1, 2, 1)
+    assert (token.refreshed, len(account.emulator.requests), names(account).count("New")) == (1, 2, 1)
     hopeless = Refreshing(old=expired, new=expired)
-    with shop.client(token=hopeless) as client, pytest.raises(Unauthorized):
+    with account.client(token=hopeless) as client, pytest.raises(Unauthorized):
         client.writes.add_segment({"name": "New"})
-    assert (hopeless.refreshed, len(shop.emulator.requests), names(shop).count("New")) == (1, 4, 1)
+    assert (hopeless.refreshed, len(account.emulator.requests), names(account).count("New")) == (1, 4, 1)
 
 
-def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(shop: Shop) -> None:
-    with shop.client() as client, pytest.raises(Unavailable) as caught:
-        shop.emulator.stop()
+def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(account: ClientAccount) -> None:
+    with account.client() as client, pytest.raises(Unavailable) as caught:
+        account.emulator.stop()
         client.writes.add_segment({"name": "New"})
     assert "refuses connections" in caught.value.message
     assert caught.value.attempt is None
-    assert len(shop.slept) >= QUICK.trouble_retries
+    assert len(account.slept) >= QUICK_LIMITS.transient_retries
 
 
-def test_a_write_is_not_begun_without_time_to_hear_of_it(shop: Shop) -> None:
-    hurried = replace(QUICK, load_seconds=QUICK.answer_seconds)
-    with shop.client(hurried) as client, pytest.raises(Unavailable, match="would take longer") as caught:
+def test_a_write_is_not_begun_without_time_to_hear_of_it(account: ClientAccount) -> None:
+    hurried = replace(QUICK_LIMITS, load_seconds=QUICK_LIMITS.response_seconds)
+    with account.client(hurried) as client, pytest.raises(Unavailable, match="would take longer") as caught:
         client.writes.add_segment({"name": "New"})
-    assert shop.emulator.requests == []
+    assert account.emulator.requests == []
     assert caught.value.attempt is None
 
 
-def test_what_is_gone_says_so(shop: Shop) -> None:
-    with shop.client() as client:
-        client.writes.delete_segment(shop.segment_ids[0])
+def test_what_is_gone_says_so(account: ClientAccount) -> None:
+    with account.client() as client:
+        client.writes.delete_segment(account.segment_ids[0])
         for write in (WRITES["PATCH"], WRITES["DELETE"]):
             with pytest.raises(NotFound, match="plan again"):
-                write(client, shop.segment_ids[0])
+                write(client, account.segment_ids[0])
 
 
-def test_a_blocked_host_is_left_alone(shop: Shop) -> None:
-    shop.emulator.faults.add(effects.blocked())
+def test_a_blocked_host_is_left_alone(account: ClientAccount) -> None:
+    account.emulator.faults.add(effects.blocked())
     for _ in range(2):
-        with shop.client() as client, pytest.raises(Blocked):
+        with account.client() as client, pytest.raises(Blocked):
             client.writes.add_segment({"name": "New"})
-    assert len(shop.emulator.requests) == 1
+    assert len(account.emulator.requests) == 1
 
 
 # The rest
 
 
-def test_every_validation_error_is_told(shop: Shop) -> None:
-    shop.emulator.world.switch_mode(shop.account_id, "periodicity")
-    with shop.client() as client, pytest.raises(InvalidRequest) as caught:
+def test_every_validation_error_is_told(account: ClientAccount) -> None:
+    account.emulator.world.switch_mode(account.account_id, "periodicity")
+    with account.client() as client, pytest.raises(InvalidRequest) as caught:
         client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])
     for told in ("name: This value should not be blank. (NotBlank)", "sort: ", "(InvalidType)", "shape: "):
         assert told in caught.value.message
     assert "Correct what the answer names" in caught.value.advice
 
 
-def test_a_plan_may_need_more_calls_than_a_load(shop: Shop) -> None:
-    with shop.client(replace(QUICK, requests=1)) as client:
+def test_a_plan_may_need_more_calls_than_a_load(account: ClientAccount) -> None:
+    with account.client(replace(QUICK_LIMITS, requests=1)) as client:
         for number in range(50):
             client.writes.add_segment({"name": f"New {number}"})
-    assert len(names(shop)) == 57
+    assert len(names(account)) == 57
 
 
-def test_texts_and_numbers_arrive_as_they_are(shop: Shop) -> None:
+def test_texts_and_numbers_arrive_as_they_are(account: ClientAccount) -> None:
     name = 'Кофе ☕ \ud800 " \\ </script> %s'
-    with shop.client() as client:
+    with account.client() as client:
         [segment_id] = client.writes.add_segment({"name": name}).ids
-    assert shop.emulator.world.account(shop.account_id).segments[segment_id].name == name
+    assert account.emulator.world.account(account.account_id).segments[segment_id].name == name
 
 
-def test_a_refusal_holds_no_token(shop: Shop) -> None:
-    token = shop.token
-    shop.emulator.faults.add(effects.reset())
-    with shop.client(token=lambda: token) as client, pytest.raises(ApiError) as caught:
+def test_a_refusal_holds_no_token(account: ClientAccount) -> None:
+    token = account.token
+    account.emulator.faults.add(effects.reset())
+    with account.client(token=lambda: token) as client, pytest.raises(ApiError) as caught:
         client.writes.add_segment({"name": "canary"})
     assert token not in repr(vars(caught.value))
     assert "canary" not in repr(caught.value.attempt)

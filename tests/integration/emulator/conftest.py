@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator import Clock, Emulator
-from tests.integration.emulator.caller import NOW, Client
+from tests.integration.emulator.raw_client import NOW, Client
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from emulator import Emulator, state
-from tests.integration.emulator.caller import SEGMENTS, Client
+from tests.integration.emulator.raw_client import SEGMENTS, Client
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,8 +64,8 @@ def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, 
 )
 def test_steering_wrongly_is_refused(emulator: Emulator, method: str, path: str, body: Any, status: int) -> None:
     before = emulator.world.to_json()
-    answer = requests.request(method, f"{emulator.url}/_emulator/{path}", json=body, timeout=5)
-    assert answer.status_code == status
+    response = requests.request(method, f"{emulator.url}/_emulator/{path}", json=body, timeout=5)
+    assert response.status_code == status
     assert emulator.world.to_json() == before
 
 
@@ -140,10 +140,10 @@ def test_the_state_is_its_owners_alone_whatever_the_umask(tmp_path: Path, emulat
     file = tmp_path / "state.json"
     before = os.umask(0)
     try:
-        state.save(file, emulator.world, emulator.story)
+        state.save(file, emulator.world, emulator.simulation)
         assert file.stat().st_mode & 0o777 == 0o600
         file.chmod(0o644)  # as versions before have left it
-        state.save(file, emulator.world, emulator.story)
+        state.save(file, emulator.world, emulator.simulation)
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -157,7 +157,7 @@ def test_planted_links_are_neither_followed_nor_kept(tmp_path: Path, emulator: E
         planted.symlink_to(victim)
     with pytest.raises(state.StateError, match="link"):
         state.load(file)
-    state.save(file, emulator.world, emulator.story)
+    state.save(file, emulator.world, emulator.simulation)
     assert victim.read_text() == "precious"
     assert (file.is_symlink(), file.stat().st_mode & 0o777) == (False, 0o600)
 

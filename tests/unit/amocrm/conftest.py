@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.amocrm.records import Json
+from pipelines.amocrm.models import Json
 
 PAYLOADS = Path(__file__).parents[2] / "payloads"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 
-from pipelines.amocrm.decoding import BodyDecoder
+from pipelines.amocrm.body_decoder import BodyDecoder
 
 
 def test_a_bomb_takes_no_more_memory_than_the_bound() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pipelines.amocrm.messages import SHORTEST_SECRET, Answer
+from pipelines.amocrm.messages import MIN_SECRET_LENGTH, Response
 
 SECRET = "eyJ0eXAiOiJKV1Qi/+=.canary.0123456789"
 
@@ -26,8 +26,8 @@ FORMS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_of_a_secret_is_left(form: str) -> None:
     repeated = FORMS[form](SECRET)
-    answer = Answer(status=401, headers={"x-request-id": f"a {repeated} b"}, body=f'"{repeated}", c'.encode())
-    found = answer.without(SECRET)
+    response = Response(status=401, headers={"x-request-id": f"a {repeated} b"}, body=f'"{repeated}", c'.encode())
+    found = response.redacted(SECRET)
     tail = repeated[-6:]
     assert tail not in found.headers["x-request-id"]
     assert tail.encode() not in found.body
@@ -37,10 +37,10 @@ def test_no_form_of_a_secret_is_left(form: str) -> None:
 
 
 def test_an_answer_that_repeats_nothing_is_the_same() -> None:
-    answer = Answer(status=200, headers={"date": "today"}, body=b"{}")
-    assert answer.without(SECRET) is answer
+    response = Response(status=200, headers={"date": "today"}, body=b"{}")
+    assert response.redacted(SECRET) is response
 
 
 def test_what_is_too_short_to_be_known_again_is_no_secret() -> None:
-    answer = Answer(status=200, headers={}, body=b"a word in a text")
-    assert answer.without("word".ljust(SHORTEST_SECRET - 1)) is answer
+    response = Response(status=200, headers={}, body=b"a word in a text")
+    assert response.redacted("word".ljust(MIN_SECRET_LENGTH - 1)) is response

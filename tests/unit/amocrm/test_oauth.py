@@ -9,22 +9,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from pipelines.amocrm.models import Json
 from pipelines.amocrm.oauth import (
-    REFRESH_LIFE,
-    Integration,
-    Pair,
+    REFRESH_TOKEN_LIFETIME,
+    TokenPair,
     api_url,
     code_request,
     consent_url,
-    read_code,
-    read_pair,
-    read_whereabouts,
+    parse_account_host,
+    parse_authorization_code,
+    parse_token_pair,
     refresh_request,
 )
-from pipelines.amocrm.records import Json
-from pipelines.amocrm.shape import Misshapen
-from pipelines.errors import MustAuthorize, WrongAccount
-from pipelines.secret import Secret
+from pipelines.amocrm.validation import InvalidRecord
+from pipelines.base.errors import MustAuthorize, WrongAccount
+from pipelines.base.secret import Secret
+from pipelines.config.integration import Integration
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACCOUNT = "https://example.amocrm.ru"
@@ -37,9 +37,12 @@ def jwt(**claims: Json) -> str:
     return f"e30.{urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
 
 
-def pair(**claims: Json) -> Pair:
-    return Pair(
-        access_token=Secret(jwt(**claims)), refresh_token=Secret("canary-refresh"), received_at=NOW, access_ends_at=None
+def pair(**claims: Json) -> TokenPair:
+    return TokenPair(
+        access_token=Secret(jwt(**claims)),
+        refresh_token=Secret("canary-refresh"),
+        received_at=NOW,
+        access_expires_at=None,
     )
 
 
@@ -69,7 +72,7 @@ def test_access_is_given_at_the_vendors_page(base_url: str, expected: str) -> No
     ],
 )
 def test_a_code_comes_alone_or_in_an_address(text: str) -> None:
-    assert read_code(text, base_url=ACCOUNT, state="ours") == "def50200c0de"
+    assert parse_authorization_code(text, base_url=ACCOUNT, state="ours") == "def50200c0de"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_a_code_comes_alone_or_in_an_address(text: str) -> None:
 )
 def test_what_is_no_answer_to_our_question_is_refused(text: str, says: str) -> None:
     with pytest.raises(MustAuthorize, match=says) as caught:
-        read_code(text, base_url=ACCOUNT, state="ours")
+        parse_authorization_code(text, base_url=ACCOUNT, state="ours")
     assert "def50200" not in str(caught.value)
 
 
@@ -96,7 +99,7 @@ def test_what_is_no_answer_to_our_question_is_refused(text: str, says: str) -> N
 )
 def test_access_to_another_account_is_refused(referer: str) -> None:
     with pytest.raises(WrongAccount, match=r"the settings name example\.amocrm\.ru"):
-        read_code(f"https://x/?code=def50200c0de&state=s&referer={referer}", base_url=ACCOUNT, state="s")
+        parse_authorization_code(f"https://x/?code=def50200c0de&state=s&referer={referer}", base_url=ACCOUNT, state="s")
 
 
 def test_requests_for_tokens_are_those_of_the_page() -> None:
@@ -111,30 +114,30 @@ def test_requests_for_tokens_are_those_of_the_page() -> None:
             "client_secret": "canary-secret",
             "redirect_uri": "https://example.com/back",
         }
-        assert not request.is_repeatable
+        assert not request.is_retryable
         assert "canary" not in repr(request)
 
 
 def test_a_pair_is_what_the_page_shows() -> None:
     document = {"token_type": "Bearer", "expires_in": 86_400, "access_token": "a.b.c", "refresh_token": "def502"}
-    found = read_pair(document, NOW)
+    found = parse_token_pair(document, NOW)
     assert (found.access_token, found.refresh_token) == (Secret("a.b.c"), Secret("def502"))
-    assert found.access_ends_at == NOW + timedelta(days=1)
-    assert found.refresh_ends_at == NOW + REFRESH_LIFE
+    assert found.access_expires_at == NOW + timedelta(days=1)
+    assert found.refresh_expires_at == NOW + REFRESH_TOKEN_LIFETIME
     assert "a.b.c" not in repr(found)
 
 
 @pytest.mark.parametrize("expires_in", [None, "soon", 0, -1, True, 1.5])
 def test_an_end_that_is_not_said_is_the_tokens_own(expires_in: Json) -> None:
     document = {"expires_in": expires_in, "access_token": jwt(exp=1_800_000_000), "refresh_token": "def502"}
-    assert read_pair(document, NOW).access_ends_at == datetime(2027, 1, 15, 8, tzinfo=UTC)
-    assert read_pair(document | {"access_token": "opaque"}, NOW).access_ends_at is None
+    assert parse_token_pair(document, NOW).access_expires_at == datetime(2027, 1, 15, 8, tzinfo=UTC)
+    assert parse_token_pair(document | {"access_token": "opaque"}, NOW).access_expires_at is None
 
 
 def test_an_absurd_end_breaks_nothing() -> None:
-    found = read_pair({"expires_in": 2**62, "access_token": "a", "refresh_token": "b"}, NOW)
-    assert found.access_ends_at is not None
-    assert found.access_ends_at > NOW
+    found = parse_token_pair({"expires_in": 2**62, "access_token": "a", "refresh_token": "b"}, NOW)
+    assert found.access_expires_at is not None
+    assert found.access_expires_at > NOW
 
 
 @pytest.mark.parametrize(
@@ -155,8 +158,8 @@ def test_an_absurd_end_breaks_nothing() -> None:
     ],
 )
 def test_what_is_no_pair_is_refused(document: Json) -> None:
-    with pytest.raises(Misshapen):
-        read_pair(document, NOW)
+    with pytest.raises(InvalidRecord):
+        parse_token_pair(document, NOW)
 
 
 @pytest.mark.parametrize(
@@ -182,16 +185,18 @@ def test_only_a_host_of_amocrms_is_asked_where_the_account_is(
 
 
 def test_a_token_that_is_no_jwt_names_no_host() -> None:
-    opaque = Pair(access_token=Secret("opaque"), refresh_token=Secret("r"), received_at=NOW, access_ends_at=None)
+    opaque = TokenPair(
+        access_token=Secret("opaque"), refresh_token=Secret("r"), received_at=NOW, access_expires_at=None
+    )
     assert api_url(opaque, ACCOUNT) is None
 
 
 def test_the_account_is_where_the_answer_says() -> None:
     document = {"id": 7, "subdomain": "new", "domain": "new.amocrm.ru", "top_level_domain": "ru"}
-    assert read_whereabouts(document, pair(account_id=7), ACCOUNT) == "https://new.amocrm.ru"
-    assert read_whereabouts(document, pair(), ACCOUNT) == "https://new.amocrm.ru"
+    assert parse_account_host(document, pair(account_id=7), ACCOUNT) == "https://new.amocrm.ru"
+    assert parse_account_host(document, pair(), ACCOUNT) == "https://new.amocrm.ru"
     for wrong in ({"id": 8}, {"id": None}, {"domain": "evil.com"}, {"domain": None}, {"domain": "127.0.0.1:80"}):
-        with pytest.raises(Misshapen):
-            read_whereabouts(document | wrong, pair(account_id=7), ACCOUNT)
-    with pytest.raises(Misshapen):
-        read_whereabouts([], pair(), ACCOUNT)
+        with pytest.raises(InvalidRecord):
+            parse_account_host(document | wrong, pair(account_id=7), ACCOUNT)
+    with pytest.raises(InvalidRecord):
+        parse_account_host([], pair(), ACCOUNT)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.amocrm.messages import Answer, Request, Writable, WriteMethod, write_request
-from pipelines.amocrm.protocol import Again, Document, Nothing, Refused, interpret, malformed, unanswered
-from pipelines.errors import (
+from pipelines.amocrm.messages import Request, Response, Writable, WriteMethod, write_request
+from pipelines.amocrm.protocol import Document, Failed, NoContent, Retry, interpret, malformed_response, no_response
+from pipelines.base.errors import (
     ApiError,
     Blocked,
     Forbidden,
@@ -38,8 +38,8 @@ CERTAIN: dict[int, type[ApiError]] = {
 }
 
 
-def answer(status: int, body: bytes = b"{}", defect: str | None = None) -> Answer:
-    return Answer(status=status, headers={"content-type": "application/problem+json"}, body=body, defect=defect)
+def response(status: int, body: bytes = b"{}", defect: str | None = None) -> Response:
+    return Response(status=status, headers={"content-type": "application/problem+json"}, body=body, defect=defect)
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_requests_are_those_of_the_page(
 ) -> None:
     request = write_request(method, resource, thing_id, body)
     assert (str(request), request.body) == expected
-    assert not request.is_repeatable
+    assert not request.is_retryable
     assert "name" not in repr(request)
 
 
 def test_a_success_is_what_the_page_says_and_nothing_else(payload: Callable[[str], bytes]) -> None:
-    assert isinstance(interpret(answer(200, payload("segment_add/200.json")), ADD), Document)
-    assert interpret(answer(204, b""), DELETE) == Nothing()
+    assert isinstance(interpret(response(200, payload("segment_add/200.json")), ADD), Document)
+    assert interpret(response(204, b""), DELETE) == NoContent()
     for request, status in [(ADD, 204), (CHANGE, 204), (DELETE, 200), (ADD, 201), (CHANGE, 202)]:
-        outcome = interpret(answer(status), request)
-        assert isinstance(outcome, Refused)
+        outcome = interpret(response(status), request)
+        assert isinstance(outcome, Failed)
         assert type(outcome.error) is UncertainWrite
 
 
@@ -81,49 +81,49 @@ def test_a_success_is_what_the_page_says_and_nothing_else(payload: Callable[[str
     status=st.integers(100, 599), body=st.sampled_from([b"", b"{}", b"[]", b"<html>"]), request_=st.sampled_from(WRITES)
 )
 def test_no_write_is_sent_again_but_after_401_and_429(status: int, body: bytes, request_: Request) -> None:
-    outcome = interpret(answer(status, body), request_)
-    assert isinstance(outcome, Again) == (status in (401, 429))
-    if isinstance(outcome, Again):
+    outcome = interpret(response(status, body), request_)
+    assert isinstance(outcome, Retry) == (status in (401, 429))
+    if isinstance(outcome, Retry):
         assert outcome.reason in ("token", "rate limit")
-    if isinstance(outcome, Refused) and (status == 408 or status >= 500):
+    if isinstance(outcome, Failed) and (status == 408 or status >= 500):
         assert type(outcome.error) is UncertainWrite
 
 
 @pytest.mark.parametrize(("status", "kind"), CERTAIN.items())
 @pytest.mark.parametrize("request_", WRITES, ids=lambda request: request.method)
 def test_what_certainly_did_not_happen(status: int, kind: type[ApiError], request_: Request) -> None:
-    outcome = interpret(answer(status, b'{"detail": "No."}'), request_)
-    assert isinstance(outcome, Again | Refused)
+    outcome = interpret(response(status, b'{"detail": "No."}'), request_)
+    assert isinstance(outcome, Retry | Failed)
     assert type(outcome.error) is kind
     if status != 401:
         assert outcome.error.advice.startswith("This call changed nothing.")
 
 
 def test_a_block_of_the_address_is_one_for_writes_too() -> None:
-    outcome = interpret(answer(403, b"<html>"), ADD)
-    assert isinstance(outcome, Refused)
+    outcome = interpret(response(403, b"<html>"), ADD)
+    assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, Blocked)
 
 
 @pytest.mark.parametrize("status", [200, 204, 404])
 def test_a_damaged_answer_leaves_it_open(status: int) -> None:
-    outcome = interpret(answer(status, defect="the body is cut short"), CHANGE)
-    assert isinstance(outcome, Refused)
+    outcome = interpret(response(status, defect="the body is cut short"), CHANGE)
+    assert isinstance(outcome, Failed)
     assert type(outcome.error) is UncertainWrite
 
 
 def test_a_lost_answer_leaves_it_open_unless_the_request_never_left() -> None:
-    lost = unanswered(ADD, "the host reset the connection", is_passing=True)
-    assert isinstance(lost, Refused)
+    lost = no_response(ADD, "the host reset the connection", is_transient=True)
+    assert isinstance(lost, Failed)
     assert lost.error.message == "It is not known whether it happened. No answer: the host reset the connection."
     assert type(lost.error) is UncertainWrite
-    assert isinstance(unanswered(ADD, "the host refuses connections", is_passing=True, is_sent=False), Again)
-    never = unanswered(ADD, "the host's certificate is not to be trusted", is_passing=False, is_sent=False)
-    assert isinstance(never, Refused)
+    assert isinstance(no_response(ADD, "the host refuses connections", is_transient=True, is_sent=False), Retry)
+    never = no_response(ADD, "the host's certificate is not to be trusted", is_transient=False, is_sent=False)
+    assert isinstance(never, Failed)
     assert type(never.error) is Unavailable
 
 
 def test_an_answer_that_is_about_something_else_leaves_it_open() -> None:
-    outcome = malformed(answer(200), CHANGE, "another segment came than was changed")
-    assert isinstance(outcome, Refused)
+    outcome = malformed_response(response(200), CHANGE, "another segment came than was changed")
+    assert isinstance(outcome, Failed)
     assert type(outcome.error) is UncertainWrite

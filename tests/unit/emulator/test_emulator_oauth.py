@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from emulator import Clock, World, oauth
-from emulator.answers import answer
-from emulator.messages import Answer, Request
-from emulator.things import Integration
+from emulator.entities import Integration
+from emulator.messages import Request, Response
+from emulator.responses import respond
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REDIRECT = "http://127.0.0.1:9000/back"
@@ -33,7 +33,7 @@ def integration(world: World) -> Integration:
     return oauth.add_integration(world, REDIRECT)
 
 
-def ask(world: World, integration: Integration, *, is_form: bool = False, **parameters: Any) -> Answer:
+def ask(world: World, integration: Integration, *, is_form: bool = False, **parameters: Any) -> Response:
     sent = {
         "client_id": integration.client_id,
         "client_secret": integration.client_secret,
@@ -48,7 +48,7 @@ def ask(world: World, integration: Integration, *, is_form: bool = False, **para
         body=body.encode(),
         base_url="http://here:1",
     )
-    return answer(world, request)
+    return respond(world, request)
 
 
 def pair(world: World, integration: Integration, account_id: int) -> dict[str, Any]:
@@ -57,13 +57,13 @@ def pair(world: World, integration: Integration, account_id: int) -> dict[str, A
     return given
 
 
-def refresh(world: World, integration: Integration, token: str) -> Answer:
+def refresh(world: World, integration: Integration, token: str) -> Response:
     return ask(world, integration, grant_type="refresh_token", refresh_token=token)
 
 
-def account_of(world: World, access_token: str) -> Answer:
+def account_of(world: World, access_token: str) -> Response:
     headers = {"authorization": f"Bearer {access_token}"}
-    return answer(world, Request(method="GET", path="/api/v4/account", headers=headers))
+    return respond(world, Request(method="GET", path="/api/v4/account", headers=headers))
 
 
 @pytest.mark.parametrize("is_form", [False, True])
@@ -141,8 +141,8 @@ def test_a_grant_is_good_for_its_kind_and_its_client_only(
 
 @pytest.mark.parametrize("body", [b"", b"nothing", b"[]", b"[" * 200_000])
 def test_a_body_that_says_nothing_is_refused(world: World, body: bytes) -> None:
-    assert answer(world, Request(method="POST", path="/oauth2/access_token", body=body)).status == 401
-    assert answer(world, Request(method="GET", path="/oauth2/access_token")).status == 405
+    assert respond(world, Request(method="POST", path="/oauth2/access_token", body=body)).status == 401
+    assert respond(world, Request(method="GET", path="/oauth2/access_token")).status == 405
 
 
 def test_consent_sends_the_browser_back_with_a_code(world: World, integration: Integration, account_id: int) -> None:
@@ -151,7 +151,7 @@ def test_consent_sends_the_browser_back_with_a_code(world: World, integration: I
         request = Request(
             method="GET", path="/oauth", query={"client_id": integration.client_id, "state": "s&"} | query
         )
-        given = answer(world, request)
+        given = respond(world, request)
         assert given.status == 302
         back = urlsplit(given.headers["Location"])
         assert f"{back.scheme}://{back.netloc}{back.path}" == REDIRECT
@@ -159,17 +159,17 @@ def test_consent_sends_the_browser_back_with_a_code(world: World, integration: I
         assert (parameters["state"], parameters["client_id"]) == (["s&"], [integration.client_id])
         tokens = ask(world, integration, grant_type="authorization_code", code=parameters["code"][0]).payload
         assert account_of(world, tokens["access_token"]).payload["id"] == chosen
-    assert answer(world, Request(method="GET", path="/oauth", query={"client_id": "x"})).status == 400
+    assert respond(world, Request(method="GET", path="/oauth", query={"client_id": "x"})).status == 400
 
 
 def test_a_moved_account_is_found_by_its_refresh_token(world: World, integration: Integration, account_id: int) -> None:
     token = pair(world, integration, account_id)["refresh_token"]
     world.move_account(account_id, subdomain="elsewhere")
 
-    def where(value: str) -> Answer:
+    def where(value: str) -> Response:
         path = "/oauth2/account/current/subdomain"
         headers = {"x-refresh-token": value}
-        return answer(world, Request(method="GET", path=path, headers=headers, base_url="http://here:1"))
+        return respond(world, Request(method="GET", path=path, headers=headers, base_url="http://here:1"))
 
     expected = {"id": account_id, "subdomain": "elsewhere", "domain": "here:1", "top_level_domain": "com"}
     assert where(token).payload == expected

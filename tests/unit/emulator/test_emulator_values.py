@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from emulator.messages import Answer
-from emulator.things import FIELD_TYPES
+from emulator.entities import FIELD_TYPES
+from emulator.messages import Response
 from tests.unit.emulator.test_emulator_writes import SEGMENTS, Client, errors
 
 
@@ -61,7 +61,7 @@ def test_values_are_taken_as_their_field_asks(segments: Client, kind: str) -> No
     field_id = world.add_field(account_id, "Field", kind, options=options)
     segment_id = world.add_segment(account_id, "Here")
 
-    def patch(values: Any) -> Answer:
+    def patch(values: Any) -> Response:
         body = {"custom_fields_values": [{"field_id": field_id, "values": values}]}
         return segments.send("PATCH", f"{SEGMENTS}/{segment_id}", body)
 

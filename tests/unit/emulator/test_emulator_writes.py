@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from emulator import Clock, Quirks, World, tokens
-from emulator.answers import answer
-from emulator.messages import Answer, Request
+from emulator.entities import Mode
+from emulator.messages import Request, Response
 from emulator.palettes import SEGMENT_COLORS, STAGE_COLORS
-from emulator.things import Mode
+from emulator.responses import respond
 from emulator.tokens import Token
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ class Client:
 
     def send(
         self, method: str, path: str, body: Any = None, *, is_admin: bool = True, has_token: bool = True
-    ) -> Answer:
+    ) -> Response:
         token = Token(
             id="1",
             account_id=self.account_id,
@@ -48,7 +48,7 @@ class Client:
         bearer = {"authorization": "Bearer " + tokens.write(token, self.world.secret)} if has_token else {}
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(method=method, path=path, headers=bearer, body=data, base_url="http://here")
-        return answer(self.world, request)
+        return respond(self.world, request)
 
     def shown(self, path: str) -> list[dict[str, Any]]:
         listed = self.world.shown_stages if path.startswith(STAGES) else self.world.shown_segments
@@ -74,7 +74,7 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-def errors(given: Answer) -> set[tuple[str, str, str]]:
+def errors(given: Response) -> set[tuple[str, str, str]]:
     """Request id, code and path of each validation error of a 400."""
     assert (given.status, given.content_type) == (400, "application/problem+json")
     assert (given.payload["title"], given.payload["status"]) == ("Bad Request", 400)

@@ -10,23 +10,23 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report.chart import MOST_POINTS, gaps_of, mark_days, size_chart, thinned
-from pipelines.report.figures import Day
+from pipelines.report.chart import MAX_POINTS, downsample, find_gaps, number_marks, size_chart
+from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
 
 FIRST = date(2026, 3, 1)
-RUSSIAN = Formats.of_account("RU", "Europe/Moscow")
+RUSSIAN = Formats.for_account("RU", "Europe/Moscow")
 
 
 def on(number: int) -> date:
     return FIRST + timedelta(days=number)
 
 
-def days(*sizes: int | None) -> list[Day]:
-    return [Day(date=on(place), size=size, is_observed=size is not None) for place, size in enumerate(sizes)]
+def days(*sizes: int | None) -> list[ReportDay]:
+    return [ReportDay(date=on(place), size=size, is_observed=size is not None) for place, size in enumerate(sizes)]
 
 
-def drawn(shown: list[Day], marks: dict[date, int] | None = None, *, last: int | None = None) -> ET.Element:
+def drawn(shown: list[ReportDay], marks: dict[date, int] | None = None, *, last: int | None = None) -> ET.Element:
     end = on(len(shown) - 1 if last is None else last)
     return ET.fromstring(size_chart(shown, marks or {}, RUSSIAN, first=FIRST, last=end))  # noqa: S314 - made here
 
@@ -46,13 +46,13 @@ def test_a_gap_breaks_the_line_and_is_shaded() -> None:
 
 
 def test_a_day_without_a_usable_number_is_no_gap_in_loading() -> None:
-    unusable = [*days(5, 6), Day(date=on(2), size=None, is_observed=True), *days(0, 0, 0, 8)[3:]]
-    assert list(gaps_of(unusable)) == []
+    unusable = [*days(5, 6), ReportDay(date=on(2), size=None, is_observed=True), *days(0, 0, 0, 8)[3:]]
+    assert list(find_gaps(unusable)) == []
     assert len(lines(drawn(unusable))) == 2
 
 
 def test_gaps_reach_from_the_load_before_to_the_load_after() -> None:
-    assert list(gaps_of(days(5, None, None, 6, None))) == [(on(0), on(3)), (on(3), on(5))]
+    assert list(find_gaps(days(5, None, None, 6, None))) == [(on(0), on(3)), (on(3), on(5))]
 
 
 def test_numbers_and_days_of_the_axes_are_the_accounts() -> None:
@@ -68,7 +68,7 @@ def test_coordinates_are_short() -> None:
 
 
 def test_marks_too_near_to_be_told_apart_share_a_number() -> None:
-    marks = mark_days([on(90), on(1), on(2), on(50), on(1)], first=FIRST, last=on(90))
+    marks = number_marks([on(90), on(1), on(2), on(50), on(1)], first=FIRST, last=on(90))
     assert marks == {on(1): 1, on(2): 1, on(50): 2, on(90): 3}
 
 
@@ -93,14 +93,14 @@ def height(svg: str) -> int:
 
 
 def test_a_line_of_a_year_has_all_days() -> None:
-    shown = days(*range(MOST_POINTS))
-    assert list(thinned(shown)) == shown
+    shown = days(*range(MAX_POINTS))
+    assert list(downsample(shown)) == shown
 
 
-@given(st.lists(st.none() | st.integers(0, 30_000), min_size=MOST_POINTS + 1, max_size=1_100))
+@given(st.lists(st.none() | st.integers(0, 30_000), min_size=MAX_POINTS + 1, max_size=1_100))
 def test_a_longer_line_keeps_its_peaks_its_gaps_and_its_end(sizes: list[int | None]) -> None:
     shown = days(*sizes)
-    kept = list(thinned(shown))
+    kept = list(downsample(shown))
     assert set(kept) <= set(shown)
     assert [day.date for day in kept] == sorted(day.date for day in kept)
     known = [size for size in sizes if size is not None]
@@ -110,12 +110,12 @@ def test_a_longer_line_keeps_its_peaks_its_gaps_and_its_end(sizes: list[int | No
     assert strokes(kept) == strokes(shown), "where the line is broken"
 
 
-def strokes(shown: list[Day]) -> int:
+def strokes(shown: list[ReportDay]) -> int:
     return sum(is_known for is_known, _ in groupby(shown, key=lambda day: day.size is not None))
 
 
 def test_three_years_are_few_points() -> None:
-    assert len(list(thinned(days(*(place * place % 20_011 for place in range(1_096)))))) <= MOST_POINTS + 1
+    assert len(list(downsample(days(*(place * place % 20_011 for place in range(1_096)))))) <= MAX_POINTS + 1
 
 
 def test_a_single_day_and_no_day_at_all_can_be_drawn() -> None:

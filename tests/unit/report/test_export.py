@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report.export import cell, csv_files, inert_cell
+from pipelines.report.export import csv_files, format_cell, inert_cell
 from tests.unit.report.test_page import figures
 
 
@@ -35,7 +35,7 @@ FORMULAS = ["=1+1", "+7", "-5", "@SUM(A1)", "＝1", "＋1", "－1", "＠A", "\u2
 
 @given(st.text(st.characters(exclude_characters="=+-@|＝＋－＠\u2212;\t\r\n'", exclude_categories=["Cs", "No", "Sm"])))
 def test_text_without_active_characters_stays_as_it_is(text: str) -> None:
-    written = str(cell(text))
+    written = str(format_cell(text))
     assert written == text or not text.isascii()
     assert written.replace("'", "") == text
 
@@ -43,7 +43,7 @@ def test_text_without_active_characters_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("formula", FORMULAS)
 @pytest.mark.parametrize("blank", ["", *BLANKS, "\ufeff \u00a0", '" '])
 def test_a_blank_does_not_hide_a_formula(blank: str, formula: str) -> None:
-    written = str(cell(blank + formula))
+    written = str(format_cell(blank + formula))
     assert written.startswith("'")
     assert not re.search(rf"(?:^|[\t\r\n])[{BLANKS}]*{re.escape(formula)}", written.replace("'", "x"))
 
@@ -56,7 +56,7 @@ def test_a_separator_in_a_name_begins_no_formula(separator: str, formula: str) -
 
 def test_harmless_names_are_written_as_they_are() -> None:
     names = ["VIP", "Зерно; чай", "a - b", "x = y", "10|20", "5", "", "name@example.org", "первая\nвторая"]
-    assert [cell(name) for name in names] == names
+    assert [format_cell(name) for name in names] == names
 
 
 def as_a_spreadsheet_splits(contents: str, delimiter: str) -> list[str]:
@@ -72,7 +72,7 @@ def test_no_cell_begins_a_formula_whatever_the_separator(data: st.DataObject, de
     )
     name = data.draw(st.text(letters, max_size=20))
     text = io.StringIO()
-    csv.writer(text).writerows([[1, cell(name), -5], [cell([name]), cell(name), True]])
+    csv.writer(text).writerows([[1, format_cell(name), -5], [format_cell([name]), format_cell(name), True]])
     for one in as_a_spreadsheet_splits(text.getvalue(), delimiter):
         number = one.strip("[]").replace(",", "")
         assert not one.startswith(tuple("=+-@＝＋－＠")) or number in {"-5", ""}, (name, one)
@@ -81,7 +81,7 @@ def test_no_cell_begins_a_formula_whatever_the_separator(data: st.DataObject, de
 def test_other_values_are_written_bare() -> None:
     instant = datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=3)))
     values = [-5, Decimal("-0.7"), None, True, False, instant]
-    assert [cell(value) for value in values] == [
+    assert [format_cell(value) for value in values] == [
         -5,
         Decimal("-0.7"),
         None,

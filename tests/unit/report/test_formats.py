@@ -25,12 +25,12 @@ NOVEMBER = date(2026, 11, 2)
     ],
 )
 def test_numbers_and_days(country: str | None, number: str, day: str, axis: str) -> None:
-    formats = Formats.of_account(country, "UTC")
+    formats = Formats.for_account(country, "UTC")
     assert (formats.number(1_234_567), formats.day(NOVEMBER), formats.d3_day) == (number, day, axis)
 
 
 def test_signs_and_what_is_not_known() -> None:
-    formats = Formats.of_account("RU", "UTC")
+    formats = Formats.for_account("RU", "UTC")
     assert [formats.signed(number) for number in (5, 0, -1234, None)] == ["+5", "0", "\u22121\u00a0234", "–"]
     assert formats.percent(Decimal("-5.4")) == "\u22125,4\u00a0%"
     assert formats.percent(None) == ""
@@ -38,6 +38,6 @@ def test_signs_and_what_is_not_known() -> None:
 
 def test_moments_are_the_accounts_own() -> None:
     instant = datetime(2026, 11, 1, 22, 5, tzinfo=UTC)
-    formats = Formats.of_account("RU", "Europe/Moscow")
-    assert formats.moment(instant) == "02.11.2026 01:05"
+    formats = Formats.for_account("RU", "Europe/Moscow")
+    assert formats.timestamp(instant) == "02.11.2026 01:05"
     assert formats.day_of(instant) == NOVEMBER

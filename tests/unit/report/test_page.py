@@ -9,16 +9,26 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.report.events import change_events, events, segment_events, shared_events
-from pipelines.report.figures import Day, Figures, Gap, Jump, Mover, Quality, Segment, Stage, State
+from pipelines.report.events import change_events, events_by_segment, shared_events, timeline_events
+from pipelines.report.figures import (
+    AccountState,
+    AnomalyPeriod,
+    Figures,
+    Gap,
+    Jump,
+    Mover,
+    ReportDay,
+    SegmentTrend,
+    StageState,
+)
 from pipelines.report.formats import Formats
-from pipelines.report.page import render, table_days
-from pipelines.wording import Change
-from tests.report_reader import ReportReader
+from pipelines.report.page import render_page, select_table_days
+from pipelines.warehouse.changes import Change
+from tests.report_parser import ReportReader
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
-RUSSIAN = Formats.of_account("RU", "Europe/Moscow")
+RUSSIAN = Formats.for_account("RU", "Europe/Moscow")
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -38,7 +48,7 @@ HOSTILE = [
 def figures(name: str = "VIP") -> Figures:
     """One of everything, all named the same."""
     days = tuple(
-        Day(date=TODAY - timedelta(days=9 - place), size=1000 + place, is_observed=True) for place in range(10)
+        ReportDay(date=TODAY - timedelta(days=9 - place), size=1000 + place, is_observed=True) for place in range(10)
     )
     change = Change(
         observed_at=NOW - timedelta(days=3),
@@ -53,7 +63,7 @@ def figures(name: str = "VIP") -> Figures:
         new_text="2026-03-07T21:30:00+00:00",
     )
     return Figures(
-        state=State(
+        state=AccountState(
             account_key="shop",
             name=name,
             customers_mode="segments",
@@ -69,7 +79,7 @@ def figures(name: str = "VIP") -> Figures:
             snapshot_count=40,
         ),
         segments=[
-            Segment(
+            SegmentTrend(
                 segment_id=1,
                 name=name,
                 customers_count=1009,
@@ -82,7 +92,7 @@ def figures(name: str = "VIP") -> Figures:
                 days=days,
             )
         ],
-        stages=[Stage(stage_id=5, name=name, is_default=True, state_since_at=NOW, conditions=[[{"type": name}]])],
+        stages=[StageState(stage_id=5, name=name, is_default=True, state_since_at=NOW, conditions=[[{"type": name}]])],
         movers=[
             Mover(
                 days=7,
@@ -121,8 +131,8 @@ def figures(name: str = "VIP") -> Figures:
                 errors=name,
             )
         ],
-        oddities=[
-            Quality(
+        anomalies=[
+            AnomalyPeriod(
                 kind="missing_value",
                 thing="segment",
                 thing_id=1,
@@ -132,16 +142,16 @@ def figures(name: str = "VIP") -> Figures:
                 valid_to=None,
             )
         ],
-        is_oddities_whole=True,
+        has_all_anomalies=True,
     )
 
 
-PLAIN = ReportReader(render(figures(), now=NOW))
+PLAIN = ReportReader(render_page(figures(), now=NOW))
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: name[:12].encode("ascii", "backslashreplace").decode())
 def test_names_are_inert(name: str) -> None:
-    html = render(figures(name), now=NOW)
+    html = render_page(figures(name), now=NOW)
     page = ReportReader(html)
     assert (page.tags, page.attributes, page.links) == (PLAIN.tags, PLAIN.attributes, PLAIN.links)
     assert not {"\u202e", "\u2066", "\u200f", "\x00", "\ud800"} & set(html)
@@ -152,7 +162,7 @@ def test_it_asks_nobody_for_anything_and_runs_nothing() -> None:
     assert not PLAIN.tags & {"script", "iframe", "img", "link", "object", "embed", "form", "base"}
     assert all(link.startswith("#") for link in PLAIN.links)
     assert not {name for name in PLAIN.attributes if name.startswith("on")}
-    html = render(figures(), now=NOW)
+    html = render_page(figures(), now=NOW)
     assert "default-src 'none'" in html
     assert "url(" not in html
     assert "@import" not in html
@@ -180,15 +190,15 @@ def test_what_is_told(told: str) -> None:
 
 def test_simulated_data_are_called_so() -> None:
     assert "Simulated data" not in PLAIN.text
-    assert "Simulated data" in ReportReader(render(figures(), now=NOW, is_simulated=True)).text
+    assert "Simulated data" in ReportReader(render_page(figures(), now=NOW, is_simulated=True)).text
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable", "periodicity", "segments"])
 def test_an_account_with_nothing_to_show(mode: str) -> None:
     full = figures()
     state = replace(full.state, customers_mode=mode, is_late=False, failure_count=0, usual_seconds=None)
-    empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
-    text = ReportReader(render(empty, now=NOW)).text
+    empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], anomalies=[])
+    text = ReportReader(render_page(empty, now=NOW)).text
     assert ("The newest snapshot holds no segments." in text) == (mode != "periodicity")
     assert "Loaded." in text
     assert "On time." not in text
@@ -202,23 +212,23 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
 def test_a_week_without_movers_is_told_only_where_there_is_a_week(days: int, told: str) -> None:
     full = figures()
     state = replace(full.state, first_date=full.state.observed_date - timedelta(days=days))
-    assert told in ReportReader(render(replace(full, state=state, movers=[]), now=NOW)).text
+    assert told in ReportReader(render_page(replace(full, state=state, movers=[]), now=NOW)).text
 
 
 def test_what_happens_again_and_again_is_told_once() -> None:
     [change] = figures().changes
     again = [replace(change, observed_at=NOW - timedelta(days=day)) for day in range(5)]
     full = replace(figures(), changes=again, jumps=[], gaps=[])
-    [told] = events(full, RUSSIAN)
+    [told] = timeline_events(full, RUSSIAN)
     assert told.date == TODAY
     assert told.text.endswith(", the last of 5 times.")
-    assert [one.text for one in segment_events(full, RUSSIAN)[1]] == [told.text]
+    assert [one.text for one in events_by_segment(full, RUSSIAN)[1]] == [told.text]
 
 
 def test_jumps_of_one_day_are_told_together_and_in_time_with_the_rest() -> None:
     full = figures()
     jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
-    told = events(replace(full, jumps=jumps), RUSSIAN)
+    told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
     assert [event.kind for event in told] == ["jump", "gap", "change"]
     assert told[0].text.startswith("5 segments left their own rhythm: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
@@ -236,7 +246,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
         "Customers mo",
         "Nothing was ",
     ]
-    html = render(shown, now=NOW)
+    html = render_page(shown, now=NOW)
     [charts] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
     assert re.findall(r">([A-Z])<", charts) == ["A", "B"]
     assert html.count('<span class="mark">A</span>') == 2, "what was seen on one day"
@@ -245,7 +255,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
 def test_the_last_seven_days_come_first() -> None:
     full = figures()
     older = replace(full.changes[0], observed_at=NOW - timedelta(days=7), new_text="older")
-    html = render(replace(full, changes=[*full.changes, older]), now=NOW)
+    html = render_page(replace(full, changes=[*full.changes, older]), now=NOW)
     week = html[html.index('id="week"') : html.index('id="segments"')]
     assert "1\u00a0009" in week
     assert "08.03.2026 00:30" in week
@@ -257,17 +267,19 @@ def test_what_is_left_out_is_said() -> None:
     full = figures()
     assert "more changes than this page reads" not in PLAIN.text
     assert "see the view data_quality" not in PLAIN.text
-    cut = replace(full, changes_from=NOW, is_oddities_whole=False)
-    text = ReportReader(render(cut, now=NOW)).text
+    cut = replace(full, changes_from=NOW, has_all_anomalies=False)
+    text = ReportReader(render_page(cut, now=NOW)).text
     assert "none that was first seen before 10.03.2026 15:00 is on it" in text
     assert "see the view data_quality" in text
     long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)))
-    assert "shows those from 01.03.2026 on" in ReportReader(render(long, now=NOW)).text
+    assert "shows those from 01.03.2026 on" in ReportReader(render_page(long, now=NOW)).text
 
 
 def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:
-    days = [Day(date=date(2026, 1, 10) + timedelta(days=place), size=place, is_observed=True) for place in range(60)]
-    table = [day.date for day in table_days(days)]
+    days = [
+        ReportDay(date=date(2026, 1, 10) + timedelta(days=place), size=place, is_observed=True) for place in range(60)
+    ]
+    table = [day.date for day in select_table_days(days)]
     assert table[:14] == [TODAY - timedelta(days=place) for place in range(14)]
     assert table[14:] == [date(2026, 2, 24), date(2026, 1, 31)]
 

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
-from pipelines.errors import SettingsError
+from pipelines.base.errors import SettingsError
 from pipelines.report.figures import Figures
 from pipelines.report.parquet import parquet_files
-from pipelines.report.tables import tables
+from pipelines.report.tables import build_tables
 from tests.unit.report.test_page import NOW, figures
 
 
@@ -25,7 +25,7 @@ def read(shown: Figures) -> dict[str, Any]:
 def test_every_value_comes_back(name: str) -> None:
     shown = replace(figures(name), stages=[])
     files = read(shown)
-    for table in tables(shown):
+    for table in build_tables(shown):
         found = files[f"{table.name}.parquet"]
         assert found.column_names == list(table.types)
         assert [tuple(row.values()) for row in found.to_pylist()] == table.rows
@@ -33,7 +33,7 @@ def test_every_value_comes_back(name: str) -> None:
 
 def test_types_are_those_of_the_columns_whatever_is_in_them() -> None:
     full = figures()
-    nothing = replace(full, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], oddities=[])
+    nothing = replace(full, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], anomalies=[])
     with_rows, without = read(full), read(nothing)
     assert {name: table.schema for name, table in with_rows.items()} == {
         name: table.schema for name, table in without.items()

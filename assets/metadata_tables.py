@@ -1,0 +1,31 @@
+"""Small tables in metadata: Dagster's pages show them at once, and as plain text, whatever the names in them are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import dagster as dg
+
+MAX_ROWS: Final = 20
+"""Rows that are shown. Metadata are kept with every load."""
+
+
+def small_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str | int | None]]
+) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """The first rows; where there are more, a last row says how many. Where there is none, a word."""
+    found = list(rows)
+    if not found:
+        return dg.MetadataValue.text("none")
+    shown = [[_format_cell(value) for value in row] for row in found[:MAX_ROWS]]
+    if len(found) > MAX_ROWS:
+        shown.append([f"and {len(found) - MAX_ROWS} more", *[""] * (len(columns) - 1)])
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(dict(zip(columns, row, strict=True))) for row in shown],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name=column, type="text") for column in columns]),
+    )
+
+
+def _format_cell(value: str | int | None) -> str:
+    return f"{value:,}" if isinstance(value, int) else value or ""

@@ -1,0 +1,68 @@
+"""The views that analysts read. They are always true; materializing them notes what they show after a load."""
+
+# No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets import checks
+from assets.dagster_errors import RETRY_POLICY, errors_shown
+from assets.metadata_tables import small_table
+from assets.partitions import ACCOUNTS
+from assets.resources import WarehouseResource
+from assets.specs import VIEWS
+from pipelines.base.text import to_single_line
+from pipelines.report.overview import Overview, read_overview
+from pipelines.report.size_picture import render_sparklines, to_data_uri
+
+
+@dg.multi_asset(
+    name="views",
+    specs=VIEWS,
+    check_specs=[checks.JUMPS],
+    partitions_def=ACCOUNTS,
+    can_subset=False,
+    retry_policy=RETRY_POLICY,
+    description="Note what the views show of the account now: rows, sizes, and what changed lately.",
+)
+def analytics_views(
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
+    """Note what each view shows."""
+    with errors_shown():
+        overview = read_overview(workbench.engine, context.partition_key)
+    for spec in VIEWS:
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=view_metadata(spec.key.path[-1], overview))
+    yield checks.check_size_jumps(overview.jumps)
+
+
+def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue | int]:
+    """What there is to see in a view."""
+    metadata: dict[str, dg.MetadataValue | int] = {"observed_at": dg.MetadataValue.timestamp(overview.observed_at)}
+    if view in overview.row_counts:
+        metadata["dagster/partition_row_count"] = overview.row_counts[view]
+    if view == "segment_sizes_daily":
+        picture = to_data_uri(render_sparklines(overview.sizes))
+        metadata["sizes_by_day"] = dg.MetadataValue.md(f"![Sizes of the largest segments, day by day]({picture})")
+    if view == "segment_trends":
+        metadata["sizes"] = small_table(
+            ("segment", "size", "1 day", "7 days", "30 days"),
+            (
+                (
+                    to_single_line(one.name or ""),
+                    one.size,
+                    *map(format_signed, (one.change_1_day, one.change_7_days, one.change_30_days)),
+                )
+                for one in overview.sizes
+            ),
+        )
+    if view == "changes":
+        metadata["what_changed_lately"] = small_table(
+            ("seen first (UTC)", "what"), ((f"{one.observed_at:%Y-%m-%d %H:%M}", one.text) for one in overview.changes)
+        )
+    return metadata
+
+
+def format_signed(change: int | None) -> str:
+    """A change with its sign; nothing where there is no size to compare with."""
+    return "" if change is None else f"{change:+,}" if change else "0"

@@ -1,0 +1,43 @@
+"""Living through the simulated account's days: load after load, each at its own instant, by the real pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from commands.demo.simulated_account import SimulatedAccount
+from pipelines.base.errors import Unavailable
+from pipelines.load.load import PublishedLoad, load_account
+
+LOAD_INTERVAL = timedelta(hours=6)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadStep:
+    """One load, or the attempt at one."""
+
+    at: datetime
+    loaded: PublishedLoad | None  # None during an outage, which leaves a gap
+
+
+def load_times(started_at: datetime, after: datetime | None, until: datetime) -> list[datetime]:
+    """When to load: every six hours from the beginning, later than ``after`` and earlier than ``until``."""
+    first = 0 if after is None else (after - started_at) // LOAD_INTERVAL + 1
+    end = -((started_at - until) // LOAD_INTERVAL)
+    return [started_at + number * LOAD_INTERVAL for number in range(first, end)]
+
+
+def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list[datetime]) -> Iterator[LoadStep]:
+    """Load at each of the moments, as a schedule would have."""
+    for at in timestamps:
+        simulated.set_time(at)
+        try:
+            loaded = load_account(engine, simulated.account, simulated.settings, clock=simulated.clock)
+        except Unavailable:
+            if not simulated.simulation.is_outage_at(at):
+                raise
+            loaded = None
+        yield LoadStep(at=at, loaded=loaded)

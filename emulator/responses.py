@@ -1,0 +1,62 @@
+"""What amoCRM answers to a request: a pure function of the world and the request, without faults and without sockets.
+
+Each method follows its section of the vendor's page "Customers Stages and Segments"; the account and the fields, which
+that page leaves out, follow the pages "Account" and "Custom fields" of the same documentation, the rest "OAuth 2.0".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from emulator import oauth, reads, writes
+from emulator.calls import Call, read_bearer_token
+from emulator.messages import Request, Response, problem
+from emulator.routes import find_route
+from emulator.world import World
+
+HANDLERS: dict[str, dict[str, Callable[[Call], Response]]] = {
+    "account": {"GET": reads.get_account},
+    "stages": {"GET": reads.get_list, "POST": writes.add_stages},
+    "stage": {"GET": reads.get_entity, "PATCH": writes.update_stage, "DELETE": writes.delete_stage},
+    "segments": {"GET": reads.get_list, "POST": writes.add_segment},
+    "segment": {"GET": reads.get_entity, "PATCH": writes.update_segment, "DELETE": writes.delete_segment},
+    "fields": {"GET": reads.get_list},
+    "field": {"GET": reads.get_entity},
+}
+"""The methods that ask for a token. All but GET are for administrators only."""
+
+OAUTH_HANDLERS: dict[str, dict[str, Callable[[World, Request], Response]]] = {
+    "token": {"POST": oauth.issue_tokens},
+    "subdomain": {"GET": oauth.show_subdomain},
+    "consent": {"GET": oauth.consent},
+}
+"""The methods by which tokens are come by."""
+
+
+def respond(world: World, request: Request) -> Response:
+    """The answer to any request whatever."""
+    matched_route = find_route(request.path)
+    if matched_route is None:
+        return problem(404, "Cannot find the page you asked for")
+    if matched_route.resource in OAUTH_HANDLERS:
+        oauth_handler = OAUTH_HANDLERS[matched_route.resource].get(request.method)
+        return (
+            _method_not_allowed(OAUTH_HANDLERS[matched_route.resource])
+            if oauth_handler is None
+            else oauth_handler(world, request)
+        )
+    token = read_bearer_token(world, request)
+    if token is None:
+        return problem(401, "Invalid or expired access token", hint="Token has expired or is not valid")
+    handler = HANDLERS[matched_route.resource].get(request.method)
+    if handler is None:
+        return _method_not_allowed(HANDLERS[matched_route.resource])
+    call = Call(world=world, account=world.account(token.account_id), token=token, request=request, route=matched_route)
+    if request.method != "GET" and not call.is_admin:
+        return problem(403, "Insufficient rights to call this method")
+    return handler(call) if call.is_mode_on else problem(422, "Customers disabled")
+
+
+def _method_not_allowed(methods: dict[str, Callable[..., Response]]) -> Response:
+    return replace(problem(405, "Method Not Allowed"), headers={"Allow": ", ".join(methods)})

@@ -1,0 +1,77 @@
+"""What every change of the world stands on: its time, ids, lock and accounts. The changes have modules of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import RLock
+
+from emulator.clock import Clock
+from emulator.entities import Account, Grant, Integration
+from emulator.quirks import Quirks
+
+FIRST_IDS = {
+    "account": 31_405_382,
+    "user": 9_310_418,
+    "segment": 184_207,
+    "field": 1_269_471,
+    "option": 2_381_857,
+    "stage": 15_740_010,
+    "token": 1,
+}
+ID_STEPS = {"segment": 2, "field": 2, "option": 2, "stage": 3}
+"""amoCRM's ids grow in steps: 4740010, 4740013 in the page's example."""
+
+
+class WorldBase:
+    """Time, ids, lock and accounts of one emulated amoCRM."""
+
+    def __init__(self, *, clock: Clock | None = None, quirks: Quirks | None = None, secret: str = "simulated") -> None:
+        self.clock = clock or Clock()
+        self.quirks = quirks or Quirks()
+        self.secret = hashlib.sha256(secret.encode()).hexdigest()
+        self.accounts: dict[int, Account] = {}
+        self.integrations: dict[str, Integration] = {}  # by client id
+        self.grants: dict[str, Grant] = {}  # by code or refresh token
+        self.next_ids = dict(FIRST_IDS)
+        self.lock = RLock()
+        self._instant: datetime | None = None
+
+    def now(self) -> datetime:
+        """The clock's instant, or the one that ``at`` has set."""
+        return self._instant or self.clock.now()
+
+    @contextmanager
+    def at(self, instant: datetime) -> Iterator[None]:
+        """Let everything inside happen at ``instant``, whatever the clock says."""
+        with self.lock:
+            before, self._instant = self._instant, instant
+            try:
+                yield
+            finally:
+                self._instant = before
+
+    def allocate_id(self, kind: str) -> int:
+        """A new id of a kind of thing; never given twice."""
+        with self.lock:
+            new_id = self.next_ids[kind]
+            self.next_ids[kind] = new_id + ID_STEPS.get(kind, 1)
+            return new_id
+
+    def timestamp(self) -> int:
+        """``now`` in unix seconds, as the API writes it."""
+        return int(self.now().timestamp())
+
+    def account(self, account_id: int) -> Account:
+        """The live account; read it, and change it through the world's methods. KeyError where there is none."""
+        return self.accounts[account_id]
+
+    @contextmanager
+    def changing(self, account_id: int) -> Iterator[Account]:
+        """Hold the account while it changes, and count the change."""
+        with self.lock:
+            account = self.account(account_id)
+            yield account
+            account.revision += 1

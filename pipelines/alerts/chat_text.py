@@ -1,0 +1,117 @@
+"""Text for chats: what a message quotes stays text in Slack, Mattermost, Telegram, Discord, Markdown and HTML.
+
+Every message leaves through ``inert_payload``. A backslash escapes in some of these and is shown in others. So an
+active character is replaced by one that looks like it, or is parted from what makes it active by a zero-width space;
+only ``& < >`` become entities, as Slack documents. What Telegram's MarkdownV2 wants escaped beside, such as ``.`` and
+``-``, whoever relays a message there has to escape.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipelines.base.text import ZERO_WIDTH_JOINER
+
+LONGEST: Final = 8_000
+"""Characters of one text of a message; Mattermost takes 16,383."""
+
+APART: Final = "\u200b"
+
+MACHINE_NAMES: Final = frozenset(
+    ("account", "error", "run_id", "kind", "id", "observed_at", "direction", "date", "link")
+)
+"""Fields for programs, which stay exact as long as they look like what they are."""
+
+_MACHINE_TEXT: Final = re.compile(r"\*|(?:[\w:+?, -]|\.(?=\d)){0,500}", re.ASCII)
+_RUN: Final = r"https?://[\w.:/%~\[\]-]{1,300}/runs/[0-9A-Za-z-]{1,64}"
+_LINK: Final = re.compile(_RUN, re.ASCII)
+_OWN_LINK: Final = re.compile(rf"^Run: ({_RUN})\Z", re.ASCII | re.MULTILINE)
+"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and Dagster's id."""
+
+_ACTIVE: Final = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        "@": f"@{APART}",
+        "＠": f"＠{APART}",
+        "*": "∗",
+        "`": "ˋ",
+        "~": "∼",
+        "|": "∣",
+        "#": "＃",
+        "[": "［",
+        "]": "］",
+    }
+)
+
+_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+"""One that may begin or end emphasis; within a name, such as AMOCRM_HOST, it cannot."""
+
+_SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
+_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
+"""Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
+
+_COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
+"""Telegram makes a link of /start that sends it to a bot. A path has more parts."""
+
+_RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MULTILINE)
+"""A line that makes the one above it a heading, is drawn as a line, or begins a quotation."""
+
+
+def inert(text: str, longest: int = LONGEST) -> str:
+    """Text that no chat takes for a mention, link, picture, markup or further message, of bounded length."""
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    text = "".join(map(_visible, text)).translate(_ACTIVE)
+    text = _UNDERSCORE.sub("＿", text)
+    text = _SCHEME.sub(f":{APART}", text)
+    text = _DOMAIN.sub(rf"\1{APART}", text)
+    text = _COMMAND.sub(f"/{APART}", text)
+    return _RULE.sub(APART, text)
+
+
+def indented(text: str) -> str:
+    """A text of several lines as a part of a message: no line of it can pass for one of ours."""
+    return "\n  ".join(text.split("\n"))
+
+
+def inert_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a message with every text inert. Keys are ours."""
+    return {name: _inert_value(name, value) for name, value in payload.items()}
+
+
+def _inert_value(name: str, value: Any) -> Any:
+    match value:
+        case str():
+            return _inert_field(name, value)
+        case Mapping():
+            return inert_payload(value)
+        case list() | tuple():
+            return [_inert_value(name, one) for one in value]
+        case _:
+            return value
+
+
+def _inert_field(name: str, value: str) -> str:
+    if name in MACHINE_NAMES and (_LINK if name == "link" else _MACHINE_TEXT).fullmatch(value):
+        return value
+    own_link = _OWN_LINK.search(value) if name == "text" else None
+    if own_link is None:
+        return inert(value)
+    return f"{inert(value[: own_link.start(1)])}{own_link[1]}"
+
+
+def _visible(character: str) -> str:
+    """A character as it is, a blank for a control, and nothing for what is invisible or turns the writing around."""
+    if character == "\n":
+        return character
+    match unicodedata.category(character):
+        case "Cc" | "Zl" | "Zp":
+            return " "
+        case "Cf" | "Cs" if character != ZERO_WIDTH_JOINER:
+            return ""
+        case _:
+            return character

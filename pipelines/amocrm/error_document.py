@@ -1,0 +1,77 @@
+"""What an answer that refuses says: its problem document, and how long it asks to wait. What follows is not said here.
+
+Every key of ``application/problem+json`` is optional, and any answer may be a web server's HTML page instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
+
+from pipelines.amocrm import strict_json
+from pipelines.amocrm.messages import Response
+from pipelines.amocrm.models import Json
+
+ErrorDocument: TypeAlias = Mapping[str, Json]
+
+_MAX_WAIT_SECONDS = 31_536_000.0  # a year: longer than anyone waits, short enough to calculate with
+_MAX_LINE_LENGTH = 500
+
+
+def parse_error_document(response: Response) -> ErrorDocument | None:
+    """The JSON object in the body, whatever the Content-Type claims; None where there is none."""
+    if response.defect:
+        return None
+    try:
+        document = strict_json.parse(response.body)
+    except strict_json.NotStrictJson:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def describe_error_document(error_document: ErrorDocument | None) -> str:
+    """What the problem says, its ``validation-errors`` included, in one printable line of bounded length."""
+    if error_document is None:
+        return ""
+    parts = [error_document.get("detail") or error_document.get("title")]
+    for entry in _objects(error_document.get("validation-errors")):
+        errors = _objects(entry.get("errors"))
+        parts += [f"{error.get('path')}: {error.get('detail')} ({error.get('code')})" for error in errors]
+    line = "; ".join(part for part in parts if isinstance(part, str))[:_MAX_LINE_LENGTH]
+    return "".join(character if character.isprintable() else " " for character in line).strip(" .")
+
+
+def retry_after_seconds(response: Response) -> float | None:
+    """Seconds the server asks to wait; None where it does not, or says nothing sensible.
+
+    amoCRM says it in the body (``retry_after``), proxies in Retry-After as seconds or as a date. The longest counts.
+    """
+    error_document = parse_error_document(response) or {}
+    waits = (
+        _parse_seconds(error_document.get("retry_after")),
+        _parse_seconds(response.headers.get("retry-after")),
+        _seconds_until_date(response.headers),
+    )
+    return max((wait for wait in waits if wait is not None and wait > 0), default=None)
+
+
+def _parse_seconds(value: Json) -> float | None:
+    text = str(value).strip()
+    try:
+        return min(float(text), _MAX_WAIT_SECONDS) if text[:1].isdecimal() else None
+    except ValueError:
+        return None
+
+
+def _seconds_until_date(headers: Mapping[str, str]) -> float | None:
+    """Retry-After as a date, counted from the server's own clock in Date."""
+    try:
+        until, now = (parsedate_to_datetime(headers[name]) for name in ("retry-after", "date"))
+        return (until - now).total_seconds()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _objects(value: Json) -> list[dict[str, Json]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,123 @@
+"""The scalars of one row of an answer, typed: what is missing is noted, what is of another type is kept as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from pipelines.amocrm import timestamps
+from pipelines.amocrm.anomalies import AnomalyLog, quote_name
+from pipelines.amocrm.models import Json
+from pipelines.amocrm.sanitize import sanitize_json
+from pipelines.amocrm.validation import parse_id, parse_row_id
+from pipelines.base.errors import WrongAccount
+
+INT64_RANGE = range(-(2**63), 2**63)
+"""Integers that Postgres' ``bigint`` holds."""
+
+
+class RowParser:
+    """Reads the values of one row. ``thing`` is what it is a row of, ``known`` the keys that some page documents.
+
+    Raises ``Misshapen`` where the row has no usable id, and ``WrongAccount`` where it belongs to another account.
+    """
+
+    def __init__(
+        self, row: Json, *, thing: str, known: Collection[str], anomaly_log: AnomalyLog, account_id: int | None = None
+    ) -> None:
+        self.id = parse_row_id(row, thing)
+        self._row: Mapping[str, Json] = row
+        self._thing = thing
+        self._anomaly_log = anomaly_log
+        self._extra = {key: value for key, value in self._row.items() if key not in known}
+        if isinstance(row["id"], str):
+            self.report("id_as_text", "the id came as text")
+        owner_id = row.get("account_id")
+        if account_id is not None and owner_id is not None and parse_id(owner_id) != account_id:
+            raise WrongAccount(f"{thing.capitalize()} {self.id} belongs to another account than {account_id}.")
+
+    def report(self, kind: str, detail: str) -> None:
+        """Note an oddity of this row's thing."""
+        self._anomaly_log.add(kind, self._thing, self.id, detail)
+
+    def report_unknown_keys(self, documented: Collection[str] = ()) -> None:
+        """Note each key that no page documents, once for all rows of the kind: it is the API that has changed."""
+        for key in self._extra.keys() - set(documented):
+            self._anomaly_log.add("unknown_key", self._thing, 0, quote_name(key))
+
+    def keep_extra(self, key: str, value: Json) -> None:
+        """Keep ``value`` as it came, under ``key``, with the unknown keys."""
+        self._extra[key] = value
+
+    def keep_invalid(self, key: str) -> None:
+        """Note that the value of a documented key is not of its type, and keep it."""
+        self.report("untyped_value", quote_name(key))
+        self.keep_extra(key, self._row[key])
+
+    def text(self, key: str, *, is_optional: bool = False) -> str | None:
+        """A text, as Postgres can store it."""
+        value = self._get_value(key, is_optional=is_optional)
+        if isinstance(value, str):
+            sanitized: str = self.sanitize(value, key)
+            return sanitized
+        self._keep_if_present(key)
+        return None
+
+    def integer(self, key: str) -> int | None:
+        """An integer of 64 bits."""
+        value = self._get_value(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value in INT64_RANGE:
+            return value
+        self._keep_if_present(key)
+        return None
+
+    def boolean(self, key: str) -> bool | None:
+        """A truth value."""
+        value = self._get_value(key)
+        if isinstance(value, bool):
+            return value
+        self._keep_if_present(key)
+        return None
+
+    def instant(self, key: str) -> datetime | None:
+        """Unix seconds as an instant."""
+        value = self._get_value(key)
+        instant = timestamps.parse_unix_seconds(value)
+        if instant is None:
+            self._keep_if_present(key)
+        return instant
+
+    def volatile_instant(self, key: str) -> datetime | None:
+        """Unix seconds as an instant that is no part of the content, and so not kept where it is of another type."""
+        value = self._get_value(key)
+        instant = timestamps.parse_unix_seconds(value)
+        if instant is None and value is not None:
+            self.report("untyped_value", quote_name(key))
+        return instant
+
+    def volatile_count(self, key: str) -> int | None:
+        """A number of things that is no part of the content, and so not kept where it is of another type."""
+        value = self._get_value(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value in INT64_RANGE:
+            return value
+        if value is not None:
+            self.report("untyped_value", quote_name(key))
+        return None
+
+    def sanitize(self, value: Json, key: str) -> Json:
+        """A value under ``key`` as Postgres can store it."""
+        return sanitize_json(value, lambda kind: self.report(kind, quote_name(key)))
+
+    def extra(self) -> Json:
+        """What has no place of its own, as received: unknown keys, values that could not be typed. None for nothing."""
+        return sanitize_json(self._extra, lambda kind: self.report(kind, "in what is kept as JSON")) or None
+
+    def _get_value(self, key: str, *, is_optional: bool = False) -> Json:
+        value = self._row.get(key)
+        if value is None and not is_optional:
+            self.report("missing_value", quote_name(key))
+        return value
+
+    def _keep_if_present(self, key: str) -> None:
+        if self._row.get(key) is not None:
+            self.keep_invalid(key)

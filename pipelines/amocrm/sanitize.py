@@ -1,0 +1,51 @@
+"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no number beyond ``numeric``. All else stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from pipelines.amocrm.models import Json
+
+_UNSUPPORTED = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+_MAX_EXPONENT = 131_071  # numeric has at most 131,072 digits before the decimal point
+_MIN_EXPONENT = -16_383  # and 16,383 after it
+
+
+def sanitize_text(text: str) -> str:
+    """``text`` with U+FFFD for every character that Postgres refuses; ``text`` itself where there is none."""
+    return _UNSUPPORTED.sub(_REPLACEMENT, text) if _UNSUPPORTED.search(text) else text
+
+
+def fits_numeric(number: Decimal) -> bool:
+    """Whether Postgres' ``numeric`` holds this number exactly."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= _MIN_EXPONENT and number.adjusted() <= _MAX_EXPONENT
+
+
+def sanitize_json(value: Json, report: Callable[[str], None]) -> Json:
+    """``value`` as ``jsonb`` takes it. ``note`` is called with the kind of each oddity on the way."""
+    match value:
+        case str():
+            sanitized = sanitize_text(value)
+            if sanitized is not value:
+                report("unstorable_text")
+            return sanitized
+        case Decimal() if not fits_numeric(value):
+            report("unstorable_number")
+            return str(value)
+        case list():
+            return [sanitize_json(item, report) for item in value]
+        case dict():
+            result: dict[str, Json] = {}
+            for key, item in value.items():
+                name = sanitize_json(key, report)
+                while name in result:  # two keys that differ in what was replaced only
+                    name += _REPLACEMENT
+                result[name] = sanitize_json(item, report)
+            return result
+        case _:
+            return value

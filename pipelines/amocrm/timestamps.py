@@ -1,0 +1,56 @@
+"""Instants and days as the API writes them. Which of the two a value is, is decided by those who call."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pipelines.amocrm.models import Json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parse_unix_seconds(value: Json) -> datetime | None:
+    """Unix seconds as an instant; None for anything else, and for what lies outside the years 1 to 9999."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    try:
+        return _EPOCH + timedelta(seconds=value)
+    except OverflowError:
+        return None
+
+
+def parse_timestamp(value: Json) -> datetime | None:
+    """Unix seconds, or a text in RFC 3339, as an instant in UTC; None for anything else."""
+    if not isinstance(value, str):
+        return parse_unix_seconds(value)
+    if not _RFC_3339.fullmatch(value):
+        return None
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_day(value: Json, timezone: ZoneInfo) -> date | None:
+    """The day in ``timezone`` that unix seconds ``value`` lie in: amoCRM writes a date as midnight of the account."""
+    timestamp = parse_unix_seconds(value)
+    try:
+        return None if timestamp is None else timestamp.astimezone(timezone).date()
+    except OverflowError:
+        return None
+
+
+def is_midnight(value: Json, timezone: ZoneInfo) -> bool:
+    """Whether unix seconds ``value`` begin a day in ``timezone``, be it at one o'clock where clocks skip midnight."""
+    timestamp = parse_unix_seconds(value)
+    try:
+        if timestamp is None:
+            return False
+        return (timestamp - timedelta(microseconds=1)).astimezone(timezone).date() < timestamp.astimezone(
+            timezone
+        ).date()
+    except OverflowError:
+        return False

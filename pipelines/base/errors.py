@@ -1,0 +1,271 @@
+"""Everything that can go wrong, as one tree. Each knows its exit code and what to do next.
+
+::
+
+    WarehouseError                     1
+    ├── SettingsError                  2   something the user wrote is wrong or missing
+    │   └── PlanError                  2   stages and segments cannot be made as the user wants them
+    ├── ApiError                       3   amoCRM refused, or answered what cannot be used
+    │   ├── Unauthorized               4   401: the token
+    │   │   └── MustAuthorize         19   OAuth: somebody has to give access, for the first time or again
+    │   ├── Forbidden                  5   403 in JSON, 402: rights, tariff
+    │   ├── Blocked                    6   403 in HTML: the address is blocked by amoCRM
+    │   ├── NotFound                   7   404 on a list: wrong host, renamed subdomain
+    │   ├── InvalidRequest             3   400, and 422 of a write
+    │   ├── ModeDisagreement           8   422 though the account says that the mode is on
+    │   ├── RateLimited                9   429 for longer than we wait
+    │   ├── Unavailable               10   5xx, connection trouble, deadlines
+    │   ├── MalformedAnswer           11   a body that is not what the page describes
+    │   ├── IncompleteList            12   pages that do not agree, a thing missing though it exists
+    │   ├── UncertainWrite            18   a write that may have happened: its answer is lost, or tells of an error
+    │   └── WrongAccount              13   data of another account than the one expected
+    └── DatabaseError                 14   Postgres refused or went away
+        ├── DatabaseUnavailable       15   cannot connect
+        ├── MigrationError            16   schema too old, too new, or edited
+        ├── Superseded                17   a newer snapshot is published already
+        ├── UnprovenEnding            12   a thing is missing and nobody asked the API whether it is gone
+        └── RebuildDiffers            20   tables made anew from the raw answers are not as stored
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pipelines.base.escape import printable_lines
+from pipelines.base.program import with_program_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UNEXPECTED_EXIT_CODE: Final = 70
+"""Exit code for a mistake of this program: an error that is none of these."""
+
+
+def describe_unexpected(error: Exception) -> str:
+    """What is said of such an error, and what to do about it. What it says itself may hold a secret."""
+    return (
+        f"This should not have happened: {type(error).__name__} in amocrm-warehouse {version('amocrm-warehouse')}. "
+        "Run it again with --verbose and report what that prints."
+    )
+
+
+class WarehouseError(Exception):
+    """Base of all errors a user may see: one sentence of what happened, one of what to do next.
+
+    ``account`` is the key of the account in the settings (never a secret), ``advice`` the next step, in which commands
+    are written as './run sync', and are told as they are called here.
+    """
+
+    exit_code: ClassVar[int] = 1
+    default_advice: ClassVar[str] = "Run the command again with --verbose and report what it prints."
+
+    def __init__(self, message: str, *, account: str | None = None, advice: str | None = None) -> None:
+        # Parts of it may come from a server or a file: nothing of them is to steer a terminal, wherever it is shown.
+        self.message = printable_lines(message)
+        super().__init__(self.message)
+        self.account = account and printable_lines(account)
+        self.advice = printable_lines(with_program_name(advice or self.default_advice))
+
+    def __str__(self) -> str:
+        prefix = f"account '{self.account}': " if self.account else ""
+        separator = "" if self.message.endswith("\n") else " "  # a list ends its own line
+        return f"{prefix}{self.message}{separator}{self.advice}"
+
+
+class SettingsError(WarehouseError):
+    """A setting is missing or cannot be used."""
+
+    exit_code = 2
+    default_advice = "Correct it in .env or accounts.toml, then run './run doctor'."
+
+
+class PlanError(SettingsError):
+    """Stages and segments cannot be made as a file, a command or the past wants them. Nothing was sent.
+
+    ``mistakes`` holds a sentence for each thing that is wrong, all of them at once.
+    """
+
+    default_advice = "Nothing was sent. Correct it, then run './run plan' again."
+
+    def __init__(
+        self, problems: Sequence[str], *, source: str, account: str | None = None, advice: str | None = None
+    ) -> None:
+        listed = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems) + "\n"
+        super().__init__(f"{source}:{listed}", account=account, advice=advice)
+        self.problems = tuple(problems)
+
+
+class ApiError(WarehouseError):
+    """amoCRM refused a request, or answered something that cannot be used. Nothing stored was touched.
+
+    ``request`` is the method and path, ``status`` the HTTP status if there was one, ``request_id`` the
+    vendor's ``X-Request-Id``, which their support asks for; ``answers`` what a load had received until then;
+    ``attempt`` the write that was sent, None where none was.
+    """
+
+    exit_code = 3
+    default_advice = "Nothing stored was changed; the next load tries again."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str | None = None,
+        advice: str | None = None,
+        request: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, account=account, advice=advice)
+        self.request = request and printable_lines(request)
+        self.status = status
+        self.request_id = request_id and printable_lines(request_id)
+        self.responses: tuple[Any, ...] = ()  # RawResponse, which this package does not know
+        self.attempt: Any = None  # WriteAttempt of a write, if it was sent
+
+    def __str__(self) -> str:
+        details = [
+            detail
+            for detail in (self.request, f"X-Request-Id {self.request_id}" if self.request_id else None)
+            if detail
+        ]
+        return super().__str__() + (f" ({', '.join(details)})" if details else "")
+
+
+class Unauthorized(ApiError):
+    """401: the token is wrong, expired or revoked."""
+
+    exit_code = 4
+    default_advice = (
+        "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN, or where accounts.toml "
+        "says; with OAuth, run './run auth login'."
+    )
+
+
+class MustAuthorize(Unauthorized):
+    """OAuth: there are no tokens that work, and none can be had without somebody who gives access to the account."""
+
+    exit_code = 19
+    default_advice = "Run './run auth login' as somebody who is an administrator of the account."
+
+
+class Forbidden(ApiError):
+    """403 with a JSON body, or 402: the token's user lacks rights, or the account lacks customers or is unpaid."""
+
+    exit_code = 5
+    default_advice = "Check the rights of the token's user and that the account's plan includes customers."
+
+
+class Blocked(ApiError):
+    """403 with an HTML body: amoCRM blocked this address. Every further call makes it worse."""
+
+    exit_code = 6
+    default_advice = "This machine leaves the host alone for an hour; ask amoCRM's support to lift the block."
+
+
+class NotFound(ApiError):
+    """404 on a list or on the account: the host is wrong or the subdomain was renamed. Never read as 'empty'."""
+
+    exit_code = 7
+    default_advice = "Check AMOCRM_HOST: the account's subdomain may have been renamed."
+
+
+class InvalidRequest(ApiError):
+    """400, or 422 of a write: what was sent is not acceptable; the answer says why."""
+
+
+class ModeDisagreement(ApiError):
+    """422 says that the customers mode is off while the account says that it is on."""
+
+    exit_code = 8
+    default_advice = "The mode was probably switched a moment ago; the next load tries again."
+
+
+class RateLimited(ApiError):
+    """429 again and again, for longer than a load may wait."""
+
+    exit_code = 9
+    default_advice = "Lower AMOCRM_REQUESTS_PER_SECOND, or load fewer accounts from this address at a time."
+
+
+class Unavailable(ApiError):
+    """5xx, a connection that fails, or a deadline that passed, after all retries."""
+
+    exit_code = 10
+    default_advice = (
+        "Nothing stored was changed; the next load tries again. If it lasts, check the network and AMOCRM_HOST."
+    )
+
+
+class MalformedAnswer(ApiError):
+    """A body that is cut short, not strict JSON, or not what the vendor's page describes."""
+
+    exit_code = 11
+
+
+class IncompleteList(ApiError):
+    """The pages of a list do not agree with each other, or a thing is missing from a list and yet exists."""
+
+    exit_code = 12
+
+
+class UncertainWrite(ApiError):
+    """A write was sent, and whether it happened is not known: its answer was lost, unusable, or a server's error."""
+
+    exit_code = 18
+    default_advice = (
+        "It is not sent again, since it may have happened. Plan again: a plan begins with the account as it is now."
+    )
+
+
+class WrongAccount(ApiError):
+    """The answer belongs to another account than the one that was configured or loaded before, or to another key's."""
+
+    exit_code = 13
+    default_advice = "The token belongs to another account: check that AMOCRM_HOST and AMOCRM_TOKEN belong together."
+
+
+class DatabaseError(WarehouseError):
+    """Postgres refused a statement or went away; the transaction was rolled back."""
+
+    exit_code = 14
+    default_advice = "Nothing was written; running again ends in the same state as if it had not failed."
+
+
+class DatabaseUnavailable(DatabaseError):
+    """Postgres cannot be reached."""
+
+    exit_code = 15
+    default_advice = "Check DATABASE_URL and that the server runs; './run doctor' tells more."
+
+
+class MigrationError(DatabaseError):
+    """The schema is missing, older or newer than this program, or an applied migration was edited."""
+
+    exit_code = 16
+    default_advice = "Run './run migrate'."
+
+
+class Superseded(DatabaseError):
+    """A newer snapshot of the account is published already, so this one would rewrite the past."""
+
+    exit_code = 17
+    default_advice = "Nothing to do if another load ran meanwhile; otherwise check this machine's clock."
+
+
+class UnprovenEnding(DatabaseError):
+    """A thing open in the warehouse is missing from the snapshot, and the API was not asked whether it is gone."""
+
+    exit_code = 12
+    default_advice = "Another load published meanwhile; the next load tries again."
+
+
+class RebuildDiffers(DatabaseError):
+    """Tables made anew from the raw answers are not as those stored."""
+
+    exit_code = 20
+    default_advice = (
+        "The rows that differ are printed. Somebody changed rows by hand, or this version of the program reads answers "
+        "otherwise than the one that stored them: see code_version in analytics.snapshots."
+    )

@@ -1,0 +1,1 @@
+"""Settings: accounts, database, limits and alert rules, parsed from the environment, .env and accounts.toml."""

@@ -1,0 +1,227 @@
+"""The accounts that the user has set: one by variables, others by accounts.toml. All else is in ``settings``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from pipelines.base.bounded_file import read_text
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.config import parsing as values
+from pipelines.config.alert_rules import EXAMPLE as ALERT_EXAMPLE
+from pipelines.config.alert_rules import SizeRule, parse_rule_table, parse_rules
+from pipelines.config.host import is_local, parse_host
+from pipelines.config.integration import Integration
+from pipelines.config.parsing import SettingsReader
+
+HOST: Final = "AMOCRM_HOST"
+TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
+CLIENT_ID: Final = "AMOCRM_CLIENT_ID"
+CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
+REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
+INTEGRATION_VARIABLES: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
+ALERTS: Final = "AMOCRM_SIZE_ALERTS"
+
+ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS)
+"""The variables that describe one account."""
+
+DEFAULT_ACCOUNT_KEY: Final = "main"
+"""Key of the account that those variables describe."""
+
+ACCOUNT_KEY_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+CONNECTION_KEYS: Final = (
+    "host",
+    "token_env",
+    "token_file",
+    "client_id",
+    "client_secret_env",
+    "client_secret_file",
+    "redirect_uri",
+)
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts")
+ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
+
+_INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
+_VALID_KEY_SETS: Final = (
+    {"host", "token_env"},
+    {"host", "token_file"},
+    _INTEGRATION_KEYS | {"client_secret_env"},
+    _INTEGRATION_KEYS | {"client_secret_file"},
+)
+"""Which keys a table may have to say how the account is reached."""
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    HOST: "AMOCRM_HOST=example.amocrm.ru",
+    TOKEN: "AMOCRM_TOKEN=eyJ0eXAiOiJKV1QiLCJhbGci...",
+    CLIENT_ID: "AMOCRM_CLIENT_ID=0a1b2c3d-...",
+    CLIENT_SECRET: "AMOCRM_CLIENT_SECRET=q7Zk3vR9...",
+    REDIRECT_URI: "AMOCRM_REDIRECT_URI=https://example.com/back",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountSettings:
+    """One amoCRM account to load."""
+
+    key: str  # its name in commands, partitions and messages; the warehouse binds it to the account's id
+    base_url: str  # https://example.amocrm.ru
+    token: Secret | Integration  # a long-lived token, or the OAuth client whose tokens are kept and renewed
+    alerts: tuple[SizeRule, ...] = ()  # changes of sizes to tell of
+
+    @property
+    def host(self) -> str:
+        """Host of the API, with its port where that is not the usual one."""
+        return self.base_url.partition("://")[2]
+
+    def __str__(self) -> str:
+        return f"'{self.key}' ({self.host})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnusableAccount:
+    """An account of accounts.toml that cannot be loaded as it stands there. That is its own trouble, no other's."""
+
+    key: str
+    problems: str  # what is wrong with it, and what to write
+
+    @property
+    def error(self) -> SettingsError:
+        """What its load ends with."""
+        return SettingsError(self.problems, account=self.key)
+
+    def __str__(self) -> str:
+        return f"'{self.key}'"
+
+
+AnyAccount: TypeAlias = AccountSettings | UnusableAccount
+
+
+def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
+    """The account that variables describe, if they do: its host, and a long-lived token or an integration."""
+    base_url = reader.read(HOST, parse_host)
+    token = reader.read(TOKEN, values.parse_token)
+    client_id = reader.read(CLIENT_ID, values.parse_client_id)
+    client_secret = reader.read(CLIENT_SECRET, values.parse_client_secret)
+    redirect_uri = reader.read(REDIRECT_URI, values.parse_redirect_uri)
+    alerts = reader.read(ALERTS, parse_rules) or ()
+    present = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
+    if present == {ALERTS}:
+        reader.add_problem(
+            f"{ALERTS} is for the account of {HOST}. For those of accounts.toml write {ALERT_EXAMPLE} there."
+        )
+        return
+    if TOKEN in present and present & set(INTEGRATION_VARIABLES):
+        reader.add_problem(
+            f"{TOKEN} and {', '.join(INTEGRATION_VARIABLES)} are two ways to one account. Set one of them."
+        )
+        return
+    required = (HOST, *INTEGRATION_VARIABLES) if present & set(INTEGRATION_VARIABLES) else (HOST, TOKEN)
+    for name in required:
+        if present and name not in present:
+            others = [other for other in (*required, ALERTS) if other in present]
+            consequence = f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} nothing without it"
+            reader.add_problem(f"{name} is missing, and {consequence}. Set e.g. {_EXAMPLES[name]}.")
+    if base_url and token:
+        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts)
+    if base_url and client_id and client_secret and redirect_uri:
+        integration = Integration(client_id=client_id, client_secret=client_secret, redirect_uri=redirect_uri)
+        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=integration, alerts=alerts)
+
+
+def accounts_from_file(
+    tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader, root: Path
+) -> Iterator[AnyAccount]:
+    """The accounts of accounts.toml, in the order of their keys. What is wrong with one is that one's alone."""
+    for key, table in sorted(tables.items()):
+        if not ACCOUNT_KEY_PATTERN.fullmatch(key):
+            reader.add_problem(
+                f"accounts.toml, account '{key}': a key has up to 63 characters of a-z, 0-9, - and _. "
+                "Write e.g. [accounts.acme]."
+            )
+            continue
+        account_reader = reader.with_own_problems()
+        with account_reader.collect_problems("accounts.toml"):
+            account = _parse_account(key, table, account_reader, root)
+        yield UnusableAccount(key=key, problems=account_reader.problems) if account_reader.problems else account
+
+
+def referenced_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """The variables that accounts.toml names."""
+    named = (table.get(key) for table in tables.values() for key in ("token_env", "client_secret_env"))
+    return {name for name in named if isinstance(name, str)}
+
+
+def report_duplicates(accounts: Iterable[AnyAccount], reader: SettingsReader) -> None:
+    """Two keys for one account would bind it to whichever is loaded first. An emulator's one host has many accounts."""
+    by_name: dict[str, AnyAccount] = {}
+    for account in accounts:
+        names = {account.key}
+        if isinstance(account, AccountSettings) and not is_local(account.base_url):
+            names.add(account.base_url)
+        for first in {by_name[name].key: by_name[name] for name in names if name in by_name}.values():
+            reader.add_problem(f"the accounts {first} and {account} have the same key or host. Remove one of them.")
+        by_name |= dict.fromkeys(names, account)
+
+
+def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, root: Path) -> AccountSettings:
+    """The account of one table. A mistake that leaves no account is raised, others are noted."""
+    for unknown in sorted(table.keys() - set(ACCOUNT_KEYS)):
+        reader.add_problem(
+            f"accounts.toml: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
+        )
+    alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
+    connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
+    if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
+        raise SettingsError(
+            "it needs a host and one of token_env and token_file, or a host, client_id, redirect_uri and one "
+            "of client_secret_env and client_secret_file, all in quotes.",
+            advice=f"Write it like {ACCOUNT_EXAMPLE}.",
+        )
+    return AccountSettings(
+        key=key, base_url=parse_host(connection["host"]), token=_parse_token(connection, reader, root), alerts=alerts
+    )
+
+
+def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:
+    """The rules of ``[[accounts.<key>.alerts]]``."""
+    if not isinstance(tables, list):
+        reader.add_problem(f"accounts.toml: each of its alerts is a table of its own. Write e.g. {ALERT_EXAMPLE}.")
+        return
+    for number, table in enumerate(tables, start=1):
+        with reader.collect_problems(f"accounts.toml, alert {number}"):
+            yield parse_rule_table(table)
+
+
+def _parse_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -> Secret | Integration:
+    if "client_id" not in table:
+        return values.parse_token(_read_secret("token", table, reader, root))
+    return Integration(
+        client_id=values.parse_client_id(table["client_id"]),
+        client_secret=values.parse_client_secret(_read_secret("client_secret", table, reader, root)),
+        redirect_uri=values.parse_redirect_uri(table["redirect_uri"]),
+    )
+
+
+def _read_secret(name: str, table: Mapping[str, str], reader: SettingsReader, root: Path) -> str:
+    """What lies in the file or the variable that the table names for a secret."""
+    if f"{name}_file" in table:
+        file = root / values.parse_path(table[f"{name}_file"])
+        try:
+            return read_text(file).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                f"its {name}_file {file} cannot be read: {values.describe_read_error(error)}.",
+                advice="Put the secret alone in it.",
+            ) from None
+    variable = table[f"{name}_env"]
+    text = reader.text(variable)
+    if text is None:
+        raise SettingsError(
+            f"the variable {variable} that its {name}_env names is not set.",
+            advice=f"Add a line {variable}=... to .env.",
+        )
+    return text

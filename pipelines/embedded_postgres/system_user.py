@@ -1,0 +1,158 @@
+"""The system user that the embedded server runs as, and what that user can reach. PostgreSQL refuses to run as root."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TypedDict
+
+from pipelines.base.errors import DatabaseUnavailable
+
+SYSTEM_FOLDER: Final = Path("/var/lib/amocrm-warehouse")
+"""Where root keeps what the server's user cannot reach elsewhere, a clone under ``/root`` for example."""
+
+
+OWN_UIDS: Final = range(60_706, 61_184)
+"""Numbers that neither systemd nor Debian gives to anybody: https://systemd.io/UIDS-GIDS/."""
+
+
+class ProcessUser(TypedDict, total=False):
+    """Arguments of ``subprocess`` that make a process run as somebody else."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerUser:
+    """User of the server: the one that runs this program; for root a number without a name, which no one else has.
+
+    Other processes of a shared user such as ``nobody`` could write the server's files and stop it.
+    """
+
+    name: str
+    uid: int
+    gid: int
+    is_other_user: bool  # runs as somebody else than this program does
+    maker_uid: int
+
+    @property
+    def maker(self) -> ServerUser:
+        """User that makes the cluster while no server runs: PostgreSQL's programs for that want one with a name.
+
+        For root that is ``nobody`` with the group of the server's user alone. Other processes of ``nobody`` lack the
+        group, so that they cannot enter the folder of the data or look into the process; they can end it, which the
+        next start makes good.
+        """
+        return replace(self, uid=self.maker_uid)
+
+    @property
+    def process(self) -> ProcessUser:
+        """How ``subprocess`` is told to run something as this user."""
+        return ProcessUser(user=self.uid, group=self.gid, extra_groups=[]) if self.is_other_user else ProcessUser()
+
+    def can_enter(self, folder: Path) -> bool:
+        """Whether the permission bits let this user into ``folder`` and through every folder above it."""
+        return all(self._is_allowed(step, 0o1) for step in (folder, *folder.parents))
+
+    def can_use(self, path: Path) -> bool:
+        """Whether this user can also read ``path``, and run it or list it."""
+        return self.can_enter(path.parent) and self._is_allowed(path, 0o5)
+
+    def _is_allowed(self, path: Path, requested: int) -> bool:
+        if not self.is_other_user:
+            return True
+        status = path.stat()
+        shift = 6 if status.st_uid == self.uid else 3 if status.st_gid == self.gid else 0
+        return (status.st_mode >> shift) & requested == requested
+
+
+def server_user() -> ServerUser:
+    """The user to run the server as."""
+    uid = os.geteuid()
+    if uid != 0:
+        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_other_user=False, maker_uid=uid)
+    own = next(uid for uid in OWN_UIDS if _is_free(uid))
+    return ServerUser(name=str(own), uid=own, gid=own, is_other_user=True, maker_uid=pwd.getpwnam("nobody").pw_uid)
+
+
+def _is_free(number: int) -> bool:
+    """Whether neither a user nor a group of this machine has the number."""
+    with suppress(KeyError):
+        pwd.getpwuid(number)
+        return False
+    with suppress(KeyError):
+        grp.getgrgid(number)
+        return False
+    return True
+
+
+def user_name(uid: int) -> str:
+    """Name of a user, or its number where it has none, as in many containers."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def make_folder(folder: Path, user: ServerUser) -> None:
+    """Make a folder that ``user`` can pass through, whatever the umask; no one else sees into it."""
+    folder.mkdir(parents=True, mode=0o700)
+    close_folder(folder, user)
+
+
+def close_folder(folder: Path, user: ServerUser) -> None:
+    """Let no one but ``user`` pass through a folder of ours; versions before let everybody."""
+    if user.is_other_user:
+        os.chown(folder, 0, user.gid)
+        folder.chmod(0o710)
+    else:
+        folder.chmod(0o700)
+
+
+def make_system_folder() -> None:
+    """Make ``SYSTEM_FOLDER``, which everybody may pass through and nobody lists."""
+    if not SYSTEM_FOLDER.exists():
+        SYSTEM_FOLDER.mkdir(parents=True)
+        SYSTEM_FOLDER.chmod(0o711)
+
+
+def reachable_folder(requested: Path, user: ServerUser) -> Path:
+    """Make ``wanted``, or use it as it is, and return where it really is.
+
+    Where ``user`` cannot get to it, it becomes a link to a folder under ``SYSTEM_FOLDER``, so that nobody's
+    permissions are changed and yet the folder is found by its name. Removing the link means starting anew.
+    """
+    requested = requested.absolute()
+    if requested.is_symlink() and not requested.exists():
+        requested.unlink()
+    if not requested.exists():
+        requested.parent.mkdir(parents=True, exist_ok=True)
+        if user.can_enter(requested.parent.resolve()):
+            make_folder(requested, user)
+        else:
+            _link_to_system_folder(requested, user)
+    folder = requested.resolve()
+    close_folder(folder, user)
+    if not user.can_enter(folder):
+        raise DatabaseUnavailable(
+            f"The user '{user.name}', who runs the database server for root, cannot reach {folder}.",
+            advice="Run as another user than root, or set AMOCRM_DATA_DIR to a folder that everybody may enter.",
+        )
+    return folder
+
+
+def _link_to_system_folder(link: Path, user: ServerUser) -> None:
+    make_system_folder()
+    target = SYSTEM_FOLDER / f"{link.name}-{secrets.token_hex(4)}"
+    make_folder(target, user)
+    try:
+        link.symlink_to(target)
+    except FileExistsError:  # another process was first
+        target.rmdir()

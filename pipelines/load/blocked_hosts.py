@@ -1,0 +1,48 @@
+"""Hosts that blocked this machine's address, kept in the data folder, so that the next process does not ask either."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from pipelines.base.atomic_file import replace_file
+from pipelines.base.bounded_file import read_text
+from pipelines.base.clock import Clock
+from pipelines.base.errors import Blocked
+
+BLOCK_DURATION: Final = timedelta(hours=1)
+"""How long a host is left alone: whoever goes on asking is blocked for longer."""
+
+
+@contextmanager
+def blocks_recorded(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
+    """Have the next processes leave the host alone if it blocks this address meanwhile."""
+    try:
+        yield
+    except Blocked:
+        record_block(data_dir, host, clock.now())
+        raise
+
+
+def record_block(data_dir: Path, host: str, now: datetime) -> None:
+    """Remember that the host blocked this address."""
+    replace_file(_record_file(data_dir, host), (now + BLOCK_DURATION).isoformat().encode())
+
+
+def raise_if_blocked(data_dir: Path, host: str, now: datetime) -> None:
+    """Raise ``Blocked`` while the host is to be left alone."""
+    try:
+        remaining = datetime.fromisoformat(read_text(_record_file(data_dir, host))) - now
+    except (FileNotFoundError, ValueError):
+        return
+    if timedelta() < remaining <= BLOCK_DURATION:
+        minutes = max(1, round(remaining.total_seconds() / 60))
+        raise Blocked(f"{host} blocked this address; it is not asked for another {minutes} minutes.")
+
+
+def _record_file(data_dir: Path, host: str) -> Path:
+    return data_dir / "blocked" / re.sub(r"[^a-z0-9.-]", "_", host)

@@ -1,0 +1,63 @@
+"""What became of a fleet, in a few lines: how many accounts were loaded, which were not, why, and what to do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from pipelines.base.text import join_names
+from pipelines.load.result import FailureGroup, LoadResult, Status, group_failures
+
+LINE_WIDTH: Final = 110
+MAX_NAMED_ACCOUNTS: Final = 200
+"""Accounts of one cause that are named; they are loaded again by 'sync --retry-failed', whether named or not."""
+
+MAX_FAILURE_GROUPS: Final = 20
+"""Causes with one cure that are told one by one, those of most accounts first."""
+
+NOT_LOADED_STATUSES: Final[tuple[Status, ...]] = ("failed", "superseded", "skipped")
+
+
+def format_headline(results: Collection[LoadResult], *, seconds: float | None = None) -> str:
+    """How many accounts were loaded and how many were not: a line without its full stop."""
+    counts = Counter(result.status for result in results)
+    loads = [result.loaded for result in results if result.loaded]
+    parts = [
+        f"{counts['loaded']:,} of {len(results):,} accounts loaded",
+        *(f"{counts[status]:,} {status}" for status in NOT_LOADED_STATUSES if counts[status]),
+        f"{sum(load.extracted.request_count for load in loads):,} requests",
+        f"{sum(load.published.size_change_count for load in loads):,} sizes changed",
+        *([] if seconds is None else [f"{seconds:.1f} s"]),
+    ]
+    return ", ".join(parts)
+
+
+def format_failures(results: Collection[LoadResult]) -> Sequence[str]:
+    """A paragraph for each kind of error and what to do about it: which accounts, and what happened to them."""
+    by_advice: dict[tuple[str, str], list[FailureGroup]] = {}
+    for group in group_failures(results):
+        by_advice.setdefault((group.error, group.advice), []).append(group)
+    return [_format_failure_paragraph(groups) for groups in by_advice.values()]
+
+
+def _format_failure_paragraph(groups: Sequence[FailureGroup]) -> str:
+    """Of causes with one cure. Where there are several, each account is named beside what happened to it."""
+    keys = [key for group in groups for key in group.account_keys]
+    heading = f"{groups[0].error}, {len(keys):,} account{'' if len(keys) == 1 else 's'}"
+    if len(groups) == 1:
+        first = f", to {keys[0]}" if len(keys) > 1 else ""
+        lines = [f"{heading}: {join_names(keys, MAX_NAMED_ACCOUNTS)}", f"What happened{first}: {groups[0].message}"]
+    else:
+        lines = [heading]
+        for group in groups[:MAX_FAILURE_GROUPS]:
+            lines.append(f"What happened, to {join_names(group.account_keys, MAX_NAMED_ACCOUNTS)}: {group.message}")
+        if omitted := [key for group in groups[MAX_FAILURE_GROUPS:] for key in group.account_keys]:
+            lines.append(
+                f"Something else, to {join_names(omitted, MAX_NAMED_ACCOUNTS)}: analytics.load_outcomes tells what."
+            )
+    lines += [f"What to do: {groups[0].advice}"] if groups[0].advice else []
+    return "\n".join(
+        textwrap.fill(part, LINE_WIDTH, subsequent_indent="    ") for line in lines for part in line.splitlines()
+    )

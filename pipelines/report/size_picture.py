@@ -1,0 +1,91 @@
+"""Sizes of segments as a small picture: a line each, in SVG that any page can show. Which ones is decided elsewhere.
+
+It is drawn by hand, since it is kept with every load: a line of sixty days takes some 250 bytes. Chart libraries make
+30 kB of the same picture, and those that draw well need half as much memory as a whole load.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from pipelines.base.text import to_single_line
+from pipelines.warehouse.sizes import SizeSeries
+
+MAX_SEGMENTS: Final = 12
+
+ROW_HEIGHT, BASELINE = 26, 17
+LINE_LEFT, LINE_TOP, LINE_WIDTH, LINE_HEIGHT = 190, 4, 240, 18
+NUMBER_RIGHT, CHANGE_RIGHT, WIDTH = 490, 560, 570
+MAX_NAME_LENGTH: Final = 26
+
+INK, PALE, UP, DOWN, LINE = "#6b7280", "#9ca3af", "#16a34a", "#dc2626", "#4f6ef7"  # to be read on white and on black
+
+SVG_ATTRIBUTES: Final = {
+    "xmlns": "http://www.w3.org/2000/svg",
+    "font-family": "system-ui,sans-serif",
+    "font-size": "12",
+    "fill": INK,
+}
+LINE_ATTRIBUTES: Final = {"fill": "none", "stroke": LINE, "stroke-width": "1.5", "stroke-linecap": "round"}
+
+
+def render_sparklines(series: Sequence[SizeSeries]) -> str:
+    """SVG of the first segments: name, line of all days given, size now, change over a week. Names are escaped."""
+    shown = [item for item in series if item.days][:MAX_SEGMENTS]
+    first = min((item.days[0].date for item in shown), default=date.min)
+    last = max((item.days[-1].date for item in shown), default=date.min)
+    dates = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    height = str(ROW_HEIGHT * (len(shown) + 1))
+    svg = Element("svg", SVG_ATTRIBUTES | {"viewBox": f"0 0 {WIDTH} {height}", "width": str(WIDTH), "height": height})
+    lines = SubElement(svg, "g", LINE_ATTRIBUTES)
+    numbers = SubElement(svg, "g", {"text-anchor": "end"})
+    _add_text(svg, LINE_LEFT, 0, f"{first:%d.%m.} – {last:%d.%m.%Y}" if shown else "no segments", fill=PALE)
+    _add_text(numbers, NUMBER_RIGHT, 0, "now", fill=PALE)
+    _add_text(numbers, CHANGE_RIGHT, 0, "7 days", fill=PALE)
+    for row, item in enumerate(shown, start=1):
+        sizes = {day.date: day.size for day in item.days}
+        path = "".join(_path_commands([sizes.get(day) for day in dates], row))
+        if path:
+            SubElement(lines, "path", {"d": path})
+        change = item.change_7_days
+        _add_text(svg, 0, row, to_single_line(item.name or str(item.segment_id), MAX_NAME_LENGTH))
+        _add_text(numbers, NUMBER_RIGHT, row, "–" if item.size is None else f"{item.size:,}")
+        if change is not None:
+            _add_text(numbers, CHANGE_RIGHT, row, f"{change:+,}" if change else "0", fill=_change_color(change))
+    return tostring(svg, encoding="unicode")
+
+
+def to_data_uri(svg: str) -> str:
+    """The picture as an address, for where a page takes images only: nothing in it can act or load anything."""
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
+def _path_commands(sizes: Sequence[int | None], row: int) -> Iterator[str]:
+    """Path data: a stroke for each run of days with a size, so that a gap stays a gap; a lone day is a dot."""
+    present_sizes = [size for size in sizes if size is not None]
+    if not present_sizes:
+        return
+    smallest, value_range = min(present_sizes), max(present_sizes) - min(present_sizes)
+    previous = None
+    for position, size in enumerate(sizes):
+        if size is None:
+            previous = None
+            continue
+        fraction = (size - smallest) / value_range if value_range else 0.5
+        x = round(LINE_LEFT + LINE_WIDTH * position / max(len(sizes) - 1, 1))
+        y = round(ROW_HEIGHT * row + LINE_TOP + LINE_HEIGHT * (1 - fraction))
+        yield f"M{x} {y}h0" if previous is None else f"l{x - previous[0]} {y - previous[1]}"
+        previous = x, y
+
+
+def _add_text(parent: Element, x: int, row: int, text: str, *, fill: str = INK) -> None:
+    position = {"x": str(x), "y": str(ROW_HEIGHT * row + BASELINE)}
+    SubElement(parent, "text", position if fill == INK else position | {"fill": fill}).text = text
+
+
+def _change_color(change: int) -> str:
+    return PALE if change == 0 else UP if change > 0 else DOWN

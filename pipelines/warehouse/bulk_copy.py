@@ -1,0 +1,87 @@
+"""A frame's rows by COPY, and how it writes each value as text. Which rows there are is decided in ``tables``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import simplejson
+from psycopg import sql
+from sqlalchemy import Connection
+
+from pipelines.transform.relation import OBJECT, Relation
+from pipelines.warehouse.queries import statement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+JSON_COLUMNS: Final = frozenset({"extra", "match", "rule", "json_value"})
+
+_NULL: Final = r"\N"
+_ESCAPES: Final = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_NEEDS_ESCAPE: Final = re.compile(r"[\\\t\n\r]")
+
+
+def copy_frames(connection: Connection, frames: Mapping[Relation, pd.DataFrame]) -> None:
+    """Send the rows of frames by COPY, in their order.
+
+    Postgres refuses it where row-level security applies to our role, as it does to the loader's once readers of single
+    accounts are told apart: there the rows go by a temporary table.
+    """
+    if frames:
+        tables_with_row_security = frozenset(connection.scalars(statement("tables_with_row_security")))
+        for relation, frame in frames.items():
+            if not frame.empty:
+                _copy_frame(connection, relation, frame, is_direct=relation.name not in tables_with_row_security)
+
+
+def _copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame, *, is_direct: bool) -> None:
+    table = sql.Identifier("amocrm", relation.name)
+    columns = sql.SQL(", ").join(map(sql.Identifier, relation.columns))
+    target = table if is_direct else sql.Identifier(f"arriving_{relation.name}")
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor:
+        if not is_direct:
+            create_table = sql.SQL("create temporary table {} on commit drop as select {} from {} with no data")
+            cursor.execute(create_table.format(target, columns, table))
+        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, columns)) as copy:
+            copy.write(format_copy_rows(frame))
+        if not is_direct:
+            insert = sql.SQL("insert into {} ({}) select {} from {}")
+            cursor.execute(insert.format(table, columns, columns, target))
+
+
+def format_copy_rows(frame: pd.DataFrame) -> str:
+    """The rows in COPY's format ``text``: a line each, which ends with a newline, and tabs between values.
+
+    It is made column by column: a block of a thousand rows takes a third of the time of as many calls of the driver.
+    """
+    columns = (
+        _format_json_column(values) if name in JSON_COLUMNS else _format_column(values)
+        for name, values in frame.items()
+    )
+    return "".join(f"{line}\n" for line in map("\t".join, zip(*columns, strict=True)))
+
+
+def _format_column(series: pd.Series) -> list[str]:
+    """A column's values as text. Of a typed one, whose equal values are alike, each different value is written once."""
+    if series.dtype == OBJECT:
+        return [_NULL if value is None else _format_value(value) for value in series.tolist()]
+    codes, values = series.factorize()
+    distinct_texts = [*(_format_value(value) for value in values), _NULL]  # what is missing has code -1
+    return [distinct_texts[code] for code in codes.tolist()]
+
+
+def _format_json_column(series: pd.Series) -> list[str]:
+    """A column's JSON as text: decimals keep all their digits."""
+    return [_NULL if value is None else _escape(simplejson.dumps(value)) for value in series.tolist()]
+
+
+def _format_value(value: Any) -> str:
+    return _escape(rf"\x{value.hex()}" if isinstance(value, bytes) else str(value))
+
+
+def _escape(text: str) -> str:
+    return _NEEDS_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text) if _NEEDS_ESCAPE.search(text) else text

@@ -1,0 +1,168 @@
+"""The past as records: what a snapshot saw, rebuilt from the stored versions. Nothing is asked of the API."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row
+
+from pipelines.amocrm import strict_json
+from pipelines.amocrm.messages import EntityKind
+from pipelines.amocrm.models import Account, Field, FieldValue, Json, Option, Rule, Segment, Snapshot, Stage
+from pipelines.warehouse.queries import statement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredAccount:
+    """An account that has a history, whether or not it still answers."""
+
+    key: str  # in the settings, now or once
+    id: int
+    timezone: ZoneInfo
+
+
+def read_stored_accounts(connection: Connection) -> list[StoredAccount]:
+    """All accounts that have a history, by their keys."""
+    return [
+        StoredAccount(key=row.account_key, id=row.account_id, timezone=ZoneInfo(row.timezone))
+        for row in connection.execute(statement("known_accounts"))
+    ]
+
+
+def read_last_observed_at(connection: Connection, account_id: int, kind: EntityKind, thing_id: int) -> datetime | None:
+    """When the newest snapshot that saw a stage or segment was taken; None where none ever did."""
+    result: datetime | None = connection.scalar(
+        statement("last_seen"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
+    )
+    return result
+
+
+def read_snapshot_at(connection: Connection, account_id: int, instant: datetime) -> Snapshot | None:
+    """What the account's newest snapshot at or before ``instant`` saw; None where there is none.
+
+    It is equal to the snapshot that was published, but for what is not stored of it: a segment's ``content_hash``
+    is empty, its ``updated_at`` is that of the first snapshot that showed the same state, the account is called as it
+    is now, and what was odd or asked for is left out.
+    """
+    result = connection.execute(
+        statement("past_snapshot"), {"account_id": account_id, "instant": instant}
+    ).one_or_none()
+    if result is None:
+        return None
+    parameters = {"account_id": account_id, "observed_at": result.observed_at}
+    return Snapshot(
+        account=Account(
+            id=result.account_id,
+            name=result.name or "",
+            subdomain=result.subdomain,
+            timezone=result.timezone,
+            mode=result.customers_mode,
+            country=result.country,
+            currency=result.currency,
+        ),
+        observed_at=result.observed_at,
+        stages=_read_stages(connection, parameters),
+        segments=_read_segments(connection, parameters),
+        fields=_read_fields(connection, parameters),
+    )
+
+
+def _read_stages(connection: Connection, parameters: dict[str, Any]) -> tuple[Stage, ...]:
+    rules: defaultdict[int, list[Rule]] = defaultdict(list)
+    for row in connection.execute(statement("past_stage_rules"), parameters):
+        rules[row.stage_id].append(
+            Rule(
+                group=row.group_position,
+                position=row.rule_position,
+                type=row.type,
+                match=_parse_json(row.match),
+                body=_parse_json(row.rule),
+            )
+        )
+    return tuple(
+        Stage(
+            id=row.stage_id,
+            name=row.name,
+            sort=row.sort,
+            is_default=row.is_default,
+            color=row.color,
+            type=row.type,
+            rule_group_count=row.rule_group_count,
+            rules=tuple(rules[row.stage_id]),
+            extra=_parse_json(row.extra),
+            content_hash=row.content_hash,
+        )
+        for row in connection.execute(statement("past_stages"), parameters)
+    )
+
+
+def _read_segments(connection: Connection, parameters: dict[str, Any]) -> tuple[Segment, ...]:
+    values: defaultdict[int, list[FieldValue]] = defaultdict(list)
+    for row in connection.execute(statement("past_field_values"), parameters):
+        values[row.segment_id].append(_parse_field_value(row))
+    return tuple(
+        Segment(
+            id=row.segment_id,
+            name=row.name,
+            color=row.color,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            customers_count=row.customers_count,
+            price_field_ids=tuple(row.price_field_ids),
+            field_values=tuple(values[row.segment_id]),
+            extra=_parse_json(row.extra),
+            content_hash=b"",
+        )
+        for row in connection.execute(statement("past_segments"), parameters)
+    )
+
+
+def _parse_field_value(row: Row[Any]) -> FieldValue:
+    return FieldValue(
+        field_id=row.field_id,
+        field_type=row.field_type,
+        position=row.position,
+        text=row.text_value,
+        number=row.number_value,
+        boolean=row.boolean_value,
+        date=row.date_value,
+        instant=row.timestamp_value,
+        option_id=row.option_id,
+        json=_parse_json(row.json_value),
+    )
+
+
+def _read_fields(connection: Connection, parameters: dict[str, Any]) -> tuple[Field, ...]:
+    options: defaultdict[int, list[Option]] = defaultdict(list)
+    for row in connection.execute(statement("past_options"), parameters):
+        options[row.field_id].append(
+            Option(
+                id=row.option_id,
+                value=row.value,
+                sort=row.sort,
+                extra=_parse_json(row.extra),
+                content_hash=row.content_hash,
+            )
+        )
+    return tuple(
+        Field(
+            id=row.field_id,
+            name=row.name,
+            code=row.code,
+            type=row.type,
+            sort=row.sort,
+            options=tuple(options[row.field_id]),
+            extra=_parse_json(row.extra),
+            content_hash=row.content_hash,
+        )
+        for row in connection.execute(statement("past_fields"), parameters)
+    )
+
+
+def _parse_json(text: str | None) -> Json:
+    """A stored JSON value, its numbers exact."""
+    return None if text is None else strict_json.parse(text.encode())

@@ -1,0 +1,202 @@
+"""The record of calls that change accounts: written down before they are sent, completed after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal, TypeAlias
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from pipelines.amocrm import strict_json
+from pipelines.amocrm.messages import EntityKind, Response, WriteAttempt, write_request
+from pipelines.amocrm.models import Json
+from pipelines.amocrm.sanitize import sanitize_json
+from pipelines.base.errors import DatabaseError
+from pipelines.warehouse.blockers import describe_blockers
+from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, transaction, translate_database_errors
+from pipelines.warehouse.publish import to_jsonb
+from pipelines.warehouse.queries import statement
+from pipelines.writeback.calls import Call, ChangeAction
+from pipelines.writeback.successors import Successors
+
+CallOutcome: TypeAlias = Literal["done", "refused", "not_sent", "uncertain"]
+"""What became of a call; the comment of ``amocrm.write_back.outcome`` says what each means."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApplyRecord:
+    """What calls are made for: the same for all calls of one apply."""
+
+    apply_id: UUID
+    account_id: int
+    account_key: str
+    who: str
+    reason: str | None
+    source: str  # where it is written what is wanted
+    restored_from: datetime | None  # the snapshot that is restored
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UncertainEntity:
+    """What a call of which nobody knows whether it happened was to do to one thing."""
+
+    kind: EntityKind
+    action: ChangeAction
+    thing_id: int | None  # None: it was to be added
+    name: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UncertainCall:
+    """A call of which nobody knows whether it happened."""
+
+    call_id: UUID
+    intended_at: datetime
+    entities: tuple[UncertainEntity, ...]
+
+
+@contextmanager
+def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[None]:
+    """Keep away whoever would change the account meanwhile by this program; ``DatabaseError`` if one is at it."""
+    lock = {"work": "apply", "account_id": account_id}
+    with transaction(engine, account=account_key) as connection:
+        connection.execute(statement("make_work_lock"), lock)
+    with translate_database_errors(account=account_key), engine.connect() as connection:
+        connection.detach()  # of its own: it is idle for as long as amoCRM is written to
+        connection.execute(statement("stay_open"))
+        try:
+            connection.execute(statement("lock_work_at_once"), lock)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            connection.rollback()
+            raise DatabaseError(
+                "Stages or segments of this account are being changed by another apply or restore."
+                f" {describe_blockers(connection)}".rstrip(),
+                account=account_key,
+                advice="Wait until it has ended, then plan again: nothing was sent.",
+            ) from None
+        yield
+
+
+def record_call(engine: Engine, apply_record: ApplyRecord, call: Call, *, position: int, at: datetime) -> UUID:
+    """Commit that a call is about to be made; its id."""
+    call_id = uuid4()
+    key = {"account_id": apply_record.account_id, "call_id": call_id}
+    with transaction(engine, account=apply_record.account_key) as connection:
+        connection.execute(
+            statement("insert_write_back"),
+            key
+            | {
+                "apply_id": apply_record.apply_id,
+                "position": position,
+                "intended_at": at,
+                "who": apply_record.who,
+                "reason": apply_record.reason,
+                "source": apply_record.source,
+                "restored_from": apply_record.restored_from,
+                "method": call.method,
+                "path": write_request(call.method, call.resource, call.thing_id, call.body).path,
+                "body": to_jsonb(call.body),
+            },
+        )
+        connection.execute(
+            statement("insert_write_back_thing"),
+            [
+                key
+                | {
+                    "position": index,
+                    "thing": change.kind,
+                    "action": change.action,
+                    "thing_id": change.thing_id,
+                    "name": change.name,
+                    "replaces_id": change.replaces,
+                }
+                for index, change in enumerate(call.changes)
+            ],
+        )
+    return call_id
+
+
+def record_outcome(
+    engine: Engine,
+    apply_record: ApplyRecord,
+    call_id: UUID,
+    outcome: CallOutcome,
+    *,
+    at: datetime,
+    attempt: WriteAttempt | None,
+    added_ids: Sequence[int] = (),
+    error: str | None = None,
+) -> None:
+    """Commit what became of a call; ``added_ids`` are those of what it added, in its order."""
+    key = {"account_id": apply_record.account_id, "call_id": call_id}
+    response = attempt.response if attempt else None
+    with transaction(engine, account=apply_record.account_key) as connection:
+        connection.execute(
+            statement("complete_write_back"),
+            key
+            | {
+                "ended_at": at,
+                "outcome": outcome,
+                "status": response.status if response else None,
+                "answer": to_jsonb(_response_json(response)),
+                "request_id": response.request_id if response else None,
+                "error": error,
+            },
+        )
+        if added_ids:
+            connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+
+
+def record_done(
+    connection: Connection, account_id: int, call_id: UUID, *, at: datetime, added_ids: Sequence[int]
+) -> None:
+    """Note that a call of which nobody knew turned out to have happened."""
+    key = {"account_id": account_id, "call_id": call_id}
+    connection.execute(statement("settle_write_back"), key | {"ended_at": at})
+    if added_ids:
+        connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+
+
+def read_uncertain(connection: Connection, account_id: int) -> list[UncertainCall]:
+    """The calls of which nobody knows whether they happened, the oldest first."""
+    rows = connection.execute(statement("uncertain_write_backs"), {"account_id": account_id})
+    return [
+        UncertainCall(
+            call_id=call_id,
+            intended_at=intended_at,
+            entities=tuple(
+                UncertainEntity(kind=row.thing, action=row.action, thing_id=row.thing_id, name=row.name)
+                for row in call_rows
+            ),
+        )
+        for (call_id, intended_at), call_rows in groupby(rows, key=attrgetter("call_id", "intended_at"))
+    ]
+
+
+def read_preexisting(connection: Connection, account_id: int, instant: datetime) -> set[tuple[EntityKind, int]]:
+    """What cannot have been added by a call made at ``instant``: it was there, or another of our calls has added it."""
+    rows = connection.execute(statement("things_not_new"), {"account_id": account_id, "instant": instant})
+    return {(row.thing, row.thing_id) for row in rows}
+
+
+def read_successors(connection: Connection, account_id: int) -> Successors:
+    """What earlier restorations put in the place of things that were gone."""
+    rows = connection.execute(statement("successors"), {"account_id": account_id})
+    return {(row.thing, row.replaces_id): row.thing_id for row in rows}
+
+
+def _response_json(response: Response | None) -> Json:
+    """The answer's JSON as Postgres can store it; None where it is none."""
+    try:
+        return sanitize_json(strict_json.parse(response.body), lambda _: None) if response else None
+    except strict_json.NotStrictJson:
+        return None

@@ -1,0 +1,162 @@
+"""What is, and what is wanted, in; the calls that lead from one to the other out. Pure: nothing is sent here.
+
+The calls are as few as the API allows: one for all new stages, one for each new segment, one for each thing that
+changes or goes. Changes come first, then additions, then deletions, so that nothing is lost before the rest is there;
+only as many deletions as the page's limits ask for come before an addition.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from pipelines.amocrm.messages import EntityKind
+from pipelines.amocrm.models import Json, Snapshot
+from pipelines.writeback import validation
+from pipelines.writeback.calls import Call, Plan, PlannedChange
+from pipelines.writeback.compare import CUSTOM_FIELDS, Comparison, SegmentComparison, StageComparison
+from pipelines.writeback.desired import DesiredConfig
+from pipelines.writeback.field_content import is_clearing
+from pipelines.writeback.matching import DesiredT, LiveT, match_entities
+from pipelines.writeback.problems import Problems
+
+_RESOURCES: Final[dict[EntityKind, Literal["stages", "segments"]]] = {"stage": "stages", "segment": "segments"}
+
+
+def make_plan(
+    live: Snapshot, desired: DesiredConfig, *, account_key: str | None = None, is_admin: bool | None = None
+) -> Plan:
+    """The calls that make the account as ``desired``; none where it is so already.
+
+    ``live`` is the account as it is now. ``account_key`` is its key in the settings, which ``desired`` may name;
+    ``is_admin`` whether the token's user is an administrator, None where that is not known. Raises ``PlanError`` with
+    everything that is wrong: nothing breaks a rule of the vendor's page at any step of a plan.
+    """
+    problems = Problems(desired.source)
+    notes: list[str] = []
+    validation.check_account(live, desired, account_key=account_key, is_admin=is_admin, problems=problems)
+    calls: list[Call] = []
+    if live.account.mode == validation.MODE_BY_KIND["stage"]:
+        stages = StageComparison(desired.source, problems)
+        changes = list(
+            _plan_changes(
+                stages, desired.stages or (), live.stages, is_complete="stage" in desired.complete, notes=notes
+            )
+        )
+        calls += _order_calls("stage", changes, len(live.stages), problems, notes)
+    if live.account.mode == validation.MODE_BY_KIND["segment"]:
+        segments = SegmentComparison(desired.source, problems, live.fields, ZoneInfo(live.account.timezone))
+        changes = list(
+            _plan_changes(
+                segments, desired.segments or (), live.segments, is_complete="segment" in desired.complete, notes=notes
+            )
+        )
+        calls += _order_calls("segment", changes, len(live.segments), problems, notes)
+    problems.raise_if_any()
+    notes[:0] = _warn_about(calls, is_admin=is_admin)
+    return Plan(account=live.account, source=desired.source, calls=tuple(calls), notes=tuple(notes))
+
+
+def _plan_changes(
+    comparison: Comparison[DesiredT, LiveT],
+    desired_entities: Sequence[DesiredT],
+    live: Sequence[LiveT],
+    *,
+    is_complete: bool,
+    notes: list[str],
+) -> Iterator[PlannedChange]:
+    """What has to happen to each thing that is wanted, and to each that is not, where the list is complete."""
+    matched_ids = set()
+    for desired_entity, live_entity in match_entities(comparison.kind, desired_entities, live, comparison.problems):
+        if live_entity is not None:
+            matched_ids.add(live_entity.id)
+        if desired_entity.is_deleted and live_entity is None:
+            notes.append(f"There is no {comparison.kind} {desired_entity.label}, so there is nothing to delete.")
+        elif desired_entity.is_deleted and live_entity is not None:
+            yield comparison.deletion(live_entity, desired_entity)
+        elif live_entity is None:
+            yield comparison.addition(desired_entity)
+        elif change := comparison.change(desired_entity, live_entity):
+            yield change
+    if is_complete:
+        unlisted = [live_entity for live_entity in live if live_entity.id not in matched_ids]
+        yield from (
+            comparison.deletion(live_entity)
+            for live_entity in unlisted
+            if comparison.deletion_problem(live_entity) is None
+        )
+
+
+def _order_calls(
+    kind: EntityKind, changes: Sequence[PlannedChange], present: int, problems: Problems, notes: list[str]
+) -> Iterator[Call]:
+    """The calls for all changes of one kind, such that there are never more things than the page allows."""
+    added = [change for change in changes if change.action == "add"]
+    deletions = deque(change for change in changes if change.action == "delete")
+    if problem := validation.limit_problem(kind, present=present, added=len(added), deleted=len(deletions)):
+        problems.add(problem)
+        return
+    yield from (_build_call(kind, [change]) for change in changes if change.action == "change")
+    free_slots = validation.MAX_ENTITIES[kind] - present
+    if (early_count := len(added) - free_slots) > 0:
+        notes.append(
+            f"{early_count} deletion(s) come before additions, since amoCRM allows {validation.MAX_ENTITIES[kind]} {kind}s."
+        )
+    for batch in _batch_additions(kind, added):
+        while free_slots < len(batch):
+            yield _build_call(kind, [deletions.popleft()])
+            free_slots += 1
+        yield _build_call(kind, batch)
+        free_slots -= len(batch)
+    yield from (_build_call(kind, [change]) for change in deletions)
+
+
+def _batch_additions(kind: EntityKind, added: Sequence[PlannedChange]) -> Iterable[Sequence[PlannedChange]]:
+    """What is added by one POST: a list of stages, each with a ``request_id``; one segment."""
+    if kind == "segment":
+        return [[change] for change in added]
+    return [[replace(change, request_id=str(number)) for number, change in enumerate(added, 1)]] if added else []
+
+
+def _build_call(kind: EntityKind, changes: Sequence[PlannedChange]) -> Call:
+    action = changes[0].action
+    bodies = [_build_body(change) for change in changes]
+    return Call(
+        method="POST" if action == "add" else "PATCH" if action == "change" else "DELETE",
+        resource=_RESOURCES[kind],
+        thing_id=changes[0].thing_id,
+        body=None if action == "delete" else bodies if (kind, action) == ("stage", "add") else bodies[0],
+        changes=tuple(changes),
+    )
+
+
+def _build_body(change: PlannedChange) -> dict[str, Json]:
+    body = {edit.property: edit.api_value for edit in change.edits if edit.property != CUSTOM_FIELDS}
+    if items := [edit.api_value for edit in change.edits if edit.property == CUSTOM_FIELDS]:
+        body[CUSTOM_FIELDS] = items
+    return body | ({"request_id": change.request_id} if change.request_id else {})
+
+
+def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str]:
+    """What a person has to know of these calls, whatever is wanted."""
+    actions = {(change.kind, change.action) for call in calls for change in call.changes}
+    if calls and is_admin is None:
+        yield (
+            "It is not known whether the token's user is an administrator; if not, amoCRM refuses the first call "
+            "and nothing changes."
+        )
+    if actions & {("stage", "add"), ("segment", "add")}:
+        yield "What is new comes without conditions: the API cannot set them, so do it in amoCRM."
+    if ("segment", "delete") in actions:
+        yield "A deleted segment never comes back with its id, its customers or its conditions."
+    if ("stage", "delete") in actions:
+        yield "Customers of a deleted stage move to other stages by their conditions, some time later."
+    if any(
+        is_clearing(item) for call in calls if isinstance(call.body, dict) for item in call.body.get(CUSTOM_FIELDS, ())
+    ):
+        yield (
+            "Fields are emptied by 'values: null', as the vendor's own client does; the vendor's page does not say how."
+        )

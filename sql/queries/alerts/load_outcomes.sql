@@ -1,0 +1,79 @@
+-- name: courses_in_run
+-- How the loads of these accounts ended in one of Dagster's runs, and how they had ended before it. Accounts of which the run
+-- leaves no trace are left out. A load that was superseded is no failure: a newer one had succeeded.
+select
+    chosen.account_key,
+    coalesce(loaded.observed_at, failed.last_at) as ended_at,
+    case when loaded.observed_at is null then failed.last_error end as error,
+    before.started_at as before_at,
+    before.error as error_before,
+    coalesce(first.started_at, loaded.observed_at) as since
+from unnest(cast(:account_keys as text[])) as chosen (account_key)
+left join amocrm.account on account.account_key = chosen.account_key
+cross join lateral (
+    select
+        min(failure.started_at) as first_at,
+        max(failure.started_at) as last_at,
+        (array_agg(failure.error order by failure.started_at desc))[1] as last_error
+    from amocrm.load_failure as failure
+    where failure.account_key = chosen.account_key and failure.run_id = :run_id and failure.error <> 'Superseded'
+) as failed
+left join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where
+        snapshot.account_id = account.account_id
+        and snapshot.run_id = :run_id
+        and snapshot.observed_at > coalesce(failed.last_at, '-infinity')
+    order by snapshot.observed_at desc
+    limit 1
+) as loaded on true
+cross join lateral (
+    select coalesce(max(snapshot.observed_at), '-infinity') as observed_at
+    from amocrm.snapshot
+    where
+        snapshot.account_id = account.account_id
+        and snapshot.observed_at < coalesce(failed.first_at, loaded.observed_at)
+) as success
+left join lateral (
+    select failure.started_at, failure.error
+    from amocrm.load_failure as failure
+    where
+        failure.account_key = chosen.account_key
+        and failure.started_at > success.observed_at
+        and failure.started_at < coalesce(failed.first_at, loaded.observed_at)
+        and failure.error <> 'Superseded'
+    order by failure.started_at desc
+    limit 1
+) as before on true
+left join lateral (
+    select failure.started_at
+    from amocrm.load_failure as failure
+    where
+        failure.account_key = chosen.account_key
+        and failure.started_at > success.observed_at
+        and failure.error <> 'Superseded'
+    order by failure.started_at
+    limit 1
+) as first on true
+where failed.last_at is not null or loaded.observed_at is not null
+order by chosen.account_key
+
+-- name: failed_keys
+-- Accounts whose newest load failed. One that was superseded was none: a newer one had succeeded.
+select failure.account_key
+from amocrm.load_failure as failure
+left join amocrm.account using (account_key)
+where failure.started_at <= now() + interval '2 days' -- beyond is what a wrong clock has noted
+group by failure.account_key, account.account_id
+having max(failure.started_at) > coalesce(
+    (select max(snapshot.observed_at) from amocrm.snapshot where snapshot.account_id = account.account_id),
+    '-infinity'
+)
+
+-- name: loaded_in_runs
+-- Accounts of which one of these runs has published a snapshot: a run that is executed again leaves them alone.
+select account.account_key
+from amocrm.snapshot
+join amocrm.account using (account_id)
+where snapshot.run_id = any(:run_ids) and snapshot.observed_at > :since

@@ -1,0 +1,78 @@
+-- name: demo_account
+-- One row for the account: what it is, since when it is observed, and what observing it has cost so far.
+select
+    account.account_id,
+    account.name,
+    account.customers_mode,
+    account.timezone,
+    count(*) as snapshot_count,
+    min(snapshot.observed_at) as first_observed_at,
+    max(snapshot.observed_at) as last_observed_at,
+    sum(snapshot.request_count) as request_count,
+    cast(sum(snapshot.byte_count) as bigint) as byte_count,
+    sum(snapshot.duration_seconds) as duration_seconds
+from amocrm.account
+join amocrm.snapshot using (account_id)
+where account.account_key = :account_key
+group by account.account_id
+
+-- name: demo_gaps
+-- One row per stretch without a successful load: the last snapshot before it and the first one after, oldest first.
+select
+    snapshot.previous_observed_at,
+    snapshot.observed_at
+from analytics.snapshots as snapshot
+where snapshot.account_id = :account_id
+    and snapshot.observed_at - snapshot.previous_observed_at > make_interval(hours => :hours)
+order by snapshot.observed_at
+
+-- name: demo_row_count
+-- Rows that the account's history takes, the answers as received aside.
+select
+    (select count(*) from amocrm.snapshot where account_id = :account_id)
+    + (select count(*) from amocrm.stage_version where account_id = :account_id)
+    + (select count(*) from amocrm.stage_rule where account_id = :account_id)
+    + (select count(*) from amocrm.field_version where account_id = :account_id)
+    + (select count(*) from amocrm.option_version where account_id = :account_id)
+    + (select count(*) from amocrm.segment_version where account_id = :account_id)
+    + (select count(*) from amocrm.segment_price_field where account_id = :account_id)
+    + (select count(*) from amocrm.segment_field_value where account_id = :account_id)
+    + (select count(*) from amocrm.segment_size where account_id = :account_id)
+    + (select count(*) from amocrm.segment_size_daily where account_id = :account_id)
+
+-- name: demo_segments
+-- One row per segment: its size now, what became of it, and its sizes of the last days, oldest first; null on a day that
+-- was not observed or before the segment was there.
+select
+    trend.name,
+    trend.customers_count,
+    trend.change_1_day,
+    trend.change_7_days,
+    trend.change_30_days,
+    sizes.last_counts
+from analytics.segment_trends as trend
+join analytics.snapshots as newest using (account_id, observed_at)
+cross join lateral (
+    select array_agg(daily.last_count order by day.days_ago desc) as last_counts
+    from generate_series(0, cast(:days as integer) - 1) as day (days_ago)
+    left join analytics.segment_sizes_daily as daily
+        on daily.account_id = trend.account_id
+        and daily.segment_id = trend.segment_id
+        and daily.observed_date = newest.observed_date - day.days_ago
+) as sizes
+where trend.account_id = :account_id
+order by trend.customers_count desc nulls last, trend.name
+
+-- name: demo_stages
+-- One row per stage, in their order, with its rules and since when it is as it is.
+select
+    stage.name,
+    stage.is_default,
+    stage.conditions,
+    case when exists (
+        select from analytics.snapshots as earlier
+        where earlier.account_id = stage.account_id and earlier.observed_at < stage.state_since_at
+    ) then stage.state_since_at end as changed_at
+from analytics.stages as stage
+where stage.account_id = :account_id
+order by stage.sort, stage.stage_id

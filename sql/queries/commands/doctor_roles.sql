@@ -1,0 +1,44 @@
+-- name: doctor_roles
+-- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means for readers.
+select
+    role.rolsuper as is_superuser,
+    role.rolcreaterole as may_make_roles,
+    server.version / 10000 as major,
+    -- CVE-2024-10976: a plan that is reused after set role may show the rows of the role before.
+    server.version < 150009
+        or server.version between 160000 and 160004
+        or server.version = 170000 as keeps_plans_of_other_roles,
+    coalesce(
+        (select relrowsecurity from pg_class where oid = to_regclass('amocrm.account')), false
+    ) as is_isolated,
+    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id') as has_statistics
+from pg_roles as role
+cross join (select current_setting('server_version_num')::integer) as server (version)
+where role.rolname = current_user
+
+-- name: parting_roles
+-- Statements by which the owner gives this database roles of its own, where another database uses the same ones.
+select format('update amocrm.role_name set name = name || %L', '_in_' || current_database()) as change
+union all
+select format('revoke all on schema amocrm, analytics from %s', string_agg(quote_ident(role.name), ', ' order by role.name))
+from amocrm.role_name as role
+where to_regrole(quote_ident(role.name)) is not null
+order by change desc
+
+-- name: shared_roles
+-- Roles of this database to which another database of the server was granted something as well, and the logins in them.
+select
+    role.name,
+    array_agg(distinct other.datname::text order by other.datname::text) as database_names,
+    array(
+        select login.rolname::text
+        from pg_roles as login
+        where login.rolcanlogin and not login.rolsuper and pg_has_role(login.oid, to_regrole(quote_ident(role.name)), 'member')
+        order by 1
+    ) as logins
+from amocrm.role_name as role
+join pg_shdepend as depend
+    on depend.refclassid = 'pg_authid'::regclass and depend.refobjid = to_regrole(quote_ident(role.name))
+join pg_database as other on other.oid = depend.dbid and other.datname <> current_database()
+group by role.name
+order by role.name

@@ -1,0 +1,100 @@
+-- name: report_days
+-- Sizes of an account's segments of now, day by day from a day on, oldest first.
+select daily.segment_id, daily.observed_date as date, daily.last_count as size, daily.is_observed
+from analytics.segment_sizes_daily as daily
+join amocrm.segment_current as segment using (account_id, segment_id)
+where daily.account_id = :account_id and daily.observed_date >= :first_date
+order by daily.segment_id, daily.observed_date
+
+-- name: report_gaps
+-- Spans in which loads are missing, the newest first.
+select after_at, until_at, gap_seconds, missed_count, missed_days, failure_count, errors
+from analytics.gaps
+where account_id = :account_id and coalesce(until_at, now()) >= :after
+order by after_at desc
+
+-- name: report_has_earlier_changes
+-- Whether snapshots between two instants showed changes.
+select exists (
+    select from analytics.changes
+    where account_id = :account_id and observed_at > :after and observed_at < :before
+)
+
+-- name: report_jumps
+-- Days from a day on, on which a segment's size left its own rhythm, the newest first; what changed around them by name.
+select
+    segment_id, name, observed_date, last_count, change_count, usual_change_count, missed_days, observed_at,
+    (
+        select string_agg(
+            distinct case
+                when one.thing in ('account', 'segment') then 'the ' || one.thing
+                else format('%s ''%s''', one.thing, coalesce(one.name, one.thing_id::text))
+            end,
+            ', '
+        )
+        from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text)
+    ) as changed_things
+from analytics.segment_jumps
+where account_id = :account_id and observed_date >= :first_date
+order by observed_date desc, abs(change_count) desc, segment_id
+
+-- name: report_movers
+-- Who grew and who shrank most over 7 and over 30 days.
+select days, direction, segment_id, name, before_count, customers_count, change_count, change_percent
+from analytics.segment_movers
+where account_id = :account_id and days in (7, 30) and place <= :most
+order by days, direction desc, place, segment_id
+
+-- name: report_quality
+-- Oddities in what amoCRM said, those that last first, then the newest.
+select kind, thing, thing_id, thing_name, detail, valid_from, valid_to
+from analytics.data_quality
+where account_id = :account_id and coalesce(valid_to, now()) >= :after
+order by is_open desc, valid_from desc, kind, thing_id
+limit :most
+
+-- name: report_segments
+-- The segments that an account's newest snapshot saw, the largest first.
+select
+    segment_id,
+    name,
+    customers_count,
+    share_percent,
+    change_1_day,
+    change_7_days,
+    change_7_days_percent,
+    change_30_days,
+    change_30_days_percent
+from analytics.segment_trends
+where account_id = :account_id
+order by customers_count desc nulls last, segment_id
+
+-- name: report_stages
+-- An account's stages in their order, with the rules that lead into each.
+select stage_id, name, is_default, state_since_at, conditions
+from analytics.stages
+where account_id = :account_id
+order by sort, stage_id
+
+-- name: report_state
+-- One row for the account: what it is, how fresh what is known of it is, and since when it is known.
+select
+    fresh.account_key,
+    fresh.name,
+    fresh.customers_mode,
+    fresh.timezone,
+    account.country,
+    fresh.observed_at,
+    fresh.observed_date,
+    fresh.usual_seconds,
+    fresh.is_late,
+    fresh.failure_count,
+    fresh.last_message,
+    beginning.observed_date as first_date,
+    (select count(*) from amocrm.snapshot where account_id = :account_id) as snapshot_count
+from analytics.freshness as fresh
+join amocrm.account using (account_id)
+cross join lateral (
+    select observed_date from amocrm.snapshot where account_id = :account_id order by observed_at limit 1
+) as beginning
+where fresh.account_id = :account_id

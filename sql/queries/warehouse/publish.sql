@@ -1,0 +1,106 @@
+-- name: close_fields
+update amocrm.field_version as version
+set valid_to = :valid_to, end_reason = ended.reason
+from unnest(cast(:field_ids as bigint[]), cast(:reasons as text[])) as ended (field_id, reason)
+where version.account_id = :account_id and version.field_id = ended.field_id and version.valid_to is null
+
+-- name: close_options
+update amocrm.option_version as version
+set valid_to = :valid_to, end_reason = ended.reason
+from unnest(cast(:field_ids as bigint[]), cast(:option_ids as bigint[]), cast(:reasons as text[]))
+    as ended (field_id, option_id, reason)
+where version.account_id = :account_id
+    and version.field_id = ended.field_id
+    and version.option_id = ended.option_id
+    and version.valid_to is null
+
+-- name: close_quality_events
+update amocrm.quality_event as event
+set valid_to = :valid_to
+from unnest(cast(:kinds as text[]), cast(:things as text[]), cast(:thing_ids as bigint[]), cast(:details as text[]))
+    as ended (kind, thing, thing_id, detail)
+where event.account_id = :account_id
+    and event.kind = ended.kind
+    and event.thing = ended.thing
+    and event.thing_id = ended.thing_id
+    and event.detail = ended.detail
+    and event.valid_to is null
+
+-- name: close_segments
+update amocrm.segment_version as version
+set valid_to = :valid_to, end_reason = ended.reason
+from unnest(cast(:segment_ids as bigint[]), cast(:reasons as text[])) as ended (segment_id, reason)
+where version.account_id = :account_id and version.segment_id = ended.segment_id and version.valid_to is null
+
+-- name: close_stages
+update amocrm.stage_version as version
+set valid_to = :valid_to, end_reason = ended.reason
+from unnest(cast(:stage_ids as bigint[]), cast(:reasons as text[])) as ended (stage_id, reason)
+where version.account_id = :account_id and version.stage_id = ended.stage_id and version.valid_to is null
+
+-- name: delete_current_segments
+delete from amocrm.segment_current
+where account_id = :account_id and segment_id = any (cast(:segment_ids as bigint[]))
+
+-- name: insert_account
+-- Makes the account's row if this is its first snapshot, so that there is a row to lock. Without a
+-- target: of two first loads at once the second may meet the first in either key.
+insert into amocrm.account (account_id, account_key, host, name, subdomain, timezone, customers_mode, country, currency)
+values (:account_id, :account_key, :host, :name, :subdomain, :timezone, :customers_mode, :country, :currency)
+on conflict do nothing
+
+-- name: insert_snapshot
+-- The ledger's row comes last: with its commit the snapshot exists.
+insert into amocrm.snapshot (
+    account_id, observed_at, observed_date, load_id, customers_mode, timezone,
+    stage_count, segment_count, field_count, option_count,
+    opened_count, closed_count, size_change_count,
+    request_count, byte_count, duration_seconds, code_version, run_id
+)
+values (
+    :account_id, :observed_at, :observed_date, :load_id, :customers_mode, :timezone,
+    :stage_count, :segment_count, :field_count, :option_count,
+    :opened_count, :closed_count, :size_change_count,
+    :request_count, :byte_count, :duration_seconds, :code_version, :run_id
+)
+
+-- name: load_of_snapshot
+-- The load that made the snapshot of an instant, if there is one.
+select load_id from amocrm.snapshot where account_id = :account_id and observed_at = :observed_at
+
+-- name: lock_account
+-- Publishing into one account happens one after the other: whoever holds this row decides on what is stored.
+select account_key, host, name, subdomain, timezone, customers_mode, country, currency
+from amocrm.account
+where account_id = :account_id
+for no key update
+
+-- name: update_account
+update amocrm.account
+set account_key = :account_key, host = :host, name = :name, subdomain = :subdomain, timezone = :timezone,
+    customers_mode = :customers_mode, country = :country, currency = :currency
+where account_id = :account_id
+
+-- name: upsert_current_segments
+insert into amocrm.segment_current (account_id, segment_id, valid_from, customers_count, content_hash)
+select :account_id, seen.segment_id, seen.valid_from, seen.customers_count, seen.content_hash
+from unnest(
+    cast(:segment_ids as bigint[]), cast(:valid_from as timestamptz[]), cast(:customers_counts as bigint[]), cast(:content_hashes as bytea[])
+) as seen (segment_id, valid_from, customers_count, content_hash)
+on conflict (account_id, segment_id) do update
+set valid_from = excluded.valid_from, customers_count = excluded.customers_count, content_hash = excluded.content_hash
+
+-- name: upsert_segment_days
+-- The day's row follows the newest snapshot of that day; least() and greatest() pass over a null.
+insert into amocrm.segment_size_daily as day (account_id, segment_id, observed_date, last_count, min_count, max_count)
+select :account_id, seen.segment_id, :observed_date, seen.customers_count, seen.customers_count, seen.customers_count
+from unnest(cast(:segment_ids as bigint[]), cast(:customers_counts as bigint[])) as seen (segment_id, customers_count)
+on conflict (account_id, segment_id, observed_date) do update
+set last_count = excluded.last_count,
+    min_count = least(day.min_count, excluded.min_count),
+    max_count = greatest(day.max_count, excluded.max_count)
+
+-- name: use_indexes
+-- Until the transaction ends, indexes are used even where a table seems to be empty. How a foreign key is checked is planned
+-- once a session: planned on tables that were analysed while empty, each check of a first load would read a whole table.
+select set_config('enable_seqscan', 'off', true)

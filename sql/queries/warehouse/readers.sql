@@ -1,0 +1,277 @@
+-- name: grant_account_reader
+-- Grants the reader of one account the schema by its own name as well: that is how other databases of the server know that the
+-- role is taken.
+do $$
+begin
+    if not exists (
+        select
+        from pg_namespace as namespace
+        cross join aclexplode(namespace.nspacl) as acl
+        where namespace.nspname = 'analytics' and acl.grantee = to_regrole(quote_ident(current_setting('amocrm.reader_of_account')))
+    ) then
+        execute format('grant usage on schema analytics to %I', current_setting('amocrm.reader_of_account'));
+    end if;
+end
+$$
+
+-- name: grant_connect
+-- Let the roles that may use our schemas connect to this database, if they lack that: an administrator may have revoked it from
+-- PUBLIC, as deploy/postgres-init.sh does. Nothing where our role may not grant it.
+do $$
+declare
+    missing regrole;
+begin
+    for missing in
+        select distinct acl.grantee::regrole
+        from pg_catalog.pg_namespace
+        cross join pg_catalog.aclexplode(nspacl) as acl
+        where nspname in ('amocrm', 'analytics')
+            and acl.grantee <> 0
+            and not pg_catalog.has_database_privilege(acl.grantee, pg_catalog.current_database(), 'connect')
+            and pg_catalog.has_database_privilege(pg_catalog.current_database(), 'connect with grant option')
+    loop
+        execute pg_catalog.format('grant connect on database %I to %s', pg_catalog.current_database(), missing);
+    end loop;
+end
+$$
+
+-- name: hide_statistics
+-- Planner statistics hold values of all accounts, and explain shows every reader the estimates that follow from them. Once
+-- readers are told apart, no column of ours has any: none are collected, and those that were are removed. Before
+-- PostgreSQL 18 only a superuser can remove them; doctor shows the statement. account_id is left out: it tells how many rows
+-- each account has, which is conceded, and plans would be bad without.
+do $$
+declare
+    change text;
+begin
+    for change in
+        select
+            case
+                when relation.relkind = 'i'
+                then format('alter index amocrm.%I alter column %s set statistics 0', relation.relname, attribute.attnum)
+                else format('alter table amocrm.%I alter column %I set statistics 0', relation.relname, attribute.attname)
+            end
+        from pg_class as relation
+        join pg_attribute as attribute
+            on attribute.attrelid = relation.oid and attribute.attnum > 0 and not attribute.attisdropped
+        where relation.relnamespace = 'amocrm'::regnamespace
+            and attribute.attstattarget is distinct from 0
+            and attribute.attname <> 'account_id'
+            and pg_has_role(relation.relowner, 'usage')
+            and (
+                relation.relkind in ('r', 'p')
+                or relation.relkind = 'i' and exists (
+                    select
+                    from pg_index as index
+                    where index.indexrelid = relation.oid and index.indkey[attribute.attnum - 1] = 0
+                )
+            )
+        union all
+        select format(
+            'select pg_clear_attribute_stats(%L, %L, %L, %L)',
+            collected.schemaname, collected.tablename, collected.attname, collected.inherited
+        )
+        from pg_stats as collected
+        where collected.schemaname = 'amocrm'
+            and collected.attname <> 'account_id'
+            and current_setting('server_version_num')::integer >= 180000
+        union all
+        select 'delete from pg_statistic where starelid in '
+            '(select oid from pg_class where relnamespace = ''amocrm''::regnamespace)'
+        where current_setting('server_version_num')::integer < 180000
+            and current_setting('is_superuser')::boolean
+            and exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id')
+    loop
+        execute change;
+    end loop;
+end
+$$
+
+-- name: insert_role_name
+-- Stores that a role is this database's own.
+insert into amocrm.role_name (name, purpose, account_id)
+values (:name, :purpose, :account_id)
+on conflict do nothing
+
+-- name: isolate_readers
+-- Readers of single accounts: the views' owner is subject to row-level security, and every table shows it the accounts of the
+-- role that asks. Running it again adds what is new: tables, views, policies. The columns of a wide view are named after fields,
+-- and every login can read column names in Postgres' catalog: wide views are dropped.
+do $$
+declare
+    views_owner constant regrole := to_regrole(quote_ident(current_setting('amocrm.views_owner')));
+    account_reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.account_reader')));
+    missing text;
+begin
+    for missing in
+        select format('grant create, usage on schema analytics to %s', views_owner)
+        where not has_schema_privilege(views_owner, 'analytics', 'create')
+        union all
+        select format('grant usage on schema analytics to %s', account_reader)
+        where not has_schema_privilege(account_reader, 'analytics', 'usage')
+        union all
+        select format('drop view analytics.%I', relation.relname)
+        from pg_class as relation
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and relation.relname ~ '^segments_[0-9]+$'
+        union all
+        select change
+        from pg_class as relation
+        join pg_attribute as account_id on account_id.attrelid = relation.oid and account_id.attname = 'account_id'
+        cross join lateral (
+            values
+                (
+                    not has_table_privilege(views_owner, relation.oid, 'select'),
+                    format('grant select on amocrm.%I to %s', relation.relname, views_owner)
+                ),
+                (not relation.relrowsecurity, format('alter table amocrm.%I enable row level security', relation.relname)),
+                (
+                    not exists (select from pg_policy where polrelid = relation.oid and polname = 'everybody'),
+                    format('create policy everybody on amocrm.%I using (true) with check (true)', relation.relname)
+                ),
+                (
+                    exists (
+                        select
+                        from pg_policy
+                        where polrelid = relation.oid and polname = 'own_accounts' and polroles <> array[views_owner::oid]
+                    ),
+                    format('alter policy own_accounts on amocrm.%I to %s', relation.relname, views_owner)
+                ),
+                (
+                    not exists (select from pg_policy where polrelid = relation.oid and polname = 'own_accounts'),
+                    format(
+                        'create policy own_accounts on amocrm.%I as restrictive for select to %s using '
+                        '(amocrm.is_readable(account_id, amocrm.readable_account_ids()))',
+                        relation.relname,
+                        views_owner
+                    )
+                )
+        ) as step (is_missing, change)
+        where relation.relnamespace = 'amocrm'::regnamespace and relation.relkind in ('r', 'p') and step.is_missing
+        union all
+        select format('alter view analytics.%I owner to %s', relation.relname, views_owner)
+        from pg_class as relation
+        join amocrm.schema_view as made on made.name = relation.relname
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and relation.relowner <> views_owner
+        union all
+        select format('grant select on analytics.%I to %s', made.name, account_reader)
+        from amocrm.schema_view as made
+        where not has_table_privilege(account_reader, format('analytics.%I', made.name), 'select')
+        union all
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, account_reader)
+        from pg_proc as routine
+        where routine.pronamespace = 'analytics'::regnamespace
+            and not has_function_privilege(account_reader, routine.oid, 'execute')
+    loop
+        execute missing;
+    end loop;
+end
+$$
+
+-- name: lacking_roles
+-- Statements that make the roles which telling readers apart needs, and the reader of one account where it is named, in their
+-- order: those that have no effect yet.
+select step.change
+from (
+    select
+        max(name) filter (where purpose = 'views') as views,
+        max(name) filter (where purpose = 'account_reader') as account_reader,
+        cast(:reader as text) as reader
+    from amocrm.role_name
+) as role
+cross join lateral (
+    values
+        (1, to_regrole(quote_ident(role.views)) is null, format('create role %I nologin', role.views)),
+        (2, to_regrole(quote_ident(role.account_reader)) is null, format('create role %I nologin', role.account_reader)),
+        (
+            3,
+            not coalesce(pg_has_role(to_regrole(quote_ident(role.views)), 'usage'), false),
+            format('grant %I to %I', role.views, current_user)
+        ),
+        (
+            4,
+            role.reader is not null and to_regrole(quote_ident(role.reader)) is null,
+            format('create role %I nologin', coalesce(role.reader, ''))
+        ),
+        (
+            5,
+            role.reader is not null and not coalesce(
+                pg_has_role(to_regrole(quote_ident(role.reader)), to_regrole(quote_ident(role.account_reader)), 'usage'),
+                false
+            ),
+            format('grant %I to %I', role.account_reader, coalesce(role.reader, ''))
+        )
+) as step (position, is_lacking, change)
+where step.is_lacking
+order by step.position
+
+-- name: name_reader
+-- Names the reader of one account for a statement of the same transaction that takes no parameters.
+select set_config('amocrm.reader_of_account', :name, true)
+
+-- name: owns_tables
+-- Whether the role that asks owns the tables, or is a member of the role that does.
+select pg_has_role(relowner, 'usage')
+from pg_class
+where oid = to_regclass('amocrm.account')
+
+-- name: reader_of_account
+-- Name of the role that reads one account here.
+select name
+from amocrm.role_name
+where purpose = 'reader_of_account' and account_id = :account_id
+order by name
+limit 1
+
+-- name: readers_are_isolated
+-- Whether readers of single accounts are told apart: row-level security is on once the first of them was made.
+select relrowsecurity
+from pg_class
+where oid = to_regclass('amocrm.account')
+
+-- name: role_is_used_elsewhere
+-- Whether another database of the server was granted to a role.
+select exists (
+    select
+    from pg_shdepend as depend
+    join pg_database as other on other.oid = depend.dbid
+    where depend.refclassid = 'pg_authid'::regclass
+        and depend.refobjid = to_regrole(quote_ident(:name))
+        and other.datname <> current_database()
+)
+
+-- name: role_suffixes
+-- Endings of role names that this database may use, the best first, each with whether it is free. The plain names are free if
+-- this database was granted to them already, or if no other database was; pg_shdepend shows that to every role.
+-- Role names have 63 bytes: a longer database name does not fit in.
+select candidate.suffix, candidate.is_here or not candidate.is_elsewhere as is_free
+from (
+    select
+        ending.position,
+        ending.suffix,
+        coalesce(bool_or(depend.dbid = own.oid), false) as is_here,
+        coalesce(bool_or(depend.dbid <> own.oid), false) as is_elsewhere
+    from pg_database as own
+    cross join lateral (
+        values
+            (1, '', true),
+            (2, '_in_' || own.datname, octet_length(own.datname) <= 27),
+            (3, '_in_database_' || own.oid, true)
+    ) as ending (position, suffix, is_fitting)
+    left join pg_roles as role
+        on right(role.rolname, length(ending.suffix)) = ending.suffix
+        and left(role.rolname, length(role.rolname) - length(ending.suffix))
+            ~ '^amocrm_(reader|loader|views|account_reader|reader_[0-9]+)$'
+    left join pg_shdepend as depend
+        on depend.refclassid = 'pg_authid'::regclass and depend.refobjid = role.oid and depend.dbid <> 0
+    where own.datname = current_database() and ending.is_fitting
+    group by ending.position, ending.suffix
+) as candidate
+order by candidate.position
+
+-- name: write_readers
+-- Brings the roles of amocrm.role_name into the function that row-level security uses.
+call amocrm.write_readable_account_ids()

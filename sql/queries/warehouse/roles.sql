@@ -1,0 +1,213 @@
+-- name: grant_loader
+-- What the role that loads lacks: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites
+-- no history. Every table of amocrm stands here, which a test sees to. Nothing where there is no such role.
+do $$
+declare
+    loader constant regrole := to_regrole(quote_ident(current_setting('amocrm.loader')));
+    missing text;
+begin
+    if loader is null then
+        return;
+    end if;
+    for missing in
+        select format('grant usage on schema %I to %s', nspname, loader)
+        from pg_namespace
+        where nspname in ('amocrm', 'analytics') and not has_schema_privilege(loader, oid, 'usage')
+        union all
+        select format('grant %s on amocrm.%I to %s', verb, entitled.name, loader)
+        from (
+            values
+                ('account', '{select,insert}'::text[]),
+                ('field_version', '{select,insert}'),
+                ('load_failure', '{select,insert}'),
+                ('newest_answers', '{select,insert}'),
+                ('option_version', '{select,insert}'),
+                ('quality_event', '{select,insert}'),
+                ('raw_answer', '{select,insert,delete}'),
+                ('raw_body', '{select,insert,delete}'),
+                ('role_name', '{select}'),
+                ('row_memory', '{select,insert}'),
+                ('schema_migration', '{select}'),
+                ('schema_view', '{select}'),
+                ('segment_current', '{select,insert,delete}'),
+                ('segment_field_value', '{select,insert}'),
+                ('segment_price_field', '{select,insert}'),
+                ('segment_size', '{select,insert}'),
+                ('segment_size_daily', '{select,insert}'),
+                ('segment_version', '{select,insert}'),
+                ('size_alert', '{select,insert}'),
+                ('snapshot', '{select,insert}'),
+                ('stage_rule', '{select,insert}'),
+                ('stage_version', '{select,insert}'),
+                ('work_lock', '{select,insert}'),
+                ('write_back', '{select,insert}'),
+                ('write_back_thing', '{select,insert}')
+        ) as entitled (name, verbs)
+        cross join unnest(entitled.verbs) as verb
+        where not has_table_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), verb)
+        union all
+        -- What may change in a row that is there. Of history only the end of what is open, which a trigger holds to as well.
+        select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
+        from (
+            values
+                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
+                ('field_version', '{valid_to,end_reason}'),
+                ('newest_answers', '{observed_at,reading_code,answers}'),
+                ('option_version', '{valid_to,end_reason}'),
+                ('quality_event', '{valid_to}'),
+                ('row_memory', '{reading_code,segments}'),
+                ('segment_current', '{valid_from,customers_count,content_hash}'),
+                ('segment_size_daily', '{last_count,min_count,max_count}'),
+                ('segment_version', '{valid_to,end_reason}'),
+                ('size_alert', '{told_at,ended_at}'),
+                ('stage_version', '{valid_to,end_reason}'),
+                ('work_lock', '{taken_at}'),
+                ('write_back', '{ended_at,outcome,status,answer,request_id,error}'),
+                ('write_back_thing', '{thing_id}')
+        ) as entitled (name, changing_columns)
+        cross join unnest(entitled.changing_columns) as changing
+        where not has_column_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), changing, 'update')
+        union all
+        select format('grant select on analytics.%I to %s', relation.relname, loader)
+        from pg_class as relation
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege(loader, relation.oid, 'select')
+        union all
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, loader)
+        from pg_proc as routine
+        where routine.pronamespace = 'analytics'::regnamespace
+            and pg_has_role(routine.proowner, 'usage')
+            and not has_function_privilege(loader, routine.oid, 'execute')
+    loop
+        execute missing;
+    end loop;
+end
+$$
+
+-- name: grant_reader
+-- What the role that dashboards read with lacks of the schema analytics. Nothing where there is no such role.
+do $$
+declare
+    reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.reader')));
+    missing text;
+begin
+    if reader is null then
+        return;
+    end if;
+    for missing in
+        select format('grant usage on schema analytics to %s', reader)
+        where not has_schema_privilege(reader, 'analytics', 'usage')
+        union all
+        select format('grant select on analytics.%I to %s', relation.relname, reader)
+        from pg_class as relation
+        where relation.relnamespace = 'analytics'::regnamespace
+            and relation.relkind = 'v'
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege(reader, relation.oid, 'select')
+        union all
+        select format('grant execute on function %s to %s', routine.oid::regprocedure, reader)
+        from pg_proc as routine
+        where routine.pronamespace = 'analytics'::regnamespace
+            and pg_has_role(routine.proowner, 'usage')
+            and not has_function_privilege(reader, routine.oid, 'execute')
+        union all
+        -- For views that come later, whoever of us makes them. Of a role that cannot, it would stand in a restore's way.
+        select format('alter default privileges in schema analytics grant select on tables to %s', reader)
+        where has_schema_privilege('analytics', 'create') and not exists (
+            select
+            from pg_default_acl as later
+            cross join aclexplode(later.defaclacl) as acl
+            where later.defaclnamespace = 'analytics'::regnamespace
+                and later.defaclrole = to_regrole(current_user)
+                and later.defaclobjtype = 'r'
+                and acl.grantee = reader
+        )
+    loop
+        execute missing;
+    end loop;
+end
+$$
+
+-- name: grants_of_roles
+-- How much each of these roles was granted in our schemas, by name. A role that is not there has no row.
+select role.rolname as name, count(granted.grantee) as grant_count
+from pg_roles as role
+left join (
+    select acl.grantee
+    from (
+        select nspacl
+        from pg_namespace
+        where nspname in ('amocrm', 'analytics')
+        union all
+        select relacl
+        from pg_class
+        where relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'))
+        union all
+        select attribute.attacl
+        from pg_attribute as attribute
+        join pg_class as relation on relation.oid = attribute.attrelid
+        where relation.relnamespace = to_regnamespace('amocrm')
+        union all
+        select proacl
+        from pg_proc
+        where pronamespace = to_regnamespace('analytics')
+        union all
+        select defaclacl
+        from pg_default_acl
+        where defaclnamespace = to_regnamespace('analytics')
+    ) as guarded (entitled)
+    cross join aclexplode(guarded.entitled) as acl
+) as granted on granted.grantee = role.oid
+where role.rolname = any(:names)
+group by role.rolname
+
+-- name: has_role_names
+-- Whether this database stores which roles are its own, where the role that asks can read it: migration 0013 makes the table.
+select exists (
+    select
+    from pg_class as relation
+    join pg_namespace as namespace on namespace.oid = relation.relnamespace
+    where namespace.nspname = 'amocrm'
+        and relation.relname = 'role_name'
+        and has_schema_privilege(namespace.oid, 'usage')
+        and has_table_privilege(relation.oid, 'select')
+)
+
+-- name: make_roles
+-- The roles that read and load, made where we may make roles. Whoever may make them can do so too, with the same names.
+do $$
+declare
+    missing name;
+begin
+    for missing in
+        select role
+        from unnest(array[current_setting('amocrm.reader'), current_setting('amocrm.loader')]) as role
+        where to_regrole(quote_ident(role)) is null and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
+    loop
+        begin
+            execute format('create role %I nologin', missing);
+        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
+        end;
+    end loop;
+end
+$$
+
+-- name: name_roles
+-- Names this database's roles for statements of the same transaction that take no parameters.
+select
+    set_config('amocrm.reader', :reader, true),
+    set_config('amocrm.loader', :loader, true),
+    set_config('amocrm.views_owner', :views, true),
+    set_config('amocrm.account_reader', :account_reader, true)
+
+-- name: role_is_there
+-- Whether the server has a role of this name.
+select to_regrole(quote_ident(:name)) is not null
+
+-- name: role_names
+-- The roles of the server that are this database's own, by purpose; those that read one account are left out.
+select purpose, name
+from amocrm.role_name
+where account_id is null

@@ -1,2 +1,0 @@
--- Of a load that was never published too: its account may not be known otherwise.
-select distinct account_id from amocrm.raw_answer where observed_at <= :until order by account_id

@@ -1,2 +1,0 @@
--- What time it is by Postgres' clock.
-select now()

@@ -1,4 +1,0 @@
--- What reading an account's rows gave.
-insert into amocrm.row_memory (account_id, reading_code, segments)
-values (:account_id, :reading_code, cast(:segments as jsonb))
-on conflict (account_id) do update set reading_code = excluded.reading_code, segments = excluded.segments

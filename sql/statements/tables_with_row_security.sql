@@ -1,2 +1,0 @@
--- Tables of amocrm where row-level security applies to our role: to all but the owner, once readers are told apart.
-select relname from pg_class where relnamespace = 'amocrm'::regnamespace and relkind = 'r' and row_security_active(oid)

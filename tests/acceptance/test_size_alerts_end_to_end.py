@@ -1,0 +1,118 @@
+"""Alerts on sizes from the settings to the webhook, as users have them: by ``sync``, by Dagster, in ``doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine
+
+from commands.doctor.alerts import check_alerts
+from commands.doctor.check import Check
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.config.alert_rules import SizeRule
+from pipelines.load.load import load_account
+from tests.command_line import run
+from tests.dagster_account import DagsterAccount, materialization_metadata, open_dagster_account
+from tests.integration.test_webhook import Hook
+from tests.records import START
+
+NOWHERE = Secret("http://127.0.0.1:1/canary-key")
+HALF = SizeRule(percent=Decimal(50))
+
+
+@pytest.fixture
+def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
+    """The account, with VIP at 10 customers and New at 3."""
+    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
+        yield dagster_account
+
+
+def ruled(dagster_account: DagsterAccount, *rules: SizeRule) -> dict[str, Any]:
+    """Accounts with these rules."""
+    [account] = dagster_account.settings.accounts
+    return {"accounts": (replace(account, alerts=rules),)}
+
+
+def test_sync_tells_and_goes_on_where_the_webhook_is_down(dagster_account: DagsterAccount, tmp_path: Path) -> None:
+    [account] = dagster_account.settings.accounts
+    dagster_account.emulator.clock.advance(datetime.now(UTC) - START - timedelta(days=2))
+    load_account(
+        dagster_account.engine, replace(account, key="main"), dagster_account.settings, clock=dagster_account.clock
+    )
+    dagster_account.emulator.clock.advance(timedelta(days=2))
+    dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
+    assert dagster_account.settings.database_url
+    variables = {
+        "AMOCRM_HOST": account.host,
+        "AMOCRM_TOKEN": dagster_account.token,
+        "DATABASE_URL": dagster_account.settings.database_url.reveal(),
+        "AMOCRM_SIZE_ALERTS": "up 50% in 1 day",
+    }
+    down = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=NOWHERE.reveal(), **variables)
+    with Hook(200).running() as hook:
+        up = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
+        again = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
+    database_only = {"DATABASE_URL": variables["DATABASE_URL"]}
+    asked = run("alerts", "up 50% in 1 day; down 1 in 1 day", folder=tmp_path, **database_only)
+    calm = run("alerts", "up 500% and 91 customers in 1 day", folder=tmp_path, **database_only)
+    assert (asked.returncode, calm.stdout) == (0, "Nobody would be told of anything.\n")
+    assert asked.stdout.startswith("Segment 'VIP' grew by 90 (")
+    assert run("alerts", "up a bit", folder=tmp_path, **database_only).returncode == SettingsError.exit_code
+    assert dagster_account.rows("select count(*) from amocrm.size_alert") == [(1,)], "only sync keeps what it told"
+    assert [one.returncode for one in (down, up, again)] == [0, 0, 0]
+    assert down.stderr.startswith("account 'main': alerts wait for the next load. The webhook of ")
+    assert "canary-key" not in down.stdout + down.stderr
+    assert up.stderr == again.stderr == ""
+    [(_, body, _)] = hook.received
+    assert (body["text"] or "").startswith("amoCRM account 'main': Segment 'VIP' grew by 90 (")
+
+
+def test_a_run_tells_and_shows_how_many(dagster_account: DagsterAccount) -> None:
+    with dg.DagsterInstance.ephemeral() as instance, Hook(200).running() as hook:
+        before = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
+        dagster_account.emulator.clock.advance(timedelta(days=1))
+        dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
+        down = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=NOWHERE)
+        after = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
+    assert before.success
+    assert down.success
+    assert after.success
+    notes = [materialization_metadata(result)["amocrm/size_alert"] for result in (before, down, after)]
+    assert [(note["begun"], note["told"]) for note in notes] == [(0, 0), (1, 0), (0, 1)]
+    assert "cannot be reached" in notes[1]["trouble"]
+    assert len(hook.received) == 1
+
+
+def checked(dagster_account: DagsterAccount, engine: Engine | None, *rules: SizeRule, **changes: Any) -> list[Check]:
+    """What doctor says of the rules."""
+    changes = {"alert_webhook_url": NOWHERE, **ruled(dagster_account, *rules), **changes}
+    settings = replace(dagster_account.settings, **changes)
+    return list(check_alerts(settings.accounts[0], settings, engine))
+
+
+def test_doctor_knows_what_keeps_rules_from_telling(dagster_account: DagsterAccount) -> None:
+    named = SizeRule(segments=("VIP", dagster_account.new, "Gone", 404), customers=1)
+    assert checked(dagster_account, dagster_account.engine) == []
+    [unset] = checked(dagster_account, dagster_account.engine, HALF, alert_webhook_url=None)
+    assert (unset.status, "AMOCRM_ALERT_WEBHOOK_URL" in unset.advice) == ("warning", True)
+    [early] = checked(dagster_account, dagster_account.engine, named)
+    assert early.status == "ok"
+    load_account(
+        dagster_account.engine,
+        dagster_account.settings.accounts[0],
+        dagster_account.settings,
+        clock=dagster_account.clock,
+    )
+    [unknown] = checked(dagster_account, dagster_account.engine, named)
+    assert (unknown.status, unknown.finding) == ("warning", "No segment is called, or has the id, 'Gone', 404.")
+    [fine] = checked(dagster_account, dagster_account.engine, HALF, HALF)
+    assert (fine.status, fine.finding) == ("ok", "It has 2 rules.")
+    assert checked(dagster_account, None, HALF) == []

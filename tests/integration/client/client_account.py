@@ -1,0 +1,80 @@
+"""An emulated account, and clients that ask it without ever sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from emulator import Emulator
+from faults import oauth_account
+from pipelines.amocrm.client import AmoClient
+from pipelines.amocrm.extract import ExtractResult, KnownEntities, extract
+from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.session import Clocks
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+QUICK_LIMITS = oauth_account.QUICK
+
+
+@dataclass(kw_only=True)
+class ClientAccount:
+    """An account with seven segments and two fields, and what a client of it would know."""
+
+    emulator: Emulator
+    account_id: int
+    segment_ids: list[int]
+    field_id: int
+    option_ids: list[int]
+    slept: list[float] = field(default_factory=list)  # what clients waited for, without waiting
+    rate_limiters: RateLimiters = field(default_factory=RateLimiters)
+
+    @property
+    def token(self) -> str:
+        """A token that is good."""
+        return self.emulator.long_lived_token(self.account_id)
+
+    @property
+    def known(self) -> KnownEntities:
+        """Everything there is now, as a warehouse would know it after a load."""
+        account = self.emulator.world.account(self.account_id)
+        return KnownEntities(
+            account_id=self.account_id,
+            segment_ids=frozenset(segment.id for segment in account.live_segments()),
+            field_ids=frozenset(account.fields),
+            option_ids=frozenset((one.id, option_id) for one in account.fields.values() for option_id in one.options),
+            stage_ids=frozenset(account.stages) if account.mode == "periodicity" else frozenset(),
+        )
+
+    def set_page_size(self, size: int) -> None:
+        """Let lists come in pages of this size, whatever is asked for."""
+        world = self.emulator.world
+        world.quirks = replace(world.quirks, ignores_limit=True, default_limit=size)
+
+    def client(
+        self,
+        limits: Limits = QUICK_LIMITS,
+        token: Callable[[], str] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> AmoClient:
+        """A client that never sleeps, and writes down what it would have waited for."""
+        default_token = self.token
+        return AmoClient(
+            self.emulator.url,
+            token or (lambda: default_token),
+            account_key="shop",
+            limits=limits,
+            rate_limiters=self.rate_limiters,
+            clocks=Clocks(monotonic=monotonic, sleep=self.slept.append, random=lambda: 1.0),
+        )
+
+    def extract(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> ExtractResult:
+        """One load."""
+        with self.client(limits) as client:
+            return extract(client, known or KnownEntities(), lambda: NOW)
+
+
+def requested_paths(account: ClientAccount) -> list[str]:
+    """The paths that were asked for, shortened."""
+    return [request.path.removeprefix("/api/v4/").removeprefix("customers/") for request in account.emulator.requests]

@@ -1,0 +1,35 @@
+"""What a command starts is gone when the command is: the program, and whatever the program has started."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from commands.supervised_process import supervised
+from tests.command_line import build_environment
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM; "])
+def test_nothing_that_the_program_started_is_left(tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commands.supervised_process.GRACE_SECONDS", 0.5)
+    script = f"({trap}echo $(exec sh -c 'echo $PPID') >child; sleep 300 & wait; sleep 300) & exec sleep 300"
+    with supervised(
+        ["/bin/sh", "-c", script], log=tmp_path / "log", folder=tmp_path, environment=build_environment()
+    ) as program:
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            time.sleep(0.01)
+        child = int((tmp_path / "child").read_text())
+        assert os.getpgid(child) == program.pid
+    assert program.returncode is not None
+    assert not is_running(child)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there, and not only waiting for somebody to take note of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

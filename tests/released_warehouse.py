@@ -1,0 +1,70 @@
+"""The warehouse as the schema first landed, migrations 0001 to 0008, with a history in it that was loaded then."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from emulator import Emulator
+from emulator.clock import Clock as EmulatorClock
+from emulator.entities import Mode
+from emulator.simulation import Simulation
+from pipelines.base.clock import Clock
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+
+RELEASED_DUMP: Final = Path(__file__).parent / "payloads" / "warehouse_0008.sql.gz"
+HISTORY_START: Final = datetime(2026, 5, 1, 6, tzinfo=UTC)
+"""When the two simulated accounts of the dump began: see tests/payloads/README.md."""
+
+LAST_LOAD: Final = HISTORY_START + timedelta(hours=14 * 32)
+SIMULATIONS: Final[dict[str, tuple[int, Mode]]] = {"coffee": (3, "segments"), "tea": (4, "periodicity")}
+
+
+def restore_dump(url: str) -> None:
+    """Bring the old warehouse into the empty database at ``url``."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(gzip.decompress(RELEASED_DUMP.read_bytes()))
+
+
+class ReleasedAccounts:
+    """The accounts of the dump as amoCRM shows them some time after its last load."""
+
+    def __init__(self, emulator: Emulator, url: str, root: Path) -> None:
+        """Tell their stories anew, which are the same for the same seeds."""
+        self.emulator = emulator
+        self.simulations = {key: Simulation(seed, HISTORY_START, mode) for key, (seed, mode) in SIMULATIONS.items()}
+        for simulation in self.simulations.values():
+            simulation.advance(emulator.world, HISTORY_START)
+        self.clock = Clock(now=emulator.clock.now, sleep=lambda seconds: self.wait(timedelta(seconds=seconds)))
+        self.settings = Settings(
+            accounts=tuple(
+                AccountSettings(
+                    key=key, base_url=emulator.url, token=Secret(emulator.long_lived_token(simulation.account_id))
+                )
+                for key, simulation in self.simulations.items()
+            ),
+            data_dir=root,
+            database_url=Secret(url),
+            requests_per_second=10_000.0,
+        )
+        self.wait(LAST_LOAD + timedelta(hours=1) - emulator.clock.now())
+
+    def wait(self, time: timedelta) -> None:
+        """Let the accounts live on."""
+        self.emulator.clock.advance(time)
+        for simulation in self.simulations.values():
+            simulation.advance(self.emulator.world, self.emulator.clock.now())
+
+
+@contextmanager
+def open_released_accounts(url: str, root: Path) -> Iterator[ReleasedAccounts]:
+    """The accounts, their emulator running."""
+    with Emulator(clock=EmulatorClock(HISTORY_START)) as emulator:
+        yield ReleasedAccounts(emulator, url, root)

@@ -1,0 +1,79 @@
+"""Alerts in the settings: where rules stand, how mistakes in them are told, where failures go when settings fail."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipelines.base.errors import SettingsError
+from pipelines.base.secret import Secret
+from pipelines.config.alert_rules import SizeRule
+from pipelines.config.settings import load_alert_webhook, load_settings
+
+ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
+ACME = '[accounts.acme]\nhost = "acme.amocrm.ru"\ntoken_env = "ACME"\n'
+
+
+def test_the_only_account_has_its_rules_in_a_line(tmp_path: Path) -> None:
+    [account] = load_settings(ONE | {"AMOCRM_SIZE_ALERTS": "down 10% in 7 days; 50"}, tmp_path).accounts
+    assert account.alerts == (
+        SizeRule(percent=Decimal(10), directions=("down",), days=7, smallest=20),
+        SizeRule(customers=50),
+    )
+
+
+def test_accounts_of_the_file_have_theirs_in_tables(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(
+        ACME + '[[accounts.acme.alerts]]\ncustomers = 5\n[[accounts.acme.alerts]]\nsegments = ["VIP"]\npercent = 0.1\n'
+    )
+    [account] = load_settings({"ACME": "t"}, tmp_path).accounts
+    assert account.alerts == (
+        SizeRule(customers=5),
+        SizeRule(segments=("VIP",), percent=Decimal("0.1"), smallest=20),
+    )
+
+
+def problems(environ: dict[str, str], root: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ, root)
+    return str(caught.value)
+
+
+def test_mistakes_name_the_account_and_the_rule(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(
+        ACME + "[[accounts.acme.alerts]]\ncustomers = 5\n[[accounts.acme.alerts]]\npercent = 0\n"
+        "[[accounts.acme.alerts]]\nheads = 1\n"
+    )
+    [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
+    assert "accounts.toml, alert 2: percent is 0. Write a number above 0" in acme.problems
+    assert "accounts.toml, alert 3: 'heads' is not known." in acme.problems
+    for text in ("alerts = 5", "alerts = [5]"):
+        (tmp_path / "accounts.toml").write_text(ACME + text)
+        [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
+        assert "[[accounts.acme.alerts]]" in acme.problems
+
+
+def test_rules_in_a_line_need_the_account_of_the_variables(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(ACME)
+    said = problems({"ACME": "t", "AMOCRM_SIZE_ALERTS": "50"}, tmp_path)
+    assert "AMOCRM_SIZE_ALERTS is for the account of AMOCRM_HOST" in said
+    assert "'x' is no rule" in problems(ONE | {"AMOCRM_SIZE_ALERTS": "x"}, tmp_path)
+
+
+def test_a_schedule_that_would_break_the_code_location_is_refused(tmp_path: Path) -> None:
+    said = problems(ONE | {"AMOCRM_SCHEDULE_CRON": "99 * * * *"}, tmp_path)
+    assert "'99 * * * *' is not a cron schedule: '99' is no minute (0 to 59)." in said
+
+
+def test_broken_settings_are_told_where_the_address_can_be_read(tmp_path: Path) -> None:
+    broken = {"AMOCRM_HOST": "nowhere", "AMOCRM_SCHEDULE_CRON": "x"}
+    assert load_alert_webhook(broken, tmp_path) is None
+    (tmp_path / ".env").write_text("AMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/file\n")
+    assert load_alert_webhook(broken, tmp_path) == Secret("https://hooks.example.com/file")
+    given = broken | {"AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/environ"}
+    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
+    assert load_alert_webhook(broken | {"AMOCRM_ALERT_WEBHOOK_URL": "ftp://x"}, tmp_path) is None
+    (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
+    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
