@@ -46,8 +46,8 @@ NO_LIMITS: Final[Mapping[str, float]] = {}
 IMPATIENT: Final[Mapping[str, float]] = {
     "connect_seconds": 2.0,
     "read_seconds": 0.3,
-    "answer_seconds": 0.6,
-    "trouble_retries": 1,
+    "response_seconds": 0.6,
+    "transient_retries": 1,
 }
 """Deadlines for faults that are slow: the same decisions, a hundred times sooner."""
 
@@ -348,7 +348,7 @@ def _new_process(limits: Mapping[str, float]) -> Iterator[None]:
 
     def begin_anew(self: AmoClient, *args: Any, **options: Any) -> None:
         given: Limits = options.get("limits") or Limits()
-        begin(self, *args, **(options | {"limits": replace(given, **limits), "gates": RateLimiters()}))  # type: ignore[arg-type]
+        begin(self, *args, **(options | {"limits": replace(given, **limits), "rate_limiters": RateLimiters()}))  # type: ignore[arg-type]
 
     with patch.object(AmoClient, "__init__", begin_anew):
         yield

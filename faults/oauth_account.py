@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from emulator import Emulator, RateLimit, oauth
+from emulator import Emulator, RateLimit, World, oauth
 from emulator.entities import Grant
 from emulator.messages import Response
 from pipelines.amocrm.authorization import Authorization
@@ -104,12 +104,16 @@ def new_oauth_account(emulator: Emulator, folder: Path) -> OAuthAccount:
     world = emulator.world
     account_id = world.add_account("Corner Coffee")
     world.add_segment(account_id, "Regulars", size=7)
-    added = oauth.add_integration(world, REDIRECT)
-    integration = Integration(
-        client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
-    )
     return OAuthAccount(
-        emulator=emulator, account_id=account_id, integration=integration, file=folder / "tokens" / "main.json"
+        emulator=emulator, account_id=account_id, integration=new_integration(world), file=folder / "tokens/main.json"
+    )
+
+
+def new_integration(world: World) -> Integration:
+    """Register an integration with the emulated amoCRM."""
+    added = oauth.add_integration(world, REDIRECT)
+    return Integration(
+        client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
     )
 
 

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine
 
+from emulator import Clock, Emulator
 from faults.superuser import server_with_superuser
 from pipelines.base.errors import WarehouseError
 from pipelines.config.database_url import parse_database_url
@@ -28,6 +29,7 @@ from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
+from tests.records import START
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
@@ -141,3 +143,23 @@ def other_engine(new_database: NewDatabase, migrated_template: str) -> Iterator[
         engine = open_engine(url)
         yield engine
         engine.dispose()
+
+
+@pytest.fixture
+def frozen_emulator() -> Iterator[Emulator]:
+    """An amoCRM whose clock stands still at ``START`` until a test moves it."""
+    with Emulator(clock=Clock(START)) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(frozen_emulator: Emulator) -> Emulator:
+    """The emulator of most tests. Tests of programs replace it by ``live_emulator``."""
+    return frozen_emulator
+
+
+@pytest.fixture
+def live_emulator() -> Iterator[Emulator]:
+    """An amoCRM with the system's time, for programs that read the system's clock."""
+    with Emulator() as running:
+        yield running

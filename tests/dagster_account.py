@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import dagster as dg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.jobs import LOAD_ACCOUNT
@@ -23,7 +23,7 @@ from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
+from tests.accounts import account_settings, fast_settings, fetch_rows
 from tests.records import START
 
 KEY: Final = "corner"
@@ -34,20 +34,17 @@ class DagsterAccount:
     """An account with two segments, and the job that loads it."""
 
     def __init__(self, emulator: Emulator, url: str, engine: Engine, folder: Path) -> None:
-        """Open the account."""
         self.emulator, self.engine = emulator, engine
         self.id = emulator.world.add_account("Corner Coffee")
         self.vip = emulator.world.add_segment(self.id, "VIP", size=10)
         self.new = emulator.world.add_segment(self.id, "New", size=3)
         self.token = emulator.long_lived_token(self.id)
-        account = AccountSettings(key=KEY, base_url=emulator.url, token=Secret(self.token))
-        self.settings = Settings(
-            accounts=(account,), data_dir=folder, database_url=Secret(url), requests_per_second=10_000.0
-        )
+        account = account_settings(emulator, self.id, KEY)
+        self.settings = fast_settings(folder, accounts=(account,), database_url=Secret(url))
 
     @property
     def clock(self) -> Clock:
-        """The emulator's time; waiting passes in no time."""
+        """The emulator's time, which waits move on."""
         return Clock(now=self.emulator.clock.now, sleep=self.wait)
 
     def wait(self, seconds: float) -> None:
@@ -77,8 +74,7 @@ class DagsterAccount:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(sql))]
+        return fetch_rows(self.engine, sql)
 
     @property
     def snapshot_count(self) -> int:

@@ -17,7 +17,7 @@ from emulator.entities import Mode
 from emulator.simulation import Simulation
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
+from tests.accounts import account_settings, fast_settings
 
 RELEASED_DUMP: Final = Path(__file__).parent / "payloads" / "warehouse_0008.sql.gz"
 HISTORY_START: Final = datetime(2026, 5, 1, 6, tzinfo=UTC)
@@ -43,16 +43,12 @@ class ReleasedAccounts:
         for simulation in self.simulations.values():
             simulation.advance(emulator.world, HISTORY_START)
         self.clock = Clock(now=emulator.clock.now, sleep=lambda seconds: self.wait(timedelta(seconds=seconds)))
-        self.settings = Settings(
+        self.settings = fast_settings(
+            root,
             accounts=tuple(
-                AccountSettings(
-                    key=key, base_url=emulator.url, token=Secret(emulator.long_lived_token(simulation.account_id))
-                )
-                for key, simulation in self.simulations.items()
+                account_settings(emulator, simulation.account_id, key) for key, simulation in self.simulations.items()
             ),
-            data_dir=root,
             database_url=Secret(url),
-            requests_per_second=10_000.0,
         )
         self.wait(LAST_LOAD + timedelta(hours=1) - emulator.clock.now())
 

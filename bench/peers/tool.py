@@ -68,6 +68,8 @@ def settle(place: Place, port: int) -> dict[str, str]:
 
 def legend(tool: Tool, cache: Path) -> dict[str, str]:
     """What a tool is, with its versions."""
+    if tool.peer:
+        environment(tool.peer, cache)
     packages = versions(tool.peer, cache, tool.packages) if tool.peer else {}
     named = "".join(f"; {name} {number}" for name, number in packages.items())
     return {"name": tool.name, "keeps": "-" if tool.kind == "floor" else tool.kind, "what": tool.what + named}

@@ -19,10 +19,9 @@ from faults.account_under_test import AccountUnderTest, Loaded, account_under_te
 from faults.case import REFUSED, Case, Trial, Verdict
 from faults.cases.answers import PLACES
 from faults.harness import Harness
-from faults.oauth_account import REDIRECT
+from faults.oauth_account import new_integration
 from faults.secrecy import forms
 from pipelines.amocrm.authorization import Authorization
-from pipelines.base.secret import Secret
 from pipelines.config.integration import Integration
 from pipelines.embedded_postgres import cluster
 from pipelines.load.connection import oauth_authorization
@@ -166,11 +165,8 @@ def renewed(harness: Harness, *, make: Callable[[], Effect] | None) -> Iterator[
 
 def by_oauth(account: AccountUnderTest) -> tuple[Integration, Authorization]:
     """Have the account loaded by OAuth from now on, with access that was just given."""
-    added = oauth.add_integration(account.world, REDIRECT)
-    integration = Integration(
-        client_id=added.client_id, client_secret=Secret(added.client_secret), redirect_uri=added.redirect_uri
-    )
+    integration = new_integration(account.world)
     account.account = replace(account.account, token=integration)
     authorization = oauth_authorization(account.account, account.settings, account.clock)
-    authorization.authorize(oauth.authorize(account.world, added.client_id, account.id))
+    authorization.authorize(oauth.authorize(account.world, integration.client_id, account.id))
     return integration, authorization

@@ -43,6 +43,7 @@ from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import AccountSettings, Settings, load_location_settings, load_settings
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
+from tests.accounts import account_settings
 from tests.command_line import run
 from tests.conftest import render_url
 from tests.integration.test_webhook import Hook
@@ -51,17 +52,15 @@ ChecksBySubject = dict[str, Check]
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        emulator.world.add_segment(emulator.world.add_account("Corner Coffee"), "VIP", color="10599d")
-        yield emulator
+def emulator(live_emulator: Emulator) -> Emulator:
+    live_emulator.world.add_segment(live_emulator.world.add_account("Corner Coffee"), "VIP", color="10599d")
+    return live_emulator
 
 
 def account_of(emulator: Emulator, token: str | None = None) -> AccountSettings:
     account_id = next(iter(emulator.world.accounts))
-    return AccountSettings(
-        key="main", base_url=emulator.url, token=Secret(token or emulator.long_lived_token(account_id))
-    )
+    account = account_settings(emulator, account_id)
+    return replace(account, token=Secret(token)) if token else account
 
 
 def checks_by_subject(account: AccountSettings, engine: Engine | None = None) -> ChecksBySubject:

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from emulator.faults import Effect
-from pipelines.base.clock import Clock
 from pipelines.base.errors import (
     Blocked,
     DatabaseUnavailable,
@@ -32,9 +30,8 @@ from pipelines.base.errors import (
     WarehouseError,
     WrongAccount,
 )
-from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.load import load_account
+from tests.accounts import account_settings, fast_settings, frozen_clock
 from tests.command_line import build_environment, command_line, run
 
 EFFECTS_AND_ERRORS: dict[str, tuple[Effect, type[WarehouseError]]] = {
@@ -50,10 +47,9 @@ EFFECTS_AND_ERRORS: dict[str, tuple[Effect, type[WarehouseError]]] = {
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        emulator.world.add_account("Corner Coffee")
-        yield emulator
+def emulator(live_emulator: Emulator) -> Emulator:
+    live_emulator.world.add_account("Corner Coffee")
+    return live_emulator
 
 
 def token_of(emulator: Emulator) -> str:
@@ -113,9 +109,8 @@ def test_what_changed_is_told(tmp_path: Path, postgres_url: str, emulator: Emula
 def test_a_load_that_is_older_than_what_is_published_is_superseded(
     tmp_path: Path, postgres_url: str, engine: Engine, emulator: Emulator
 ) -> None:
-    account = AccountSettings(key="main", base_url=emulator.url, token=Secret(token_of(emulator)))
-    later = Clock(now=lambda: datetime.now(UTC) + timedelta(hours=1), sleep=lambda _: None)
-    load_account(engine, account, Settings(data_dir=tmp_path), clock=later)
+    account = account_settings(emulator, next(iter(emulator.world.accounts)))
+    load_account(engine, account, fast_settings(tmp_path), clock=frozen_clock(datetime.now(UTC) + timedelta(hours=1)))
     variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
     result = run("sync", folder=tmp_path, **variables)
     assert result.returncode == Superseded.exit_code

@@ -5,22 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from emulator import Clock as EmulatorClock
 from emulator import Emulator
 from emulator.entities import Mode
 from pipelines.amocrm.writes import WriteClient
-from pipelines.base.clock import Clock
-from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.past import read_snapshot_at
@@ -28,16 +24,11 @@ from pipelines.writeback import apply as module
 from pipelines.writeback.apply import apply
 from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
 from pipelines.writeback.plan_source import DesiredState, past_to_desired_state
-from tests.records import START
+from tests.accounts import account_settings, fast_settings, fetch_rows, ticking_clock
+from tests.records import START, hours
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["emulator", "pipelines.writeback.apply", "pytest"])
-
-
-def ticking_clock(hour: int) -> Clock:
-    """A clock that moves by a second whenever it is looked at."""
-    seconds = count()
-    return Clock(now=lambda: START + timedelta(hours=hour, seconds=next(seconds)), sleep=lambda _: None)
 
 
 def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
@@ -69,7 +60,7 @@ def apply_until_killed(
 
     for place, name in ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call")):
         setattr(place, name, killable(getattr(place, name)))
-    access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(2))
+    access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(hours(2)))
     desired_state = past_desired_state(access, account_id)
     apply(access, desired_state, preview_plan(access, desired_state), who="victim")
 
@@ -79,14 +70,15 @@ class DamagedAccounts:
 
     def __init__(self, emulator: Emulator, engine: Engine, url: str, root: Path) -> None:
         self.emulator, self.world, self.engine, self.url = emulator, emulator.world, engine, url
-        self.settings = Settings(data_dir=root, requests_per_second=10_000.0)
+        self.settings = fast_settings(root)
 
     def create_damaged_account(self, mode: Mode) -> tuple[AccountAccess, int]:
         """An account whose history has two things that are gone, and one that is other now."""
         account_id = self.world.add_account(mode=mode)
-        token = Secret(self.emulator.long_lived_token(account_id))
-        account = AccountSettings(key=f"account-{account_id}", base_url=self.emulator.url, token=token)
-        access = AccountAccess(engine=self.engine, account=account, settings=self.settings, clock=ticking_clock(0))
+        account = account_settings(self.emulator, account_id, f"account-{account_id}")
+        access = AccountAccess(
+            engine=self.engine, account=account, settings=self.settings, clock=ticking_clock(hours(0))
+        )
         add, delete, rename = (
             (self.world.add_segment, self.world.delete_segment, self.world.rename_segment)
             if mode == "segments"
@@ -106,9 +98,8 @@ class DamagedAccounts:
 
 
 @pytest.fixture
-def damaged_accounts(engine: Engine, postgres_url: str, tmp_path: Path) -> Iterator[DamagedAccounts]:
-    with Emulator(clock=EmulatorClock(START)) as emulator:
-        yield DamagedAccounts(emulator, engine, postgres_url, tmp_path)
+def damaged_accounts(frozen_emulator: Emulator, engine: Engine, postgres_url: str, tmp_path: Path) -> DamagedAccounts:
+    return DamagedAccounts(frozen_emulator, engine, postgres_url, tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["segments", "periodicity"])
@@ -124,35 +115,29 @@ def test_killed_anywhere_and_applied_again(damaged_accounts: DamagedAccounts, mo
         worker.start()
         worker.join()
 
-        again = replace(access, clock=ticking_clock(3))
+        again = replace(access, clock=ticking_clock(hours(3)))
         desired_state = past_desired_state(again, account_id)
         plan = preview_plan(again, desired_state)
         if not plan.is_empty:
             assert apply(again, desired_state, plan, who="heir").error is None
-        load_live_account(replace(access, clock=ticking_clock(4)))
+        load_live_account(replace(access, clock=ticking_clock(hours(4))))
 
         assert damaged_accounts.names(account_id) == ["First", "Second", "Third"], f"after dying at moment {kill_point}"
-        with damaged_accounts.engine.connect() as connection:
-            lineage = connection.execute(
-                text(
-                    f"select count(*) from analytics.{kind}_lineage as old join analytics.{kind}_lineage as new"
-                    f" on new.{kind}_id = old.successor_id and new.account_id = old.account_id"
-                    " where old.account_id = :id and old.gone_at is not null and new.gone_at is null"
-                    f" and new.predecessor_id = old.{kind}_id and new.lineage_id = old.lineage_id"
-                ),
-                {"id": account_id},
-            ).scalar_one()
-            uncertain_counts.add(
-                connection.execute(
-                    text("select count(*) from amocrm.write_back where account_id = :id and outcome = 'uncertain'"),
-                    {"id": account_id},
-                ).scalar_one()
-            )
-        assert lineage == 2, f"after dying at moment {kill_point}"
+        lineage = fetch_rows(
+            damaged_accounts.engine,
+            f"select count(*) from analytics.{kind}_lineage as old join analytics.{kind}_lineage as new"
+            f" on new.{kind}_id = old.successor_id and new.account_id = old.account_id"
+            " where old.account_id = :id and old.gone_at is not null and new.gone_at is null"
+            f" and new.predecessor_id = old.{kind}_id and new.lineage_id = old.lineage_id",
+            id=account_id,
+        )
+        uncertain = "select count(*) from amocrm.write_back where account_id = :id and outcome = 'uncertain'"
+        uncertain_counts.update(fetch_rows(damaged_accounts.engine, uncertain, id=account_id))
+        assert lineage == [(2,)], f"after dying at moment {kill_point}"
         if worker.exitcode != -signal.SIGKILL:
             assert worker.exitcode == 0
             break
     assert kill_point == (18 if mode == "segments" else 12), (
         "three calls, or two; each written down, made and completed"
     )
-    assert uncertain_counts == {0, 1}, "what nobody saw the end of and cannot be found out stays uncertain"
+    assert uncertain_counts == {(0,), (1,)}, "what nobody saw the end of and cannot be found out stays uncertain"

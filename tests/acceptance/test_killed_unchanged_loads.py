@@ -19,11 +19,10 @@ from sqlalchemy import Engine, text
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from faults.oracle import table_contents
-from pipelines.base.clock import Clock
-from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
+from tests.accounts import account_settings, fast_settings, frozen_clock
 from tests.records import START
 
 processes = multiprocessing.get_context("forkserver")
@@ -32,7 +31,7 @@ processes.set_forkserver_preload(["pipelines.load.load"])
 
 def load(engine: Engine, account: AccountSettings, settings: Settings, at: datetime) -> None:
     """Load the account at an instant."""
-    load_account(engine, account, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
+    load_account(engine, account, settings, clock=frozen_clock(at))
 
 
 def load_until_killed(url: str, account: AccountSettings, settings: Settings, at: datetime, death: int) -> None:
@@ -66,10 +65,7 @@ def test_killed_at_every_statement_and_loaded_again(engine: Engine, postgres_url
     with Emulator(clock=EmulatorClock(START)) as emulator:
         account_id = emulator.world.add_account("Corner Coffee")
         emulator.world.add_segment(account_id, "Kept", size=10)
-        settings = Settings(data_dir=tmp_path)
-        account = AccountSettings(
-            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
-        )
+        settings, account = fast_settings(tmp_path), account_settings(emulator, account_id)
 
         def stored() -> tuple[int, int, dict[str, list[str]]]:
             """Snapshots, loads whose answers are kept, and all else that loads write."""

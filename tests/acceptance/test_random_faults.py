@@ -36,12 +36,12 @@ from faults.harness import Harness, open_harness
 from faults.killing import killed
 from faults.stepping import Stepping, Walker
 from pipelines.amocrm import strict_json
-from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Superseded, WarehouseError
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load, load_account, load_with_snapshot, publish_load
 from pipelines.load.rebuild import diff_tables, rebuild_account
 from pipelines.warehouse import row_cache, unchanged
+from tests.accounts import frozen_clock
 
 FAULTS = {
     f"{group}: {name}": make
@@ -212,7 +212,7 @@ class WarehouseMachine(RuleBasedStateMachine):
         if not account.history:
             return
         before, earlier = account.contents(), max(account.history) - timedelta(seconds=seconds)
-        clock = Clock(now=lambda: earlier, sleep=lambda _: None)
+        clock = frozen_clock(earlier)
         loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
         assert isinstance(loaded.error, Superseded | SettingsError), loaded.error
         assert account.contents() == before

@@ -34,10 +34,9 @@ from faults.oracle import (
 )
 from pipelines.base.clock import Clock
 from pipelines.base.errors import Superseded, WarehouseError
-from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import rebuild_account
+from tests.accounts import account_settings, fast_settings, frozen_clock
 
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 FIELD_TYPES = (
@@ -76,7 +75,7 @@ class AccountMachine(RuleBasedStateMachine):
         super().__init__()
         self.emulator, self.engine, self.other = emulator, engine, other
         self.world = emulator.world
-        self.settings = Settings(data_dir=root, requests_per_second=10_000.0, raw_retention_days=3650)
+        self.settings = fast_settings(root, raw_retention_days=3650)
         self.shown: dict[datetime, list[Any]] = {}  # what the emulator showed at every snapshot
         self.now = BEGIN
 
@@ -89,11 +88,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.emulator.clock.set(self.now)
         self.account_id = self.world.add_account(mode=mode, timezone=timezone)
         self.timezone = timezone
-        self.account = AccountSettings(
-            key=f"account-{self.account_id}",
-            base_url=self.emulator.url,
-            token=Secret(self.emulator.long_lived_token(self.account_id)),
-        )
+        self.account = account_settings(self.emulator, self.account_id, f"account-{self.account_id}")
 
     # What can happen in the account.
 
@@ -249,7 +244,7 @@ class AccountMachine(RuleBasedStateMachine):
         if not self.shown:
             return
         before = self.contents()
-        earlier = Clock(now=lambda: max(self.shown) - timedelta(seconds=1), sleep=lambda _: None)
+        earlier = frozen_clock(max(self.shown) - timedelta(seconds=1))
         with pytest.raises(Superseded):
             load_account(self.engine, self.account, self.settings, clock=earlier)
         assert self.contents() == before
@@ -297,7 +292,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     @property
     def clock(self) -> Clock:
-        return Clock(now=lambda: self.now, sleep=lambda _: None)
+        return frozen_clock(self.now)
 
     # What must be true.
 

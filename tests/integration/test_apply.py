@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from emulator.faults import Effect
-from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseError, Forbidden, InvalidRequest, PlanError, Unavailable, UncertainWrite
 from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.past import read_snapshot_at
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.config_file import parse_desired
 from pipelines.writeback.journal import apply_lock, record_done
-from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.live_account import load_live_account, preview_plan
 from pipelines.writeback.plan_source import DesiredState, past_to_desired_state, to_desired_state
+from tests.accounts import EmulatedAccount, ticking_clock
 from tests.records import START
 
 LOST = effects.reset()
@@ -33,21 +28,12 @@ LOST = effects.reset()
 WRITES = ("POST", "PATCH", "DELETE")
 
 
-class WritableAccount:
-    """An emulated account, its warehouse, and somebody who changes it. Time passes by a second whenever it is asked."""
+class WritableAccount(EmulatedAccount):
+    """An emulated account, and plans that a user applies to it. Time passes by a second whenever it is read."""
 
     def __init__(self, emulator: Emulator, engine: Engine, root: Path, **account: Any) -> None:
-        self.emulator, self.world, self.engine = emulator, emulator.world, engine
-        self.id = emulator.world.add_account("Corner Coffee", **account)
-        seconds = count()
-        self.access = AccountAccess(
-            engine=engine,
-            account=AccountSettings(
-                key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id))
-            ),
-            settings=Settings(data_dir=root, requests_per_second=10_000.0),
-            clock=Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None),
-        )
+        super().__init__(emulator, engine, root, **account)
+        self.live = self.access(ticking_clock())
 
     def desired_state(self, file: str) -> DesiredState:
         return to_desired_state(parse_desired(f"version: 1\n{file}"), account_key="main")
@@ -60,7 +46,7 @@ class WritableAccount:
 
     def apply(self, desired_state: DesiredState) -> ApplyResult:
         return apply(
-            self.access, desired_state, preview_plan(self.access, desired_state), who="ann@desk", reason="tidying up"
+            self.live, desired_state, preview_plan(self.live, desired_state), who="ann@desk", reason="tidying up"
         )
 
     def sent(self) -> list[str]:
@@ -74,10 +60,6 @@ class WritableAccount:
     def custom_stages(self) -> list[Any]:
         return [one for one in self.world.account(self.id).live_stages() if not one.is_default]
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(sql))]
-
 
 def undo_addition(account: WritableAccount, effect: Effect) -> Effect:
     """An answer to an addition that was not made."""
@@ -87,12 +69,6 @@ def undo_addition(account: WritableAccount, effect: Effect) -> Effect:
         return payload
 
     return replace(effect, payload=undo)
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock=EmulatorClock(START)) as running:
-        yield running
 
 
 @pytest.fixture
@@ -130,7 +106,7 @@ def test_everything_is_made_recorded_and_loaded(account: WritableAccount) -> Non
         (),
         ["done"] * 4,
     )
-    assert preview_plan(account.access, desired_state).is_empty
+    assert preview_plan(account.live, desired_state).is_empty
     assert account.names() == ["Gold", "Silver", "VIP"]
     assert account.rows(
         "select action, thing_name, outcome, who, reason, source, status from analytics.write_backs order by called_at"
@@ -176,25 +152,25 @@ def test_several_stages_are_one_call_with_an_id_each(stages: WritableAccount) ->
 
 def test_nothing_is_sent_where_the_account_has_changed_since_it_was_shown(account: WritableAccount) -> None:
     desired_state = account.desired_state(EVERYTHING)
-    shown = preview_plan(account.access, desired_state)
+    shown = preview_plan(account.live, desired_state)
     account.world.add_segment(account.id, "Gold")
     with pytest.raises(PlanError, match="changed meanwhile"):
-        apply(account.access, desired_state, shown, who="ann@desk")
+        apply(account.live, desired_state, shown, who="ann@desk")
     assert account.sent() == []
 
 
 def test_nothing_is_sent_while_another_apply_is_at_work(account: WritableAccount) -> None:
     desired_state = account.desired_state(EVERYTHING)
-    shown = preview_plan(account.access, desired_state)
+    shown = preview_plan(account.live, desired_state)
     with apply_lock(account.engine, account.id, "main"), pytest.raises(DatabaseError, match="another apply"):
-        apply(account.access, desired_state, shown, who="ann@desk")
+        apply(account.live, desired_state, shown, who="ann@desk")
     assert account.sent() == []
-    assert apply(account.access, desired_state, shown, who="ann@desk").error is None
+    assert apply(account.live, desired_state, shown, who="ann@desk").error is None
 
 
 def test_one_who_may_not_write_changes_nothing_and_is_told(account: WritableAccount) -> None:
     token = Secret(account.emulator.long_lived_token(account.id, is_admin=False))
-    account.access = replace(account.access, account=replace(account.access.account, token=token))
+    account.live = replace(account.live, account=replace(account.live.account, token=token))
     applied = account.apply(account.desired_state(EVERYTHING))
     assert isinstance(applied.error, Forbidden)
     assert ([made.outcome for made in applied.applied_calls], len(applied.remaining_calls)) == (["refused"], 3)
@@ -317,13 +293,13 @@ def test_an_account_that_cannot_be_read_after_a_lost_answer_leaves_it_uncertain(
 
 def test_a_call_that_never_reached_amocrm_is_told_apart(account: WritableAccount) -> None:
     desired_state = account.desired_state("segments: [{name: Gold}]")
-    shown = preview_plan(account.access, desired_state)
+    shown = preview_plan(account.live, desired_state)
 
     def plan_and_lose_the_way(*state: Any) -> Any:
         account.emulator.stop()
         return desired_state.plan(*state)
 
-    applied = apply(account.access, DesiredState(plan=plan_and_lose_the_way), shown, who="ann@desk")
+    applied = apply(account.live, DesiredState(plan=plan_and_lose_the_way), shown, who="ann@desk")
     assert isinstance(applied.error, Unavailable)
     assert [made.outcome for made in applied.applied_calls] == ["not_sent"]
     assert account.rows("select outcome, status from amocrm.write_back") == [("not_sent", None)]
@@ -333,15 +309,15 @@ def test_a_restored_segment_is_the_successor_of_the_lost_one(account: WritableAc
     field_id = account.world.add_field(account.id, "Note", "text")
     [old] = [one.id for one in account.world.account(account.id).live_segments() if one.name == "VIP"]
     account.world.set_field_value(account.id, old, field_id, "by the sea")
-    was = load_live_account(account.access)[0].extracted.observed_at
+    was = load_live_account(account.live)[0].extracted.observed_at
     account.world.delete_segment(account.id, old)
-    load_live_account(account.access)
+    load_live_account(account.live)
     desired_state = account.past_desired_state(was, segment_ids={old})
     applied = account.apply(desired_state)
     assert applied.error is None
     [new] = applied.applied_calls[0].added_ids
     assert account.world.account(account.id).segments[new].values[field_id] == [{"value": "by the sea"}]
-    assert preview_plan(account.access, desired_state).is_empty
+    assert preview_plan(account.live, desired_state).is_empty
     assert account.rows(
         "select change, thing_id from analytics.changes where thing = 'segment' order by observed_at"
     ) == [
@@ -357,7 +333,7 @@ def test_a_restored_segment_is_the_successor_of_the_lost_one(account: WritableAc
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_restored_segment_that_is_lost_again(account: WritableAccount, times: int) -> None:
     old = account.world.add_segment(account.id, "Gold")
-    was = load_live_account(account.access)[0].extracted.observed_at
+    was = load_live_account(account.live)[0].extracted.observed_at
     ids = [old]
     for _ in range(times + 1):
         account.world.delete_segment(account.id, ids[-1])
@@ -366,7 +342,7 @@ def test_a_restored_segment_that_is_lost_again(account: WritableAccount, times: 
         assert applied.error is None
         ids += applied.applied_calls[-1].added_ids
     account.world.rename_segment(account.id, ids[-1], "Spoilt")
-    [change] = preview_plan(account.access, account.past_desired_state(was, segment_ids={old})).changes
+    [change] = preview_plan(account.live, account.past_desired_state(was, segment_ids={old})).changes
     assert (change.action, change.thing_id) == ("change", ids[-1]), "it is known without its name"
     lineage = account.rows(
         f"select segment_id, lineage_id, predecessor_id, successor_id from analytics.segment_lineage"
@@ -376,7 +352,7 @@ def test_a_restored_segment_that_is_lost_again(account: WritableAccount, times: 
 
 
 def test_restored_stages_have_a_lineage_too(stages: WritableAccount) -> None:
-    was = load_live_account(stages.access)[0].extracted.observed_at
+    was = load_live_account(stages.live)[0].extracted.observed_at
     one, two = (stage.id for stage in stages.custom_stages())
     stages.world.delete_stage(stages.id, one)
     stages.world.delete_stage(stages.id, two)

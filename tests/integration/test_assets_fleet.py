@@ -22,32 +22,30 @@ from assets.schedules import SCHEDULE_NAME
 from assets.specs import SNAPSHOT
 from assets.tick import QUIET_LOGGING, run_tick
 from emulator import Emulator, effects
-from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
+from pipelines.config.settings import Settings, UnusableAccount
 from pipelines.load.buckets import Bucket, all_buckets, is_fleet
+from tests.accounts import IMPATIENT_CLOCK, account_settings
 from tests.dagster_account import step_failure, table_rows
 from tests.integration.test_assets_schedule import run_failure_sensor, run_of
 from tests.integration.test_webhook import Hook
 
-CLOCK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
 KEYS = tuple(f"account-{number:02}" for number in range(12))
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        for key in KEYS:
-            emulator.world.add_segment(emulator.world.add_account(key), "VIP", size=10)
-        yield emulator
+def emulator(live_emulator: Emulator) -> Emulator:
+    for key in KEYS:
+        live_emulator.world.add_segment(live_emulator.world.add_account(key), "VIP", size=10)
+    return live_emulator
 
 
 @pytest.fixture
 def settings(emulator: Emulator, postgres_url: str, tmp_path: Path) -> Settings:
     return Settings(
         accounts=tuple(
-            AccountSettings(key=key, base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id)))
+            account_settings(emulator, account_id, key)
             for key, account_id in zip(KEYS, emulator.world.accounts, strict=True)
         ),
         data_dir=tmp_path,
@@ -97,7 +95,7 @@ def test_no_bucket_has_another_name(key: str) -> None:
 def test_many_accounts_are_loaded_in_buckets(
     settings: Settings, instance: dg.DagsterInstance, engine: Engine, emulator: Emulator
 ) -> None:
-    results = run_tick(instance, settings, clock=CLOCK)
+    results = run_tick(instance, settings, clock=IMPATIENT_CLOCK)
     assert [result.success for result in results] == [True] * 3
     told = [one for result in results for one in materializations(result)]
     assert [(key, partition) for key, partition, _ in told] == [
@@ -121,7 +119,9 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
     emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
     emulator.faults.add(effects.error(404), account_id=id_of(emulator, mine[1]))
     emulator.faults.add(effects.status(503), account_id=id_of(emulator, mine[2]), times=6)
-    results = {result.dagster_run.tags[PARTITION_TAG]: result for result in run_tick(instance, settings, clock=CLOCK)}
+    results = {
+        result.dagster_run.tags[PARTITION_TAG]: result for result in run_tick(instance, settings, clock=IMPATIENT_CLOCK)
+    }
     assert [key for key, result in results.items() if not result.success] == ["bucket 02 of 03"]
     failed = results["bucket 02 of 03"]
     message, facts, is_retried = step_failure(failed)
@@ -153,7 +153,7 @@ def test_an_account_that_is_written_wrongly_is_in_its_bucket(
     first, *others = settings.accounts
     wrong = UnusableAccount(key=first.key, problems="accounts.toml: the variable FIRST is not set.")
     settings = replace(settings, accounts=tuple(others), unusable=(wrong,))
-    [failed] = [result for result in run_tick(instance, settings, clock=CLOCK) if not result.success]
+    [failed] = [result for result in run_tick(instance, settings, clock=IMPATIENT_CLOCK) if not result.success]
     [(_, _, metadata), _] = materializations(failed)
     [row] = table_rows(metadata["not_loaded"])
     assert (row["account"], row["error"], row["what happened"]) == (first.key, "SettingsError", wrong.problems)
@@ -167,10 +167,10 @@ def test_a_run_that_is_executed_again_loads_only_what_is_left(
 ) -> None:
     mine = [account.key for account in all_buckets(3)[0].accounts(settings.accounts)]
     fault = emulator.faults.add(effects.error(401), account_id=id_of(emulator, mine[0]))
-    first = next(result for result in run_tick(instance, settings, clock=CLOCK) if not result.success)
+    first = next(result for result in run_tick(instance, settings, clock=IMPATIENT_CLOCK) if not result.success)
     emulator.faults.remove(fault)
     with ExitStack() as until:
-        bench = WarehouseResource(lambda: settings, until, CLOCK)
+        bench = WarehouseResource(lambda: settings, until, IMPATIENT_CLOCK)
         again = (
             build_definitions("0 * * * *", "UTC", bench, is_fleet=True)
             .resolve_job_def(LOAD_FLEET)
@@ -194,7 +194,7 @@ def test_who_is_being_loaded_alone_is_left_alone(
     settings: Settings, instance: dg.DagsterInstance, engine: Engine
 ) -> None:
     run_of(instance, KEYS[0], dg.DagsterRunStatus.STARTED)
-    run_tick(instance, settings, clock=CLOCK)
+    run_tick(instance, settings, clock=IMPATIENT_CLOCK)
     with engine.connect() as connection:
         loaded = set(connection.scalars(text("select account_key from amocrm.account")))
     assert loaded == set(KEYS[1:])
@@ -202,7 +202,7 @@ def test_who_is_being_loaded_alone_is_left_alone(
 
 def test_a_bucket_on_its_way_is_left_alone(settings: Settings, instance: dg.DagsterInstance) -> None:
     run_of(instance, "bucket 02 of 03", dg.DagsterRunStatus.STARTED, job_name=LOAD_FLEET)
-    results = run_tick(instance, settings, clock=CLOCK)
+    results = run_tick(instance, settings, clock=IMPATIENT_CLOCK)
     assert [result.dagster_run.tags[PARTITION_TAG] for result in results] == ["bucket 01 of 03", "bucket 03 of 03"]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,8 @@ from assets.definitions import build_definitions
 from assets.resources import WarehouseResource
 from assets.write_back import fence_markdown
 from emulator import effects
-from pipelines.base.clock import Clock
+from tests.accounts import ticking_clock
 from tests.dagster_account import CRON, DagsterAccount, materialization_metadata, open_dagster_account, step_failure
-from tests.records import START
 
 FILE = "version: 1\nsegments: [{name: VIP, color: ae003f}, {name: '```Gold'}]"
 
@@ -36,10 +33,8 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     """One run by hand, in which time passes by a second whenever it is asked."""
     settings = replace(dagster_account.settings, write_back_from_dagster=is_on, write_back_dir=folder)
-    seconds = count()
-    clock = Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None)
     with ExitStack() as until, dg.DagsterInstance.ephemeral() as instance:
-        bench = WarehouseResource(lambda: settings, until, clock)
+        bench = WarehouseResource(lambda: settings, until, ticking_clock())
         job = build_definitions(CRON, "UTC", bench).resolve_job_def("manage_account")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(

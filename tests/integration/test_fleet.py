@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine
 
 from emulator import Emulator, effects
 from emulator.faults import Effect
 from pipelines.alerts.load_outcomes import read_failing_keys
-from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
@@ -30,9 +30,8 @@ from pipelines.load.fleet import MAX_CONSECUTIVE_REFUSALS, load_fleet
 from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.load import load_account
 from pipelines.load.result import LoadResult, Status
+from tests.accounts import IMPATIENT_CLOCK, account_settings, fast_settings, fetch_rows
 from tests.conftest import render_url
-
-QUICK = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
 
 
 class Fleet:
@@ -41,7 +40,7 @@ class Fleet:
     def __init__(self, emulator: Emulator, engine: Engine, root: Path) -> None:
         """Begin without accounts."""
         self.emulator, self.engine = emulator, engine
-        self.settings = Settings(data_dir=root, requests_per_second=100_000.0)
+        self.settings = fast_settings(root)
         self.ids: dict[str, int] = {}
 
     def open(self, *keys: str) -> None:
@@ -57,12 +56,11 @@ class Fleet:
     @property
     def accounts(self) -> list[AccountSettings]:
         """All of them, as settings have them."""
-        return [
-            AccountSettings(key=key, base_url=self.emulator.url, token=Secret(self.emulator.long_lived_token(one)))
-            for key, one in self.ids.items()
-        ]
+        return [account_settings(self.emulator, account_id, key) for key, account_id in self.ids.items()]
 
-    def run(self, threads: int = 4, clock: Clock = QUICK, **options: Any) -> Generator[LoadResult, None, None]:
+    def run(
+        self, threads: int = 4, clock: Clock = IMPATIENT_CLOCK, **options: Any
+    ) -> Generator[LoadResult, None, None]:
         """Load them all."""
         return load_fleet(self.engine, self.accounts, self.settings, threads=threads, clock=clock, **options)
 
@@ -74,17 +72,10 @@ class Fleet:
         assert found.keys() == self.ids.keys()
         return found
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a query."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(sql))]
-
 
 @pytest.fixture
-def accounts(engine: Engine, tmp_path: Path) -> Iterator[Fleet]:
-    """The accounts, their emulator running."""
-    with Emulator() as emulator:
-        yield Fleet(emulator, engine, tmp_path)
+def accounts(live_emulator: Emulator, engine: Engine, tmp_path: Path) -> Fleet:
+    return Fleet(live_emulator, engine, tmp_path)
 
 
 def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,13 +100,13 @@ def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: 
         "unpaid": ("failed", "Forbidden"),
     }
     assert set(found.values()) == {("loaded", None)}
-    assert accounts.rows("select count(*) from amocrm.snapshot") == [(20,)]
+    assert fetch_rows(accounts.engine, "select count(*) from amocrm.snapshot") == [(20,)]
 
 
 def test_an_account_that_is_written_wrongly_is_its_own_trouble_too(accounts: Fleet) -> None:
     accounts.open("early", "well")
     wrong = UnusableAccount(key="late", problems="accounts.toml: the variable LATE is not set.")
-    run = load_fleet(accounts.engine, [wrong, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
+    run = load_fleet(accounts.engine, [wrong, *accounts.accounts], accounts.settings, threads=1, clock=IMPATIENT_CLOCK)
     outcomes = {one.account_key: one for one in run}
     assert {key: one.status for key, one in outcomes.items()} == {"early": "loaded", "late": "failed", "well": "loaded"}
     [told] = format_failures(outcomes.values())
@@ -197,14 +188,10 @@ def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effec
         for emulator in emulators:
             emulator.faults.add(effect)
         listed = [
-            AccountSettings(
-                key=f"account-{number}",
-                base_url=emulator.url,
-                token=Secret(emulator.long_lived_token(emulator.world.add_account())),
-            )
+            account_settings(emulator, emulator.world.add_account(), f"account-{number}")
             for number, emulator in enumerate(emulators)
         ]
-        outcomes = list(load_fleet(accounts.engine, listed, accounts.settings, threads=1, clock=QUICK))
+        outcomes = list(load_fleet(accounts.engine, listed, accounts.settings, threads=1, clock=IMPATIENT_CLOCK))
     assert [one.status for one in outcomes] == ["failed"] * MAX_CONSECUTIVE_REFUSALS + ["skipped"] * 2
 
 
@@ -226,7 +213,9 @@ def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> Non
             AccountSettings(key=f"blocked-{number}", base_url=blocked.url, token=Secret("token"))
             for number in range(MAX_CONSECUTIVE_REFUSALS + 1)
         ]
-        run = load_fleet(accounts.engine, [*listed, *accounts.accounts], accounts.settings, threads=1, clock=QUICK)
+        run = load_fleet(
+            accounts.engine, [*listed, *accounts.accounts], accounts.settings, threads=1, clock=IMPATIENT_CLOCK
+        )
         statuses = {one.account_key: one.status for one in run}
     assert statuses.pop("well") == "loaded"
     assert set(statuses.values()) == {"failed"}

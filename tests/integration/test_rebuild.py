@@ -12,13 +12,11 @@ from sqlalchemy import Engine, text
 
 from emulator import Emulator, World
 from emulator.clock import Clock as EmulatorClock
-from pipelines.base.clock import Clock
 from pipelines.base.errors import RebuildDiffers
-from pipelines.base.secret import Secret
-from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import RebuildResult, diff_tables, rebuild_account
 from pipelines.warehouse.engine import open_engine
+from tests.accounts import account_settings, emulator_clock, fast_settings
 from tests.command_line import run
 from tests.conftest import NewDatabase
 from tests.records import START
@@ -76,14 +74,11 @@ def load_history(engine: Engine, root: Path) -> int:
         lambda: world.set_price_fields(account_id, cold, [11]),
     ]
     with Emulator(world=world) as emulator:
-        account = AccountSettings(
-            key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
-        )
-        settings = Settings(data_dir=root, requests_per_second=10_000.0)
+        account, settings = account_settings(emulator, account_id), fast_settings(root)
         for number, change in enumerate(changes):
             change()
             emulator.clock.set(START + number * LOAD_INTERVAL)
-            load_account(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+            load_account(engine, account, settings, clock=emulator_clock(emulator))
     return account_id
 
 

@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from emulator import Emulator
-from emulator.clock import Clock as EmulatorClock
 from faults.oracle import table_contents
 from pipelines.amocrm.entities import parse_segment
 from pipelines.load.rebuild import rebuild_account
-from tests.emulated_account import EmulatedAccount
-from tests.records import START
+from tests.accounts import Shop
 
 
-@pytest.fixture
-def account(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedAccount]:
-    """The shop, its emulator running, and a count of the segments' rows that loads read."""
-    with Emulator(clock=EmulatorClock(START)) as emulator:
-        account = EmulatedAccount(emulator, engine, tmp_path)
+@pytest.fixture(autouse=True)
+def count_parsed_segments(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count the segment rows that loads parse."""
 
-        def counted(*args: Any) -> Any:
-            account.read_count += 1
-            return parse_segment(*args)
+    def counted(*args: Any) -> Any:
+        account.parse_count += 1
+        return parse_segment(*args)
 
-        monkeypatch.setattr("pipelines.amocrm.row_cache.parse_segment", counted)
-        yield account
+    monkeypatch.setattr("pipelines.amocrm.row_cache.parse_segment", counted)
 
 
-def test_only_rows_that_are_new_are_read(account: EmulatedAccount, other_engine: Engine) -> None:
+def test_only_rows_that_are_new_are_read(account: Shop, other_engine: Engine) -> None:
     gold = next(iter(account.world.account(account.id).fields[account.field].options))
-    assert account.reads(0) == 2
+    assert account.count_parsed(0) == 2
     account.world.set_size(account.id, account.vip, 11)
-    assert account.reads(1) == 0
+    assert account.count_parsed(1) == 0
     account.world.rename_segment(account.id, account.vip, "Very important")
     account.world.set_field_value(account.id, account.vip, account.field, gold)
-    assert account.reads(2) == 1
+    assert account.count_parsed(2) == 1
     third = account.world.add_segment(account.id, "Third")
-    assert account.reads(3) == 1
+    assert account.count_parsed(3) == 1
     account.world.delete_segment(account.id, third)
-    assert account.reads(4) == 0
+    assert account.count_parsed(4) == 0
     assert rebuild_account(account.engine, other_engine, account.id).snapshot_count == 5
     with other_engine.connect() as connection:
         assert table_contents(connection, account.id) == account.contents()
 
 
-def test_rows_are_remembered_once(account: EmulatedAccount) -> None:
+def test_rows_are_remembered_once(account: Shop) -> None:
     account.load(0)
     remembered = account.rows("select ctid::text, segments::text from amocrm.row_memory")
     account.world.set_size(account.id, account.vip, 11)
@@ -60,37 +52,37 @@ def test_rows_are_remembered_once(account: EmulatedAccount) -> None:
 @pytest.mark.parametrize(
     "sql", ["delete from amocrm.row_memory", "update amocrm.row_memory set reading_code = 'of another version'"]
 )
-def test_without_a_memory_of_this_code_every_row_is_read(account: EmulatedAccount, sql: str) -> None:
+def test_without_a_memory_of_this_code_every_row_is_read(account: Shop, sql: str) -> None:
     account.load(0)
-    account.do(sql)
+    account.execute(sql)
     account.world.set_size(account.id, account.vip, 11)
-    assert account.reads(1) == 2
+    assert account.count_parsed(1) == 2
     account.world.set_size(account.id, account.vip, 12)
-    assert account.reads(2) == 0
+    assert account.count_parsed(2) == 0
 
 
-def test_a_segment_that_comes_back_as_it_was_is_read_after_all(account: EmulatedAccount) -> None:
+def test_a_segment_that_comes_back_as_it_was_is_read_after_all(account: Shop) -> None:
     """As after a switch of the mode that another program saw, which remembers nothing: its version is open no more."""
     account.load(0)
     remembered = account.rows("select segments::text from amocrm.row_memory")
     account.world.switch_mode(account.id, "periodicity")
     account.load(1)
-    account.do("update amocrm.row_memory set segments = '" + remembered[0][0].replace("'", "''") + "'")
+    account.execute("update amocrm.row_memory set segments = '" + remembered[0][0].replace("'", "''") + "'")
     account.world.switch_mode(account.id, "segments")
-    assert account.reads(2) == 2
+    assert account.count_parsed(2) == 2
     versions = "select name, valid_to is null from amocrm.segment_version order by name, valid_from"
     assert account.rows(versions) == [("New", False), ("New", True), ("VIP", False), ("VIP", True)]
 
 
-def test_oddities_of_rows_that_are_not_read_go_on(account: EmulatedAccount) -> None:
+def test_oddities_of_rows_that_are_not_read_go_on(account: Shop) -> None:
     born = account.world.add_field(account.id, "Born", "date")
     account.world.set_field_value(account.id, account.vip, born, 1772398801)
     account.load(0)
     lasting = "select kind from amocrm.quality_event where valid_to is null"
     assert account.rows(lasting) == [("date_off_midnight",)]
     account.world.set_size(account.id, account.new, 4)
-    assert account.reads(1) == 0
+    assert account.count_parsed(1) == 0
     assert account.rows(lasting) == [("date_off_midnight",)]
     account.world.set_field_value(account.id, account.vip, born, 1772341200)
-    assert account.reads(2) == 1
+    assert account.count_parsed(2) == 1
     assert account.rows(lasting) == []

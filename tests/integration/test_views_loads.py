@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.queries import statement
+from tests.accounts import fetch_rows
 from tests.records import ACCOUNT_ID, account, hours, origin, segment, snapshot
 
-NOW: Final = datetime.now(UTC)
-"""The views ask the database's clock how late it is, so histories that go on until now are counted back from it."""
 
-
-def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql), parameters)]
+@pytest.fixture
+def now(engine: Engine) -> datetime:
+    """The database's time when the test begins: the views compare the latest snapshot with it."""
+    [(instant,)] = fetch_rows(engine, "select now()")
+    return instant  # type: ignore[no-any-return]
 
 
 def load(engine: Engine, *instants: datetime, account_id: int = ACCOUNT_ID) -> None:
@@ -52,7 +52,7 @@ def fail(engine: Engine, *failures: tuple[datetime, str], account_key: str = "ma
 
 
 def closed_gaps(engine: Engine) -> list[tuple[Any, ...]]:
-    return query(
+    return fetch_rows(
         engine,
         "select after_at, until_at, gap_seconds, usual_seconds, missed_count, missed_days from analytics.gaps"
         " where account_id = :account and not is_open order by after_at",
@@ -92,14 +92,14 @@ def test_another_rhythm_is_no_gap(engine: Engine) -> None:
     assert not [row for row in closed_gaps(engine) if row[0] > hours(48)]
 
 
-def test_loads_by_hand_are_no_rhythm(engine: Engine) -> None:
+def test_loads_by_hand_are_no_rhythm(engine: Engine, now: datetime) -> None:
     """Plans that are applied one after another load twice each; the next load of the schedule is not late for that."""
-    regular = [NOW - timedelta(hours=6 * number) for number in range(20, 0, -1)]
+    regular = [now - timedelta(hours=6 * number) for number in range(20, 0, -1)]
     load(engine, *regular, *(regular[-1] + timedelta(minutes=minute) for minute in (30, 31, 35, 36, 37)))
-    assert query(engine, "select after_at, until_at from analytics.gaps") == []
-    assert query(engine, "select usual_seconds, is_late from analytics.freshness") == [(21600, False)]
-    load(engine, NOW)
-    assert query(engine, "select after_at, until_at from analytics.gaps") == []
+    assert fetch_rows(engine, "select after_at, until_at from analytics.gaps") == []
+    assert fetch_rows(engine, "select usual_seconds, is_late from analytics.freshness") == [(21600, False)]
+    load(engine, now)
+    assert fetch_rows(engine, "select after_at, until_at from analytics.gaps") == []
 
 
 def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
@@ -112,14 +112,14 @@ def test_a_day_missing_from_daily_loads(engine: Engine) -> None:
     [(8, 60, None), (9, 60, 3600), (10, 1, None), (10, 5, 300), (4, 1440, 86400)],
 )
 def test_some_loads_by_hand_are_no_rhythm_yet(
-    engine: Engine, load_count: int, minutes_apart: int, usual_seconds: int | None
+    engine: Engine, now: datetime, load_count: int, minutes_apart: int, usual_seconds: int | None
 ) -> None:
     """The first day of an account: nothing is late or missing, since nothing is usual."""
     apart = timedelta(minutes=minutes_apart)
-    load(engine, *(NOW - 3 * apart - apart * number for number in range(load_count - 1, -1, -1)))
+    load(engine, *(now - 3 * apart - apart * number for number in range(load_count - 1, -1, -1)))
     is_late = usual_seconds is not None
-    assert query(engine, "select usual_seconds, is_late from analytics.freshness") == [(usual_seconds, is_late)]
-    assert query(engine, "select is_open from analytics.gaps") == [(True,)] * is_late
+    assert fetch_rows(engine, "select usual_seconds, is_late from analytics.freshness") == [(usual_seconds, is_late)]
+    assert fetch_rows(engine, "select is_open from analytics.gaps") == [(True,)] * is_late
 
 
 def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
@@ -133,64 +133,64 @@ def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
         (hours(20), "Unavailable"),  # after it
     )
     fail(engine, (hours(12), "Blocked"), account_key="another")
-    assert query(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
+    assert fetch_rows(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
         (3, "Unavailable × 2, Unauthorized × 1", "Unauthorized at 22:00.")
     ]
 
 
 def test_a_gap_in_which_nothing_failed_says_so(engine: Engine) -> None:
     load(engine, *hourly((0, 10), (15, 25)))
-    assert query(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
+    assert fetch_rows(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
         (0, None, None)
     ]
 
 
-def test_a_gap_lasts_until_the_next_snapshot(engine: Engine) -> None:
-    load(engine, *(NOW - timedelta(hours=hour) for hour in range(30, 9, -1)))
-    fail(engine, (NOW - timedelta(hours=5), "Blocked"))
-    assert query(
+def test_a_gap_lasts_until_the_next_snapshot(engine: Engine, now: datetime) -> None:
+    load(engine, *(now - timedelta(hours=hour) for hour in range(30, 9, -1)))
+    fail(engine, (now - timedelta(hours=5), "Blocked"))
+    assert fetch_rows(
         engine,
         "select after_at, until_at, is_open, gap_seconds >= 36000, usual_seconds, missed_count, missed_days, errors"
         " from analytics.gaps",
-    ) == [(NOW - timedelta(hours=10), None, True, True, 3600, 9, 0, "Blocked × 1")]
-    load(engine, NOW)
-    assert query(engine, "select until_at, is_open, missed_count from analytics.gaps") == [(NOW, False, 9)]
+    ) == [(now - timedelta(hours=10), None, True, True, 3600, 9, 0, "Blocked × 1")]
+    load(engine, now)
+    assert fetch_rows(engine, "select until_at, is_open, missed_count from analytics.gaps") == [(now, False, 9)]
 
 
-def test_a_clock_that_runs_ahead_leaves_no_open_gap(engine: Engine) -> None:
-    load(engine, *(NOW + timedelta(hours=hour) for hour in range(-10, 10)))
-    assert query(engine, "select * from analytics.gaps") == []
+def test_a_clock_that_runs_ahead_leaves_no_open_gap(engine: Engine, now: datetime) -> None:
+    load(engine, *(now + timedelta(hours=hour) for hour in range(-10, 10)))
+    assert fetch_rows(engine, "select * from analytics.gaps") == []
 
 
 @pytest.mark.parametrize(("hours_ago", "is_late"), [(1.2, False), (1.8, True)])
-def test_freshness_by_the_account_s_own_rhythm(engine: Engine, hours_ago: float, is_late: bool) -> None:
-    newest = NOW - timedelta(hours=hours_ago)
+def test_freshness_by_the_account_s_own_rhythm(engine: Engine, now: datetime, hours_ago: float, is_late: bool) -> None:
+    newest = now - timedelta(hours=hours_ago)
     load(engine, *(newest - timedelta(hours=hour) for hour in range(20, -1, -1)))
-    [row] = query(
+    [row] = fetch_rows(
         engine,
         "select account_key, name, observed_at, usual_seconds, is_late, failure_count, last_error"
         " from analytics.freshness",
     )
     assert row == ("main", "Corner Coffee", newest, 3600, is_late, 0, None)
-    [(age,)] = query(engine, "select age_seconds from analytics.freshness")
+    [(age,)] = fetch_rows(engine, "select age_seconds from analytics.freshness")
     assert age >= hours_ago * 3600
 
 
-def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine) -> None:
-    load(engine, *(NOW - timedelta(hours=hour) for hour in range(20, 4, -1)))
-    load(engine, NOW - timedelta(minutes=1), account_id=7)
+def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine, now: datetime) -> None:
+    load(engine, *(now - timedelta(hours=hour) for hour in range(20, 4, -1)))
+    load(engine, now - timedelta(minutes=1), account_id=7)
     fail(
         engine,
-        (NOW - timedelta(hours=6), "Unavailable"),  # before the newest snapshot
-        (NOW - timedelta(hours=4), "Unavailable"),
-        (NOW - timedelta(hours=3), "Blocked"),
+        (now - timedelta(hours=6), "Unavailable"),  # before the newest snapshot
+        (now - timedelta(hours=4), "Unavailable"),
+        (now - timedelta(hours=3), "Blocked"),
     )
-    rows = query(
+    rows = fetch_rows(
         engine,
         "select account_id, is_late, usual_seconds, failure_count, last_failed_at, last_error, last_message is null"
         " from analytics.freshness order by account_id",
     )
-    failed_at = NOW - timedelta(hours=3) + timedelta(minutes=1)
+    failed_at = now - timedelta(hours=3) + timedelta(minutes=1)
     assert rows == [
         (7, False, None, 0, None, None, True),
         (ACCOUNT_ID, True, 3600, 2, failed_at, "Blocked", False),
@@ -205,7 +205,7 @@ def test_operations_md_finds_who_fails_and_since_when(engine: Engine) -> None:
     fail(engine, (hours(1), "Unavailable"), (hours(4), "Superseded"))  # loaded since; no failure
     fail(engine, (hours(1), "Blocked"), (hours(3), "Blocked"), (hours(5), "Unauthorized"), account_key=key_of(7))
     fail(engine, (hours(4), "SettingsError"), account_key="never-loaded")
-    assert query(engine, who_fails) == [
+    assert fetch_rows(engine, who_fails) == [
         (key_of(7), hours(3), 2, hours(5), f"Unauthorized at {hours(5):%H:%M}."),
         ("never-loaded", hours(4), 1, hours(4), f"SettingsError at {hours(4):%H:%M}."),
     ]
@@ -215,7 +215,7 @@ def test_every_load_that_ended_has_an_outcome(engine: Engine) -> None:
     load(engine, hours(0), hours(2))
     fail(engine, (hours(1), "Unavailable"), (hours(3), "Superseded"))
     fail(engine, (hours(4), "Unauthorized"), account_key="never-loaded")
-    found = query(
+    found = fetch_rows(
         engine,
         "select account_key, account_id, started_at, status, error, message from analytics.load_outcomes order by 3",
     )

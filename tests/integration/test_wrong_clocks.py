@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
-from emulator import Emulator, effects
-from emulator.clock import Clock as EmulatorClock
+from emulator import effects
 from pipelines.alerts.load_outcomes import read_failing_keys
-from pipelines.base.clock import Clock
 from pipelines.base.errors import ApiError, SettingsError
 from pipelines.load.fleet import load_fleet
 from pipelines.load.load import load_account
 from pipelines.load.result import group_failures
 from pipelines.load.retention import purge_all_responses
-from tests.emulated_account import EmulatedAccount
+from tests.accounts import Shop, frozen_clock
 from tests.records import START
 
 YEAR = 365 * 24.0
 KEPT = "select count(*) from amocrm.raw_answer"
 
 
-@pytest.fixture
-def account(engine: Engine, tmp_path: Path) -> Iterator[EmulatedAccount]:
-    """The shop, its emulator running."""
-    with Emulator(clock=EmulatorClock(START)) as emulator:
-        yield EmulatedAccount(emulator, engine, tmp_path)
-
-
 @pytest.mark.parametrize(("hours", "told"), [(YEAR, "365 days"), (50, "2 days 2 h")])
-def test_clock_that_is_ahead_stores_nothing(account: EmulatedAccount, hours: float, told: str) -> None:
+def test_clock_that_is_ahead_stores_nothing(account: Shop, hours: float, told: str) -> None:
     with pytest.raises(SettingsError, match=f"clock is {told} ahead"):
         account.load(hours)
     assert account.rows(KEPT) == [(0,)]
@@ -42,7 +30,7 @@ def test_clock_that_is_ahead_stores_nothing(account: EmulatedAccount, hours: flo
 
 
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_load_that_fails_in_the_future_deletes_nothing(account: EmulatedAccount, is_answered: bool) -> None:
+def test_load_that_fails_in_the_future_deletes_nothing(account: Shop, is_answered: bool) -> None:
     """A wrong clock makes certificates invalid, so that failing is how it shows."""
     account.load(0)
     [(kept,)] = account.rows(KEPT)
@@ -52,15 +40,15 @@ def test_load_that_fails_in_the_future_deletes_nothing(account: EmulatedAccount,
     assert account.rows("select count(*) from amocrm.raw_answer where is_accepted") == [(kept,)]
 
 
-def test_housekeeping_needs_both_clocks_to_delete(account: EmulatedAccount) -> None:
+def test_housekeeping_needs_both_clocks_to_delete(account: Shop) -> None:
     now = datetime.now(UTC)
     account.emulator.clock.set(now)
-    load_account(account.engine, account.account, account.settings, clock=Clock(now=lambda: now, sleep=lambda _: None))
+    load_account(account.engine, account.account, account.settings, clock=frozen_clock(now))
     settings = replace(account.settings, raw_retention_days=30)
     assert purge_all_responses(account.engine, settings, now=now + timedelta(days=400)) == 0
 
 
-def test_snapshot_of_a_time_that_has_not_come_is_told(account: EmulatedAccount) -> None:
+def test_snapshot_of_a_time_that_has_not_come_is_told(account: Shop) -> None:
     """As a clock that was less than two days ahead has left it."""
     account.load(40)
     for hour in (1, 20, 38.5):
@@ -73,7 +61,7 @@ def test_snapshot_of_a_time_that_has_not_come_is_told(account: EmulatedAccount) 
     assert account.load(41).published.is_new
 
 
-def test_failure_noted_beyond_now_is_no_failure(account: EmulatedAccount) -> None:
+def test_failure_noted_beyond_now_is_no_failure(account: Shop) -> None:
     """What a clock that was ahead has noted would otherwise stay the newest of all for as long."""
     ahead = (datetime.now(UTC) - START) / timedelta(hours=1) + YEAR
     with pytest.raises(SettingsError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from emulator import Emulator
 from faults import oauth_account
@@ -13,8 +12,8 @@ from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.extract import ExtractResult, KnownEntities, extract
 from pipelines.amocrm.limits import Limits, RateLimiters
 from pipelines.amocrm.session import Clocks
+from tests.records import START
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUICK_LIMITS = oauth_account.QUICK
 
 
@@ -72,7 +71,7 @@ class ClientAccount:
     def extract(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> ExtractResult:
         """One load."""
         with self.client(limits) as client:
-            return extract(client, known or KnownEntities(), lambda: NOW)
+            return extract(client, known or KnownEntities(), lambda: START)
 
 
 def requested_paths(account: ClientAccount) -> list[str]:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from emulator import Clock, Emulator
+from emulator import Emulator
 from faults.oauth_account import OAuthAccount, new_oauth_account
-from tests.integration.client.client_account import NOW, ClientAccount
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """An amoCRM whose clock stands still."""
-    with Emulator(clock=Clock(NOW)) as running:
-        yield running
+from tests.integration.client.client_account import ClientAccount
 
 
 @pytest.fixture

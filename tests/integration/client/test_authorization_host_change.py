@@ -72,7 +72,7 @@ def test_tokens_of_an_account_that_moved_are_renewed_where_it_is(moved: tuple[OA
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {"domain": "evil.example.com"},
         {"domain": "example.amocrm.ru.evil.com"},

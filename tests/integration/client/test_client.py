@@ -17,7 +17,8 @@ from pipelines.base.errors import (
     NotFound,
     WrongAccount,
 )
-from tests.integration.client.client_account import NOW, ClientAccount, requested_paths
+from tests.integration.client.client_account import ClientAccount, requested_paths
+from tests.records import START
 
 
 def counts(snapshot: Snapshot) -> dict[str, int | None]:
@@ -28,7 +29,7 @@ def test_a_load_of_segments_asks_for_the_account_and_two_lists(account: ClientAc
     extraction = account.extract()
     assert requested_paths(account) == ["account", "segments", "segments/custom_fields"]
     assert [request.query.get("limit") for request in account.emulator.requests] == [None, "250", "250"]
-    assert (extraction.request_count, extraction.observed_at) == (3, NOW)
+    assert (extraction.request_count, extraction.observed_at) == (3, START)
     assert extraction.byte_count == sum(len(response.body) for response in extraction.responses)
     assert extraction.account.id == account.account_id
     snapshot = extraction.snapshot()
@@ -41,7 +42,7 @@ def test_a_load_of_segments_asks_for_the_account_and_two_lists(account: ClientAc
 
 def test_a_snapshot_is_a_pure_function_of_its_raw_answers(account: ClientAccount) -> None:
     extraction = account.extract()
-    assert parse_snapshot(extraction.responses, NOW) == extraction.snapshot()
+    assert parse_snapshot(extraction.responses, START) == extraction.snapshot()
 
 
 def test_a_load_of_stages_asks_for_the_account_and_one_list(account: ClientAccount) -> None:
@@ -185,7 +186,7 @@ def test_what_is_missing_is_asked_for_and_then_the_account_again(account: Client
     snapshot = extraction.snapshot()
     assert snapshot.gone_segment_ids == {account.segment_ids[3]}
     assert snapshot.gone_field_ids == {account.field_id}
-    assert parse_snapshot(extraction.responses, NOW) == snapshot
+    assert parse_snapshot(extraction.responses, START) == snapshot
 
 
 def test_a_deleted_stage_is_proven_gone(account: ClientAccount) -> None:

@@ -16,7 +16,8 @@ from emulator.entities import Field, Json, Option
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.writes import WriteResult
 from pipelines.base.errors import ApiError, Forbidden, InvalidRequest, ModeDisagreement, Unauthorized
-from tests.integration.client.client_account import NOW, ClientAccount
+from tests.integration.client.client_account import ClientAccount
+from tests.records import START
 
 PAYLOADS = Path(__file__).parents[2] / "payloads"
 STAGES, SEGMENTS = "/api/v4/customers/statuses", "/api/v4/customers/segments"
@@ -169,7 +170,7 @@ class MethodCall:
             case 400:
                 account.emulator.faults.add(effects.error(400, "This segment stays"))
             case 401:
-                self.token = account.emulator.long_lived_token(account.account_id, NOW - timedelta(days=1))
+                self.token = account.emulator.long_lived_token(account.account_id, START - timedelta(days=1))
             case 403:
                 self.token = account.emulator.long_lived_token(account.account_id, is_admin=False)
             case 422 if self.method.is_write:

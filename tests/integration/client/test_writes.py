@@ -23,7 +23,8 @@ from pipelines.base.errors import (
     Unavailable,
     UncertainWrite,
 )
-from tests.integration.client.client_account import NOW, QUICK_LIMITS, ClientAccount
+from tests.integration.client.client_account import QUICK_LIMITS, ClientAccount
+from tests.records import START
 
 SHORT_TIMEOUTS = replace(QUICK_LIMITS, read_seconds=0.2, response_seconds=0.3)
 
@@ -164,7 +165,7 @@ class Refreshing:
 
 
 def test_a_write_with_an_expired_token_is_sent_again_once(account: ClientAccount) -> None:
-    expired = account.emulator.long_lived_token(account.account_id, NOW - timedelta(days=1))
+    expired = account.emulator.long_lived_token(account.account_id, START - timedelta(days=1))
     token = Refreshing(old=expired, new=account.token)
     with account.client(token=token) as client:
         client.writes.add_segment({"name": "New"})

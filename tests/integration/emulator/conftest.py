@@ -4,14 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from emulator import Clock, Emulator
-from tests.integration.emulator.raw_client import NOW, Client
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock=Clock(NOW)) as running:
-        yield running
+from emulator import Emulator
+from tests.integration.emulator.raw_client import Client
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """A plain client of the emulator, and what it asks for."""
 
 import http.client
-from datetime import UTC, datetime
 
 from emulator import Emulator
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SEGMENTS = "/api/v4/customers/segments"
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from emulator import Clock, Emulator, RateLimit, Simulation, World, effects
 from emulator.faults import Effect
-from tests.integration.emulator.raw_client import NOW, SEGMENTS, Client
+from tests.integration.emulator.raw_client import SEGMENTS, Client
+from tests.records import START
 
 # Faults: each once, and what the client then meets
 
@@ -214,15 +215,15 @@ def test_limits_refuse_and_block(account_id: int, emulator: Emulator, client: Cl
 
 
 def test_a_story_is_told_on_by_the_clock_and_its_outages_answer_503() -> None:
-    simulation = Simulation(1, NOW)
-    world = World(clock=Clock(NOW))
-    simulation.advance(world, NOW)
+    simulation = Simulation(1, START)
+    world = World(clock=Clock(START))
+    simulation.advance(world, START)
     with Emulator(world=world, simulation=simulation) as emulator:
         client = Client(emulator, simulation.account_id)
         first = client.get(SEGMENTS)[1]
         emulator.clock.advance(timedelta(days=1))
         assert client.get(SEGMENTS)[1] != first
-        begins, ends = simulation.outages(NOW + timedelta(days=60))[0]
+        begins, ends = simulation.outages(START + timedelta(days=60))[0]
         emulator.clock.set(begins)
         assert client.get(SEGMENTS)[0].status == 503
         emulator.clock.set(ends)

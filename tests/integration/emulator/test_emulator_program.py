@@ -24,7 +24,7 @@ def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, 
     steer = emulator.url + "/_emulator/"
     assert requests.get(steer + "state", timeout=5).json() == {
         "is_simulated": True,
-        "now": "2026-03-01T12:00:00+00:00",
+        "now": "2026-03-01T09:00:00+00:00",
         "accounts": [{"id": account_id, "name": "Corner Coffee", "customers_mode": "segments"}],
         "faults": [],
         "requests": 0,
