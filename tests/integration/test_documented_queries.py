@@ -18,7 +18,7 @@ from pipelines.warehouse.publish import publish
 from pipelines.warehouse.queries import statement
 from pipelines.warehouse.wide_views import update_wide_view
 from tests.conftest import NewDatabase
-from tests.records import ACCOUNT_ID, account, field, option, origin, segment, snapshot, stage
+from tests.records import ACCOUNT_ID, START, account, field, option, origin, segment, snapshot, stage
 
 OF_THE_DEMO: Final = {"31405382": str(ACCOUNT_ID), "184211": "1"}
 """The page asks for the demo's account and its segment VIP; here they have other ids."""
@@ -35,7 +35,6 @@ QUERIES: Final = [
     for number, query in enumerate(re.findall(r"```sql\n(.+?)```", question, re.DOTALL), start=1)
 ]
 
-NOW: Final = datetime.now(UTC)
 DAYS: Final = 80
 """Loads come once a day, the last one now: the page asks for what happened lately."""
 
@@ -60,8 +59,9 @@ def reader(new_database: NewDatabase, migrated_template: str) -> Iterator[psycop
     """A reader of a warehouse in which every question of the page has an answer."""
     with new_database(migrated_template) as url:
         engine = open_engine(url)
+        now = datetime.now(UTC)
         for day in range(DAYS):
-            at = NOW - timedelta(days=DAYS - 1 - day)
+            at = now - timedelta(days=DAYS - 1 - day)
             if day in (30, 31):
                 with engine.begin() as connection:
                     connection.execute(
@@ -107,11 +107,11 @@ def test_every_query_finds_something(reader: psycopg.Connection, query: str) -> 
 
 def test_rules_of_now_are_those_of_an_account_of_stages(engine: Any, postgres_url: str) -> None:
     rules = (Rule(group=0, position=0, type="after_today", match=60, body={"value": 60}),)
-    seen = snapshot(NOW, account=account("periodicity"), stages=(stage(4, rules),))
+    seen = snapshot(START, account=account("periodicity"), stages=(stage(4, rules),))
     publish(engine, seen, origin())
     [query] = [query.values[0] for query in QUERIES if query.id == "9-1"]
     with psycopg.connect(postgres_url) as connection:
-        assert responses(connection, str(query)) == [("Stage 4", 0, 0, "after_today", 60, NOW)]
+        assert responses(connection, str(query)) == [("Stage 4", 0, 0, "after_today", 60, START)]
 
 
 def answer_to(reader: psycopg.Connection, name: str) -> list[tuple[Any, ...]]:
