@@ -7,21 +7,20 @@ Hypothesis tries the same examples every time; ``--hypothesis-profile=search`` l
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg.sql import SQL, Identifier
 from sqlalchemy import URL, Engine
 
 from emulator import Clock, Emulator
+from faults.harness import new_database as create_database
 from faults.superuser import server_with_superuser
 from pipelines.base.errors import WarehouseError
 from pipelines.config.database_url import parse_database_url
@@ -80,21 +79,8 @@ def shared_temporary_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def new_database(server_url: URL) -> NewDatabase:
-    """Makes a database that is a copy of another, and drops it again."""
-
-    @contextmanager
-    def make(template: str | None) -> Iterator[str]:
-        name = f"test_{secrets.token_hex(6)}"
-        create = SQL("create database {} template {} strategy file_copy")
-        with psycopg.connect(render_url(server_url), autocommit=True) as admin:
-            admin.execute(create.format(Identifier(name), Identifier(template or "template0")))
-        try:
-            yield render_url(server_url.set(database=name))
-        finally:
-            with psycopg.connect(render_url(server_url), autocommit=True) as admin:
-                admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
-
-    return make
+    """Create a database as a copy of another one, and drop it in the end."""
+    return partial(create_database, server_url)
 
 
 def render_url(url: URL) -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +12,7 @@ from sqlalchemy import Engine
 
 from emulator import Emulator
 from emulator.entities import Mode
+from faults.killing import Deed, killed, make_mortal
 from pipelines.amocrm.writes import WriteClient
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import open_engine
@@ -27,9 +24,6 @@ from pipelines.writeback.plan_source import DesiredState, past_to_desired_state
 from tests.accounts import account_settings, fast_settings, fetch_rows, ticking_clock
 from tests.records import START, hours
 
-processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["emulator", "pipelines.writeback.apply", "pytest"])
-
 
 def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
     """That the account be as it was when the test began."""
@@ -40,26 +34,11 @@ def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
 
 
 def apply_until_killed(
-    url: str, account: AccountSettings, settings: Settings, account_id: int, kill_point: int
+    url: str, account: AccountSettings, settings: Settings, account_id: int, death: int, passed: Any
 ) -> None:
-    """Restore the account, and be killed at the ``death``-th moment before or after something lasting is done."""
-    kill_points = iter(range(10**6))
-
-    def killable(do: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            die_if_due()
-            result = do(*args, **kwargs)
-            die_if_due()
-            return result
-
-        return wrapped
-
-    def die_if_due() -> None:
-        if next(kill_points) == kill_point:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    for place, name in ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call")):
-        setattr(place, name, killable(getattr(place, name)))
+    """Restore the account, and be killed before or after the ``death``-th lasting step."""
+    steps = ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call"))
+    make_mortal([Deed(holder=holder, name=name) for holder, name in steps], death=death, passed=passed)
     access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(hours(2)))
     desired_state = past_desired_state(access, account_id)
     apply(access, desired_state, preview_plan(access, desired_state), who="victim")
@@ -108,12 +87,14 @@ def test_killed_anywhere_and_applied_again(damaged_accounts: DamagedAccounts, mo
     uncertain_counts = set()
     for kill_point in range(10**6):
         access, account_id = damaged_accounts.create_damaged_account(mode)
-        worker = processes.Process(
-            target=apply_until_killed,
-            args=(damaged_accounts.url, access.account, access.settings, account_id, kill_point),
+        was_killed, _ = killed(
+            apply_until_killed,
+            damaged_accounts.url,
+            access.account,
+            access.settings,
+            account_id,
+            death=kill_point,
         )
-        worker.start()
-        worker.join()
 
         again = replace(access, clock=ticking_clock(hours(3)))
         desired_state = past_desired_state(again, account_id)
@@ -134,8 +115,7 @@ def test_killed_anywhere_and_applied_again(damaged_accounts: DamagedAccounts, mo
         uncertain = "select count(*) from amocrm.write_back where account_id = :id and outcome = 'uncertain'"
         uncertain_counts.update(fetch_rows(damaged_accounts.engine, uncertain, id=account_id))
         assert lineage == [(2,)], f"after dying at moment {kill_point}"
-        if worker.exitcode != -signal.SIGKILL:
-            assert worker.exitcode == 0
+        if not was_killed:
             break
     assert kill_point == (18 if mode == "segments" else 12), (
         "three calls, or two; each written down, made and completed"
