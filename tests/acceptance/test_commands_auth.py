@@ -133,7 +133,7 @@ def test_a_code_that_is_pasted(user: UserFolder) -> None:
     assert user.run("auth", "status").returncode == 0
 
 
-def test_access_that_is_lost_is_told_by_every_command(user: UserFolder, postgres_url: str) -> None:
+def test_every_command_reports_lost_access(user: UserFolder, postgres_url: str) -> None:
     never = user.run("auth", "status")
     assert (never.returncode, "OAuth, no access. Nobody has given access" in never.stdout) == (19, True)
     assert user.login()[0] == 0

@@ -52,7 +52,7 @@ def sql(folder: Path, query: str, mode: str = "segments") -> list[str]:
     return result.stdout.splitlines()
 
 
-def test_once_and_again_and_anew(folder: Path) -> None:
+def test_demo_runs_once_resumes_and_restarts(folder: Path) -> None:
     first = run("demo", "--days", "3", folder=folder, **HOSTILE)
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.count("SIMULATED") == 1
@@ -148,7 +148,7 @@ def wait_until_processes_end(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> None:
+def test_an_outage_leaves_a_reported_gap(folder: Path, engine: Engine) -> None:
     started_at = datetime.now(UTC) - timedelta(days=50)
     home, config = DemoHome(folder), SimulationConfig(seed=1, started_at=started_at, mode="segments")
     before = started_at + timedelta(days=44, hours=20)

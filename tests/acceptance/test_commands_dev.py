@@ -129,7 +129,7 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
     assert not [log for log in logs if token in log.read_text("utf-8") or key in log.read_text("utf-8")]
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_an_occupied_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -93,7 +93,7 @@ def test_a_token_that_ends_is_noticed_in_time(
     assert (check.status, check.exit_code) == (status, exit_code)
 
 
-def test_a_wrong_token_is_told_from_one_that_ended(emulator: Emulator) -> None:
+def test_a_wrong_token_differs_from_an_expired_one(emulator: Emulator) -> None:
     checks = checks_by_subject(account_of(emulator, "not-a-token"))
     assert checks["token"].status == "warning"
     assert (checks["access"].status, checks["access"].exit_code) == ("failed", Unauthorized.exit_code)
@@ -217,7 +217,7 @@ def errors(kind: type[WarehouseError] = WarehouseError) -> Iterator[type[Warehou
 
 
 @pytest.mark.parametrize("error", [SettingsError, DatabaseUnavailable, *errors(ApiError), *errors(DatabaseError)])
-def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) -> None:
+def test_doctor_does_not_advise_running_doctor(error: type[WarehouseError]) -> None:
     check = failed("something", error("It is amiss."))
     assert check.advice
     assert "doctor" not in check.advice
@@ -270,7 +270,7 @@ def openness(settings: Settings) -> list[Check]:
     return [*check_secret_files(settings, folder), *check_folders(settings, folder)]
 
 
-def test_files_of_ours_that_nobody_else_can_get_at(site: Settings) -> None:
+def test_only_the_owner_can_read_our_files(site: Settings) -> None:
     assert openness(site) == []
 
 
@@ -424,7 +424,7 @@ def test_a_message_is_sent_on_request(response: int | None, status: str, words: 
     assert all("test" in str(body["text"]) for _, body, _ in hook.received)
 
 
-def test_it_is_the_last_check_whatever_the_settings_are_and_nothing_is_sent_unasked(tmp_path: Path) -> None:
+def test_webhook_is_checked_last_and_nothing_is_sent_without_consent(tmp_path: Path) -> None:
     with Hook(200).running() as hook:
         variables = {"AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal(), "AMOCRM_THREADS": "many"}
         run("doctor", "--json", folder=tmp_path, **variables)

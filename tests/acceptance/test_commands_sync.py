@@ -93,7 +93,7 @@ def test_every_account_is_tried_and_each_failure_has_its_own_exit_code(tmp_path:
     assert not [token for token in variables.values() if token in printed]
 
 
-def test_what_changed_is_told(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+def test_sync_prints_what_changed(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
     account_id = next(iter(emulator.world.accounts))
     first = emulator.world.add_segment(account_id, "VIP", color="10599d", size=5)
     emulator.world.add_segment(account_id, "New", color="10599d")
@@ -125,7 +125,9 @@ def test_another_account_under_the_same_key_is_refused(tmp_path: Path, postgres_
     assert result.returncode == WrongAccount.exit_code
 
 
-def test_without_a_usable_database_nobody_is_asked(tmp_path: Path, empty_database_url: str, emulator: Emulator) -> None:
+def test_without_a_usable_database_no_request_is_sent(
+    tmp_path: Path, empty_database_url: str, emulator: Emulator
+) -> None:
     variables = variables_of(emulator)
     nowhere = "postgresql://warehouse:hunter2secret@127.0.0.1:1/warehouse"
     unreachable = run("sync", folder=tmp_path, DATABASE_URL=nowhere, **variables)
@@ -175,7 +177,7 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's newest load failed.\n")
 
 
-def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
     variables, _ = fleet(tmp_path, emulator, 24)
     emulator.faults.add(effects.too_many(in_body=100))
     process = subprocess.Popen(

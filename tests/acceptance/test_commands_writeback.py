@@ -98,7 +98,7 @@ def test_a_file_from_export_to_an_empty_plan(
     assert json.loads(run_command("apply", "all.yaml", "--json", "--yes").stdout)["is_empty"]
 
 
-def test_mistakes_are_all_told_and_nothing_is_sent(
+def test_all_errors_are_reported_and_nothing_is_sent(
     run_command: RunCommand, emulator: Emulator, account_id: int
 ) -> None:
     Path("bad.yaml").write_text("version: 1\nsegments:\n- {name: A, color: 123456}\n- {id: 7, name: B}\n")
@@ -112,7 +112,7 @@ def test_mistakes_are_all_told_and_nothing_is_sent(
     assert live(emulator, account_id) == ["VIP"]
 
 
-def test_one_who_may_not_write_is_told_so(
+def test_missing_write_permission_is_reported(
     run_command: RunCommand, emulator: Emulator, account_id: int, engine: Engine
 ) -> None:
     token = emulator.long_lived_token(account_id, is_admin=False)
@@ -193,7 +193,7 @@ def test_an_account_that_does_not_answer_any_more_can_still_be_exported(
 
 
 @pytest.mark.parametrize(("answer", "exit_code", "names"), [("y", 0, ["Gold", "VIP"]), ("n", 1, ["VIP"])])
-def test_at_a_terminal_somebody_is_asked(
+def test_a_terminal_session_asks_for_confirmation(
     variables: dict[str, str],
     emulator: Emulator,
     account_id: int,

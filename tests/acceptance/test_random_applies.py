@@ -62,7 +62,7 @@ def custom_entities(emulator: Emulator, account_id: int, mode: Mode) -> dict[int
     is_complete=st.booleans(),
     lost=losses,
 )
-def test_the_account_is_as_wanted_in_the_end(
+def test_the_account_reaches_the_desired_state(
     frozen_emulator: Emulator,
     engine: Engine,
     tmp_path: Path,

@@ -126,7 +126,7 @@ def written(html: str, folder: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_it_shows_the_databases_figures_and_asks_nobody(page: Page, known: tuple[Path, dict[str, list[Any]]]) -> None:
+def test_it_shows_the_databases_figures_without_requests(page: Page, known: tuple[Path, dict[str, list[Any]]]) -> None:
     file, said = known
     page.show()
     page.open(file)
@@ -142,7 +142,7 @@ def plain(cell: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_told_from_what_is_behind_it(page: Page, known: tuple[Path, Any], scheme: str) -> None:
+def test_all_text_contrasts_with_its_background(page: Page, known: tuple[Path, Any], scheme: str) -> None:
     page.show(scheme=scheme)
     page.open(known[0])
     page.run(SIZES)
@@ -179,7 +179,7 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page: Page, kn
     assert page.run("location.hash") == "#figures"
 
 
-def test_whoever_cannot_see_it_is_told_the_same(page: Page, known: tuple[Path, Any]) -> None:
+def test_screen_readers_get_the_same_content(page: Page, known: tuple[Path, Any]) -> None:
     file, said = known
     page.show()
     page.open(file)

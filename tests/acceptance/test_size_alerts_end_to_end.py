@@ -41,7 +41,7 @@ def ruled(dagster_account: DagsterAccount, *rules: SizeRule) -> dict[str, Any]:
     return {"accounts": (replace(account, alerts=rules),)}
 
 
-def test_sync_tells_and_goes_on_where_the_webhook_is_down(dagster_account: DagsterAccount, tmp_path: Path) -> None:
+def test_sync_continues_if_the_webhook_is_down(dagster_account: DagsterAccount, tmp_path: Path) -> None:
     [account] = dagster_account.settings.accounts
     dagster_account.emulator.clock.advance(datetime.now(UTC) - START - timedelta(days=2))
     load_account(
@@ -75,7 +75,7 @@ def test_sync_tells_and_goes_on_where_the_webhook_is_down(dagster_account: Dagst
     assert (body["text"] or "").startswith("amoCRM account 'main': Segment 'VIP' grew by 90 (")
 
 
-def test_a_run_tells_and_shows_how_many(dagster_account: DagsterAccount) -> None:
+def test_a_run_sends_alerts_and_counts_them(dagster_account: DagsterAccount) -> None:
     with dg.DagsterInstance.ephemeral() as instance, Hook(200).running() as hook:
         before = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
         dagster_account.emulator.clock.advance(timedelta(days=1))

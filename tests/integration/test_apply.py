@@ -98,7 +98,7 @@ segments:
 """
 
 
-def test_everything_is_made_recorded_and_loaded(account: WritableAccount) -> None:
+def test_every_call_is_applied_recorded_and_loaded(account: WritableAccount) -> None:
     desired_state = account.desired_state(EVERYTHING)
     applied = account.apply(desired_state)
     assert (applied.error, applied.remaining_calls, [made.outcome for made in applied.applied_calls]) == (
@@ -150,7 +150,7 @@ def test_several_stages_are_one_call_with_an_id_each(stages: WritableAccount) ->
     ]
 
 
-def test_nothing_is_sent_where_the_account_has_changed_since_it_was_shown(account: WritableAccount) -> None:
+def test_nothing_is_sent_if_the_account_changed_after_the_preview(account: WritableAccount) -> None:
     desired_state = account.desired_state(EVERYTHING)
     shown = preview_plan(account.live, desired_state)
     account.world.add_segment(account.id, "Gold")
@@ -168,7 +168,7 @@ def test_nothing_is_sent_while_another_apply_is_at_work(account: WritableAccount
     assert apply(account.live, desired_state, shown, who="ann@desk").error is None
 
 
-def test_one_who_may_not_write_changes_nothing_and_is_told(account: WritableAccount) -> None:
+def test_missing_write_permission_changes_nothing_and_is_reported(account: WritableAccount) -> None:
     token = Secret(account.emulator.long_lived_token(account.id, is_admin=False))
     account.live = replace(account.live, account=replace(account.live.account, token=token))
     applied = account.apply(account.desired_state(EVERYTHING))
@@ -197,7 +197,7 @@ def test_a_refused_call_stops_the_rest_and_what_is_done_is_loaded(account: Writa
         *((method, fault) for method in ("POST", "PATCH") for fault in (effects.truncated(), effects.body("<html>"))),
     ],
 )
-def test_a_lost_answer_to_what_happened_is_found_out(account: WritableAccount, method: str, fault: Effect) -> None:
+def test_the_effect_of_a_lost_response_is_found_out(account: WritableAccount, method: str, fault: Effect) -> None:
     with account.emulator.faults.during(fault, method=method, times=1):
         applied = account.apply(account.desired_state(EVERYTHING))
     assert applied.error is None
@@ -225,7 +225,7 @@ def test_what_did_not_happen_is_planned_and_sent_again(account: WritableAccount)
     assert account.names() == ["Gold", "New", "VIP"]
 
 
-def test_answers_that_are_lost_again_and_again_end_it(account: WritableAccount) -> None:
+def test_repeatedly_lost_responses_stop_the_apply(account: WritableAccount) -> None:
     with account.emulator.faults.during(undo_addition(account, effects.status(503)), method="POST"):
         applied = account.apply(account.desired_state("segments: [{name: Gold}]"))
     assert isinstance(applied.error, UncertainWrite)
@@ -233,7 +233,7 @@ def test_answers_that_are_lost_again_and_again_end_it(account: WritableAccount) 
     assert account.names() == ["New", "VIP"]
 
 
-def test_what_is_known_of_a_call_is_not_settled_over(account: WritableAccount) -> None:
+def test_a_recorded_outcome_is_not_overwritten(account: WritableAccount) -> None:
     """As where the lock of an apply that is still at work was lost with its connection, and another one has begun."""
     [made] = account.apply(account.desired_state("segments: [{name: Gold}]")).applied_calls
     with account.engine.begin() as connection:
@@ -242,7 +242,7 @@ def test_what_is_known_of_a_call_is_not_settled_over(account: WritableAccount) -
     assert account.rows("select outcome from analytics.write_backs") == [("refused",)]
 
 
-def test_a_new_thing_under_another_name_may_be_the_lost_one_and_ends_it(account: WritableAccount) -> None:
+def test_a_new_entity_of_another_name_stops_the_apply(account: WritableAccount) -> None:
     renamed = effects.before_response(lambda world: world.add_segment(account.id, "Gold (1)"))
     with account.emulator.faults.during(undo_addition(account, effects.status(503)), method="POST"):
         account.emulator.faults.add(renamed, method="POST", times=1)
@@ -252,7 +252,7 @@ def test_a_new_thing_under_another_name_may_be_the_lost_one_and_ends_it(account:
     assert len(account.sent()) == 1
 
 
-def test_somebody_elses_change_after_a_lost_answer_ends_it(account: WritableAccount) -> None:
+def test_another_users_change_after_a_lost_response_stops_the_apply(account: WritableAccount) -> None:
     other = effects.before_response(
         lambda world: world.rename_segment(account.id, next(iter(world.account(account.id).segments)), "?")
     )
@@ -263,7 +263,7 @@ def test_somebody_elses_change_after_a_lost_answer_ends_it(account: WritableAcco
     assert [made.outcome for made in applied.applied_calls] == ["done", "done"]
 
 
-def test_what_amocrm_makes_something_else_of_is_told(account: WritableAccount) -> None:
+def test_a_difference_left_after_the_apply_is_reported(account: WritableAccount) -> None:
     def shorten(payload: Any) -> Any:
         account.world.rename_segment(account.id, payload["id"], "Go")
         return payload
@@ -291,7 +291,7 @@ def test_an_account_that_cannot_be_read_after_a_lost_answer_leaves_it_uncertain(
     ]
 
 
-def test_a_call_that_never_reached_amocrm_is_told_apart(account: WritableAccount) -> None:
+def test_a_call_that_never_reached_amocrm_is_recorded_as_not_sent(account: WritableAccount) -> None:
     desired_state = account.desired_state("segments: [{name: Gold}]")
     shown = preview_plan(account.live, desired_state)
 

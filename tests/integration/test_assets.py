@@ -86,7 +86,7 @@ def test_a_run_in_which_nothing_changed_writes_one_row_and_still_confirms_every_
     assert len(written) == len(HISTORY)
 
 
-def test_what_changed_is_told_in_words(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+def test_changes_are_described_in_words(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     dagster_account.load(instance)
     dagster_account.emulator.world.rename_segment(dagster_account.id, dagster_account.vip, "VIP | <b>`club`</b>")
     shown = materialization_metadata(dagster_account.load(instance))
@@ -148,7 +148,7 @@ def test_a_token_that_is_refused_is_not_tried_again(
     assert not was_retried
 
 
-def test_passing_trouble_is_tried_again_after_a_while(
+def test_transient_errors_are_retried_later(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance, no_waiting: list[float]
 ) -> None:
     with dagster_account.emulator.faults.during(effects.status(503), resource="segments", times=6):
@@ -160,7 +160,7 @@ def test_passing_trouble_is_tried_again_after_a_while(
     assert dagster_account.snapshot_count == 1
 
 
-def test_trouble_that_does_not_pass_ends_the_run(
+def test_permanent_errors_end_the_run(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance, no_waiting: list[float]
 ) -> None:
     with dagster_account.emulator.faults.during(effects.status(503)):
@@ -178,7 +178,7 @@ def test_trouble_that_does_not_pass_ends_the_run(
         ({"database_url": Secret("postgresql://127.0.0.1:1/none")}, "DatabaseUnavailable"),
     ],
 )
-def test_what_is_wrong_with_the_settings_is_told_by_the_step(
+def test_the_step_reports_wrong_settings(
     dagster_account: DagsterAccount,
     instance: dg.DagsterInstance,
     no_waiting: list[float],
@@ -197,7 +197,7 @@ def test_a_database_that_was_not_migrated(
     assert (facts["error"], was_retried) == ("MigrationError", False)
 
 
-def test_publishing_again_asks_nobody(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+def test_publishing_again_sends_no_request(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     """As when a run is executed again from its failure: the answers are there."""
     assert dagster_account.load(instance, selection=[RAW_ANSWER]).success
     assert dagster_account.snapshot_count == 0
@@ -230,7 +230,7 @@ def test_a_load_that_another_one_overtook_changes_nothing(
     assert dagster_account.rows("select customers_count from analytics.segments order by 1") == [(3,), (11,)]
 
 
-def test_what_is_odd_warns_and_stops_nothing(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+def test_anomalies_warn_and_stop_nothing(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     dagster_account.emulator.world.set_segment_extra(
         dagster_account.id, dagster_account.vip, "bonus_points_max_discount", 5
     )

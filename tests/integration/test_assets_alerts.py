@@ -56,7 +56,7 @@ def add_two_accounts(dagster_account: DagsterAccount, hook: Hook) -> tuple[list[
     return ids, replace(dagster_account.settings, accounts=tuple(listed), fleet_buckets=1, alert_webhook_url=hook.url)
 
 
-def test_of_a_bucket_only_what_is_new_is_told(postgres_url: str, engine: Engine, tmp_path: Path) -> None:
+def test_only_new_failures_of_a_bucket_are_reported(postgres_url: str, engine: Engine, tmp_path: Path) -> None:
     with (
         open_dagster_account(postgres_url, engine, tmp_path) as dagster_account,
         dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "dagster"))) as instance,
@@ -87,7 +87,7 @@ def test_of_a_bucket_only_what_is_new_is_told(postgres_url: str, engine: Engine,
         assert "works again: Loaded again: shop-1 (failed since " in again
 
 
-def test_what_the_warehouse_does_not_know_of_is_always_told() -> None:
+def test_failures_without_a_record_are_always_reported() -> None:
     alert = FailureAlert(
         account="acme", error="NotFound, RunFailure", what_happened="It died.", what_to_do="", run_id="1"
     )
@@ -97,7 +97,7 @@ def test_what_the_warehouse_does_not_know_of_is_always_told() -> None:
     assert with_transitions(replace(alert, error="NotFound, Skipped"), [lasting]) is None
 
 
-def test_a_failure_that_begins_is_told_in_its_own_words() -> None:
+def test_a_new_failure_is_reported_with_its_message() -> None:
     alert = FailureAlert(account="acme", error="NotFound", what_happened="It is gone.", what_to_do="", run_id=None)
     told = with_transitions(alert, [transition("NotFound", None)])
     assert told is not None

@@ -81,7 +81,7 @@ def reporting(dagster_account: DagsterAccount) -> Iterator[Reporting]:
         yield Reporting(dagster_account, instance)
 
 
-def test_it_is_asked_for_once_after_each_load(reporting: Reporting, dagster_account: DagsterAccount) -> None:
+def test_each_load_requests_one_report(reporting: Reporting, dagster_account: DagsterAccount) -> None:
     assert reporting.wanted() == set(), "nothing was loaded yet"
     assert dagster_account.load(reporting.instance).success
     assert reporting.wanted() == {KEY}
@@ -126,7 +126,7 @@ def test_the_run_writes_the_file_and_says_where_it_is(reporting: Reporting, dags
     assert [one.name for one in file.parent.iterdir()] == [file.name], "nothing is left of its writing"
 
 
-def test_what_keeps_it_from_being_written_is_told(reporting: Reporting, dagster_account: DagsterAccount) -> None:
+def test_an_unwritable_report_is_explained(reporting: Reporting, dagster_account: DagsterAccount) -> None:
     told, facts, _ = step_failure(reporting.write())
     assert told == "it has no snapshot yet."
     assert facts["what_to_do"] == "Load the account first."

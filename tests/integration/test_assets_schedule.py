@@ -116,7 +116,7 @@ def test_an_account_whose_load_is_on_its_way_is_left_alone(
 @pytest.mark.parametrize(
     "status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 )
-def test_a_load_that_ended_holds_nobody_up(
+def test_a_finished_load_delays_no_other(
     instance: dg.DagsterInstance, tmp_path: Path, status: dg.DagsterRunStatus
 ) -> None:
     run_of(instance, "acme", status)
@@ -134,7 +134,7 @@ def test_loads_started_by_hand_count_and_runs_of_other_things_do_not(
     assert [one.partition_key for one in decided.run_requests] == ["beta"]
 
 
-def test_settings_that_cannot_be_read_fail_the_tick_and_are_told(instance: dg.DagsterInstance) -> None:
+def test_unreadable_settings_fail_the_tick_and_are_reported(instance: dg.DagsterInstance) -> None:
     def broken() -> Settings:
         raise SettingsError("AMOCRM_TOKEN is missing.")
 
@@ -155,7 +155,7 @@ def test_settings_that_cannot_be_read_fail_the_tick_and_are_told(instance: dg.Da
     )
 
 
-def test_accounts_that_left_the_settings_stay_known(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_partitions_of_removed_accounts_stay(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     assert register_accounts(instance, Settings(data_dir=tmp_path, accounts=TWO)) == ["acme", "beta"]
     assert register_accounts(instance, Settings(data_dir=tmp_path, accounts=TWO[:1])) == ["acme"]
     assert set(instance.get_dynamic_partitions("accounts")) == {"acme", "beta"}
@@ -232,7 +232,7 @@ def run_failure_sensor(instance: dg.DagsterInstance, settings: Settings, result:
         return notify_of_failed_loads(context)
 
 
-def test_a_failed_load_is_told(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+def test_a_failed_load_is_reported(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     with dagster_account.emulator.faults.during(effects.error(401)):
         [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     with Hook(200).running() as hook:
@@ -258,7 +258,7 @@ def test_an_account_that_is_written_wrongly_has_a_run_of_its_own_that_fails(
     ]
 
 
-def test_a_mistake_of_ours_is_told_without_what_it_said(
+def test_internal_errors_are_reported_without_their_message(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_: object, **__: object) -> None:
@@ -274,7 +274,7 @@ def test_a_mistake_of_ours_is_told_without_what_it_said(
 
 
 @pytest.mark.parametrize("given", [{}, {"account": KEY}])
-def test_a_change_that_failed_is_told_with_its_account(
+def test_a_failed_change_is_reported_with_its_account(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance, given: dict[str, str]
 ) -> None:
     with ExitStack() as until:
@@ -291,7 +291,7 @@ def test_a_change_that_failed_is_told_with_its_account(
     assert (told["text"] or "").startswith(f"amoCRM change of '{KEY}' failed: ")
 
 
-def test_nobody_is_told_where_no_address_is_set(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+def test_no_alert_is_sent_without_a_webhook(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
     with dagster_account.emulator.faults.during(effects.error(401)):
         [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     skipped = run_failure_sensor(instance, dagster_account.settings, result)
@@ -309,7 +309,7 @@ def test_a_webhook_that_is_gone_is_no_error_of_the_sensor(
     assert len(hook.received) == 1
 
 
-def test_a_run_whose_code_server_is_gone_is_known_to_be_dead(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_a_run_without_its_code_server_counts_as_dead(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     launcher = instance.run_launcher
     assert isinstance(launcher, WatchedRunLauncher)
     gone = f'{{"host": "localhost", "socket": "{tmp_path / "socket"}"}}'

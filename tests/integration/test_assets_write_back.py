@@ -64,7 +64,7 @@ def test_by_default_it_only_plans_and_shows_the_diff(dagster_account: DagsterAcc
     assert {request.method for request in dagster_account.emulator.requests} == {"GET"}
 
 
-def test_told_to_it_applies_and_loads(dagster_account: DagsterAccount, tmp_path: Path) -> None:
+def test_it_applies_and_loads_on_request(dagster_account: DagsterAccount, tmp_path: Path) -> None:
     file = tmp_path / "wanted.yaml"
     file.write_text(FILE, encoding="utf-8")
     shown_before = planned(run(dagster_account, text=FILE))["fingerprint"]
@@ -110,7 +110,7 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(dagster_acc
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],
 )
-def test_mistakes_are_told(dagster_account: DagsterAccount, config: dict[str, Any], what: str) -> None:
+def test_errors_of_the_file_are_reported(dagster_account: DagsterAccount, config: dict[str, Any], what: str) -> None:
     result = run(dagster_account, **config)
     told, facts, _ = step_failure(result)
     assert what in (told or "")

@@ -131,7 +131,7 @@ def test_a_refusal_in_amocrm_is_taken_too(waiting: Waiting) -> None:
     assert "access_denied" in (waiting.address or "")
 
 
-def test_nobody_comes(waiting: Waiting) -> None:
+def test_the_listener_times_out(waiting: Waiting) -> None:
     began = time.monotonic()
     assert waiting._listener.wait(0.2) is None
     assert time.monotonic() - began < 2

@@ -51,7 +51,7 @@ def oauth_account(emulator: Emulator, engine: Engine, tmp_path: Path) -> OAuthAc
     return OAuthAccount(emulator, engine, tmp_path)
 
 
-def test_loads_go_on_for_as_long_as_they_are_made(oauth_account: OAuthAccount) -> None:
+def test_regular_loads_keep_access(oauth_account: OAuthAccount) -> None:
     oauth_account.authorize()
     for _ in range(4):
         loaded = oauth_account.load_now()
@@ -93,7 +93,7 @@ def test_an_account_that_moved_goes_on_with_its_history(oauth_account: OAuthAcco
     assert oauth_account.rows("select host from amocrm.account") == [(here,)]
 
 
-def test_how_long_access_lasts(oauth_account: OAuthAccount) -> None:
+def test_token_expiry_by_kind_of_access(oauth_account: OAuthAccount) -> None:
     before = token_expiry(oauth_account.account, oauth_account.settings)
     assert (before.kind, before.expires_at, before.renews_automatically) == ("OAuth", None, False)
     assert before.failure is not None

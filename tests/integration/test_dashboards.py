@@ -102,7 +102,7 @@ def test_queries_of_the_page_run(reader: psycopg.Connection, query: str) -> None
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_instants_and_days_are_known_as_such(dataset: dict[str, Any]) -> None:
+def test_instants_and_days_have_their_types(dataset: dict[str, Any]) -> None:
     main = dataset["main_dttm_col"]
     times = {column["column_name"] for column in dataset["columns"] if column["is_dttm"]}
     assert (main in times) if main else not times

@@ -61,14 +61,14 @@ def test_an_account_that_was_changed_is_never_shown_as_it_was_before(home: DemoH
         assert simulated.emulator.clock.now() >= NOW
 
 
-def test_beginning_anew_forgets_it(home: DemoHome) -> None:
+def test_restarting_the_demo_discards_it(home: DemoHome) -> None:
     with simulated_account(home, STORY, NOW) as simulated, client(simulated) as asking:
         asking.writes.add_segment({"name": "By hand"})
     home.begin(STORY)
     assert "By hand" not in names(home, NOW).values()
 
 
-def test_a_file_of_something_else_is_told(home: DemoHome) -> None:
+def test_a_foreign_file_is_reported(home: DemoHome) -> None:
     home.saved_world_file.write_text("{}", encoding="utf-8")
     with pytest.raises(SettingsError, match="--fresh"), simulated_account(home, STORY, NOW):
         pass

@@ -185,7 +185,7 @@ def test_a_server_that_does_not_stop_is_made_to_and_loses_nothing(root: Path, mo
         assert ask(server, "select one from kept") == [(1,)]
 
 
-def test_a_holder_that_does_not_answer_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresponsive_lock_holder_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "START_SECONDS", 0.1)
     with (root / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -240,7 +240,7 @@ def test_a_folder_of_another_user_is_refused(root: Path) -> None:
         pass
 
 
-def test_a_lost_password_is_said(root: Path) -> None:
+def test_a_lost_password_is_reported(root: Path) -> None:
     (root / cluster.PASSWORD_FILE).unlink()
     with (
         pytest.raises(DatabaseUnavailable, match=r"password file .* is missing"),
@@ -259,7 +259,7 @@ def test_a_server_that_cannot_start_says_why(root: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", ["initdb", "postgres"])
-def test_a_full_disk_is_said(root: Path, failing: str) -> None:
+def test_a_full_disk_is_reported(root: Path, failing: str) -> None:
     """Programs that end as PostgreSQL's do then; a disk cannot be filled in a test."""
     major = (root / cluster.DATA_FOLDER / "PG_VERSION").read_text().strip()
     programs = root.parent / "bin"
@@ -281,7 +281,7 @@ def test_a_full_disk_is_said(root: Path, failing: str) -> None:
     assert not (root / "cluster.unfinished").exists()
 
 
-def test_a_folder_without_programs_is_said(tmp_path: Path, root: Path) -> None:
+def test_a_folder_without_programs_is_reported(tmp_path: Path, root: Path) -> None:
     with (
         pytest.raises(DatabaseUnavailable, match=r"no PostgreSQL server programs in .*AMOCRM_PG_BIN"),
         embedded_postgres(root, binaries=tmp_path),
@@ -289,7 +289,7 @@ def test_a_folder_without_programs_is_said(tmp_path: Path, root: Path) -> None:
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_said(root: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(root: Path) -> None:
     (root.parent / "file").touch()
     with (
         pytest.raises(DatabaseUnavailable, match=r"cannot keep its data in .*postgres: File exists"),
@@ -492,7 +492,7 @@ def test_under_a_closed_folder_the_data_are_kept_elsewhere(closed: Path) -> None
 
 
 @needs_root
-def test_a_closed_folder_with_data_in_it_is_said(closed: Path, root: Path) -> None:
+def test_an_unreadable_data_folder_is_reported(closed: Path, root: Path) -> None:
     moved = root.rename(closed / "postgres")
     with (
         pytest.raises(DatabaseUnavailable, match=r"The user '\d+'.* cannot reach .*postgres"),

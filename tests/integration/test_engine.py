@@ -95,7 +95,7 @@ def test_a_server_that_refuses_says_why(postgres_url: str, change: dict[str, obj
     assert "Check DATABASE_URL" in str(caught.value)
 
 
-def test_a_password_that_is_the_users_name_is_not_told(postgres_url: str) -> None:
+def test_a_password_equal_to_the_user_name_is_hidden(postgres_url: str) -> None:
     address = parse_database_url(postgres_url).set(username="canary", password="canary")
     with pytest.raises(DatabaseUnavailable, match=r'failed for user "\*\*\*"') as caught:
         open_engine(address.render_as_string(hide_password=False)).connect()
@@ -137,7 +137,7 @@ def test_a_statement_that_is_refused(engine: Engine) -> None:
     assert "canary" not in str(error)
 
 
-def test_values_that_postgres_tells_of_are_not_repeated(engine: Engine) -> None:
+def test_values_in_postgres_errors_are_hidden(engine: Engine) -> None:
     twice = "create temporary table t (x text unique); insert into t values ('canary'), ('canary')"
     with pytest.raises(DatabaseError) as caught, transaction(engine) as connection:
         connection.exec_driver_sql(twice, execution_options={"no_parameters": True})

@@ -78,7 +78,7 @@ def accounts(live_emulator: Emulator, engine: Engine, tmp_path: Path) -> Fleet:
     return Fleet(live_emulator, engine, tmp_path)
 
 
-def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_accounts_error_affects_no_other(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.open(*(f"well-{number:02}" for number in range(20)), "gone", "limited", "mistaken", "token", "unpaid")
     accounts.failure("gone", effects.error(404))
     accounts.failure("limited", effects.too_many(in_body=100_000))
@@ -103,7 +103,7 @@ def test_one_account_s_trouble_is_never_another_s(accounts: Fleet, monkeypatch: 
     assert fetch_rows(accounts.engine, "select count(*) from amocrm.snapshot") == [(20,)]
 
 
-def test_an_account_that_is_written_wrongly_is_its_own_trouble_too(accounts: Fleet) -> None:
+def test_a_misconfigured_account_fails_alone(accounts: Fleet) -> None:
     accounts.open("early", "well")
     wrong = UnusableAccount(key="late", problems="accounts.toml: the variable LATE is not set.")
     run = load_fleet(accounts.engine, [wrong, *accounts.accounts], accounts.settings, threads=1, clock=IMPATIENT_CLOCK)
@@ -132,7 +132,7 @@ def test_loads_overlap_and_no_more_than_the_threads(accounts: Fleet, monkeypatch
     assert len(names) == 3
 
 
-def test_passing_trouble_is_tried_once_more_after_all_others(accounts: Fleet) -> None:
+def test_transient_errors_are_retried_once_after_all_others(accounts: Fleet) -> None:
     accounts.open("one", "passing", "steady", "two", "wrong")
     accounts.failure("passing", effects.status(503), times=6)  # all tries of the first load
     accounts.failure("steady", effects.status(503))
@@ -147,7 +147,7 @@ def test_passing_trouble_is_tried_once_more_after_all_others(accounts: Fleet) ->
     assert read_failing_keys(accounts.engine) == {"steady", "wrong"}
 
 
-def test_failed_accounts_are_known_until_they_are_loaded(accounts: Fleet) -> None:
+def test_accounts_count_as_failing_until_they_are_loaded(accounts: Fleet) -> None:
     accounts.open("early", "late", "never", "well")
     accounts.failure("never", effects.error(401))
     accounts.statuses()
@@ -182,7 +182,7 @@ def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url:
 
 
 @pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])
-def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effect) -> None:
+def test_after_consecutive_refusals_the_rest_is_skipped(accounts: Fleet, effect: Effect) -> None:
     with ExitStack() as hosts:
         emulators = [hosts.enter_context(Emulator()) for _ in range(MAX_CONSECUTIVE_REFUSALS + 2)]
         for emulator in emulators:
@@ -195,7 +195,7 @@ def test_an_address_that_amocrm_refuses_is_spared(accounts: Fleet, effect: Effec
     assert [one.status for one in outcomes] == ["failed"] * MAX_CONSECUTIVE_REFUSALS + ["skipped"] * 2
 
 
-def test_refusals_between_which_somebody_is_loaded_stop_nobody(accounts: Fleet) -> None:
+def test_refusals_with_a_load_between_them_stop_nothing(accounts: Fleet) -> None:
     refused = [f"refused-{number}" for number in range(MAX_CONSECUTIVE_REFUSALS)]
     accounts.open(refused[0], "well", *refused[1:], "last")
     for key in refused:
@@ -204,7 +204,7 @@ def test_refusals_between_which_somebody_is_loaded_stop_nobody(accounts: Fleet) 
     assert statuses == dict.fromkeys(refused, "failed") | {"well": "loaded", "last": "loaded"}
 
 
-def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> None:
+def test_a_recorded_block_stops_no_other_host(accounts: Fleet) -> None:
     """Only the first is answered so; the others of the host are not asked, which says nothing about the address."""
     accounts.open("well")
     with Emulator() as blocked:
@@ -221,7 +221,7 @@ def test_a_note_that_a_host_is_blocked_stops_nobody_else(accounts: Fleet) -> Non
     assert set(statuses.values()) == {"failed"}
 
 
-def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
+def test_closing_ends_waiting_loads(accounts: Fleet) -> None:
     accounts.open("well")
     with Emulator() as limited:
         limited.faults.add(effects.too_many(in_body=100))
@@ -239,7 +239,7 @@ def test_an_end_ends_loads_that_wait(accounts: Fleet) -> None:
     assert read_failing_keys(accounts.engine) == frozenset(), "being ended is no failure"
 
 
-def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_loads_result_is_kept_in_memory(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     accounts.open(*(f"account-{number:02}" for number in range(5)), "wrong")
     accounts.failure("wrong", effects.html())
     errors: list[weakref.ref[Exception]] = []
@@ -249,7 +249,7 @@ def test_nothing_of_a_load_is_kept_but_its_outcome(accounts: Fleet, monkeypatch:
     assert [error() for error in errors] == [None], "with an error goes what its frames hold"
 
 
-def test_who_is_shown_an_error_may_be_gone(accounts: Fleet) -> None:
+def test_a_broken_pipe_while_printing_errors_ends_no_load(accounts: Fleet) -> None:
     """As ``head`` is behind the pipe of ``sync --verbose``: every account still has its outcome."""
     accounts.open("well", "wrong")
     accounts.failure("wrong", effects.html())
@@ -263,7 +263,7 @@ def test_who_is_shown_an_error_may_be_gone(accounts: Fleet) -> None:
     }
 
 
-def test_what_is_said_of_a_fleet(accounts: Fleet) -> None:
+def test_summary_of_a_fleet(accounts: Fleet) -> None:
     accounts.open("alpha", "beta", "gamma", "well")
     accounts.failure("alpha", effects.error(404))
     accounts.failure("beta", effects.error(401))

@@ -82,7 +82,7 @@ def test_token_of_another_account_is_refused(account: Shop) -> None:
     assert account.rows("select count(*) from amocrm.account") == [(1,)]
 
 
-def test_failed_load_says_why_and_keeps_what_was_answered(account: Shop) -> None:
+def test_a_failed_load_stores_its_error_and_responses(account: Shop) -> None:
     account.load(0)
     with account.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
         account.load(1)
@@ -97,7 +97,7 @@ def test_failed_load_says_why_and_keeps_what_was_answered(account: Shop) -> None
     assert account.load(2).published.is_new
 
 
-def test_a_lost_connection_is_tried_again_and_told_at_last() -> None:
+def test_a_lost_connection_is_retried_then_reported() -> None:
     slept: list[float] = []
     clock = Clock(now=lambda: START, sleep=slept.append)
 
@@ -116,7 +116,7 @@ def test_a_lost_connection_is_tried_again_and_told_at_last() -> None:
         publish_at_the(4)
 
 
-def test_a_mistake_of_the_program_is_noted_without_what_it_says(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_errors_are_recorded_without_their_message(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def mistaken(*_: object, **__: object) -> None:
         raise ValueError("canary")
 
@@ -129,14 +129,14 @@ def test_a_mistake_of_the_program_is_noted_without_what_it_says(account: Shop, m
 
 
 @pytest.mark.parametrize("table", ["raw_answer", "load_failure"])
-def test_what_amocrm_refused_is_told_where_the_database_refuses_too(account: Shop, table: str) -> None:
+def test_amocrms_error_is_raised_even_if_the_failure_cannot_be_stored(account: Shop, table: str) -> None:
     account.load(0)
     account.execute(f"alter table amocrm.{table} add check (false) not valid")
     with account.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
         account.load(1)
 
 
-def test_first_load_that_fails_leaves_only_its_note(account: Shop) -> None:
+def test_a_failed_first_load_stores_only_its_failure(account: Shop) -> None:
     with pytest.raises(Unauthorized):
         account.load(0, token=Secret("wrong"))
     assert account.rows("select error, account_id from amocrm.load_failure") == [("Unauthorized", None)]
@@ -154,7 +154,7 @@ def test_first_load_that_fails_leaves_only_its_note(account: Shop) -> None:
         (effects.items(lambda items: [item | {"account_id": 7} for item in items]), WrongAccount),
     ],
 )
-def test_wrong_answer_ends_nothing(account: Shop, fault: Effect, error: type[Exception]) -> None:
+def test_a_wrong_response_closes_no_version(account: Shop, fault: Effect, error: type[Exception]) -> None:
     account.load(0)
     with account.emulator.faults.during(fault, resource="segments"), pytest.raises(error):
         account.load(1)
@@ -163,13 +163,13 @@ def test_wrong_answer_ends_nothing(account: Shop, fault: Effect, error: type[Exc
 
 
 @pytest.mark.parametrize("fault", [effects.no_content(), effects.items(lambda _: [])])
-def test_empty_answer_is_not_believed_at_first_sight(account: Shop, fault: Effect) -> None:
+def test_an_empty_list_is_read_again(account: Shop, fault: Effect) -> None:
     with account.emulator.faults.during(fault, resource="segments", times=1):
         loaded = account.load(0)
     assert loaded.summary.segment_count == 2
 
 
-def test_steps_apart_are_a_load_and_publishing_again_is_none(account: Shop) -> None:
+def test_separate_steps_publish_once(account: Shop) -> None:
     extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
     assert account.rows("select count(*) from amocrm.snapshot") == [(0,)]
     steps: list[Callable[[], PublishedLoad]] = [
@@ -178,7 +178,7 @@ def test_steps_apart_are_a_load_and_publishing_again_is_none(account: Shop) -> N
     assert [step().published.is_new for step in steps] == [True, False]
 
 
-def test_keeping_answers_again_changes_nothing(account: Shop) -> None:
+def test_storing_responses_twice_changes_nothing(account: Shop) -> None:
     extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
     responses = read_stored_responses(account.engine, extracted)
     store_fetched(account.engine, extracted, responses)
@@ -186,7 +186,7 @@ def test_keeping_answers_again_changes_nothing(account: Shop) -> None:
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, 0), (30, 2), (1, 1)])
-def test_old_answers_are_purged_with_the_bodies_nobody_needs(account: Shop, days: int, kept: int) -> None:
+def test_old_responses_are_purged_with_unreferenced_bodies(account: Shop, days: int, kept: int) -> None:
     account.settings = replace(account.settings, raw_retention_days=days)
     account.load(0)
     account.world.set_size(account.id, account.vip, 11)
@@ -198,7 +198,7 @@ def test_old_answers_are_purged_with_the_bodies_nobody_needs(account: Shop, days
     ) == [(0,)]
 
 
-def test_a_body_that_is_purged_is_not_the_one_that_an_answer_arrives_with(account: Shop) -> None:
+def test_a_purge_keeps_bodies_of_concurrent_loads(account: Shop) -> None:
     extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
     responses = read_stored_responses(account.engine, extracted)
     later, load_id = extracted.observed_at + timedelta(hours=1), uuid4()
@@ -229,7 +229,7 @@ def test_no_secret_is_stored(account: Shop) -> None:
     assert not [needle for needle in needles if needle in stored]
 
 
-def test_token_that_an_answer_repeats_is_stored_nowhere(account: Shop) -> None:
+def test_a_token_echoed_by_amocrm_is_stored_nowhere(account: Shop) -> None:
     account.load(0)
     token = account.account.token
     assert isinstance(token, Secret)
@@ -244,7 +244,7 @@ def test_token_that_an_answer_repeats_is_stored_nowhere(account: Shop) -> None:
     assert token.reveal()[:40] not in f"{stored}{refused.value}{bodies.decode()}"
 
 
-def test_answers_of_another_account_are_not_kept_under_ours(account: Shop) -> None:
+def test_responses_of_another_account_are_not_stored(account: Shop) -> None:
     account.load(0)
     other = account.world.add_account("Another company")
     with pytest.raises(WrongAccount):
@@ -253,7 +253,7 @@ def test_answers_of_another_account_are_not_kept_under_ours(account: Shop) -> No
     assert b"Another company" not in kept
 
 
-def test_answers_of_failed_loads_are_purged_too(account: Shop) -> None:
+def test_responses_of_failed_loads_are_purged(account: Shop) -> None:
     account.settings = replace(account.settings, raw_retention_days=0)
     account.load(0)
     with account.emulator.faults.during(effects.status(503), resource="segments"), pytest.raises(Unavailable):
@@ -261,7 +261,7 @@ def test_answers_of_failed_loads_are_purged_too(account: Shop) -> None:
     assert account.rows("select count(*) from amocrm.raw_answer") == [(0,)]
 
 
-def test_host_that_blocked_this_address_is_left_alone_by_the_next_process_too(account: Shop) -> None:
+def test_a_block_holds_for_the_next_process(account: Shop) -> None:
     with account.emulator.faults.during(effects.blocked()), pytest.raises(Blocked):
         account.load(0)
     asked = len(account.emulator.requests)
@@ -287,14 +287,14 @@ def test_publishing_an_old_load_again_changes_nothing(account: Shop) -> None:
 
 
 @pytest.mark.parametrize("load", [load_account, extract_load])
-def test_answers_that_cannot_be_read_leave_a_note(account: Shop, load: Callable[..., object]) -> None:
+def test_unreadable_responses_record_a_failure(account: Shop, load: Callable[..., object]) -> None:
     strangers = effects.items(lambda rows: [row | {"account_id": 999} for row in rows])
     with account.emulator.faults.during(strangers, resource="segments"), pytest.raises(WrongAccount):
         load(account.engine, account.account, account.settings, clock=account.clock(0))
     assert account.rows("select error from amocrm.load_failure") == [("WrongAccount",)]
 
 
-def test_instants_are_the_clocks_own(account: Shop) -> None:
+def test_observed_at_is_the_clocks_instant(account: Shop) -> None:
     loaded = account.load(0.123456)
     assert loaded.extracted.observed_at.astimezone(UTC) == account.rows("select observed_at from amocrm.snapshot")[0][0]
     assert isinstance(loaded.extracted.observed_at, datetime)

@@ -42,7 +42,7 @@ class HourlyAccount(EmulatedAccount):
         return transition
 
 
-def test_from_the_first_failure_to_the_end(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
+def test_transitions_from_the_first_failure_to_recovery(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = HourlyAccount(emulator, engine, tmp_path, "corner")
     account.load_next(effects.error(401))
     assert account.transition().event == "begun", "though it was never loaded"
@@ -73,7 +73,7 @@ def test_from_the_first_failure_to_the_end(emulator: Emulator, engine: Engine, t
     assert (account.transition().event, account.transition().since) == ("over", since)
 
 
-def test_a_load_that_was_superseded_is_no_failure(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
+def test_a_superseded_load_is_no_failure(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = HourlyAccount(emulator, engine, tmp_path, "corner")
     account.load_next()
     clock = frozen_clock(emulator.clock.now() - timedelta(minutes=5))

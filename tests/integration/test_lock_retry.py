@@ -112,7 +112,7 @@ def test_a_reader_who_would_close_the_circle_reads_on(
     assert errors == []
 
 
-def test_readers_of_single_accounts_are_told_apart_while_others_read(engine: Engine, postgres_url: str) -> None:
+def test_account_readers_are_separated_while_others_read(engine: Engine, postgres_url: str) -> None:
     shorten_deadlock_timeout(engine)
     with psycopg.connect(postgres_url) as reader:
         reader.execute("select from analytics.segments")
@@ -123,7 +123,7 @@ def test_readers_of_single_accounts_are_told_apart_while_others_read(engine: Eng
     assert errors == []
 
 
-def test_a_reader_who_reads_for_too_long_is_told_of(migrated_engine: Engine, empty_database_url: str) -> None:
+def test_a_long_reader_is_named_in_the_error(migrated_engine: Engine, empty_database_url: str) -> None:
     waited: list[float] = []
 
     def change() -> None:

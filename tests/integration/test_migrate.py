@@ -182,7 +182,7 @@ def test_the_lock_ends_with_migrating(empty: Engine, write: Write, empty_databas
     assert held == (0,)
 
 
-def test_views_are_made_anew_when_one_of_them_changed_or_is_gone(empty: Engine, write: Write) -> None:
+def test_views_are_rebuilt_if_one_changed_or_is_missing(empty: Engine, write: Write) -> None:
     source = write({"0001_base": BASE}, {"things": VIEW, "names": NAMES})
     migrate(empty, source)
     write(views={"names": "create or replace view analytics.names as select name, 1 as one from analytics.things;"})

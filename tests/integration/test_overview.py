@@ -17,7 +17,7 @@ from tests.records import ACCOUNT_ID, origin, segment, snapshot
 from tests.sample_history import GOOD_FRIDAY, VIP, WEDNESDAY, publish_history
 
 
-def test_rows_told_of_a_view_are_the_rows_it_shows(engine: Engine) -> None:
+def test_a_views_reported_row_count_is_right(engine: Engine) -> None:
     publish_history(engine)
     told = read_overview(engine, origin().account_key).row_counts
     with engine.connect() as connection:
@@ -74,7 +74,7 @@ def test_days_of_the_segments_that_are_there_the_largest_first(engine: Engine) -
     assert fresh.days == (DailySize(date=date(2026, 4, 1), size=5),)
 
 
-def test_a_jump_of_the_newest_day_is_told_and_an_old_one_is_not(engine: Engine) -> None:
+def test_only_a_jump_of_the_latest_day_is_reported(engine: Engine) -> None:
     first = datetime(2026, 3, 1, 12, tzinfo=UTC)
     sizes = [*[100, 101] * 20, 300, 301]
     for day, size in enumerate(sizes):

@@ -129,13 +129,13 @@ def test_rules_come_back_with_their_structure(engine: Engine) -> None:
         ("segment", 21, None),
     ],
 )
-def test_a_thing_was_last_seen(engine: Engine, kind: EntityKind, thing_id: int, seen: datetime | None) -> None:
+def test_an_entity_has_a_last_snapshot(engine: Engine, kind: EntityKind, thing_id: int, seen: datetime | None) -> None:
     publish_history(engine)
     with engine.connect() as connection:
         assert read_last_observed_at(connection, ACCOUNT_ID, kind, thing_id) == seen
 
 
-def test_accounts_with_a_history_are_known_by_their_keys(engine: Engine) -> None:
+def test_accounts_with_a_history_are_found_by_key(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), account=account(id=2)), origin(account_key="second"))
     publish(engine, snapshot(hours(0), account=account(id=1, timezone="Europe/Berlin")), origin(account_key="first"))
     with engine.connect() as connection:

@@ -229,7 +229,7 @@ def test_bad_states_are_impossible(engine: Engine, statement: str) -> None:
         connection.execute(text(statement), {"account": ACCOUNT_ID, "at": hours(0), "other": hours(5)})
 
 
-def test_versions_of_a_thing_never_overlap(engine: Engine) -> None:
+def test_versions_of_an_entity_never_overlap(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     publish(engine, snapshot(hours(1), segments=(segment(1, name="B"),)), origin())
     publish(engine, snapshot(hours(2), segments=(segment(1, name="B"),)), origin())

@@ -230,7 +230,7 @@ def test_who_may_not_limit_a_login_goes_on(engine: Engine, postgres_url: str, re
             admin.execute("drop role mere_owner")
 
 
-def test_a_full_server_is_asked_again_until_there_is_room(
+def test_a_full_server_is_retried_until_there_is_room(
     reader_url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "PAUSE_SECONDS", 0.02)

@@ -88,7 +88,7 @@ def purge_before(engine: Engine, instant: datetime) -> None:
         connection.execute(text("delete from amocrm.raw_answer where observed_at < :instant"), {"instant": instant})
 
 
-def test_from_every_snapshot_on_all_is_as_stored(
+def test_rebuilding_from_any_snapshot_gives_the_stored_rows(
     engine: Engine, new_database: NewDatabase, migrated_template: str, loaded_history: LoadedHistory
 ) -> None:
     for older in (0, 3, 5, 6, 7, 9):
@@ -105,7 +105,7 @@ def test_from_every_snapshot_on_all_is_as_stored(
         assert compared.row_count > 10 - older
 
 
-def test_answers_before_a_hole_are_not_built_upon(
+def test_rebuild_starts_after_a_missing_load(
     engine: Engine, other_engine: Engine, loaded_history: LoadedHistory
 ) -> None:
     with engine.begin() as connection:
@@ -130,7 +130,7 @@ def test_answers_before_a_hole_are_not_built_upon(
         ("update amocrm.snapshot set size_change_count = 7 where size_change_count = 1", "snapshot"),
     ],
 )
-def test_a_forgery_is_found(
+def test_rows_changed_by_hand_are_found(
     engine: Engine, other_engine: Engine, loaded_history: LoadedHistory, forgery: str, table: str
 ) -> None:
     with engine.begin() as connection:
@@ -150,7 +150,7 @@ def test_without_answers_there_is_nothing_to_compare(
     )
 
 
-def test_the_command_says_whether_all_is_as_stored(engine: Engine, tmp_path: Path) -> None:
+def test_the_command_reports_differences(engine: Engine, tmp_path: Path) -> None:
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
     assert told.returncode == 0, told.stderr

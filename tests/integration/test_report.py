@@ -68,9 +68,7 @@ def test_it_looks_back_so_many_days(engine: Engine) -> None:
     assert {change.observed_at for change in read_figures(engine, KEY).changes} > {WEDNESDAY}
 
 
-def test_changes_and_oddities_that_are_left_out_are_known_to_be(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_omitted_changes_and_anomalies_are_counted(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_history(engine, until=WEDNESDAY)
     full = read_figures(engine, KEY)
     assert (full.changes_from, full.has_all_anomalies) == (None, True)
@@ -89,9 +87,7 @@ def test_an_account_without_a_snapshot(engine: Engine) -> None:
         read_figures(engine, "none")
 
 
-def test_the_command_writes_it_where_it_is_told_or_into_the_data_folder(
-    engine: Engine, postgres_url: str, tmp_path: Path
-) -> None:
+def test_the_command_writes_to_the_output_or_the_data_folder(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
     publish_history(engine)
     told = run("report", "--output", "here/page.html", folder=tmp_path, DATABASE_URL=postgres_url)
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote here/page.html\n")
@@ -134,7 +130,7 @@ def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: 
         assert sorted(written) == sorted(tuple(row) for row in rows)
 
 
-def test_files_that_cannot_be_written_are_told_of(
+def test_unwritable_files_are_reported(
     engine: Engine, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

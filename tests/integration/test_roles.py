@@ -122,7 +122,7 @@ def test_the_loader_rewrites_and_defines_nothing(postgres_url: str, statement: s
 
 
 @pytest.mark.parametrize("table", ["stage_version", "field_version", "option_version", "segment_version"])
-def test_what_has_ended_is_changed_by_nobody(engine: Engine, postgres_url: str, table: str) -> None:
+def test_closed_versions_cannot_be_changed(engine: Engine, postgres_url: str, table: str) -> None:
     publish_history(engine, until=THURSDAY)
     reopened = SQL("update {} set valid_to = null, end_reason = null where valid_to is not null").format(
         Identifier("amocrm", table)
@@ -221,7 +221,7 @@ def test_functions_show_no_other_account(reader: psycopg.Connection, function: s
     assert reader.execute(f"select * from {function.format(OTHER_ID)}".encode()).fetchall() == []
 
 
-def test_a_condition_that_tells_tales_is_not_asked_about_others(reader: psycopg.Connection) -> None:
+def test_a_leaky_condition_never_sees_other_accounts(reader: psycopg.Connection) -> None:
     """A cheap function of the reader's own would be called before the view's conditions, were they not a barrier."""
     reader.execute("""
         create function pg_temp.tell(account_id bigint, name text) returns boolean language plpgsql cost 0.0000001 as $$
@@ -239,7 +239,7 @@ def test_a_condition_that_tells_tales_is_not_asked_about_others(reader: psycopg.
     assert not [line for line in told if str(OTHER_ID) in line or "Their Coffee" in line]
 
 
-def test_an_error_tells_nothing_of_others(reader: psycopg.Connection) -> None:
+def test_an_error_reveals_no_other_account(reader: psycopg.Connection) -> None:
     divided = f"select 1 / case when account_id = {OTHER_ID} then 0 else 1 end from analytics.segments"
     assert reader.execute(divided.encode()).fetchall()
 
@@ -262,7 +262,7 @@ def test_a_reader_of_one_account_does_nothing_else(reader: psycopg.Connection, s
             reader.execute(part.encode())
 
 
-def test_statistics_tell_nothing(reader: psycopg.Connection, engine: Engine) -> None:
+def test_statistics_reveal_nothing(reader: psycopg.Connection, engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("analyze"))
     assert reader.execute("select * from pg_stats where schemaname = 'amocrm'").fetchall() == []
@@ -273,7 +273,7 @@ def test_no_view_is_made_whose_columns_are_names(reader: psycopg.Connection, eng
     assert reader.execute("select relname from pg_class where relname ~ '^segments_[0-9]+$'").fetchall() == []
 
 
-def test_views_made_anew_keep_the_rule(reader: psycopg.Connection, engine: Engine) -> None:
+def test_rebuilt_views_keep_row_level_security(reader: psycopg.Connection, engine: Engine) -> None:
     """An upgrade drops and makes views; what comes later, such as a table or an account, follows the rule too."""
     with engine.begin() as connection:
         connection.execute(text("drop view analytics.write_backs, analytics.load_outcomes"))
@@ -284,7 +284,7 @@ def test_views_made_anew_keep_the_rule(reader: psycopg.Connection, engine: Engin
         assert connection.scalar(text("select relrowsecurity from pg_class where oid = 'amocrm.later'::regclass"))
 
 
-def test_nothing_is_told_apart_before_the_first_of_them(engine: Engine) -> None:
+def test_accounts_are_separated_from_the_first_account_reader_on(engine: Engine) -> None:
     with engine.connect() as connection:
         assert not connection.scalars(text("select relname from pg_class where relrowsecurity")).all()
 
@@ -308,7 +308,7 @@ def test_loads_go_on(reader: psycopg.Connection, postgres_url: str, engine: Engi
 # --- Roles that are missing ------------------------------------------------------------------------------------------
 
 
-def test_migrating_tells_to_whom_it_granted_what_was_lacking(engine: Engine) -> None:
+def test_migrate_reports_its_grants(engine: Engine) -> None:
     assert migrate(engine).granted == ()
     with engine.begin() as connection:
         connection.execute(text("revoke select on analytics.segments from amocrm_reader"))
@@ -318,7 +318,7 @@ def test_migrating_tells_to_whom_it_granted_what_was_lacking(engine: Engine) -> 
     assert migrate(engine).granted == ("amocrm_loader",)
 
 
-def test_roles_that_are_not_there_are_told(engine: Engine) -> None:
+def test_missing_roles_are_reported(engine: Engine) -> None:
     assert check_roles(engine).status == "ok"
     with engine.begin() as connection:
         connection.execute(text("drop owned by amocrm_reader"))
@@ -348,8 +348,6 @@ def test_a_role_that_could_take_over_the_server_is_told(
     ("has_statistics", "keeps_plans", "words"),
     [(True, False, "delete from pg_statistic"), (False, True, "newest minor version"), (False, False, "")],
 )
-def test_what_readers_could_learn_from_the_server_is_told(
-    *, has_statistics: bool, keeps_plans: bool, words: str
-) -> None:
+def test_readers_view_of_the_server_is_reported(*, has_statistics: bool, keeps_plans: bool, words: str) -> None:
     check = check_readers(has_statistics=has_statistics, keeps_plans_of_other_roles=keeps_plans)
     assert (check.status, words in check.advice) == ("warning" if words else "ok", True)

@@ -59,7 +59,7 @@ def query_view(engine: Engine, columns: str = "*") -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(query))]
 
 
-def test_an_event_is_told_with_both_snapshots_and_what_changed_around_it(engine: Engine) -> None:
+def test_an_alert_names_both_snapshots_and_nearby_changes(engine: Engine) -> None:
     plain = {"fields": (field(7, name="Region"),)}
     publish_sizes(engine, day(0), {VIP: 370}, **plain)
     publish_sizes(engine, day(5), {}, fields=(field(7, name="Area"),), segments=(segment(VIP, 370, name="VIP <3"),))
@@ -96,7 +96,7 @@ def test_an_event_is_told_with_both_snapshots_and_what_changed_around_it(engine:
     assert row == (alert["id"], day(8), None, html.unescape(alert["message"]), Decimal("-32.4"))
 
 
-def test_once_for_as_long_as_it_lasts_and_anew_after_it_was_over(engine: Engine) -> None:
+def test_an_alert_is_sent_once_and_again_after_it_ended(engine: Engine) -> None:
     sizes = (100, 80, 79, 100, 80)
     rule = SizeRule(directions=("down",), percent=Decimal(10), days=3, smallest=20)
     for number in range(3):
@@ -203,7 +203,7 @@ def test_without_rules_or_webhook_nothing_is_done(is_about: str) -> None:
     assert not hook.received
 
 
-def test_before_the_first_load_there_is_nothing_to_tell(engine: Engine) -> None:
+def test_before_the_first_load_no_alert_is_sent(engine: Engine) -> None:
     with Hook(200).running() as hook:
         assert send_alerts(engine, hook.url, TENTH_DOWN) == SendResult()
         publish_sizes(engine, day(0), {VIP: 100})
@@ -211,7 +211,7 @@ def test_before_the_first_load_there_is_nothing_to_tell(engine: Engine) -> None:
     assert not hook.received
 
 
-def test_a_gap_is_said(engine: Engine) -> None:
+def test_an_alert_mentions_a_gap(engine: Engine) -> None:
     for number in (0, 1, 2, 3):
         publish_sizes(engine, day(number), {VIP: 100})
     publish_sizes(engine, day(9), {VIP: 50})
@@ -251,7 +251,7 @@ def test_many_events_are_one_message_that_stays_short(engine: Engine) -> None:
     assert (body["text"] or "").endswith("\n\nAnd 30 more: analytics.size_alerts has them all.")
 
 
-def test_names_call_nobody(engine: Engine) -> None:
+def test_names_mention_no_user(engine: Engine) -> None:
     named = "<!channel> @all <https://x.example|click> &"
     publish_sizes(engine, day(0), {}, segments=(segment(VIP, 100, name=named),))
     publish_sizes(engine, day(1), {}, segments=(segment(VIP, 10, name=named),))

@@ -24,7 +24,7 @@ def count_parsed_segments(account: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("pipelines.amocrm.row_cache.parse_segment", counted)
 
 
-def test_only_rows_that_are_new_are_read(account: Shop, other_engine: Engine) -> None:
+def test_only_new_rows_are_parsed(account: Shop, other_engine: Engine) -> None:
     gold = next(iter(account.world.account(account.id).fields[account.field].options))
     assert account.count_parsed(0) == 2
     account.world.set_size(account.id, account.vip, 11)
@@ -41,7 +41,7 @@ def test_only_rows_that_are_new_are_read(account: Shop, other_engine: Engine) ->
         assert table_contents(connection, account.id) == account.contents()
 
 
-def test_rows_are_remembered_once(account: Shop) -> None:
+def test_rows_are_cached_once(account: Shop) -> None:
     account.load(0)
     remembered = account.rows("select ctid::text, segments::text from amocrm.row_memory")
     account.world.set_size(account.id, account.vip, 11)
@@ -52,7 +52,7 @@ def test_rows_are_remembered_once(account: Shop) -> None:
 @pytest.mark.parametrize(
     "sql", ["delete from amocrm.row_memory", "update amocrm.row_memory set reading_code = 'of another version'"]
 )
-def test_without_a_memory_of_this_code_every_row_is_read(account: Shop, sql: str) -> None:
+def test_without_a_cache_of_this_code_every_row_is_parsed(account: Shop, sql: str) -> None:
     account.load(0)
     account.execute(sql)
     account.world.set_size(account.id, account.vip, 11)
@@ -61,7 +61,7 @@ def test_without_a_memory_of_this_code_every_row_is_read(account: Shop, sql: str
     assert account.count_parsed(2) == 0
 
 
-def test_a_segment_that_comes_back_as_it_was_is_read_after_all(account: Shop) -> None:
+def test_a_returning_segment_is_parsed_again(account: Shop) -> None:
     """As after a switch of the mode that another program saw, which remembers nothing: its version is open no more."""
     account.load(0)
     remembered = account.rows("select segments::text from amocrm.row_memory")
@@ -74,7 +74,7 @@ def test_a_segment_that_comes_back_as_it_was_is_read_after_all(account: Shop) ->
     assert account.rows(versions) == [("New", False), ("New", True), ("VIP", False), ("VIP", True)]
 
 
-def test_oddities_of_rows_that_are_not_read_go_on(account: Shop) -> None:
+def test_anomalies_of_cached_rows_stay_open(account: Shop) -> None:
     born = account.world.add_field(account.id, "Born", "date")
     account.world.set_field_value(account.id, account.vip, born, 1772398801)
     account.load(0)

@@ -72,7 +72,7 @@ def parse_and_publish(account: Shop, fetched: FetchResult, hour: float) -> Publi
     return publish_parsed(account.engine, fetched.extracted, parse, account.settings, clock=clock, run_id=None)[0]
 
 
-def test_answers_that_came_before_are_not_read_again(account: Shop) -> None:
+def test_unchanged_responses_are_not_parsed(account: Shop) -> None:
     first = account.load(0)
     before, asked = account.contents(), len(account.emulator.requests)
     account.parse_count = 0
@@ -86,7 +86,7 @@ def test_answers_that_came_before_are_not_read_again(account: Shop) -> None:
     assert after == before
 
 
-def test_its_answers_are_kept_like_any_others(account: Shop) -> None:
+def test_an_unchanged_load_stores_its_responses(account: Shop) -> None:
     account.load(0)
     loaded = account.load(1)
     assert account.rows("select count(*), count(distinct body_hash) from amocrm.raw_answer where is_accepted") == [
@@ -96,7 +96,7 @@ def test_its_answers_are_kept_like_any_others(account: Shop) -> None:
     assert [segment.name for segment in snapshot.segments] == ["VIP", "New"]
 
 
-def test_tables_are_those_that_reading_makes(account: Shop, other_engine: Engine) -> None:
+def test_tables_equal_those_of_parsing(account: Shop, other_engine: Engine) -> None:
     """Days and instants too: over midnights of the account, and over the night in which its clocks are changed."""
     hours = [0, 1, 19.5, 20.5, 6 * 24 + 19.5, 6 * 24 + 20.5, 7 * 24 + 18.5, 7 * 24 + 19.5, 8 * 24]
     account.load(hours[0])
@@ -115,7 +115,7 @@ def test_tables_are_those_that_reading_makes(account: Shop, other_engine: Engine
         assert table_contents(connection, account.id) == account.contents()
 
 
-def test_what_differs_is_read_and_nothing_is_asked_twice(account: Shop) -> None:
+def test_changed_responses_are_parsed_and_nothing_is_requested_twice(account: Shop) -> None:
     changes: list[Callable[[], object]] = [
         lambda: account.world.set_size(account.id, account.vip, 11),
         lambda: account.world.rename_field(account.id, account.field, "Level"),
@@ -131,7 +131,7 @@ def test_what_differs_is_read_and_nothing_is_asked_twice(account: Shop) -> None:
         assert account.count_parsed(hour + 0.5) == 0
 
 
-def test_load_that_had_to_ask_for_single_things_is_not_repeated(account: Shop) -> None:
+def test_a_load_with_confirmations_is_never_the_unchanged_base(account: Shop) -> None:
     account.load(0)
     account.world.delete_segment(account.id, account.new)
     assert account.count_parsed(1) > 0
@@ -182,7 +182,7 @@ def test_uncertain_digests_force_a_parse(account: Shop, sql: str) -> None:
         "update amocrm.account set host = 'moved.amocrm.ru'",
     ],
 )
-def test_what_changes_between_comparing_and_publishing_is_noticed(account: Shop, sql: str) -> None:
+def test_a_change_between_comparing_and_publishing_is_noticed(account: Shop, sql: str) -> None:
     account.load(0)
     fetched = fetch(account, 1)
     account.execute(sql)
@@ -191,14 +191,14 @@ def test_what_changes_between_comparing_and_publishing_is_noticed(account: Shop,
     assert account.contents() == before
 
 
-def test_other_code_is_not_even_compared_with(account: Shop) -> None:
+def test_digests_of_other_code_are_not_compared(account: Shop) -> None:
     account.load(0)
     assert read_latest_snapshot(account.engine, account.account) is not None
     account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
     assert read_latest_snapshot(account.engine, account.account) is None
 
 
-def test_what_a_newer_snapshot_was_read_from_stays_remembered(account: Shop) -> None:
+def test_digests_of_a_later_snapshot_stay(account: Shop) -> None:
     first = account.load(0)
     account.load(1)
     remembered = account.rows("select observed_at, answers from amocrm.newest_answers")
@@ -268,9 +268,7 @@ def test_a_snapshot_that_is_being_published_is_waited_for(account: Shop) -> None
     assert account.rows("select count(*) from amocrm.snapshot") == [(2,)]
 
 
-def test_load_that_comes_too_late_to_be_left_unread_keeps_its_answers(
-    account: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_overtaken_unchanged_load_stores_its_responses(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     account.load(0)
 
     def load_after_fetching(*args: Any, **kwargs: Any) -> FetchResult:
@@ -285,7 +283,7 @@ def test_load_that_comes_too_late_to_be_left_unread_keeps_its_answers(
     assert account.rows("select count(distinct observed_at) from amocrm.raw_answer") == [(3,)]
 
 
-def test_older_program_that_knows_nothing_of_this_is_noticed(account: Shop) -> None:
+def test_snapshots_of_older_programs_without_digests_are_noticed(account: Shop) -> None:
     """It publishes and remembers nothing: what is remembered is then not of the newest snapshot."""
     account.load(0)
     kept = account.rows("select observed_at, answers::text from amocrm.newest_answers")
@@ -319,7 +317,7 @@ def test_load_that_is_not_newer_is_refused(account: Shop) -> None:
     assert account.rows("select count(*) from amocrm.snapshot") == [(1,)]
 
 
-def test_without_retention_nothing_is_kept_and_yet_skipped(account: Shop) -> None:
+def test_without_retention_unchanged_loads_still_work(account: Shop) -> None:
     account.settings = replace(account.settings, raw_retention_days=0)
     account.load(0)
     assert account.count_parsed(1) == 0
@@ -329,7 +327,7 @@ def test_without_retention_nothing_is_kept_and_yet_skipped(account: Shop) -> Non
     ]
 
 
-def test_old_answers_are_purged_by_loads_that_read_nothing(account: Shop) -> None:
+def test_unchanged_loads_purge_old_responses(account: Shop) -> None:
     account.settings = replace(account.settings, raw_retention_days=1)
     for hour in (0, 1, 24.5, 25.5):
         account.load(hour)
@@ -362,7 +360,7 @@ def test_faults_cost_what_they_cost_without_skipping(
     assert account.count_parsed(2) == 0
 
 
-def test_passing_fault_is_waited_for_and_then_nothing_is_known_to_differ(account: Shop) -> None:
+def test_a_transient_fault_still_allows_an_unchanged_load(account: Shop) -> None:
     account.load(0)
     with account.emulator.faults.during(effects.status(503), resource="fields", times=1):
         loaded = account.load(1)
@@ -380,13 +378,13 @@ def test_token_of_another_account_and_a_clock_of_the_future_are_refused(account:
     assert account.count_parsed(2) == 0
 
 
-def test_steps_apart_are_remembered_and_always_read(account: Shop) -> None:
+def test_separate_steps_store_digests(account: Shop) -> None:
     extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
     publish_load(account.engine, extracted, account.settings, clock=account.clock(0))
     assert account.count_parsed(1) == 0
 
 
-def test_code_is_known_by_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_fingerprint_covers_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fingerprint_code() == PARSER_FINGERPRINT
     for name, other in (
         ("PARSING_PACKAGES", ("amocrm",)),

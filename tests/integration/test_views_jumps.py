@@ -169,7 +169,7 @@ def test_a_fifth_more_is_found_except_where_it_is_usual(simulated: Engine) -> No
     assert {name for name, number in missed.items() if number} <= {"noisy", "emptied_on_mondays"}
 
 
-def test_a_jump_is_told_once(simulated: Engine) -> None:
+def test_a_jump_is_reported_once(simulated: Engine) -> None:
     days = {day for (day,) in query(simulated, "select observed_date from analytics.segment_jumps")}
     assert days == {FIRST_DAY + timedelta(days=JUMP_DAY)}
 
@@ -268,7 +268,7 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
     ]
 
 
-def test_what_changed_long_before_is_not_told(engine: Engine) -> None:
+def test_old_changes_are_not_reported(engine: Engine) -> None:
     for day in range(41):
         name = "Old" if day < 37 else "New"
         seen = segment(1, 100 if day < 40 else 140, name=name)
@@ -293,7 +293,7 @@ def test_a_jump_is_five_customers_and_five_percent_at_least(engine: Engine, jump
     assert bool(query(engine, "select * from analytics.segment_jumps")) == is_told
 
 
-def test_a_segment_that_comes_back_is_told_with_its_return(engine: Engine) -> None:
+def test_a_returning_segment_is_reported_with_its_return(engine: Engine) -> None:
     for day in range(40):
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 100),)), origin())
     publish(engine, snapshot(START + timedelta(days=40), gone_segment_ids=frozenset({1})), origin())

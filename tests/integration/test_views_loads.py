@@ -122,7 +122,7 @@ def test_some_loads_by_hand_are_no_rhythm_yet(
     assert fetch_rows(engine, "select is_open from analytics.gaps") == [(True,)] * is_late
 
 
-def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
+def test_a_gap_counts_its_failures(engine: Engine) -> None:
     load(engine, *hourly((0, 10), (15, 25)))
     fail(
         engine,
@@ -138,7 +138,7 @@ def test_a_gap_says_what_failed_meanwhile(engine: Engine) -> None:
     ]
 
 
-def test_a_gap_in_which_nothing_failed_says_so(engine: Engine) -> None:
+def test_a_gap_without_failures_shows_none(engine: Engine) -> None:
     load(engine, *hourly((0, 10), (15, 25)))
     assert fetch_rows(engine, "select failure_count, errors, last_message from analytics.gaps where not is_open") == [
         (0, None, None)
@@ -176,7 +176,7 @@ def test_freshness_by_the_account_s_own_rhythm(engine: Engine, now: datetime, ho
     assert age >= hours_ago * 3600
 
 
-def test_freshness_tells_what_keeps_it_from_a_newer_snapshot(engine: Engine, now: datetime) -> None:
+def test_freshness_shows_failures_since_the_latest_snapshot(engine: Engine, now: datetime) -> None:
     load(engine, *(now - timedelta(hours=hour) for hour in range(20, 4, -1)))
     load(engine, now - timedelta(minutes=1), account_id=7)
     fail(

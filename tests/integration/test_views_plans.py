@@ -94,6 +94,6 @@ def test_a_range_of_time_reaches_the_table(world: Engine, view: str, condition: 
         ("select segment_id, name from analytics.segment_history", {"segment_version"}),
     ],
 )
-def test_what_is_not_asked_for_is_not_looked_up(world: Engine, query: str, tables: set[str] | None) -> None:
+def test_unselected_columns_cost_nothing(world: Engine, query: str, tables: set[str] | None) -> None:
     found = {node["Relation Name"] for node in scans(world, query)}
     assert found == (tables or {"segment_size_daily"})

@@ -85,7 +85,7 @@ def test_no_function_is_left_out(engine: Engine) -> None:
         "copy (select 1) to program 'true'",
     ],
 )
-def test_does_nothing_else(reader: psycopg.Connection, statement: str) -> None:
+def test_a_reader_only_reads(reader: psycopg.Connection, statement: str) -> None:
     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
         reader.execute(statement)
 

@@ -124,7 +124,7 @@ def test_names_are_data(engine: Engine) -> None:
 
 
 @given(st.lists(st.none() | st.text() | st.sampled_from(("name", "A (2)", "a", "A", "Ä" * 40, "Ä" * 41)), max_size=12))
-def test_column_names_are_told_apart_and_fit(names: list[str | None]) -> None:
+def test_column_names_are_unique_and_fit(names: list[str | None]) -> None:
     found = unique_column_names(list(enumerate(names, start=1)))
     assert len({name.casefold() for name in [*found, *FIXED_COLUMNS]}) == len(names) + len(FIXED_COLUMNS)
     assert all(0 < len(name.encode()) <= 63 and name.isprintable() for name in found)
@@ -188,7 +188,7 @@ def test_a_view_of_that_name_that_is_not_ours_is_left_alone(engine: Engine) -> N
     assert rows(engine, f"select * from {VIEW}") == [(1,)]
 
 
-def test_whoever_reads_for_long_is_not_waited_for(engine: Engine, postgres_url: str) -> None:
+def test_a_long_reader_is_not_waited_for(engine: Engine, postgres_url: str) -> None:
     load(engine, 0, field(1, name="Note"))
     update_wide_view(engine, ACCOUNT_ID)
     load(engine, 1, field(1, name="Remark"))
@@ -227,7 +227,7 @@ def test_a_switched_mode_leaves_the_view_as_it_was(engine: Engine) -> None:
     assert shown == [(before, 3)] * 3 + [(after, 3)] * 3 + [(after, 0)] * 2 + [(after, 3)]
 
 
-def test_migrating_is_not_kept_from_making_views_anew(engine: Engine) -> None:
+def test_migrate_can_always_rebuild_views(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"), values=(text_value(1, "still there"),))
     update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:

@@ -50,7 +50,7 @@ def test_the_ui_loads_asks_and_launches(web: DagsterWeb) -> None:
     assert web.runs == before + 1
 
 
-def test_the_ui_is_told_of_a_run_over_its_websocket(web: DagsterWeb) -> None:
+def test_the_ui_learns_of_a_run_over_its_websocket(web: DagsterWeb) -> None:
     session = web.session()
     run_id = web.graphql(session, LAUNCH)["launchRun"]["run"]["runId"]
     query = (

@@ -85,7 +85,7 @@ def test_without_a_link_the_run_is_named() -> None:
     )
 
 
-def test_passing_trouble_is_tried_again_and_no_longer_than_agreed() -> None:
+def test_transient_errors_are_retried_within_the_time_limit() -> None:
     slept: list[float] = []
     with Hook(503, 429, 200).running() as hook:
         send_alert(hook.url, ALERT, sleep=slept.append)
@@ -103,7 +103,7 @@ def test_refusals_are_final_and_redirects_are_not_followed(status: int) -> None:
     assert KEY not in str(caught.value)
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_webhook_is_reported() -> None:
     slept: list[float] = []
     with pytest.raises(AlertNotSent, match="cannot be reached") as caught:
         send_alert(Secret(f"http://127.0.0.1:1/{KEY}"), ALERT, sleep=slept.append)

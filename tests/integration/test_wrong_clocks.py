@@ -48,7 +48,7 @@ def test_housekeeping_needs_both_clocks_to_delete(account: Shop) -> None:
     assert purge_all_responses(account.engine, settings, now=now + timedelta(days=400)) == 0
 
 
-def test_snapshot_of_a_time_that_has_not_come_is_told(account: Shop) -> None:
+def test_a_snapshot_of_the_future_is_reported(account: Shop) -> None:
     """As a clock that was less than two days ahead has left it."""
     account.load(40)
     for hour in (1, 20, 38.5):
@@ -61,7 +61,7 @@ def test_snapshot_of_a_time_that_has_not_come_is_told(account: Shop) -> None:
     assert account.load(41).published.is_new
 
 
-def test_failure_noted_beyond_now_is_no_failure(account: Shop) -> None:
+def test_a_failure_recorded_in_the_future_is_ignored(account: Shop) -> None:
     """What a clock that was ahead has noted would otherwise stay the newest of all for as long."""
     ahead = (datetime.now(UTC) - START) / timedelta(hours=1) + YEAR
     with pytest.raises(SettingsError):

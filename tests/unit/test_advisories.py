@@ -31,14 +31,14 @@ def document(*packages: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "{}", document(), document(package("a", is_checked=False))])
-def test_nothing_checked_is_said_to_mean_nothing(text: str) -> None:
+def test_an_empty_check_is_reported(text: str) -> None:
     code, words = judge(text)
     assert code == 0, "it stays green offline"
     assert "none of 2 packages was checked for known vulnerabilities" in words
     assert judge(text, "--require")[0] == 3
 
 
-def test_a_part_is_said_to_be_a_part() -> None:
+def test_a_partial_check_is_reported_as_partial() -> None:
     text = document(package("a"), package("a"), package("b", is_checked=False))
     code, words = judge(text)
     assert (code, "1 of 2" in words) == (0, True)

@@ -31,7 +31,7 @@ def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert (tmp_path / "a/b/file").read_bytes() == b"new"
 
 
-def test_whoever_reads_meanwhile_has_the_old_one(tmp_path: Path) -> None:
+def test_concurrent_readers_see_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with (tmp_path / "file").open("rb") as reader:
         write_file(tmp_path / "file", b"new")
@@ -48,7 +48,7 @@ def test_where_there_is_no_room_the_old_one_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["taken/file", "taken/deeper/file", ".", "x" * 300])
-def test_a_place_that_cannot_be_written_is_told_with_its_account(tmp_path: Path, place: str) -> None:
+def test_an_unwritable_path_is_reported_with_its_account(tmp_path: Path, place: str) -> None:
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(SettingsError, match=r"^account 'acme': .* cannot be written: [A-Z].*\. Go elsewhere\.$"):
         write_file(tmp_path / place, b"new", account="acme", advice="Go elsewhere.")

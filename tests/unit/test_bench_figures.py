@@ -69,7 +69,7 @@ def test_an_aim_shows_each_pass(seconds: tuple[float, float], word: str) -> None
     assert f"({seconds[0]:.2f}, {seconds[1]:.2f}) | {word} |" in text
 
 
-def test_how_far_the_passes_agree_is_said() -> None:
+def test_agreement_of_the_passes_is_shown() -> None:
     text = markdown([measured(figure("ours", 1.0, 1.1), figure("dlt-scd2", 10.0, 15.0))])
     assert "ours at most 10%, all at most 50% (dlt-scd2, nothing changed)" in text
 

@@ -72,7 +72,7 @@ def failing(error: BaseException) -> click.Group:
     return OnlyThis("program", params=list(cli.params))
 
 
-def test_an_error_of_ours_is_told_in_words_and_by_its_exit_code() -> None:
+def test_our_errors_have_a_message_and_an_exit_code() -> None:
     error = Forbidden("amoCRM answered 403.", account="acme", advice="Ask for rights.", request="GET /x")
     result = CliRunner().invoke(failing(error), ["any"])
     assert result.exit_code == Forbidden.exit_code
@@ -111,7 +111,7 @@ def test_the_table_of_exit_codes_is_up_to_date() -> None:
     ("variable", "is_demo"),
     [("UNRELATED", True), ("AMOCRM_HOST", False), ("DATABASE_URL", False)],
 )
-def test_the_demo_is_shown_where_nothing_else_is_set(
+def test_without_settings_the_demo_is_suggested(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, *, is_demo: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -176,10 +176,10 @@ def test_a_sparkline_shows_ups_downs_and_gaps(numbers: list[int | None], line: s
         ([["z", None, {"type": 5, "conditions": 6}]], "rule z, rule, 5"),
     ],
 )
-def test_rules_are_told_as_far_as_they_are_known(conditions: list[object], words: str) -> None:
+def test_rules_with_unknown_ids_are_described(conditions: list[object], words: str) -> None:
     assert describe_rules(conditions) == words
 
 
-def test_a_rule_is_told_by_the_names_it_is_about() -> None:
+def test_a_rule_is_described_by_names() -> None:
     stage = json.loads((ROOT / "tests/payloads/stage_by_id/200.json").read_text(encoding="utf-8"))
     assert describe_rules(stage["conditions"]) == "tag Condition"

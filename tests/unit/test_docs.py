@@ -34,7 +34,7 @@ def test_every_bench_is_listed() -> None:
     assert set(re.findall(r"^\| `./run bench (\w+)` \|", page, re.MULTILINE)) == {path.stem for path in benches}
 
 
-def test_every_kind_of_oddity_is_explained_in_its_own_words() -> None:
+def test_every_kind_of_anomaly_is_explained() -> None:
     table = re.findall(
         r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.MULTILINE
     )

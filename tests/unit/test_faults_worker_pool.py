@@ -49,7 +49,7 @@ def test_each_case_is_played_once(tmp_path: Path) -> None:
     assert str(os.getpid()) not in {one.why.partition(" ")[0] for one in played}
 
 
-def test_chances_are_those_of_the_case_whoever_plays_it(tmp_path: Path) -> None:
+def test_random_choices_depend_on_the_case_only(tmp_path: Path) -> None:
     cases = [a_case(f"case {number}") for number in range(4)]
     chances = [
         {
@@ -70,7 +70,7 @@ def test_a_process_that_ends_stops_no_other(tmp_path: Path) -> None:
     assert [one.verdict for name, one in played.items() if name != "case 0"] == [Verdict.EXACT] * 5
 
 
-def test_it_is_said_when_nobody_is_left(tmp_path: Path) -> None:
+def test_an_error_is_raised_if_no_worker_is_left(tmp_path: Path) -> None:
     cases = [a_case(f"case {number}", dies=True) for number in range(4)]
     with pytest.raises(RuntimeError, match="2 cases are left"):
         list(play_in_processes(cases, partial(open_one, tmp_path), jobs=2))

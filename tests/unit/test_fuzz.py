@@ -28,7 +28,7 @@ def test_mutations_are_json_and_differ() -> None:
     assert len(found) > 30
 
 
-def test_a_reader_that_lets_something_through_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_leaks_other_exceptions_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.amocrm.sanitize._REPLACEMENT", "\x00")
     [segments, *_] = seeds("a-list-is-stored-or-refused")
     with pytest.raises(AssertionError):

@@ -31,7 +31,7 @@ def test_alone_it_lists_every_command_with_what_it_is_for() -> None:
     assert run("help").stdout == run("--help").stdout == response.stdout
 
 
-def test_an_unknown_command_is_said() -> None:
+def test_an_unknown_command_is_reported() -> None:
     response = run("dmeo")
     assert (response.returncode, response.stdout) == (2, "")
     assert "no command 'dmeo'" in response.stderr

@@ -49,7 +49,7 @@ def test_an_instant_without_an_offset_is_the_accounts(text: str, instant: dateti
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01", "01.11.2026"])
-def test_what_is_no_instant_is_said(text: str) -> None:
+def test_an_invalid_instant_is_reported(text: str) -> None:
     with pytest.raises(SettingsError, match="is not a time"):
         parse_instant(text, MOSCOW)
 
@@ -95,7 +95,7 @@ def test_fields_are_given_by_name_and_value() -> None:
     assert given.values[2].value.is_null  # type: ignore[union-attr]
 
 
-def test_a_field_without_a_value_is_said() -> None:
+def test_a_field_without_a_value_is_reported() -> None:
     with pytest.raises(click.BadParameter, match="lacks its value"):
         build_desired_segment(fields=["Note"], prices=[], color=None)
 
@@ -134,7 +134,7 @@ def test_an_account_of_the_history_is_chosen(
         (known("a"), None, settings("c"), "no history of an account 'c'"),
     ],
 )
-def test_a_choice_that_is_not_clear_is_said(
+def test_an_ambiguous_choice_is_reported(
     history: list[StoredAccount], key: str | None, set_up: Settings, what: str
 ) -> None:
     with pytest.raises(SettingsError, match=what):
@@ -177,7 +177,7 @@ def test_a_segment_as_json_has_its_fields_by_name() -> None:
     }
 
 
-def test_what_became_of_each_call_is_told() -> None:
+def test_the_outcome_of_each_call_is_shown() -> None:
     live = snapshot(hours(0), segments=(segment(1, name="Old"), segment(2, name="Kept")))
     file = "version: 1\nsegments: [{name: New}, {id: 2, name: Held}, {name: Old, delete: true}, {name: Newer}]"
     calls = make_plan(live, parse_desired(file)).calls

@@ -48,7 +48,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(oauth_account: OAuthAcc
     assert oauth_account.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_access_nothing_is_asked(oauth_account: OAuthAccount) -> None:
+def test_without_access_no_request_is_sent(oauth_account: OAuthAccount) -> None:
     with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
         oauth_account.authorization()()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
@@ -122,7 +122,7 @@ def test_access_lasts_as_long_as_it_is_renewed(oauth_account: OAuthAccount) -> N
     )
 
 
-def test_what_is_on_the_disk_while_amocrm_is_asked(oauth_account: OAuthAccount) -> None:
+def test_files_on_disk_during_a_renewal(oauth_account: OAuthAccount) -> None:
     oauth_account.authorized()
     before = oauth_account.stored_tokens
     seen = []

@@ -33,7 +33,7 @@ def disk() -> Iterator[Disk]:
     file_limit(None)
 
 
-def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(oauth_account: OAuthAccount, disk: Disk) -> None:
+def test_an_unwritable_disk_is_noticed_before_the_request(oauth_account: OAuthAccount, disk: Disk) -> None:
     oauth_account.authorized()
     moved = oauth_account.file.parent.rename(oauth_account.file.parent.with_name("moved"))
     oauth_account.file.parent.write_text("no folder")

@@ -26,7 +26,7 @@ def moved(oauth_account: OAuthAccount) -> tuple[OAuthAccount, str]:
     return oauth_account, old
 
 
-def test_an_account_that_moved_is_found_and_remembered(moved: tuple[OAuthAccount, str]) -> None:
+def test_the_new_host_of_a_moved_account_is_found_and_stored(moved: tuple[OAuthAccount, str]) -> None:
     oauth_account, old = moved
     authorization = oauth_account.authorization(old)
     assert authorization.base_url == old
@@ -46,7 +46,7 @@ def test_an_account_that_moved_is_found_and_remembered(moved: tuple[OAuthAccount
         client.account()
 
 
-def test_an_account_that_moved_is_asked_at_the_pace_of_its_host(moved: tuple[OAuthAccount, str]) -> None:
+def test_the_new_hosts_rate_limit_applies_to_a_moved_account(moved: tuple[OAuthAccount, str]) -> None:
     oauth_account, old = moved
     with oauth_account.client(oauth_account.authorization(old)) as client:
         client.account()

@@ -79,7 +79,7 @@ def test_what_certainly_did_not_happen_is_forgotten(
     oauth_account.authorization().refresh()
 
 
-def test_a_blocked_host_is_not_asked_for_tokens_either(oauth_account: OAuthAccount) -> None:
+def test_a_blocked_host_gets_no_token_requests(oauth_account: OAuthAccount) -> None:
     authorization = oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.blocked(), resource="account")
     with oauth_account.client(authorization) as client, pytest.raises(Blocked):
@@ -111,7 +111,7 @@ def test_a_host_that_is_down_costs_nothing(oauth_account: OAuthAccount) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"client_secret": Secret("canary-wrong")}, {"redirect_uri": "http://127.0.0.1:9/other"}]
 )
-def test_a_mistake_in_the_settings_costs_nothing(oauth_account: OAuthAccount, wrong: dict[str, Secret | str]) -> None:
+def test_wrong_settings_keep_the_tokens(oauth_account: OAuthAccount, wrong: dict[str, Secret | str]) -> None:
     oauth_account.authorized()
     before = oauth_account.stored_tokens
     with pytest.raises(Unauthorized, match=r"AMOCRM_CLIENT_SECRET") as caught:
@@ -125,7 +125,7 @@ def test_a_mistake_in_the_settings_costs_nothing(oauth_account: OAuthAccount, wr
 # Good for nothing any more
 
 
-def test_tokens_that_nobody_used_for_three_months(oauth_account: OAuthAccount) -> None:
+def test_tokens_unused_for_three_months_expire(oauth_account: OAuthAccount) -> None:
     oauth_account.authorized()
     oauth_account.emulator.clock.advance(REFRESH_TOKEN_LIFETIME)
     for _ in range(2):

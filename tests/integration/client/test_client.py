@@ -55,7 +55,7 @@ def test_a_load_of_stages_asks_for_the_account_and_one_list(account: ClientAccou
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable"])
-def test_where_the_mode_is_off_nothing_is_asked_for_not_even_by_id(account: ClientAccount, mode: str) -> None:
+def test_no_lists_or_ids_are_requested_if_the_mode_is_off(account: ClientAccount, mode: str) -> None:
     known = account.known
     account.emulator.world.switch_mode(account.account_id, mode)  # type: ignore[arg-type]
     snapshot = account.extract(known).snapshot()
@@ -63,7 +63,7 @@ def test_where_the_mode_is_off_nothing_is_asked_for_not_even_by_id(account: Clie
     assert (snapshot.account.mode, snapshot.segments, snapshot.gone_segment_ids) == (mode, (), frozenset())
 
 
-def test_another_mode_proves_no_end_of_the_other_modes_things(account: ClientAccount) -> None:
+def test_another_mode_proves_no_deletion(account: ClientAccount) -> None:
     known = account.known
     account.emulator.world.switch_mode(account.account_id, "periodicity")
     assert account.extract(known).snapshot().gone_segment_ids == frozenset()
@@ -140,7 +140,7 @@ def test_a_list_that_never_stands_still_is_refused(account: ClientAccount) -> No
 # By id
 
 
-def test_things_are_asked_for_by_id(account: ClientAccount) -> None:
+def test_entities_are_fetched_by_id(account: ClientAccount) -> None:
     with account.client() as client:
         segment = client.segment(account.segment_ids[0])
         assert segment is not None
@@ -162,14 +162,14 @@ def test_things_are_asked_for_by_id(account: ClientAccount) -> None:
         assert client.stage(999_999) is None
 
 
-def test_another_thing_than_asked_for_is_refused(account: ClientAccount) -> None:
+def test_another_entity_than_requested_is_refused(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), resource="segment")
     with account.client() as client, pytest.raises(ApiError, match="another segment came"):
         client.segment(account.segment_ids[0])
 
 
 @pytest.mark.parametrize("is_204", [True, False])
-def test_what_is_missing_is_asked_for_and_then_the_account_again(account: ClientAccount, is_204: bool) -> None:
+def test_missing_entities_are_confirmed_and_the_account_is_read_again(account: ClientAccount, is_204: bool) -> None:
     known, world = account.known, account.emulator.world
     world.quirks = replace(world.quirks, is_missing_thing_204=is_204)
     world.delete_segment(account.account_id, account.segment_ids[3])
@@ -206,7 +206,7 @@ def test_an_option_that_is_missing_is_proven_by_its_field(account: ClientAccount
     assert [option.id for field in snapshot.fields for option in field.options] == [account.option_ids[1]]
 
 
-def test_an_option_of_a_field_that_nobody_knows_is_asked_for_too(account: ClientAccount) -> None:
+def test_options_of_unknown_fields_are_confirmed(account: ClientAccount) -> None:
     known = replace(account.known, field_ids=frozenset(), option_ids=frozenset({(999_999, 1)}))
     assert account.extract(known).snapshot().gone_field_ids == {999_999}
 
@@ -269,7 +269,7 @@ def test_a_404_of_a_web_server_proves_nothing(account: ClientAccount) -> None:
         account.extract(known)
 
 
-def test_a_mode_switched_while_things_are_asked_for_proves_nothing(account: ClientAccount) -> None:
+def test_a_mode_switch_during_confirmations_proves_no_deletion(account: ClientAccount) -> None:
     known, world = account.known, account.emulator.world
     world.delete_segment(account.account_id, account.segment_ids[0])
     switch = effects.before_response(lambda world: world.switch_mode(account.account_id, "periodicity"))
@@ -290,7 +290,7 @@ def test_a_mode_switched_before_the_list_is_a_disagreement(account: ClientAccoun
         account.extract()
 
 
-def test_another_account_than_the_known_one_is_refused_before_anything_is_asked(account: ClientAccount) -> None:
+def test_another_account_is_refused_after_the_first_response(account: ClientAccount) -> None:
     with pytest.raises(WrongAccount, match=f"belongs to account {account.account_id}, and the history to account 7"):
         account.extract(KnownEntities(account_id=7, segment_ids=frozenset({1})))
     assert requested_paths(account) == ["account"]
@@ -304,7 +304,7 @@ def test_an_account_that_turns_into_another_one_is_refused(account: ClientAccoun
         account.extract(known)
 
 
-def test_a_thing_of_another_account_by_its_id_is_refused(account: ClientAccount) -> None:
+def test_an_entity_of_another_account_is_refused(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.items(lambda rows: rows[1:]), resource="segments")
     account.emulator.faults.add(effects.totals(None), resource="segments")
     account.emulator.faults.add(effects.payload(lambda row: row | {"account_id": 8}), resource="segment")

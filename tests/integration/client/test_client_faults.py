@@ -122,7 +122,7 @@ def load_error(account: ClientAccount, limits: Limits = QUICK_LIMITS) -> ApiErro
 
 @pytest.mark.parametrize("place", ["middle page"])
 @pytest.mark.parametrize("name", TRANSIENT)
-def test_what_always_comes_is_refused_within_bounds(
+def test_lasting_transient_faults_are_given_up(
     account: ClientAccount, expected_content: list[object], name: str, place: str
 ) -> None:
     fault = account.emulator.faults.add(TRANSIENT[name][0](), **REQUEST_FILTERS[place])
@@ -136,7 +136,7 @@ def test_what_always_comes_is_refused_within_bounds(
 
 @pytest.mark.parametrize("place", ["account", "last page"])
 @pytest.mark.parametrize("name", PERMANENT)
-def test_what_will_not_change_is_refused_at_once(
+def test_permanent_faults_are_refused_at_once(
     account: ClientAccount, expected_content: list[object], name: str, place: str
 ) -> None:
     fault = account.emulator.faults.add(PERMANENT[name][0](), **REQUEST_FILTERS[place])
@@ -216,7 +216,7 @@ def test_segments_of_another_account_are_refused(account: ClientAccount, expecte
         (effects.status(503, headers={"Retry-After": "7"}), [7.0]),
     ],
 )
-def test_a_server_that_asks_for_a_wait_gets_it(account: ClientAccount, effect: Effect, waits: list[float]) -> None:
+def test_a_requested_wait_is_kept(account: ClientAccount, effect: Effect, waits: list[float]) -> None:
     account.emulator.faults.add(effect, resource="account", times=1)
     with account.client() as client:
         assert client.account().id == account.account_id
@@ -273,7 +273,7 @@ def test_an_answer_that_takes_too_long_is_cut_off(account: ClientAccount, effect
     assert type(load_error(account, SHORT_TIMEOUTS)) is Unavailable
 
 
-def test_an_answer_that_was_cut_off_once_is_got_over(account: ClientAccount) -> None:
+def test_a_response_cut_off_once_is_retried(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.drip(0.05, is_head_too=True), resource="segments", times=1)
     limits = replace(QUICK_LIMITS, response_seconds=1.0, transient_retries=1)
     assert len(account.extract(account.known, limits).snapshot().segments) == 7

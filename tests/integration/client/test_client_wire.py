@@ -80,7 +80,7 @@ def test_a_connection_is_kept_and_no_cookie_is() -> None:
     assert b"canary" not in b"".join(server.received)
 
 
-def test_a_connection_that_was_closed_meanwhile_is_made_anew() -> None:
+def test_a_closed_connection_is_reopened() -> None:
     with RawServer(script=sends(ok(b"{}"))) as server:
         transport = Transport(server.url, limits=LIMITS)
         for _ in range(3):
@@ -214,14 +214,14 @@ def test_a_host_that_refuses_connections_says_so() -> None:
     transport.close()
 
 
-def test_a_name_that_nobody_has_says_so() -> None:
+def test_an_unresolvable_name_is_reported() -> None:
     transport = Transport("https://does-not-exist.invalid", limits=LIMITS)
     with pytest.raises(NoResponse, match="name cannot be resolved"):
         transport.send(ACCOUNT, "token", seconds=4)
     transport.close()
 
 
-def test_a_host_that_says_nothing_is_not_waited_for() -> None:
+def test_a_silent_host_times_out() -> None:
     with (
         RawServer(script=lambda _, stopped: stopped.wait(10)) as server,
         pytest.raises(NoResponse, match="stopped answering"),

@@ -275,7 +275,7 @@ def test_what_was_added_and_changed_is_there_under_its_link(documented_account: 
         assert client.segment(segment_id) is None
 
 
-def test_added_stages_are_told_by_their_request_ids(documented_account: ClientAccount) -> None:
+def test_added_stages_are_matched_by_request_id(documented_account: ClientAccount) -> None:
     documented_account.emulator.world.switch_mode(documented_account.account_id, "periodicity")
     reverse = effects.payload(
         lambda document: document | {"_embedded": {"statuses": document["_embedded"]["statuses"][::-1]}}

@@ -92,7 +92,7 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
         assert len(client.segments().rows) == len(names(account)), "the connection is good again"
 
 
-def test_another_thing_than_was_changed_leaves_it_open_too(account: ClientAccount) -> None:
+def test_a_response_about_another_entity_stays_uncertain(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
     with account.client() as client, pytest.raises(UncertainWrite, match="another segment came than was changed"):
         client.writes.update_segment(account.segment_ids[0], {"name": "New"})
@@ -111,9 +111,7 @@ def test_another_thing_than_was_changed_leaves_it_open_too(account: ClientAccoun
         lambda _: None,
     ],
 )
-def test_added_stages_that_cannot_be_told_apart_leave_it_open(
-    account: ClientAccount, rows: Callable[[Json], Json]
-) -> None:
+def test_indistinguishable_added_stages_stay_uncertain(account: ClientAccount, rows: Callable[[Json], Json]) -> None:
     account.emulator.world.switch_mode(account.account_id, "periodicity")
     changed = effects.payload(lambda document: {"_embedded": {"statuses": rows(document["_embedded"]["statuses"])}})
     account.emulator.faults.add(changed, method="POST")
@@ -212,7 +210,7 @@ def test_a_blocked_host_is_left_alone(account: ClientAccount) -> None:
 # The rest
 
 
-def test_every_validation_error_is_told(account: ClientAccount) -> None:
+def test_every_validation_error_is_reported(account: ClientAccount) -> None:
     account.emulator.world.switch_mode(account.account_id, "periodicity")
     with account.client() as client, pytest.raises(InvalidRequest) as caught:
         client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])

@@ -214,7 +214,7 @@ def test_limits_refuse_and_block(account_id: int, emulator: Emulator, client: Cl
     assert responses[3][0].headers["Content-Type"].startswith("text/html")
 
 
-def test_a_story_is_told_on_by_the_clock_and_its_outages_answer_503() -> None:
+def test_a_simulation_follows_the_clock_and_its_outages_return_503() -> None:
     simulation = Simulation(1, START)
     world = World(clock=Clock(START))
     simulation.advance(world, START)

@@ -69,7 +69,7 @@ def test_what_reaches_a_threshold(rule: SizeRule, before: int | None, now: int |
     assert started(before, now, rule) == directions
 
 
-def test_nothing_is_told_before_there_is_anything_to_compare_with() -> None:
+def test_nothing_is_reported_without_an_earlier_snapshot() -> None:
     first = SizeComparison(
         segment_id=1,
         name="VIP",
@@ -98,7 +98,7 @@ def test_a_gap_before_the_day_to_compare_with_is_counted() -> None:
     assert event.observed_at - event.previous_observed_at == timedelta(days=4)
 
 
-def test_what_is_not_known_neither_begins_nor_ends() -> None:
+def test_unknown_sizes_neither_begin_nor_end_an_alert() -> None:
     lasting = [OngoingAlert(alert_id=uuid4(), segment_id=1, rule=RULE.text, direction="down")]
     assert evaluate_rules([comparison(100, None)], [RULE], lasting) == AlertDecision(started=(), ended=())
 
@@ -143,14 +143,14 @@ class Told:
             self.told.append((event.segment_id, event.direction))
 
 
-def test_an_event_is_told_once_and_anew_after_it_was_over() -> None:
+def test_an_alert_is_reported_once_and_again_after_it_ended() -> None:
     told = Told(RULE)
     for size in (100, 89, 88, 91, 89, 100, 89):
         told.load([comparison(100, size)])
     assert told.told == [(1, "down"), (1, "down")]
 
 
-def test_a_size_that_hovers_at_the_threshold_is_told_once() -> None:
+def test_a_size_hovering_at_the_threshold_is_reported_once() -> None:
     told = Told(RULE)
     for size in (90, 91) * 24:
         told.load([comparison(100, size)])

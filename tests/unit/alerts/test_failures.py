@@ -39,7 +39,7 @@ def test_what_is_new(error: str | None, error_before: str | None, news: FailureE
 
 
 @pytest.mark.parametrize("apart", [0.25, 1, 7, 24, 50])
-def test_once_a_day_somebody_is_told_of_what_lasts(apart: float) -> None:
+def test_a_lasting_failure_is_reported_once_a_day(apart: float) -> None:
     told = [
         hours
         for step in range(1, 1 + round(240 / apart))

@@ -42,7 +42,7 @@ def kinds(snapshot: Snapshot) -> set[str]:
     return {anomaly.kind for anomaly in snapshot.anomalies}
 
 
-def test_a_total_of_six_with_five_rows_is_odd_and_loses_nothing(document: Document, stages: Snapshot) -> None:
+def test_a_total_of_six_with_five_rows_is_an_anomaly(document: Document, stages: Snapshot) -> None:
     page = parse_page(document("stages_list/200.json"), "stages", 1)
     reading = paginate()
     next(reading)
@@ -97,7 +97,7 @@ def test_a_link_to_another_host_gives_a_page_number_and_no_host(document: Docume
     assert list_request("segments", following.page).path == "/api/v4/customers/segments?page=2&limit=250"
 
 
-def test_things_of_another_account_are_refused(document: Document) -> None:
+def test_entities_of_another_account_are_refused(document: Document) -> None:
     account = document("account/200.json") | {"customers_mode": "periodicity"}
     other = {"_embedded": {"statuses": [document("stage_by_id/200.json")]}}
     with pytest.raises(WrongAccount, match="Stage 4051135 belongs to another account than 28805383"):

@@ -41,6 +41,6 @@ def test_an_answer_that_repeats_nothing_is_the_same() -> None:
     assert response.redacted(SECRET) is response
 
 
-def test_what_is_too_short_to_be_known_again_is_no_secret() -> None:
+def test_very_short_values_are_not_masked() -> None:
     response = Response(status=200, headers={}, body=b"a word in a text")
     assert response.redacted("word".ljust(MIN_SECRET_LENGTH - 1)) is response

@@ -128,7 +128,7 @@ def test_a_pair_is_what_the_page_shows() -> None:
 
 
 @pytest.mark.parametrize("expires_in", [None, "soon", 0, -1, True, 1.5])
-def test_an_end_that_is_not_said_is_the_tokens_own(expires_in: Json) -> None:
+def test_a_missing_expiry_is_read_from_the_token(expires_in: Json) -> None:
     document = {"expires_in": expires_in, "access_token": jwt(exp=1_800_000_000), "refresh_token": "def502"}
     assert parse_token_pair(document, NOW).access_expires_at == datetime(2027, 1, 15, 8, tzinfo=UTC)
     assert parse_token_pair(document | {"access_token": "opaque"}, NOW).access_expires_at is None
@@ -178,9 +178,7 @@ def test_what_is_no_pair_is_refused(document: Json) -> None:
         (5, ACCOUNT, None),
     ],
 )
-def test_only_a_host_of_amocrms_is_asked_where_the_account_is(
-    domain: Json, base_url: str, expected: str | None
-) -> None:
+def test_only_amocrm_hosts_are_asked_for_the_account(domain: Json, base_url: str, expected: str | None) -> None:
     assert api_url(pair(api_domain=domain), base_url) == expected
 
 

@@ -53,7 +53,7 @@ def test_one_page_that_agrees_with_itself_is_a_whole_list(only: Page | None) -> 
 
 
 @pytest.mark.parametrize("wrong", [page(1, 2, total=3), page(1, 2, total=1), page(total=60)])
-def test_a_total_that_is_steadily_wrong_is_believed_at_the_second_look(wrong: Page) -> None:
+def test_a_consistently_wrong_total_is_accepted_after_a_second_pass(wrong: Page) -> None:
     assert listed(wrong, wrong) == (TWO_PASSES, list(wrong.ids))
 
 
@@ -74,7 +74,7 @@ def test_a_total_that_was_wrong_once_does_not_matter_when_the_next_look_is_whole
         (page(1, 2, 3, number=1, total=4), None),
     ],
 )
-def test_several_pages_are_believed_when_they_come_out_the_same_again(first: Page, second: Page | None) -> None:
+def test_several_pages_are_accepted_after_two_equal_passes(first: Page, second: Page | None) -> None:
     assert listed(first, second, first, second) == (TWO_PASSES_OF_TWO, [1, 2, 3])
 
 
@@ -136,7 +136,7 @@ def test_one_id_with_two_contents_is_refused() -> None:
         listed(two, two)
 
 
-def test_what_is_odd_about_a_list_is_told() -> None:
+def test_anomalies_of_a_list_are_recorded() -> None:
     whole = merge_pages([page(1, 2, 2, total=2), page(2, 3, total=2)])
     assert list(whole.rows) == [1, 2, 3]
     assert whole.duplicate_ids == (2,)
@@ -183,7 +183,7 @@ def test_what_is_not_this_list_is_never_an_empty_one(document: Json) -> None:
 
 
 @pytest.mark.parametrize("number", [2, 0, -1, "2", True, [], {}, 1.5])
-def test_another_page_than_asked_for_is_refused(number: Json) -> None:
+def test_another_page_than_requested_is_refused(number: Json) -> None:
     with pytest.raises(InvalidRecord, match="page 1 was asked for"):
         parse_page({"_page": number, "_embedded": {"segments": []}}, "segments", 1)
 

@@ -83,7 +83,7 @@ def test_204_about_the_account_means_nothing_here() -> None:
         (b"{}", "application/json"),
     ],
 )
-def test_a_thing_is_gone_when_the_api_itself_says_404(body: bytes, content_type: str) -> None:
+def test_a_404_of_the_api_means_deleted(body: bytes, content_type: str) -> None:
     assert interpret(response(404, body, content_type), THING) == NoContent()
 
 
@@ -197,7 +197,7 @@ def test_only_reading_may_be_repeated() -> None:
     assert not WRITE.is_retryable
 
 
-def test_an_error_tells_what_happened_where_and_the_vendors_request_id(payload: Callable[[str], bytes]) -> None:
+def test_an_error_names_the_request_and_the_vendors_request_id(payload: Callable[[str], bytes]) -> None:
     outcome = interpret(response(400, payload("errors/400.json"), x_request_id="a1b2"), LIST)
     error = error_of(outcome)
     assert error.status == 400
@@ -209,7 +209,7 @@ def test_an_error_tells_what_happened_where_and_the_vendors_request_id(payload: 
     )
 
 
-def test_a_rate_limit_tells_how_long_to_wait(payload: Callable[[str], bytes]) -> None:
+def test_a_429_gives_the_time_to_wait(payload: Callable[[str], bytes]) -> None:
     outcome = interpret(response(429, payload("errors/429.json")), LIST)
     assert isinstance(outcome, Retry)
     assert outcome.wait == 300

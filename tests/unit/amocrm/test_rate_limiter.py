@@ -65,7 +65,7 @@ def test_reasons_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize("reason", ["rate limit", "passing trouble"])
-def test_a_wait_asked_for_is_waited_in_full_or_not_at_all(reason: RetryReason) -> None:
+def test_a_requested_wait_is_kept_in_full_or_refused(reason: RetryReason) -> None:
     retries = RetryPolicy(Limits(), random=lambda: 0.0)
     assert retries.wait_after(again(reason, wait=120)) == 120
     assert retries.wait_after(again(reason, wait=120.5)) is None
@@ -94,7 +94,7 @@ def test_no_second_ever_sees_more_than_seven_requests(pauses: list[float]) -> No
     assert all(sum(start <= moment < start + 0.999 for moment in sent) <= 7 for start in sent)
 
 
-def test_a_gate_on_hold_lets_nobody_pass_before_and_no_crowd_after() -> None:
+def test_a_paused_limiter_releases_requests_one_by_one() -> None:
     rate_limiter = RateLimiter(interval=0.2, burst=2)
     rate_limiter.hold_until(60.0)
     assert [round(rate_limiter.reserve(0.0), 6) for _ in range(3)] == [60, 60.2, 60.4]

@@ -22,7 +22,7 @@ def responses() -> list[RawResponse]:
     ]
 
 
-def test_each_question_is_remembered_once() -> None:
+def test_each_request_has_one_digest() -> None:
     said = digest_responses(responses())
     assert said
     assert [(one.resource, one.page) for one in said] == [("account", None), ("segments", 1), ("fields", 1)]
@@ -35,11 +35,11 @@ def test_of_several_answers_the_last_is_the_usable_one() -> None:
     assert digest_responses([account, refused, segments, fields]) == digest_responses([account, segments, fields])
 
 
-def test_an_account_that_changed_meanwhile_is_not_remembered() -> None:
+def test_no_digests_of_an_account_that_changed_during_the_load() -> None:
     account, again, *lists = responses()
     assert digest_responses([account, replace(again, body_hash=b"another name"), *lists]) is None
 
 
 @pytest.mark.parametrize("resource", ["segment", "field", "stage"])
-def test_a_load_that_asked_for_single_things_is_not_remembered(resource: Resource) -> None:
+def test_no_digests_of_a_load_with_confirmations(resource: Resource) -> None:
     assert digest_responses([*responses(), raw_response(4, resource, {}, thing_id=7)]) is None

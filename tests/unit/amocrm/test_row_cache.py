@@ -66,13 +66,13 @@ def test_what_is_not_listed_any_more_is_forgotten() -> None:
     assert len(memory) == 1
 
 
-def test_another_timezone_means_reading_anew() -> None:
+def test_another_timezone_invalidates_the_cache() -> None:
     _, memory = parsed_with_cache({}, ROW)
     (segment,) = parsed_with_cache(memory, ROW, timezone="Asia/Tokyo")[0].segments
     assert segment.content_hash not in {before.content_hash for before in memory.values()}
 
 
-def test_what_a_segments_reading_notices_is_noticed_unread() -> None:
+def test_anomalies_of_cached_segments_are_kept() -> None:
     odd = ROW | {"color": None, "sort": 1}
     first, memory = parsed_with_cache({}, odd)
     again, _ = parsed_with_cache(memory, odd)
@@ -128,7 +128,7 @@ def _usable(rows: list[Json]) -> list[Json]:
 
 @given(_LOADS)
 @example([([{}], "Europe/Moscow"), ([{"customers_count": 6}], "Europe/Moscow"), ([{}], "Asia/Tokyo")])
-def test_whatever_comes_a_recalled_snapshot_is_the_whole_one(loads: list[tuple[list[Json], str]]) -> None:
+def test_a_snapshot_from_the_cache_equals_a_parsed_one(loads: list[tuple[list[Json], str]]) -> None:
     memory: RowCache = {}
     for rows, timezone in loads:
         listed = _usable(rows)

@@ -86,7 +86,7 @@ def test_an_account_without_a_name_is_still_an_account() -> None:
     assert anomaly_kinds(snapshot.anomalies) == ["missing_value", "untyped_value"]
 
 
-def test_an_account_that_was_asked_for_twice_must_have_stayed_the_same() -> None:
+def test_the_account_must_be_equal_in_both_responses() -> None:
     responses = raw_responses(account=ACCOUNT, segments=[], fields=[])
     assert parse_snapshot([*responses, raw_response(9, "account", ACCOUNT)], OBSERVED_AT).segments == ()
     with pytest.raises(WrongAccount):
@@ -123,7 +123,7 @@ def test_an_account_that_was_asked_for_twice_must_have_stayed_the_same() -> None
         {},
     ],
 )
-def test_a_thing_without_a_usable_id_stops_the_load(bad: Json) -> None:
+def test_an_entity_without_a_usable_id_stops_the_load(bad: Json) -> None:
     for attempt in (
         partial(parse_segments_snapshot, SEGMENT, SEGMENT | {"id": bad}),
         partial(parse_segments_snapshot, fields=[FIELD | {"id": bad}]),
@@ -155,7 +155,7 @@ def test_ids_stay_exact(good: int) -> None:
 
 
 @pytest.mark.parametrize("account_id", [2, "2", 0, "x", True])
-def test_a_thing_of_another_account_stops_the_load(account_id: Json) -> None:
+def test_an_entity_of_another_account_stops_the_load(account_id: Json) -> None:
     for attempt in (
         partial(parse_segments_snapshot, SEGMENT | {"account_id": account_id}),
         partial(parse_segments_snapshot, fields=[FIELD | {"account_id": account_id}]),
@@ -166,7 +166,7 @@ def test_a_thing_of_another_account_stops_the_load(account_id: Json) -> None:
 
 
 @pytest.mark.parametrize("account_id", [1, "1", None])
-def test_a_thing_of_this_account_is_welcome(account_id: Json) -> None:
+def test_an_entity_of_this_account_is_accepted(account_id: Json) -> None:
     assert parse_segment(account_id=account_id)[0].id == 51
 
 

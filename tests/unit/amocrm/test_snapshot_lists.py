@@ -162,7 +162,7 @@ def test_an_answer_that_denies_being_json_is_read_and_noted() -> None:
 # Proofs
 
 
-def test_what_was_asked_for_and_is_gone_is_told() -> None:
+def test_confirmed_deletions_are_listed() -> None:
     responses = [
         *raw_responses(account=ACCOUNT, segments=[], fields=list_document("custom_fields", FIELD)),
         raw_response(10, "segment", b"{}", thing_id=51, status=404),
@@ -197,7 +197,7 @@ def test_parsed_bodies_make_the_same_snapshot() -> None:
     assert parse_snapshot(responses, OBSERVED_AT, documents=documents) == parse_snapshot(responses, OBSERVED_AT)
 
 
-def test_the_kinds_of_oddities_are_a_closed_set() -> None:
+def test_the_kinds_of_anomalies_are_a_closed_set() -> None:
     with pytest.raises(ValueError, match="no such kind"):
         AnomalyLog().add("surprise", "segment", 1, "")
     assert list(ANOMALY_KINDS) == sorted(ANOMALY_KINDS)

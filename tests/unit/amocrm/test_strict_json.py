@@ -55,7 +55,7 @@ def test_what_is_not_strict_json_is_refused(body: bytes, why: str) -> None:
         parse(body)
 
 
-def test_a_body_over_the_limit_is_refused_unread() -> None:
+def test_a_body_over_the_limit_is_refused_unparsed() -> None:
     with pytest.raises(NotStrictJson, match="larger"):
         parse(b" " * MAX_BYTES + b"{}")
 

@@ -113,14 +113,14 @@ def test_many_that_went_together_make_one_sentence() -> None:
     ]
 
 
-def test_what_a_mode_takes_along_is_told_once() -> None:
+def test_entities_closed_by_a_mode_switch_are_summarized() -> None:
     gone = [replace(BASE, change="mode_off", thing_id=number, thing_name=f"S{number}") for number in (1, 2)]
     assert [one.text for one in describe_changes(gone)] == ["2 segments ended with the account's mode: 'S1', 'S2'"]
     added = [replace(row, change="added") for row in gone]
     assert [one.text for one in describe_changes(added)] == ["segment 'S1' added", "segment 'S2' added"]
 
 
-def test_snapshots_and_things_are_not_mixed_up() -> None:
+def test_snapshots_and_entities_are_counted_apart() -> None:
     earlier = AT - timedelta(days=1)
     rows = [
         replace(BASE, change="added"),
@@ -147,7 +147,7 @@ def test_names_keep_their_letters_and_emoji() -> None:
     assert to_single_line("Ёж 👩‍👩‍👧  и\nкофе") == "Ёж 👩‍👩‍👧 и кофе"
 
 
-def test_the_demo_tells_the_last_time_only_and_by_the_account_s_clocks() -> None:
+def test_the_demo_shows_the_last_time_in_the_accounts_zone() -> None:
     mailing = replace(BASE, property="field_value", value_field_name="Mailing", old_text="2026-02-20T23:30:00+00:00")
     last = replace(mailing, new_text="2026-02-27T23:30:00+00:00")
     [told] = describe_latest_changes([last, mailing], timezone="Europe/Moscow")

@@ -67,7 +67,7 @@ def test_a_schedule_that_would_break_the_code_location_is_refused(tmp_path: Path
     assert "'99 * * * *' is not a cron schedule: '99' is no minute (0 to 59)." in said
 
 
-def test_broken_settings_are_told_where_the_address_can_be_read(tmp_path: Path) -> None:
+def test_broken_settings_are_reported_if_the_webhook_is_readable(tmp_path: Path) -> None:
     broken = {"AMOCRM_HOST": "nowhere", "AMOCRM_SCHEDULE_CRON": "x"}
     assert load_alert_webhook(broken, tmp_path) is None
     (tmp_path / ".env").write_text("AMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/file\n")

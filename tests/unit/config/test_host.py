@@ -81,7 +81,7 @@ def test_any_other_host_is_refused(text: str) -> None:
         "https://example.amocrm.ru:secret@evil.com",
     ],
 )
-def test_a_host_that_was_pasted_with_what_is_around_it_is_told_alone(text: str) -> None:
+def test_only_the_host_of_a_pasted_url_is_shown(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_host(text)
     assert str(caught.value) == "There is more than a host. Write the host alone: example.amocrm.ru."

@@ -207,7 +207,7 @@ def test_a_mistake_names_the_variable_and_an_example(tmp_path: Path, variable: s
     assert "canary" not in said
 
 
-def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path, write: Write) -> None:
     write(".env", "AMOCRM_TOKENS=x\n")
     write("accounts.toml", '[accounts.ACME]\nhost = "nowhere"\ntoken_env = "ACME_TOKEN"\n')
     said = problems({"AMOCRM_RAW_RETENTION_DAYS": "x", "AMOCRM_SCHEDULE_CRON": "y"}, tmp_path)
@@ -263,7 +263,7 @@ def test_a_mistake_in_one_account_s_table_is_that_account_s_alone(
     assert "canary" not in str(caught.value)
 
 
-def test_all_mistakes_of_an_account_are_said_at_once(tmp_path: Path, write: Write) -> None:
+def test_all_errors_of_an_account_are_reported_at_once(tmp_path: Path, write: Write) -> None:
     write("accounts.toml", '[accounts.acme]\nhost = "a.amocrm.ru"\ntoken = "a"\nlogin = "b"\n')
     said = load_settings({}, tmp_path).unusable[0].problems
     assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is not known. ")
@@ -369,7 +369,7 @@ def test_a_line_of_env_that_is_no_setting_is_named_and_the_others_hold(tmp_path:
     assert load_alert_webhook({}, tmp_path) is not None
 
 
-def test_files_that_are_no_text_are_said(tmp_path: Path) -> None:
+def test_binary_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "accounts.toml").write_bytes(b"\xff\xfe\x00")
     assert "accounts.toml cannot be read: it is not UTF-8" in problems({}, tmp_path)
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe\x00")

@@ -21,7 +21,7 @@ def test_a_fault_without_conditions_is_for_all() -> None:
     assert hits(faults, request(), request("/nowhere"), request(method="POST"), account_id=None) == [1, 1, 1]
 
 
-def test_a_fault_can_be_for_a_resource_a_method_a_page_a_thing_an_account() -> None:
+def test_faults_match_resource_method_page_entity_and_account() -> None:
     faults = Faults()
     other = request("/api/v4/customers/segments/5")
     faults.add(effects.no_content(), resource="segments")
@@ -74,7 +74,7 @@ def test_every_effect_that_takes_plain_arguments_has_a_name() -> None:
     assert makers - {"named"} == set(effects.EFFECTS) | unnamed
 
 
-def test_a_client_may_be_so_fast_and_no_faster() -> None:
+def test_the_emulator_limits_requests_per_second() -> None:
     time = [0.0]
     limit = RateLimit(per_second=2, retry_after=9, now=lambda: time[0])
     assert [limit.refusal() for _ in range(2)] == [None, None]
@@ -87,7 +87,7 @@ def test_a_client_may_be_so_fast_and_no_faster() -> None:
     assert limit.refusal() is None
 
 
-def test_who_slows_down_is_not_blocked() -> None:
+def test_a_client_that_slows_down_is_not_blocked() -> None:
     time = [0.0]
     limit = RateLimit(per_second=1, blocks_after=2, now=lambda: time[0])
     for second in range(5):
@@ -95,7 +95,7 @@ def test_who_slows_down_is_not_blocked() -> None:
         assert [given and given.status for given in (limit.refusal(), limit.refusal())] == [None, 429]
 
 
-def test_who_goes_on_is_blocked_until_it_is_lifted() -> None:
+def test_a_client_that_continues_is_blocked() -> None:
     time = [0.0]
     limit = RateLimit(per_second=1, blocks_after=3, now=lambda: time[0])
     statuses = [given and given.status for given in (limit.refusal() for _ in range(4))]

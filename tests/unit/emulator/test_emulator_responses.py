@@ -213,7 +213,7 @@ def test_an_unknown_id_is_404_or_204(world: World, account_id: int, path: str) -
     assert get(world, account_id, f"{path}/1").status == 204
 
 
-def test_what_is_deleted_is_unknown_to_its_id(world: World, account_id: int) -> None:
+def test_a_deleted_id_is_unknown(world: World, account_id: int) -> None:
     segment_id = world.add_segment(account_id, "VIP")
     assert get(world, account_id, f"customers/segments/{segment_id}").status == 200
     world.delete_segment(account_id, segment_id)

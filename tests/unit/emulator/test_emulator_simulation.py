@@ -149,7 +149,7 @@ def test_a_campaign_makes_sizes_jump() -> None:
     assert size() > before * 1.15
 
 
-def test_a_segment_that_somebody_added_beside_the_story_fills() -> None:
+def test_segments_added_by_hand_grow_too() -> None:
     world, simulation = advanced_world(1, [BEGIN + DAY])
     with world.at(BEGIN + DAY):
         segment_id = world.add_segment(simulation.account_id, "Made by hand")
@@ -158,7 +158,7 @@ def test_a_segment_that_somebody_added_beside_the_story_fills() -> None:
     assert sizes[segment_id] > 50
 
 
-def test_outages_are_told() -> None:
+def test_outages_are_listed() -> None:
     simulation = Simulation(1, BEGIN)
     (begins, ends), *later = simulation.outages(BEGIN + 200 * DAY)
     assert begins == BEGIN + timedelta(days=45, hours=8)

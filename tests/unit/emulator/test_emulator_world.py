@@ -56,7 +56,7 @@ def test_a_quirk_lets_updated_at_follow_the_size(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", ["segments", "dynamic", "periodicity", "disabled", "unavailable"])
-def test_each_mode_shows_its_own_things_and_keeps_the_others(world: World, mode: str) -> None:
+def test_each_mode_shows_its_entities_and_keeps_the_others(world: World, mode: str) -> None:
     account_id = world.add_account()
     world.add_segment(account_id, "VIP")
     world.add_field(account_id, "Note", "text")

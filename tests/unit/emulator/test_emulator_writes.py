@@ -242,7 +242,7 @@ def test_writes_to_an_unknown_or_deleted_id_are_404(method: str, path: str, body
 
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"[" * 200_000, b"null", b"7", b"{}", b"[]", b"[7]"])
 @pytest.mark.parametrize(("method", "path"), [one[:2] for one in WRITES if one[0] != "DELETE"])
-def test_a_body_that_is_no_such_thing_is_400(method: str, path: str, body: bytes) -> None:
+def test_a_body_of_another_structure_is_400(method: str, path: str, body: bytes) -> None:
     client, path = client_for(path)
     before = client.world.to_json()
     assert errors(client.send(method, path, body))

@@ -15,7 +15,7 @@ def failed(account_key: str, error: WarehouseError) -> LoadResult:
     return LoadResult(account_key=account_key, started_at=at, ended_at=at, status="failed", failure=failure)
 
 
-def test_every_cause_is_told() -> None:
+def test_every_cause_is_listed() -> None:
     """What differs by the account alone is one cause; what is another message is another."""
     unset = "2 settings cannot be used:\n  - the variable {} is not set.\n  - 'logn' is not known.\n"
     told = format_failures(
@@ -49,7 +49,7 @@ def test_every_cause_is_told() -> None:
     assert found["WrongAccount"][0] == "WrongAccount, 2 accounts: wrong-1, wrong-2"
 
 
-def test_hundreds_of_causes_are_told_in_short() -> None:
+def test_hundreds_of_causes_are_shortened() -> None:
     [told] = format_failures(
         [failed(f"account-{n:03}", SettingsError(f"the variable V{n} is not set.")) for n in range(300)]
     )

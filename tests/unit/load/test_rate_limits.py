@@ -55,7 +55,7 @@ def max_in_a_second(sent: list[float]) -> int:
 
 @given(st.lists(st.tuples(st.floats(min_value=0, max_value=2), st.integers(0, 1), st.integers(0, 3)), max_size=60))
 @example([(0.0, number % 2, number % 4) for number in range(8)])  # of each host as many as it may be asked at once
-def test_no_second_sees_more_than_the_address_may_whoever_asks(asked: list[tuple[float, int, int]]) -> None:
+def test_all_processes_share_the_address_limit(asked: list[tuple[float, int, int]]) -> None:
     with TemporaryDirectory() as folder:
         processes = [RateLimiters(Path(folder)), RateLimiters(Path(folder))]  # nothing in common but the files
         now, sent = time.monotonic(), [math.inf]
@@ -97,7 +97,7 @@ def test_two_real_processes_never_get_the_same_moment(tmp_path: Path) -> None:
     assert min(later - earlier for earlier, later in pairwise(sent)) > 0.0199
 
 
-def test_nobody_else_changes_the_moment_meanwhile(tmp_path: Path) -> None:
+def test_slots_are_taken_under_a_lock(tmp_path: Path) -> None:
     def update(_: float) -> float:
         with (tmp_path / "turns").open("rb") as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,7 +121,7 @@ def test_a_fork_has_a_lock_of_its_own(tmp_path: Path, monkeypatch: pytest.Monkey
     os.close(parents[1])
 
 
-def test_a_host_that_asks_to_wait_holds_up_nobody_else() -> None:
+def test_a_host_that_asks_to_wait_delays_no_other() -> None:
     rate_limiters, now = RateLimiters(), 1000.0
     held, other = (rate_limiters.of(f"https://{name}.amocrm.ru", LIMITED_SETTINGS) for name in ("held", "other"))
     held.hold_until(now + 100)
@@ -130,7 +130,7 @@ def test_a_host_that_asks_to_wait_holds_up_nobody_else() -> None:
     assert pass_through(other, now) == now
 
 
-def test_a_turn_from_before_the_machine_was_started_anew_is_forgotten(tmp_path: Path) -> None:
+def test_slots_from_before_a_reboot_are_ignored(tmp_path: Path) -> None:
     rate_limiter, now = RateLimiter(interval=1.0, burst=1, slots=FileSlotStore(tmp_path / "turns")), time.monotonic()
     rate_limiter.hold_until(now + MAX_SECONDS_AHEAD - 10)
     assert rate_limiter.reserve(now) > MAX_SECONDS_AHEAD - 11
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_is_a_mistake_of_the_settings(tmp_path: 
         rate_limiter.reserve(0.0)
 
 
-def test_amocrm_is_spared_and_an_emulator_only_if_that_is_said(tmp_path: Path) -> None:
+def test_emulators_are_rate_limited_only_if_configured(tmp_path: Path) -> None:
     amocrm, emulator = "https://one.amocrm.ru", "http://127.0.0.1:8080"
     default = Settings(data_dir=tmp_path)
     said = Settings(data_dir=tmp_path, requests_per_second=2.0, requests_per_second_per_address=3.0)

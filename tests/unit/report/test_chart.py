@@ -67,7 +67,7 @@ def test_coordinates_are_short() -> None:
     assert not re.search(r"\.\d\d", " ".join(lines(svg)))
 
 
-def test_marks_too_near_to_be_told_apart_share_a_number() -> None:
+def test_overlapping_marks_share_a_number() -> None:
     marks = number_marks([on(90), on(1), on(2), on(50), on(1)], first=FIRST, last=on(90))
     assert marks == {on(1): 1, on(2): 1, on(50): 2, on(90): 3}
 

@@ -29,7 +29,7 @@ def test_numbers_and_days(country: str | None, number: str, day: str, axis: str)
     assert (formats.number(1_234_567), formats.day(NOVEMBER), formats.d3_day) == (number, day, axis)
 
 
-def test_signs_and_what_is_not_known() -> None:
+def test_signs_and_unknown_values() -> None:
     formats = Formats.for_account("RU", "UTC")
     assert [formats.signed(number) for number in (5, 0, -1234, None)] == ["+5", "0", "\u22121\u00a0234", "–"]
     assert formats.percent(Decimal("-5.4")) == "\u22125,4\u00a0%"

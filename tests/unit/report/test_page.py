@@ -158,7 +158,7 @@ def test_names_are_inert(name: str) -> None:
     assert len(html) < 60_000
 
 
-def test_it_asks_nobody_for_anything_and_runs_nothing() -> None:
+def test_the_page_loads_and_runs_nothing() -> None:
     assert not PLAIN.tags & {"script", "iframe", "img", "link", "object", "embed", "form", "base"}
     assert all(link.startswith("#") for link in PLAIN.links)
     assert not {name for name in PLAIN.attributes if name.startswith("on")}
@@ -184,7 +184,7 @@ def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
         "Nothing was seen for 1 day so far; 3 loads are missing: VIP.",
     ],
 )
-def test_what_is_told(told: str) -> None:
+def test_content_of_the_page(told: str) -> None:
     assert " ".join(told.split()) in PLAIN.text
 
 
@@ -209,13 +209,13 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
     ("days", "told"),
     [(6, "There is no load of 7 days ago yet."), (7, "No segment's size is other than it was 7 days before.")],
 )
-def test_a_week_without_movers_is_told_only_where_there_is_a_week(days: int, told: str) -> None:
+def test_a_week_without_movers_needs_a_week_of_history(days: int, told: str) -> None:
     full = figures()
     state = replace(full.state, first_date=full.state.observed_date - timedelta(days=days))
     assert told in ReportReader(render_page(replace(full, state=state, movers=[]), now=NOW)).text
 
 
-def test_what_happens_again_and_again_is_told_once() -> None:
+def test_repeated_changes_are_summarized() -> None:
     [change] = figures().changes
     again = [replace(change, observed_at=NOW - timedelta(days=day)) for day in range(5)]
     full = replace(figures(), changes=again, jumps=[], gaps=[])
@@ -225,7 +225,7 @@ def test_what_happens_again_and_again_is_told_once() -> None:
     assert [one.text for one in events_by_segment(full, RUSSIAN)[1]] == [told.text]
 
 
-def test_jumps_of_one_day_are_told_together_and_in_time_with_the_rest() -> None:
+def test_jumps_of_one_day_are_listed_together_in_order() -> None:
     full = figures()
     jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
     told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
@@ -263,7 +263,7 @@ def test_the_last_seven_days_come_first() -> None:
     assert "older" in html
 
 
-def test_what_is_left_out_is_said() -> None:
+def test_omissions_are_stated() -> None:
     full = figures()
     assert "more changes than this page reads" not in PLAIN.text
     assert "see the view data_quality" not in PLAIN.text

@@ -57,7 +57,7 @@ def test_rules_are_json() -> None:
     assert (stage["conditions"], stage["state_since_at"]) == ('[[{"type": "x"}]]', NOW)
 
 
-def test_without_pyarrow_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyarrow_the_error_gives_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SettingsError, match=r"pyarrow, which is not installed.*--format csv"):
         parquet_files(figures())

@@ -125,20 +125,20 @@ def test_size_that_the_api_does_not_give_is_unknown_not_zero() -> None:
 
 
 @pytest.mark.parametrize("proof", [{"gone_field_ids": frozenset({7})}, {"confirmed_field_ids": frozenset({7})}])
-def test_option_ends_with_its_field_or_when_the_field_was_asked_for(proof: dict[str, Any]) -> None:
+def test_an_option_closes_with_its_field_or_after_a_confirmation(proof: dict[str, Any]) -> None:
     kept = () if "gone_field_ids" in proof else (field(7),)
     before = stored(fields={7: field(7).content_hash}, options={(7, 70): b"o"})
     decision = diff_snapshot(before, snapshot(hours(1), fields=kept, **proof), observed_date=TODAY)
     assert decision.options.closed == {(7, 70): "deleted"}
 
 
-def test_option_missing_from_a_field_nobody_asked_for_refuses_the_snapshot() -> None:
+def test_an_unconfirmed_missing_option_refuses_the_snapshot() -> None:
     before = stored(fields={7: field(7).content_hash}, options={(7, 70): b"o"})
     with pytest.raises(UnprovenEnding, match="option"):
         diff_snapshot(before, snapshot(hours(1), fields=(field(7),)), observed_date=TODAY)
 
 
-def test_oddities_begin_and_end() -> None:
+def test_anomalies_open_and_resolve() -> None:
     old = Anomaly(kind="unknown_key", thing="segment", thing_id=1, detail="old")
     new = Anomaly(kind="unknown_key", thing="segment", thing_id=1, detail="new")
     decision = diff_snapshot(

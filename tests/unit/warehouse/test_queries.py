@@ -59,6 +59,6 @@ def test_every_query_is_used_by_the_module_of_its_file(file: Path) -> None:
     assert set(names_in(file)) <= strings(ast.parse(module_of(file).read_text(encoding="utf-8")))
 
 
-def test_an_unknown_name_is_a_bug_of_the_program() -> None:
+def test_an_unknown_query_name_raises_key_error() -> None:
     with pytest.raises(KeyError):
         statement("no_such_query")

@@ -87,7 +87,7 @@ def test_what_is_written_reads_as_the_same() -> None:
 
 
 @pytest.mark.parametrize("text", ["version: 1", "version: 1\nsegments: []", "\ufeffversion: '1'  # here\n"])
-def test_a_file_may_want_nothing(text: str) -> None:
+def test_a_file_may_be_empty(text: str) -> None:
     desired = parse_desired(text)
     assert not desired.segments
     assert not desired.stages

@@ -21,7 +21,7 @@ def planned(text: str = DELETING, *, source: str = "segments.yaml", account_id: 
     return make_plan(live, parse_desired(text, source=source), account_key="shop")
 
 
-def test_the_same_calls_have_the_same_fingerprint_wherever_they_are_wanted() -> None:
+def test_equal_calls_have_equal_fingerprints() -> None:
     assert fingerprint(planned()) == fingerprint(planned(source="the run's text"))
     assert len(fingerprint(planned())) == 64
 

@@ -135,7 +135,7 @@ def test_what_is_not_mentioned_stays(text: str) -> None:
     assert plan(with_segments(segment(51, name="VIP"), segment(52)), text).is_empty
 
 
-def test_nothing_goes_unless_it_is_said() -> None:
+def test_nothing_is_deleted_unless_requested() -> None:
     live = with_segments(segment(51, name="VIP"), segment(52), segment(53))
     assert requests(plan(live, "segments: [{name: VIP, delete: true}]")) == [("DELETE", "segments", 51)]
     assert requests(plan(live, "complete: segments\nsegments: [{name: VIP}]")) == [
@@ -144,7 +144,7 @@ def test_nothing_goes_unless_it_is_said() -> None:
     ]
 
 
-def test_what_goes_with_a_deleted_thing_is_said() -> None:
+def test_consequences_of_a_deletion_are_shown() -> None:
     rule = Rule(group=0, position=0, type="tag", match=None, body={})
     stages = with_stages(stage(1, [rule]), stage(2))
     assert [change.why for change in plan(stages, "complete: [stages]\nstages: []").changes] == [
@@ -186,7 +186,7 @@ def test_system_stages_stay_though_a_complete_list_lacks_them() -> None:
     assert requests(plan(live, "complete: [stages]\nstages: []")) == [("DELETE", "stages", 2)]
 
 
-def test_an_id_claims_its_thing_before_names_are_looked_for() -> None:
+def test_ids_are_matched_before_names() -> None:
     made = plan(
         with_segments(segment(1, name="A"), segment(2, name="B")),
         "segments: [{id: 1, name: B}, {name: A}, {name: B, color: ae003f}]",
@@ -234,7 +234,7 @@ def test_a_plan_without_calls_has_nothing_to_warn_of() -> None:
     )
 
 
-def test_a_plan_says_whose_rights_are_not_known() -> None:
+def test_a_plan_states_unknown_rights() -> None:
     wanted = parse_desired("version: 1\nsegments: [{name: A}]")
     assert any("administrator" in note for note in make_plan(with_segments(), wanted).notes)
     assert not any("administrator" in note for note in make_plan(with_segments(), wanted, is_admin=True).notes)

@@ -82,7 +82,7 @@ def check_plan(account: ReferenceAccount, wished: DesiredAccount) -> None:
 
 @patient
 @given(st.data())
-def test_a_plan_leads_to_what_is_wanted_by_the_fewest_calls(data: st.DataObject) -> None:
+def test_a_plan_reaches_the_desired_state_with_the_fewest_calls(data: st.DataObject) -> None:
     account = data.draw(accounts())
     check_plan(account, data.draw(desired_accounts(account)))
 

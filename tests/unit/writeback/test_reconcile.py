@@ -38,7 +38,7 @@ def shown(*names: str, mode: Mode = "segments") -> Snapshot:
         (shown(mode="periodicity"), CallFate(status="unclear")),
     ],
 )
-def test_an_addition_is_known_by_its_name_among_what_is_new(live: Snapshot, verdict: CallFate) -> None:
+def test_an_addition_is_found_by_name_among_new_entities(live: Snapshot, verdict: CallFate) -> None:
     assert judge_call(call("add", "Gold"), live, {("segment", 1), ("stage", 2)}) == verdict
 
 
@@ -55,7 +55,7 @@ def test_stages_of_one_call_were_all_added_or_none(live: tuple[str, ...], verdic
     assert judge_call(call("add", "A", "B", kind="stage"), shown(*live, mode="periodicity"), set()) == verdict
 
 
-def test_a_name_that_is_wanted_twice_tells_nothing() -> None:
+def test_a_duplicate_desired_name_identifies_nothing() -> None:
     live = shown("A", "A", mode="periodicity")
     assert judge_call(call("add", "A", "A", kind="stage"), live, set()).status == "unclear"
 

@@ -46,7 +46,7 @@ def planned() -> Plan:
     return make_plan(LIVE, parse_desired(WANTED), is_admin=True)
 
 
-def test_a_person_reads_what_happens_to_each_thing_and_why() -> None:
+def test_the_plan_explains_each_change() -> None:
     assert (
         render_text(planned())
         == """\
@@ -117,7 +117,7 @@ def test_a_deleted_stage_shows_what_is_lost() -> None:
     ]
 
 
-def test_an_account_as_it_is_wanted_needs_nothing() -> None:
+def test_a_matching_account_needs_no_call() -> None:
     made = make_plan(snapshot(START, account=account(name="A\nB")), parse_desired("version: 1", source="mine.yaml"))
     assert render_text(made) == '"A\\nB" (account 28805383) is as mine.yaml wants it: nothing to do.\n'
 

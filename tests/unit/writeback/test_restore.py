@@ -104,7 +104,7 @@ def test_a_stage_comes_back_without_its_rules() -> None:
     )
 
 
-def test_what_cannot_be_made_anew_is_left_out() -> None:
+def test_entities_that_cannot_be_created_are_left_out() -> None:
     past = of_stages(stage(1, name="Closed", is_default=True), stage(2, sort=None), stage(3, name=None))
     made, warnings = planned(of_stages(), past)
     assert made.is_empty
@@ -127,7 +127,7 @@ def test_only_the_stages_that_are_chosen_come_back() -> None:
     assert [(call.thing_id, call.body) for call in made.calls] == [(2, {"name": "B"})]
 
 
-def test_a_warning_names_three_things() -> None:
+def test_a_warning_names_three_entities() -> None:
     past = of_segments(*(segment(at, name=f"S{at}", color="ffffff") for at in (51, 52, 53)))
     _, warnings = planned(of_segments(segment(51), segment(52), segment(53)), past)
     assert [warning.split(":")[0] for warning in warnings] == [
@@ -135,7 +135,7 @@ def test_a_warning_names_three_things() -> None:
     ]
 
 
-def test_a_gone_thing_is_never_taken_for_one_of_its_time_that_has_its_name_now() -> None:
+def test_a_deleted_entity_never_matches_a_contemporary_of_its_name() -> None:
     past = of_segments(segment(51, name="VIP"), segment(60, name="Gold"))
     live = of_segments(segment(60, name="VIP"))
     made, _ = planned(live, past, segment_ids=[51])
@@ -157,7 +157,7 @@ def test_successors_that_lead_nowhere(successors: Any) -> None:
     assert [call.method for call in made.calls] == ["POST"]
 
 
-def test_a_namesake_that_came_later_is_taken_for_what_is_gone_and_that_is_said() -> None:
+def test_a_later_namesake_replaces_a_deleted_entity_with_a_note() -> None:
     past = of_segments(segment(51, name="VIP", color="ae003f"))
     made, warnings = planned(of_segments(segment(90, name="VIP")), past)
     assert [(call.method, call.thing_id, call.body) for call in made.calls] == [("PATCH", 90, {"color": "ae003f"})]
@@ -165,7 +165,7 @@ def test_a_namesake_that_came_later_is_taken_for_what_is_gone_and_that_is_said()
 
 
 @pytest.mark.parametrize(("gone", "there"), [([51], [90, 91]), ([51, 52], [90])])
-def test_namesakes_that_nobody_can_tell_apart_are_left_alone(gone: list[int], there: list[int]) -> None:
+def test_ambiguous_namesakes_are_left_alone(gone: list[int], there: list[int]) -> None:
     past = of_segments(*(segment(one, name="VIP") for one in gone))
     made, warnings = planned(of_segments(*(segment(one, name="VIP", color="ae003f") for one in there)), past)
     assert made.is_empty

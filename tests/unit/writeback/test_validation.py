@@ -170,7 +170,7 @@ def test_a_segment_has_at_most_30_fields_filled() -> None:
     assert len(make_plan(live, exchanged).calls) == 1
 
 
-def test_of_a_file_for_another_account_nothing_else_is_told() -> None:
+def test_a_file_for_another_account_reports_only_that() -> None:
     text = "account: acme\nsegments: [{name: ' A', color: x}, {id: 404, delete: true}]"
     assert refused(in_segments(), text, account_key="main", is_admin=False) == [
         "it is meant for the account 'acme', and this is 'main'."

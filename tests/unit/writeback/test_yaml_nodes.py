@@ -39,7 +39,7 @@ def problems_in(text: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "word", ["1.10", "1_000", "0x1F", "010", "12:30", "no", "2026-01-01", "1e5", ".inf", "=", "<<"]
 )
-def test_no_word_is_taken_for_anything_else(word: str) -> None:
+def test_words_stay_text(word: str) -> None:
     assert read(f"- {word}") == YamlList(items=(YamlText(text=word),))
 
 
@@ -71,7 +71,7 @@ def test_digits_without_quotes_may_be_an_id(text: str, number: int | None) -> No
     assert YamlText(text=text, is_quoted=True).id is None
 
 
-def test_everything_knows_its_line() -> None:
+def test_every_node_has_its_line() -> None:
     node = read("a: 1\n\nb:\n  - x\n  - {y: z}\n")
     assert isinstance(node, YamlMapping)
     assert [(key.text, key.line, value.line) for key, value in node.entries] == [("a", 1, 1), ("b", 3, 4)]
@@ -136,7 +136,7 @@ def test_what_is_spelled_reads_back(one: str, other: str) -> None:
 
 
 @given(any_text)
-def test_what_is_spelled_is_nothing_but_text(text: str) -> None:
+def test_written_scalars_are_text_only(text: str) -> None:
     assert quote_text(text).isprintable()
     assert not (
         text.strip() == text == quote_text(text) and text.casefold() in ("yes", "no", "on", "off", "true", "null")
