@@ -1,6 +1,6 @@
-"""The fault list as a scorecard: everything that goes wrong, each with what must be true then, and whether it is.
+"""Fault list: each known failure, its required outcome, and a verdict.
 
-Not part of the wheel. ``faults.run(cases())`` plays it, ``./run faults`` does so from a terminal.
+Not part of the wheel. Play it with ``faults.run(cases())`` or ``./run faults``.
 """
 
 from faults.cases import cases

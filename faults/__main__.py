@@ -1,4 +1,4 @@
-"""``./run faults``: plays the list, prints what was not held, and writes the scorecard as JSON and as a page."""
+"""``./run faults``: play the list, print failed cases, write the scorecard as JSON and HTML."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from faults.scorecard import in_words
 
 DATA: Final = Path(__file__).parents[1] / "data"
 OTHERS: Final = Path(__file__).parent / "dlt" / "verdicts.json"
-"""What other programs came to in the same cases."""
+"""Verdicts of other programs in the same cases."""
 
 
 def main() -> int:
-    """Play what was asked for; 1 where anything was not held."""
+    """Play the chosen cases; exit status 1 if any failed."""
     arguments = _arguments()
     chosen = [case for case in cases(is_quick=arguments.quick) if _is_wanted(case, arguments.group, arguments.case)]
     if not chosen:
-        print("No case is called so; --list shows all.", file=sys.stderr)
+        print("No case has this name; --list shows all.", file=sys.stderr)
         return 2
     if arguments.list:
         _print_lines(case.name for case in chosen)
@@ -39,7 +39,7 @@ def main() -> int:
         is_quick=arguments.quick,
         stop_at_first=arguments.stop_at_first,
         jobs=arguments.jobs,
-        report=lambda result: _tell(result, is_verbose=arguments.verbose),
+        report=lambda result: _print_result(result, is_verbose=arguments.verbose),
     )
     card = replace(card, part=_part(arguments.group, arguments.case))
     for case, verdicts in json.loads(OTHERS.read_text(encoding="utf-8")).items():
@@ -59,15 +59,15 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run faults", description=(__doc__ or "").replace("``", "'"))
-    parser.add_argument("--quick", action="store_true", help="the half that is part of the tests")
-    parser.add_argument("--group", action="append", help="only this group; may be given several times")
-    parser.add_argument("--case", action="append", help="only cases whose name has this in it")
-    parser.add_argument("--seed", type=int, default=0, help="another choice where not everything is tried")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that play, each with a Postgres of its own")
-    parser.add_argument("--stop-at-first", action="store_true", help="end at the first case that is not held")
-    parser.add_argument("--output", type=Path, default=DATA / "faults", help="the folder to write to")
-    parser.add_argument("--list", action="store_true", help="only print the names of the cases")
-    parser.add_argument("--verbose", action="store_true", help="print every case, not only those that are not held")
+    parser.add_argument("--quick", action="store_true", help="play the half that is part of the tests")
+    parser.add_argument("--group", action="append", help="play only this group; repeatable")
+    parser.add_argument("--case", action="append", help="play only cases with this in their name")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random choices (default: 0)")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes, each with its own Postgres")
+    parser.add_argument("--stop-at-first", action="store_true", help="stop at the first failed case")
+    parser.add_argument("--output", type=Path, default=DATA / "faults", help="folder to write to")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases and exit")
+    parser.add_argument("--verbose", action="store_true", help="print every case, not only failed ones")
     return parser.parse_args()
 
 
@@ -76,7 +76,7 @@ def _is_wanted(case: Case, groups: list[str] | None, names: list[str] | None) ->
 
 
 def _part(groups: list[str] | None, names: list[str] | None) -> str:
-    """What of the list was asked for, in words; nothing where that is all of it."""
+    """Describe the chosen part of the list; empty if all of it."""
     parts = [f"the group{'s' * (len(groups) > 1)} {', '.join(groups)}"] if groups else []
     parts += [f"cases with {' or '.join(map(repr, names))} in their name"] if names else []
     return ", ".join(parts)
@@ -92,7 +92,7 @@ def _print_lines(lines: Iterable[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python reports the error when it exits
 
 
-def _tell(result: Result, *, is_verbose: bool) -> None:
+def _print_result(result: Result, *, is_verbose: bool) -> None:
     if is_verbose or not result.is_held:
         print(f"{result.verdict:8} {result.seconds:6.2f} s  {result.case.name}  {result.why[:300]}", flush=True)
 

@@ -1,4 +1,4 @@
-"""One account with a history in a warehouse: what a fault happens to, and how what came of it is judged.
+"""Account under test: an emulated account with a history, loads through faults, and verdicts.
 
 The emulator's own world is the oracle: nothing that the loader reports about itself is trusted.
 """
@@ -40,7 +40,7 @@ from pipelines.warehouse.engine import open_engine
 
 BEGIN: Final = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PAGE: Final = 3
-"""Things on a page, so that seven are a first, a middle and a last page."""
+"""Rows on a page: seven rows make a first, a middle and a last page."""
 
 NO_LIMITS: Final[Mapping[str, float]] = {}
 IMPATIENT: Final[Mapping[str, float]] = {
@@ -49,29 +49,29 @@ IMPATIENT: Final[Mapping[str, float]] = {
     "response_seconds": 0.6,
     "transient_retries": 1,
 }
-"""Deadlines for faults that are slow: the same decisions, a hundred times sooner."""
+"""Short deadlines for slow faults."""
 
 
 REBUILT_IN_QUICK: Final = 0.25
-"""The share of accounts for which a quick run makes the tables anew: it takes as long as two loads."""
+"""Share of accounts whose tables a quick run rebuilds, which takes as long as two loads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What an account shows at one moment, as the warehouse has to hold it."""
+    """State of an account at one instant, as the warehouse must store it."""
 
     segments: tuple[Any, ...]
     fields: dict[int, Any]
     stages: tuple[Any, ...]
 
     def rows(self) -> Counter[str]:
-        """Everything as one bag of rows."""
+        """All rows as a multiset."""
         return Counter(map(repr, (*self.segments, *self.fields.items(), *self.stages)))
 
 
 @dataclass(kw_only=True)
 class Loaded:
-    """What became of a load."""
+    """Result of a load."""
 
     error: Exception | None
     seconds: float
@@ -110,20 +110,20 @@ class AccountUnderTest:
         self.random = harness.next_chance()
 
     def opened(self, url: str) -> Engine:
-        """Connections to another address, for as long as there is the account."""
+        """Open an engine that is disposed of with the account."""
         engine = open_engine(url)
         self.until.callback(engine.dispose)
         return engine
 
     def through(self, port: int, url: str) -> Engine:
-        """Connections to the database at ``url`` by way of another port."""
+        """Open an engine for the database at ``url`` through another port."""
         address = make_url(url).set(port=port)
         return self.opened(address.render_as_string(hide_password=False))
 
-    # What happens
+    # Changes and loads
 
     def live_on(self) -> None:
-        """Let something of every kind change: what a load has to find out."""
+        """Make a change of every kind, for a load to detect."""
         option = next(iter(self.world.account(self.id).fields[self.fields[2]].options))
         self.world.rename_segment(self.id, self.segments[0], "Renamed")
         self.world.set_size(self.id, self.segments[3], 99)
@@ -139,19 +139,19 @@ class AccountUnderTest:
         self.world.delete_stage(self.id, self.stages[2])
 
     def pass_time(self, hours: float) -> None:
-        """Let time go on, for amoCRM and for us."""
+        """Advance the time of amoCRM and of the loader."""
         self.now += timedelta(hours=hours)
         self.emulator.clock.set(self.now)
 
     @property
     def clock(self) -> Clock:
-        """The time it is; waiting passes in no time."""
+        """The current time, without waits."""
         return Clock(now=lambda: self.now, sleep=lambda _: None)
 
     def load(
         self, *, hours: float = 1.0, engine: Engine | None = None, limits: Mapping[str, float] = NO_LIMITS
     ) -> Loaded:
-        """Load the account as a new process would, and tell what became of it."""
+        """Load the account as a new process does."""
         self.pass_time(hours)
         loaded = self.tell(
             lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), limits
@@ -160,14 +160,14 @@ class AccountUnderTest:
         return loaded
 
     def tell(self, do: Callable[[], object], limits: Mapping[str, float] = NO_LIMITS) -> Loaded:
-        """What became of a load, however it is done."""
+        """Run a load, and return its result."""
         asked, began = len(self.emulator.requests), time.monotonic()
         error: Exception | None = None
         random.seed(self.random.random())
         with _new_process(limits), _log() as log:
             try:
                 do()
-            except Exception as caught:  # noqa: BLE001 - whatever comes is what is to be judged
+            except Exception as caught:  # noqa: BLE001 - any error is judged
                 error = caught
                 log.append("".join(traceback.format_exception(caught)) + repr(vars(caught)))
         return Loaded(
@@ -177,10 +177,10 @@ class AccountUnderTest:
             said="\n".join(log),
         )
 
-    # What is true
+    # State
 
     def shown(self) -> Shown:
-        """What amoCRM shows now."""
+        """Current state of amoCRM."""
         return Shown(
             segments=tuple(
                 sorted(oracle.segment_row(one, self.timezone) for one in self.world.shown_segments(self.id))
@@ -190,7 +190,7 @@ class AccountUnderTest:
         )
 
     def stored(self) -> Shown:
-        """What the warehouse says of now."""
+        """Current state of the warehouse."""
         with self.engine.connect() as connection:
             snapshots = oracle.stored_snapshots(connection, self.id)
             return Shown(
@@ -200,19 +200,19 @@ class AccountUnderTest:
             )
 
     def contents(self) -> dict[str, list[str]]:
-        """Every row that the warehouse holds of the account."""
+        """Every stored row of the account, by table."""
         with self.engine.connect() as connection:
             return oracle.table_contents(connection, self.id)
 
     @property
     def snapshot_count(self) -> int:
-        """Snapshots of the account so far."""
+        """Number of published snapshots."""
         return len(self.contents()["snapshot"])
 
-    # What came of it
+    # Verdicts
 
     def begin(self) -> None:
-        """Load once, so that there is a history, and let things change. Pages are short from then on."""
+        """Load once, make changes, and use short pages from then on."""
         if error := self.load().error:
             raise error
         self.world.quirks = self.paged
@@ -221,7 +221,7 @@ class AccountUnderTest:
         self.harness.poller.watch(self.id)
 
     def note(self, shown: Shown, at: datetime | None = None) -> None:
-        """A snapshot was published that showed this."""
+        """Record the state that a published snapshot must have."""
         self.history[at or self.now] = list(shown.segments)
 
     def load_and_recover(
@@ -242,11 +242,11 @@ class AccountUnderTest:
             raise LookupError("no request met the fault")
 
     def settle(self) -> None:
-        """No load runs now."""
+        """Let the poller record the current state; no load may run."""
         self.harness.poller.settle(self.id)
 
     def judge(self, loaded: Loaded, before: dict[str, list[str]], *right: Shown) -> Trial:
-        """What a faulted load came to. ``right`` is what it may have stored; without it, what amoCRM shows now."""
+        """Judge a load. ``right`` are the states that it may store; by default amoCRM's current one."""
         self.settle()
         allowed = right or (self.shown(),)
         after = self.contents()
@@ -279,7 +279,7 @@ class AccountUnderTest:
         )
 
     def looked_over(self, trial: Trial, loaded: Loaded | None = None) -> Trial:
-        """The same with what is always true: the invariants, and that nobody was told what is secret."""
+        """Add the checks of invariants and secrets to a trial."""
         with self.engine.connect() as connection:
             wrong = broken(connection, self.id)
             false = len(oracle.false_endings(connection, self.world, self.id))
@@ -295,7 +295,7 @@ class AccountUnderTest:
         return trial
 
     def leaks(self, said: str) -> str:
-        """Where a secret is that must not be there; empty where none is."""
+        """Describe a leaked secret; empty if there is none."""
         if self.harness.foreign_host.requests:
             asked = str(self.harness.foreign_host.requests[0].path)
             self.harness.foreign_host.requests.clear()
@@ -304,7 +304,7 @@ class AccountUnderTest:
         return "the token is in the log or the error" if any(one in said.encode() for one in hidden) else ""
 
     def recover(self, trial: Trial, *, hours: float = 1.0) -> Trial:
-        """The fault is gone: the next load must find what amoCRM shows, and the tables must be those of the answers."""
+        """Load without the fault: the tables must equal amoCRM's state and the stored responses."""
         shown = self.shown()
         loaded = self.load(hours=hours)
         told = replace(trial, recovery_seconds=loaded.seconds, recovery_requests=loaded.requests)
@@ -320,11 +320,11 @@ class AccountUnderTest:
         return told if self.harness.is_quick and self.random.random() > REBUILT_IN_QUICK else self.rebuilt(told)
 
     def rebuilt(self, told: Trial) -> Trial:
-        """The same with I7: made anew from the raw answers the tables are these."""
+        """Add I7: tables rebuilt from raw responses are equal."""
         rebuild_account(self.engine, self.harness.rebuilt, self.id)
         with self.harness.rebuilt.connect() as connection:
             if oracle.table_contents(connection, self.id) != self.contents():
-                return _worse(told, "I7 made anew from raw answers, the tables are others")
+                return _worse(told, "I7 tables rebuilt from raw responses differ")
         return told
 
 
@@ -332,7 +332,7 @@ class AccountUnderTest:
 def account_under_test(
     harness: Harness, mode: Mode = "segments", timezone: str = "Europe/Moscow", engine: Engine | None = None
 ) -> Iterator[AccountUnderTest]:
-    """A new account, its history begun and its changes waiting to be loaded; in the harness's warehouse or another."""
+    """Open an account with a history and unloaded changes, in the harness's warehouse or another."""
     with Emulator(clock=EmulatorClock(BEGIN)) as emulator:
         made = AccountUnderTest(harness, emulator, mode, timezone, engine)
         with made.until:
@@ -343,20 +343,20 @@ def account_under_test(
 
 @contextmanager
 def _new_process(limits: Mapping[str, float]) -> Iterator[None]:
-    """Clients as a new process has them: without memory of paces and blocks, and with other deadlines if wanted."""
+    """Give clients new rate limiters, as in a new process, and other limits if given."""
     begin = AmoClient.__init__
 
-    def begin_anew(self: AmoClient, *args: Any, **options: Any) -> None:
+    def begin_new(self: AmoClient, *args: Any, **options: Any) -> None:
         given: Limits = options.get("limits") or Limits()
         begin(self, *args, **(options | {"limits": replace(given, **limits), "rate_limiters": RateLimiters()}))  # type: ignore[arg-type]
 
-    with patch.object(AmoClient, "__init__", begin_anew):
+    with patch.object(AmoClient, "__init__", begin_new):
         yield
 
 
 @contextmanager
 def _log() -> Iterator[list[str]]:
-    """Everything that is logged meanwhile, debugging included."""
+    """Collect every log message, debug included."""
     said: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What a case is, what can come of it, and what is written down of it. How it is played is in ``runner``."""
+"""Cases, trials, verdicts and results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What a fault came to, from best to worst. Only the first two are held."""
+    """Outcome of a fault, from best to worst. Only the first two pass."""
 
     EXACT = "exact"  # the right data are stored
     REFUSED = "refused"  # a clear error, and what was stored is as it was
@@ -31,7 +31,7 @@ WORST_LAST: Final = tuple(Verdict)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """One thing that was tried, and what it came to."""
+    """One attempt and its verdict."""
 
     verdict: Verdict
     why: str = ""  # what was refused, or what is wrong, in words
@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wire:
-    """A fault of amoCRM's answers, which any program that asks amoCRM can be put to."""
+    """A fault of amoCRM's responses, applicable to any client."""
 
     make: Callable[[], Effect]
     where: RequestFilter
@@ -54,7 +54,7 @@ class Wire:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One line of the fault list: what goes wrong, what must be true, and how it is tried.
+    """One line of the fault list: the failure, the required outcome, and how to play it.
 
     ``play`` yields a ``Trial`` for each thing it tries; a case is as good as its worst. ``is_quick`` says whether the
     quick half, which is part of the tests, has it.
@@ -72,13 +72,13 @@ class Case:
 
     @property
     def group(self) -> str:
-        """The group, which is the first word of the name."""
+        """Group: the first word of the name."""
         return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What a case came to."""
+    """Result of a case."""
 
     case: Case
     verdict: Verdict
@@ -90,5 +90,5 @@ class Result:
 
     @property
     def is_held(self) -> bool:
-        """Whether it came to what the case allows, and no read was torn."""
+        """True if the verdict is allowed and no read was torn."""
         return self.verdict in self.case.allowed and not self.torn

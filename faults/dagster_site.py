@@ -1,4 +1,4 @@
-"""A folder in which Dagster's own programs run for one emulated account: a daemon, a queue, a process per run."""
+"""Dagster's programs for one emulated account in a folder: daemon, queue, a process per run."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ROOT = Path(__file__).parents[1]
 WORKSPACE = ROOT / "workspace.yaml"
 HOOK_KEY = "canary-key-of-the-hook"
 PATIENCE = 180.0
-"""Seconds after which what should have happened has not; on an idle machine it happens within some ten."""
+"""Timeout in seconds; an idle machine needs about ten."""
 
 
 class Site:
-    """A folder with settings for one emulated account, and Dagster's programs in it."""
+    """Settings for one emulated account, and Dagster's programs."""
 
     def __init__(self, folder: Path, url: str, emulator: Emulator) -> None:
         """Write the settings."""
@@ -49,7 +49,7 @@ class Site:
         }
 
     def dagster(self, *arguments: str) -> None:
-        """One of Dagster's commands."""
+        """Run a command of Dagster."""
         command = [sys.executable, "-m", "dagster", *arguments, "-w", str(WORKSPACE)]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -59,7 +59,7 @@ class Site:
 
     @contextmanager
     def daemon(self) -> Iterator[int]:
-        """Dagster's daemon, all of its processes gone when the context ends; gives its process group."""
+        """Run Dagster's daemon, and yield its process group. All of its processes end with the context."""
         command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(WORKSPACE)]
         with (self.folder / "daemon.log").open("wb") as log:
             process = subprocess.Popen(
@@ -77,7 +77,7 @@ class Site:
                         os.killpg(process.pid, signal.SIGKILL)
 
     def queue(self, instance: dg.DagsterInstance) -> str:
-        """Ask for a load, as the button on Dagster's page does; the run's id."""
+        """Launch a load, as Dagster's UI does; return the run's id."""
         loads = dg.RunsFilter(job_name="load_account")  # reports have runs of their own
         before = set(instance.get_run_ids(loads))
         self.dagster("job", "launch", "-j", "load_account", "--tags", json.dumps({"dagster/partition": "corner"}))
@@ -86,17 +86,17 @@ class Site:
 
 
 def until(happened: Callable[[], Any]) -> Any:
-    """What is found once something is."""
+    """Wait for a true value and return it."""
     end = time.monotonic() + PATIENCE
     while not (found := happened()):
         if time.monotonic() > end:
-            raise TimeoutError("it never happened")
+            raise TimeoutError("timed out")
         time.sleep(0.1)
     return found
 
 
 def ended(instance: dg.DagsterInstance, run_id: str) -> Callable[[], dg.DagsterRunStatus | None]:
-    """How a run ended, once it has."""
+    """Return a function that gives a run's final status, or None before."""
 
     def status() -> dg.DagsterRunStatus | None:
         run = instance.get_run_by_id(run_id)
@@ -106,7 +106,7 @@ def ended(instance: dg.DagsterInstance, run_id: str) -> Callable[[], dg.DagsterR
 
 
 def worker(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The process that executes a run, once it does."""
+    """Process id of a run's worker, or None before it starts."""
     for record in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         event = record.dagster_event
         if event and (event.message or "").startswith("Executing steps in process"):

@@ -1,4 +1,4 @@
-"""What all cases of a run share: a database server, two databases, a poller of the views, a foreign host."""
+"""Environment that all cases share: a server, two databases, a poller, a foreign host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipelines.warehouse.migrate import migrate
 
 @dataclass(kw_only=True)
 class Harness:
-    """Environment of the cases. Each case gets its own account, so that none sees what another left."""
+    """Environment of the cases. Each case gets its own account."""
 
     server: URL
     template: str  # name of a migrated database there, to make others of
@@ -41,23 +41,23 @@ class Harness:
     _chances: Iterator[str] = field(default_factory=lambda: _names("no case"), repr=False)
 
     def turn_to(self, case: str) -> None:
-        """Another case is played from now on."""
+        """Begin another case, whose random choices do not depend on earlier ones."""
         self._chances = _names(case)
 
     def new_id(self) -> int:
-        """An account's id that no case has had."""
+        """Return an unused account id."""
         return next(self._ids)
 
     def chance(self, name: str) -> random.Random:
-        """Chances that come again with the same seed, whichever other cases are played."""
-        return random.Random(f"{self.seed}:{name}")  # noqa: S311 - to come again is what it is for
+        """Random generator that depends on the seed and the name only."""
+        return random.Random(f"{self.seed}:{name}")  # noqa: S311 - reproducible by design
 
     def next_chance(self) -> random.Random:
-        """The next chances of the case that is played: the same ones whichever others were played before."""
+        """Next random generator of the current case."""
         return self.chance(next(self._chances))
 
     def sample(self, name: str, whole: int, quick: int, *, most: int | None = None) -> list[int]:
-        """The numbers below ``whole`` to try: ``quick`` of them in a quick run, else ``most``, by default all.
+        """Choose numbers below ``whole``: ``quick`` of them in a quick run, else ``most``, by default all.
 
         The first and the last are always among them.
         """
@@ -69,7 +69,7 @@ class Harness:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """The address of a new database, which is migrated."""
+        """Create a migrated database and yield its address."""
         with new_database(self.server, self.template) as url:
             yield url
 
@@ -111,7 +111,7 @@ def open_harness(
 
 @contextmanager
 def migrated(server: URL) -> Iterator[str]:
-    """Name of a database that is migrated, and that nobody is connected to."""
+    """Create a migrated database without connections, and yield its name."""
     with new_database(server, None) as url:
         engine = open_engine(url)
         migrate(engine)
@@ -121,7 +121,7 @@ def migrated(server: URL) -> Iterator[str]:
 
 @contextmanager
 def new_database(server: URL, template: str | None) -> Iterator[str]:
-    """Makes a database, and drops it again."""
+    """Create a database, yield its address, and drop it."""
     name = f"faults_{secrets.token_hex(6)}"
     admin = server.set(drivername="postgresql").render_as_string(hide_password=False)
     create = SQL("create database {} template {} strategy file_copy")

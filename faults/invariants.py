@@ -1,6 +1,6 @@
-"""I1 to I6 asked of the tables themselves, by plain SQL and without any code of the pipeline.
+"""Invariants I1 to I6 as plain SQL, without code of the pipeline.
 
-I7 (made anew from raw answers the tables are the same) and I8 (no false ending) need more than the tables: ``subject``.
+I7 (rebuilt tables are equal) and I8 (no false ending) are checked by ``account_under_test``.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ INVARIANTS: Final = {
             from amocrm.snapshot where account_id = :account_id
         ) as s where before > published_at
     """,
-    "I3 versions of a thing never overlap": _overlaps(),
-    "I4 open versions are what the newest snapshot saw": _open_versions(),
+    "I3 versions of an entity never overlap": _overlaps(),
+    "I4 open versions are those of the latest snapshot": _open_versions(),
     "I6 every row belongs to one account": _orphans(),
 }
-"""Each asks for what breaks it: no row is right."""
+"""Each query returns violations."""
 
 
 BROKEN: Final = " union all ".join(
@@ -96,5 +96,5 @@ BROKEN: Final = " union all ".join(
 
 
 def broken(connection: Connection, account_id: int) -> list[str]:
-    """The invariants that an account's tables break, in words."""
+    """Return the invariants that an account's tables break."""
     return list(connection.scalars(text(f"{BROKEN} order by 1"), {"account_id": account_id}))

@@ -1,4 +1,4 @@
-"""Processes of ours that are killed (SIGKILL) at a moment of their own doing."""
+"""Processes that are killed (SIGKILL) at their n-th step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ PROCESSES.set_forkserver_preload(["faults.cases", "pandas"])  # or each process 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deed:
-    """Something that a process does, by the object that holds it and its name there."""
+    """A function before and after which a process can be killed, by its holder and name."""
 
     holder: Any
     name: str
-    is_after: bool = True  # whether to have just done it is a moment too
+    is_after: bool = True  # count a step after it too
 
 
 def make_mortal(deeds: Iterable[Deed], *, death: int, passed: Any) -> None:
-    """Let this process be killed at its ``death``-th moment: before each deed, and after it where that differs.
+    """Kill this process at its ``death``-th step: before each function, and after it if ``is_after``.
 
-    ``passed`` is a shared number that counts the moments.
+    ``passed`` is a shared counter of the steps.
     """
 
     def die_if_due() -> None:
@@ -48,7 +48,7 @@ def make_mortal(deeds: Iterable[Deed], *, death: int, passed: Any) -> None:
 
 
 def killed(work: Callable[..., object], *arguments: Any, death: int = -1) -> tuple[bool, int]:
-    """Do ``work(*arguments, death, passed)`` in a process; whether it was killed, and how many moments it saw."""
+    """Run ``work(*arguments, death, passed)`` in a process; return if it was killed, and its steps."""
     passed = PROCESSES.Value("i", 0)
     worker = PROCESSES.Process(target=work, args=(*arguments, death, passed))
     worker.start()

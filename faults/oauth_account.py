@@ -1,4 +1,4 @@
-"""An emulated account that is reached by OAuth, with a clock of its own, and what its token file and its log show."""
+"""Emulated account with OAuth access, its token file and its token requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICK = Limits(requests_per_second=1_000, connect_seconds=2, read_seconds=2, res
 
 @dataclass(kw_only=True)
 class OAuthAccount:
-    """One account, the integration that asks it, and the file where its tokens lie."""
+    """An account, its integration, and its token file."""
 
     emulator: Emulator
     account_id: int
@@ -37,11 +37,11 @@ class OAuthAccount:
 
     @property
     def clocks(self) -> Clocks:
-        """The emulator's time; nobody sleeps, and what they would have slept is written down."""
+        """The emulator's time; waits are recorded instead of slept."""
         return Clocks(now=self.emulator.clock.now, sleep=self.slept.append, random=lambda: 1.0)
 
     def authorization(self, base_url: str | None = None, **changes: Secret | str) -> Authorization:
-        """A worker's own access, with other settings if wanted."""
+        """Authorization of one worker, with changed settings if given."""
         integration = replace(self.integration, **changes)  # type: ignore[arg-type]
         token_endpoint = TokenEndpoint(integration, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks)
         return Authorization(
@@ -49,58 +49,58 @@ class OAuthAccount:
         )
 
     def client(self, authorization: Authorization) -> AmoClient:
-        """A client with that access."""
+        """Make a client with this authorization."""
         return AmoClient(
             authorization.base_url, authorization, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks
         )
 
     def code(self) -> str:
-        """A code, as an administrator gives it."""
+        """Get an authorization code, as an administrator does."""
         return oauth.authorize(self.emulator.world, self.integration.client_id, self.account_id)
 
     def authorized(self) -> Authorization:
-        """Access that was just given."""
+        """Authorize, and return the authorization."""
         authorization = self.authorization()
         authorization.authorize(self.code())
         return authorization
 
     def let_access_end(self) -> None:
-        """A day later."""
+        """Let the access token expire."""
         self.emulator.clock.advance(timedelta(hours=24))
 
     @property
     def stored_tokens(self) -> StoredTokens:
-        """What lies in the file."""
+        """Tokens in the file."""
         stored_tokens = self.authorization().stored_tokens
         assert stored_tokens is not None
         return stored_tokens
 
     @property
     def is_open(self) -> bool:
-        """Whether the file says that a renewal was begun."""
+        """True if a renewal was begun and not finished."""
         return self.file.with_suffix(".renewing").exists()
 
     def grant(self, stored_tokens: StoredTokens) -> Grant:
-        """What amoCRM knows of the refresh token that was kept."""
+        """AmoCRM's record of a refresh token."""
         return self.emulator.world.grants[stored_tokens.pair.refresh_token.reveal()]
 
     @property
     def sent_for_tokens(self) -> list[Mapping[str, str]]:
-        """What was sent for tokens, in order."""
+        """Bodies of token requests, in order."""
         return [json.loads(one.body) for one in self.emulator.requests if one.path == "/oauth2/access_token"]
 
     @property
     def renewals(self) -> int:
-        """How often tokens were asked for."""
+        """Number of token requests."""
         return len(self.sent_for_tokens)
 
     def answers_with(self, limit: RateLimit | Outage | None) -> None:
-        """Refuse requests so before anything is done about them; None refuses none."""
+        """Refuse requests with this limit before they are handled; None refuses none."""
         self.emulator.limit = limit  # type: ignore[assignment]
 
 
 def new_oauth_account(emulator: Emulator, folder: Path) -> OAuthAccount:
-    """An account that nobody has given access to yet."""
+    """Make an account without OAuth access yet."""
     world = emulator.world
     account_id = world.add_account("Corner Coffee")
     world.add_segment(account_id, "Regulars", size=7)
@@ -119,13 +119,13 @@ def new_integration(world: World) -> Integration:
 
 @dataclass(kw_only=True)
 class Outage:
-    """In the place of the emulator's limit: refuses requests before anything is done about them, as often as told."""
+    """Replacement of the emulator's limit that refuses a number of requests."""
 
     response: Response
     times: int | None = None
 
     def refusal(self) -> Response | None:
-        """The answer of an outage, or None when it is over."""
+        """Response during the outage, or None after it."""
         if self.times is not None:
             if self.times == 0:
                 return None

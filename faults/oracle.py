@@ -1,4 +1,4 @@
-"""What the warehouse must hold, worked out from what the emulator showed, without any code of the pipeline."""
+"""Expected contents of the warehouse, computed from the emulator without code of the pipeline."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def exact_json(text_of_json: str | None) -> Any:
 
 
 def false_endings(connection: Connection, world: World, account_id: int) -> list[Row]:
-    """I8: newest versions ended as deleted though the account still has the thing."""
+    """I8: latest versions closed as deleted although the account still has the entity."""
     account = world.account(account_id)
     alive = {
         "segment": {one.id for one in account.live_segments()},
@@ -162,7 +162,7 @@ def false_endings(connection: Connection, world: World, account_id: int) -> list
 
 
 def days_of_shown(shown: Mapping[datetime, Iterable[Row]], timezone: str) -> dict[tuple[int, date], Row]:
-    """Last, smallest and largest size of every segment on every day in this timezone, from what was shown."""
+    """Last, smallest and largest size of each segment per day of this timezone."""
     days: dict[tuple[int, date], list[int]] = {}
     for instant in sorted(shown):
         for row in shown[instant]:
@@ -171,7 +171,7 @@ def days_of_shown(shown: Mapping[datetime, Iterable[Row]], timezone: str) -> dic
 
 
 def stored_days(connection: Connection, account_id: int) -> dict[tuple[int, date], Row]:
-    """``analytics.segment_sizes_daily`` of an account, its gaps aside."""
+    """``analytics.segment_sizes_daily`` of an account, without gaps."""
     return {
         (row.segment_id, row.observed_date): (row.last_count, row.min_count, row.max_count)
         for row in connection.execute(
@@ -199,7 +199,7 @@ TABLES = (
     "segment_size_daily",
     "quality_event",
 )
-"""Tables that a snapshot writes; raw answers and notes of failures aside."""
+"""Tables that a snapshot writes, without raw responses and failures."""
 
 
 CONTENTS = " union all ".join(
@@ -209,7 +209,7 @@ CONTENTS = " union all ".join(
 
 
 def table_contents(connection: Connection, account_id: int) -> dict[str, list[str]]:
-    """Every row of every table that a snapshot writes, as text, the moment of writing aside."""
+    """Every row of every table that a snapshot writes, as text, without ``published_at``."""
     found: dict[str, list[str]] = {table: [] for table in TABLES}
     for table, row in connection.execute(text(f"{CONTENTS} order by 1, 2"), {"account_id": account_id}):
         found[table].append(row)

@@ -1,4 +1,4 @@
-"""The scorecard as one page that needs nothing else: it looks like the report, runs no script and prints well."""
+"""The scorecard as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faults.scorecard import Scorecard, figures
 
 
 def render(card: Scorecard) -> str:
-    """The page."""
+    """Render the page."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -46,7 +46,7 @@ def render(card: Scorecard) -> str:
 
 
 def _headline(whole: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Figures with what they are of; None for what was not measured."""
+    """Figures with labels; None if not measured."""
     looks = whole["looks_at_views"]
     return [
         ("bad inputs tried", f"{whole['bad_inputs_tried']:,}"),

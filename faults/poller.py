@@ -1,6 +1,6 @@
-"""A reader who looks at the views all the time, as a dashboard does, while loads fail and are killed.
+"""A reader that polls the views, as a dashboard does, while loads fail and are killed.
 
-What one statement shows must be a state that a snapshot left behind, never one between two: a torn read.
+Each statement must show the state of one snapshot. Anything else is a torn read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOOK: Final = """
         || coalesce((select string_agg(concat_ws('|', stage_id, name, sort), ',' order by stage_id)
             from analytics.stages where account_id = %(account)s), ''))
 """
-"""The newest snapshot and what stands in the views, in one statement."""
+"""The latest snapshot and the views' contents, in one statement."""
 
 EARLIER: Final = "select observed_at::text from analytics.snapshots where account_id = %(account)s"
 
@@ -32,7 +32,7 @@ Seen = tuple[str | None, str]
 
 
 class Poller:
-    """Polls the views of the accounts it is told of, in a thread, as a context manager."""
+    """Poll the views of one account at a time, in a thread, as a context manager."""
 
     def __init__(self, url: str, *, pause: float) -> None:
         self._url, self._pause = url, pause
@@ -55,12 +55,12 @@ class Poller:
         self._settled.close()
 
     def watch(self, account_id: int | None) -> None:
-        """Look at this account from now on, or at none; a look that is on its way ends first."""
+        """Poll this account from now on, or none, after the current query."""
         with self._looking:
             self._account = account_id
 
     def settle(self, account_id: int, *, with_earlier: bool = False) -> None:
-        """No load runs: what stands there now is a state that may be seen.
+        """Record the current state as valid; no load may run.
 
         ``with_earlier`` says that it may have been seen at each earlier snapshot too: nothing changed between them.
         """
@@ -72,7 +72,7 @@ class Poller:
             }
 
     def take(self) -> tuple[int, int]:
-        """How many looks there were since this was asked last, and how many states they saw that never stood there."""
+        """Return the number of reads since the last call, and how many were torn."""
         # An account of which no state is known was left already: the look at it was on its way.
         torn = sum(len(self._seen[account_id] - right) for account_id, right in list(self._right.items()))
         looks, self.count = self.count, 0

@@ -1,4 +1,4 @@
-"""A TCP proxy before Postgres that reads the protocol's messages, and cuts the connection at one of them.
+"""TCP proxy for Postgres that cuts the connection at one message of the protocol.
 
 https://www.postgresql.org/docs/current/protocol-message-formats.html: a type byte, a length that counts itself, a body;
 the first messages of a client have no type byte.
@@ -21,7 +21,7 @@ ENCRYPTION: Final = frozenset({80877103, 80877104})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A message that came by: which way it went, its type byte, its place among all."""
+    """A forwarded message: number, direction and type byte."""
 
     number: int
     direction: Direction
@@ -80,7 +80,7 @@ class Proxy:
             threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
-        """Let the connection begin, then pass on messages both ways."""
+        """Forward the startup, then messages in both directions."""
         with suppress(OSError, EOFError):
             while True:
                 startup = _take(client, 4)
@@ -116,7 +116,7 @@ class Proxy:
         _close(target)
 
     def _note(self, direction: Direction, kind: str) -> bool:
-        """Count a message, and say whether the connection is cut at it."""
+        """Count a message; return if the connection is cut at it."""
         with self._lock:
             number = len(self.messages)
             self.messages.append(Message(number=number, direction=direction, kind=kind))

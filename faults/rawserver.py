@@ -1,4 +1,4 @@
-"""A server that sends what it is told, byte for byte and as slowly as it is told, over TCP or TLS."""
+"""A server that sends given bytes at a given speed, over TCP or TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run came to, as figures and as JSON. How it is shown is in ``page``."""
+"""Results of a run as figures and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from faults.case import Result, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Scorecard:
-    """Every case of a run with its verdict, and what was counted meanwhile."""
+    """Results of all cases of a run."""
 
     results: tuple[Result, ...]
     seed: int
@@ -28,17 +28,17 @@ class Scorecard:
 
     @property
     def torn(self) -> int:
-        """Looks at the views that saw something between two states."""
+        """Number of torn reads."""
         return sum(one.torn for one in self.results)
 
     @property
     def failed(self) -> list[Result]:
-        """The cases that were not held."""
+        """Failed cases."""
         return [one for one in self.results if not one.is_held]
 
     @property
     def is_held(self) -> bool:
-        """Whether every case was held."""
+        """True if every case passed."""
         return not self.failed
 
     def groups(self) -> dict[str, list[Result]]:
@@ -49,7 +49,7 @@ class Scorecard:
         return found
 
     def figures(self) -> dict[str, Any]:
-        """The figures of the whole run."""
+        """Figures of the whole run."""
         return figures(self.results) | {
             "looks_at_views": sum(one.looks for one in self.results),
             "torn_reads": self.torn,
@@ -57,7 +57,7 @@ class Scorecard:
         }
 
     def document(self) -> dict[str, Any]:
-        """Everything, ready to be written as JSON."""
+        """The scorecard as JSON."""
         return {
             "began_at": self.began_at.isoformat(),
             "seed": self.seed,
@@ -85,13 +85,13 @@ class Scorecard:
         }
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the scorecard as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def figures(results: Sequence[Result]) -> dict[str, Any]:
-    """The figures of some cases."""
+    """Figures of some cases."""
     trials = [trial for one in results for trial in one.trials]
     recovered = [trial.recovery_seconds for trial in trials if trial.recovery_seconds is not None]
     return {
@@ -110,7 +110,7 @@ def figures(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def in_words(found: dict[str, Any]) -> list[str]:
-    """Figures as lines; what was not measured has none."""
+    """Format figures as lines, without unmeasured ones."""
     lines = []
     for name, figure in found.items():
         if isinstance(figure, dict):

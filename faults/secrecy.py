@@ -1,4 +1,4 @@
-"""Looking for secrets where they must not be."""
+"""Search for secrets in files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 
 def places_of(folder: Path, *secrets: str) -> set[str]:
-    """Files below a folder that hold one of the secrets, as it is or encoded, and the first letters of which one."""
+    """Files below a folder that hold a secret, plain or encoded, and its first letters."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert files, f"nothing to look through in {folder}"
     return {
@@ -21,7 +21,7 @@ def places_of(folder: Path, *secrets: str) -> set[str]:
 
 
 def forms(secret: str) -> set[bytes]:
-    """A secret as it may be written."""
+    """Plain and encoded forms of a secret."""
     assert secret
     raw = secret.encode()
     return {raw, quote(secret, safe="").encode(), b64encode(raw).rstrip(b"="), urlsafe_b64encode(raw).rstrip(b"=")}

@@ -1,7 +1,7 @@
-"""Loads in threads of which one goes on at a time, from one deed to the next, in an order that comes from outside.
+"""Step several loads in threads, one at a time, in a given order.
 
-A deed is a statement, the end of a COPY, a commit, or a request to amoCRM. A load that waits for a lock in Postgres is
-noticed, and another goes on. A load can die at a deed: its connection is cut, and nothing more comes of it.
+A step is a statement, the end of a COPY, a commit, or a request to amoCRM. A load that waits for a lock in Postgres is
+noticed, and another continues. A load can die at a step: its connection is cut.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from pipelines.amocrm.http import Transport
 from pipelines.amocrm.messages import Request
 
 PATIENCE: Final = 60.0
-"""Seconds within which a load does something or waits for a lock. Longer is a hang."""
+"""Seconds within which a load must step or wait for a lock."""
 
 BLOCKED: Final = "select pid from unnest(%s::int[]) as pid where cardinality(pg_blocking_pids(pid)) > 0"
 THERE: Final = "select count(*) from pg_stat_activity where pid = any(%s)"
 
 
 class Killed(BaseException):
-    """What a load that dies is ended by. No handler of errors catches it."""
+    """Ends a load that dies. No error handler catches it."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Walker:
-    """One load, and where it is."""
+    """One load and its progress."""
 
     number: int
     work: Callable[[], object]
@@ -52,7 +52,7 @@ class Walker:
 
 @dataclass(kw_only=True)
 class Stepping:
-    """Steps through several loads. ``choose`` gives the next of those that can go on; it may change the world too."""
+    """Steps several loads. ``choose`` returns the next one, and may change the account too."""
 
     url: str
     choose: Callable[[Sequence[Walker]], Walker]
@@ -61,8 +61,8 @@ class Stepping:
     _walkers: dict[int, Walker] = field(default_factory=dict)  # by thread
 
     def walk(self, walkers: Sequence[Walker]) -> None:
-        """Let all loads come to their ends. Raises ``TimeoutError`` where one of them does not."""
-        with psycopg.connect(self.url, autocommit=True) as watch, self._rate_limiters():
+        """Step all loads to their end. Raises ``TimeoutError`` if one hangs."""
+        with psycopg.connect(self.url, autocommit=True) as watch, self._stepped_functions():
             threads = [threading.Thread(target=self._go, args=(one,), daemon=True) for one in walkers]
             for thread in threads:
                 thread.start()
@@ -91,7 +91,7 @@ class Stepping:
                 self._changed.notify_all()
 
     def _settle(self, walkers: Sequence[Walker], watch: psycopg.Connection, *, is_anybody_waiting: bool = True) -> None:
-        """Wait until each load is at a deed, at its end, or waits for a lock that a load at a deed holds."""
+        """Wait until each load is at a step, has ended, or waits for a lock of a load at a step."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with self._changed:
@@ -106,7 +106,7 @@ class Stepping:
         raise TimeoutError(f"no end: {'; '.join(self._where_they_are())}")
 
     def _where_they_are(self) -> Iterator[str]:
-        """Each load that has not ended, for whoever looks for why."""
+        """Describe each unfinished load."""
         frames = sys._current_frames()  # noqa: SLF001 - there is no other way
         for thread, one in list(self._walkers.items()):
             at = traceback.extract_stack(frames[thread])[-1]
@@ -114,7 +114,7 @@ class Stepping:
             yield f"load {one.number} is {one.state} after {one.deeds} deeds, {served}, at {at.filename}:{at.lineno}"
 
     def _pass(self, connection: psycopg.Connection[Any] | None = None) -> Walker | None:
-        """Wait for this thread's turn, if it is one of the loads; die if that is due."""
+        """Wait for this thread's turn if it runs a load; die if due."""
         walker = self._walkers.get(threading.get_ident())
         if walker is None:
             return None
@@ -136,8 +136,8 @@ class Stepping:
         return walker
 
     @contextmanager
-    def _rate_limiters(self) -> Iterator[None]:
-        """Have each deed of each load wait for its turn."""
+    def _stepped_functions(self) -> Iterator[None]:
+        """Make each step of each load wait for its turn."""
         commit, end_copy, send = psycopg.Connection.commit, psycopg.Copy.__exit__, Transport.send
         step = self
 
@@ -177,6 +177,6 @@ class Stepping:
 
 
 def _cut(connection: psycopg.Connection[Any]) -> None:
-    """Shut a connection as the end of its process would."""
+    """Shut a connection down as the end of its process does."""
     with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as its:
         its.shutdown(socket.SHUT_RDWR)

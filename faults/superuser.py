@@ -1,4 +1,4 @@
-"""A superuser on an embedded server, for tests, faults and benchmarks alone: they do what an administrator does."""
+"""A superuser on an embedded server, for tests, faults and benchmarks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "made-up"
 
 @contextmanager
 def server_with_superuser(root: Path, *, binaries: Path | None) -> Iterator[URL]:
-    """An embedded server, by the address of a superuser's login on it."""
+    """Run an embedded server, and yield a superuser's address."""
     with embedded_postgres(root, binaries=binaries, is_durable=False):
         pass
     create = f"create role {NAME} login superuser password '{PASSWORD}'"

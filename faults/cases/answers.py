@@ -1,4 +1,4 @@
-"""Faults of amoCRM's answers: each once and always, on each resource, at the first, a middle and the last page."""
+"""Faults of amoCRM's responses, once and always, at each resource and page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Make = Callable[[], Effect]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Requests that a fault can be at, and the mode of the account that is asked them."""
+    """Requests that a fault matches, and the account's mode."""
 
     where: RequestFilter
     mode: Mode = "segments"
@@ -140,11 +140,11 @@ WORDS: Final = {
     "slow": (SLOW, PLACES, "the answer is {fault}"),
     "pages": (PAGINATION, LISTS, "the page set: {fault}"),
 }
-"""Groups of faults: which, where, and in which words."""
+"""Groups: faults, places, and the description."""
 
 
 def cases() -> Iterator[Case]:
-    """Each fault at each place, once and always."""
+    """Yield each fault at each place, once and always."""
     for group, (faults, places, words) in WORDS.items():
         for number, (fault, make) in enumerate(faults.items()):
             for turn, place in enumerate(places):
@@ -161,7 +161,7 @@ def cases() -> Iterator[Case]:
 
 
 def wire_case(group: str, name: str, wrong: str, wire: Wire, *, is_slow: bool = False, is_quick: bool = False) -> Case:
-    """A case of a fault in amoCRM's answers."""
+    """Make a case of a fault in amoCRM's responses."""
     return Case(
         name=f"{group}: {name}",
         wrong=wrong,
@@ -174,7 +174,7 @@ def wire_case(group: str, name: str, wrong: str, wire: Wire, *, is_slow: bool = 
 
 
 def through(harness: Harness, *, wire: Wire, limits: Mapping[str, float]) -> Iterator[Trial]:
-    """A load through the fault, and one after it."""
+    """Load through the fault, and load again."""
     with account_under_test(harness, wire.mode) as account:  # type: ignore[arg-type]
         before = account.contents()
         with account.fault(wire.make(), **wire.where):

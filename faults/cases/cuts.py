@@ -1,4 +1,4 @@
-"""The connection to Postgres, cut at each message of a load. Errors of a server that stays are in ``database``."""
+"""The connection to Postgres, cut at each message of a load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK_STEP: Final = 160
 
 
 def cases() -> Iterator[Case]:
-    """Each message, once; and each eighth for the other ways, as what is sent after one is cut before the next."""
+    """Yield cuts before each message, and before or after each eighth for the other variants."""
     for is_after in (False, True):
         for stays_down in (False, True):
             when, rest = "after" if is_after else "before", "for good" if stays_down else "once"
@@ -40,7 +40,7 @@ def cases() -> Iterator[Case]:
 
 
 def cuts(harness: Harness, *, part: int, is_after: bool, stays_down: bool) -> Iterator[Trial]:
-    """Loads with the connection cut at one message after another, until a load ends before its cut."""
+    """Cut the connection of one load after another, a message later each time."""
     chance = harness.chance(f"cuts {is_after} {stays_down}")
     numbers = count(chance.randrange(QUICK_STEP), QUICK_STEP) if harness.is_quick else count(part, PARTS)
     port = make_url(harness.url).port

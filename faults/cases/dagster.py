@@ -1,4 +1,4 @@
-"""Dagster's own processes, killed in the middle of a load: the worker of the run, or the daemon and all below it."""
+"""Dagster's processes killed during a load: the run's worker, or the daemon and its children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Postgres that refuses or has us wait, at every table. Its going away is in ``cuts`` and ``server``."""
+"""Postgres errors and locks at every table."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ STATES: Final = {
     "administrator's shutdown": "57P01",
     "internal error": "XX000",
 }
-"""Errors of the server by SQLSTATE."""
+"""SQLSTATEs by name."""
 
 
 OURS: Final = ("raw_body", "raw_answer", "newest_answers")
-"""Tables that a load writes beside those of its snapshot."""
+"""Tables that a load writes besides those of its snapshot."""
 
 
 def cases() -> Iterator[Case]:
-    """Each way of losing the database."""
+    """Yield errors, locks, and refused connections."""
     for number, (name, state) in enumerate(STATES.items()):
         yield Case(
             name=f"database: {name}, at every table",
@@ -81,7 +81,7 @@ def cases() -> Iterator[Case]:
 
 
 def errors(harness: Harness, *, state: str) -> Iterator[Trial]:
-    """A load for each table, in which writing to that table fails."""
+    """Load once per table, while writes to the table fail."""
     for number in harness.sample(f"tables {state}", len(TABLES), 3):
         with account_under_test(harness) as account:
             yield account.load_and_recover(failing(harness, TABLES[number], account.id, state))
@@ -89,7 +89,7 @@ def errors(harness: Harness, *, state: str) -> Iterator[Trial]:
 
 @contextmanager
 def failing(harness: Harness, table: str, account_id: int, state: str) -> Iterator[None]:
-    """Let every write to a table that is about this account fail."""
+    """Make every write of the account to a table fail."""
     name = Identifier(f"fail_{account_id}")
     row = "coalesce(new.account_id, old.account_id)" if table != "account" else "new.account_id"
     body = f"begin if {row} = {account_id} then raise exception 'made to fail' using errcode = '{state}'; end if; "
@@ -114,7 +114,7 @@ def failing(harness: Harness, table: str, account_id: int, state: str) -> Iterat
 
 
 def locked(harness: Harness, *, is_for_long: bool) -> Iterator[Trial]:
-    """A load for each lock, which another session holds; readers are let through."""
+    """Load once per lock that another session holds."""
     row = SQL("select from amocrm.account where account_id = {} for update")
     tables = [SQL("lock table {} in exclusive mode").format(Identifier("amocrm", one)) for one in (*TABLES, *OURS)]
     for number in harness.sample(f"locks {is_for_long}", 1 + len(tables), 3):
@@ -145,14 +145,14 @@ def shorten_lock_timeout(connection: Connection) -> None:
 
 
 def read_only(harness: Harness) -> Iterator[Trial]:
-    """A database whose sessions are read-only."""
+    """Load into a database whose sessions are read-only."""
     with account_under_test(harness) as account:
         engine = account.opened(f"{harness.url}?options=-c%20default_transaction_read_only%3Don")
         yield account.load_and_recover(engine=engine)
 
 
 def no_connections(harness: Harness) -> Iterator[Trial]:
-    """A database that lets nobody in."""
+    """Load into a database that refuses connections."""
     with account_under_test(harness) as account, harness.database() as url:
         name = make_url(url).database
         assert name

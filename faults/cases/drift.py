@@ -1,4 +1,4 @@
-"""An account that changes while it is read: rows come, go and move between pages, and modes are switched."""
+"""An account that changes during a load: rows move between pages, and modes are switched."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CHANGES: Final[Mapping[str, Change]] = {
 }
 
 MOMENTS: Final = 16
-"""Requests of a load, before each of which the account changes once."""
+"""Number of requests before which the account changes."""
 
 
 def cases() -> Iterator[Case]:
-    """Each change before each request."""
+    """Yield each change."""
     for number, (name, change) in enumerate(CHANGES.items()):
         yield Case(
             name=f"drift: {name} between two requests",
@@ -58,7 +58,7 @@ def _first(account: AccountUnderTest) -> int:
 
 
 def changed(harness: Harness, *, name: str, change: Change) -> Iterator[Trial]:
-    """A load for each of its requests, with the change before it."""
+    """Load once per request, with the change before that request."""
     for moment in harness.sample(name, MOMENTS, 2):
         with account_under_test(harness) as account:
             before, right = account.contents(), [account.shown()]
@@ -73,12 +73,12 @@ def changed(harness: Harness, *, name: str, change: Change) -> Iterator[Trial]:
 
 
 def _crossed(right: list[Shown]) -> list[Shown]:
-    """Lists are read one after the other: segments from before a change and fields from after it are both true."""
+    """Combine segments before a change with fields after it: lists are read one after another."""
     return [Shown(segments=one.segments, fields=other.fields, stages=()) for one in right for other in right]
 
 
 def restless(harness: Harness) -> Iterator[Trial]:
-    """A load of an account that never stands still."""
+    """Load an account that changes before every request."""
     with account_under_test(harness) as account:
         before, right = account.contents(), [account.shown()]
 

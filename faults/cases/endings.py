@@ -1,4 +1,4 @@
-"""What ends and what does not: nothing ends but what amoCRM, asked for its id, says is gone."""
+"""Closed versions: only an entity that amoCRM confirms as deleted may close."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ KEYS: Final = {"segment": "segments", "stage": "stages", "field": "fields"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """What happens to one thing from load to load, and the versions it must have: how each ended."""
+class Scenario:
+    """Changes of one entity from load to load, and how its versions must end."""
 
     steps: tuple[Step, ...]
     endings: tuple[str | None, ...]
@@ -35,17 +35,17 @@ def _of(account: AccountUnderTest, thing: str) -> int:
 
 
 def rename(name: str, thing: str = "segment") -> Step:
-    """Give the thing another name."""
+    """Rename the entity."""
     return lambda account: getattr(account.world, f"rename_{thing}")(account.id, _of(account, thing), name)
 
 
 def delete(thing: str = "segment") -> Step:
-    """Delete the thing."""
+    """Delete the entity."""
     return lambda account: getattr(account.world, f"delete_{thing}")(account.id, _of(account, thing))
 
 
 def bring_back(thing: str = "segment") -> Step:
-    """Make the thing again, under the same id."""
+    """Restore the entity under the same id."""
     return lambda account: getattr(account.world, f"restore_{thing}")(account.id, _of(account, thing))
 
 
@@ -55,34 +55,36 @@ def switch(mode: str) -> Step:
 
 
 def nothing(_: AccountUnderTest) -> None:
-    """Let nothing happen."""
+    """Change nothing."""
 
 
-STORIES: Final[dict[str, Story]] = {
-    "a segment deleted": Story(steps=(delete(),), endings=("deleted",)),
-    "a field deleted": Story(steps=(delete("field"),), endings=("deleted",), thing="field"),
-    "a stage deleted": Story(steps=(delete("stage"),), endings=("deleted",), thing="stage", mode="periodicity"),
-    "a segment deleted and made again": Story(steps=(delete(), bring_back()), endings=("deleted", None)),
-    "a field deleted and made again": Story(
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "a segment deleted": Scenario(steps=(delete(),), endings=("deleted",)),
+    "a field deleted": Scenario(steps=(delete("field"),), endings=("deleted",), thing="field"),
+    "a stage deleted": Scenario(steps=(delete("stage"),), endings=("deleted",), thing="stage", mode="periodicity"),
+    "a segment deleted and made again": Scenario(steps=(delete(), bring_back()), endings=("deleted", None)),
+    "a field deleted and made again": Scenario(
         steps=(delete("field"), bring_back("field")), endings=("deleted", None), thing="field"
     ),
-    "deleted and made again between two loads": Story(
+    "deleted and made again between two loads": Scenario(
         steps=(lambda account: (delete()(account), bring_back()(account)),), endings=(None,)
     ),
-    "A, B, A": Story(steps=(rename("B"), rename("Segment 1")), endings=("changed", "changed", None)),
-    "nothing": Story(steps=(nothing, nothing), endings=(None,)),
-    "the mode switched off and on": Story(steps=(switch("disabled"), switch("segments")), endings=("mode_off", None)),
-    "the mode switched to stages and back": Story(
+    "A, B, A": Scenario(steps=(rename("B"), rename("Segment 1")), endings=("changed", "changed", None)),
+    "nothing": Scenario(steps=(nothing, nothing), endings=(None,)),
+    "the mode switched off and on": Scenario(
+        steps=(switch("disabled"), switch("segments")), endings=("mode_off", None)
+    ),
+    "the mode switched to stages and back": Scenario(
         steps=(switch("periodicity"), switch("segments")), endings=("mode_off", None)
     ),
-    "the mode under its old name": Story(steps=(switch("dynamic"),), endings=(None,)),
-    "stages switched off and on": Story(
+    "the mode under its old name": Scenario(steps=(switch("dynamic"),), endings=(None,)),
+    "stages switched off and on": Scenario(
         steps=(switch("unavailable"), switch("periodicity")),
         endings=("mode_off", None),
         thing="stage",
         mode="periodicity",
     ),
-    "deleted while the mode was off": Story(
+    "deleted while the mode was off": Scenario(
         steps=(switch("disabled"), delete(), switch("segments")), endings=("mode_off",)
     ),
 }
@@ -97,15 +99,15 @@ LIES: Final[dict[str, Callable[[], Effect]]] = {
 
 
 def cases() -> Iterator[Case]:
-    """Each story, and each lie about everything at once."""
-    for number, (name, simulation) in enumerate(STORIES.items()):
+    """Yield each scenario, and each false empty response."""
+    for number, (name, scenario) in enumerate(SCENARIOS.items()):
         yield Case(
             name=f"endings: {name}",
             wrong=f"From load to load: {name}.",
-            must=f"Its versions end so: {', '.join(one or 'open' for one in simulation.endings)}.",
-            play=partial(told, simulation=simulation),
+            must=f"Its versions end so: {', '.join(one or 'open' for one in scenario.endings)}.",
+            play=partial(play_scenario, scenario=scenario),
             allowed=EXACT,
-            is_quick=number % 2 == 1 or "mode_off" in simulation.endings,
+            is_quick=number % 2 == 1 or "mode_off" in scenario.endings,
         )
     for mode, lists in (("segments", ("segments", "fields")), ("periodicity", ("stages",))):
         for name, make in LIES.items():
@@ -113,29 +115,29 @@ def cases() -> Iterator[Case]:
                 name=f"endings: {name} for every list, {mode}",
                 wrong=f"Every list answers {name}, for ten loads.",
                 must="Nothing ends.",
-                play=partial(lied, lists=lists, mode=mode, make=make),
+                play=partial(load_false_lists, lists=lists, mode=mode, make=make),
                 allowed=REFUSED,
                 is_quick=name == "204",
             )
 
 
-def told(harness: Harness, *, simulation: Story) -> Iterator[Trial]:
-    """A load after each step of the story."""
-    with account_under_test(harness, simulation.mode) as account:  # type: ignore[arg-type]
-        for step in (nothing, *simulation.steps):
+def play_scenario(harness: Harness, *, scenario: Scenario) -> Iterator[Trial]:
+    """Load after each step of the scenario."""
+    with account_under_test(harness, scenario.mode) as account:  # type: ignore[arg-type]
+        for step in (nothing, *scenario.steps):
             step(account)
             before = account.contents()
             trial = account.judge(account.load(), before)
             if trial.verdict is not Verdict.EXACT:
                 break
-        found = endings(account, simulation.thing, _of(account, simulation.thing))
-        if trial.verdict is Verdict.EXACT and found[-len(simulation.endings) :] != list(simulation.endings):
+        found = endings(account, scenario.thing, _of(account, scenario.thing))
+        if trial.verdict is Verdict.EXACT and found[-len(scenario.endings) :] != list(scenario.endings):
             trial = replace(trial, verdict=Verdict.SILENT, why=f"its versions end {found}")
         yield account.recover(trial)
 
 
 def endings(account: AccountUnderTest, thing: str, thing_id: int) -> list[str | None]:
-    """How the versions of a thing ended, the oldest first; None of one that is open."""
+    """End reasons of an entity's versions, oldest first; None if open."""
     with account.engine.connect() as connection:
         return list(
             connection.scalars(
@@ -148,8 +150,10 @@ def endings(account: AccountUnderTest, thing: str, thing_id: int) -> list[str | 
         )
 
 
-def lied(harness: Harness, *, lists: tuple[str, ...], mode: str, make: Callable[[], Effect]) -> Iterator[Trial]:
-    """Load after load from an account that says it has nothing."""
+def load_false_lists(
+    harness: Harness, *, lists: tuple[str, ...], mode: str, make: Callable[[], Effect]
+) -> Iterator[Trial]:
+    """Load repeatedly from an account that claims to have nothing."""
     with account_under_test(harness, mode) as account:  # type: ignore[arg-type]
         for _ in range(3 if harness.is_quick else 10):
             before = account.contents()

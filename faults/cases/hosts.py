@@ -1,4 +1,4 @@
-"""Hosts that are not amoCRM's: links, redirects, proxies, names, certificates. None of them hears of us."""
+"""Foreign hosts: links, redirects, proxies, names, certificates. None may receive the token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NO_HTTP: Final[Mapping[str, Script]] = {
 
 
 def cases() -> Iterator[Case]:
-    """Each way to be led astray."""
+    """Yield each way to another host."""
     for number, place in enumerate(PAGES):
         yield Case(
             name=f"hosts: next points to another host, {place}",
@@ -97,7 +97,7 @@ def _redirect(code: int, url: str) -> Effect:
 
 
 def astray(harness: Harness, *, place: str, make: Callable[[str], Effect]) -> Iterator[Trial]:
-    """An answer that names another host, once and always."""
+    """Load through responses that name another host, once and always."""
     at = PLACES[place]
     for where in (at.where | {"times": 1}, at.where):
         with account_under_test(harness, at.mode) as account:
@@ -106,7 +106,7 @@ def astray(harness: Harness, *, place: str, make: Callable[[str], Effect]) -> It
 
 
 def environment(harness: Harness) -> Iterator[Trial]:
-    """A load in an environment that wants it to go elsewhere, as somebody else."""
+    """Load with proxies and a login in the environment."""
     with account_under_test(harness) as account:
         netrc = account.settings.data_dir / "netrc"
         netrc.parent.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def environment(harness: Harness) -> Iterator[Trial]:
 
 
 def elsewhere(harness: Harness, *, base_url: str) -> Iterator[Trial]:
-    """A load from an address where no amoCRM is."""
+    """Load from an address without a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with account_under_test(harness) as account:
@@ -125,7 +125,7 @@ def elsewhere(harness: Harness, *, base_url: str) -> Iterator[Trial]:
 
 
 def served(harness: Harness, *, script: Script, certificate: str | None = None) -> Iterator[Trial]:
-    """A load from something that is no amoCRM."""
+    """Load from a server that is not amoCRM."""
     with (
         account_under_test(harness) as account,
         RawServer(script=script, certificate=certificate) as server,
@@ -146,7 +146,7 @@ def _asked_there(account: AccountUnderTest, base_url: str) -> Trial:
 
 @contextmanager
 def _trusting(certificate: str | None) -> Iterator[None]:
-    """Let the authority of the certificates be one that is trusted, where there is a certificate."""
+    """Trust the test authority if there is a certificate."""
     begin = Transport.__init__
 
     def begin_trusting(self: Transport, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Texts that a page, a spreadsheet or a template could obey, in every name: they reach report and files as texts."""
+"""Active text (scripts, formulas, templates) in every name stays text in report and files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ TEXTS: Final[Mapping[str, str]] = {
 MODES: Final[tuple[Mode, ...]] = ("segments", "periodicity")
 
 OBEYED: Final = frozenset({"script", "iframe", "img", "link", "object", "embed", "form", "base"})
-"""Elements that the report does without."""
+"""Elements that the report must not contain."""
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def cases() -> Iterator[Case]:
-    """Each text."""
+    """Yield each text."""
     for number, (name, text) in enumerate(TEXTS.items()):
         yield Case(
             name=f"values: {name} in every name, through report and files",
@@ -57,7 +57,7 @@ def cases() -> Iterator[Case]:
 
 
 def through(harness: Harness, *, text: str) -> Iterator[Trial]:
-    """An account of each mode in which all is called so; and a load that fails with it."""
+    """Load an account of each mode with the text in every name and in an error."""
     for mode in MODES:
         with account_under_test(harness, mode) as account:
             before = account.contents()
@@ -72,7 +72,7 @@ def through(harness: Harness, *, text: str) -> Iterator[Trial]:
 
 
 def call_all(account: AccountUnderTest, text: str) -> None:
-    """Give everything this name, and a text field this value."""
+    """Give every entity this name, and a text field this value."""
     world, of = account.world, account.id
     world.account(of).name = text
     for segment in world.account(of).live_segments():
@@ -87,7 +87,7 @@ def call_all(account: AccountUnderTest, text: str) -> None:
 
 
 def wrong_in_files(account: AccountUnderTest, text: str, mode: Mode) -> Iterator[str]:
-    """What is not as it must be in CSV, Parquet and the view with a column per field."""
+    """Errors in CSV, Parquet and the wide view."""
     figures = read_figures(account.engine, account.account.key)
     things = "segments" if mode == "segments" else "stages"
     for name, contents in csv_files(figures):
@@ -109,12 +109,12 @@ def wrong_in_files(account: AccountUnderTest, text: str, mode: Mode) -> Iterator
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number, which may be negative."""
+    """True if a cell is a number, perhaps negative."""
     return cell.removeprefix("-").replace(".", "", 1).isdecimal()
 
 
 def wrong_in_report(account: AccountUnderTest) -> Iterator[str]:
-    """What the page has that it must not."""
+    """Active elements and attributes of the report."""
     page = render_page(read_figures(account.engine, account.account.key), now=account.now)
     reader = Elements()
     reader.feed(page)
@@ -124,16 +124,16 @@ def wrong_in_report(account: AccountUnderTest) -> Iterator[str]:
 
 @dataclass
 class Elements(HTMLParser):
-    """Elements and attributes of a page, as a browser reads it."""
+    """Elements and attributes of an HTML page."""
 
     tags: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Begin to read."""
+        """Initialize the parser."""
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Record an element."""
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}

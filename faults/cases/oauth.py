@@ -1,4 +1,4 @@
-"""Access by OAuth: a refresh token works once, and we lock ourselves out only where the answer was lost for good."""
+"""OAuth: a refresh token works once, and access is lost only if its response was lost."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,10 @@ from typing import Any, Final
 from emulator import Clock, Emulator, effects
 from emulator.faults import Effect
 from emulator.messages import Response, problem
+from faults.account_under_test import account_under_test
 from faults.case import EXACT, REFUSED, Case, Trial, Verdict
+from faults.cases.answers import PLACES
+from faults.cases.secrets import by_oauth
 from faults.harness import Harness
 from faults.killing import PROCESSES, Deed, killed, make_mortal
 from faults.oauth_account import OAuthAccount, Outage, new_oauth_account
@@ -44,18 +48,18 @@ ANSWERS: Final[Mapping[str, Callable[[], Effect]]] = {
     ),
     "a redirect": partial(effects.redirect, "https://example.com/"),
 }
-"""Answers to a renewal that amoCRM has carried out."""
+"""Responses to a renewal that amoCRM has carried out."""
 
 REFUSALS: Final[Mapping[str, Response]] = {
     "429": problem(429, "Too many requests", retry_after=1),
     "500": Response(status=500),
     "503 in HTML": Response(status=503, content_type=effects.HTML, body=b"<html></html>"),
 }
-"""Answers to a renewal that amoCRM has not carried out."""
+"""Responses to a renewal that amoCRM has not carried out."""
 
 
 def cases() -> Iterator[Case]:
-    """Each way of losing an access, or of nearly doing so."""
+    """Yield kills, lost and refused renewals, concurrent workers, and early refusals."""
     for name, work in (("a renewal", renewal), ("access given again", given_again), ("first access", first_access)):
         yield Case(
             name=f"oauth: {name} killed at every moment",
@@ -97,11 +101,22 @@ def cases() -> Iterator[Case]:
         play=partial(workers, count=2, with_dead=True),
         allowed=EXACT,
     )
+    for request in ("account", "segments, middle page", "segment by id"):
+        for is_cured in (True, False):
+            often = "once" if is_cured else "always"
+            yield Case(
+                name=f"oauth: 401 to a token that has not ended, {often}, {request}",
+                wrong=f"amoCRM answers 401 to an access token that has not ended, {often}, at: {request}.",
+                must="It is renewed once; if that does not help, the load is refused and nothing is renewed again.",
+                play=partial(refused_token, place=request, is_cured=is_cured),
+                allowed=frozenset({Verdict.EXACT if is_cured else Verdict.REFUSED}),
+                is_quick=request == "segments, middle page",
+            )
 
 
 @contextmanager
 def place(harness: Harness) -> Iterator[OAuthAccount]:
-    """An account that is to be reached by OAuth."""
+    """Open an OAuth account in a folder of its own."""
     folder = harness.folder / f"oauth-{harness.new_id()}"
     folder.mkdir()
     with Emulator(clock=Clock(NOW)) as emulator:
@@ -109,7 +124,7 @@ def place(harness: Harness) -> Iterator[OAuthAccount]:
 
 
 def access(integration: Integration, file: Path, base_url: str) -> Authorization:
-    """A worker's own access; it is still the emulator's day."""
+    """Authorization of one worker, at the emulator's time."""
     clocks = Clocks(now=lambda: NOW)
     token_endpoint = TokenEndpoint(integration, limits=Limits(requests_per_second=1_000), clocks=clocks)
     return Authorization(integration, file, base_url, token_endpoint=token_endpoint, clocks=clocks)
@@ -118,7 +133,7 @@ def access(integration: Integration, file: Path, base_url: str) -> Authorization
 def renew_and_die(
     integration: Integration, file: Path, base_url: str, code: str | None, death: int, passed: Any
 ) -> None:
-    """Renew, or have the first pair for a code, and be killed at a moment."""
+    """Renew, or exchange a code, and be killed at a step."""
     authorization = access(integration, file, base_url)
     deeds = [Deed(holder=os, name=name) for name in ("open", "write", "fsync", "ftruncate", "replace", "mkdir")]
     make_mortal(
@@ -135,7 +150,7 @@ def _killed(at: OAuthAccount, code: str | None, death: int = -1) -> tuple[bool, 
 
 
 def refusal_of(at: OAuthAccount) -> str | None:
-    """What the next worker who renews is told; None where all is well."""
+    """Error of the next renewal; None if it succeeds."""
     try:
         at.authorization().refresh()
     except MustAuthorize as error:
@@ -144,7 +159,7 @@ def refusal_of(at: OAuthAccount) -> str | None:
 
 
 def renewal(harness: Harness) -> Iterator[Trial]:
-    """A renewal for each of its moments."""
+    """Kill a renewal at each of its steps."""
     with place(harness) as at:
         at.authorized()
         _, whole = _killed(at, None)
@@ -166,7 +181,7 @@ def renewal(harness: Harness) -> Iterator[Trial]:
 
 
 def given_again(harness: Harness) -> Iterator[Trial]:
-    """Access that is given again while there is one, for each moment of it."""
+    """Kill a repeated authorization at each of its steps."""
     with place(harness) as at:
         at.authorized()
         _, whole = _killed(at, at.code())
@@ -177,7 +192,7 @@ def given_again(harness: Harness) -> Iterator[Trial]:
 
 
 def first_access(harness: Harness) -> Iterator[Trial]:
-    """The first access, for each moment of it: from some moment on it is kept."""
+    """Kill the first authorization at each of its steps: from some step on it is stored."""
     with place(harness) as at:
         _, whole = _killed(at, at.code())
         works: list[bool] = []
@@ -194,7 +209,7 @@ def first_access(harness: Harness) -> Iterator[Trial]:
 
 
 def lost_answer(harness: Harness, *, make: Callable[[], Effect]) -> Iterator[Trial]:
-    """A renewal whose answer never comes whole."""
+    """Renew while the response is lost or damaged."""
     with place(harness) as at:
         authorization = at.authorized()
         with at.emulator.faults.during(make(), resource="token"):
@@ -214,7 +229,7 @@ def lost_answer(harness: Harness, *, make: Callable[[], Effect]) -> Iterator[Tri
 
 
 def refused_once(harness: Harness, *, response: Response) -> Iterator[Trial]:
-    """A renewal that amoCRM refuses before doing anything."""
+    """Renew while amoCRM refuses before renewing."""
     with place(harness) as at:
         authorization = at.authorized()
         at.answers_with(Outage(response=response, times=1))
@@ -232,7 +247,7 @@ def refused_once(harness: Harness, *, response: Response) -> Iterator[Trial]:
 
 
 def workers(harness: Harness, *, count: int, with_dead: bool = False) -> Iterator[Trial]:
-    """So many processes that renew at the same moment, and perhaps one that dies as it holds the lock."""
+    """Renew in several processes at once, perhaps with one that dies holding the lock."""
     with place(harness) as at:
         at.authorized()
         before = at.stored_tokens
@@ -254,7 +269,7 @@ def workers(harness: Harness, *, count: int, with_dead: bool = False) -> Iterato
 
 
 def renew_with_others(integration: Integration, file: Path, base_url: str, barrier: Any, responses: Any) -> None:
-    """Find out that the access token is refused at the same moment as all others, and say which one came of it."""
+    """Renew at the same moment as the others, and report the new token."""
     authorization = access(integration, file, base_url)
     authorization()
     barrier.wait(30)
@@ -263,8 +278,25 @@ def renew_with_others(integration: Integration, file: Path, base_url: str, barri
 
 
 def hold_and_die(file: Path) -> None:
-    """Take the lock, begin, and be killed."""
+    """Take the lock, begin a renewal, and be killed."""
     stored_tokens = TokenStore(file, Clocks())
     with stored_tokens.locked():
         stored_tokens.begin_renewal()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refused_token(harness: Harness, *, place: str, is_cured: bool) -> Iterator[Trial]:
+    """Load while the token is refused, and count renewals."""
+    with account_under_test(harness) as account:
+        usual = account.account
+        by_oauth(account)
+        before, asked = account.contents(), len(account.emulator.requests)
+        where = PLACES[place].where | ({"times": 1} if is_cured else {})
+        with account.emulator.faults.during(effects.error(401), **where):
+            loaded = account.load()
+        renewed = sum(one.path == "/oauth2/access_token" for one in account.emulator.requests[asked:])
+        trial = account.judge(loaded, before)
+        if renewed != 1:
+            trial = replace(trial, verdict=Verdict.DAMAGED, why=f"renewed {renewed} times")
+        account.account = usual
+        yield account.recover(trial)

@@ -1,4 +1,4 @@
-"""Loaders that are killed, run twice, run at once, run late, or have a wrong clock."""
+"""Loaders that are killed, repeated, concurrent, late, or have a wrong clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipelines.load.load import extract_load, load_account, publish_load
 from pipelines.warehouse.engine import open_engine
 
 QUICK_STEP: Final = 25
-"""Moments from one death to the next in a quick run; a load has some hundred."""
+"""Steps between two kills in a quick run; a load has about a hundred."""
 
 NIGHTS: Final = {
     "summer time begins": datetime(2026, 3, 28, 21, tzinfo=UTC),
@@ -34,7 +34,7 @@ NIGHTS: Final = {
 
 
 def cases() -> Iterator[Case]:
-    """Each way in which loaders come to grief or get in each other's way."""
+    """Yield kills, concurrent and late loads, wrong clocks and clock changes."""
     for mode in ("segments", "periodicity"):
         yield Case(
             name=f"process: kill -9 at every statement and every request, mode {mode}",
@@ -102,7 +102,7 @@ def cases() -> Iterator[Case]:
 
 
 def kills(harness: Harness, *, mode: str) -> Iterator[Trial]:
-    """Loads killed at one moment after another, until one ends before its death."""
+    """Kill one load after another, a step later each time, until one ends first."""
     chance = harness.chance(f"kills {mode}")
     for moment in count(chance.randrange(QUICK_STEP), QUICK_STEP) if harness.is_quick else count():
         with account_under_test(harness, mode) as account:  # type: ignore[arg-type]
@@ -123,7 +123,7 @@ def _killed(account: AccountUnderTest, url: str, *, death: int) -> bool:
 def load_and_die(
     url: str, account: AccountSettings, settings: Settings, now: datetime, death: int, passed: Any
 ) -> None:
-    """Load, and be killed at a moment. To Postgres, dying after a statement and before the next are the same."""
+    """Load, and be killed at a step. To Postgres, after a statement equals before the next one."""
     engine = open_engine(url)
     with engine.connect():
         pass  # connecting is no moment of loading
@@ -145,7 +145,7 @@ def load_and_die(
 
 
 def at_once(harness: Harness, *, loads: int) -> Iterator[Trial]:
-    """So many loads at the same time, a second apart by their clocks."""
+    """Run concurrent loads whose clocks are a second apart."""
     with account_under_test(harness) as account:
         before, shown = account.contents(), account.shown()
         account.pass_time(1)
@@ -175,7 +175,7 @@ def at_once(harness: Harness, *, loads: int) -> Iterator[Trial]:
 
 
 def late(harness: Harness) -> Iterator[Trial]:
-    """The first of two loads is published last."""
+    """Publish the earlier of two loads last."""
     with account_under_test(harness) as account:
         account.pass_time(1)
         earlier = extract_load(account.engine, account.account, account.settings, clock=account.clock)
@@ -188,7 +188,7 @@ def late(harness: Harness) -> Iterator[Trial]:
 
 
 def twice(harness: Harness) -> Iterator[Trial]:
-    """The same load, published again."""
+    """Publish the same load twice."""
     with account_under_test(harness) as account:
         before = account.contents()
         account.pass_time(1)
@@ -204,7 +204,7 @@ def twice(harness: Harness) -> Iterator[Trial]:
 
 
 def set_back(harness: Harness, *, seconds: int) -> Iterator[Trial]:
-    """A load whose clock is behind the newest snapshot."""
+    """Load with a clock behind the latest snapshot."""
     with account_under_test(harness) as account:
         before = account.contents()
         loaded = account.load(hours=-seconds / 3600)
@@ -213,7 +213,7 @@ def set_back(harness: Harness, *, seconds: int) -> Iterator[Trial]:
 
 
 def set_ahead(harness: Harness) -> Iterator[Trial]:
-    """A load whose clock is a year ahead."""
+    """Load with a clock a year ahead."""
     with account_under_test(harness) as account:
         before = account.contents()
         clock = Clock(now=lambda: account.now + timedelta(days=365), sleep=lambda _: None)
@@ -222,7 +222,7 @@ def set_ahead(harness: Harness) -> Iterator[Trial]:
 
 
 def night(harness: Harness, *, begin: datetime, timezone: str) -> Iterator[Trial]:
-    """Loads through a night of 23 or 25 hours."""
+    """Load through a night of a clock change."""
     with account_under_test(harness, timezone=timezone) as account:
         account.now = begin
         for step in range(6 if harness.is_quick else 12):

@@ -1,4 +1,4 @@
-"""Rows as lists have them: an id on two pages, as a text or missing, as many as there may be, options in any order."""
+"""Rows of lists: repeated, missing or textual ids, maximum counts, options in another order."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from faults.harness import Harness
 
 LISTS: Final[Mapping[str, Mode]] = {"segments": "segments", "fields": "segments", "stages": "periodicity"}
 MOST: Final[Mapping[str, int]] = {"segments": 101, "fields": 31, "stages": 31}
-"""One more of each than amoCRM's page says that there can be."""
+"""One more of each than amoCRM documents."""
 
 Change = Callable[[list[Json]], list[Json]]
 
 
 @dataclass(kw_only=True)
 class Again:
-    """Has the first row of a list on every later page too, identical or another."""
+    """Repeat the first row of a list on every later page, perhaps changed."""
 
     change: Mapping[str, Json]
     first: Json = None
 
     def __call__(self, rows: list[Json]) -> list[Json]:
-        """The rows of a page, and the first one again."""
+        """Append the first row."""
         self.first = self.first or rows[0]
         return rows if rows[0]["id"] == self.first["id"] else [*rows, self.first | self.change]
 
 
 def without_id(rows: list[Json]) -> list[Json]:
-    """The second row has no id at all."""
+    """Remove the second row's id."""
     return [*rows[:1], *({key: row[key] for key in row if key != "id"} for row in rows[1:2]), *rows[2:]]
 
 
 def id_as_text(rows: list[Json]) -> list[Json]:
-    """The second row's id is a text of digits."""
+    """Make the second row's id a string."""
     return [*rows[:1], *(row | {"id": str(row["id"])} for row in rows[1:2]), *rows[2:]]
 
 
@@ -57,7 +57,7 @@ ROWS: Final[Mapping[str, tuple[Callable[[], Change], frozenset[Verdict]]]] = {
 
 
 def cases() -> Iterator[Case]:
-    """Each oddity in each list that can have it."""
+    """Yield each anomaly in each list that can have it."""
     for number, (name, (make, allowed)) in enumerate(ROWS.items()):
         for resource, mode in LISTS.items():
             if "page" in name and resource == "stages":
@@ -89,13 +89,13 @@ def cases() -> Iterator[Case]:
 
 
 def through(harness: Harness, *, resource: str, mode: Mode, make: Callable[[], Change]) -> Iterator[Trial]:
-    """A load that always sees such a list."""
+    """Load while the list is always changed."""
     with account_under_test(harness, mode) as account:
         yield account.load_and_recover(account.fault(effects.items(make()), resource=resource))
 
 
 def many(harness: Harness, *, resource: str, most: int) -> Iterator[Trial]:
-    """A load of an account with so many."""
+    """Load an account with this many entities."""
     with account_under_test(harness, LISTS[resource]) as account:
         world = account.world
         world.quirks = replace(world.quirks, ignores_limit=False)  # pages of 250, as amoCRM has them
@@ -112,7 +112,7 @@ def many(harness: Harness, *, resource: str, most: int) -> Iterator[Trial]:
 
 
 def reordered(harness: Harness) -> Iterator[Trial]:
-    """The same three options, in two orders."""
+    """Load the same three options in two orders."""
     with account_under_test(harness) as account:
         world, of, chosen = account.world, account.id, account.segments[1]
         options = [world.add_option(of, account.fields[3], label) for label in ("four", "five", "six")]

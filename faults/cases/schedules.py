@@ -1,4 +1,4 @@
-"""Two and three loads of one account at once, stepped from deed to deed in an order that a seed gives."""
+"""Two or three concurrent loads of one account, stepped in an order that a seed gives."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pipelines.base.errors import Superseded, UnprovenEnding
 from pipelines.load.load import extract_load, load_account, publish_load
 
 SEEDS: Final = 250
-"""Schedules that a whole run plays of each kind; another ``--seed`` gives others."""
+"""Schedules of each kind in a full run; another ``--seed`` gives others."""
 
 QUICK_SEEDS: Final = 12
 OF_ONE_ACCOUNT: Final = 25
-"""Schedules before the next account, so that histories stay short."""
+"""Schedules per account, to keep histories short."""
 
 
 def cases() -> Iterator[Case]:
-    """Schedules in which all live, and in which one of the loads is killed."""
+    """Yield schedules without and with a killed load."""
     for dies in (False, True):
         yield Case(
             name="schedules: two or three loads, step by step" + (", one of them killed" if dies else ""),
@@ -42,7 +42,7 @@ def cases() -> Iterator[Case]:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """One seed's loads, and what became of them."""
+    """Loads of one seed, and the state that each read."""
 
     seed: str
     account: AccountUnderTest
@@ -51,7 +51,7 @@ class Schedule:
     saw: dict[int, Shown] = field(default_factory=dict)  # by load: what the account showed when it was asked
 
     def walkers(self, *, dies: bool) -> list[Walker]:
-        """The loads: in any order of their clocks, now and then two of one instant, in either way of loading."""
+        """Make the loads: random clock order, sometimes equal instants, in one or two steps."""
         count = self.chances.choice((2, 2, 3))
         made = []
         # Of two loads of one instant one is refused; which, could not be told if one of them dies.
@@ -66,13 +66,13 @@ class Schedule:
         return made
 
     def choose(self, waiting: Sequence[Walker]) -> Walker:
-        """Who goes on; now and then the account changes before."""
+        """Choose the next load; sometimes change the account first."""
         if self.chances.random() < 0.05:
             change(self.account, self.chances)
         return self.chances.choice(sorted(waiting, key=lambda one: one.number))
 
     def note_request(self, walker: Walker, request: Request) -> None:
-        """What a load sees of the segments is what is there when it asks for them: they fit on one page."""
+        """Record the state that a load reads: each list fits on one page."""
         resource = request.path.partition("?")[0]
         shown = self.account.shown()
         before = self.saw.setdefault(walker.number, shown)
@@ -83,7 +83,7 @@ class Schedule:
 
 
 def play(harness: Harness, *, dies: bool) -> Iterator[Trial]:
-    """A trial for each seed."""
+    """Yield a trial per seed."""
     seeds = harness.sample(f"schedules {dies}", SEEDS, QUICK_SEEDS)
     for first in range(0, len(seeds), OF_ONE_ACCOUNT):
         with account_under_test(harness) as account:
@@ -123,7 +123,7 @@ def walk(schedule: Schedule, *, dies: bool) -> Iterator[Trial]:
 
 
 def _wrong(walker: Walker, walkers: Sequence[Walker], schedule: Schedule, published: set[datetime]) -> str:
-    """Why a load did not come to what it had to; empty where it did."""
+    """Describe a load's wrong outcome; empty if it is right."""
     at = schedule.instants[walker.number]
     others = [one for one in walkers if one is not walker and schedule.instants[one.number] in published]
     match walker.error:
@@ -143,7 +143,7 @@ def _ids(schedule: Schedule, walker: Walker) -> set[Any]:
 
 
 def change(account: AccountUnderTest, chances: random.Random) -> None:
-    """Let something happen in the account."""
+    """Make a random change in the account."""
     world, of = account.world, account.id
     segments = [one.id for one in world.account(of).live_segments()]
     fields = [one.id for one in world.account(of).live_fields()]
@@ -159,12 +159,12 @@ def change(account: AccountUnderTest, chances: random.Random) -> None:
 
 
 def at_once(account: AccountUnderTest, at: datetime) -> object:
-    """A load as ``sync`` makes it."""
+    """Load as ``sync`` does."""
     return load_account(account.engine, account.account, account.settings, clock=_clock(at))
 
 
 def in_two_steps(account: AccountUnderTest, at: datetime) -> object:
-    """A load as Dagster makes it for one account."""
+    """Load as Dagster does for one account."""
     extracted = extract_load(account.engine, account.account, account.settings, clock=_clock(at))
     return publish_load(account.engine, extracted, account.settings, clock=_clock(at))
 

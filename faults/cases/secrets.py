@@ -1,4 +1,4 @@
-"""Secrets, each a canary, searched for afterwards in everything that is kept or said, encoded forms included."""
+"""Secrets searched for in everything that is stored or printed, encoded forms included."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ ECHOES: Final[Mapping[str, Callable[[str], str]]] = {
     "base64": lambda token: b64encode(token.encode()).decode(),
     "the first half": lambda token: token[: len(token) // 2],
 }
-"""How an answer may repeat the token that it was sent."""
+"""Ways in which a response can repeat the token."""
 
 CODES: Final = (200, 400, 401, 403, 404, 422, 500)
 
 
 def cases() -> Iterator[Case]:
-    """Each secret, by each way out."""
+    """Yield each secret with each way to leak."""
     for number, (name, echo) in enumerate(ECHOES.items()):
         for place in ("account", "segments, middle page", "segment by id"):
             yield Case(
@@ -69,7 +69,7 @@ def cases() -> Iterator[Case]:
 
 
 def echoed(harness: Harness, *, echo: Callable[[str], str], place: str) -> Iterator[Trial]:
-    """A load for each status, whose answer repeats the token."""
+    """Load once per status, while the response repeats the token."""
     at = PLACES[place]
     for code in CODES[:2] if harness.is_quick else CODES:
         with account_under_test(harness, at.mode) as account:
@@ -88,7 +88,7 @@ def _hinting(said: str, document: Json) -> Json:
 
 
 def searched(account: AccountUnderTest, loaded: Loaded, trial: Trial, *secrets: str) -> Trial:
-    """The same, unless one of the secrets is anywhere."""
+    """Search for secrets; the trial is a leak if one is found."""
     places = everything(account.engine, account) | {"the log or the error": loaded.said.encode()}
     found = sorted(
         place
@@ -100,7 +100,7 @@ def searched(account: AccountUnderTest, loaded: Loaded, trial: Trial, *secrets: 
 
 
 def everything(engine: Engine, account: AccountUnderTest) -> dict[str, bytes]:
-    """All that is kept about an account, by where it is."""
+    """Everything stored about an account, by place."""
     found: dict[str, bytes] = {}
     with engine.connect() as connection:
         names = connection.execute(
@@ -126,7 +126,7 @@ def everything(engine: Engine, account: AccountUnderTest) -> dict[str, bytes]:
 
 
 def password(harness: Harness) -> Iterator[Trial]:
-    """Loads from databases that cannot be had."""
+    """Load into databases that cannot be reached."""
     right = make_url(harness.url)
     canary = "canary-of-the-password-7c1f"
     for wrong in (
@@ -143,7 +143,7 @@ def password(harness: Harness) -> Iterator[Trial]:
 
 
 def renewed(harness: Harness, *, make: Callable[[], Effect] | None) -> Iterator[Trial]:
-    """A load whose access has to be renewed first."""
+    """Load after the access token expired."""
     with account_under_test(harness) as account:
         usual = account.account
         integration, authorization = by_oauth(account)
@@ -164,7 +164,7 @@ def renewed(harness: Harness, *, make: Callable[[], Effect] | None) -> Iterator[
 
 
 def by_oauth(account: AccountUnderTest) -> tuple[Integration, Authorization]:
-    """Have the account loaded by OAuth from now on, with access that was just given."""
+    """Switch the account to OAuth, with new access."""
     integration = new_integration(account.world)
     account.account = replace(account.account, token=integration)
     authorization = oauth_authorization(account.account, account.settings, account.clock)

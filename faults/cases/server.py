@@ -1,4 +1,4 @@
-"""A Postgres server of its own that is killed, stopped, or out of room, and comes back."""
+"""A Postgres server that is killed, stopped or out of disk space, and comes back."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pipelines.warehouse.migrate import migrate
 
 DISK_MB: Final = 256
 LONG: Final = 40_000
-"""Letters of names that need room of their own."""
+"""Length of names that need their own pages."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blow:
-    """What happens to the server in the middle of a load, and how it ends. Both are told the server's folder."""
+    """An event on the server during a load, and its end. Both get the server's folder."""
 
     strike: Callable[[Path], object]
     mend: Callable[[Path], object] = lambda _: None
@@ -37,7 +37,7 @@ class Blow:
 
 
 def cases() -> Iterator[Case]:
-    """Each way in which a server goes away."""
+    """Yield each way in which a server goes away."""
     for name, number in (("killed", signal.SIGKILL), ("stopped at once", signal.SIGQUIT), ("stopped", signal.SIGINT)):
         yield Case(
             name=f"database: the server {name} and started again",
@@ -57,7 +57,7 @@ def cases() -> Iterator[Case]:
 
 
 def struck(harness: Harness, *, blow: Blow) -> Iterator[Trial]:
-    """A durable server of its own, struck at some of the messages of a load, and started again."""
+    """Strike a durable server at some messages of a load, and start it again."""
     root = harness.folder / f"struck-{harness.new_id()}"
     root.mkdir(mode=0o711)
     with blow.disk(root):
@@ -73,7 +73,7 @@ def _struck_on(root: Path, harness: Harness, blow: Blow) -> Iterator[Trial]:
         engine.dispose()
     whole = len(proxy.messages)
     for number in sorted(harness.next_chance().sample(range(whole), k=8)):
-        # The emulator and the account outlive the server: what comes after is one story.
+        # The emulator and the account outlive the server.
         with ExitStack() as until:
             with embedded_postgres(root) as server:
                 account = until.enter_context(account_under_test(harness, engine=open_engine(server.url)))
@@ -95,7 +95,7 @@ def _struck_on(root: Path, harness: Harness, blow: Blow) -> Iterator[Trial]:
 
 
 def grow(account: AccountUnderTest) -> None:
-    """Give segments and fields names that no page of a table has room for."""
+    """Give segments and fields names longer than a table's page."""
     for segment in account.segments[1:5]:
         account.world.rename_segment(account.id, segment, account.random.randbytes(LONG // 2).hex())
     for its in account.fields[2:5]:
@@ -112,7 +112,7 @@ def _signal(number: signal.Signals, folder: Path) -> None:
 
 
 def may_mount() -> bool:
-    """Whether this process can mount a disk: Linux, and the right to administer the system."""
+    """True if this process can mount a disk: Linux with CAP_SYS_ADMIN."""
     status = Path("/proc/self/status")
     if not status.exists():
         return False
@@ -124,7 +124,7 @@ def may_mount() -> bool:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of its own at this folder."""
+    """Mount a small disk at this folder."""
     options = f"size={DISK_MB}m,mode=0711"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True, timeout=60)  # noqa: S607
     try:

@@ -1,4 +1,4 @@
-"""Accounts beside each other in one warehouse, and readers who see what is theirs to see."""
+"""Several accounts in one warehouse, and readers that see only their own."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ TRICKS: Final = (
     "set role amocrm_views;; select * from analytics.segments",
     "select amocrm.readable_account_ids()",
 )
-"""Statements of a reader of account ``one`` who wants to know of account ``other``."""
+"""Statements with which a reader of account ``one`` tries to read account ``other``."""
 
 
 def cases() -> Iterator[Case]:
-    """Each way in which accounts could mix."""
+    """Yield each way in which accounts could mix."""
     yield Case(
         name="tenants: the token of another account",
         wrong="The token is another account's, whose things have the same ids.",
@@ -90,7 +90,7 @@ def cases() -> Iterator[Case]:
 
 
 def other_token(harness: Harness) -> Iterator[Trial]:
-    """A load with the token of an account of the same amoCRM."""
+    """Load with another account's token."""
     with account_under_test(harness) as account:
         before, usual = account.contents(), account.account
         other = account.world.add_account("Another company", account_id=harness.new_id())
@@ -108,7 +108,7 @@ def other_token(harness: Harness) -> Iterator[Trial]:
 
 
 def turned(harness: Harness) -> Iterator[Trial]:
-    """The account's id is another one, in the second answer or in all."""
+    """Load while the account's id changes between responses."""
     for nth in (1, 2):
         with account_under_test(harness) as account:
             effect = effects.payload(lambda document: document | {"id": document["id"] + 1})
@@ -116,7 +116,7 @@ def turned(harness: Harness) -> Iterator[Trial]:
 
 
 def side_by_side(harness: Harness) -> Iterator[Trial]:
-    """Two accounts, each of an amoCRM of its own, which give out the same ids."""
+    """Load two accounts whose entities have equal ids."""
     with account_under_test(harness) as one, account_under_test(harness) as other:
         if one.segments != other.segments or one.id == other.id:
             raise LookupError("the accounts do not share ids")
@@ -129,7 +129,7 @@ def side_by_side(harness: Harness) -> Iterator[Trial]:
 
 
 def reader(harness: Harness) -> Iterator[Trial]:
-    """The role ``amocrm_reader`` at each table and view."""
+    """Try each table and view as ``amocrm_reader``."""
     with psycopg.connect(harness.url, autocommit=True) as connection:
         names = connection.execute(
             "select table_schema, table_name from information_schema.tables"
@@ -149,7 +149,7 @@ def reader(harness: Harness) -> Iterator[Trial]:
 
 
 def reader_of_one(harness: Harness) -> Iterator[Trial]:
-    """Two accounts with all that a load leaves behind, and a role that reads the first."""
+    """Try every view and trick as the reader of one of two accounts."""
     with harness.database() as url, ExitStack() as until:
         engine = open_engine(url)
         until.callback(engine.dispose)
@@ -178,7 +178,7 @@ def _views(owner: psycopg.Connection, reads: psycopg.Connection, account_id: int
 
 
 def _tricked(reads: psycopg.Connection, trick: str, other: str) -> Trial:
-    """What came of statements: the other account is in no row, no notice, and by its name in no error."""
+    """Execute statements; the other account must be in no row, notice or error."""
     said: list[str] = []
     hear = partial(_hear, said)
     reads.add_notice_handler(hear)

@@ -1,4 +1,4 @@
-"""Values that no page announces, in a row on the first, a middle or the last page: kept and flagged, or the load stops.
+"""Undocumented values in a row of the first, a middle or the last page.
 
 A value that cannot be typed is kept as text and JSON, is flagged, and stops nothing; a row without a usable identity
 stops the load.
@@ -26,7 +26,7 @@ COLUMNS: Final = {
     "fields": ("name", "code", "type", "sort", "options"),
     "stages": ("id", "name", "sort", "is_default", "color", "type", "conditions"),
 }
-"""What a row of each list holds, as the oracle has it."""
+"""Columns of the oracle's rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,17 +35,17 @@ class Value:
 
     change: Mapping[str, Json]
     stored: Mapping[str, Any] | None = None  # columns that differ from those of the plain row
-    flag: str | None = None  # the oddity that must be noted
+    flag: str | None = None  # the anomaly that must be recorded
 
 
 def odd_text(value: str, stored: str | None = None) -> Value:
-    """A name that is data, and nothing else."""
+    """Make a name that must be stored, perhaps sanitized."""
     flag = None if stored is None else "unstorable_text"
     return Value(change={"name": value}, stored={"name": value if stored is None else stored}, flag=flag)
 
 
 def untyped(column: str, value: Json, *, in_extra: bool = False) -> Value:
-    """A value without the column's type: the column is null; ``in_extra`` says that the row keeps it as JSON."""
+    """Make a value of a wrong type: the column is null; with ``in_extra`` the row keeps it as JSON."""
     stored = {column: None} | ({"extra": {column: value}} if in_extra else {})
     return Value(change={column: value}, stored=stored, flag="untyped_value")
 
@@ -145,11 +145,11 @@ STAGES: Final[Mapping[str, Value]] = {
 }
 
 ROWS: Final = {"first": 1, "middle": 3, "last": 6}
-"""Where the row is: on the first, a middle and the last page, of which fields have two and stages one."""
+"""Index of the row on the first, a middle and the last page."""
 
 
 def cases() -> Iterator[Case]:
-    """Each value in a row of each page."""
+    """Yield each value in a row of each page."""
     lists: tuple[tuple[str, Mapping[str, Value], Mode], ...] = (
         ("segments", SEGMENTS, "segments"),
         ("fields", FIELDS, "segments"),
@@ -190,7 +190,7 @@ def cases() -> Iterator[Case]:
 
 
 def wire_of(value: Value, resource: str, place: int, mode: Mode) -> Wire:
-    """The change to the row that stands at this place of the whole list."""
+    """Change the row at this index of the whole list."""
     page, index = (1 + place // PAGE, place % PAGE) if mode == "segments" else (1, place)
 
     def changed(rows: list[Json]) -> list[Json]:
@@ -200,7 +200,7 @@ def wire_of(value: Value, resource: str, place: int, mode: Mode) -> Wire:
 
 
 def through(harness: Harness, *, resource: str, place: int, value: Value, mode: Mode) -> Iterator[Trial]:
-    """A load that sees the value, and one after it."""
+    """Load with the value, and load again."""
     with account_under_test(harness, mode) as account:
         before = account.contents()
         wire = wire_of(value, resource, place, mode)
@@ -222,7 +222,7 @@ def _id_at(account: AccountUnderTest, resource: str, place: int) -> int:
 
 
 def with_value(shown: Shown, resource: str, target: int, stored: Mapping[str, Any]) -> Shown:
-    """What has to be stored where one row differs in some columns."""
+    """Replace some columns of one row in a state."""
     columns = COLUMNS[resource]
 
     def put(row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -237,7 +237,7 @@ def with_value(shown: Shown, resource: str, target: int, stored: Mapping[str, An
 
 
 def flagged(account: AccountUnderTest, trial: Trial, kind: str | None) -> Trial:
-    """The same, unless an oddity was to be noted and was not."""
+    """Mark a trial as silent if its anomaly is not recorded."""
     if kind is None or trial.verdict is not Verdict.EXACT:
         return trial
     with account.engine.connect() as connection:
@@ -248,7 +248,7 @@ def flagged(account: AccountUnderTest, trial: Trial, kind: str | None) -> Trial:
 
 
 def large_id(harness: Harness, *, large: int) -> Iterator[Trial]:
-    """A segment of a large id comes, and goes."""
+    """Load a segment with a large id, then without it."""
     with account_under_test(harness) as account:
         before = account.contents()
         shown = account.shown()
@@ -267,7 +267,7 @@ def large_id(harness: Harness, *, large: int) -> Iterator[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A value of a field of some type, and how the view shows it: by default as it came."""
+    """A field value, and how the view shows it: by default unchanged."""
 
     kind: str
     value: Json
@@ -277,7 +277,7 @@ class Typed:
 
 
 def odd_value(kind: str, value: Json) -> Typed:
-    """A value that does not have the field's type: kept as JSON and flagged."""
+    """Make a value of a wrong type: kept as JSON and flagged."""
     return Typed(kind, value, {"value": value}, "untyped_value")
 
 
@@ -296,7 +296,7 @@ TYPED: Final[Mapping[str, Typed]] = {
 
 
 def field_value(harness: Harness, *, typed: Typed) -> Iterator[Trial]:
-    """A value that the account really has, for as long as it likes."""
+    """Load an account with this field value."""
     with account_under_test(harness, timezone=typed.timezone) as account:
         before = account.contents()
         field_id = account.world.add_field(account.id, "Odd", typed.kind)
@@ -308,7 +308,7 @@ def field_value(harness: Harness, *, typed: Typed) -> Iterator[Trial]:
 
 
 def replace_values(account: AccountUnderTest, field_id: int, shown: Sequence[Any]) -> Shown:
-    """What amoCRM shows, with the values of one field as the view has to show them."""
+    """AmoCRM's state, with one field's values as the view shows them."""
     values = account.world.account(account.id).segments[account.segments[1]].values.pop(field_id)
     plain = account.shown()
     account.world.set_raw_values(account.id, account.segments[1], field_id, values)

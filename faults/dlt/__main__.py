@@ -1,6 +1,6 @@
-"""The cases of the list that are about amoCRM's answers, played against dlt: ``python -m faults.dlt``.
+"""Play the cases about amoCRM's responses against dlt: ``python -m faults.dlt``.
 
-dlt runs in an environment of its own. The verdicts are written to ``verdicts.json``, from which the page has them.
+dlt runs in its own environment. The verdicts go to ``verdicts.json``, which the page shows.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ COLUMNS: Final = {
 
 
 class Loader:
-    """dlt in a process of its own, which is started again where it hangs."""
+    """dlt in a separate process, restarted after a hang."""
 
     def __init__(self, python: Path) -> None:
         self._python = python
         self._process: subprocess.Popen[str] | None = None
 
     def load(self, told: dict[str, str]) -> str | None:
-        """Load; None where it says that all is well, else its error. Raises ``TimeoutError``."""
+        """Load; return dlt's error or None. Raises ``TimeoutError``."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [self._python, HERE / "load.py"],
@@ -113,15 +113,15 @@ def main() -> None:
 
 
 def _environment() -> Path:
-    from bench.peers.environments import environment  # noqa: PLC0415 - only who has no dlt needs it
+    from bench.peers.environments import environment  # noqa: PLC0415 - only needed without --python
 
     return environment("dlt", HERE.parents[1] / "data" / "peers")
 
 
 def chosen(stranger: Emulator, *, is_quick: bool) -> Iterator[tuple[str, Wire]]:
-    """The cases that apply: those about the lists, which are all that dlt asks for.
+    """Yield the cases about lists, which is all that dlt fetches.
 
-    Of strange values only unusable identities: that any other is kept well, each program may decide for itself.
+    Of unusual values only unusable ids: storing other values is each program's choice.
     """
     link = effects.next_link(f"{stranger.url}/api/v4/customers/segments?page=2&limit=250")
     yield (
@@ -135,7 +135,7 @@ def chosen(stranger: Emulator, *, is_quick: bool) -> Iterator[tuple[str, Wire]]:
 
 
 def play(loader: Loader, wire: Wire, told: dict[str, str], stranger: Emulator) -> Verdict:
-    """One load, a change, and a load through the fault."""
+    """Load, change the account, and load through the fault."""
     with Emulator(clock=Clock(BEGIN)) as emulator, account(emulator, wire.mode) as account_id:
         told = told | {
             "base_url": emulator.url,
@@ -162,7 +162,7 @@ def play(loader: Loader, wire: Wire, told: dict[str, str], stranger: Emulator) -
 
 @contextmanager
 def account(emulator: Emulator, mode: str) -> Iterator[int]:
-    """An account like the one that our own cases have: seven segments and seven fields, three on a page."""
+    """Make an account like that of our cases: seven segments and fields, three on a page."""
     world = emulator.world
     world.quirks = replace(world.quirks, ignores_limit=True, default_limit=PAGE)
     account_id = world.add_account("Corner Coffee", mode=mode)  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ def account(emulator: Emulator, mode: str) -> Iterator[int]:
 
 
 def change(emulator: Emulator, account_id: int) -> None:
-    """What a load has to find out: a new name, another size, a segment less."""
+    """Rename, resize, delete and add segments."""
     world = emulator.world
     segments = [one["id"] for one in world.shown_segments(account_id)]
     if segments:
@@ -186,7 +186,7 @@ def change(emulator: Emulator, account_id: int) -> None:
 
 
 def shown(emulator: Emulator, account_id: int, mode: str) -> Counter[Any]:
-    """What amoCRM shows, of what dlt is asked for."""
+    """AmoCRM's state of the fetched lists."""
     world = emulator.world
     lists = {
         "segments": world.shown_segments(account_id),
@@ -199,7 +199,7 @@ def shown(emulator: Emulator, account_id: int, mode: str) -> Counter[Any]:
 
 
 def stored(told: dict[str, str]) -> Counter[Any]:
-    """What dlt's tables say of now."""
+    """Current state of dlt's tables."""
     found: Counter[Any] = Counter()
     with psycopg.connect(told["database"]) as connection:
         for name, columns in COLUMNS.items():

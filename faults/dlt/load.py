@@ -1,4 +1,4 @@
-"""One load by dlt for each line of standard input, in dlt's own environment: as its pages show it, or at its best.
+"""Run one dlt load per line of standard input, in dlt's environment.
 
 *default*: the REST source with the link to the next page, tables replaced. *best*: pages counted, a history by scd2, a
 schema that is frozen once it is there. https://dlthub.com/docs/dlt-ecosystem/verified-sources/rest_api/basic,
@@ -50,10 +50,8 @@ def source(told: dict[str, str]) -> Any:
 
 
 def main() -> None:
-    """Load, say how it ended, and wait for the next line."""
-    tenacity.nap.time = SimpleNamespace(
-        sleep=lambda _: None
-    )  # waits before another try pass in no time, as in our cases
+    """Load, print the error, and wait for the next line."""
+    tenacity.nap.time = SimpleNamespace(sleep=lambda _: None)  # retries do not wait, as in our cases
     for line in sys.stdin:
         told = json.loads(line)
         pipeline = dlt.pipeline(
@@ -65,7 +63,7 @@ def main() -> None:
         try:
             pipeline.run(source(told))
             error = None
-        except Exception as caught:  # noqa: BLE001 - whatever comes is its error
+        except Exception as caught:  # noqa: BLE001 - any error is the result
             error = f"{type(caught).__name__}: {caught}"
             pipeline.drop_pending_packages()
         print(json.dumps({"error": error}), flush=True)

@@ -1,1 +1,1 @@
-"""Loads of running schedules, killed at random moments, while a reader looks at the views. ``__main__`` begins it."""
+"""Loads of running schedules, killed at random moments while readers poll the views."""

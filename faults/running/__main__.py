@@ -1,7 +1,7 @@
-"""``python -m faults.running``: kills loaders of running schedules until enough loads were on their way in them.
+"""``python -m faults.running``: kill loaders of running schedules until enough loads were interrupted.
 
-Dagster's daemon loads some accounts, cron the others. At the end all are left to load what there is, and every row of
-every snapshot is compared with what was shown.
+Dagster's daemon loads some accounts, cron the others. At the end all load again, and every row of
+every snapshot is compared with the emulator's states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from faults.running.readers import Readers
 OF_THE_DAEMON: Final = 40
 OF_CRON: Final = 24
 PATIENCE: Final = 600.0
-"""Seconds within which all accounts are loaded when nothing is killed."""
+"""Timeout in seconds for loading all accounts without kills."""
 
 LOADED_SINCE: Final = """
     select account_id, segment.name, segment.customers_count
@@ -40,11 +40,11 @@ LOADED_SINCE: Final = """
 
 
 def main() -> int:
-    """Killer, tell, and give 1 where anything was not held."""
+    """Run, print the figures, and return 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m faults.running", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=15.0, help="the longest that it kills")
-    parser.add_argument("--loads", type=int, default=200, help="loads to kill, half of them at least of the daemon")
-    parser.add_argument("--seed", type=int, default=0, help="other moments, other changes")
+    parser.add_argument("--minutes", type=float, default=15.0, help="maximum duration")
+    parser.add_argument("--loads", type=int, default=200, help="loads to kill, at least half of them the daemon's")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random choices")
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[2] / "data/faults/running.json")
     arguments = parser.parse_args()
     with open_harness(seed=arguments.seed, is_quick=False) as harness:
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def run_and_kill(harness: Harness, *, loads: int, seconds: float) -> dict[str, Any]:
-    """Everything that came of it, as figures."""
+    """Kill loaders, and return the figures."""
     chances, wrong = harness.chance("running"), list[str]()
     with ExitStack() as running:
         emulator = running.enter_context(Emulator())
@@ -108,7 +108,7 @@ def run_and_kill(harness: Harness, *, loads: int, seconds: float) -> dict[str, A
 
 
 def until_loaded(daemon: Daemon, cron: Cron) -> None:
-    """Wait until every account was loaded anew and stands as it shows itself; nothing is killed meanwhile."""
+    """Wait until every account has loaded its current state."""
     emulated, since, end = daemon.emulated, datetime.now(UTC), time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for _ in range(100):

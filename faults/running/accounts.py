@@ -1,4 +1,4 @@
-"""Many emulated accounts, each of which changes all of its segments at once: a state is whole, or visibly not."""
+"""Emulated accounts that change all segments at once, so that a mixed state is visible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEZONE: Final = "Europe/Moscow"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
-    """What an account showed from a moment on."""
+    """State of an account since an instant."""
 
     since: datetime
     rows: tuple[Any, ...]
@@ -46,7 +46,7 @@ class EmulatedAccounts:
         return list(self.tokens)
 
     def change(self, account_id: int) -> None:
-        """Let the account pass to its next state, in which every segment differs, and now and then one is another."""
+        """Change every segment of an account, and sometimes replace one."""
         with self._world.lock:
             number = len(self.states[account_id])
             segments = self._world.account(account_id).live_segments()
@@ -64,12 +64,12 @@ class EmulatedAccounts:
             self.states[account_id].append(State(since=self._world.now(), rows=rows))
 
     def change_some(self) -> None:
-        """Let one account change."""
+        """Change a random account."""
         self.change(self._chances.choice(self.ids))
 
 
 def state_of(names_and_sizes: Iterable[tuple[str, int]]) -> int | None:
-    """The number of the state that all of these segments are of; None where they are not of one."""
+    """Number of the state that all these segments belong to; None if mixed."""
     rows = list(names_and_sizes)
     numbers = {int(name.partition("|")[0]) for name, _ in rows} | {size for _, size in rows}
     return numbers.pop() if len(numbers) == 1 and len(rows) == SEGMENTS else None

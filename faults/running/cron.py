@@ -1,4 +1,4 @@
-"""Loads as cron starts them: one process after another that does what ``sync --all`` does, without Dagster."""
+"""Loads started as by cron: one process of ``sync --all`` after another."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from faults.killing import PROCESSES
-from faults.running.kill import Kill
-from faults.running.killer import Killer, Loader
+from faults.running.killer import Kill, Killer, Loader
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.fleet import load_fleet
@@ -22,7 +21,7 @@ THREADS: Final = 6
 
 @dataclass(kw_only=True)
 class Cron(Killer):
-    """Starts the next process as soon as one has ended, for some of its accounts, and kills it."""
+    """Start a process for some accounts whenever one ended, and kill it."""
 
     url: str
     folder: Path
@@ -33,7 +32,7 @@ class Cron(Killer):
     accounts: dict[int, AccountSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Name the accounts as settings do."""
+        """Make the accounts' settings."""
         self.accounts = {
             one: AccountSettings(
                 key=f"account-{one}", base_url=self.emulator.url, token=Secret(self.emulated.tokens[one])
@@ -42,7 +41,7 @@ class Cron(Killer):
         }
 
     def step(self) -> Kill | None:
-        """Go on a little."""
+        """Start or kill a process if due."""
         if self.process is None or self.loader is None:
             self._start()
             return None
@@ -55,7 +54,7 @@ class Cron(Killer):
         return struck
 
     def end(self) -> None:
-        """Wait for the process that is there."""
+        """Wait for the current process."""
         if self.process is not None:
             self.process.join(60)
 
@@ -72,7 +71,7 @@ class Cron(Killer):
 
 
 def load(url: str, accounts: Sequence[AccountSettings], settings: Settings, run_id: str) -> None:
-    """Load the accounts, some at a time."""
+    """Load the accounts."""
     engine = open_engine(url)
     for _ in load_fleet(engine, accounts, settings, threads=THREADS, run_id=run_id):
         pass

@@ -1,4 +1,4 @@
-"""Loads as Dagster's daemon starts them: its schedule asks for a run a bucket, and each run is a process."""
+"""Loads started by Dagster's daemon: a run per bucket, a process per run."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from assets.active_runs import LOAD_FLEET, PARTITION_TAG
 from emulator import Emulator
 from faults.dagster_site import Site, worker
 from faults.running.accounts import EmulatedAccounts
-from faults.running.kill import Kill
-from faults.running.killer import Killer, Loader
+from faults.running.killer import Kill, Killer, Loader
 from pipelines.config.settings import Settings, load_settings
 from pipelines.load.buckets import Bucket
 
 BUCKETS: Final = 4
 THREADS: Final = 8
-"""Of each run: so many loads end with one worker."""
+"""Concurrent loads of a run, which all end with its worker."""
 
 
 class Fleet(Site):
-    """Dagster's programs for many accounts, one run a bucket, a tick a minute: schedules know no less."""
+    """Dagster's programs for many accounts: a tick a minute, a run per bucket."""
 
     def __init__(
         self, folder: Path, url: str, emulator: Emulator, emulated: EmulatedAccounts, account_ids: Sequence[int]
     ) -> None:
         super().__init__(folder, url, emulator)
-        needless = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_REQUESTS_PER_SECOND")  # an emulator is asked at no pace
+        needless = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_REQUESTS_PER_SECOND")  # emulators have no rate limit by default
         self.environ = {name: one for name, one in self.environ.items() if name not in needless} | {
             "AMOCRM_FLEET_BUCKETS": str(BUCKETS),
             "AMOCRM_THREADS": str(THREADS),
@@ -46,13 +45,13 @@ class Fleet(Site):
 
     @property
     def settings(self) -> Settings:
-        """As the workers have them."""
+        """Settings of the workers."""
         return load_settings(self.environ, self.folder)
 
 
 @dataclass(kw_only=True)
 class Daemon(Killer):
-    """Kills workers of the schedule's runs."""
+    """Kill workers of the schedule's runs."""
 
     fleet: Fleet
     instance: dg.DagsterInstance
@@ -61,7 +60,7 @@ class Daemon(Killer):
     looked_at: float = 0.0
 
     def step(self) -> Kill | None:
-        """Go on a little."""
+        """Kill a worker if due."""
         if time.monotonic() - self.looked_at > 0.1:
             self._look()
         for run in self.runs.values():
@@ -70,7 +69,7 @@ class Daemon(Killer):
         return None
 
     def _look(self) -> None:
-        """See which runs are executed now, and by which process."""
+        """Update the running runs and their processes."""
         started = dg.RunsFilter(job_name=LOAD_FLEET, statuses=[dg.DagsterRunStatus.STARTED])
         executed = {run.run_id: run for run in self.instance.get_runs(started, limit=20)}
         for run_id in self.runs.keys() - executed.keys():

@@ -1,4 +1,4 @@
-"""Judge a run: rows lost and doubled against what was shown, the invariants, and what the readers saw."""
+"""Figures of a run: lost and doubled rows, invariants, and torn reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from faults import oracle
 from faults.harness import Harness
 from faults.invariants import broken
 from faults.running.accounts import EmulatedAccounts
-from faults.running.kill import Kill
+from faults.running.killer import Kill
 from faults.running.readers import Looks
 from pipelines.load.rebuild import rebuild_account
 
@@ -22,7 +22,7 @@ from pipelines.load.rebuild import rebuild_account
 def figures(
     kills: Sequence[Kill], emulated: EmulatedAccounts, world: World, harness: Harness, looks: Looks, wrong: list[str]
 ) -> dict[str, Any]:
-    """Everything, ready to be written as JSON. ``wrong`` is what was found before the end."""
+    """Return the figures as JSON. ``wrong`` are errors found before the end."""
     lost, doubled, snapshots = Counter[str](), Counter[str](), 0
     for account_id in emulated.ids:
         count, its_lost, its_doubled, of_another_time = rows_of(harness.engine, emulated, account_id)
@@ -39,7 +39,7 @@ def figures(
             wrong += [f"account {account_id}: I8 {one}" for one in oracle.false_endings(connection, world, account_id)]
     return {
         "is_held": not (wrong or looks.torn or lost or doubled),
-        **{f"killed: {kind}": told(kills, kind) for kind in sorted({one.kind for one in kills})},
+        **{f"killed: {kind}": kill_figures(kills, kind) for kind in sorted({one.kind for one in kills})},
         "loads_killed": sum(len(one.accounts) for one in kills),
         "accounts": len(emulated.ids),
         "states_shown": sum(map(len, emulated.states.values())),
@@ -54,8 +54,8 @@ def figures(
     }
 
 
-def told(kills: Sequence[Kill], kind: str) -> dict[str, Any]:
-    """What was killed of a kind, and where its loads were."""
+def kill_figures(kills: Sequence[Kill], kind: str) -> dict[str, Any]:
+    """Figures of the kills of one kind."""
     mine = [one for one in kills if one.kind == kind]
     phases = Counter[str]()
     for one in mine:
@@ -70,7 +70,7 @@ def told(kills: Sequence[Kill], kind: str) -> dict[str, Any]:
 
 
 def broken_of(engine: Engine, account_ids: Iterable[int]) -> Iterator[str]:
-    """What is not as it must be in the tables of these accounts."""
+    """Yield broken invariants of these accounts."""
     with engine.connect() as connection:
         for account_id in account_ids:
             yield from (f"account {account_id}: {one}" for one in broken(connection, account_id))
@@ -79,7 +79,7 @@ def broken_of(engine: Engine, account_ids: Iterable[int]) -> Iterator[str]:
 def rows_of(
     engine: Engine, emulated: EmulatedAccounts, account_id: int
 ) -> tuple[int, Counter[str], Counter[str], list[str]]:
-    """Snapshots of an account; rows that they lack, rows that they should not have; and states of another time."""
+    """Count snapshots, lost rows and doubled rows, and list states of another time."""
     lost, doubled, wrong = Counter[str](), Counter[str](), list[str]()
     states = emulated.states[account_id]
     with engine.connect() as connection:
@@ -100,8 +100,8 @@ def rows_of(
 
 
 def rebuilt_otherwise(harness: Harness, account_id: int) -> Iterator[str]:
-    """I7: made anew from the raw answers the tables are the same."""
+    """I7: tables rebuilt from raw responses are equal."""
     rebuild_account(harness.engine, harness.rebuilt, account_id)
     with harness.engine.connect() as ours, harness.rebuilt.connect() as others:
         if oracle.table_contents(ours, account_id) != oracle.table_contents(others, account_id):
-            yield f"account {account_id}: I7 made anew from raw answers, the tables are others"
+            yield f"account {account_id}: I7 tables rebuilt from raw responses differ"

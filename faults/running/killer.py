@@ -1,22 +1,26 @@
-"""What all who kill loaders share: who was asked, how long loading takes, and which moment is the next one's last."""
+"""Kill loaders at random moments, and record their loads' phase as Postgres and the emulator see it."""
 
 from __future__ import annotations
 
 import os
 import random
+import re
+import signal
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
 from emulator import Emulator
 from faults.running.accounts import EmulatedAccounts
-from faults.running.kill import Kill, kill_process
 
 SPARED: Final = 0.15
-"""The share of processes that are not killed, so that every account is loaded now and then."""
+"""Share of processes that are not killed, so that every account is loaded sometimes."""
 
 DURATION: Final = """
     select extract(epoch from max(published_at) - min(observed_at)) from amocrm.snapshot where run_id = %s
@@ -38,7 +42,7 @@ class Loader:
 
 @dataclass(kw_only=True)
 class Killer:
-    """Kills loaders, each at a moment drawn evenly from the time that loading takes."""
+    """Kill loaders, each at a uniformly random moment of a load's duration."""
 
     kind: str
     emulated: EmulatedAccounts
@@ -51,7 +55,7 @@ class Killer:
     kills: list[Kill] = field(default_factory=list)
 
     def found(self, run_id: str, account_ids: Iterable[int], pid: int | None = None) -> Loader:
-        """A loader that has begun, and its fate."""
+        """Register a loader that has begun, and choose when to kill it."""
         return Loader(
             run_id=run_id,
             accounts=frozenset(account_ids),
@@ -79,21 +83,102 @@ class Killer:
         return done
 
     def learn(self, run_id: str) -> None:
-        """A loader has ended; if nobody killed it, it shows how long loading takes."""
+        """Update the duration of a load from a loader that ended by itself."""
         if run_id not in {one.run_id for one in self.kills}:
             row = self.connection.execute(DURATION, (run_id,)).fetchone()
             if row and row[0] is not None:
                 self.longest = 0.5 * self.longest + 0.5 * float(row[0])
 
     def is_ours(self, pid: int) -> bool:
-        """Whether the process is there and one of those that are hunted."""
+        """True if the process exists and belongs to our session."""
         try:
             return os.getsid(pid) == self.session
         except ProcessLookupError:
             return False
 
     def _asked(self, loader: Loader) -> frozenset[int]:
-        """Accounts that were asked since it is there; nobody else asks them meanwhile."""
+        """Accounts requested since the loader began; no other process requests them."""
         by_header = {f"Bearer {token}": account_id for account_id, token in self.emulated.tokens.items()}
         requests = self.emulator.requests[loader.asked_from :]
         return loader.accounts & {by_header.get(one.headers.get("authorization", ""), 0) for one in requests}
+
+
+DONE: Final = """
+    select snapshot.account_id, coalesce(newest.observed_at >= snapshot.observed_at, false)
+    from amocrm.snapshot left join amocrm.newest_answers as newest using (account_id)
+    where snapshot.run_id = %s
+"""
+"""Accounts with a snapshot of a run, and if its digests, the last step of a load, are stored."""
+
+TRANSACTIONS: Final = """
+    select array_agg(relation::regclass::text || ' ' || mode) filter (where mode <> 'AccessShareLock')
+    from pg_stat_activity join pg_locks using (pid)
+    where client_port = any(%s) and xact_start is not null and locktype = 'relation'
+    group by pid
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kill:
+    """A killed process and its interrupted loads."""
+
+    kind: str  # of the process
+    run_id: str
+    at: datetime
+    seconds: float  # since it first asked amoCRM
+    accounts: frozenset[int]  # whose loads were on their way
+    phases: Mapping[str, int]  # how many of them were where
+
+
+def kill_process(
+    connection: psycopg.Connection[Any], pid: int, run_id: str, asked: frozenset[int], *, kind: str, since: float
+) -> Kill | None:
+    """Stop a process, inspect it, and kill it; return None if it ended before.
+
+    A stopped process does nothing more, so the inspection shows the state at the kill.
+    """
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        at, seconds = datetime.now(UTC), time.monotonic() - since
+        ports = _ports(pid)
+        time.sleep(0.01)  # for what it has sent to be done
+        published = dict(connection.execute(DONE, (run_id,)).fetchall())
+        held = [set(row[0] or ()) for row in connection.execute(TRANSACTIONS, (ports,))]
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, FileNotFoundError):
+        return None
+    unfinished = asked - {account_id for account_id, is_remembered in published.items() if is_remembered}
+    phases = Counter(map(_phase, held))
+    between = len(unfinished) - phases.total()
+    after = min(between, sum(account_id in published for account_id in unfinished))
+    phases["published, then nothing"] = max(0, after)
+    phases["asking amoCRM, or between two transactions"] = max(0, between - after)
+    return Kill(kind=kind, run_id=run_id, at=at, seconds=seconds, accounts=unfinished, phases=+phases)
+
+
+def _phase(locks: set[str]) -> str:
+    """Phase of a transaction, by the tables that it has locked."""
+    written = {lock.partition(" ")[0].removeprefix("amocrm.") for lock in locks if "RowExclusive" in lock}
+    if any(table == "snapshot" or "segment" in table or "version" in table for table in written):
+        return "in the transaction that publishes"
+    if "newest_answers" in written:
+        return "in the transaction that remembers the answers"
+    if any("raw" in table for table in written):
+        return "in the transaction that keeps the answers"
+    if "account" in written or any(lock.startswith("amocrm.account ") for lock in locks):
+        return "in the transaction that publishes"
+    if any("AccessExclusive" in lock for lock in locks):
+        return "in the transaction that makes the wide view"
+    return "in a transaction that reads"
+
+
+def _ports(pid: int) -> list[int]:
+    """Local ports of a process's connections. Linux."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            inodes.update(re.findall(r"socket:\[(\d+)\]", str(link.readlink())))
+        except FileNotFoundError:
+            continue
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return [int(row[1].partition(":")[2], 16) for row in rows if row[9] in inodes]

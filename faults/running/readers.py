@@ -1,4 +1,4 @@
-"""Readers in processes of their own that look at the views a thousand times a second, and tell whole from torn."""
+"""Reader processes that query the views a thousand times a second and detect torn reads."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from faults.killing import PROCESSES
 from faults.running.accounts import state_of
 
 READERS: Final = 4
-"""One alone does not come to its turn often enough where more processes want to run than there are cores."""
+"""One process alone is not scheduled often enough on a busy machine."""
 
 EVERY: Final = 0.001 * READERS
-"""Seconds from one look of a reader to its next."""
+"""Seconds between two queries of a reader."""
 
 LOOK: Final = """
     select
@@ -36,12 +36,12 @@ LOOK: Final = """
         snapshot.observed_at
     from analytics.snapshots as snapshot where account_id = %s order by observed_at desc limit 1
 """
-"""The newest snapshot, the segments as they are now, and the segments of that snapshot rebuilt: one statement."""
+"""Current segments, the latest snapshot's segments, and its instant, in one statement."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Looks:
-    """What readers have seen."""
+    """Results of readers."""
 
     count: int = 0
     seconds: float = 0.0
@@ -49,7 +49,7 @@ class Looks:
     torn: list[str] = field(default_factory=list)
 
     def add(self, other: Looks) -> None:
-        """Add what another reader saw meanwhile."""
+        """Add another reader's results."""
         self.count += other.count
         self.seconds = max(self.seconds, other.seconds)
         self.snapshots |= other.snapshots
@@ -57,7 +57,7 @@ class Looks:
 
 
 class Readers:
-    """Looks at the accounts in turn, as a context manager; ``looks`` tells what was seen once it has ended."""
+    """Query the accounts in turn, as a context manager; ``looks`` holds the results at the end."""
 
     def __init__(self, url: str, account_ids: Sequence[int]) -> None:
         self._looks, self._stopped = PROCESSES.Barrier(READERS + 1), PROCESSES.Event()
@@ -108,7 +108,7 @@ def _look(url: str, account_ids: Sequence[int], looks_now: Barrier, stopped: Eve
 def _wrong(
     found: tuple[list[str] | None, list[str] | None, datetime], before: tuple[datetime, list[str]] | None
 ) -> str:
-    """What cannot be: a state between two snapshots, one that differs from its own snapshot, or a step back."""
+    """Describe a torn read: mixed states, a difference from the snapshot, or a step back."""
     now, rebuilt, observed_at = found
     if now is None or rebuilt is None or state_of(map(_pair, now)) is None:
         return "not one state"

@@ -14,7 +14,7 @@ from emulator import Emulator
 from faults.case import Case, Trial, Verdict
 from faults.harness import Harness
 from faults.poller import Poller
-from faults.worker_pool import play_in_processes
+from faults.runner import play_in_processes
 from pipelines.warehouse.engine import open_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # nothing here holds a lock
