@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from emulator.entities import Mode
 from emulator.faults import Effect
+from pipelines.base.clock import Clock
 from pipelines.base.errors import UncertainWrite
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
 from pipelines.writeback.apply import apply
 from pipelines.writeback.desired import DesiredConfig, DesiredSegment, DesiredStage
 from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
 from pipelines.writeback.plan_source import to_desired_state
-from tests.accounts import account_settings, fast_settings, fetch_rows, ticking_clock
+from tests.records import START
 
 NAMES = ("VIP", "Gold", "new", "'; drop table x; --", "%s {}", "Ёж 🦔", "a: b # c", "=cmd()")
 COLORS = {"segments": ("ae003f", "10599d"), "periodicity": ("#fffeb2", "#d6eaff")}
@@ -29,6 +37,12 @@ entity = st.fixed_dictionaries({"color": st.sampled_from((0, 1))}, optional={"is
 losses = st.dictionaries(
     st.tuples(st.sampled_from(("POST", "PATCH", "DELETE")), st.integers(1, 3)), st.sampled_from(LOSS_KINDS)
 )
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(clock=EmulatorClock(START)) as running:
+        yield running
 
 
 def lost_response(kind: str, method: str, emulator: Emulator, account_id: int) -> Effect:
@@ -62,8 +76,8 @@ def custom_entities(emulator: Emulator, account_id: int, mode: Mode) -> dict[int
     is_complete=st.booleans(),
     lost=losses,
 )
-def test_the_account_reaches_the_desired_state(
-    frozen_emulator: Emulator,
+def test_the_account_is_as_wanted_in_the_end(
+    emulator: Emulator,
     engine: Engine,
     tmp_path: Path,
     mode: Mode,
@@ -72,16 +86,19 @@ def test_the_account_reaches_the_desired_state(
     is_complete: bool,
     lost: dict[tuple[str, int], str],
 ) -> None:
-    emulator, world, colors = frozen_emulator, frozen_emulator.world, COLORS[mode]
+    world, colors = emulator.world, COLORS[mode]
     account_id = world.add_account(mode=mode)
     for name, color in before.items():
         add = world.add_segment if mode == "segments" else world.add_stage
         add(account_id, name, color=colors[color])
+    seconds = count()
     access = AccountAccess(
         engine=engine,
-        account=account_settings(emulator, account_id, f"account-{account_id}"),
-        settings=fast_settings(tmp_path),
-        clock=ticking_clock(),
+        account=AccountSettings(
+            key=f"account-{account_id}", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
+        ),
+        settings=Settings(data_dir=tmp_path, requests_per_second=10_000.0),
+        clock=Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None),
     )
     desired_state = to_desired_state(desired(mode, wanted, is_complete=is_complete), account_key=access.account.key)
 
@@ -125,20 +142,24 @@ def desired(mode: Mode, wanted: dict[str, dict[str, Any]], *, is_complete: bool)
 
 def check_records(engine: Engine, account_id: int, entities: dict[int, tuple[str, str]]) -> None:
     """Every thing that a call added is recorded once; every call that is recorded as done shows in the changes."""
-    done = fetch_rows(
-        engine,
-        "select action, thing, thing_id, observed_at from analytics.write_backs"
-        " where account_id = :id and outcome = 'done'",
-        id=account_id,
-    )
-    changes = fetch_rows(
-        engine,
-        "select change, thing, thing_id, observed_at from analytics.changes where account_id = :id",
-        id=account_id,
-    )
-    added = [entity_id for action, _, entity_id, _ in done if action == "add"]
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "select action, thing, thing_id, outcome, observed_at from analytics.write_backs where account_id = :id"
+            ),
+            {"id": account_id},
+        ).all()
+        changes = {
+            (row.change, row.thing, row.thing_id, row.observed_at)
+            for row in connection.execute(
+                text("select change, thing, thing_id, observed_at from analytics.changes where account_id = :id"),
+                {"id": account_id},
+            )
+        }
+    done = [row for row in rows if row.outcome == "done"]
+    added = [row.thing_id for row in done if row.action == "add"]
     assert len(added) == len(set(added))
     assert set(added) <= entities.keys()
     words = {"add": "added", "change": "changed", "delete": "deleted"}
-    for action, *call in done:
-        assert (words[action], *call) in changes
+    for row in done:
+        assert (words[row.action], row.thing, row.thing_id, row.observed_at) in changes
