@@ -1,4 +1,4 @@
-"""Runs one of the benches, or says which there are: ``python -m bench one_account --runs 5``."""
+"""Run a bench, or list them: ``python -m bench one_account --runs 5``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Hand over to the bench that is named."""
+    """Run the named bench."""
     known = benches()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        print("Usage: ./run bench NAME [OPTIONS]; NAME --help tells more.\n")
+        print("Usage: ./run bench NAME [OPTIONS]; NAME --help shows its options.\n")
         for name, purpose in known.items():
             print(f"  {name:12} {purpose}")
         return
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def benches() -> dict[str, str]:
-    """What each bench measures, by name: the first line of its module, which is not imported for that."""
+    """Purpose of each bench, by name: the first line of its module, which is not imported."""
     here = Path(__file__).parent
     files = {path.stem: path for path in here.glob("[!_]*.py")} | {
         path.parent.name: path for path in here.glob("*/__init__.py")

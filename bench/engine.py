@@ -1,4 +1,4 @@
-"""Whether the engine holds what docs/scaling.md says: two workers share a fleet, one is killed, and nothing is lost.
+"""Check the claims of docs/scaling.md: two workers share a fleet, one is killed, nothing is lost.
 
 Needs the extra ``celery`` and a ``redis-server`` (Debian: apt install redis-server). Everything else is its own: an
 emulated amoCRM, Postgres for the warehouse and for Dagster, the daemon, two workers. Run it from the project's folder:
@@ -45,14 +45,14 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """A folder with settings, and what Dagster's programs are to know."""
+    """Folder, settings and environment of Dagster's programs."""
 
     folder: Path
     environment: Mapping[str, str]
     url: str
 
     def start(self, name: str, *command: str, stack: ExitStack) -> subprocess.Popen[bytes]:
-        """A program that ends, with all that it started, when the stack does."""
+        """Start a program that ends, with its children, when the stack closes."""
         log = stack.enter_context((self.folder / f"{name}.log").open("wb"))
         process = subprocess.Popen(
             command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
@@ -61,13 +61,13 @@ class Site:
         return process
 
     def rows(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Rows of the warehouse."""
+        """Rows of a query."""
         with psycopg.connect(self.url) as connection:
             return connection.execute(query, values).fetchall()
 
 
 def main() -> None:
-    """Run it, and say what was found."""
+    """Run the check and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=120, help="accounts of the fleet")
     parser.add_argument("--buckets", type=int, default=6, help="buckets that they are loaded in")
@@ -147,7 +147,7 @@ def prepared(accounts: int, buckets: int, pace: float) -> Iterator[Site]:
 
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
-    """A broker of our own on a free port; its address."""
+    """Start a broker on a free port, and return its address."""
     program = shutil.which("redis-server")
     if program is None:
         raise SystemExit("There is no redis-server. On Debian and Ubuntu: apt install redis-server")
@@ -166,13 +166,13 @@ def redis(folder: Path) -> Iterator[str]:
 
 
 def start_worker(site: Site, name: str, stack: ExitStack) -> subprocess.Popen[bytes]:
-    """A worker with room for two runs."""
+    """Start a worker for two concurrent runs."""
     options = ("-Q", "dagster", "-n", f"{name}@%h", "--concurrency", "2")
     return site.start(name, sys.executable, "-m", "celery", "-A", "dagster_celery.app", "worker", *options, stack=stack)
 
 
 def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
-    """A run of worker one that has loaded some accounts and has others left."""
+    """Find a run of worker one that is partly done."""
     launcher = instance.run_launcher
     assert isinstance(launcher, WatchedCeleryLauncher)
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
@@ -183,19 +183,19 @@ def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
 
 
 def succeeded(instance: dg.DagsterInstance) -> set[str]:
-    """Buckets that a run has loaded to the end."""
+    """Buckets that are loaded completely."""
     runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
     return {run.tags["dagster/partition"] for run in runs}
 
 
 def counts(site: Site) -> str:
-    """How far the fleet is."""
+    """Progress of the fleet."""
     [(snapshots, accounts)] = site.rows("select count(*), count(distinct account_id) from amocrm.snapshot")
     return f"{snapshots} snapshots of {accounts} accounts"
 
 
 def check(site: Site, instance: dg.DagsterInstance, accounts: int) -> None:
-    """Nothing lost, nothing doubled, and both workers had their part."""
+    """Check that nothing is lost or doubled, and that both workers took part."""
     [found] = site.rows("select count(*), count(distinct account_id) from amocrm.snapshot")
     expect(found == (accounts, accounts), f"{found[0]} snapshots of {found[1]} accounts, where each has one")
     [versions] = site.rows("select count(*), count(distinct (account_id, segment_id)) from amocrm.segment_version")
@@ -206,13 +206,13 @@ def check(site: Site, instance: dg.DagsterInstance, accounts: int) -> None:
 
 
 def expect(holds: bool, what: str) -> None:  # noqa: FBT001 - it reads as a sentence
-    """End with an error where something does not hold."""
+    """Exit with an error if a condition is false."""
     if not holds:
         raise SystemExit(f"It does not hold: {what}.")
 
 
 def dagster(site: Site, *arguments: str) -> None:
-    """One of Dagster's commands."""
+    """Run a command of Dagster."""
     command = [sys.executable, "-m", "dagster", *arguments, "-w", str(WORKSPACE)]
     done = subprocess.run(
         command, cwd=site.folder, env=site.environment, capture_output=True, text=True, check=False, timeout=PATIENCE
@@ -221,7 +221,7 @@ def dagster(site: Site, *arguments: str) -> None:
 
 
 def until(found: Callable[[], Found | None]) -> Found:
-    """What is found once something is."""
+    """Wait for a true value and return it."""
     last = time.monotonic() + PATIENCE
     while not (it := found()):
         expect(time.monotonic() < last, f"nothing happened for {PATIENCE:.0f} s")
@@ -230,7 +230,7 @@ def until(found: Callable[[], Found | None]) -> Found:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program of ours and all that it started."""
+    """End a program and its children."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -241,7 +241,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def say(text: str) -> None:
-    """A line, at once."""
+    """Print a line without buffering."""
     print(text, flush=True)
 
 

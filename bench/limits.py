@@ -1,4 +1,4 @@
-"""Where the limit is: a fleet of 100 to 100,000 accounts loaded every hour, simulated request by request.
+"""Find the limit: simulate 100 to 100,000 accounts loaded every hour, request by request.
 
 A load asks amoCRM one thing after the other, each waiting for its turn at the address's pace; then it takes a core of
 its machine, and one of Postgres. ``--measure`` takes what a load costs from loads into a real Postgres here; without it
@@ -27,7 +27,7 @@ from pipelines.warehouse.migrate import migrate
 FLEETS: Final = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 HOUR: Final = 3600.0
 IN_TIME: Final = 50 * 60.0
-"""Seconds in which every account has to be loaded, so that an hour has room for those that are tried again."""
+"""Seconds within which every account must be loaded, which leaves time for retries in the hour."""
 
 ADDRESS_LIMIT: Final = 7.0
 """Requests a second that amoCRM allows an integration from one address, and 50 a second for one account."""
@@ -35,7 +35,7 @@ ADDRESS_LIMIT: Final = 7.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What one load takes."""
+    """Cost of one load."""
 
     requests: int
     response_seconds: float  # from sending a request to the answer's last byte, over the Internet
@@ -49,7 +49,7 @@ CHANGED: Final = Cost(requests=3, response_seconds=0.25, loader_seconds=0.135, p
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """What the fleet is loaded with. Each machine has an address of its own."""
+    """Machines that load the fleet. Each has its own IP address."""
 
     machines: int = 1
     cores: int = 2  # of each machine
@@ -60,7 +60,7 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """How one round over all accounts went."""
+    """Result of one round over all accounts."""
 
     seconds: float  # until the last account was loaded
     address_share: float  # of that time that addresses, cores and Postgres were busy: the largest one binds
@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def binding(self) -> str:
-        """What would have to be more for the round to be faster."""
+        """The bottleneck of the round."""
         shares = {"address": self.address_share, "loader": self.loader_share, "Postgres": self.postgres_share}
         busiest = max(shares, key=lambda name: shares[name])
         return busiest if shares[busiest] > 0.8 else "waiting for answers"
@@ -79,12 +79,12 @@ class Servers:
     """Equal servers with one queue, first come, first served."""
 
     def __init__(self, count: int) -> None:
-        """All are free."""
+        """Begin with free servers."""
         self._free_at = [0.0] * count
         self.busy_seconds = 0.0
 
     def serve(self, now: float, seconds: float) -> float:
-        """When something that comes now and takes so long is done. Calls come in the order of time."""
+        """Return when a job that arrives now is done. Calls must be in order of time."""
         done = max(now, self._free_at[0]) + seconds
         heapq.heapreplace(self._free_at, done)
         self.busy_seconds += seconds
@@ -92,7 +92,7 @@ class Servers:
 
 
 def simulate(accounts: int, cost: Cost, site: Site) -> Outcome:
-    """Load every account once, all of them due at the same moment, as a schedule does."""
+    """Load every account once, all due at the same moment."""
     addresses = [Servers(1) for _ in range(site.machines)]
     loaders = [Servers(site.cores) for _ in range(site.machines)]
     postgres = Servers(site.postgres_cores)
@@ -126,7 +126,7 @@ def simulate(accounts: int, cost: Cost, site: Site) -> Outcome:
 
 
 def enough(accounts: int, cost: Cost, site: Site) -> tuple[Site, Outcome]:
-    """The least machines, and cores of Postgres, that load every account in time."""
+    """Fewest machines and Postgres cores that load every account in time."""
     machines = math.ceil(accounts * cost.requests / site.pace / IN_TIME)
     cores = max(site.postgres_cores, math.ceil(accounts * cost.postgres_seconds / IN_TIME / 0.8))
     while True:
@@ -138,7 +138,7 @@ def enough(accounts: int, cost: Cost, site: Site) -> tuple[Site, Outcome]:
 
 
 def main() -> None:
-    """Print what a load costs, and the tables."""
+    """Print the cost of a load and the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="measure what a load costs here, about half a minute")
     parser.add_argument("--pace", type=float, default=Site().pace, help=f"requests a second, up to {ADDRESS_LIMIT:g}")
@@ -154,7 +154,7 @@ def main() -> None:
 
 
 def row(accounts: int, cost: Cost, site: Site) -> str:
-    """One fleet: on one machine, and on as many as it needs."""
+    """Table row of one fleet: on one machine, and on as many as needed."""
     alone = simulate(accounts, cost, site)
     needed, outcome = enough(accounts, cost, site)
     return (
@@ -165,7 +165,7 @@ def row(accounts: int, cost: Cost, site: Site) -> str:
 
 
 def measured(loads: int = 20) -> dict[str, Cost]:
-    """What loads of a full account cost here on the average. Postgres is the embedded server, durable."""
+    """Measure the average cost of loading a full account, on the durable embedded server."""
     with TemporaryDirectory() as temporary, emulator_process() as (emulator_url, token, pipe):
         folder = Path(temporary)
         folder.chmod(0o755)
@@ -195,7 +195,7 @@ def measured(loads: int = 20) -> dict[str, Cost]:
 
 
 def server_seconds(cluster: Path) -> float:
-    """Seconds of cores that the server's processes have spent, those that ended included. Linux only."""
+    """CPU seconds of the server's processes, ended ones included. Linux only."""
     [pid_file] = cluster.rglob("postmaster.pid")
     postmaster = int(pid_file.read_text(encoding="ascii").splitlines()[0])
     ticks = 0

@@ -1,4 +1,4 @@
-"""What one load of one account costs as a whole process: 100 segments with 30 fields each, unchanged and all changed.
+"""Measure one load of one account as a process: 100 segments with 30 fields, unchanged and changed.
 
 Run it from the project's folder: ``python -m bench.one_account``. The emulator, in a process of its own, answers over
 HTTP; Postgres is the embedded server, durable. Seconds are wall time from starting a process to its end; memory is the
@@ -60,14 +60,14 @@ DAGSTER: Final = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One process from beginning to end."""
+    """Cost of one process."""
 
     seconds: float
     megabytes: float
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each case")
     arguments = parser.parse_args()
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def print_table(url: str, environment: Mapping[str, str], pipe: Connection, runs: int) -> None:
-    """A line for each command and each state of the account."""
+    """Yield a line per command and account state."""
     first = run(SYNC, environment)
     print(f"first load by sync: {first.seconds:.2f} s, {first.megabytes:.0f} MB, {rows_of_newest(url)}")
     imports = [
@@ -105,13 +105,13 @@ def print_table(url: str, environment: Mapping[str, str], pipe: Connection, runs
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], before: Callable[[], object]) -> Run:
-    """Run the command after bringing the account into its state."""
+    """Bring the account into its state and run the command."""
     before()
     return run(command, environment)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
-    """Run a command to its end; an error of it is one of the bench."""
+    """Run a command. Raises if it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout
@@ -132,7 +132,7 @@ def spread(figures: Sequence[float], unit: str) -> str:
 
 
 def rows_of_newest(url: str) -> str:
-    """What the newest snapshot wrote."""
+    """Rows that the latest snapshot wrote."""
     with psycopg.connect(url) as connection:
         row = connection.execute("""
             select opened_count, closed_count, size_change_count,
@@ -147,7 +147,7 @@ def rows_of_newest(url: str) -> str:
 
 
 def dagster_home(folder: Path) -> Path:
-    """A home of its own for Dagster, as ``dev`` prepares it, that knows the account."""
+    """Make a Dagster home, as ``dev`` does, with the account registered."""
     home = prepare_home(folder / "dagster")
     with DagsterInstance.from_config(str(home)) as instance:
         instance.add_dynamic_partitions(ACCOUNTS.name or "", ["main"])
@@ -159,7 +159,7 @@ def dagster_home(folder: Path) -> Path:
 
 @contextmanager
 def emulator_process() -> Iterator[tuple[str, str, Connection]]:
-    """URL and token of an emulated account of full size, and a pipe: whatever is sent changes all of the account."""
+    """Yield URL and token of a full emulated account, and a pipe: a message changes the whole account."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
     process.start()
@@ -172,7 +172,7 @@ def emulator_process() -> Iterator[tuple[str, str, Connection]]:
 
 
 def serve(pipe: Connection) -> None:
-    """Be amoCRM until the process is ended."""
+    """Serve an emulated amoCRM until the process ends."""
     world = World()
     account_id = world.add_account("Big Coffee")
     field_ids = [
@@ -193,7 +193,7 @@ def serve(pipe: Connection) -> None:
 
 
 def value_of(field: Field, number: int) -> Any:
-    """A value for a field, another one for another number."""
+    """Make a field value that depends on the number."""
     option_ids = sorted(field.options)
     match field.type:
         case "numeric":

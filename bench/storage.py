@@ -1,4 +1,4 @@
-"""What a year of hourly loads takes in Postgres: ours against copies of everything, and against copies of sizes alone.
+"""Measure the storage of a year of hourly loads: ours, full copies, and copies of sizes.
 
 One account with 100 segments and 30 fields; a tenth of the sizes change each hour, and each segment is edited some six
 times in the year (``views_world.sql``). Copies are what an appending tool writes each hour: rows without a key or an
@@ -29,7 +29,7 @@ HERE: Final = Path(__file__).parent
 HOURS_COPIED: Final = 400
 AIM: Final = 20.0
 RAW_HOURS: Final = 30 * 24
-"""For so long answers are kept as received, where the settings do not say otherwise."""
+"""Default retention of raw responses."""
 
 OURS: Final = """
     select sum(pg_total_relation_size(relation.oid))::bigint
@@ -64,7 +64,7 @@ COPIES: Final = """
 
 
 def main() -> None:
-    """Fill a database, and print a table."""
+    """Fill a database and print a table."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def table(connection: psycopg.Connection) -> str:
-    """What each way takes, and how many times as much as ours."""
+    """Yield the size of each variant, and its ratio to ours."""
     hours = number(connection, "select count(*) from amocrm.snapshot")
     ours = number(connection, OURS)
     for statement in COPIES.split(";"):
@@ -113,13 +113,13 @@ def table(connection: psycopg.Connection) -> str:
 
 
 def raw_bytes() -> int:
-    """An hour's list of segments as it is stored; what did not change is stored once."""
+    """One hour's list of segments as stored; unchanged bodies are stored once."""
     with zipfile.ZipFile(captured(CACHE, 1) / f"{FIRST}.zip") as archive:
         return len(zlib.compress(gzip.decompress(archive.read(host_of(0) + PATHS["segments"]))))
 
 
 def number(connection: psycopg.Connection, query: str, *parameters: str) -> float:
-    """The one number that a query gives."""
+    """Return the single number of a query."""
     [(found,)] = connection.execute(query, parameters).fetchall()
     return float(found)
 

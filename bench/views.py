@@ -1,4 +1,4 @@
-"""How long each view's usual question takes for one account, after a year of hourly loads, beside up to 999 others.
+"""Time each view's usual query for one of up to 1,000 accounts after a year of hourly loads.
 
 Run it from the project's folder: ``python -m bench.views``. A figure is planning and running in the server, the fastest
 of some runs: what it takes when nothing else is going on. The first 100 accounts have the whole year; those beyond have
@@ -30,7 +30,7 @@ FEW_DAYS: Final = 36
 
 
 def main() -> None:
-    """Fill a database step by step, and print one table for all steps."""
+    """Fill a database step by step and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--accounts", type=int, nargs="+", default=[1, 10, 100], help="how many accounts to measure with"
@@ -64,12 +64,12 @@ def main() -> None:
 
 
 def questions() -> list[tuple[str, str]]:
-    """Each question with the words for it."""
+    """Queries with their descriptions."""
     return QUESTION.findall((HERE / "views_questions.sql").read_text(encoding="utf-8"))
 
 
 def fill(connection: psycopg.Connection, count: int) -> None:
-    """Bring the database to this many accounts."""
+    """Grow the database to this many accounts."""
     [(there,)] = connection.execute("select count(*) from amocrm.account").fetchall()
     if there >= count:
         return
@@ -81,7 +81,7 @@ def fill(connection: psycopg.Connection, count: int) -> None:
 
 
 def copy(connection: psycopg.Connection, ids: range, days: int) -> None:
-    """Copy account 1 under each of the ids, with the loads of so many days."""
+    """Copy account 1 under each id, with the loads of some days."""
     if not ids:
         return
     for name, value in (("first_copy", ids[0]), ("last_copy", ids[-1]), ("days", days)):
@@ -90,7 +90,7 @@ def copy(connection: psycopg.Connection, ids: range, days: int) -> None:
 
 
 def milliseconds(connection: psycopg.Connection, sql: str) -> float:
-    """Planning and running, the fastest of some runs."""
+    """Fastest planning and execution of some runs."""
     measured = []
     for _ in range(RUNS):
         [([plan],)] = connection.execute(f"explain (analyze, timing off, format json) {sql}").fetchall()
@@ -99,13 +99,13 @@ def milliseconds(connection: psycopg.Connection, sql: str) -> float:
 
 
 def plan(connection: psycopg.Connection, sql: str) -> str:
-    """The plan as Postgres shows it."""
+    """The plan as text."""
     connection.execute(sql)
     return "\n".join(row[0] for row in connection.execute(f"explain (analyze, buffers) {sql}"))
 
 
 def table(measured: dict[int, dict[str, float]]) -> str:
-    """The figures as a table in Markdown."""
+    """Format the figures as a Markdown table."""
     lines = [
         "| question, of one account | " + " | ".join(f"{count} accounts, ms" for count in measured) + " |",
         "|---|" + "---:|" * len(measured),

@@ -1,4 +1,4 @@
-"""Our loads against those of dlt, pandas and Singer: same answers, same Postgres, one run (``./run bench peers``).
+"""Compare our loads with dlt, pandas and Singer: same responses, same Postgres (``./run bench peers``).
 
 Every load is a whole process, from its start to its end, and what it stored is compared with what the answers held:
 wrong data do not count. Tools take turns within a case, so that what else the machine does falls on all of them.
@@ -33,7 +33,7 @@ README: Final = Path(__file__).parents[1] / "README.md"
 
 
 def main() -> None:
-    """Measure what is chosen, and print it as tables; with ``--tables``, write tables of what was measured before."""
+    """Measure and print tables; with ``--tables``, write the tables of earlier measurements."""
     options = read_options()
     if options.tables:
         report.write_into(README, [Measured.read(file) for file in options.tables])
@@ -68,15 +68,17 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """What to measure."""
+    """Parse the command line."""
     by_name = {tool.name: tool for tool in TOOLS}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=comma(int), default=[1, 100], help="numbers of accounts (default: 1,100)")
     parser.add_argument("--tools", type=comma(by_name.__getitem__), default=list(TOOLS), help=", ".join(by_name))
     parser.add_argument("--cases", type=comma(str), default=list(CASES), help=", ".join(CASES))
     parser.add_argument("--runs", type=int, default=1, help="whole passes, each with new databases (default: 1)")
-    parser.add_argument("--limit", type=float, default=300, help="give up a load after so many seconds (default: 300)")
-    parser.add_argument("--minutes", type=float, default=60, help="measure no longer than that (default: 60)")
+    parser.add_argument(
+        "--limit", type=float, default=300, help="seconds after which a load is given up (default: 300)"
+    )
+    parser.add_argument("--minutes", type=float, default=60, help="maximum duration (default: 60)")
     parser.add_argument("--json", type=Path, help="write every run into this file")
     parser.add_argument(
         "--tables", type=Path, nargs="+", help="measure nothing: put what such files hold into bench/README.md"
@@ -85,13 +87,13 @@ def read_options() -> argparse.Namespace:
 
 
 def comma(kind: Callable[[str], object]) -> Callable[[str], list[object]]:
-    """A reader of lists with commas."""
+    """Make a parser of comma-separated lists."""
     return lambda text: [kind(part) for part in text.split(",")]
 
 
 @contextmanager
 def answering(payloads: Path) -> Iterator[int]:
-    """The port at which all accounts are answered by a process of its own."""
+    """Serve all accounts from a separate process, and yield its port."""
     spawning = multiprocessing.get_context("spawn")
     ours, theirs = spawning.Pipe()
     process = spawning.Process(target=serve, args=(theirs, payloads), daemon=True)

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, made of its lock in the cache folder. What runs in it is not known here."""
+"""A virtual environment per peer, installed from its lock into the cache folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parents[1] / ".bench"
-"""Environments and captured answers; it can be deleted at any time."""
+"""Environments and captured responses; can be deleted at any time."""
 
 
 def environment(peer: str, cache: Path) -> Path:
-    """The Python of the peer's environment, made anew whenever its lock has changed."""
+    """Return the Python of the peer's environment, re-created if its lock changed."""
     lock = HERE / peer / "requirements.lock"
     folder = cache / peer
     python, state = folder / "bin" / "python", folder / "state"
@@ -38,7 +38,7 @@ def environment(peer: str, cache: Path) -> Path:
 
 
 def versions(peer: str, cache: Path, packages: tuple[str, ...]) -> dict[str, str]:
-    """The versions of some packages of a peer's environment."""
+    """Versions of some packages in a peer's environment."""
     site_packages = [str(path) for path in (cache / peer).glob("lib/python*/site-packages")]
     found = {one.metadata["Name"].lower(): one.version for one in distributions(path=site_packages)}
     return {package: found[package] for package in packages}

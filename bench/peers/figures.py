@@ -1,4 +1,4 @@
-"""What was measured, as numbers: medians, spreads, ratios, and the JSON file of every run. No words for people."""
+"""Measurements: medians, spreads, ratios, and the JSON file of every run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 
 Case = Literal["first", "unchanged", "one", "all"]
 CASES: Final[tuple[Case, ...]] = ("first", "unchanged", "one", "all")
-"""The loads of a pass, in the order in which they follow each other."""
+"""Loads of a pass, in order."""
 
 OURS: Final = "ours"
-"""The tool that all others are compared with."""
+"""Reference tool of the comparison."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,7 @@ class Run:
 
 @dataclass(kw_only=True)
 class Figure:
-    """All loads of one tool in one case, one in each pass."""
+    """Loads of one tool in one case, one per pass."""
 
     tool: str
     case: str
@@ -51,7 +51,7 @@ class Figure:
 
     @property
     def megabytes(self) -> float:
-        """The most of all runs."""
+        """Maximum of all runs."""
         return max(run.megabytes for run in self.runs)
 
     @property
@@ -61,7 +61,7 @@ class Figure:
 
     @property
     def apart(self) -> float:
-        """By which part of the smallest the seconds of the passes differ; 0 where there is one pass."""
+        """Relative spread of the passes' seconds; 0 with one pass."""
         seconds = [run.seconds for run in self.runs]
         return max(seconds) / min(seconds) - 1
 
@@ -75,13 +75,13 @@ class Measured:
     figures: Sequence[Figure]
 
     def write(self, file: Path) -> None:
-        """Keep all of it as JSON."""
+        """Write as JSON."""
         document = {"facts": self.facts, "tools": self.tools, "figures": [asdict(one) for one in self.figures]}
         file.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def read(cls, file: Path) -> Measured:
-        """What ``write`` has kept."""
+        """Read a file of ``write``."""
         document = json.loads(file.read_text(encoding="utf-8"))
         figures = [Figure(**one | {"runs": [Run(**run) for run in one["runs"]]}) for one in document["figures"]]
         return cls(facts=document["facts"], tools=document["tools"], figures=figures)
@@ -99,7 +99,7 @@ class Figures:
             passes += 1 + max((run.number for figure in one.figures for run in figure.runs), default=0)
 
     def _add(self, new: Figure, passes: int) -> None:
-        """Add runs whose passes are counted on from those there are."""
+        """Append runs, renumbering their passes."""
         key = (new.accounts, new.case, new.tool)
         known = self._by_key.setdefault(key, Figure(accounts=new.accounts, case=new.case, tool=new.tool))
         known.runs += [Run(**asdict(run) | {"number": passes + run.number}) for run in new.runs]
@@ -107,21 +107,21 @@ class Figures:
         known.failure = known.failure or new.failure
 
     def all(self) -> Sequence[Figure]:
-        """Every figure, those without a run too."""
+        """Every figure, also without runs."""
         return list(self._by_key.values())
 
     def get(self, accounts: int, case: str, tool: str) -> Figure | None:
-        """One figure, if there is a run of it."""
+        """Return a figure, or None without runs."""
         found = self._by_key.get((accounts, case, tool))
         return found if found and found.runs else None
 
     def bound(self, accounts: int, case: str, tool: str) -> float | None:
-        """The seconds after which a tool was given up, if it never came to an end."""
+        """Seconds after which a tool was given up, or None if it finished."""
         found = self._by_key.get((accounts, case, tool))
         return found.more_than if found and not found.runs else None
 
     def ratios(self, accounts: int, case: str, tool: str, of: str = "seconds") -> list[float]:
-        """How many times ours a tool takes, in each pass in which both were measured."""
+        """Ratio to ours in each pass that measured both."""
         ours, other = self.get(accounts, case, OURS), self.get(accounts, case, tool)
         if not ours or not other:
             return []
@@ -129,12 +129,12 @@ class Figures:
         return [getattr(run, of) / by_pass[run.number] for run in other.runs if run.number in by_pass]
 
     def bound_ratio(self, accounts: int, case: str, tool: str) -> float | None:
-        """How many times ours a tool took at least that was given up."""
+        """Lower bound of the ratio of a tool that was given up."""
         ours, bound = self.get(accounts, case, OURS), self.bound(accounts, case, tool)
         return bound / ours.seconds if ours and bound else None
 
     def most_megabytes(self, accounts: int, tool: str, case: str | None = None) -> float | None:
-        """The most memory in a case, or in any."""
+        """Maximum memory in a case, or in all."""
         found = [
             one.megabytes
             for (number, of, name), one in self._by_key.items()

@@ -1,4 +1,4 @@
-"""Where and when something is measured, in words."""
+"""Description of the machine and the time of measurement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.peers.environments import HERE
 
 
 def machine(url: str) -> dict[str, str]:
-    """The machine, its software, and how busy it is."""
+    """Machine, software and load average."""
     with psycopg.connect(url) as connection:
         [(postgres,)] = connection.execute("show server_version").fetchall()
     commit = subprocess.run(

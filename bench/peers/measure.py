@@ -1,4 +1,4 @@
-"""One command from its start to its end: seconds, processor time, and the memory of all its processes together.
+"""Measure one command: seconds, processor time, and the memory of all its processes.
 
 Processor time is the tool's and the database server's: it says who works more even where the machine is busy elsewhere.
 """
@@ -21,16 +21,16 @@ LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 class Failed(Exception):
-    """The command failed. The text ends with what it said last."""
+    """The command failed. The text ends with its last output."""
 
 
 class TooLong(Failed):
-    """The command was not done in its time."""
+    """The command exceeded its time limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What a command took, its children included."""
+    """Cost of a command with its children."""
 
     seconds: float
     cpu_seconds: float  # of a processor, the server's included
@@ -64,7 +64,7 @@ def measure(
 
 
 class _Watch:
-    """Looks at the processes of a session again and again, and ends them once their time is up."""
+    """Watch the processes of a session, and end them after their time limit."""
 
     def __init__(self, pid: int, limit: float) -> None:
         self.peak_bytes = 0
@@ -94,7 +94,7 @@ class _Watch:
 
 
 def _descendants(pid: int) -> list[int]:
-    """A process and all that it has started, directly or not."""
+    """A process and its descendants."""
     found = [pid]
     for one in found:
         with suppress(OSError):
@@ -104,7 +104,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """What a process and all that it has started have taken of the processor, those that ended included."""
+    """Processor time of a process and its descendants, ended ones included."""
     ticks = 0
     for one in _descendants(pid):
         with suppress(OSError):
@@ -116,7 +116,7 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _resident_bytes(pid: int) -> tuple[int, int]:
-    """What a process has resident now, and the most that it ever had."""
+    """Current and maximum resident memory of a process."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

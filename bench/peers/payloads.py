@@ -1,4 +1,4 @@
-"""What amoCRM would answer for many accounts, in versions that follow each other, captured once from the emulator.
+"""Responses for many accounts in successive versions, captured once from the emulator.
 
 Version ``first`` is what a first load sees. In version ``one`` a segment of a hundred has another name, size and values
 than before; in version ``all`` all have. Ids are unique among all accounts, as in amoCRM.
@@ -24,7 +24,7 @@ from emulator.routes import PATHS
 
 FIRST: Final = "first"
 VERSIONS: Final = (FIRST, "one", "all")
-"""All versions, in the order in which they follow each other."""
+"""All versions, in order."""
 
 ROOT: Final = Path(__file__).parents[2]
 ASKED: Final[Mapping[str, Mapping[str, str]]] = {
@@ -32,7 +32,7 @@ ASKED: Final[Mapping[str, Mapping[str, str]]] = {
     PATHS["segments"]: {"page": "1", "limit": "250"},
     PATHS["fields"]: {"page": "1", "limit": "250"},
 }
-"""What each tool asks an account for."""
+"""Requests of each tool."""
 
 TEXTS: Final = ("text", "textarea", "url")
 """Types of fields whose values are text to every tool."""
@@ -40,7 +40,7 @@ TEXTS: Final = ("text", "textarea", "url")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Truth:
-    """What must be in the database once a version of some accounts is loaded."""
+    """Expected contents of the database after loading a version of some accounts."""
 
     segments: int
     segment_sum: int  # of hashes of id, name and size
@@ -82,14 +82,14 @@ def captured(cache: Path, accounts: int) -> Path:
 
 
 def truth(folder: Path, version: str, accounts: int) -> Truth:
-    """What the first accounts hold in a version."""
+    """Expected contents for the first accounts in a version."""
     rows: Sequence[Sequence[int]] = json.loads((folder / "truth.json").read_text(encoding="utf-8"))[version][:accounts]
     segments, segment_sum, values, text_sum = (sum(column) for column in zip(*rows, strict=True))
     return Truth(segments=segments, segment_sum=segment_sum, values=values, text_sum=text_sum)
 
 
 def history(emulator: Emulator, number: int) -> Iterator[tuple[str, Mapping[str, bytes]]]:
-    """A new account's answers as compressed bodies, version after version."""
+    """Yield a new account's compressed responses, version by version."""
     world = emulator.world
     account_id = world.add_account(f"Shop {number}")
     field_ids = [
@@ -108,7 +108,7 @@ def history(emulator: Emulator, number: int) -> Iterator[tuple[str, Mapping[str,
 
 
 def responses(emulator: Emulator, account_id: int, host: str) -> dict[str, bytes]:
-    """The bodies of an account's answers, by path, as gzip."""
+    """Gzipped bodies of an account's responses, by path."""
     headers = {"authorization": f"Bearer {emulator.long_lived_token(account_id)}", "accept-encoding": "gzip"}
     bodies = {}
     for path, query in ASKED.items():

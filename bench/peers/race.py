@@ -1,7 +1,4 @@
-"""One pass of all tools with one number of accounts: databases are made, loads measured, and what they stored checked.
-
-Which passes there are, and what becomes of the figures, is not known here.
-"""
+"""One pass of all tools with one number of accounts: create databases, measure loads, check contents."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ class Race:
     _out: set[str] = field(default_factory=set)  # tools that failed, and so have not what the next case begins with
 
     def run(self, tools: Sequence[Tool], cases: Sequence[str]) -> None:
-        """Measure case after case, the tools taking turns. A first load is needed by every other case."""
+        """Measure each case, the tools taking turns. Every other case needs a first load."""
         for case in CASES:
             if case in cases or case == "first":
                 version = FIRST if case == "unchanged" else case
@@ -58,7 +55,7 @@ class Race:
         self.leave()
 
     def take_turn(self, tool: Tool, figure: Figure, version: str) -> None:
-        """One load of one tool, and a look at what it stored."""
+        """Measure one load of one tool and check what it stored."""
         left = self.ends - time.monotonic()
         if left <= 0:
             self.give_up(figure, "no time was left")
@@ -87,13 +84,13 @@ class Race:
         said(figure, cost)
 
     def give_up(self, figure: Figure, why: str) -> None:
-        """Let a tool take no more turns, and say why."""
+        """Exclude a tool, and print why."""
         figure.failure = why
         self._out.add(figure.tool)
         print(f"{figure.tool}, {figure.case}, {self.accounts} accounts: {why}", file=sys.stderr)
 
     def silence(self, place: Place) -> None:
-        """End what a tool that was ended still has the server do: it would slow down all who come after."""
+        """End the queries of a killed tool, which would slow down the next ones."""
         with psycopg.connect(place.url, autocommit=True) as connection:
             connection.execute(
                 "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
@@ -101,7 +98,7 @@ class Race:
             )
 
     def new_place(self, tool: Tool) -> Place:
-        """A database and a folder for a tool, empty but for what it needs."""
+        """Create a database and a folder for a tool."""
         name = f"{tool.name}-{self.accounts}"
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -120,7 +117,7 @@ class Race:
         return place
 
     def rest(self, place: Place, *, is_new: bool = False) -> int:
-        """Do what the server would do in its own time, so that no tool pays for another; the database's bytes."""
+        """Vacuum and checkpoint, so that no tool pays for another; return the database's bytes."""
         with psycopg.connect(place.url, autocommit=True) as connection:
             if not is_new:  # autovacuum leaves tables alone that never held a row
                 connection.execute("vacuum (analyze)")
@@ -129,13 +126,13 @@ class Race:
         return int(size)
 
     def server_pid(self) -> int:
-        """The database server's process, from which all others of it come."""
+        """Process id of the database server."""
         running = read_postmaster(self.postgres.folder)
         assert running
         return running.pid
 
     def response(self, version: str) -> None:
-        """Have another version answered from now on."""
+        """Switch the served version."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{VERSION.decode()}{version}") as response:
             assert response.status == 204
 
@@ -149,7 +146,7 @@ class Race:
 
 
 def check(tool: Tool, url: str, expected: Truth) -> None:
-    """Raise ``Failed`` unless the tool stored what the answers held."""
+    """Raise ``Failed`` unless the tool stored the expected contents."""
     if tool.segments is None or tool.values is None:
         return
     with psycopg.connect(url) as connection:
@@ -163,7 +160,7 @@ def check(tool: Tool, url: str, expected: Truth) -> None:
 
 
 def counted(needed: str, query: str) -> str:
-    """SQL for how many rows there are, and the sum of the hashes of those that have what is needed."""
+    """SQL for the number of rows, and the sum of hashes of those with the needed column."""
     hashed = "('x' || left(md5(concat_ws(':', id, name, text)), 8))::bit(32)::bigint"
     return (
         f"select count(*), coalesce(sum({hashed}) filter (where {needed} is not null), 0)::bigint"  # noqa: S608
@@ -172,7 +169,7 @@ def counted(needed: str, query: str) -> str:
 
 
 def said(figure: Figure, cost: Cost) -> None:
-    """Say how far it is."""
+    """Print progress."""
     print(
         f"{figure.accounts} accounts, {figure.case:9} {figure.tool:15} {cost.seconds:8.2f} s {cost.megabytes:6.0f} MB",
         file=sys.stderr,
