@@ -1,4 +1,4 @@
-"""A headless Chromium that tests of the report drive over its DevTools protocol.
+"""A headless Chromium, driven over its DevTools protocol.
 
 The protocol is JSON over a websocket, and ``websockets`` is installed anyway, with Dagster's web server. Selenium or
 Playwright would add a package and a driver of the browser's very version to say the same few words; ``--dump-dom``

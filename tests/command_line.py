@@ -1,4 +1,4 @@
-"""The program as a process of its own, with an environment of its own: what a user's shell and cron start."""
+"""The program as a process with its own environment."""
 
 from __future__ import annotations
 

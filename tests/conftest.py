@@ -1,4 +1,4 @@
-"""A real Postgres for every test that asks for one: a server for the session, and a database of its own for each test.
+"""A real Postgres for tests: one server per session, one database per test.
 
 ``AMOCRM_PG_BIN`` takes other programs than those installed with us, ``TEST_DATABASE_URL`` a server that runs already.
 Hypothesis tries the same examples every time; ``--hypothesis-profile=search`` looks for new ones.

@@ -1,4 +1,4 @@
-"""An emulated account that Dagster's own jobs load, in this process, into a real Postgres."""
+"""An emulated account that Dagster's jobs load, in this process, into a real Postgres."""
 
 from __future__ import annotations
 

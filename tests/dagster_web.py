@@ -1,4 +1,4 @@
-"""Our web server of Dagster as a process of its own, on a workspace with one job whose runs can be counted."""
+"""Our Dagster web server as a process, on a workspace with one job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever waits for a lock in Postgres, as it says itself: so that tests need not guess how long something takes."""
+"""Detect a wait for a lock in Postgres, so that tests need not sleep."""
 
 from __future__ import annotations
 

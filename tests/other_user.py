@@ -1,4 +1,4 @@
-"""A second user of the machine, for tests: what ``nobody`` plants in a folder that everybody writes."""
+"""A second user of the machine who plants files and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records for tests, made by hand: what is not given is plain, and the content hash follows from what is."""
+"""Records with defaults, whose content hash follows from their values."""
 
 from __future__ import annotations
 

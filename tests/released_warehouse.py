@@ -1,4 +1,4 @@
-"""The warehouse as the schema first landed, migrations 0001 to 0008, with a history in it that was loaded then."""
+"""The warehouse of the first released schema, migrations 0001 to 0008, with a history."""
 
 from __future__ import annotations
 

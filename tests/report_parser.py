@@ -1,4 +1,4 @@
-"""Reads a report as a browser does: which elements and attributes there are, its words, and its tables' cells."""
+"""Parse a report: elements, attributes, text and table cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A world whose history is known by heart, for tests of what is read from it.
+"""A fixed history, for tests of views and reports.
 
 One account over the night in which summer time begins, with a renamed field and option, a deleted segment, two days
 without a load, and a mode that is switched off and on again. What the views must make of it is written in the tests.

@@ -1,4 +1,4 @@
-"""``auth`` as a user calls it: access given in a browser or by a pasted code, seen, renewed, used; no secret shown."""
+"""``auth``: grant access by browser or pasted code, show it, renew it; no secret is printed."""
 
 from __future__ import annotations
 

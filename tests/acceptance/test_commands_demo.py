@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it: once, again, anew, interrupted, killed; and that it keeps to its own folder."""
+"""The demo: first run, resume, restart, interruption and kill, all inside its own folder."""
 
 from __future__ import annotations
 

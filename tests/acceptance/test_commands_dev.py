@@ -1,4 +1,4 @@
-"""``dev``: Dagster on the user's own warehouse, with pages that answer, and gone as a whole when it is told to stop."""
+"""``dev``: Dagster on the user's warehouse serves pages and ends completely on a signal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``dictionary`` writes is up to date, and says of each table what a row is."""
+"""``dictionary``: its output is up to date and gives the grain of each table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``doctor`` with each trouble: it goes on after the first, says what to do, and never shows a secret."""
+"""``doctor``: every problem is reported with advice and without secrets."""
 
 from __future__ import annotations
 

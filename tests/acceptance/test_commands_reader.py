@@ -1,4 +1,4 @@
-"""``reader``: the role is made, what it prints can be pasted, and who may not make roles is told."""
+"""``reader``: create the role, print usable lines, report missing rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``sync`` as cron starts it: a process, an exit code, words for people, JSON for scripts, and no secret anywhere."""
+"""``sync`` as a process: exit codes, text, JSON, and no secret in the output."""
 
 from __future__ import annotations
 

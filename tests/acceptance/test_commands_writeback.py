@@ -1,4 +1,4 @@
-"""Planning, applying, exporting and restoring as a user does: exit codes, words for people, JSON for scripts."""
+"""plan, apply, export and restore: exit codes, text and JSON."""
 
 from __future__ import annotations
 

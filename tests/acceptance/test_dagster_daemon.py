@@ -1,4 +1,4 @@
-"""Dagster as it is run: its own programs, a queue, a process per run. And what is found in all that it kept."""
+"""Dagster's own programs with a queue and a process per run; no secret is stored."""
 
 from __future__ import annotations
 

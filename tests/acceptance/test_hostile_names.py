@@ -1,4 +1,4 @@
-"""A CRM with hostile names, through every way out; and a second user who plants links where commands write."""
+"""Hostile names through every output, and links planted by a second user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill an apply before and after all that it sends or writes down, and apply again: nothing is doubled or forgotten."""
+"""Kill an apply before and after each lasting step, and apply again: nothing is doubled or lost."""
 
 from __future__ import annotations
 

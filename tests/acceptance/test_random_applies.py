@@ -1,4 +1,4 @@
-"""Random accounts, wishes and lost answers, over HTTP: in the end the account is as wanted, and nothing is doubled."""
+"""Random accounts, desired states and lost responses over HTTP: the desired state is reached once."""
 
 from __future__ import annotations
 

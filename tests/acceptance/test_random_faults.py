@@ -1,4 +1,4 @@
-"""Several accounts whose loads meet faults, kills, late comers and each other, in any order, against a model.
+"""Several accounts with faults, kills, late and concurrent loads in any order, against a model.
 
 The accounts are of two amoCRMs that know nothing of each other, so that their things have the same ids. A load is
 judged by what the emulator showed, and after every step the invariants are checked for every account, also for those

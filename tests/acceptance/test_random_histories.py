@@ -1,4 +1,4 @@
-"""Random lives of an account, loaded over HTTP into a real Postgres: what is stored is what was shown.
+"""Random histories of an account, loaded over HTTP into a real Postgres.
 
 The emulator is the oracle. After every load the invariants I1 to I8 are checked; at the end of a life the tables are
 made anew from the raw answers, in another database, and compared.

@@ -1,4 +1,4 @@
-"""The report as people meet it: a headless Chromium opens the file, and is asked what it shows."""
+"""The report in a headless Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts on sizes from the settings to the webhook, as users have them: by ``sync``, by Dagster, in ``doctor``."""
+"""Size alerts from the settings to the webhook: by ``sync``, by Dagster, in ``doctor``."""
 
 from __future__ import annotations
 

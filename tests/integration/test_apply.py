@@ -1,4 +1,4 @@
-"""Applying plans to an emulated account: what is sent and recorded, and what stays true when answers are lost."""
+"""Apply plans to an emulated account: calls, journal, and lost responses."""
 
 from __future__ import annotations
 

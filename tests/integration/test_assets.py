@@ -1,4 +1,4 @@
-"""Dagster's job on an emulated account and a real Postgres: what a run shows, what blocks it, what its failures say."""
+"""Dagster's load job: metadata, checks, and failures."""
 
 from __future__ import annotations
 

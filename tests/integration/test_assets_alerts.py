@@ -1,4 +1,4 @@
-"""Who is told by Dagster of loads that fail hour after hour: what is new, and nothing else."""
+"""Failure alerts from Dagster: only transitions are reported."""
 
 from __future__ import annotations
 

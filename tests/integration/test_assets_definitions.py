@@ -1,4 +1,4 @@
-"""The code location as Dagster loads it: nothing is asked for meanwhile, and everything that exists explains itself."""
+"""The code location: loading it connects to nothing, and everything has a description."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fleet in Dagster: buckets, a run and a few events each, and one end that names who was not loaded."""
+"""A fleet in Dagster: buckets, few events per run, and a list of failed accounts."""
 
 from __future__ import annotations
 

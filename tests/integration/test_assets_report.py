@@ -1,4 +1,4 @@
-"""The report as an asset: written once after each load that published a snapshot, and never after one that failed."""
+"""The report asset: written once after each published load, never after a failed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule and the alert, on a Dagster home of our own: who is loaded, who is left alone, who is told."""
+"""The schedule and the failure alert on a Dagster home."""
 
 from __future__ import annotations
 

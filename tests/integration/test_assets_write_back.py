@@ -1,4 +1,4 @@
-"""Dagster's job that plans and applies a file: what it shows, that it only plans unless told, how it fails."""
+"""Dagster's job that plans a file, and applies it on request."""
 
 from __future__ import annotations
 

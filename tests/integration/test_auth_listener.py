@@ -1,4 +1,4 @@
-"""The port that waits for amoCRM's redirect: strangers are answered and waited past, the right state alone ends it."""
+"""The port for amoCRM's redirect: only the right state ends the wait."""
 
 from __future__ import annotations
 

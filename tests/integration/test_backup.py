@@ -1,4 +1,4 @@
-"""Back-up and restore by the very lines that docs/operations.md tells: into a fresh server, after which loads go on."""
+"""Back up and restore by the commands of docs/operations.md; loads continue afterwards."""
 
 from __future__ import annotations
 

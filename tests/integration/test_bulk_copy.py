@@ -1,4 +1,4 @@
-"""Whatever records hold comes back from Postgres as it was sent by COPY."""
+"""Every value sent by COPY comes back unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the package says of tables and views is what a migrated database says, and asks no database."""
+"""The packaged catalog equals a migrated database."""
 
 from __future__ import annotations
 

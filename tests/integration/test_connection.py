@@ -1,4 +1,4 @@
-"""Loads of an account that is reached by OAuth, how long access lasts, and tokens that no table ever holds."""
+"""Loads by OAuth, token expiry, and no token in any table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every constraint of the warehouse rejects invalid rows by its own name, and no other constraint does its work."""
+"""Every constraint rejects invalid rows itself, and none is redundant."""
 
 from __future__ import annotations
 

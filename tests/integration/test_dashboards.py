@@ -1,4 +1,4 @@
-"""The dashboards for Superset, read as files: what they name is there, in our views too."""
+"""Superset's dashboard files name existing views and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's account from one command to the next: what somebody changed stays changed, and the story goes on."""
+"""The demo's account between commands: changes stay, and the simulation continues."""
 
 from __future__ import annotations
 

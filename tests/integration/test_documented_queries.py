@@ -1,4 +1,4 @@
-"""The cookbook, docs/queries.md: every query on it runs with a reader's rights and finds something."""
+"""docs/queries.md: every query runs with a reader's rights and returns rows."""
 
 from __future__ import annotations
 

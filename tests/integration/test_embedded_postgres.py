@@ -1,4 +1,4 @@
-"""The embedded server as processes see it: who starts it, who joins it, when it ends, and what its errors say."""
+"""The embedded server across processes: start, join, end, and errors."""
 
 from __future__ import annotations
 

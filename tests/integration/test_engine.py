@@ -1,4 +1,4 @@
-"""Connecting, and what errors of Postgres become: one tree, advice that fits, and never a password."""
+"""Connections, and errors of Postgres: types, advice, and no password."""
 
 from __future__ import annotations
 

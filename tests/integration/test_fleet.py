@@ -1,4 +1,4 @@
-"""Many accounts in one run: each on its own, whatever becomes of the others, and an end when it is told to."""
+"""Loads of many accounts: isolation, retries, skips and cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One load of one account: from the emulator over HTTP into a real Postgres, and what stays when it fails."""
+"""One load of one account, from the emulator into a real Postgres."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an account's loads went in one run and before it, by the warehouse's own record."""
+"""Transitions of an account's loads, from the warehouse's records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing tables and views while others read: whoever changes gives way, and no reader is ever ended by a deadlock."""
+"""Changing tables and views while others read: no reader is ended by a deadlock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrating, on real databases: what is applied, what is refused, and what others built on our views."""
+"""Migrations on real databases: applied, refused, and views of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported of a load: the views at a glance, from a history that is known by heart."""
+"""Summary of a load, from a fixed history."""
 
 from __future__ import annotations
 

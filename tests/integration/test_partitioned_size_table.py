@@ -1,4 +1,4 @@
-"""The largest tables partitioned by account, by the SQL that docs/scaling.md gives: the same history; loads go on."""
+"""The largest tables partitioned as in docs/scaling.md: equal history, and loads continue."""
 
 from __future__ import annotations
 

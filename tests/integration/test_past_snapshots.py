@@ -1,4 +1,4 @@
-"""The past as records: every snapshot that was published comes back as it was."""
+"""Past snapshots read back as records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything goes through a pooler that gives out its connections by transaction, and nothing is left in them."""
+"""Every command through a transaction pooler, without leftovers in its connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``deploy/postgres-init.sh`` on a real server: two databases whose roles cannot reach each other's."""
+"""``deploy/postgres-init.sh``: two databases whose roles cannot reach each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing snapshots into a real Postgres, and what the database itself refuses."""
+"""Publish snapshots into a real Postgres."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reader cannot stop loads, migrations and applies: not by locks, not by transactions, not by connections."""
+"""A reader cannot stop loads, migrations or applies by locks, transactions or connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doors that a reader of one account tries: plans, estimates, shadowed names, cached plans, and a second warehouse."""
+"""Attacks of an account reader: plans, estimates, shadowed names, cached plans, a second warehouse."""
 
 from __future__ import annotations
 

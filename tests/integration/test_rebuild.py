@@ -1,4 +1,4 @@
-"""Tables made anew from raw answers are as stored, from whichever snapshot on; what was changed by hand is found."""
+"""Rebuild tables from raw responses, and find rows changed by hand."""
 
 from __future__ import annotations
 

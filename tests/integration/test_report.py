@@ -1,4 +1,4 @@
-"""The report of a history that is known by heart: its figures are the database's."""
+"""The report of a fixed history: its figures equal the database's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What housekeeping deletes, and what must still be shown afterwards: on a real Dagster home and a real warehouse."""
+"""Retention: deletions, and Dagster's UI afterwards."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 import re

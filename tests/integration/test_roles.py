@@ -1,4 +1,4 @@
-"""What each role may do: the loader adds and closes and defines nothing, a reader of one account sees no other."""
+"""Rights of each role: the loader adds and closes, an account reader sees one account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret is in the arguments of any process that a command starts: every local user can read them."""
+"""No secret is in the arguments of any started process."""
 
 from __future__ import annotations
 

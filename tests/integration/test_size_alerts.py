@@ -1,4 +1,4 @@
-"""Alerts on sizes, with a real Postgres and a real webhook: told once whatever happens, with what changed around."""
+"""Size alerts with a real Postgres and webhook: sent once, with nearby changes."""
 
 from __future__ import annotations
 

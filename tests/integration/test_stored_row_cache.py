@@ -1,4 +1,4 @@
-"""Loads in which little changed: only new rows are read, and the tables are those of reading all."""
+"""Loads with few changes: only new rows are parsed, and the tables are equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command starts is gone when the command is: the program, and whatever the program has started."""
+"""A supervised program ends with its owner, and so do its children."""
 
 from __future__ import annotations
 

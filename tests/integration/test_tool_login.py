@@ -1,4 +1,4 @@
-"""The login that a tool gets from us: it reads what readers may, by a password that no statement shows."""
+"""The login for BI tools reads what readers may; no statement shows its password."""
 
 from __future__ import annotations
 

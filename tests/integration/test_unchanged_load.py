@@ -1,4 +1,4 @@
-"""Loads in which nothing changed: published unread, and read all the same wherever that could make a difference."""
+"""Unchanged loads are published without parsing, except if that could make a difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the schema as it first landed to this program's: nothing is lost, views give what they gave, loads go on."""
+"""Upgrade from the first released schema: nothing is lost, and loads continue."""
 
 from __future__ import annotations
 

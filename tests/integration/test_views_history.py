@@ -1,4 +1,4 @@
-"""What the views make of a history that is known by heart: things as they are, as they were, and what changed."""
+"""Views of a fixed history: current state, past state and changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jumps: found where a series leaves its own rhythm, not where it keeps it, and told with what changed around them."""
+"""Jumps relative to a series' own rhythm, with nearby changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the views say about loading itself: gaps by the account's own rhythm, why they are there, and freshness."""
+"""Views about loads: gaps, their failures, and freshness."""
 
 from __future__ import annotations
 

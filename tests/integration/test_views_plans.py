@@ -1,4 +1,4 @@
-"""How views are planned: a question about one account reads no other's rows, and a range of time reaches the tables."""
+"""Query plans of views: no other account's rows are read, and time ranges reach the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the role amocrm_reader may do: read every view and call every function of ``analytics``, and nothing else."""
+"""The role amocrm_reader reads ``analytics`` and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes by day, by change, as of an instant and against earlier days: the ledger's rows, in random histories."""
+"""Sizes by day, by change and at an instant, in random histories."""
 
 from __future__ import annotations
 

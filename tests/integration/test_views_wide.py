@@ -1,4 +1,4 @@
-"""The wide view of an account: a column per field, whatever the fields are called, following them as they change."""
+"""The wide view: a column per field, updated as fields change."""
 
 from __future__ import annotations
 

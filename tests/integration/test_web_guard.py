@@ -1,4 +1,4 @@
-"""Dagster's UI against websites and local users: a real server over HTTP and websockets, and a real browser."""
+"""Dagster's UI against websites and local users, with a real server and browser."""
 
 from __future__ import annotations
 

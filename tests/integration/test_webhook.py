@@ -1,4 +1,4 @@
-"""Alerts over real HTTP: what arrives, what is tried again, and that the webhook's address is never repeated."""
+"""Alerts over HTTP: delivery, retries, and no webhook address in errors."""
 
 from __future__ import annotations
 

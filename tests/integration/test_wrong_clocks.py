@@ -1,4 +1,4 @@
-"""Clocks that are wrong: nothing is stored of a time that has not come, nothing is deleted, and somebody is told."""
+"""Wrong clocks: nothing of the future is stored, nothing is deleted, and the error is reported."""
 
 from __future__ import annotations
 

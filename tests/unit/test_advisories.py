@@ -1,4 +1,4 @@
-"""``./run audit`` in words: what was checked for known vulnerabilities, and what could not be."""
+"""``./run audit``: its report of checked and unchecked packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, whole; why it cannot be written is told."""
+"""Atomic writes, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench's figures: passes are compared within themselves, and what was given up is a bound and no figure."""
+"""Figures of the benches: ratios within a pass, and lower bounds."""
 
 from __future__ import annotations
 

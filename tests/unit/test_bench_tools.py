@@ -1,4 +1,4 @@
-"""What the tools for working on this project say on a terminal, and the scorecard's page of a part of the list."""
+"""Output of the development tools, and the scorecard's page of a part."""
 
 from __future__ import annotations
 

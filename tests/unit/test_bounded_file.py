@@ -1,4 +1,4 @@
-"""Files that a user names, and those that we keep: nothing but a regular file of a sensible size is read."""
+"""Only regular files of a bounded size are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message's texts are only shown: no chat makes a mention, a link, a picture, markup or a further message of them."""
+"""Texts in alerts cannot make mentions, links, pictures or markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line without any command being run: its help, its errors, and the pure parts of single commands."""
+"""The command line: help, errors, and pure parts of commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``superset`` without Superset: what it hands over, and what it asks of each chart."""
+"""``superset`` without Superset: its environment and its chart checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are read below one folder: no path, link or device leads out of it."""
+"""Files below one folder: no path, link or device leads out."""
 
 from __future__ import annotations
 

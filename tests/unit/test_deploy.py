@@ -1,4 +1,4 @@
-"""Files that only Docker and Kubernetes read, which no test runs: what they name exists, and they agree."""
+"""Files of Docker and Kubernetes: their names exist and agree."""
 
 from __future__ import annotations
 

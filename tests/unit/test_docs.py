@@ -1,4 +1,4 @@
-"""Documentation that would go stale: links, names of settings and views, kinds of oddities."""
+"""Documentation: links, settings, views and kinds of anomalies exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases played by several processes: each is, once; results come back whole; a process that dies stops no other."""
+"""Cases played in several processes: each once, results complete, a dead process stops no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fuzzer's targets hold for where it begins, and for many documents that it would try; a broken one is seen."""
+"""The fuzzer's targets hold for their seeds, and a broken target is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from outside steers no terminal, in errors as in JSON, and stays readable."""
+"""Foreign text cannot control a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we make is ours alone, whatever the umask, and a second user's links and files lead nowhere."""
+"""Our files are private, whatever the umask and planted links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``./run`` as a newcomer meets it: a list of commands that is complete, and a word about those that do not exist."""
+"""``./run``: a complete list of commands, and an error for others."""
 
 from __future__ import annotations
 

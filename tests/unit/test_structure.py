@@ -1,4 +1,4 @@
-"""Imports go one way: sql < pipelines < assets < commands, and the emulator stands alone. So they do in pipelines."""
+"""Imports go one way: sql < pipelines < assets < commands; the emulator imports nothing of ours."""
 
 from __future__ import annotations
 

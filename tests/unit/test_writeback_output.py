@@ -1,4 +1,4 @@
-"""The pure parts of the commands that change accounts: what is typed, and what is meant by it."""
+"""Pure parts of the commands that change accounts."""
 
 from __future__ import annotations
 

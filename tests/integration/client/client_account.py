@@ -1,4 +1,4 @@
-"""An emulated account, and clients that ask it without ever sleeping."""
+"""An emulated account, and clients of it that do not sleep."""
 
 from __future__ import annotations
 

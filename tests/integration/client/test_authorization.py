@@ -1,4 +1,4 @@
-"""Access by OAuth: given for a code, renewed by one for all, and lost only with an answer."""
+"""OAuth: authorize by code, renew once for all workers, lose access only with a lost response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access by OAuth when the disk fails: before amoCRM is asked, or without losing what it answered."""
+"""OAuth when the disk fails before or after amoCRM's response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access by OAuth to an account that has another host now, which has to be one of amoCRM's."""
+"""OAuth for an account that moved to another host of amoCRM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access by OAuth when amoCRM refuses: what costs nothing, and what is good for nothing any more."""
+"""OAuth refused by amoCRM: which refusals keep the tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of OAuth, searched for in errors, what they came from, logs and representations."""
+"""OAuth secrets, searched for in errors, their causes, logs and representations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client against an amoCRM in good health: every resource, every mode, and proof of what is gone."""
+"""The client without faults: every resource and mode, and proof of deletions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a load may use of the token that it was given, of requests, and of time."""
+"""Limits of a load: token, requests and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes on the wire: what the transport makes of answers that are cut, slow, damaged, or come from somebody else."""
+"""The transport and responses that are cut, slow, damaged, or from a foreign host."""
 
 from __future__ import annotations
 

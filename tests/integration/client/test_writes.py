@@ -1,4 +1,4 @@
-"""Writes when something goes wrong: what may have happened is never sent again, and what certainly did not is."""
+"""Failed writes: an uncertain one is never repeated, one that was not sent is."""
 
 from __future__ import annotations
 

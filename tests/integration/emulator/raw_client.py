@@ -1,4 +1,4 @@
-"""A plain client of the emulator, and what it asks for."""
+"""A plain HTTP client of the emulator."""
 
 import http.client
 

@@ -1,4 +1,4 @@
-"""The emulator's faults over real HTTP: each once, and what a client then meets."""
+"""The emulator's faults over HTTP, each once."""
 
 import gzip
 import http.client

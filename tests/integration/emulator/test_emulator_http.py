@@ -1,4 +1,4 @@
-"""The emulator over real HTTP: what a client meets on the wire."""
+"""The emulator over HTTP."""
 
 import gzip
 import json

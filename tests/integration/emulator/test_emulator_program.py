@@ -1,4 +1,4 @@
-"""The emulator as a program, and as it is steered from another process."""
+"""The emulator as a program, controlled over HTTP."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Events of sizes: when one begins, that it is one for as long as it lasts, when the next may begin."""
+"""Size alerts: when one begins, continues, ends and may begin again."""
 
 from __future__ import annotations
 

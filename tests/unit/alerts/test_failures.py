@@ -1,4 +1,4 @@
-"""What is new about an account that fails: the beginning, another cause, each day that it lasts, and the end."""
+"""Failure alerts: the beginning, another error, each further day, and the end."""
 
 from __future__ import annotations
 

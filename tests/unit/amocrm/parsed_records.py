@@ -1,4 +1,4 @@
-"""Answers made by hand, and the snapshots that are read from them."""
+"""Responses made by hand, and the snapshots parsed from them."""
 
 from __future__ import annotations
 

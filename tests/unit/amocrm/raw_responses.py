@@ -1,4 +1,4 @@
-"""Raw answers made from documents."""
+"""Raw responses made from documents."""
 
 from __future__ import annotations
 

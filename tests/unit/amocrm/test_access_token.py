@@ -1,4 +1,4 @@
-"""When a token ends, by its own word."""
+"""Expiry in a token's own claims."""
 
 from __future__ import annotations
 

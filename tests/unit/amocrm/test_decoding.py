@@ -1,4 +1,4 @@
-"""A body is decompressed no further than its bound, whatever it would grow to."""
+"""Decompression stops at the size limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the vendor's page contradicts itself or leaves things out: each test reads the page's own examples.
+"""Contradictions and gaps of the vendor's page, with its own examples.
 
 That the customers of a deleted stage move only after a while is missing here: customers are never read.
 """

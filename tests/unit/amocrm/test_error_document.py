@@ -1,4 +1,4 @@
-"""What refusals say, and how long they ask to wait."""
+"""Error documents: messages and requested waits."""
 
 from __future__ import annotations
 

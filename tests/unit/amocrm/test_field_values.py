@@ -1,4 +1,4 @@
-"""Field values, typed by the type of their field: one item of each type, and items that are not of their type."""
+"""Field values of each type, and values of a wrong type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a new version, and what does not."""
+"""Changes that make a new version, and changes that do not."""
 
 from __future__ import annotations
 

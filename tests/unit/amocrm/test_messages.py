@@ -1,4 +1,4 @@
-"""An answer that repeats the token is kept without it, in whichever form it repeats it and wherever."""
+"""A token echoed in a response is masked in every form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OAuth: where access is given, what a browser brings back, which answers are tokens, and which hosts get them."""
+"""OAuth: authorization address, redirect, token responses, and allowed hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a list is whole, when it is read again, and when it is refused."""
+"""Lists: complete, read again, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists that change between two requests: what is read is never silently wrong.
+"""Lists that change between two requests are never silently wrong.
 
 Ids are never reused and rows keep their order, as amoCRM's do. Under that, a list that is read must hold every row
 that was there from the first request to the last, and none that was not there at some moment in between.

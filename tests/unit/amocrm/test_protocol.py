@@ -1,4 +1,4 @@
-"""What every status means, with bodies of each kind, for each kind of resource."""
+"""Meaning of each status and body, for each resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every status means where the request was a write: whether it happened, did not, or nobody knows."""
+"""Meaning of each status after a write: done, refused or uncertain."""
 
 from __future__ import annotations
 

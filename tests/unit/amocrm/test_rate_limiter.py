@@ -1,4 +1,4 @@
-"""How long to wait, when to give up, and how fast to ask."""
+"""Waits, retries and rate limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a load is remembered, so that the next one can be answered the same: the usable answers, or nothing."""
+"""Digests of a load's responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that were read before: left unread, and yet all that a snapshot shows is the same."""
+"""Cached rows are not parsed, and the snapshot is equal."""
 
 from __future__ import annotations
 

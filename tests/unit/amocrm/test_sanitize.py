@@ -1,4 +1,4 @@
-"""What Postgres cannot store is replaced, and nothing else is touched."""
+"""Text that Postgres cannot store is replaced, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From answers to a snapshot: strange values stop nothing, unusable identities stop everything."""
+"""Parse responses: unusual values are kept, unusable ids stop the load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From lists of answers to a snapshot: fields and options, pages, proofs, and whatever else may come."""
+"""Parse lists: fields, options, pages and confirmations."""
 
 from __future__ import annotations
 

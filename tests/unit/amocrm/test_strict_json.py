@@ -1,4 +1,4 @@
-"""JSON that can be relied upon, and numbers that stay what they are."""
+"""Strict JSON with exact numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instants and days, at the edges of time and of the world."""
+"""Instants and days at their limits."""
 
 from __future__ import annotations
 

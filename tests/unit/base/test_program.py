@@ -1,4 +1,4 @@
-"""Commands in messages are told as they are called where we are."""
+"""Commands in messages are written as the user calls them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes in words: one sentence each, whatever the names are."""
+"""Changes in words: one sentence each."""
 
 from __future__ import annotations
 

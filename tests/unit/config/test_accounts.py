@@ -1,4 +1,4 @@
-"""Whatever stands in the table of one account: it is a mistake of that account, told, and no other's trouble."""
+"""Errors in one account's table affect that account only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules as the settings say them: what each means, that its text says it again, and what is no rule."""
+"""Alert rules: parsing, formatting, and invalid rules."""
 
 from __future__ import annotations
 

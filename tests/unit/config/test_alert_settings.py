@@ -1,4 +1,4 @@
-"""Alerts in the settings: where rules stand, how mistakes in them are told, where failures go when settings fail."""
+"""Alert settings: sources, errors, and the webhook if settings fail."""
 
 from __future__ import annotations
 

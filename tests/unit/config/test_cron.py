@@ -1,4 +1,4 @@
-"""Schedules: what is accepted loads, and what would break the code location is refused."""
+"""Accepted and refused cron schedules."""
 
 from __future__ import annotations
 

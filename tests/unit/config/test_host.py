@@ -1,4 +1,4 @@
-"""Which hosts may receive a token."""
+"""Hosts that may receive a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is read, what wins, and that every mistake is named without repeating a secret."""
+"""Settings: sources, precedence, and all errors without secrets."""
 
 from __future__ import annotations
 

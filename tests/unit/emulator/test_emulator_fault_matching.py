@@ -1,4 +1,4 @@
-"""Which requests a fault is for, and how fast a client may be: no sockets needed."""
+"""Matching of faults, and the emulator's rate limit, without sockets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How clients come by tokens from the emulator: codes and refresh tokens that work once and not for ever."""
+"""The emulator's OAuth: codes and refresh tokens that work once and expire."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The emulator's answers against the vendor's page: statuses, shapes, pages, links."""
+"""The emulator's responses against the vendor's page."""
 
 import base64
 import json

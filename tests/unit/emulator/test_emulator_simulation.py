@@ -1,4 +1,4 @@
-"""The story: the same for the same seed, however it is told, and never without life."""
+"""The simulation: deterministic, and never without changes."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""What the emulator takes as the value of a segment's field, by the field's type."""
+"""Field values that the emulator accepts, by type."""
 
 from datetime import UTC, datetime
 from typing import Any

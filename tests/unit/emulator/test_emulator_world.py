@@ -1,4 +1,4 @@
-"""The emulated world: what is shown after what happened."""
+"""The emulated world: contents after changes."""
 
 import json
 from datetime import UTC, date, datetime, timedelta

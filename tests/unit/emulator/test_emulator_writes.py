@@ -1,4 +1,4 @@
-"""The emulator's writes against the vendor's page: each method with each status that the page documents."""
+"""The emulator's writes: each method with each documented status."""
 
 import json
 from datetime import UTC, datetime, timedelta

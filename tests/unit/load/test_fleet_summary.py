@@ -1,4 +1,4 @@
-"""What is told of a fleet at its end: every cause, and in short."""
+"""Summary of a fleet: every cause, shortened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pace for all hosts of a machine, whichever thread or process asks; and what it costs."""
+"""Rate limits shared by all threads and processes of a machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A segment's picture: gaps stay gaps, marks stand over their days, and the page's colours are used."""
+"""Charts: gaps, marks and colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as CSV: what was put in comes out again, and no text becomes a formula."""
+"""CSV: values come back unchanged, and no text becomes a formula."""
 
 from __future__ import annotations
 

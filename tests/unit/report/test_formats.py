@@ -1,4 +1,4 @@
-"""Numbers and days as countries write them."""
+"""Numbers and days by country."""
 
 from __future__ import annotations
 

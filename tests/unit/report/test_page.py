@@ -1,4 +1,4 @@
-"""The page, from figures made by hand: what is told, and that nothing of what amoCRM says can act in it."""
+"""The report page from figures made by hand; no text is active."""
 
 from __future__ import annotations
 

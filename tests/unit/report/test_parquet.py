@@ -1,4 +1,4 @@
-"""Figures as Parquet: every value comes back as it was, of the type that its column has whatever is in it."""
+"""Parquet: values and column types come back unchanged."""
 
 from __future__ import annotations
 

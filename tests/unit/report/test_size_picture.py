@@ -1,4 +1,4 @@
-"""The picture of sizes: valid SVG that shows gaps as gaps, and names as text."""
+"""The size chart is valid SVG with gaps and plain text."""
 
 from __future__ import annotations
 

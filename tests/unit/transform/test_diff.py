@@ -1,4 +1,4 @@
-"""What a snapshot changes, decided without a database."""
+"""Changes of a snapshot, computed without a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames have the types of their relation, whatever the rows hold, and no key twice."""
+"""Frames have their relation's types and unique keys."""
 
 from __future__ import annotations
 

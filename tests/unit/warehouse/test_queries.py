@@ -1,4 +1,4 @@
-"""Queries stand in the file of the module that executes them, each under a name of its own, and all are used."""
+"""Named queries: one file per module, unique names, all used."""
 
 from __future__ import annotations
 

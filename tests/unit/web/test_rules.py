@@ -1,4 +1,4 @@
-"""Rules for requests to Dagster's UI: what another website, or a name that it controls, can make a browser send."""
+"""Rules for requests to Dagster's UI: cross-site requests and foreign hosts."""
 
 from __future__ import annotations
 

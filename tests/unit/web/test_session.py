@@ -1,4 +1,4 @@
-"""Sessions of Dagster's UI: a login address that works once, a cookie, and a secret for scripts."""
+"""Sessions of Dagster's UI: a one-time login, a cookie, and a secret for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random accounts, with everything in them that makes naming and comparing hard: strategies for hypothesis."""
+"""Hypothesis strategies for accounts with difficult names and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random wants of an account, with what must come of them: strategies for hypothesis."""
+"""Hypothesis strategies for desired states and their expected result."""
 
 from __future__ import annotations
 

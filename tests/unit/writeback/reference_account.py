@@ -1,4 +1,4 @@
-"""A small account that obeys the vendor's page: the witness of plans. It imports nothing of what it judges.
+"""Reference account that follows the vendor's page, independent of the code under test.
 
 What a field holds is a plain value: a text, Decimal, True, date, datetime, an option's id, or a set of them.
 """

@@ -1,4 +1,4 @@
-"""The file of stages and segments: what it says is wanted, and all its mistakes come at once, with lines and names."""
+"""The file of stages and segments: parsing, and all errors with lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account as a file: readable, what the API cannot bring back as comments, and no more bound than it must be."""
+"""Export: readable, with comments for what the API cannot restore."""
 
 from __future__ import annotations
 

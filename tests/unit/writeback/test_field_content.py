@@ -1,4 +1,4 @@
-"""What fields hold: exact numbers, days of the account's timezone, options by their ids; the rest is left alone."""
+"""Field contents: exact numbers, days, options by id."""
 
 from __future__ import annotations
 

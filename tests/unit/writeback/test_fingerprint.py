@@ -1,4 +1,4 @@
-"""A plan's fingerprint: the same for what is sent, another for anything else."""
+"""Fingerprint of a plan's calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: which calls come of which wants, with which bodies, and in which order."""
+"""Plans: calls, bodies and order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans on random accounts: they lead where they should, by the fewest calls, and never against the page on the way."""
+"""Plans on random accounts reach the desired state with the fewest valid calls."""
 
 from __future__ import annotations
 

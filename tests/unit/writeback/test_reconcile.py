@@ -1,4 +1,4 @@
-"""What became of a call whose answer was lost, by what the account shows."""
+"""Outcome of a call with a lost response, from the account's state."""
 
 from __future__ import annotations
 

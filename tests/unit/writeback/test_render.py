@@ -1,4 +1,4 @@
-"""A plan as people and programs read it."""
+"""Plans as text and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restoring: what comes back, what does not, and that the second is said before the first is sent."""
+"""Restore: restorable and other changes, shown before sending."""
 
 from __future__ import annotations
 

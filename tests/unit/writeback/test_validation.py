@@ -1,4 +1,4 @@
-"""The page's rules: every one that is broken is said, before anything is sent, all of them at once."""
+"""Validation by the vendor's rules: all errors at once, before sending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML: nothing is guessed, nothing is hidden, every mistake has its line; and what is spelled reads back."""
+"""YAML: no guesses, errors with lines, and text that reads back."""
 
 from __future__ import annotations
 
