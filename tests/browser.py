@@ -40,12 +40,12 @@ OPTIONS: Final = (
 
 
 def find_browser() -> str | None:
-    """The program: ``CHROME``, or the first of the usual names that is on the path."""
+    """Path of the browser: ``CHROME``, or the first usual name on the path."""
     return os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSER_NAMES)), None)
 
 
 class Page:
-    """One tab. What it logs and asks for is noted from the beginning."""
+    """One tab, with a record of its log and requests."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -57,7 +57,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command, and its answer."""
+        """Send a command and return its response."""
         self._number += 1
         self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
@@ -68,11 +68,11 @@ class Page:
                 return result
 
     def open(self, file: Path) -> None:
-        """Show a file, and wait until it is all there."""
+        """Load a file and wait for it."""
         self.visit(file.absolute().as_uri())
 
     def visit(self, url: str) -> None:
-        """Show the page of an address, and wait until it is all there."""
+        """Load an address and wait for it."""
         self.events.clear()
         self.requests.clear()
         self.console_errors.clear()
@@ -81,27 +81,27 @@ class Page:
             self._receive()
 
     def run(self, script: str) -> Any:
-        """The value of an expression, or of what it promises, in the page."""
+        """Evaluate an expression in the page, awaiting a promise."""
         response = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in response, response["exceptionDetails"]
         return response["result"].get("value")
 
     def show(self, *, width: int = 1280, height: int = 900, scheme: str = "light", is_phone: bool = False) -> None:
-        """The size of the window, and the colours that its user prefers."""
+        """Set the window's size and the preferred colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone
         )
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def press(self, key: str) -> None:
-        """A key, down and up."""
+        """Press and release a key."""
         codes = {"Tab": 9, "Enter": 13}
         for kind in ("keyDown", "keyUp"):
             extra = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **extra)
 
     def tree(self) -> list[dict[str, Any]]:
-        """What a screen reader is told: the nodes that it does not pass over."""
+        """Nodes of the accessibility tree that a screen reader reads."""
         return [node for node in self.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
 
     def _receive(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Page:
 
 @contextmanager
 def open_browser(program: str) -> Iterator[Page]:
-    """A browser with one page, and a profile of its own; both are gone when the context ends."""
+    """Run a browser with one page and a temporary profile."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-browser-", ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
             [program, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
@@ -139,7 +139,7 @@ def open_browser(program: str) -> Iterator[Page]:
 
 
 def _wait_for_port(profile: Path, process: subprocess.Popen[bytes]) -> int:
-    """Where the browser listens, once it has written it down."""
+    """Wait for the browser's debugging address."""
     file = profile / "DevToolsActivePort"
     end = time.monotonic() + TIMEOUT_SECONDS
     while not (file.exists() and file.read_text().count("\n")):
@@ -150,7 +150,7 @@ def _wait_for_port(profile: Path, process: subprocess.Popen[bytes]) -> int:
 
 
 def _page_websocket_url(port: int) -> str:
-    """The socket of its only page."""
+    """Websocket address of the only page."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=TIMEOUT_SECONDS) as response:
         [address] = [target["webSocketDebuggerUrl"] for target in json.load(response) if target["type"] == "page"]
     return str(address)

@@ -13,7 +13,7 @@ INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "AMO
 
 
 def build_environment(**more: str) -> dict[str, str]:
-    """Nothing of the tester's own settings, and ``more``."""
+    """Environment without the tester's settings, plus ``more``."""
     inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
     return inherited | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
 
@@ -24,7 +24,7 @@ def command_line(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run to the end, in ``folder``."""
+    """Run a command in ``folder``."""
     return subprocess.run(
         command_line(*arguments),
         cwd=folder,
@@ -38,6 +38,6 @@ def run(*arguments: str, folder: Path, **variables: str) -> subprocess.Completed
 
 
 def running_processes(folder: Path) -> list[str]:
-    """The processes that have to do with the folder, by their command lines."""
+    """Command lines of running processes that name the folder."""
     process_list = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in process_list.splitlines() if str(folder) in line]

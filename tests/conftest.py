@@ -1,7 +1,7 @@
 """A real Postgres for tests: one server per session, one database per test.
 
-``AMOCRM_PG_BIN`` takes other programs than those installed with us, ``TEST_DATABASE_URL`` a server that runs already.
-Hypothesis tries the same examples every time; ``--hypothesis-profile=search`` looks for new ones.
+``AMOCRM_PG_BIN`` names other server programs, ``TEST_DATABASE_URL`` a running server.
+Hypothesis repeats its examples; ``--hypothesis-profile=search`` looks for new ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None
 settings.register_profile("search", UNTIMED, max_examples=1_000, print_blob=True)
 settings.load_profile("repeatable")
 
-# Where a script runs the tests in its background, Ctrl-C is ignored, and so it would be by all that they start.
+# A shell script's background jobs ignore Ctrl-C, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NewDatabase = Callable[[str | None], AbstractContextManager[str]]
@@ -52,13 +52,13 @@ def pytest_report_header() -> str:
 
 
 def pg_bin() -> Path | None:
-    """The programs to test with, where it is not those installed with us."""
+    """Server programs to test with, or None for the installed ones."""
     return Path(os.environ["AMOCRM_PG_BIN"]) if "AMOCRM_PG_BIN" in os.environ else None
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[URL]:
-    """A server for this session, where databases can be made and dropped."""
+    """Address of this session's server, with the right to create databases."""
     if "TEST_DATABASE_URL" in os.environ:
         yield parse_database_url(os.environ["TEST_DATABASE_URL"])
         return
@@ -68,7 +68,7 @@ def server_url() -> Iterator[URL]:
 
 @contextmanager
 def shared_temporary_folder() -> Iterator[Path]:
-    """A folder that the server's user can enter even where root runs the tests; pytest's own is closed."""
+    """Create a folder that the server's user can enter, unlike pytest's own under root."""
     folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-"))
     folder.chmod(0o711)
     try:
@@ -79,18 +79,18 @@ def shared_temporary_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def new_database(server_url: URL) -> NewDatabase:
-    """Create a database as a copy of another one, and drop it in the end."""
+    """Return a context manager that copies a database and drops the copy."""
     return partial(create_database, server_url)
 
 
 def render_url(url: URL) -> str:
-    """The address as a user writes it."""
+    """Render an address with its password."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
 def migrated_template(new_database: NewDatabase) -> Iterator[str]:
-    """Name of a database that was migrated and is never written to again."""
+    """Name of a migrated database that is only copied."""
     with new_database(None) as url:
         engine = open_engine(url)
         migrate(engine)
@@ -109,7 +109,7 @@ def postgres_url(new_database: NewDatabase, migrated_template: str) -> Iterator[
 
 @pytest.fixture
 def empty_database_url(new_database: NewDatabase) -> Iterator[str]:
-    """Address of a fresh database with nothing in it."""
+    """Address of an empty database."""
     with new_database(None) as url:
         yield url
 

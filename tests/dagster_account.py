@@ -48,7 +48,7 @@ class DagsterAccount:
         return Clock(now=self.emulator.clock.now, sleep=self.wait)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the emulator's time."""
         self.emulator.clock.advance(timedelta(seconds=seconds))
 
     def load(
@@ -58,7 +58,7 @@ class DagsterAccount:
         selection: Sequence[dg.AssetKey] | None = None,
         **changes: Any,
     ) -> dg.ExecuteInProcessResult:
-        """One run of the job, an hour after the one before."""
+        """Run the job an hour after the last run."""
         self.emulator.clock.advance(timedelta(hours=1))
         instance.add_dynamic_partitions("accounts", [KEY])
         with ExitStack() as exit_stack:
@@ -78,19 +78,19 @@ class DagsterAccount:
 
     @property
     def snapshot_count(self) -> int:
-        """Snapshots published so far."""
+        """Number of published snapshots."""
         return int(self.rows("select count(*) from amocrm.snapshot")[0][0])
 
 
 @contextmanager
 def open_dagster_account(url: str, engine: Engine, folder: Path) -> Iterator[DagsterAccount]:
-    """The company, its emulator running."""
+    """Open the account with its emulator."""
     with Emulator(clock=EmulatorClock(START)) as emulator:
         yield DagsterAccount(emulator, url, engine, folder)
 
 
 def skip_retry_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let Dagster's waits before a retry pass in no time; how long they would have been, in seconds."""
+    """Skip Dagster's waits before retries; return a list of the skipped seconds."""
     waits: list[float] = []
     # What Dagster calls ``time`` there: a clock that each wait moves on.
     clock = SimpleNamespace(time=lambda: sum(waits), sleep=waits.append)
@@ -99,7 +99,7 @@ def skip_retry_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def materialization_metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
-    """Metadata of what a run materialized, by asset."""
+    """Metadata of a run's materializations, by asset."""
     return {
         event.materialization.asset_key.to_user_string(): {
             name: value.value for name, value in event.materialization.metadata.items()
@@ -115,17 +115,17 @@ def check_evaluations(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCh
 
 
 def table_rows(metadata: Any) -> list[dict[str, Any]]:
-    """The rows of a small table."""
+    """Rows of a table in metadata."""
     return [dict(record.data) for record in metadata.records]
 
 
 def count_events(result: dg.ExecuteInProcessResult) -> Counter[str]:
-    """Events of a run by type."""
+    """Count a run's events by type."""
     return Counter(event.event_type_value for event in result.all_events)
 
 
 def step_failure(result: dg.ExecuteInProcessResult) -> tuple[str | None, dict[str, Any], bool]:
-    """What the step that failed said, its facts, and whether it had been tried again."""
+    """Description and metadata of the failed step, and if it was retried."""
     [event] = [event for event in result.all_events if event.is_step_failure]
     user_failure = event.step_failure_data.user_failure_data
     assert user_failure is not None

@@ -67,33 +67,33 @@ class DagsterWeb:
 
     @property
     def runs(self) -> int:
-        """Runs that were ever launched."""
+        """Number of launched runs."""
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
             return instance.get_runs_count()
 
     @property
     def reports(self) -> int:
-        """Events that were reported about the asset."""
+        """Number of reported events of the asset."""
         with dg.DagsterInstance.from_config(str(self.home)) as instance:
             return len(instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records) + len(
                 instance.fetch_observations(dg.AssetKey("reported"), limit=10).records
             )
 
     def session(self) -> requests.Session:
-        """A browser that is logged in: its cookies, as a session."""
+        """Log in, and return a session with the cookies."""
         session = requests.Session()
         session.cookies.set(f"amocrm_dagster_{self.port}", self.cookie)
         return session
 
     @property
     def cookie(self) -> str:
-        """Value of the cookie of a browser that is logged in."""
+        """Log in, and return the cookie's value."""
         from assets.web.session import Sessions  # noqa: PLC0415
 
         return Sessions(secret=SECRET, login_key="", port=self.port).cookie.partition(";")[0].partition("=")[2]
 
     def graphql(self, session: requests.Session, query: str) -> Any:
-        """Data of a query that the UI itself would send."""
+        """Send a GraphQL query as the UI does."""
         response = session.post(f"{self.url}/graphql", json={"query": query}, timeout=60)
         response.raise_for_status()
         return response.json()["data"]
@@ -101,7 +101,7 @@ class DagsterWeb:
 
 @contextmanager
 def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
-    """The server, from the moment it answers."""
+    """Start the server and wait until it responds."""
     home = folder / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(CONFIGURATION, encoding="utf-8")

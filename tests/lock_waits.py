@@ -14,7 +14,7 @@ LOCK_WAIT_QUERY = (
 
 
 def waits_for_lock(engine: Engine, work: Future[Any]) -> bool:
-    """Whether the work waits for a lock in this database; false once it has come to its end without."""
+    """Return true once the work waits for a lock in this database, false if it ends without."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while not work.done():
             if connection.scalar(text(LOCK_WAIT_QUERY)):

@@ -12,13 +12,13 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fil
 
 
 def nobody() -> tuple[int, int]:
-    """Number of the user and of its group."""
+    """User id and group id."""
     found = pwd.getpwnam("nobody")
     return found.pw_uid, found.pw_gid
 
 
 def shared(folder: Path) -> Path:
-    """The folder, made as /tmp is: everybody writes there, and only the owner of a name removes it."""
+    """Make the folder world-writable with the sticky bit, like /tmp."""
     folder.mkdir()
     folder.chmod(0o1777)
     return folder

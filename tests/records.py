@@ -17,12 +17,12 @@ ACCOUNT_ID = 28805383
 
 
 def hours(count: float) -> datetime:
-    """So many hours after the beginning of the test's time."""
+    """Instant this many hours after ``START``."""
     return START + timedelta(hours=count)
 
 
 def hash_content(record: Any) -> bytes:
-    """A hash of all a record says, its hash and what makes no version aside."""
+    """Hash a record without its hash and volatile columns."""
     volatile = {"content_hash": b"", "customers_count": None, "updated_at": None, "options": ()}
     present = {name: value for name, value in volatile.items() if hasattr(record, name)}
     return hashlib.sha256(repr(replace(record, **present)).encode()).digest()

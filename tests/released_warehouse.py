@@ -28,16 +28,16 @@ SIMULATIONS: Final[dict[str, tuple[int, Mode]]] = {"coffee": (3, "segments"), "t
 
 
 def restore_dump(url: str) -> None:
-    """Bring the old warehouse into the empty database at ``url``."""
+    """Restore the released warehouse into the empty database at ``url``."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(gzip.decompress(RELEASED_DUMP.read_bytes()))
 
 
 class ReleasedAccounts:
-    """The accounts of the dump as amoCRM shows them some time after its last load."""
+    """The dump's accounts as simulated after its last load."""
 
     def __init__(self, emulator: Emulator, url: str, root: Path) -> None:
-        """Tell their stories anew, which are the same for the same seeds."""
+        """Repeat the simulations, which are deterministic."""
         self.emulator = emulator
         self.simulations = {key: Simulation(seed, HISTORY_START, mode) for key, (seed, mode) in SIMULATIONS.items()}
         for simulation in self.simulations.values():
@@ -53,7 +53,7 @@ class ReleasedAccounts:
         self.wait(LAST_LOAD + timedelta(hours=1) - emulator.clock.now())
 
     def wait(self, time: timedelta) -> None:
-        """Let the accounts live on."""
+        """Advance the time and the simulations."""
         self.emulator.clock.advance(time)
         for simulation in self.simulations.values():
             simulation.advance(self.emulator.world, self.emulator.clock.now())
@@ -61,6 +61,6 @@ class ReleasedAccounts:
 
 @contextmanager
 def open_released_accounts(url: str, root: Path) -> Iterator[ReleasedAccounts]:
-    """The accounts, their emulator running."""
+    """Open the accounts with their emulator."""
     with Emulator(clock=EmulatorClock(HISTORY_START)) as emulator:
         yield ReleasedAccounts(emulator, url, root)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class ReportReader(HTMLParser):
-    """What a page is made of."""
+    """Elements, attributes and text of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """A fixed history, for tests of views and reports.
 
 One account over the night in which summer time begins, with a renamed field and option, a deleted segment, two days
-without a load, and a mode that is switched off and on again. What the views must make of it is written in the tests.
+without a load, and a mode that is switched off and on again. The tests state the expected views.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NORTH, SOUTH = 70, 71
 
 
 def berlin(month: int, day: int, hour: int, minute: int = 0) -> datetime:
-    """An instant of 2026 by the account's clock."""
+    """Instant of 2026 in the account's timezone."""
     return datetime(2026, month, day, hour, minute, tzinfo=BERLIN)
 
 
@@ -157,7 +157,7 @@ HISTORY: Final[tuple[Snapshot, ...]] = (
 
 
 def publish_history(engine: Engine, until: datetime = GOOD_FRIDAY) -> None:
-    """Publish what was seen up to this instant."""
+    """Publish the snapshots up to this instant."""
     for each in HISTORY:
         if each.observed_at <= until:
             publish(engine, each, origin())

@@ -19,7 +19,7 @@ QUICK_LIMITS = oauth_account.QUICK
 
 @dataclass(kw_only=True)
 class ClientAccount:
-    """An account with seven segments and two fields, and what a client of it would know."""
+    """An account with seven segments and two fields."""
 
     emulator: Emulator
     account_id: int
@@ -31,12 +31,12 @@ class ClientAccount:
 
     @property
     def token(self) -> str:
-        """A token that is good."""
+        """A valid token."""
         return self.emulator.long_lived_token(self.account_id)
 
     @property
     def known(self) -> KnownEntities:
-        """Everything there is now, as a warehouse would know it after a load."""
+        """Current entities, as known after a load."""
         account = self.emulator.world.account(self.account_id)
         return KnownEntities(
             account_id=self.account_id,
@@ -47,7 +47,7 @@ class ClientAccount:
         )
 
     def set_page_size(self, size: int) -> None:
-        """Let lists come in pages of this size, whatever is asked for."""
+        """Serve lists in pages of this size, whatever the limit parameter says."""
         world = self.emulator.world
         world.quirks = replace(world.quirks, ignores_limit=True, default_limit=size)
 
@@ -57,7 +57,7 @@ class ClientAccount:
         token: Callable[[], str] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> AmoClient:
-        """A client that never sleeps, and writes down what it would have waited for."""
+        """Make a client that records waits instead of sleeping."""
         default_token = self.token
         return AmoClient(
             self.emulator.url,
@@ -69,11 +69,11 @@ class ClientAccount:
         )
 
     def extract(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> ExtractResult:
-        """One load."""
+        """Extract the account."""
         with self.client(limits) as client:
             return extract(client, known or KnownEntities(), lambda: START)
 
 
 def requested_paths(account: ClientAccount) -> list[str]:
-    """The paths that were asked for, shortened."""
+    """Shortened paths of the requests."""
     return [request.path.removeprefix("/api/v4/").removeprefix("customers/") for request in account.emulator.requests]

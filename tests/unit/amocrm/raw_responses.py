@@ -22,7 +22,7 @@ def raw_response(
     status: int = 200,
     is_accepted: bool = True,
 ) -> RawResponse:
-    """One answer as a load would have kept it; ``body`` is bytes, or JSON to be."""
+    """Make a raw response; ``body`` is bytes or a JSON document."""
     is_list = resource in LIST_PATHS
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return RawResponse(
@@ -43,5 +43,5 @@ def raw_response(
 
 
 def raw_responses(**bodies: Json) -> list[RawResponse]:
-    """Accepted answers by resource, one page a list."""
+    """Make accepted responses, one page per list."""
     return [raw_response(index, resource, body) for index, (resource, body) in enumerate(bodies.items())]  # type: ignore[arg-type]

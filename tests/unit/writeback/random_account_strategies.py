@@ -51,7 +51,7 @@ custom_colors = st.sampled_from(["#ccff66", "#fd5598", "ffffff", "red"])
 
 @st.composite
 def fields(draw: st.DrawFn) -> tuple[Field, ...]:
-    """Definitions of fields, with names and labels that repeat or look like ids."""
+    """Field definitions with names and labels that repeat or look like ids."""
     types = draw(
         st.lists(
             st.sampled_from([*TEXT_TYPES, *OPTION_TYPES, "numeric", "checkbox", "date", "date_time", "payer"]),
@@ -68,7 +68,7 @@ def fields(draw: st.DrawFn) -> tuple[Field, ...]:
 
 
 def field_contents(definition: Field) -> st.SearchStrategy[Any]:
-    """What a field may hold."""
+    """Possible contents of a field."""
     ids = [one.id for one in definition.options]
     choices: dict[str | None, Callable[[], st.SearchStrategy[Any]]] = {
         "multiselect": lambda: st.frozensets(st.sampled_from(ids), min_size=1),
@@ -85,7 +85,7 @@ def field_contents(definition: Field) -> st.SearchStrategy[Any]:
 
 @st.composite
 def values(draw: st.DrawFn, definitions: tuple[Field, ...], *, is_live: bool) -> dict[int, Any]:
-    """What some fields hold; where it is wanted, None empties one, and what no file can say is not wanted."""
+    """Contents of some fields; as desired state, None empties a field, and only expressible contents occur."""
     chosen: dict[int, Any] = {}
     for definition in definitions:
         if draw(st.booleans()):
@@ -98,7 +98,7 @@ def values(draw: st.DrawFn, definitions: tuple[Field, ...], *, is_live: bool) ->
 
 @st.composite
 def accounts(draw: st.DrawFn, *, is_crowded: bool = False) -> ReferenceAccount:
-    """An account of either mode; a crowded one has nearly as many things as the page allows, or one or two more."""
+    """An account of either mode; a crowded one is near the documented limits."""
     modes: tuple[Mode, ...] = ("periodicity", "segments")
     mode = draw(st.sampled_from(modes))
     definitions = draw(fields()) if mode == "segments" else ()

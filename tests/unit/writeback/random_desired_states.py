@@ -20,7 +20,7 @@ from tests.unit.writeback.reference_account import SEGMENT_COLORS, STAGE_COLORS,
 
 @dataclass
 class DesiredEntity:
-    """What is wanted of one thing, in plain values: properties as in ``Thing``; None: it is to be deleted."""
+    """Desired properties of one entity as plain values; None deletes it."""
 
     thing_id: int | None  # None: it is new
     wanted: dict[str, Any] | None
@@ -28,7 +28,7 @@ class DesiredEntity:
 
 @dataclass
 class DesiredAccount:
-    """What is wanted of an account, as a file says it and as plain values."""
+    """Desired state of an account, as a file and as plain values."""
 
     desired: DesiredConfig
     each: list[DesiredEntity]
@@ -37,7 +37,7 @@ class DesiredAccount:
 
 @st.composite
 def desired_accounts(draw: st.DrawFn, account: ReferenceAccount, *, most_new: int = 2) -> DesiredAccount:
-    """Wants of some of an account's things, and of new ones."""
+    """Desired states of some existing and some new entities."""
     each = []
     for thing_id in draw(st.permutations(sorted(account.things)[:6])):
         match draw(st.sampled_from(["leave", "change", "delete"])):
@@ -74,7 +74,7 @@ def _desired_properties(draw: st.DrawFn, account: ReferenceAccount, *, is_new: b
 
 
 def _as_desired(draw: st.DrawFn, account: ReferenceAccount, desired_state: DesiredEntity) -> Any:
-    """A want as a file says it: of a thing by its id, or by its name where that alone is enough."""
+    """Write a desired entity as a file does: by id, or by name if unique."""
     existing = account.things.get(desired_state.thing_id or 0)
     wanted = dict(desired_state.wanted or {})
     namesakes = Counter(entity["name"] for entity in account.things.values())
@@ -101,7 +101,7 @@ def _as_desired(draw: st.DrawFn, account: ReferenceAccount, desired_state: Desir
 
 
 def _field_reference(draw: st.DrawFn, among: tuple[Any, ...], one: Any) -> YamlText:
-    """A field or an option by its id, or by a name or code that is its alone."""
+    """Reference a field or option by id, or by a unique name or code."""
     label = "name" if isinstance(one, Field) else "value"
     labels = Counter(getattr(other, label) for other in among)
     codes = Counter(getattr(other, "code", None) for other in among)
@@ -115,7 +115,7 @@ def _field_reference(draw: st.DrawFn, among: tuple[Any, ...], one: Any) -> YamlT
 
 
 def _written_value(draw: st.DrawFn, definition: Field, value: Any, zone: ZoneInfo) -> YamlText | YamlList:
-    """What a field shall hold, in one of the ways in which a person may write it."""
+    """Write a field's desired contents in one of the accepted forms."""
     options = {one.id: one for one in definition.options}
     if isinstance(value, frozenset):
         return YamlList(items=tuple(_field_reference(draw, definition.options, options[one]) for one in sorted(value)))

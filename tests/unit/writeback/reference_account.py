@@ -40,7 +40,7 @@ NEW_ENTITY: Entity = {"name": "", "color": "", "sort": 0, "is_default": False, "
 
 
 class Call(Protocol):
-    """What is sent."""
+    """A request to send."""
 
     @property
     def method(self) -> str: ...
@@ -53,7 +53,7 @@ class Call(Protocol):
 
 
 class ReferenceAccount:
-    """An account of one mode. ``send`` does what the page says, and fails where the page forbids it."""
+    """An account of one mode. ``send`` follows the vendor's page, and fails if the page forbids it."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class ReferenceAccount:
         return snapshot(hours(0), account=account(self.mode, timezone=self.timezone), **lists)
 
     def send(self, call: Call) -> list[int]:
-        """Do what a call asks for; returns the ids of what it added."""
+        """Execute a call, and return the ids of added entities."""
         assert call.resource == {"periodicity": "stages", "segments": "segments"}[self.mode]
         match call.method:
             case "POST" if call.resource == "stages":
@@ -145,7 +145,7 @@ class ReferenceAccount:
 
 
 def parse_values(field: Field, items: list[Mapping[str, Json]], zone: ZoneInfo) -> Any:
-    """What a field holds when ``items`` are sent; None where that is nothing."""
+    """Contents of a field after ``items`` are sent, or None."""
     if field.type in OPTION_TYPES:
         ids = [item["enum_id"] for item in items]
         assert set(ids) <= {option.id for option in field.options}
@@ -156,7 +156,7 @@ def parse_values(field: Field, items: list[Mapping[str, Json]], zone: ZoneInfo) 
 
 
 def parse_value(field: Field, value: Json, zone: ZoneInfo) -> Any:
-    """What a field holds when ``value`` is sent; None where that is nothing."""
+    """Contents of a field after ``value`` is sent, or None."""
     match field.type:
         case "checkbox" if isinstance(value, bool):
             return value or None
@@ -190,7 +190,7 @@ def to_segment(segment_id: int, entity: Entity, fields: tuple[Field, ...]) -> Se
 
 
 def to_field_values(field: Field, content: Mapping[int, Any]) -> list[FieldValue]:
-    """What a field holds as records."""
+    """Contents of a field as records."""
     value = content[field.id]
     parts = sorted(value) if isinstance(value, frozenset) else [value]
     return [
