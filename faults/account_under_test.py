@@ -225,13 +225,17 @@ class AccountUnderTest:
         self.history[at or self.now] = list(shown.segments)
 
     def load_and_recover(
-        self, fault: AbstractContextManager[object] | None = None, *right: Shown, **options: Any
+        self,
+        fault: AbstractContextManager[object] | None = None,
+        *right: Shown,
+        recover_hours: float = 1.0,
+        **options: Any,
     ) -> Trial:
         """Load through a fault, judge what is stored, and load again without the fault."""
         before = self.contents()
         with fault or nullcontext():
             loaded = self.load(**options)
-        return self.recover(self.judge(loaded, before, *right))
+        return self.recover(self.judge(loaded, before, *right), hours=recover_hours)
 
     @contextmanager
     def fault(self, effect: Effect, **where: Any) -> Iterator[None]:

@@ -176,7 +176,5 @@ def wire_case(group: str, name: str, wrong: str, wire: Wire, *, is_slow: bool = 
 def through(harness: Harness, *, wire: Wire, limits: Mapping[str, float]) -> Iterator[Trial]:
     """Load through the fault, and load again."""
     with account_under_test(harness, wire.mode) as account:  # type: ignore[arg-type]
-        before = account.contents()
-        with account.fault(wire.make(), **wire.where):
-            loaded = account.load(limits=limits)
-        yield account.recover(account.judge(loaded, before), hours=25.0)
+        fault = account.fault(wire.make(), **wire.where)
+        yield account.load_and_recover(fault, recover_hours=25.0, limits=limits)

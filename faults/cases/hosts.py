@@ -52,7 +52,7 @@ def cases() -> Iterator[Case]:
                 name=f"hosts: redirect {code} to another host, {place}",
                 wrong=f"amoCRM answers {code} to another host, at: {place}.",
                 must="That host is not asked, and the token stays here.",
-                play=partial(astray, place=place, make=partial(_redirect, code)),
+                play=partial(astray, place=place, make=partial(effects.redirect, code=code)),
                 is_quick=(place, code) in (("account", 302), ("segments, middle page", 307)),
             )
     yield Case(
@@ -90,10 +90,6 @@ def cases() -> Iterator[Case]:
             allowed=REFUSED,
             is_quick=certificate == "expired",
         )
-
-
-def _redirect(code: int, url: str) -> Effect:
-    return effects.redirect(url, code)
 
 
 def astray(harness: Harness, *, place: str, make: Callable[[str], Effect]) -> Iterator[Trial]:
@@ -137,11 +133,10 @@ def served(harness: Harness, *, script: Script, certificate: str | None = None) 
 
 
 def _asked_there(account: AccountUnderTest, base_url: str) -> Trial:
-    before, usual = account.contents(), account.account
-    account.account = replace(usual, base_url=base_url)
-    loaded = account.load(limits=IMPATIENT)
-    account.account = usual
-    return account.recover(account.judge(loaded, before))
+    with patch.object(account, "account", replace(account.account, base_url=base_url)):
+        before = account.contents()
+        trial = account.judge(account.load(limits=IMPATIENT), before)
+    return account.recover(trial)
 
 
 @contextmanager

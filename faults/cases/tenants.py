@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import psycopg
@@ -180,7 +179,10 @@ def _views(owner: psycopg.Connection, reads: psycopg.Connection, account_id: int
 def _tricked(reads: psycopg.Connection, trick: str, other: str) -> Trial:
     """Execute statements; the other account must be in no row, notice or error."""
     said: list[str] = []
-    hear = partial(_hear, said)
+
+    def hear(notice: psycopg.errors.Diagnostic) -> None:
+        said.append(notice.message_primary or "")
+
     reads.add_notice_handler(hear)
     refused = ""
     try:
@@ -193,7 +195,3 @@ def _tricked(reads: psycopg.Connection, trick: str, other: str) -> Trial:
     if f"Company {other}" in refused or any(other in line for line in said):
         return Trial(verdict=Verdict.LEAK, why=f"{trick.strip()}: {refused or said}")
     return Trial(verdict=Verdict.REFUSED if refused else Verdict.EXACT, why=refused.partition("\n")[0])
-
-
-def _hear(said: list[str], notice: psycopg.errors.Diagnostic) -> None:
-    said.append(notice.message_primary or "")
