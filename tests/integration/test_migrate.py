@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 import sql
 from pipelines.base.errors import MigrationError
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import MigrationResult, check_schema, list_pending, migrate
+from tests.accounts import fetch_rows
 
 BASE = "create table amocrm.thing (id bigint primary key, name text, old text);"
 VIEW = "create or replace view analytics.things as select id, name, old from amocrm.thing;"
@@ -54,11 +55,6 @@ def run(engine: Engine, statement: str) -> None:
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-def rows(engine: Engine, query: str) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
-
-
 def test_applies_everything_once(empty: Engine, write: Write) -> None:
     source = write(
         {"0001_base": BASE, "0002_more": "create table amocrm.more (id bigint);"}, {"things": VIEW, "names": NAMES}
@@ -89,7 +85,7 @@ def test_a_failure_keeps_what_was_finished_and_nothing_of_itself(empty: Engine, 
         MigrationError, match=r"0002_broken\.sql could not be applied and was rolled back.*division by zero"
     ):
         migrate(empty, source)
-    assert rows(empty, "select to_regclass('amocrm.thing') is null, to_regclass('amocrm.half') is null") == [
+    assert fetch_rows(empty, "select to_regclass('amocrm.thing') is null, to_regclass('amocrm.half') is null") == [
         (False, True)
     ]
     assert list_pending(empty, source) == ("0002_broken.sql", "views")
@@ -138,7 +134,7 @@ def test_refuses_files_that_cannot_be_applied_safely(
 ) -> None:
     with pytest.raises(MigrationError, match=message):
         migrate(empty, write({name: content}))
-    assert rows(empty, "select to_regnamespace('amocrm')") == [(None,)]
+    assert fetch_rows(empty, "select to_regnamespace('amocrm')") == [(None,)]
 
 
 def test_text_reaches_the_server_as_it_is(empty: Engine, write: Write) -> None:
@@ -148,7 +144,7 @@ def test_text_reaches_the_server_as_it_is(empty: Engine, write: Write) -> None:
     do $$ begin insert into amocrm.note default values; end $$;
     """
     migrate(empty, write({"0001_awkward": awkward}))
-    assert rows(empty, "select body from amocrm.note") == [("100% :sure %s %(x)s {} $1; commit; -- no comment",)]
+    assert fetch_rows(empty, "select body from amocrm.note") == [("100% :sure %s %(x)s {} $1; commit; -- no comment",)]
 
 
 def test_two_at_once_apply_everything_once(empty_database_url: str, write: Write) -> None:
@@ -187,7 +183,7 @@ def test_views_are_rebuilt_if_one_changed_or_is_missing(empty: Engine, write: Wr
     migrate(empty, source)
     write(views={"names": "create or replace view analytics.names as select name, 1 as one from analytics.things;"})
     assert migrate(empty, source).views == ("things", "names")
-    assert rows(empty, "select one from analytics.names") == []
+    assert fetch_rows(empty, "select one from analytics.names") == []
     run(empty, "drop view analytics.names")
     assert list_pending(empty, source) == ("views",)
     assert migrate(empty, source).views == ("things", "names")
@@ -199,7 +195,7 @@ def test_a_view_that_left_the_program_is_dropped_and_others_are_not(empty: Engin
     run(empty, "create view analytics.mine as select 1 as one")
     write(views={"names": None})
     migrate(empty, source)
-    assert rows(
+    assert fetch_rows(
         empty, "select table_name from information_schema.views where table_schema = 'analytics' order by 1"
     ) == [
         ("mine",),
@@ -221,7 +217,7 @@ def test_a_view_that_loses_a_column_is_replaced_and_its_grants_stay(empty: Engin
         from pg_class as relation cross join aclexplode(relation.relacl) as acl
         where relation.relnamespace = 'analytics'::regnamespace and acl.grantee <> relation.relowner order by 1, 2
     """
-    assert rows(empty, granted) == [
+    assert fetch_rows(empty, granted) == [
         ("names", "amocrm_loader", False),
         ("names", "amocrm_reader", False),
         ("names", "pg_monitor", True),
@@ -229,7 +225,7 @@ def test_a_view_that_loses_a_column_is_replaced_and_its_grants_stay(empty: Engin
         ("things", "amocrm_loader", False),
         ("things", "amocrm_reader", False),
     ]
-    assert rows(empty, "select name from amocrm.schema_view where grants <> '{}'") == []
+    assert fetch_rows(empty, "select name from amocrm.schema_view where grants <> '{}'") == []
 
 
 def test_a_migration_gets_past_our_views(empty: Engine, write: Write) -> None:
@@ -245,7 +241,7 @@ def test_a_migration_gets_past_our_views(empty: Engine, write: Write) -> None:
     )
     assert migrate(empty, source).migrations == ("0002_drop.sql", "0003_type.sql")
     check_schema(empty, source)
-    assert rows(empty, "select has_table_privilege('pg_monitor', 'analytics.names', 'select')") == [(True,)]
+    assert fetch_rows(empty, "select has_table_privilege('pg_monitor', 'analytics.names', 'select')") == [(True,)]
 
 
 def test_what_others_built_on_our_views_survives_where_replacing_can_keep_it(empty: Engine, write: Write) -> None:
@@ -257,7 +253,7 @@ def test_what_others_built_on_our_views_survives_where_replacing_can_keep_it(emp
     )
     write(views={"things": "create or replace view analytics.things as select id, 'A' as name, old from amocrm.thing;"})
     migrate(empty, source)
-    assert rows(empty, "select name from public.mine") == [("A",)]
+    assert fetch_rows(empty, "select name from public.mine") == [("A",)]
 
 
 def test_what_others_built_on_our_views_is_named_where_it_is_in_the_way(empty: Engine, write: Write) -> None:
@@ -267,7 +263,7 @@ def test_what_others_built_on_our_views_is_named_where_it_is_in_the_way(empty: E
     write(views={"things": "create or replace view analytics.things as select id from amocrm.thing;"})
     with pytest.raises(MigrationError, match=r"view public\.mine depends on view analytics\.things.*Drop what depends"):
         migrate(empty, source)
-    assert rows(empty, "select name, old from analytics.things") == []
+    assert fetch_rows(empty, "select name, old from analytics.things") == []
 
 
 def test_views_that_use_each_other_in_a_circle_are_refused(empty: Engine, write: Write) -> None:

@@ -6,7 +6,6 @@ import threading
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,12 +19,8 @@ from pipelines.transform.frames import WRITTEN_RELATIONS
 from pipelines.transform.relation import Relation
 from pipelines.warehouse.bulk_copy import JSON_COLUMNS
 from pipelines.warehouse.publish import publish
+from tests.accounts import fetch_rows
 from tests.records import ACCOUNT_ID, account, field, hours, option, origin, segment, snapshot, stage, text_value
-
-
-def query(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql))]
 
 
 def test_first_snapshot_is_there_as_a_whole(engine: Engine) -> None:
@@ -50,17 +45,20 @@ def test_first_snapshot_is_there_as_a_whole(engine: Engine) -> None:
     assert (published.opened_count, published.closed_count, published.size_change_count) == (5, 0, 2)
     assert published.row_counts
     assert published.row_counts["segment_field_value"] == 8
-    assert query(engine, "select segment_id, customers_count from analytics.segments order by 1") == [(21, 0), (51, 7)]
-    assert query(engine, "select number_value from amocrm.segment_field_value where field_id = 2") == [
+    assert fetch_rows(engine, "select segment_id, customers_count from analytics.segments order by 1") == [
+        (21, 0),
+        (51, 7),
+    ]
+    assert fetch_rows(engine, "select number_value from amocrm.segment_field_value where field_id = 2") == [
         (Decimal("12345678901234567890.123456789"),)
     ]
-    assert query(
+    assert fetch_rows(
         engine, "select (json_value -> 'size')::numeric = 1e400 from amocrm.segment_field_value where field_id = 7"
     ) == [(True,)]
-    assert query(engine, "select field_values -> 'Field 6' from analytics.segments where segment_id = 51") == [
+    assert fetch_rows(engine, "select field_values -> 'Field 6' from analytics.segments where segment_id = 51") == [
         (["Option 60", "Option 61"],)
     ]
-    assert query(engine, "select segment_count, field_count, option_count, stage_count from amocrm.snapshot") == [
+    assert fetch_rows(engine, "select segment_count, field_count, option_count, stage_count from amocrm.snapshot") == [
         (2, 1, 2, None)
     ]
 
@@ -72,8 +70,8 @@ def test_the_largest_id_that_is_read_can_be_stored(engine: Engine) -> None:
     publish(
         engine, snapshot(hours(1), account=largest, segments=(segment(MAX_ID, 1, name="A"),), fields=seen[1]), origin()
     )
-    assert query(engine, "select segment_id, name from analytics.segments") == [(MAX_ID, "A")]
-    assert query(engine, "select account_id, option_id from amocrm.option_version") == [(MAX_ID, MAX_ID)]
+    assert fetch_rows(engine, "select segment_id, name from analytics.segments") == [(MAX_ID, "A")]
+    assert fetch_rows(engine, "select account_id, option_id from amocrm.option_version") == [(MAX_ID, MAX_ID)]
 
 
 def test_publishing_again_changes_nothing(engine: Engine) -> None:
@@ -83,7 +81,7 @@ def test_publishing_again_changes_nothing(engine: Engine) -> None:
     repeated = publish(engine, seen, made)
     assert not repeated.is_new, "even after a newer one"
     assert (repeated.account_id, repeated.observed_at) == (seen.account.id, seen.observed_at)
-    assert query(engine, "select count(*) from amocrm.snapshot") == [(2,)]
+    assert fetch_rows(engine, "select count(*) from amocrm.snapshot") == [(2,)]
 
 
 @pytest.mark.parametrize("late", [0, -1])
@@ -91,7 +89,7 @@ def test_older_snapshot_is_superseded(engine: Engine, late: int) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     with pytest.raises(Superseded, match="not newer"):
         publish(engine, snapshot(hours(late), segments=(segment(1, 99),)), origin())
-    assert query(engine, "select customers_count from amocrm.segment_size") == [(10,)]
+    assert fetch_rows(engine, "select customers_count from amocrm.segment_size") == [(10,)]
 
 
 def test_unchanged_snapshot_writes_one_row(engine: Engine) -> None:
@@ -103,7 +101,7 @@ def test_unchanged_snapshot_writes_one_row(engine: Engine) -> None:
 def test_a_then_b_then_a_are_three_versions(engine: Engine) -> None:
     for hour, name in enumerate(("A", "B", "A")):
         publish(engine, snapshot(hours(hour), segments=(segment(1, name=name),)), origin())
-    assert query(engine, "select name, end_reason from amocrm.segment_version order by valid_from") == [
+    assert fetch_rows(engine, "select name, end_reason from amocrm.segment_version order by valid_from") == [
         ("A", "changed"),
         ("B", "changed"),
         ("A", None),
@@ -114,31 +112,34 @@ def test_deleted_and_made_again_are_two_stretches(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     publish(engine, snapshot(hours(1), gone_segment_ids=frozenset({1})), origin())
     publish(engine, snapshot(hours(2), segments=(segment(1),)), origin())
-    assert query(engine, "select valid_from, valid_to, end_reason from amocrm.segment_version order by 1") == [
+    assert fetch_rows(engine, "select valid_from, valid_to, end_reason from amocrm.segment_version order by 1") == [
         (hours(0), hours(1), "deleted"),
         (hours(2), None, None),
     ]
-    assert query(engine, "select observed_at, customers_count from amocrm.segment_size order by 1") == [
+    assert fetch_rows(engine, "select observed_at, customers_count from amocrm.segment_size order by 1") == [
         (hours(0), 10),
         (hours(1), None),
         (hours(2), 10),
     ]
-    assert query(engine, "select change from analytics.changes order by observed_at") == [("deleted",), ("returned",)]
+    assert fetch_rows(engine, "select change from analytics.changes order by observed_at") == [
+        ("deleted",),
+        ("returned",),
+    ]
 
 
 def test_refused_snapshot_leaves_nothing_behind(engine: Engine) -> None:
     publish(engine, snapshot(hours(0), segments=(segment(1),)), origin())
     with pytest.raises(UnprovenEnding):
         publish(engine, snapshot(hours(1), segments=(segment(2),), account=account(name="New name")), origin())
-    assert query(engine, "select name from amocrm.account") == [("Corner Coffee",)]
-    assert query(engine, "select segment_id from amocrm.segment_version") == [(1,)]
+    assert fetch_rows(engine, "select name from amocrm.account") == [("Corner Coffee",)]
+    assert fetch_rows(engine, "select segment_id from amocrm.segment_version") == [(1,)]
 
 
 def test_key_bound_to_an_account_is_refused_for_another(engine: Engine) -> None:
     publish(engine, snapshot(hours(0)), origin())
     with pytest.raises(WrongAccount, match=str(ACCOUNT_ID)):
         publish(engine, snapshot(hours(1), account=account(id=7)), origin())
-    assert query(engine, "select account_id from amocrm.account") == [(ACCOUNT_ID,)]
+    assert fetch_rows(engine, "select account_id from amocrm.account") == [(ACCOUNT_ID,)]
 
 
 def test_account_follows_its_newest_description(engine: Engine) -> None:
@@ -146,7 +147,9 @@ def test_account_follows_its_newest_description(engine: Engine) -> None:
     publish(
         engine, snapshot(hours(1), account=account(name="Big Coffee", subdomain=None)), origin(account_key="renamed")
     )
-    assert query(engine, "select account_key, name, subdomain from amocrm.account") == [("renamed", "Big Coffee", None)]
+    assert fetch_rows(engine, "select account_key, name, subdomain from amocrm.account") == [
+        ("renamed", "Big Coffee", None)
+    ]
 
 
 def test_stages_keep_their_rules_and_empty_groups(engine: Engine) -> None:
@@ -155,7 +158,7 @@ def test_stages_keep_their_rules_and_empty_groups(engine: Engine) -> None:
         Rule(group=2, position=0, type="tag", match=[1], body={"type": "tag"}),
     )
     publish(engine, snapshot(hours(0), mode="periodicity", stages=(stage(4, rules, rule_group_count=4),)), origin())
-    [(conditions,)] = query(engine, "select conditions from analytics.stages")
+    [(conditions,)] = fetch_rows(engine, "select conditions from analytics.stages")
     assert conditions == [[rules[0].body], [], [rules[1].body], []]
 
 
@@ -163,7 +166,7 @@ def test_day_rows_hold_last_smallest_and_largest(engine: Engine) -> None:
     for hour, size in ((0, 10), (1, 5), (2, 20), (3, 15)):
         publish(engine, snapshot(hours(hour), segments=(segment(1, size),)), origin())
     publish(engine, snapshot(hours(48), segments=(segment(1, 15),)), origin())
-    days = query(
+    days = fetch_rows(
         engine,
         "select observed_date, is_observed, last_count, min_count, max_count, observation_count"
         " from analytics.segment_sizes_daily order by 1",
@@ -190,10 +193,10 @@ def test_many_loads_at_once_publish_each_once_and_in_order(engine: Engine) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    ledger = [row[0] for row in query(engine, "select observed_at from amocrm.snapshot order by published_at")]
+    ledger = [row[0] for row in fetch_rows(engine, "select observed_at from amocrm.snapshot order by published_at")]
     assert ledger == sorted(ledger)
     assert sorted(ledger + superseded) == [seen.observed_at for seen in snapshots]
-    assert query(engine, "select count(*) from amocrm.segment_version") == [(1,)]
+    assert fetch_rows(engine, "select count(*) from amocrm.segment_version") == [(1,)]
 
 
 def test_same_load_published_by_many_at_once_is_there_once(engine: Engine) -> None:
@@ -247,7 +250,7 @@ def test_versions_of_an_entity_never_overlap(engine: Engine) -> None:
 @pytest.mark.parametrize("relation", WRITTEN_RELATIONS, ids=lambda relation: relation.name)
 def test_relations_are_the_tables(engine: Engine, relation: Relation) -> None:
     """Columns, their order aside from those that publishing fills in later, and the key are the database's own."""
-    columns = query(
+    columns = fetch_rows(
         engine,
         "select column_name, data_type from information_schema.columns"
         f" where table_schema = 'amocrm' and table_name = '{relation.name}' order by ordinal_position",
@@ -255,7 +258,7 @@ def test_relations_are_the_tables(engine: Engine, relation: Relation) -> None:
     written = [name for name, _ in columns if name not in ("valid_to", "end_reason")]
     assert list(relation.columns) == written
     assert {name for name, kind in columns if kind == "jsonb"} <= JSON_COLUMNS
-    key = query(
+    key = fetch_rows(
         engine,
         "select string_agg(a.attname, ',' order by array_position(i.indkey::int[], a.attnum::int)) from pg_index i"
         " join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)"
@@ -277,10 +280,12 @@ def test_names_are_data(engine: Engine) -> None:
         "=cmd()",
     ]
     publish(engine, snapshot(hours(0), segments=tuple(segment(i + 1, name=n) for i, n in enumerate(names))), origin())
-    assert query(engine, "select name from analytics.segments order by segment_id") == [(name,) for name in names]
+    assert fetch_rows(engine, "select name from analytics.segments order by segment_id") == [(name,) for name in names]
     replaced = tuple(segment(i + 1, name=n, extra={n: n}) for i, n in enumerate(names))
     publish(engine, replace(snapshot(hours(1)), segments=replaced), origin())
-    assert query(engine, "select extra ->> name from analytics.segments order by segment_id") == [(n,) for n in names]
+    assert fetch_rows(engine, "select extra ->> name from analytics.segments order by segment_id") == [
+        (n,) for n in names
+    ]
 
 
 def test_a_first_load_after_an_analysis_of_empty_tables_checks_by_index(engine: Engine) -> None:
@@ -292,4 +297,4 @@ def test_a_first_load_after_an_analysis_of_empty_tables_checks_by_index(engine: 
     with engine.connect() as connection:
         connection.execute(text("select pg_stat_force_next_flush()"))
     scans = "select seq_scan from pg_stat_user_tables where relname = 'segment_version'"
-    assert query(engine, scans) == [(0,)]
+    assert fetch_rows(engine, scans) == [(0,)]

@@ -10,12 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from pipelines.amocrm.models import Segment
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.queries import statement
+from tests.accounts import fetch_rows
 from tests.conftest import NewDatabase
 from tests.records import ACCOUNT_ID, account, field, origin, segment, snapshot
 
@@ -116,11 +117,6 @@ QUIET_ID: Final = 1
 JUMPING_ID: Final = 1001
 
 
-def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql), parameters)]
-
-
 @pytest.fixture(scope="module")
 def simulated(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine]:
     """Every kind of series a few times, and each once more with a fifth and thirty heads added from one day on."""
@@ -147,7 +143,7 @@ def test_series_that_keep_their_rhythm_raise_no_alarm(simulated: Engine) -> None
     """In 66 segments over 150 days: 9,900 days."""
     alarms = Counter(
         name
-        for (name,) in query(
+        for (name,) in fetch_rows(
             simulated, "select name from analytics.segment_jumps where segment_id < :id", id=JUMPING_ID
         )
     )
@@ -157,7 +153,7 @@ def test_series_that_keep_their_rhythm_raise_no_alarm(simulated: Engine) -> None
 def test_a_fifth_more_is_found_except_where_it_is_usual(simulated: Engine) -> None:
     found = Counter(
         name
-        for name, day in query(
+        for name, day in fetch_rows(
             simulated,
             "select name, observed_date from analytics.segment_jumps where segment_id >= :id",
             id=JUMPING_ID,
@@ -170,7 +166,7 @@ def test_a_fifth_more_is_found_except_where_it_is_usual(simulated: Engine) -> No
 
 
 def test_a_jump_is_reported_once(simulated: Engine) -> None:
-    days = {day for (day,) in query(simulated, "select observed_date from analytics.segment_jumps")}
+    days = {day for (day,) in fetch_rows(simulated, "select observed_date from analytics.segment_jumps")}
     assert days == {FIRST_DAY + timedelta(days=JUMP_DAY)}
 
 
@@ -179,9 +175,9 @@ def test_an_unfinished_day_is_no_alarm(engine: Engine) -> None:
     for day in range(60):
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 1000 + 100 * day),)), origin())
     publish(engine, snapshot(START + timedelta(days=59, hours=5), segments=(segment(1, 6900),)), origin())
-    assert query(engine, "select * from analytics.segment_jumps") == []
+    assert fetch_rows(engine, "select * from analytics.segment_jumps") == []
     publish(engine, snapshot(START + timedelta(days=59, hours=6), segments=(segment(1, 7500),)), origin())
-    assert query(
+    assert fetch_rows(
         engine, "select observed_date, change_count, usual_change_count::int from analytics.segment_jumps"
     ) == [(date(2026, 3, 2), 600, 100)]
 
@@ -189,9 +185,9 @@ def test_an_unfinished_day_is_no_alarm(engine: Engine) -> None:
 def test_usual_growth_over_days_without_a_load_is_no_alarm(engine: Engine) -> None:
     for day in (*range(60), 66):
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 1000 + 100 * day),)), origin())
-    assert query(engine, "select * from analytics.segment_jumps") == []
+    assert fetch_rows(engine, "select * from analytics.segment_jumps") == []
     publish(engine, snapshot(START + timedelta(days=70), segments=(segment(1, 9999),)), origin())
-    assert query(
+    assert fetch_rows(
         engine,
         "select previous_date, observed_date, missed_days, change_count, usual_change_count::int, longest_gap_seconds"
         " from analytics.segment_jumps",
@@ -205,9 +201,9 @@ def test_over_several_days_more_is_usual(engine: Engine, change: int, is_told: b
     for day in range(70):
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, size),)), origin())
         size += 10 if day // 7 % 2 else -10
-    [(size,)] = query(engine, "select customers_count from analytics.segments")
+    [(size,)] = fetch_rows(engine, "select customers_count from analytics.segments")
     publish(engine, snapshot(START + timedelta(days=73), segments=(segment(1, size + change),)), origin())
-    assert query(engine, "select change_count, usual_deviation::int from analytics.segment_jumps") == (
+    assert fetch_rows(engine, "select change_count, usual_deviation::int from analytics.segment_jumps") == (
         [(80, 20)] if is_told else []
     )
 
@@ -217,7 +213,7 @@ def test_nothing_is_judged_before_the_fifth_week(engine: Engine, days: int, is_j
     for day in range(days):
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 100),)), origin())
     publish(engine, snapshot(START + timedelta(days=days), segments=(segment(1, 900),)), origin())
-    assert bool(query(engine, "select * from analytics.segment_jumps")) == is_judged
+    assert bool(fetch_rows(engine, "select * from analytics.segment_jumps")) == is_judged
 
 
 def test_a_missing_drop_is_a_jump_once_the_day_is_over(engine: Engine) -> None:
@@ -228,8 +224,8 @@ def test_a_missing_drop_is_a_jump_once_the_day_is_over(engine: Engine) -> None:
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, size),)), origin())
         if day == 58:
             assert weekday(day) == 5
-            assert query(engine, "select * from analytics.segment_jumps") == []
-    assert query(
+            assert fetch_rows(engine, "select * from analytics.segment_jumps") == []
+    assert fetch_rows(
         engine, "select observed_date, change_count, usual_change_count::int from analytics.segment_jumps"
     ) == [(date(2026, 2, 28), -50, -300)]
 
@@ -256,7 +252,7 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
         first={"name": "Renamed"},
         second={"name": "Renamed too"},
     )
-    [(things, changes)] = query(engine, "select changed_things, changes from analytics.segment_jumps")
+    [(things, changes)] = fetch_rows(engine, "select changed_things, changes from analytics.segment_jumps")
     assert things == "account, field, segment"
     with engine.connect() as connection:
         jump = connection.execute(statement("report_jumps"), {"account_id": ACCOUNT_ID, "first_date": FIRST_DAY}).one()
@@ -273,12 +269,12 @@ def test_old_changes_are_not_reported(engine: Engine) -> None:
         name = "Old" if day < 37 else "New"
         seen = segment(1, 100 if day < 40 else 140, name=name)
         publish(engine, snapshot(START + timedelta(days=day), segments=(seen,)), origin())
-    assert query(engine, "select changed_things from analytics.segment_jumps") == [(None,)]
+    assert fetch_rows(engine, "select changed_things from analytics.segment_jumps") == [(None,)]
 
 
 def test_a_jump_that_nothing_explains(engine: Engine) -> None:
     world_with_a_jump(engine, 140, second={"name": "Renamed"})
-    assert query(
+    assert fetch_rows(
         engine,
         "select name, previous_count, last_count, change_percent::text, changed_things, changes, missed_days,"
         " previous_observed_at, observed_at from analytics.segment_jumps",
@@ -290,7 +286,7 @@ def test_a_jump_that_nothing_explains(engine: Engine) -> None:
 @pytest.mark.parametrize(("jump", "is_told"), [(104, False), (105, True), (95, True), (96, False)])
 def test_a_jump_is_five_customers_and_five_percent_at_least(engine: Engine, jump: int, is_told: bool) -> None:
     world_with_a_jump(engine, jump)
-    assert bool(query(engine, "select * from analytics.segment_jumps")) == is_told
+    assert bool(fetch_rows(engine, "select * from analytics.segment_jumps")) == is_told
 
 
 def test_a_returning_segment_is_reported_with_its_return(engine: Engine) -> None:
@@ -298,6 +294,6 @@ def test_a_returning_segment_is_reported_with_its_return(engine: Engine) -> None
         publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 100),)), origin())
     publish(engine, snapshot(START + timedelta(days=40), gone_segment_ids=frozenset({1})), origin())
     publish(engine, snapshot(START + timedelta(days=41), segments=(segment(1, 200),)), origin())
-    [(missed_days, changes)] = query(engine, "select missed_days, changes from analytics.segment_jumps")
+    [(missed_days, changes)] = fetch_rows(engine, "select missed_days, changes from analytics.segment_jumps")
     assert missed_days == 1
     assert [one["change"] for one in changes] == ["deleted", "returned"]

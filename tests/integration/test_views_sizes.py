@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from pipelines.amocrm.models import Snapshot
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
+from tests.accounts import fetch_rows
 from tests.conftest import NewDatabase
 from tests.records import ACCOUNT_ID, account, origin, segment, snapshot
 
@@ -97,11 +98,6 @@ def shared(new_database: NewDatabase, migrated_template: str) -> Iterator[Engine
         engine.dispose()
 
 
-def query(engine: Engine, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql), parameters)]
-
-
 def days_of(history: list[ObservedSize]) -> dict[tuple[int, date], tuple[Any, ...]]:
     """What ``segment_sizes_daily`` must hold: is_observed, last, min, max and number of observations."""
     ledger: dict[date, list[ObservedSize]] = {}
@@ -130,7 +126,7 @@ def days_of(history: list[ObservedSize]) -> dict[tuple[int, date], tuple[Any, ..
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
 def test_days_are_the_ledger_s_rows(shared: Engine, history: list[ObservedSize]) -> None:
-    rows = query(
+    rows = fetch_rows(
         shared,
         "select segment_id, observed_date, is_observed, last_count, min_count, max_count, observation_count"
         " from analytics.segment_sizes_daily where account_id = :account",
@@ -143,7 +139,7 @@ def test_days_are_the_ledger_s_rows(shared: Engine, history: list[ObservedSize])
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
 def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[ObservedSize]) -> None:
-    rows = query(
+    rows = fetch_rows(
         shared,
         "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes"
         " where account_id = :account",
@@ -161,7 +157,7 @@ def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
     shared: Engine, history: list[ObservedSize], minutes: int
 ) -> None:
     instant = history[0].at + timedelta(minutes=minutes)
-    rows = query(
+    rows = fetch_rows(
         shared,
         "select segment_id, customers_count, observed_at from analytics.as_of(:account, :instant)",
         account=published(shared, history),
@@ -175,7 +171,7 @@ def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
 @settings(max_examples=40, deadline=None)
 @given(history=histories())
 def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, history: list[ObservedSize]) -> None:
-    rows = query(
+    rows = fetch_rows(
         shared,
         "select segment_id, customers_count, observed_1_day_ago_at, count_1_day_ago, change_1_day,"
         " observed_7_days_ago_at, count_7_days_ago, change_7_days from analytics.segment_trends"
@@ -206,7 +202,7 @@ def test_hourly_loads_of_a_day_are_as_many_as_it_has_hours(engine: Engine, day: 
             start + timedelta(hours=hour, minutes=5), account=berlin, segments=(segment(1, 100 + hour),)
         )
         publish(engine, observed, origin())
-    rows = query(
+    rows = fetch_rows(
         engine,
         "select last_count, min_count, max_count, observation_count from analytics.segment_sizes_daily"
         " where account_id = :account and observed_date = :day",
@@ -222,7 +218,7 @@ def test_movers_are_ranked_by_span_and_direction(engine: Engine) -> None:
     for days, of_day in sizes.items():
         segments = tuple(segment(number, size) for number, size in enumerate(of_day, start=1))
         publish(engine, snapshot(start + timedelta(days=days), segments=segments), origin())
-    rows = query(
+    rows = fetch_rows(
         engine,
         "select days, direction, place, segment_id, change_count, change_percent::text from analytics.segment_movers"
         " where account_id = :account and days in (30, 90) order by days, direction, place, segment_id",

@@ -15,6 +15,7 @@ import pytest
 import bench.__main__ as bench
 import faults.__main__ as faults
 import mutation.__main__ as mutation
+from bench.peers.tool import Tool, legend
 from faults.case import Case, Result, Trial, Verdict
 from faults.page import render
 from faults.scorecard import Scorecard, in_words
@@ -118,3 +119,17 @@ def test_mutation_score_is_measured_only_for_modules_of_pipelines(
     with pytest.raises(SystemExit, match="2"):
         mutation.main()
     assert "is not a file of pipelines/" in capsys.readouterr().err
+
+
+def test_a_peers_environment_is_made_before_its_versions_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(peer: str, cache: Path) -> Path:
+        package = cache / peer / "lib/python3/site-packages/dlt-1.0.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text("Name: dlt\nVersion: 1.0\n")
+        return cache / peer
+
+    monkeypatch.setattr("bench.peers.tool.environment", make)
+    peer = Tool(name="dlt", kind="copies", what="dlt", command=lambda _: [], peer="dlt", packages=("dlt",))
+    assert legend(peer, tmp_path)["what"] == "dlt; dlt 1.0"
