@@ -224,7 +224,7 @@ def test_doctor_does_not_advise_running_doctor(error: type[WarehouseError]) -> N
 
 
 @pytest.mark.parametrize(
-    ("mode", "content", "told"),
+    ("mode", "content", "statuses"),
     [
         (0o644, "AMOCRM_HOST=a.amocrm.ru\nAMOCRM_TOKEN=canary\nACME=canary\n", ["warning"]),
         (0o660, "AMOCRM_TOKEN=canary\n", ["ok"]),
@@ -232,7 +232,7 @@ def test_doctor_does_not_advise_running_doctor(error: type[WarehouseError]) -> N
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such modes")
-def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, checks_by_subject: list[str]) -> None:
+def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, statuses: list[str]) -> None:
     file = tmp_path / "my settings.env"
     file.write_text(content)
     file.chmod(mode)
@@ -412,7 +412,7 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "words"),
+    ("response", "status", "words"),
     [(200, "ok", "took it"), (404, "failed", "answered 404"), (None, "failed", "not set")],
 )
 def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:

@@ -192,7 +192,7 @@ def test_an_account_that_does_not_answer_any_more_can_still_be_exported(
     assert "id:" not in exported.stdout
 
 
-@pytest.mark.parametrize(("answer", "exit_code", "names"), [("y", 0, ["Gold", "VIP"]), ("n", 1, ["VIP"])])
+@pytest.mark.parametrize(("response", "exit_code", "names"), [("y", 0, ["Gold", "VIP"]), ("n", 1, ["VIP"])])
 def test_a_terminal_session_asks_for_confirmation(
     variables: dict[str, str],
     emulator: Emulator,
