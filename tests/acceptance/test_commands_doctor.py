@@ -237,7 +237,7 @@ def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str
     file.write_text(content)
     file.chmod(mode)
     checks = list(check_env_file(file))
-    assert [check.status for check in checks] == checks_by_subject
+    assert [check.status for check in checks] == statuses
     for check in checks:
         assert "canary" not in check.finding
         if check.status == "warning":
