@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +21,7 @@ from commands.auth.listener import RedirectListener
 from commands.current_settings import load_current_settings
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.oauth import consent_url, parse_authorization_code
+from pipelines.base.atomic_file import write_file
 from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import MustAuthorize, Unauthorized, WarehouseError
 from pipelines.base.escape import printable_json
@@ -126,19 +131,35 @@ def read_access_status(account: AnyAccount, settings: Settings) -> AccessStatus:
 def receive_code(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
     """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
     redirect = urlsplit(integration.redirect_uri)
-    if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
-        if is_opened:
-            click.launch(url)
-        pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
-        return pasted
-    with RedirectListener(integration.redirect_uri, state) as listener:
+    with ExitStack() as stack:
+        if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
+            if is_opened:
+                stack.enter_context(opened(url))
+            pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
+            return pasted
+        listener = stack.enter_context(RedirectListener(integration.redirect_uri, state))
         click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
         if is_opened:
-            click.launch(url)
+            stack.enter_context(opened(url))
         address = listener.wait(BROWSER_TIMEOUT_SECONDS)
     if address is None:
         raise MustAuthorize("Nobody came back with a code.")
     return address
+
+
+@contextmanager
+def opened(url: str) -> Iterator[None]:
+    """Open an address in the browser by a file that leads there and that the end of the context deletes.
+
+    The address holds the login's state, and other users of the machine can read the arguments of a browser.
+    """
+    with TemporaryDirectory(prefix="amocrm-warehouse-") as folder:
+        page = Path(folder) / "login.html"
+        target = escape(url)
+        text = f"<!DOCTYPE html><meta charset='utf-8'><meta http-equiv='refresh' content=\"0;url='{target}'\">"
+        write_file(page, f'{text}<a href="{target}">Log in to amoCRM</a>'.encode())
+        webbrowser.open(page.as_uri())
+        yield
 
 
 def describe_expiry(access: TokenExpiry) -> str:

@@ -19,12 +19,14 @@ from commands.supervised_process import HOST, raise_if_port_taken, supervised, w
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.private_path import make_private
-from pipelines.config.settings import VARIABLES
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.tool_login import reader_url
 
 LOGIN: Final = "amocrm_superset"
 USER: Final = "admin"
+PASSED: Final = frozenset(
+    ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "TERM")
+)
 DASHBOARDS_FOLDER: Final = Path("docs/dashboards")
 CODE_FOLDER: Final = Path(__file__).parent
 
@@ -80,12 +82,15 @@ def superset_folder(demo: str | None) -> Path:
 
 
 def superset_environment(folder: Path, port: int, password: str, address: URL) -> dict[str, str]:
-    """What Superset finds in its environment: none of our settings, which hold secrets that it does not need."""
+    """Environment of Superset: nothing of the user's but what programs and libpq need.
+
+    Tokens may be in variables of any name, which accounts.toml says.
+    """
     other_variables = {
-        name: text
-        for name, text in os.environ.items()
-        if name not in VARIABLES and not name.startswith(("PYTHON", "SUPERSET", "FLASK"))
+        name: text for name, text in os.environ.items() if name in PASSED or name.startswith(("LC_", "PG"))
     }
+    if address.password is not None:
+        other_variables.pop("PGPASSWORD", None)  # of another login
     return other_variables | {
         "AMOCRM_SUPERSET_FOLDER": str(folder),
         "AMOCRM_SUPERSET_FILES": str((DASHBOARDS_FOLDER / "superset").absolute()),

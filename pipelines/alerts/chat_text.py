@@ -52,11 +52,30 @@ _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """One that may begin or end emphasis; within a name, such as AMOCRM_HOST, it cannot."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
-_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
+_DOMAIN: Final = re.compile(r"(?<=[^\s'\"(/,;])([.。．｡․﹒])(?=[^\W\d_])(?!\w*_\w)")
 """Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
 
-_COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
-"""Telegram makes a link of /start that sends it to a bot. A path has more parts."""
+PAGES: Final = (
+    "architecture",
+    "dashboards",
+    "data-dictionary",
+    "deployment",
+    "emulator",
+    "operations",
+    "queries",
+    "scaling",
+)
+"""Pages of ``docs``, whose ending is also a country's: no other name that ends in .md passes."""
+
+_FILE: Final = re.compile(
+    rf"(?<![\w.。．｡@＠-])(?:docs/(?:{'|'.join(PAGES)})\.md"
+    r"|(?!www\.)[a-z0-9_-]{1,64}\.(?:toml|env|log|conf|yaml|json|csv|parquet|lock|dump|sql|html))"
+    r"(?![\w/@＠-]|[.。．｡]\w)"
+)
+"""A file's name, to be copied from our advice. No top-level domain ends like it, so no chat makes a link of it."""
+
+_COMMAND: Final = re.compile(r"(?<![\w/])(?<!\.(?=/run\b))/(?=\w+(?![\w/]))")
+"""Telegram makes a link of /start that sends it to a bot, in quotes and brackets too. A path has more parts."""
 
 _RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MULTILINE)
 """A line that makes the one above it a heading, is drawn as a line, or begins a quotation."""
@@ -68,9 +87,16 @@ def inert(text: str, longest: int = LONGEST) -> str:
     text = "".join(map(_visible, text)).translate(_ACTIVE)
     text = _UNDERSCORE.sub("＿", text)
     text = _SCHEME.sub(f":{APART}", text)
-    text = _DOMAIN.sub(rf"\1{APART}", text)
+    text = _outside_of_files(text)
     text = _COMMAND.sub(f"/{APART}", text)
     return _RULE.sub(APART, text)
+
+
+def _outside_of_files(text: str) -> str:
+    """Part the names of hosts, and leave those of files as they are."""
+    names = [*_FILE.findall(text), ""]
+    parts = (_DOMAIN.sub(rf"\1{APART}", part) for part in _FILE.split(text))
+    return "".join(part + name for part, name in zip(parts, names, strict=True))
 
 
 def indented(text: str) -> str:

@@ -1,3 +1,8 @@
+-- name: delete_role_names
+-- Forgets which roles are this database's own; those that read one account are left out.
+delete from amocrm.role_name
+where account_id is null
+
 -- name: grant_loader
 -- What the role that loads lacks: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites
 -- no history. Every table of amocrm stands here, which a test sees to. Nothing where there is no such role.
