@@ -55,6 +55,25 @@ _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
 _DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
 """Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
 
+PAGES: Final = (
+    "architecture",
+    "dashboards",
+    "data-dictionary",
+    "deployment",
+    "emulator",
+    "operations",
+    "queries",
+    "scaling",
+)
+"""Pages of ``docs``, whose ending is also a country's: no other name that ends in .md passes."""
+
+_FILE: Final = re.compile(
+    rf"(?<![\w.。．｡@＠-])(?:docs/(?:{'|'.join(PAGES)})\.md"
+    r"|(?!www\.)[a-z0-9_-]{1,64}\.(?:toml|env|log|conf|yaml|json|csv|parquet|lock|dump|sql|html))"
+    r"(?![\w/@＠-]|[.。．｡]\w)"
+)
+"""A file's name, to be copied from our advice. No top-level domain has such an ending, so no chat makes a link of it."""
+
 _COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
 """Telegram makes a link of /start that sends it to a bot. A path has more parts."""
 
@@ -68,9 +87,16 @@ def inert(text: str, longest: int = LONGEST) -> str:
     text = "".join(map(_visible, text)).translate(_ACTIVE)
     text = _UNDERSCORE.sub("＿", text)
     text = _SCHEME.sub(f":{APART}", text)
-    text = _DOMAIN.sub(rf"\1{APART}", text)
+    text = _outside_of_files(text)
     text = _COMMAND.sub(f"/{APART}", text)
     return _RULE.sub(APART, text)
+
+
+def _outside_of_files(text: str) -> str:
+    """Part the names of hosts, and leave those of files as they are."""
+    names = [*_FILE.findall(text), ""]
+    parts = (_DOMAIN.sub(rf"\1{APART}", part) for part in _FILE.split(text))
+    return "".join(part + name for part, name in zip(parts, names, strict=True))
 
 
 def indented(text: str) -> str:

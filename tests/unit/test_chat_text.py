@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pipelines.alerts import Alert
-from pipelines.chat_text import LONGEST, inert, inert_payload
+from pipelines.chat_text import LONGEST, PAGES, inert, inert_payload
 from pipelines.size_alerts.message import SizeAlerts
+from tests.command_line import ROOT
 
 LINK = "https://dagster.example.com/runs/0d5c2a4e-1111-2222-3333-444455556666"
 
@@ -76,6 +77,46 @@ def test_markdown_and_html_show_text_alone(text: str) -> None:
 def test_a_reader_sees_what_was_written() -> None:
     shown = "Segment 'VIP & Co' grew by 1 234 (+5,4 %) to 2 000. Rule: up 10% in 7 days, see AMOCRM_DATA_DIR."
     assert html.unescape(inert(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Correct it in .env or accounts.toml, then run './run doctor'.",
+        "/srv/amocrm/accounts.toml: line 3 is no table; see docs/operations.md.",
+        "Read data/postgres/postgres.log, or set AMOCRM_PG_BIN to /usr/lib/postgresql/17/bin.",
+    ],
+)
+def test_file_names_can_be_copied(shown: str) -> None:
+    assert inert(shown) == shown
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_that_can_be_copied_are_ours(page: str) -> None:
+    assert (ROOT / "docs" / f"{page}.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "www.toml",
+        "accounts.toml.evil.example",
+        "accounts.toml。example",
+        "evil.accounts.toml",
+        "docs/evil.md",
+        "operations.md",
+        "evil.example/docs/operations.md",
+        "a@accounts.toml",
+        "accounts.toml@evil.example",
+        "accounts.toml/evil.example",
+        "https://accounts.toml",
+    ],
+)
+def test_a_host_that_looks_like_a_file_is_parted(text: str) -> None:
+    assert inert(text) != text
+    assert not re.search(
+        r"://|[@＠](?!\u200b)|\b(?:www|evil)[.。．｡]\w|[.。．｡](?:example|md)\b(?<!docs/operations.md)", inert(text)
+    )
 
 
 def test_a_long_text_is_cut() -> None:
