@@ -461,7 +461,7 @@ def test_migrating_alone_mends_a_released_database_with_readers(
     for folder in ("migrations", "views"):
         (tmp_path / folder).mkdir()
         for file in files(sql).joinpath(folder).iterdir():
-            if not file.name.startswith("0013"):
+            if folder == "views" or file.name < "0013":
                 (tmp_path / folder / file.name).write_bytes(file.read_bytes())
     released = open_engine(empty_database_url)
     migrate(released, tmp_path)
