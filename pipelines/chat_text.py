@@ -72,7 +72,7 @@ _FILE: Final = re.compile(
     r"|(?!www\.)[a-z0-9_-]{1,64}\.(?:toml|env|log|conf|yaml|json|csv|parquet|lock|dump|sql|html))"
     r"(?![\w/@＠-]|[.。．｡]\w)"
 )
-"""A file's name, to be copied from our advice. No top-level domain has such an ending, so no chat makes a link of it."""
+"""A file's name, to be copied from our advice. No top-level domain ends like it, so no chat makes a link of it."""
 
 _COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
 """Telegram makes a link of /start that sends it to a bot. A path has more parts."""
