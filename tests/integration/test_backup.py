@@ -145,7 +145,8 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
     load_all(warehouse, companies)
     saved = contents(warehouse)
     with warehouse.begin() as connection:
-        connection.execute(text("grant amocrm_reader to hostile"))
+        role = connection.scalar(text("select quote_ident(name) from amocrm.role_name where purpose = 'reader'"))
+        connection.execute(text(f"grant {role} to hostile"))
     with psycopg.connect(hostile_reader, autocommit=True) as reader:
         reader.execute("begin; select from analytics.segments; select * from analytics.changes")
         with psycopg.connect(hostile_reader, autocommit=True) as other:
@@ -174,11 +175,12 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
                 rights = connection.execute(
                     text("""
                         select has_table_privilege(name, 'analytics.segments', 'select'),
-                            has_table_privilege(name, 'amocrm.snapshot', 'select')
+                            has_table_privilege(name, 'amocrm.snapshot', 'select'),
+                            has_table_privilege('hostile', 'analytics.segments', 'select')
                         from amocrm.role_name where purpose = 'reader'
                     """)
                 ).one()
-            assert tuple(rights) == (True, False)
+            assert tuple(rights) == (True, False, True)
 
             companies.wait(timedelta(hours=45))
             load_all(engine, companies)
