@@ -24,6 +24,7 @@ from pipelines.warehouse.binaries import find_binaries
 from pipelines.warehouse.embedded import embedded_postgres
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check, migrate
+from pipelines.warehouse.roles import quoted, role_names
 from pipelines.warehouse.server_user import server_user
 from tests.conftest import open_folder, pg_bin, plain
 from tests.upgrade import OldCompanies, old_companies, restore
@@ -145,7 +146,7 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
     load_all(warehouse, companies)
     saved = contents(warehouse)
     with warehouse.begin() as connection:
-        connection.execute(text("grant amocrm_reader to hostile"))
+        connection.execute(text(f"grant {quoted(role_names(connection).reader)} to hostile"))
     with psycopg.connect(hostile_reader, autocommit=True) as reader:
         reader.execute("begin; select from analytics.segments; select * from analytics.changes")
         with psycopg.connect(hostile_reader, autocommit=True) as other:
