@@ -428,6 +428,31 @@ def test_a_second_warehouse_has_roles_of_its_own(url: str, empty_database_url: s
             connection.execute("reset session authorization")
 
 
+def test_names_that_another_warehouse_took_meanwhile_are_not_granted(
+    hidden_account: str, empty_database_url: str
+) -> None:
+    """Neither warehouse could make its roles when it chose names, and an administrator made them once, for both."""
+    with psycopg.connect(empty_database_url, autocommit=True) as admin:
+        name, database = f"owner_of_{admin.info.dbname}", admin.info.dbname
+        admin.execute(SQL("create role {} login password 'made up'").format(Identifier(name)))
+        admin.execute(SQL("alter database {} owner to {}").format(Identifier(database), Identifier(name)))
+        owner = open_engine(f"postgresql://{name}:made%20up@{admin.info.host}:{admin.info.port}/{database}")
+        try:
+            migrate(owner)
+            admin.execute("update amocrm.role_name set name = replace(name, '_in_' || current_database(), '')")
+            migrated = migrate(owner)
+            assert migrated.granted == ()
+            assert migrated.missing_roles == (f"amocrm_reader_in_{database}", f"amocrm_loader_in_{database}")
+            admin.execute("set session authorization amocrm_reader")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                admin.execute("select * from analytics.segments")
+        finally:
+            owner.dispose()
+            admin.execute("reset session authorization")
+            admin.execute(SQL("alter database {} owner to current_user").format(Identifier(database)))
+            admin.execute(SQL("drop owned by {} cascade; drop role {}").format(Identifier(name), Identifier(name)))
+
+
 def test_doctor_names_logins_that_read_two_warehouses_and_how_to_part_them(url: str, hidden_account: str) -> None:
     """A copy of a database shares its roles, as two warehouses of an earlier release do."""
     with psycopg.connect(url, autocommit=True) as admin:
