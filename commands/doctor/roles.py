@@ -104,7 +104,8 @@ def check_readers(*, has_statistics: bool, keeps_plans_of_other_roles: bool) -> 
             subject,
             "Postgres keeps statistics of all accounts' values from before readers were told apart, and explain shows"
             " estimates made of them.",
-            f"As a superuser: {REMOVE_STATISTICS} Without one, dump and restore the database, or use PostgreSQL 18.",
+            f"As a superuser: {REMOVE_STATISTICS} Without one, dump and restore the database, or use PostgreSQL 18."
+            " Drop what somebody made by 'create statistics'; so does the next migrate, where it may.",
         )
     if keeps_plans_of_other_roles:
         return warning(

@@ -46,11 +46,19 @@ def role_names(connection: Connection) -> RoleNames:
 
 
 def choose_role_names(connection: Connection) -> None:
-    """Store names that no other database of the server uses, unless this one has stored its names already."""
-    if not connection.scalar(statement("has_role_names")) or connection.execute(statement("role_names")).all():
+    """Store names that no other database of the server uses.
+
+    Names that are stored stay, unless nothing was granted to them here yet and another database was quicker: roles that
+    an administrator makes later would else read both.
+    """
+    if not connection.scalar(statement("has_role_names")):
         return
     suffixes = connection.execute(statement("role_suffixes")).all()
+    is_free = {row.suffix: row.is_free for row in suffixes}
+    if connection.execute(statement("role_names")).all() and is_free.get(role_names(connection).suffix, True):
+        return
     suffix = next((row.suffix for row in suffixes if row.is_free), suffixes[-1].suffix)
+    connection.execute(statement("delete_role_names"))
     for purpose, name in asdict(RoleNames()).items():
         row = {"name": name + suffix, "purpose": purpose, "account_id": None}
         connection.execute(statement("insert_role_name"), row)

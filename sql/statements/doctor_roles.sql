@@ -10,7 +10,13 @@ select
     coalesce(
         (select relrowsecurity from pg_class where oid = to_regclass('amocrm.account')), false
     ) as is_isolated,
-    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id') as has_statistics
+    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id')
+        or exists (
+            select
+            from pg_statistic_ext as extended
+            join pg_class as relation on relation.oid = extended.stxrelid
+            where relation.relnamespace = to_regnamespace('amocrm')
+        ) as has_statistics
 from pg_roles as role
 cross join (select current_setting('server_version_num')::integer) as server (version)
 where role.rolname = current_user

@@ -1,7 +1,7 @@
 -- Planner statistics hold values of all accounts, and explain shows every reader the estimates that follow from them. Once
 -- readers are told apart, no column of ours has any: none are collected, and those that were are removed. Before
 -- PostgreSQL 18 only a superuser can remove them; doctor shows the statement. account_id is left out: it tells how many rows
--- each account has, which is conceded, and plans would be bad without.
+-- each account has, which is conceded, and plans would be bad without. Extended statistics that somebody added are dropped.
 do $$
 declare
     change text;
@@ -28,6 +28,13 @@ begin
                     where index.indexrelid = relation.oid and index.indkey[attribute.attnum - 1] = 0
                 )
             )
+        union all
+        select format('drop statistics %I.%I', namespace.nspname, extended.stxname)
+        from pg_statistic_ext as extended
+        join pg_namespace as namespace on namespace.oid = extended.stxnamespace
+        join pg_class as relation on relation.oid = extended.stxrelid
+        where relation.relnamespace = 'amocrm'::regnamespace
+            and (pg_has_role(extended.stxowner, 'usage') or pg_has_role(namespace.nspowner, 'usage'))
         union all
         select format(
             'select pg_clear_attribute_stats(%L, %L, %L, %L)',
