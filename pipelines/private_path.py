@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +25,11 @@ MOST_LINKS: Final = 40
 """Links that one path may lead through, as in Linux."""
 
 _ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_IS_MAGIC: Final = ("/dev/", "/proc/")
-"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path."""
+_MAGIC: Final = re.compile(r"/dev/(?:null|tty|stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
+"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path.
+
+Not all of /dev and /proc: everybody may write into /dev/shm, and /proc/self/cwd leads anywhere.
+"""
 
 
 class ForeignLink(OSError):
@@ -105,8 +109,8 @@ def open_log(file: Path) -> IO[bytes]:
 
 
 def is_magic(file: Path) -> bool:
-    """Tell if ``file`` names what is open already, or a device of the system."""
-    return str(file).startswith(_IS_MAGIC)
+    """Return True if ``file`` names what is open already."""
+    return _MAGIC.fullmatch(str(file)) is not None
 
 
 def _enter(folder: PurePath, links: list[int]) -> int:
