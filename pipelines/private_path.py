@@ -39,9 +39,39 @@ class ForeignLink(OSError):
         super().__init__(errno.ELOOP, f"{path} is a link that another user made, which is not followed")
 
 
+class Planted(OSError):
+    """A folder or file of another user lies in a folder that others may write."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EPERM, f"{path} belongs to another user, who may have put it there for us to find")
+
+
+def refuse_planted(path: Path) -> None:
+    """Raise ``OSError`` if another user may have put ``path``, or a folder above it, where this program looks for it.
+
+    Of a shared folder such as /tmp only what belongs to this user, to root or to the folder's owner is used.
+    """
+    trusted = {os.geteuid(), 0}
+    for step in (*reversed(path.absolute().parents), path.absolute()):
+        try:
+            found, above = step.lstat(), step.parent.stat()
+        except OSError:
+            return  # what is missing was not planted, and what cannot be entered is not used
+        if stat.S_ISLNK(found.st_mode):
+            if found.st_uid not in trusted:
+                raise ForeignLink(str(step))
+            refuse_planted(Path(os.path.realpath(step)))
+        elif above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_uid not in trusted | {above.st_uid}:
+            raise Planted(str(step))
+
+
 def make_private(folder: Path) -> Path:
-    """Make a folder of mode 0700 and the missing ones above it. One that exists keeps its mode. Raises ``OSError``."""
+    """Make a folder of mode 0700 and the missing ones above it. One that exists keeps its mode.
+
+    Raises ``OSError``, also if another user may have planted the folder.
+    """
     with entered(folder):
+        refuse_planted(folder)
         return folder
 
 
