@@ -133,11 +133,13 @@ def test_a_link_of_another_user_is_refused_anywhere_on_the_way(tmp_path: Path, s
 
 
 @root_only
-@pytest.mark.parametrize("way", ["/dev/shm/{name}", "/dev/..{there}", "/proc/self/root{there}", "/proc/self/cwd/{name}"])
+@pytest.mark.parametrize(
+    "way", ["/dev/shm/{name}", "/dev/..{there}", "/proc/self/root{there}", "/proc/self/cwd/{name}"]
+)
 def test_a_link_is_planted_nowhere_below_dev_and_proc(
     tmp_path: Path, secret: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = Path("/dev/shm") if "shm" in way else shared(tmp_path / "shared")
+    folder = SHARED_MEMORY if "shm" in way else shared(tmp_path / "shared")
     monkeypatch.chdir(folder)
     planted = folder / f"report-{os.getpid()}.html"
     plant_link(planted, secret)
