@@ -132,9 +132,12 @@ def test_a_link_of_another_user_is_refused_anywhere_on_the_way(tmp_path: Path, s
     assert (secret.read_bytes(), list((tmp_path / "target").iterdir())) == (b"untouched", [])
 
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - everybody writes there
+
+
 @root_only
 @pytest.mark.parametrize(
-    "way", ["/dev/shm/{name}", "/dev/..{there}", "/proc/self/root{there}", "/proc/self/cwd/{name}"]
+    "way", [f"{SHARED_MEMORY}/{{name}}", "/dev/..{there}", "/proc/self/root{there}", "/proc/self/cwd/{name}"]
 )
 def test_a_link_is_planted_nowhere_below_dev_and_proc(
     tmp_path: Path, secret: Path, way: str, monkeypatch: pytest.MonkeyPatch
