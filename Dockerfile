@@ -20,9 +20,10 @@ COPY emulator emulator
 RUN pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}
-# Root owns the program, which its user can read only. It writes to /data and /tmp.
+# Root owns the program, which its user can read only. It writes to /data and /tmp, and makes the code server's
+# socket in /run/amocrm; a new volume takes over the owner and the mode of the folder that it lies on.
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin amocrm \
-    && install --directory --owner=amocrm --group=amocrm --mode=0700 /data
+    && install --directory --owner=amocrm --group=amocrm --mode=0700 /data /run/amocrm
 COPY --from=build /opt/venv /opt/venv
 COPY deploy/dagster.yaml deploy/workspace.yaml /opt/dagster/
 # Dagster's chart starts the web server by this name; Dagster's own obeys any website.

@@ -52,7 +52,7 @@ _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """One that may begin or end emphasis; within a name, such as AMOCRM_HOST, it cannot."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
-_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
+_DOMAIN: Final = re.compile(r"(?<=[^\s'\"(/,;])([.。．｡․﹒])(?=[^\W\d_])(?!\w*_\w)")
 """Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
 
 PAGES: Final = (
@@ -74,8 +74,8 @@ _FILE: Final = re.compile(
 )
 """A file's name, to be copied from our advice. No top-level domain ends like it, so no chat makes a link of it."""
 
-_COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
-"""Telegram makes a link of /start that sends it to a bot. A path has more parts."""
+_COMMAND: Final = re.compile(r"(?<![\w/])(?<!\.(?=/run\b))/(?=\w+(?![\w/]))")
+"""Telegram makes a link of /start that sends it to a bot, in quotes and brackets too. A path has more parts."""
 
 _RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MULTILINE)
 """A line that makes the one above it a heading, is drawn as a line, or begins a quotation."""

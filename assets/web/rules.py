@@ -93,8 +93,8 @@ def refused_host(request: WebRequest, names: OwnNames) -> str | None:
     given = request.all("host")
     if len(given) != 1:
         return "The request needs exactly one Host header."
-    name = parts_of(f"http://{given[0]}").hostname
-    if name is None or not names.has_host(name):
+    found = None if set(given[0]) & set("/?#") else origin_of(f"http://{given[0]}")
+    if found is None or not names.has_host(found[1]):
         return (
             "This Host is not allowed. Add it to AMOCRM_DAGSTER_HOSTS if people open Dagster under this name; "
             "127.0.0.1 and localhost always are."

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +22,7 @@ from commands.place import settings_here
 from pipelines.access import Lasting, authorization_of, lasting
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.oauth import Integration, consent_url, read_code
+from pipelines.atomic_file import write_file
 from pipelines.clock import SYSTEM_CLOCK
 from pipelines.errors import MustAuthorize, Unauthorized, WarehouseError
 from pipelines.printable import printable_json
@@ -123,19 +128,35 @@ def found_of(account: AnyAccount, settings: Settings) -> Found:
 def answered(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
     """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
     redirect = urlsplit(integration.redirect_uri)
-    if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
-        if is_opened:
-            click.launch(url)
-        pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
-        return pasted
-    with Listener(integration.redirect_uri, state) as listener:
+    with ExitStack() as stack:
+        if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
+            if is_opened:
+                stack.enter_context(opened(url))
+            pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
+            return pasted
+        listener = stack.enter_context(Listener(integration.redirect_uri, state))
         click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
         if is_opened:
-            click.launch(url)
+            stack.enter_context(opened(url))
         address = listener.wait(WAITING_SECONDS)
     if address is None:
         raise MustAuthorize("Nobody came back with a code.")
     return address
+
+
+@contextmanager
+def opened(url: str) -> Iterator[None]:
+    """Open an address in the browser by a file that leads there and that the end of the context deletes.
+
+    The address holds the login's state, and other users of the machine can read the arguments of a browser.
+    """
+    with TemporaryDirectory(prefix="amocrm-warehouse-") as folder:
+        page = Path(folder) / "login.html"
+        target = escape(url)
+        text = f"<!DOCTYPE html><meta charset='utf-8'><meta http-equiv='refresh' content=\"0;url='{target}'\">"
+        write_file(page, f'{text}<a href="{target}">Log in to amoCRM</a>'.encode())
+        webbrowser.open(page.as_uri())
+        yield
 
 
 def in_words(access: Lasting) -> str:

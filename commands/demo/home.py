@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
+from commands.place import refuse_foreign
 from pipelines.atomic_file import write_file
 from pipelines.bounded_file import read_json
 from pipelines.errors import DatabaseUnavailable
@@ -52,7 +53,9 @@ class DemoHome:
         Nothing of the user's settings decides where it is but the data folder, as the environment has it.
         """
         data_dir = Path(os.environ.get("AMOCRM_DATA_DIR") or "data").expanduser()
-        return cls(Path.cwd() / data_dir / "demo" / mode)
+        folder = Path.cwd() / data_dir / "demo" / mode
+        refuse_foreign(folder)
+        return cls(folder)
 
     @property
     def settings(self) -> Settings:

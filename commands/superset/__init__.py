@@ -19,12 +19,14 @@ from commands.superset.environment import superset_python
 from pipelines.atomic_file import write_file
 from pipelines.errors import SettingsError, WarehouseError
 from pipelines.private_path import make_private
-from pipelines.settings import VARIABLES
 from pipelines.warehouse.engine import warehouse
 from pipelines.warehouse.tool_login import reader_address
 
 LOGIN: Final = "amocrm_superset"
 USER: Final = "admin"
+PASSED: Final = frozenset(
+    ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "TERM")
+)
 FILES: Final = Path("docs/dashboards")
 CODE: Final = Path(__file__).parent
 
@@ -80,12 +82,13 @@ def superset_folder(demo: str | None) -> Path:
 
 
 def superset_environment(folder: Path, port: int, password: str, address: URL) -> dict[str, str]:
-    """What Superset finds in its environment: none of our settings, which hold secrets that it does not need."""
-    others = {
-        name: text
-        for name, text in os.environ.items()
-        if name not in VARIABLES and not name.startswith(("PYTHON", "SUPERSET", "FLASK"))
-    }
+    """Environment of Superset: nothing of the user's but what programs and libpq need.
+
+    Tokens may be in variables of any name, which accounts.toml says.
+    """
+    others = {name: text for name, text in os.environ.items() if name in PASSED or name.startswith(("LC_", "PG"))}
+    if address.password is not None:
+        others.pop("PGPASSWORD", None)  # of another login
     return others | {
         "AMOCRM_SUPERSET_FOLDER": str(folder),
         "AMOCRM_SUPERSET_FILES": str((FILES / "superset").absolute()),

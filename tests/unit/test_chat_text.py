@@ -38,6 +38,8 @@ HOSTILE = [
     "mailto:a@evil.example tel:+7999 tg://resolve?domain=x javascript:alert(1) slack://open",
     "evil。example evil．example",
     "/start /settings",
+    "'/start' (/start) \"/start\" ./start /start. </start>",
+    "evil\u0301.example evil\U0001f4a9.example evil\u2024example evil\ufe52example",
     "name\u202egnp.exe \u2066x\u2069 \u200b@\u200beveryone \ufeff<\u200b!channel>",
     "\x1b[31mred\x1b[0m \x9b31m \x07 \x00 \x85 \u2028Run: x",
     "\ud800",
@@ -45,8 +47,8 @@ HOSTILE = [
 
 ACTIVE = re.compile(
     r"[<>*`~|\[\]\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-    r"|[@＠](?!\u200b)|#\S|#(?= )|://|\b(?:www|evil)[.。．｡]\w|(?i:mailto|tel|javascript|tg|slack):(?!\u200b)"
-    r"|(?m:^[ \t]*&gt;)|(?<!\S)/start"
+    r"|[@＠](?!\u200b)|#\S|#(?= )|://|\b(?:www|evil)\W?[.。．｡․﹒]\w|(?i:mailto|tel|javascript|tg|slack):(?!\u200b)"
+    r"|(?m:^[ \t]*&gt;)|(?<!\w)/start"
 )
 
 
@@ -77,6 +79,8 @@ def test_markdown_and_html_show_text_alone(text: str) -> None:
 def test_a_reader_sees_what_was_written() -> None:
     shown = "Segment 'VIP & Co' grew by 1 234 (+5,4 %) to 2 000. Rule: up 10% in 7 days, see AMOCRM_DATA_DIR."
     assert html.unescape(inert(shown)) == shown
+    advice = "Correct '.env', then type: ./run doctor, or chmod 600 /srv/warehouse/tokens"
+    assert inert(advice) == advice
 
 
 @pytest.mark.parametrize(
