@@ -40,6 +40,7 @@ def check_roles_of_database(engine: Engine) -> Iterator[Check]:
         yield check_readers(
             has_statistics=facts.has_statistics, keeps_plans_of_other_roles=facts.keeps_plans_of_other_roles
         )
+        yield check_lock_table(is_open=facts.may_fill_lock_table)
 
 
 def check_roles(engine: Engine) -> Check:
@@ -115,3 +116,16 @@ def check_readers(*, has_statistics: bool, keeps_plans_of_other_roles: bool) -> 
             "Bring the server to the newest minor version.",
         )
     return ok(subject, "Plans, estimates and policies show them their own accounts only.")
+
+
+def check_lock_table(*, is_open: bool) -> Check:
+    """Check that no login can fill the server's lock table, after which nobody connects."""
+    subject = "database: lock table"
+    if is_open:
+        return warning(
+            subject,
+            "Every login can fill the server's lock table with advisory locks; then loads and new connections fail.",
+            "As a superuser in this database, by psql: select format('revoke execute on function %s from public',"
+            " oid::regprocedure) from pg_proc where proname ~ 'advisory.*lock' \\gexec",
+        )
+    return ok(subject, "Readers cannot fill it.")

@@ -158,7 +158,7 @@ def give_up_superuser(folder: Path, programs: Binaries, user: ServerUser, *, loc
     with owned_by_maker(data, user):
         as_superuser(_roles(read_password(folder)))
         for database in re.findall(r'datname = "(.*?)"\t', as_superuser(sql.read("embedded_databases"))):
-            as_superuser(sql.read("embedded_owner"), database=database)
+            as_superuser(sql.read("embedded_owner") + sql.read("embedded_public"), database=database)
         as_superuser(sql.read("embedded_done"))
 
 
@@ -190,6 +190,7 @@ def _fill_cluster(
     with owned_by_maker(data, user):
         _run(initdb, data.parent, user, keep=(lock,))
         run_as_superuser(data, programs, user, text, lock=lock)
+        run_as_superuser(data, programs, user, sql.read("embedded_public"), lock=lock, database=DATABASE)
 
 
 def _roles(password: str) -> str:

@@ -16,7 +16,8 @@ select
             from pg_statistic_ext as extended
             join pg_class as relation on relation.oid = extended.stxrelid
             where relation.relnamespace = to_regnamespace('amocrm')
-        ) as has_statistics
+        ) as has_statistics,
+    has_function_privilege('public', 'pg_catalog.pg_advisory_lock(bigint)', 'execute') as may_fill_lock_table
 from pg_roles as role
 cross join (select current_setting('server_version_num')::integer) as server (version)
 where role.rolname = current_user

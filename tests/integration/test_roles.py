@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, create_engine, text
 
 import sql
-from commands.doctor.roles import check_readers, check_rights, check_roles
+from commands.doctor.roles import check_lock_table, check_readers, check_rights, check_roles
 from commands.migrate import without_roles
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import Migrated, migrate
@@ -353,3 +353,9 @@ def test_what_readers_could_learn_from_the_server_is_told(
 ) -> None:
     check = check_readers(has_statistics=has_statistics, keeps_plans_of_other_roles=keeps_plans)
     assert (check.status, words in check.advice) == ("warning" if words else "ok", True)
+
+
+def test_a_lock_table_that_any_login_can_fill_is_told_with_the_line_that_closes_it() -> None:
+    assert check_lock_table(is_open=False).status == "ok"
+    check = check_lock_table(is_open=True)
+    assert (check.status, "revoke execute on function" in check.advice) == ("warning", True)
