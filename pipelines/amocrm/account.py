@@ -9,6 +9,7 @@ from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.models import Account, Json, Mode
 from pipelines.amocrm.row_parser import RowParser
 from pipelines.amocrm.validation import InvalidRecord
+from pipelines.base.errors import ModeDisagreement, WrongAccount
 
 _MODES: Mapping[Json, Mode] = {
     "unavailable": "unavailable",
@@ -36,6 +37,17 @@ def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
         country=row.text("country", is_optional=True),
         currency=row.text("currency", is_optional=True),
     )
+
+
+def require_same_account_and_mode(before: Account, after: Account) -> None:
+    """Raise ``WrongAccount`` or ``ModeDisagreement`` if the account or its mode changed during the load.
+
+    After either, missing entities would look deleted.
+    """
+    if after.id != before.id:
+        raise WrongAccount(f"Account {before.id} turned into account {after.id} during the load.")
+    if after.mode != before.mode:
+        raise ModeDisagreement(f"The mode changed from '{before.mode}' to '{after.mode}' during the load.")
 
 
 def _parse_timezone(document: Mapping[str, Json]) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.amocrm.oauth import TokenPair
-from pipelines.amocrm.session import Clocks
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.amocrm.token_store import StoredTokens, TokenStore
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import (
     ApiError,
     InvalidRequest,
@@ -58,13 +58,13 @@ class Authorization:
         base_url: str,
         *,
         token_endpoint: TokenEndpoint,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client_id = integration.client_id
         self._configured_url = base_url
         self._token_endpoint = token_endpoint
-        self._clocks = clocks or Clocks()
-        self._file = TokenStore(file, self._clocks)
+        self._clock = clock
+        self._file = TokenStore(file, self._clock)
         self._issued_pair: TokenPair | None = None  # whose access token was given out
 
     @property
@@ -133,7 +133,7 @@ class Authorization:
                 return self._request_next_pair(stored_tokens)
             except UncertainWrite as error:
                 is_unresolved, reason = True, error.message
-                self._clocks.sleep(self._clocks.random() * 2.0**attempt)
+                self._clock.sleep(self._clock.random() * 2.0**attempt)
             except (Unauthorized, InvalidRequest) as error:
                 if not any(word in error.message.lower() for word in _SETTINGS_ERROR_WORDS):
                     raise self._record_loss(stored_tokens, error, is_unresolved=is_unresolved) from None
@@ -219,4 +219,4 @@ class Authorization:
         )
 
     def _is_expired(self, pair: TokenPair) -> bool:
-        return pair.access_expires_at is not None and pair.access_expires_at <= self._clocks.now() + RENEW_BEFORE_EXPIRY
+        return pair.access_expires_at is not None and pair.access_expires_at <= self._clock.now() + RENEW_BEFORE_EXPIRY

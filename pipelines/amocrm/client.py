@@ -16,14 +16,16 @@ from typing import Self
 from pipelines.amocrm.account import parse_account
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.http import Transport
-from pipelines.amocrm.limits import RATE_LIMITERS, Limits, RateLimiters, RequestQuota
+from pipelines.amocrm.limits import Limits, RequestQuota
 from pipelines.amocrm.messages import account_request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json, RawResponse, Resource
 from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
+from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
 from pipelines.amocrm.response_digest import ResponseDigest
-from pipelines.amocrm.session import Clocks, ParsedResponse, Session
+from pipelines.amocrm.session import ParsedResponse, Session
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.amocrm.writes import WriteClient
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import IncompleteList, MalformedAnswer, NotFound
 
 
@@ -45,9 +47,9 @@ class AmoClient:
         limits: Limits | None = None,
         rate_limiters: RateLimiters = RATE_LIMITERS,
         transport: Transport | None = None,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        limits, clocks = limits or Limits(), clocks or Clocks()
+        limits = limits or Limits()
         self.account_key = account_key
         self._rate_limiters = rate_limiters
         self._owns_transport = transport is None
@@ -57,8 +59,8 @@ class AmoClient:
             token=token,
             rate_limiter=rate_limiters.of(base_url, limits),
             limits=limits,
-            quota=RequestQuota(limits, started=clocks.monotonic()),
-            clocks=clocks,
+            quota=RequestQuota(limits, started=clock.monotonic()),
+            clock=clock,
         )
 
     def __enter__(self) -> Self:
@@ -119,20 +121,20 @@ class AmoClient:
         self._session.accept(accepted, replacing=lambda _: False)
         return True
 
-    def account(self) -> Account:
+    def fetch_account(self) -> Account:
         """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
         try:
-            parsed = self._fetch_account()
+            parsed = self._send_account_request()
         except NotFound:
             if not self._follow_moved_account():
                 raise
-            parsed = self._fetch_account()
+            parsed = self._send_account_request()
         if parsed.value is None:
             raise MalformedAnswer("amoCRM answered nothing about the account.")
         self._session.accept({parsed.sequence}, replacing=lambda _: False)
         return parsed.value
 
-    def _fetch_account(self) -> ParsedResponse[Account]:
+    def _send_account_request(self) -> ParsedResponse[Account]:
         return self._session.send(account_request(), lambda document: parse_account(document, AnomalyLog()))
 
     def _follow_moved_account(self) -> bool:
@@ -144,30 +146,6 @@ class AmoClient:
         self._session.transport.switch_host(found)
         self._session.rate_limiter = self._rate_limiters.of(found, self._session.limits)
         return True
-
-    def stages(self) -> CompleteList:
-        """All stages. Raises ``ModeDisagreement`` where the account is not in recurring purchases mode."""
-        return self.fetch_list("stages")
-
-    def segments(self) -> CompleteList:
-        """All segments. Raises ``ModeDisagreement`` where the account is not in dynamic segmentation mode."""
-        return self.fetch_list("segments")
-
-    def fields(self) -> CompleteList:
-        """All custom fields of segments, with their options."""
-        return self.fetch_list("fields")
-
-    def stage(self, stage_id: int) -> Row | None:
-        """One stage; None where the API says that it is gone."""
-        return self.fetch_entity("stage", stage_id)
-
-    def segment(self, segment_id: int) -> Row | None:
-        """One segment; None where the API says that it is gone."""
-        return self.fetch_entity("segment", segment_id)
-
-    def field(self, field_id: int) -> Row | None:
-        """One field; None where the API says that it is gone."""
-        return self.fetch_entity("field", field_id)
 
     def fetch_list(self, resource: Resource) -> CompleteList:
         """A list, read until it is certainly whole. Raises ``IncompleteList`` where it never is."""

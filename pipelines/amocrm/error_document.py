@@ -10,12 +10,12 @@ from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from pipelines.amocrm import strict_json
+from pipelines.amocrm.limits import MAX_RETRY_AFTER_SECONDS
 from pipelines.amocrm.messages import Response
 from pipelines.amocrm.models import Json
 
 ErrorDocument: TypeAlias = Mapping[str, Json]
 
-_MAX_WAIT_SECONDS = 31_536_000.0  # a year: longer than anyone waits, short enough to calculate with
 _MAX_LINE_LENGTH = 500
 
 
@@ -59,7 +59,7 @@ def retry_after_seconds(response: Response) -> float | None:
 def _parse_seconds(value: Json) -> float | None:
     text = str(value).strip()
     try:
-        return min(float(text), _MAX_WAIT_SECONDS) if text[:1].isdecimal() else None
+        return min(float(text), MAX_RETRY_AFTER_SECONDS) if text[:1].isdecimal() else None
     except ValueError:
         return None
 

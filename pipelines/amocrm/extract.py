@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
+from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.fingerprint import parse_list
 from pipelines.amocrm.messages import LIST_OF
-from pipelines.amocrm.models import Account, Json, RawResponse, Resource, Snapshot
+from pipelines.amocrm.models import Account, Resource
 from pipelines.amocrm.pagination import Row
 from pipelines.amocrm.response_digest import ResponseDigest
-from pipelines.amocrm.snapshot import LISTS_BY_MODE, parse_snapshot
+from pipelines.amocrm.snapshot import LISTS_BY_MODE
 from pipelines.amocrm.validation import InvalidRecord, parse_id, parse_row_id
-from pipelines.base.errors import ApiError, IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
+from pipelines.base.errors import ApiError, IncompleteList, MalformedAnswer, WrongAccount
 
 ENTITY_OF: Mapping[Resource, Resource] = {list_name: key for key, list_name in LIST_OF.items()}
 
@@ -44,40 +44,15 @@ class KnownEntities:
         return by_field
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExtractResult:
-    """Everything that one load received, and what it cost."""
+def extract(client: AmoClient, known: KnownEntities) -> None:
+    """Fetch the account, the lists of its mode, and by id each known entity that its list lacks.
 
-    account: Account
-    observed_at: datetime  # when the load began
-    responses: tuple[RawResponse, ...]
-    request_count: int  # those without an answer included
-    byte_count: int  # of all bodies, decoded
-    documents: Mapping[int, Json] = field(repr=False)  # the parsed bodies, by the answers' sequence numbers
-
-    def snapshot(self) -> Snapshot:
-        """What the answers show; the same as ``read_snapshot`` makes of them, without parsing them again."""
-        return parse_snapshot(self.responses, self.observed_at, documents=self.documents)
-
-
-def extract(client: AmoClient, known: KnownEntities, now: Callable[[], datetime]) -> ExtractResult:
-    """Read the account, the lists of its mode, and each thing by its id that is known and not listed.
-
-    The client must be new: its budget is the load's. Raises the errors of ``ApiError``, which then carry the answers
-    received so far: ``WrongAccount`` where the account is not the known one, ``IncompleteList`` where a list lacks
-    what the API, asked for it, still shows.
+    Leaves the responses in ``client``, which must be new: its request quota is the load's. Raises the
+    errors of ``ApiError`` with the responses received so far: ``WrongAccount`` if the account is not the
+    known one, ``IncompleteList`` if a list lacks an entity that the API still returns by id.
     """
-    observed_at = now()
     with _attach_responses(client):
-        account = _fetch_account_and_lists(client, known)
-    return ExtractResult(
-        account=account,
-        observed_at=observed_at,
-        responses=client.responses,
-        request_count=client.request_count,
-        byte_count=sum(len(response.body) for response in client.responses),
-        documents=client.documents,
-    )
+        _fetch_account_and_lists(client, known)
 
 
 def is_unchanged(client: AmoClient, digests: Sequence[ResponseDigest]) -> bool:
@@ -101,8 +76,8 @@ def _attach_responses(client: AmoClient) -> Iterator[None]:
         raise
 
 
-def _fetch_account_and_lists(client: AmoClient, known: KnownEntities) -> Account:
-    account = client.account()
+def _fetch_account_and_lists(client: AmoClient, known: KnownEntities) -> None:
+    account = client.fetch_account()
     if known.account_id not in (None, account.id):
         raise WrongAccount(f"The token belongs to account {account.id}, and the history to account {known.account_id}.")
     try:
@@ -110,8 +85,7 @@ def _fetch_account_and_lists(client: AmoClient, known: KnownEntities) -> Account
     except InvalidRecord as error:
         raise MalformedAnswer(f"amoCRM's answer cannot be used: {error}.") from None
     if any(has_fetched):
-        _require_same_account_and_mode(account, client.account())
-    return account
+        require_same_account_and_mode(account, client.fetch_account())
 
 
 def _fetch_list(client: AmoClient, account: Account, resource: Resource, known: KnownEntities) -> bool:
@@ -155,11 +129,3 @@ def _contradicts(listed: Row | None, fetched: Row | None, known_options: Abstrac
 
 def _option_ids(row: Row) -> set[int]:
     return {parse_row_id(option, "option") for option in parse_list(row.get("enums"), "enums")}
-
-
-def _require_same_account_and_mode(before: Account, after: Account) -> None:
-    """A renamed subdomain or a switched mode would also say that a thing is not there."""
-    if after.id != before.id:
-        raise WrongAccount(f"Account {before.id} turned into account {after.id} during the load.")
-    if after.mode != before.mode:
-        raise ModeDisagreement(f"The mode changed from '{before.mode}' to '{after.mode}' during the load.")

@@ -6,16 +6,16 @@ Nothing is sent or kept here. The sources are the vendor's page "OAuth 2.0" and,
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeGuard
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipelines.amocrm.access_token import read_claims, read_expiry
 from pipelines.amocrm.messages import Request
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.validation import InvalidRecord, parse_id
+from pipelines.base.checks import is_visible_ascii
 from pipelines.base.errors import MustAuthorize, SettingsError, WrongAccount
 from pipelines.base.secret import Secret
 from pipelines.config.host import parse_host
@@ -24,8 +24,8 @@ from pipelines.config.integration import Integration
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
 """How long a refresh token is good, unless it is used: three months, which no answer says."""
 
-_TOKEN: Final = re.compile(r"[!-~]{1,8000}")
-_CODE: Final = re.compile(r"[!-~]{8,4000}")
+MAX_TOKEN_LENGTH: Final = 8_000
+CODE_LENGTHS: Final = range(8, 4_001)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +61,13 @@ def parse_authorization_code(text: str, *, base_url: str, state: str) -> str:
     """
     text = text.strip()
     if "://" not in text:
-        if not _CODE.fullmatch(text):
+        if not _is_code(text):
             raise MustAuthorize("That is no authorization code.")
         return text
     query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
     if "error" in query:
         raise MustAuthorize("Access was not given.")
-    if not _CODE.fullmatch(query.get("code", "")):
+    if not _is_code(query.get("code", "")):
         raise MustAuthorize("That address holds no authorization code.")
     if query.get("state") != state:
         raise MustAuthorize("That address answers another question than the one just asked.")
@@ -99,11 +99,8 @@ def refresh_header(token: str) -> tuple[str, str]:
 def parse_token_pair(document: Json, received_at: datetime) -> TokenPair:
     """A pair of tokens, from the answer to a request for one. Raises ``Misshapen``."""
     parsed = document if isinstance(document, dict) else {}
-    access, refresh = (
-        parsed.get(name) if _TOKEN.fullmatch(str(parsed.get(name))) else None
-        for name in ("access_token", "refresh_token")
-    )
-    if not isinstance(access, str) or not isinstance(refresh, str):
+    access, refresh = parsed.get("access_token"), parsed.get("refresh_token")
+    if not _is_token(access) or not _is_token(refresh):
         raise InvalidRecord("it holds no pair of tokens")
     seconds = parse_id(parsed.get("expires_in"))
     return TokenPair(
@@ -129,6 +126,14 @@ def parse_account_host(document: Json, pair: TokenPair, base_url: str) -> str:
     if moved_to is None:
         raise InvalidRecord("the account's new host is none of amoCRM's")
     return moved_to
+
+
+def _is_token(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= MAX_TOKEN_LENGTH and is_visible_ascii(value)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) in CODE_LENGTHS and is_visible_ascii(text)
 
 
 def _trusted_base_url(host: Json, base_url: str) -> str | None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
 
 MAX_PASSES = 4
@@ -176,4 +177,4 @@ def _parse_page_number(href: str | None) -> int | None:
 
 
 def _parse_count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if is_integer(value) and value >= 0 else None

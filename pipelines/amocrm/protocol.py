@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, TypeAlias, TypedDict, TypeVar
+from typing import TypeAlias, TypedDict, TypeVar
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.error_document import describe_error_document, parse_error_document, retry_after_seconds
+from pipelines.amocrm.limits import RetryReason
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
 from pipelines.base.errors import (
@@ -27,9 +28,6 @@ from pipelines.base.errors import (
     Unavailable,
     UncertainWrite,
 )
-
-RetryReason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
-"""Why a request may be sent again; each reason has its own number of times."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

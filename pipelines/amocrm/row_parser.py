@@ -10,6 +10,7 @@ from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.sanitize import sanitize_json
 from pipelines.amocrm.validation import parse_id, parse_row_id
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import WrongAccount
 
 INT64_RANGE = range(-(2**63), 2**63)
@@ -66,7 +67,7 @@ class RowParser:
     def integer(self, key: str) -> int | None:
         """An integer of 64 bits."""
         value = self._get_value(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value in INT64_RANGE:
+        if is_integer(value) and value in INT64_RANGE:
             return value
         self._keep_if_present(key)
         return None
@@ -98,7 +99,7 @@ class RowParser:
     def volatile_count(self, key: str) -> int | None:
         """A number of things that is no part of the content, and so not kept where it is of another type."""
         value = self._get_value(key)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value in INT64_RANGE:
+        if is_integer(value) and 0 <= value in INT64_RANGE:
             return value
         if value is not None:
             self.report("untyped_value", quote_name(key))

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import random
-import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from pipelines.amocrm.http import NoResponse, Transport
-from pipelines.amocrm.limits import Limits, RateLimiter, RequestQuota, RetryPolicy
+from pipelines.amocrm.limits import BLOCK_DURATION, Limits, RequestQuota, RetryPolicy
 from pipelines.amocrm.messages import Request, Response, WriteAttempt
 from pipelines.amocrm.models import Json, RawResponse
 from pipelines.amocrm.protocol import Document, Failed, NoContent, Retry, interpret, malformed_response, no_response
+from pipelines.amocrm.rate_limiter import RateLimiter
 from pipelines.amocrm.validation import InvalidRecord
+from pipelines.base.checks import is_visible_ascii
+from pipelines.base.clock import Clock
 from pipelines.base.errors import Blocked, Unauthorized, Unavailable
 
 Parsed = TypeVar("Parsed")
-
-_SENDABLE_TOKEN = re.compile(r"[!-~]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clocks:
-    """Everything that differs from run to run, so that a test can hold it still."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +47,7 @@ class Session:
     rate_limiter: RateLimiter
     limits: Limits
     quota: RequestQuota
-    clocks: Clocks
+    clock: Clock
     request_count: int = 0
     responses: list[RawResponse] = field(default_factory=list)  # to all but writes
     attempts: list[WriteAttempt] = field(default_factory=list)  # of writes, in order
@@ -75,7 +63,7 @@ class Session:
 
         ``shape`` raises ``Misshapen`` where it cannot. Raises the errors of ``ApiError``.
         """
-        retries = RetryPolicy(self.limits, self.clocks.random)
+        retries = RetryPolicy(self.limits, self.clock.random)
         received = self.pending.pop((request.path, pass_number), None)
         is_counted = request.is_retryable and not request.is_single_entity
         while True:
@@ -91,12 +79,14 @@ class Session:
                 case ParsedResponse():
                     return interpretation
                 case Failed(error=Blocked() as error):
-                    self.rate_limiter.block_until(self.clocks.monotonic() + self.limits.block_seconds)
+                    self.rate_limiter.block_until(self.clock.monotonic() + BLOCK_DURATION.total_seconds())
                     raise error
                 case Failed():
                     raise interpretation.error
                 case Retry():
-                    self._wait_before_retry(interpretation, retries.wait_after(interpretation))
+                    self._wait_before_retry(
+                        interpretation, retries.wait_after(interpretation.reason, interpretation.wait)
+                    )
 
     def send_once(self, request: Request, *, pass_number: int | None = None) -> RawResponse | None:
         """Send ``request`` once, and leave what comes of it for ``ask`` to read; None where that is no whole answer."""
@@ -118,7 +108,7 @@ class Session:
 
     def _acquire_slot(self, request: Request, *, is_counted: bool) -> None:
         """Wait for the host's pace, and see that the load may ask at all."""
-        now = self.clocks.monotonic()
+        now = self.clock.monotonic()
         if blocked_seconds := self.rate_limiter.seconds_blocked(now):
             raise Blocked(
                 f"The host blocked this address; nothing is asked for another {blocked_seconds / 60:.0f} minutes.",
@@ -130,7 +120,7 @@ class Session:
             self._wait_for_limiter(rate_limiter, request)
 
     def _wait_for_limiter(self, rate_limiter: RateLimiter, request: Request) -> None:
-        now = self.clocks.monotonic()
+        now = self.clock.monotonic()
         wait = rate_limiter.reserve(now)
         # A write is begun only where there is time to hear what became of it.
         needed_seconds = wait if request.is_retryable else wait + self.limits.response_seconds
@@ -139,15 +129,15 @@ class Session:
                 f"The load would take longer than {self.limits.load_seconds:.0f} seconds.", request=str(request)
             )
         if wait:
-            self.clocks.sleep(wait)
+            self.clock.sleep(wait)
 
     def _send_request(self, request: Request, pass_number: int | None) -> ReceivedResponse | Retry | Failed:
         token = self._sendable_token(request)
-        seconds = min(self.limits.response_seconds, self.quota.seconds_left(self.clocks.monotonic()))
+        seconds = min(self.limits.response_seconds, self.quota.seconds_left(self.clock.monotonic()))
         if seconds < (0.001 if request.is_retryable else self.limits.response_seconds):
             return Failed(error=Unavailable("The load's time was used up by getting a token.", request=str(request)))
         self.request_count += 1
-        sent_at = self.clocks.now()
+        sent_at = self.clock.now()
         try:
             response = self.transport.send(request, token, seconds=seconds)
         except NoResponse as error:
@@ -192,7 +182,7 @@ class Session:
                 status=response.status,
                 content_type=response.content_type,
                 request_id=response.request_id,
-                received_at=self.clocks.now(),
+                received_at=self.clock.now(),
                 body=response.body,
                 body_hash=hashlib.sha256(response.body).digest(),
             )
@@ -201,13 +191,13 @@ class Session:
 
     def _record_attempt(self, response: Response | None, request: Request, sent_at: datetime) -> int:
         self.attempts.append(
-            WriteAttempt(request=request, sent_at=sent_at, finished_at=self.clocks.now(), response=response)
+            WriteAttempt(request=request, sent_at=sent_at, finished_at=self.clock.now(), response=response)
         )
         return len(self.attempts) - 1
 
     def _wait_before_retry(self, interpretation: Retry, seconds: float | None) -> None:
         """Wait before the next try, or raise the outcome's error where there is none."""
-        now = self.clocks.monotonic()
+        now = self.clock.monotonic()
         if seconds is None or seconds >= self.quota.seconds_left(now):
             raise interpretation.error
         if interpretation.reason == "token":
@@ -217,11 +207,11 @@ class Session:
             refresh()
         if interpretation.reason == "rate limit":
             self.rate_limiter.hold_until(now + seconds)
-        self.clocks.sleep(seconds)
+        self.clock.sleep(seconds)
 
     def _sendable_token(self, request: Request) -> str:
         """The token, unless no header can carry it: a library's complaint about a header would show it."""
         token = self.token()
-        if not _SENDABLE_TOKEN.fullmatch(token):
+        if not is_visible_ascii(token):
             raise Unauthorized("The token is empty, or holds characters that no token has.", request=str(request))
         return token

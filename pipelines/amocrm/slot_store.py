@@ -11,14 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from pipelines.amocrm.limits import MAX_SLOT_SECONDS_AHEAD
 from pipelines.base.errors import SettingsError
 from pipelines.base.private_path import open_private
 
 NEVER_USED: Final = float("-inf")
 """What the number is before anybody had a turn."""
-
-MAX_SECONDS_AHEAD: Final = 600.0
-"""Seconds that a turn may lie ahead: the longest wait that is kept to, and as many requests as can stand in line."""
 
 _SLOT_FORMAT: Final = struct.Struct("<d")
 
@@ -65,7 +63,7 @@ class FileSlotStore:
             try:
                 stored = os.pread(descriptor, _SLOT_FORMAT.size, 0)
                 old: float = _SLOT_FORMAT.unpack(stored)[0] if len(stored) == _SLOT_FORMAT.size else NEVER_USED
-                if not old - time.monotonic() <= MAX_SECONDS_AHEAD:
+                if not old - time.monotonic() <= MAX_SLOT_SECONDS_AHEAD:
                     old = NEVER_USED
                 os.pwrite(descriptor, _SLOT_FORMAT.pack(compute(old)), 0)
             finally:

@@ -8,14 +8,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm import strict_json
-from pipelines.amocrm.account import parse_account
+from pipelines.amocrm.account import parse_account, require_same_account_and_mode
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.entities import ParseContext, parse_field, parse_segment, parse_stage
 from pipelines.amocrm.models import Account, Json, Mode, RawResponse, Resource, Segment, Snapshot, UnparsedSegment
 from pipelines.amocrm.pagination import CompleteList, Page, Row, merge_pages, parse_page
 from pipelines.amocrm.row_cache import RowCache, parse_uncached_segments
 from pipelines.amocrm.validation import InvalidRecord
-from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
+from pipelines.base.errors import IncompleteList, MalformedAnswer
 
 LISTS_BY_MODE: Mapping[Mode, tuple[Resource, ...]] = {
     "segments": ("segments", "fields"),
@@ -118,10 +118,7 @@ class _SnapshotParser:
         if not accounts:
             raise InvalidRecord("there is none about the account")
         for other in accounts[1:]:
-            if other.id != accounts[0].id:
-                raise WrongAccount(f"Account {accounts[0].id} turned into account {other.id} during the load.")
-            if other.mode != accounts[0].mode:
-                raise ModeDisagreement(f"The mode changed from '{accounts[0].mode}' to '{other.mode}' during the load.")
+            require_same_account_and_mode(accounts[0], other)
         return accounts[0]
 
     def _parse_segments(

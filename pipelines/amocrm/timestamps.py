@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm.models import Json
+from pipelines.base.checks import is_integer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -14,7 +15,7 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-
 
 def parse_unix_seconds(value: Json) -> datetime | None:
     """Unix seconds as an instant; None for anything else, and for what lies outside the years 1 to 9999."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not is_integer(value):
         return None
     try:
         return _EPOCH + timedelta(seconds=value)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pipelines.amocrm.error_document import describe_error_document, parse_error_document
 from pipelines.amocrm.http import HeaderFactory, Transport
-from pipelines.amocrm.limits import RATE_LIMITERS, Limits, RateLimiters, RequestQuota
+from pipelines.amocrm.limits import TOKEN_REQUEST_SECONDS, Limits, RequestQuota
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.oauth import (
@@ -22,14 +22,13 @@ from pipelines.amocrm.oauth import (
     refresh_header,
     refresh_request,
 )
-from pipelines.amocrm.session import Clocks, Session
+from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
+from pipelines.amocrm.session import Session
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import ApiError, InvalidRequest, Unauthorized, Unavailable
 from pipelines.config.integration import Integration
 
 T = TypeVar("T")
-
-MAX_SECONDS = 120.0
-"""How long one question may take, waits that amoCRM asks for included: others are waiting for the new tokens."""
 
 
 class TokenEndpoint:
@@ -44,12 +43,12 @@ class TokenEndpoint:
         *,
         limits: Limits | None = None,
         rate_limiters: RateLimiters = RATE_LIMITERS,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._integration = integration
-        self._limits = replace(limits or Limits(), load_seconds=MAX_SECONDS)
+        self._limits = replace(limits or Limits(), load_seconds=TOKEN_REQUEST_SECONDS)
         self._rate_limiters = rate_limiters
-        self._clocks = clocks or Clocks()
+        self._clock = clock
 
     def exchange_code(self, base_url: str, code: str) -> TokenPair:
         """The tokens for a code, which then is good for nothing."""
@@ -74,7 +73,7 @@ class TokenEndpoint:
         return self._send(
             base_url,
             request,
-            lambda document: parse_token_pair(document, self._clocks.now()),
+            lambda document: parse_token_pair(document, self._clock.now()),
             header=_no_header,
             secret=secret,
         )
@@ -87,8 +86,8 @@ class TokenEndpoint:
             token=lambda: secret,
             rate_limiter=self._rate_limiters.of(base_url, self._limits),
             limits=self._limits,
-            quota=RequestQuota(self._limits, started=self._clocks.monotonic()),
-            clocks=self._clocks,
+            quota=RequestQuota(self._limits, started=self._clock.monotonic()),
+            clock=self._clock,
         )
         try:
             value = session.send(request, parse).value

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.amocrm.oauth import TokenPair
-from pipelines.amocrm.session import Clocks
 from pipelines.base.bounded_file import read_json
+from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Unavailable
 from pipelines.base.private_path import open_private
 from pipelines.base.secret import Secret
@@ -49,10 +49,10 @@ class StoredTokens:
 class TokenStore:
     """The tokens of one account. Reading needs no lock, everything else does."""
 
-    def __init__(self, path: Path, clocks: Clocks) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self._renewal_file = path.with_suffix(".renewing")
-        self._clocks = clocks
+        self._clock = clock
 
     def read(self) -> StoredTokens | None:
         """What is kept; None where there is nothing that can be read as tokens. Raises ``SettingsError``."""
@@ -94,7 +94,7 @@ class TokenStore:
         """Put ``kept`` in the place of what was there, durably. Raises ``OSError`` after some tries."""
         for wait in WRITE_RETRY_WAITS:
             if wait:
-                self._clocks.sleep(wait)
+                self._clock.sleep(wait)
             try:
                 _write_durably(self._renewal_file, _encode_tokens(stored_tokens))
                 self._replace_file()
@@ -114,16 +114,16 @@ class TokenStore:
         _sync_folder(self.path.parent)
 
     def _acquire_lock(self, lock: int) -> None:
-        deadline = self._clocks.monotonic() + LOCK_TIMEOUT_SECONDS
+        deadline = self._clock.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             with suppress(BlockingIOError), self._disk_errors_reported():
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            if self._clocks.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise Unavailable(
                     f"Another process has been renewing the tokens for {LOCK_TIMEOUT_SECONDS:.0f} seconds."
                 )
-            self._clocks.sleep(LOCK_POLL_SECONDS)
+            self._clock.sleep(LOCK_POLL_SECONDS)
 
     @contextmanager
     def _disk_errors_reported(self) -> Iterator[None]:

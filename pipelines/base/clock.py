@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +16,15 @@ from pipelines.base.text import format_duration
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clock:
-    """What time it is, and how to wait."""
+    """Time and randomness of one run, passed in so that tests control them."""
 
-    now: Callable[[], datetime]  # an aware instant
-    sleep: Callable[[float], None]  # seconds
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)  # aware
+    sleep: Callable[[float], None] = time.sleep  # seconds
+    monotonic: Callable[[], float] = time.monotonic  # seconds
+    random: Callable[[], float] = random.random  # from 0 up to 1
 
 
-SYSTEM_CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
+SYSTEM_CLOCK = Clock()
 
 MAX_AHEAD: Final = timedelta(days=2)
 """A clock that is further ahead of amoCRM's is wrong, whatever the timezones."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import SettingsError
 
 Direction: TypeAlias = Literal["up", "down"]
@@ -123,9 +124,7 @@ def _parse_segments(value: object) -> tuple[int | str, ...]:
     if value is None:
         return ()
     segments = value if isinstance(value, list) else []
-    if not segments or not all(
-        isinstance(segment, int | str) and not isinstance(segment, bool) for segment in segments
-    ):
+    if not segments or not all(isinstance(segment, str) or is_integer(segment) for segment in segments):
         raise SettingsError(
             "segments is not a list of names and ids.", advice='Write e.g. ["VIP", 184211], or leave it out for all.'
         )
@@ -133,13 +132,13 @@ def _parse_segments(value: object) -> tuple[int | str, ...]:
 
 
 def _parse_integer(name: str, number: object, minimum: int, maximum: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or not minimum <= number <= maximum:
+    if not is_integer(number) or not minimum <= number <= maximum:
         raise SettingsError(f"{name} is {number!r:.40}.", advice=f"Write a whole number from {minimum} to {maximum}.")
     return number
 
 
 def _parse_percent(number: object) -> Decimal:
-    is_number = isinstance(number, int | float | Decimal) and not isinstance(number, bool)
+    is_number = is_integer(number) or isinstance(number, float | Decimal)
     percent = Decimal(str(number)) if is_number else Decimal(0)
     if not percent.is_finite() or not 0 < percent <= MAX_PERCENT:
         raise SettingsError(f"percent is {number!r:.40}.", advice="Write a number above 0, such as 10 or 2.5.")

@@ -9,10 +9,9 @@ from pipelines.base.errors import SettingsError
 DOMAINS = ("amocrm.ru", "kommo.com", "amocrm.com")
 """Domains under which amoCRM keeps its accounts, one DNS label each; the last is the old one."""
 
-_ACCOUNT = re.compile(r"(?:https://)?([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.(amocrm\.ru|kommo\.com|amocrm\.com)/?")
-_PASTED = re.compile(
-    r"(?:[a-z]+://)?([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.(?:amocrm\.ru|kommo\.com|amocrm\.com))(?:[/:?#]|$)"
-)
+_ACCOUNT_HOST = rf"[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.(?:{'|'.join(map(re.escape, DOMAINS))})"
+_ACCOUNT = re.compile(rf"(?:https://)?({_ACCOUNT_HOST})/?")
+_PASTED = re.compile(rf"(?:[a-z]+://)?({_ACCOUNT_HOST})(?:[/:?#]|$)")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LOCAL = re.compile(rf"(?:http://)?(localhost|127(?:\.{_OCTET}){{3}}|\[::1\]):([0-9]{{1,5}})/?")
 _SAFE_TO_SHOW = re.compile(r"(?=.{1,60}$)(?:https?://)?(?:[a-z0-9-]+\.)+[a-z]{2,12}(?::[0-9]{1,5})?/?")
@@ -27,7 +26,7 @@ def parse_host(text: str) -> str:
     """
     lowered = text.strip().lower()
     if account := _ACCOUNT.fullmatch(lowered):
-        return f"https://{account[1]}.{account[2]}"
+        return f"https://{account[1]}"
     if (local := _LOCAL.fullmatch(lowered)) and 1 <= int(local[2]) <= 65_535:
         return f"http://{local[1]}:{int(local[2])}"
     if pasted := _PASTED.match(lowered):

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from pipelines.base.checks import is_visible_ascii
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.cron import cron_error
@@ -27,7 +28,6 @@ LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 SHORTEST_SECRET: Final = 32
 
-_TOKEN: Final = re.compile(r"[!-~]+")
 _HOST_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.ASCII)
 
 T = TypeVar("T")
@@ -208,7 +208,7 @@ def host_names(text: str) -> tuple[str, ...]:
 
 def long_secret(text: str) -> Secret:
     """A random text."""
-    if len(text) < SHORTEST_SECRET or not _TOKEN.fullmatch(text):
+    if len(text) < SHORTEST_SECRET or not is_visible_ascii(text):
         raise SettingsError(
             f"a secret has at least {SHORTEST_SECRET} characters of ASCII, without blanks.",
             advice="Make one by: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'.",
@@ -225,7 +225,7 @@ def switch(text: str) -> bool:
 
 def parse_token(text: str) -> Secret:
     """A long-lived token, alone."""
-    if not _TOKEN.fullmatch(text):
+    if not is_visible_ascii(text):
         raise SettingsError(
             "a token has neither spaces nor letters beyond ASCII.",
             advice="Copy the long-lived token alone, without 'Bearer' before it and without line breaks.",
@@ -235,7 +235,7 @@ def parse_token(text: str) -> Secret:
 
 def parse_client_id(text: str) -> str:
     """The id of an integration, which is no secret."""
-    if not _TOKEN.fullmatch(text) or len(text) > 100:
+    if not is_visible_ascii(text) or len(text) > 100:
         raise SettingsError(
             "that is not the id of an integration.", advice="Copy the integration ID from its page, 'Keys and scopes'."
         )
@@ -244,7 +244,7 @@ def parse_client_id(text: str) -> str:
 
 def parse_client_secret(text: str) -> Secret:
     """The secret key of an integration."""
-    if not _TOKEN.fullmatch(text):
+    if not is_visible_ascii(text):
         raise SettingsError(
             "a secret key has neither spaces nor letters beyond ASCII.",
             advice="Copy the secret key from the integration's page, 'Keys and scopes'.",
@@ -260,7 +260,7 @@ def parse_redirect_uri(text: str) -> str:
     except ValueError:
         url, is_ours = urlsplit(""), False
     is_usable = bool(url.hostname) and (url.scheme == "https" or (url.scheme == "http" and is_ours))
-    if not is_usable or url.fragment or url.username is not None or not _TOKEN.fullmatch(text):
+    if not is_usable or url.fragment or url.username is not None or not is_visible_ascii(text):
         raise SettingsError(
             f"{text[:100]!r} is not an address that amoCRM could send a browser to.",
             advice="Write it exactly as on the integration's page: https://example.com/back, or with a port of this "

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from psycopg.sql import SQL, Literal
 
 import sql
+from pipelines.base.atomic_file import replace_file
 from pipelines.base.errors import DatabaseUnavailable
 from pipelines.embedded_postgres.binaries import Binaries
 from pipelines.embedded_postgres.system_user import OWN_UIDS, ServerUser, user_name
@@ -200,12 +201,9 @@ def _roles(password: str) -> str:
 def _write_access_rules(folder: Path) -> None:
     """Write the server's pg_hba.conf beside the data: the server's user can read it, and not change it."""
     file = folder / ACCESS
-    temporary = file.with_suffix(".unfinished")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
-        os.fchmod(opened.fileno(), 0o644 if os.geteuid() == 0 else 0o600)
-        opened.write(ACCESS_RULES)
-    temporary.replace(file)
+    replace_file(file, ACCESS_RULES.encode("ascii"))
+    if os.geteuid() == 0:
+        file.chmod(0o644)
 
 
 @contextmanager
@@ -259,11 +257,7 @@ def _create_password(folder: Path) -> str:
     """Make the password file, or use the one that a run killed in the middle has left."""
     file = folder / PASSWORD_FILE
     if not file.exists():
-        temporary = file.with_suffix(".unfinished")
-        temporary.unlink(missing_ok=True)
-        temporary.touch(mode=0o600)
-        temporary.write_text(secrets.token_urlsafe(24), encoding="ascii")
-        temporary.rename(file)
+        replace_file(file, secrets.token_urlsafe(24).encode("ascii"))
     return read_password(folder)
 
 

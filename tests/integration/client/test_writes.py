@@ -88,7 +88,7 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
         assert caught.value.status == (attempt.response and attempt.response.status)
         assert client.responses == (), "what a load reads from holds no writes"
         account.emulator.faults.clear()
-        assert len(client.segments().rows) == len(names(account)), "the connection is good again"
+        assert len(client.fetch_list("segments").rows) == len(names(account)), "the connection is good again"
 
 
 def test_another_thing_than_was_changed_leaves_it_open_too(account: ClientAccount) -> None:
