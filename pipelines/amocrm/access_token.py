@@ -1,4 +1,7 @@
-"""What an access token says of itself. Nothing is verified: only amoCRM can tell whether it is good."""
+"""What an access token says of itself.
+
+Nothing is verified: only amoCRM can tell whether it is good.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The account, from the document of ``GET /api/v4/account?with=datetime_settings``. Its things are read elsewhere."""
+"""The account, from the document of ``GET /api/v4/account?with=datetime_settings``.
+
+Its things are read elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The closed set of oddities, and a notebook to collect them in. What is odd is decided where answers are read."""
+"""The closed set of oddities, and a notebook to collect them in.
+
+What is odd is decided where answers are read.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The access to one account by OAuth: had for a code, renewed when it ends, and never lost by our own doing.
 
-Each refresh token works once. So whoever renews does it alone, notes it before asking, and has the new pair on the disk
-before anybody uses it. A renewal whose answer was lost is tried again with the old token, which cannot make anything
-worse. If amoCRM then refuses that token, nobody has its successor: that is noted, amoCRM is not asked any more, and
-somebody has to give access again. How tokens lie on the disk is ``token_file``'s subject.
+Each refresh token works once. So whoever renews does it alone, notes it before asking, and has the
+new pair on the disk before anybody uses it. A renewal whose answer was lost is tried again with the
+old token, which cannot make anything worse. If amoCRM then refuses that token, nobody has its
+successor: that is noted, amoCRM is not asked any more, and somebody has to give access again. How
+tokens lie on the disk is ``token_file``'s subject.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ _CHECK_SETTINGS_ADVICE: Final = (
 class Authorization:
     """The access token of one account, as ``AmoClient`` wants it: callable, with ``refresh`` and ``find``.
 
-    For one thread at a time; any number of them, in any number of processes, share the ``file``. ``base_url`` is the
-    account's by the settings. What asks amoCRM raises the errors of ``ApiError``, ``MustAuthorize`` where only somebody
-    who gives access can help; what reads or writes the file raises ``SettingsError``.
+    For one thread at a time; any number of them, in any number of processes, share the ``file``.
+    ``base_url`` is the account's by the settings. What asks amoCRM raises the errors of
+    ``ApiError``, ``MustAuthorize`` where only somebody who gives access can help; what reads or
+    writes the file raises ``SettingsError``.
     """
 
     def __init__(
@@ -91,7 +93,10 @@ class Authorization:
         self._issued_pair = self._renew_pair(outdated=self._issued_pair or self._current_pair())
 
     def authorize(self, code: str) -> None:
-        """Have the first pair for a code. What was kept before stays as it was where amoCRM refuses."""
+        """Have the first pair for a code.
+
+        What was kept before stays as it was where amoCRM refuses.
+        """
         url = self._configured_url
         with self._file.locked():
             is_unresolved = self._file.begin_renewal()
@@ -194,7 +199,10 @@ class Authorization:
             ) from None
 
     def _current_pair(self) -> TokenPair:
-        """The pair that is kept. What a killed process left behind may be newer than what it put in its place."""
+        """The pair that is kept.
+
+        What a killed process left behind may be newer than what it put in its place.
+        """
         stored_tokens = self.stored_tokens
         if stored_tokens is None or stored_tokens.lost_reason:
             with self._file.locked():

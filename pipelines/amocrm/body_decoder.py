@@ -1,4 +1,7 @@
-"""A body as it comes over the wire, put together and freed of gzip within a bound. Nothing is known of HTTP here."""
+"""A body as it comes over the wire, put together and freed of gzip within a bound.
+
+Nothing is known of HTTP here.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What can be asked of one account: itself, its stages, segments and fields, as lists and one by one.
 
-How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject, changing things that of
-``writes``.
+How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject,
+changing things that of ``writes``.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from pipelines.base.errors import IncompleteList, MalformedAnswer, NotFound
 
 
 class AmoClient:
-    """One load's, or one command's, conversation with one account. Every method raises the errors of ``ApiError``.
+    """One load's, or one command's, conversation with one account.
 
-    ``base_url`` comes from ``host.parse_host``. ``token`` gives the access token whenever one is needed; where it also
-    has a method ``refresh``, that is called once after a 401, and where it has a method ``find``, that one is asked for
-    another base URL when the account is not where it was. ``account_key`` is the account's name in error messages. A
-    ``transport`` that is passed in serves one client after another, and stays open.
+    Every method raises the errors of ``ApiError``. ``base_url`` comes from ``host.parse_host``.
+    ``token`` gives the access token whenever one is needed; where it also has a method ``refresh``,
+    that is called once after a 401, and where it has a method ``find``, that one is asked for
+    another base URL when the account is not where it was. ``account_key`` is the account's name in
+    error messages. A ``transport`` that is passed in serves one client after another, and stays
+    open.
     """
 
     def __init__(
@@ -109,7 +111,8 @@ class AmoClient:
     def fetch_and_compare(self, digests: Sequence[ResponseDigest]) -> bool:
         """Ask what was asked before, as long as each answer is the same byte for byte; whether all of them were.
 
-        Then they are accepted as they were before. Otherwise the readings that follow begin with those answers.
+        Then they are accepted as they were before. Otherwise the readings that follow begin with
+        those answers.
         """
         accepted: set[int] = set()
         for digest in digests:

@@ -1,4 +1,7 @@
-"""One stage, segment or field from its row. Lists, and what of them is gone, are ``read``'s subject."""
+"""One stage, segment or field from its row.
+
+Lists, and what of them is gone, are ``read``'s subject.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What an answer that refuses says: its problem document, and how long it asks to wait. What follows is not said here.
+"""What an answer that refuses says: its problem document, and how long it asks to wait.
 
-Every key of ``application/problem+json`` is optional, and any answer may be a web server's HTML page instead.
+What follows is not said here. Every key of ``application/problem+json`` is optional, and any answer
+may be a web server's HTML page instead.
 """
 
 from __future__ import annotations

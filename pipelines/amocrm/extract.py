@@ -1,4 +1,7 @@
-"""One load's reading of one account: what its mode has, and proof of what is gone. Nothing is typed or stored here."""
+"""One load's reading of one account: what its mode has, and proof of what is gone.
+
+Nothing is typed or stored here.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +59,11 @@ def extract(client: AmoClient, known: KnownEntities) -> None:
 
 
 def is_unchanged(client: AmoClient, digests: Sequence[ResponseDigest]) -> bool:
-    """Ask what an earlier load asked, as long as every answer is the same; whether all of them were. Nothing is read.
+    """Ask what an earlier load asked, as long as every answer is the same; whether all of them were.
 
-    Where one differs, an extraction by this client goes on from there, without asking anything twice. Raises the
-    errors of ``ApiError``, which then carry the answers received so far.
+    Nothing is read. Where one differs, an extraction by this client goes on from there, without
+    asking anything twice. Raises the errors of ``ApiError``, which then carry the answers received
+    so far.
     """
     with _attach_responses(client):
         return client.fetch_and_compare(digests)

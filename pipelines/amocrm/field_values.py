@@ -1,6 +1,7 @@
-"""A segment's field values, typed by the type of their field. Which values a segment has at all is ``read``'s subject.
+"""A segment's field values, typed by the type of their field.
 
-What an item of each type looks like follows the vendor's page "Custom fields" and live payloads.
+Which values a segment has at all is ``read``'s subject. What an item of each type looks like
+follows the vendor's page "Custom fields" and live payloads.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class FieldContext:
 def parse_field_values(entries: Sequence[Json], context: FieldContext) -> Iterator[FieldValue]:
     """The values of a segment's ``custom_fields_values``; those of a field in their order, chosen options by their id.
 
-    Raises ``Misshapen`` where an entry does not say which field it is about. Everything else that is not as
-    documented is noted, and kept as JSON.
+    Raises ``Misshapen`` where an entry does not say which field it is about. Everything else that
+    is not as documented is noted, and kept as JSON.
     """
     positions: dict[int, int] = {}  # the next of each field, which may have several entries
     for entry in entries:

@@ -1,6 +1,6 @@
-"""What of a thing makes a new version when it changes, as a hash of its row as received. Typing rows is not done here.
+"""What of a thing makes a new version when it changes, as a hash of its row as received.
 
-Changing a hash makes every stored thing a new version, once.
+Typing rows is not done here. Changing a hash makes every stored thing a new version, once.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _EXCLUDED_FIELD_KEYS = _EXCLUDED_KEYS | {"enums"}
 def segment_hash(row: Mapping[str, Json], timezone: str) -> bytes:
     """The hash of a segment: all but its size, its ``updated_at``, and the names, codes and labels of its fields.
 
-    ``null`` and ``[]`` are the same, and neither the order of price ids nor that of chosen options counts.
-    ``timezone`` is the account's: the days of date fields depend on it.
+    ``null`` and ``[]`` are the same, and neither the order of price ids nor that of chosen options
+    counts. ``timezone`` is the account's: the days of date fields depend on it.
     """
     content = {key: value for key, value in row.items() if key not in _EXCLUDED_SEGMENT_KEYS}
     prices = parse_list(content.pop("available_products_price_types", None), "available_products_price_types")
@@ -69,7 +69,10 @@ def option_hash(row: Mapping[str, Json]) -> bytes:
 
 
 def parse_list(value: Json, name: str) -> list[Json]:
-    """A list that may be null or missing. Raises ``Misshapen`` for anything else: it would hide its content."""
+    """A list that may be null or missing.
+
+    Raises ``Misshapen`` for anything else: it would hide its content.
+    """
     if value is None:
         return []
     if not isinstance(value, list):
@@ -78,7 +81,10 @@ def parse_list(value: Json, name: str) -> list[Json]:
 
 
 def parse_entry_field_id(entry: Json) -> int:
-    """The field that an entry of ``custom_fields_values`` is about. Raises ``Misshapen`` where it does not say."""
+    """The field that an entry of ``custom_fields_values`` is about.
+
+    Raises ``Misshapen`` where it does not say.
+    """
     field_id = parse_id(entry.get("field_id")) if isinstance(entry, dict) else None
     if field_id is None:
         raise InvalidRecord("a segment's field value has no usable field id")

@@ -1,6 +1,6 @@
-"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline. What answers mean is in ``protocol``.
+"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline.
 
-Nothing that is raised here holds a request's headers.
+What answers mean is in ``protocol``. Nothing that is raised here holds a request's headers.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ class Transport:
         self._adapter = WatchedAdapter(self._watchdog)
 
     def send(self, request: Request, token: str, *, seconds: float) -> Response:
-        """Send ``request`` and take the answer, whole or not, within ``seconds`` all told. Raises ``NoAnswer``."""
+        """Send ``request`` and take the answer, whole or not, within ``seconds`` all told.
+
+        Raises ``NoAnswer``.
+        """
         with self._watchdog.time_limit(seconds):
             try:
                 return self._exchange(request, token, seconds).redacted(token)

@@ -1,4 +1,7 @@
-"""Limits of requests to the API, and decisions on retries. Pure: the caller passes in time and randomness."""
+"""Limits of requests to the API, and decisions on retries.
+
+Pure: the caller passes in time and randomness.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +67,9 @@ class RetryPolicy:
     def wait_after(self, reason: RetryReason, requested_wait: float | None = None) -> float | None:
         """Seconds to wait before trying again, or None to give up: tries are used up, or the server asks for too long.
 
-        What the server asks for is waited in full. Otherwise the wait is random between nothing and a bound that
-        doubles with each try ("full jitter"), so that many loads that failed together do not come back together.
+        What the server asks for is waited in full. Otherwise the wait is random between nothing and
+        a bound that doubles with each try ("full jitter"), so that many loads that failed together
+        do not come back together.
         """
         self._failed[reason] += 1
         failures = self._failed[reason]

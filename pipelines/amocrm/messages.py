@@ -1,4 +1,7 @@
-"""Requests to amoCRM's API v4 and answers, as plain data. What an answer means is ``protocol``'s subject."""
+"""Requests to amoCRM's API v4 and answers, as plain data.
+
+What an answer means is ``protocol``'s subject.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,8 @@ class Response:
     def redacted(self, secret: str) -> Response:
         """The answer with what it repeats of a secret taken out, as proxies that explain a refusal do.
 
-        A secret is known by its beginning, in any encoding: of a long one an answer may hold no more than a part.
+        A secret is known by its beginning, in any encoding: of a long one an answer may hold no
+        more than a part.
         """
         if len(secret) < MIN_SECRET_LENGTH:
             return self

@@ -1,4 +1,7 @@
-"""What amoCRM said, as frozen records in the design's words. No parsing (see ``read``), no pandas, no database here."""
+"""What amoCRM said, as frozen records in the design's words.
+
+No parsing (see ``read``), no pandas, no database here.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One rule of a stage's ``conditions``. Whether groups mean AND or OR is undocumented: their structure is kept."""
+    """One rule of a stage's ``conditions``.
+
+    Whether groups mean AND or OR is undocumented: their structure is kept.
+    """
 
     group: int  # position of the group, from 0
     position: int  # position in the group, from 0
@@ -83,9 +89,10 @@ class Stage:
 class FieldValue(NamedTuple):
     """One item of one custom field of a segment: a tuple, since there are thousands, in the order of its table.
 
-    One of the typed attributes from ``text`` to ``option_id`` is set. ``json`` holds the whole item as received where
-    its type is an object or unknown, where it could not be typed (``text`` then holds a scalar as text), and where it
-    says more than the typed value, as the parts of an address do.
+    One of the typed attributes from ``text`` to ``option_id`` is set. ``json`` holds the whole item
+    as received where its type is an object or unknown, where it could not be typed (``text`` then
+    holds a scalar as text), and where it says more than the typed value, as the parts of an address
+    do.
     """
 
     field_id: int

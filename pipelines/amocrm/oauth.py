@@ -1,6 +1,7 @@
 """What OAuth 2 with amoCRM consists of: where access is given, what is sent for tokens, and what comes back.
 
-Nothing is sent or kept here. The sources are the vendor's page "OAuth 2.0" and, for hosts, its own client library.
+Nothing is sent or kept here. The sources are the vendor's page "OAuth 2.0" and, for hosts, its own
+client library.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class TokenPair:
 
 
 def consent_url(integration: Integration, base_url: str, state: str) -> str:
-    """Where somebody gives access; ``state`` comes back with the code. The emulator, on loopback, has its own page."""
+    """Where somebody gives access; ``state`` comes back with the code.
+
+    The emulator, on loopback, has its own page.
+    """
     query = {"client_id": integration.client_id, "state": state}
     url = urlsplit(base_url)
     if url.scheme == "http":
@@ -56,8 +60,8 @@ def consent_url(integration: Integration, base_url: str, state: str) -> str:
 def parse_authorization_code(text: str, *, base_url: str, state: str) -> str:
     """The code in what the user got: the code alone, or the whole address that the browser was sent to.
 
-    Raises ``MustAuthorize`` where it holds none, or was given to somebody else's question, and ``WrongAccount`` where
-    it is for another account.
+    Raises ``MustAuthorize`` where it holds none, or was given to somebody else's question, and
+    ``WrongAccount`` where it is for another account.
     """
     text = text.strip()
     if "://" not in text:
@@ -117,7 +121,10 @@ def api_url(pair: TokenPair, base_url: str) -> str | None:
 
 
 def parse_account_host(document: Json, pair: TokenPair, base_url: str) -> str:
-    """The account's base URL now. Raises ``Misshapen`` where that is no host that may receive tokens."""
+    """The account's base URL now.
+
+    Raises ``Misshapen`` where that is no host that may receive tokens.
+    """
     parsed = document if isinstance(document, dict) else {}
     expected = parse_id(read_claims(pair.access_token.reveal()).get("account_id"))
     if expected is not None and parse_id(parsed.get("id")) != expected:

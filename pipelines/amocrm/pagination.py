@@ -1,9 +1,10 @@
-"""How a list is read page by page until it is certainly whole: pages in, pages to ask for out. Nothing is sent here.
+"""How a list is read page by page until it is certainly whole: pages in, pages to ask for out.
 
-amoCRM pages by number, so a list that changes between two requests shows a row twice or not at all. One page is a
-state of the list by itself. Several pages are trusted only when the next pass shows the same ids in the same order:
-since ids are never reused and rows keep their order, two such passes hold every row that was there all along, and only
-rows that were there between them.
+Nothing is sent here. amoCRM pages by number, so a list that changes between two requests shows a
+row twice or not at all. One page is a state of the list by itself. Several pages are trusted only
+when the next pass shows the same ids in the same order: since ids are never reused and rows keep
+their order, two such passes hold every row that was there all along, and only rows that were there
+between them.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ class CompleteList:
 
 
 def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
-    """One page from its document. Raises ``Misshapen`` where it is no page of this list, or not the page asked for."""
+    """One page from its document.
+
+    Raises ``Misshapen`` where it is no page of this list, or not the page asked for.
+    """
     if document == []:
         return Page(rows=(), ids=())
     if not isinstance(document, dict):
@@ -99,7 +103,10 @@ def paginate() -> Generator[PageRequest, Page | None, tuple[Page, ...]]:
 
 
 def merge_pages(pages: Sequence[Page]) -> CompleteList:
-    """Put the pages of a pass together. Raises ``IncompleteList`` where a row is there twice and may hide another."""
+    """Put the pages of a pass together.
+
+    Raises ``IncompleteList`` where a row is there twice and may hide another.
+    """
     rows: dict[int, Row] = {}
     duplicates: dict[int, None] = {}
     for page in pages:
@@ -168,7 +175,10 @@ def _parse_next_href(links: Json) -> str | None:
 
 
 def _parse_page_number(href: str | None) -> int | None:
-    """The page a link points to. Host and path of a link are never used: they could take the token elsewhere."""
+    """The page a link points to.
+
+    Host and path of a link are never used: they could take the token elsewhere.
+    """
     try:
         numbers = parse_qs(urlsplit(href or "").query).get("page", [])
     except ValueError:

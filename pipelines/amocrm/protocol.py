@@ -1,6 +1,7 @@
-"""What an answer of amoCRM's API v4 means: a pure function of status, headers and body. No sockets, clocks or retries.
+"""What an answer of amoCRM's API v4 means: a pure function of status, headers and body.
 
-The meaning of each status follows the vendor's page "Customers Stages and Segments" and its pages on limits and errors.
+No sockets, clocks or retries. The meaning of each status follows the vendor's page "Customers
+Stages and Segments" and its pages on limits and errors.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ Interpretation: TypeAlias = Document | NoContent | Retry | Failed
 
 
 def interpret(response: Response, request: Request) -> Interpretation:
-    """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
+    """What ``answer`` to ``request`` means.
+
+    Whether a document has the shape of its resource is the next question.
+    """
     return _never_retry_write(_interpret(response, request), request)
 
 

@@ -37,7 +37,10 @@ class RateLimiter:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def limiter_chain(self) -> Iterator[RateLimiter]:
-        """The gate and what lies behind it. A turn there is taken when the one here has come, and not ahead of it."""
+        """The gate and what lies behind it.
+
+        A turn there is taken when the one here has come, and not ahead of it.
+        """
         yield self
         if self.address:
             yield from self.address.limiter_chain()
@@ -65,7 +68,8 @@ class RateLimiter:
 class RateLimiters:
     """One gate per host, and behind all of them one for this machine's address, where the limits know of such a thing.
 
-    Conversations that share this object share the gates; with a ``folder``, so do all processes that name the same one.
+    Conversations that share this object share the gates; with a ``folder``, so do all processes
+    that name the same one.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

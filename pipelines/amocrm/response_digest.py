@@ -1,6 +1,7 @@
 """What a load asked and was answered, in short, so that the next one can tell that it is answered the same.
 
-Only questions that the next load would ask again count: a load that had to ask for single things is not repeated.
+Only questions that the next load would ask again count: a load that had to ask for single things is
+not repeated.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ class ResponseDigest:
 def digest_responses(responses: Sequence[RawResponse]) -> tuple[ResponseDigest, ...] | None:
     """The usable answers of a load that succeeded, in short; None where the next load would ask something else.
 
-    Of several answers to one question the last is the usable one: only then a load goes on. The account alone is asked
-    twice on purpose, where its key is new, and must then have answered the same.
+    Of several answers to one question the last is the usable one: only then a load goes on. The
+    account alone is asked twice on purpose, where its key is new, and must then have answered the
+    same.
     """
     usable: dict[RequestKey, ResponseDigest] = {}
     for response in responses:

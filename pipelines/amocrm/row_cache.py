@@ -1,7 +1,8 @@
 """What reading the rows of segments gave, by a digest of each, so that a row that is the same is not read again.
 
-Reading a row is a pure function of the row, its account, the account's timezone and the code that reads: what is
-remembered of one account and one code stays true. Only a newer timezone database is not noticed.
+Reading a row is a pure function of the row, its account, the account's timezone and the code that
+reads: what is remembered of one account and one code stays true. Only a newer timezone database is
+not noticed.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def parse_uncached_segments(rows: Mapping[int, Row], context: ParseContext, cach
 def hash_row(row: Row, timezone: str) -> bytes | None:
     """SHA-256 of all that a segment's row says, what is ``PASSING`` aside; None where that is odd, and to be noted.
 
-    Equal digests mean equal rows, down to types and digits of numbers. ``timezone`` is the account's.
+    Equal digests mean equal rows, down to types and digits of numbers. ``timezone`` is the
+    account's.
     """
     customers_count, updated_at = (row.get(key) for key in VOLATILE_KEYS)
     if (

@@ -18,9 +18,11 @@ INT64_RANGE = range(-(2**63), 2**63)
 
 
 class RowParser:
-    """Reads the values of one row. ``thing`` is what it is a row of, ``known`` the keys that some page documents.
+    """Reads the values of one row.
 
-    Raises ``Misshapen`` where the row has no usable id, and ``WrongAccount`` where it belongs to another account.
+    ``thing`` is what it is a row of, ``known`` the keys that some page documents. Raises
+    ``Misshapen`` where the row has no usable id, and ``WrongAccount`` where it belongs to another
+    account.
     """
 
     def __init__(
@@ -110,7 +112,10 @@ class RowParser:
         return sanitize_json(value, lambda kind: self.report(kind, quote_name(key)))
 
     def extra(self) -> Json:
-        """What has no place of its own, as received: unknown keys, values that could not be typed. None for nothing."""
+        """What has no place of its own, as received: unknown keys, values that could not be typed.
+
+        None for nothing.
+        """
         return sanitize_json(self._extra, lambda kind: self.report(kind, "in what is kept as JSON")) or None
 
     def _get_value(self, key: str, *, is_optional: bool = False) -> Json:

@@ -1,4 +1,7 @@
-"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no number beyond ``numeric``. All else stays."""
+"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no number beyond ``numeric``.
+
+All else stays.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def fits_numeric(number: Decimal) -> bool:
 
 
 def sanitize_json(value: Json, report: Callable[[str], None]) -> Json:
-    """``value`` as ``jsonb`` takes it. ``note`` is called with the kind of each oddity on the way."""
+    """``value`` as ``jsonb`` takes it.
+
+    ``note`` is called with the kind of each oddity on the way.
+    """
     match value:
         case str():
             sanitized = sanitize_text(value)

@@ -1,4 +1,7 @@
-"""One load's talk with one host: tries, pauses, keeps every answer. What is asked is said in ``client``, ``writes``."""
+"""One load's talk with one host: tries, pauses, keeps every answer.
+
+What is asked is said in ``client``, ``writes``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a pace keeps its one number: when the next turn is. In this process, or in a file for all of this machine's."""
+"""Where a pace keeps its one number: when the next turn is.
+
+In this process, or in a file for all of this machine's.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +47,11 @@ class MemorySlotStore:
 
 
 class FileSlotStore:
-    """Of all processes of this machine that name the same file. Safe from any thread and after a fork.
+    """Of all processes of this machine that name the same file.
 
-    All of them read one clock: the monotonic one counts from when the machine was started. A turn from before that
-    may lie far ahead, and is forgotten. Raises ``SettingsError`` where the file is not ours to write.
+    Safe from any thread and after a fork. All of them read one clock: the monotonic one counts from
+    when the machine was started. A turn from before that may lie far ahead, and is forgotten.
+    Raises ``SettingsError`` where the file is not ours to write.
     """
 
     def __init__(self, file: Path) -> None:

@@ -1,4 +1,7 @@
-"""From raw answers to a snapshot: a pure function, so that it can be made again from what was kept. Nothing is sent."""
+"""From raw answers to a snapshot: a pure function, so that it can be made again from what was kept.
+
+Nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,8 @@ def parse_snapshot_with_cache(
 ) -> tuple[Snapshot, RowCache]:
     """The same, but segments that ``memory`` holds are left unread; with what the next load may recall.
 
-    The memory is that of the account that the answers are about. Raises what ``read_snapshot`` does.
+    The memory is that of the account that the answers are about. Raises what ``read_snapshot``
+    does.
     """
     with _malformed_responses_reported():
         parser = _SnapshotParser(responses, documents or {}, cache)

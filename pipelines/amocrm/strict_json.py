@@ -1,4 +1,7 @@
-"""JSON as RFC 8259 has it and nothing beyond, with exact numbers. What a document means is not asked here."""
+"""JSON as RFC 8259 has it and nothing beyond, with exact numbers.
+
+What a document means is not asked here.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,19 @@ _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 class NotStrictJson(ValueError):
-    """The body is not JSON that can be relied upon. The text says why, and never quotes the body."""
+    """The body is not JSON that can be relied upon.
+
+    The text says why, and never quotes the body.
+    """
 
 
 def parse(body: bytes) -> Json:
     """The value that ``body`` holds: integers as ``int``, other numbers as ``Decimal``, never a float.
 
-    Integers of more than 640 digits are ``Decimal`` too. NUL and lone surrogates in strings are legal JSON and come
-    through. Raises ``NotStrictJson`` for anything but UTF-8 without a byte order mark, for NaN and infinities, a key
-    given twice in an object, more than ``MAX_DEPTH`` levels or ``MAX_BYTES`` bytes.
+    Integers of more than 640 digits are ``Decimal`` too. NUL and lone surrogates in strings are
+    legal JSON and come through. Raises ``NotStrictJson`` for anything but UTF-8 without a byte
+    order mark, for NaN and infinities, a key given twice in an object, more than ``MAX_DEPTH``
+    levels or ``MAX_BYTES`` bytes.
     """
     if len(body) > MAX_BYTES:
         raise NotStrictJson(f"it is larger than {MAX_BYTES:,} bytes")

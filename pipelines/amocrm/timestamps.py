@@ -1,4 +1,7 @@
-"""Instants and days as the API writes them. Which of the two a value is, is decided by those who call."""
+"""Instants and days as the API writes them.
+
+Which of the two a value is, is decided by those who call.
+"""
 
 from __future__ import annotations
 

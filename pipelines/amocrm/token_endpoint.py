@@ -1,4 +1,7 @@
-"""Asking amoCRM for tokens, with the patience and the pace of all other requests. Nothing is kept or decided here."""
+"""Asking amoCRM for tokens, with the patience and the pace of all other requests.
+
+Nothing is kept or decided here.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,10 @@ T = TypeVar("T")
 
 
 class TokenEndpoint:
-    """Where an integration gets its tokens. All methods raise the errors of ``ApiError``, and none holds a secret.
+    """Where an integration gets its tokens.
 
-    A request for tokens is a write: ``UncertainWrite`` where amoCRM may have given out what never arrived.
+    All methods raise the errors of ``ApiError``, and none holds a secret. A request for tokens is a
+    write: ``UncertainWrite`` where amoCRM may have given out what never arrived.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Where the tokens of one account lie: a file of mode 0600 that a process killed at any moment leaves usable.
 
-Beside it lie a lock, and while a renewal is under way the room for what it brings: taken before amoCRM is asked, so
-that a full disk shows then, and not when the only good token has come. What is asked is said in ``authorization``.
+Beside it lie a lock, and while a renewal is under way the room for what it brings: taken before
+amoCRM is asked, so that a full disk shows then, and not when the only good token has come. What is
+asked is said in ``authorization``.
 """
 
 from __future__ import annotations
@@ -55,14 +56,18 @@ class TokenStore:
         self._clock = clock
 
     def read(self) -> StoredTokens | None:
-        """What is kept; None where there is nothing that can be read as tokens. Raises ``SettingsError``."""
+        """What is kept; None where there is nothing that can be read as tokens.
+
+        Raises ``SettingsError``.
+        """
         return _read_file(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep all others from renewing, in this process and in others; the lock ends with its owner.
 
-        Raises ``Unavailable`` where somebody else holds it for too long, ``SettingsError`` where there is no room.
+        Raises ``Unavailable`` where somebody else holds it for too long, ``SettingsError`` where
+        there is no room.
         """
         with self._disk_errors_reported():
             lock = open_private(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
@@ -91,7 +96,10 @@ class TokenStore:
             self._renewal_file.unlink()
 
     def finish_renewal(self, stored_tokens: StoredTokens) -> None:
-        """Put ``kept`` in the place of what was there, durably. Raises ``OSError`` after some tries."""
+        """Put ``kept`` in the place of what was there, durably.
+
+        Raises ``OSError`` after some tries.
+        """
         for wait in WRITE_RETRY_WAITS:
             if wait:
                 self._clock.sleep(wait)
@@ -141,7 +149,10 @@ class TokenStore:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    """Write ``data`` and room for more, durably. What a killed process leaves is cut short, and so no JSON."""
+    """Write ``data`` and room for more, durably.
+
+    What a killed process leaves is cut short, and so no JSON.
+    """
     descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
         rest = memoryview(data.ljust(RESERVED_BYTES))

@@ -1,4 +1,7 @@
-"""What a document must have to be used at all, above all ids. Other values may be missing or strange: see ``rows``."""
+"""What a document must have to be used at all, above all ids.
+
+Other values may be missing or strange: see ``rows``.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ kept from overlapping by ranges, and Postgres writes the range of one id as from
 
 
 class InvalidRecord(ValueError):
-    """A document lacks what makes it usable. The text completes 'the answer cannot be used: …', and quotes no value."""
+    """A document lacks what makes it usable.
+
+    The text completes 'the answer cannot be used: …', and quotes no value.
+    """
 
 
 def parse_id(value: Json) -> int | None:
-    """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits. None for all else."""
+    """``value`` as an id: a positive integer up to ``MAX_ID``, or the same in decimal digits.
+
+    None for all else.
+    """
     if type(value) is int:  # nearly always, and asked for each of thousands of values
         return value if 0 < value <= MAX_ID else None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
@@ -23,7 +32,10 @@ def parse_id(value: Json) -> int | None:
 
 
 def parse_row_id(row: Json, thing: str) -> int:
-    """The id of a row; ``thing`` is what it is a row of. Raises ``Misshapen`` where there is none to rely upon."""
+    """The id of a row; ``thing`` is what it is a row of.
+
+    Raises ``Misshapen`` where there is none to rely upon.
+    """
     if not isinstance(row, dict):
         raise InvalidRecord(f"a {thing} is not an object")
     parsed_id = parse_id(row.get("id"))

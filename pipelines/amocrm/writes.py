@@ -1,7 +1,7 @@
 """What can be changed in one account: stages and segments, with the six methods of the vendor's page.
 
-What ought to be changed, and by which calls, is the subject of ``pipelines.writeback``. A write that may have happened is
-never sent again: see ``protocol``.
+What ought to be changed, and by which calls, is the subject of ``pipelines.writeback``. A write
+that may have happened is never sent again: see ``protocol``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class WriteClient:
     def add_stages(self, stages: Sequence[Mapping[str, Json]]) -> WriteResult:
         """``POST /customers/statuses``: each stage with name and sort; colour and ``request_id`` may be left out.
 
-        Request ids must differ, since the new ids are told by them; amoCRM makes them up where they are left out.
+        Request ids must differ, since the new ids are told by them; amoCRM makes them up where they
+        are left out.
         """
         return self.call("POST", "stages", None, [dict(stage) for stage in stages])
 
@@ -49,7 +50,10 @@ class WriteClient:
         return self.call("PATCH", "stages", stage_id, dict(changes))
 
     def delete_stage(self, stage_id: int) -> WriteResult:
-        """``DELETE /customers/statuses/{id}``: not of a system stage. Its customers move within some time."""
+        """``DELETE /customers/statuses/{id}``: not of a system stage.
+
+        Its customers move within some time.
+        """
         return self.call("DELETE", "stages", stage_id, None)
 
     def add_segment(self, segment: Mapping[str, Json]) -> WriteResult:
@@ -65,7 +69,10 @@ class WriteClient:
         return self.call("DELETE", "segments", segment_id, None)
 
     def call(self, method: WriteMethod, resource: Writable, thing_id: int | None, body: Json) -> WriteResult:
-        """Any of the six, as a plan names it: ``thing_id`` is None for POST, ``body`` for DELETE."""
+        """Any of the six, as a plan names it.
+
+        ``thing_id`` is None for POST, ``body`` for DELETE.
+        """
         request = write_request(method, resource, thing_id, body)
         attempts = self._session.attempts
         attempt_count = len(attempts)

@@ -1,4 +1,7 @@
-"""The accounts that the user has set: one by variables, others by accounts.toml. All else is in ``settings``."""
+"""The accounts that the user has set: one by variables, others by accounts.toml.
+
+All else is in ``settings``.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,10 @@ class AccountSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnusableAccount:
-    """An account of accounts.toml that cannot be loaded as it stands there. That is its own trouble, no other's."""
+    """An account of accounts.toml that cannot be loaded as it stands there.
+
+    That is its own trouble, no other's.
+    """
 
     key: str
     problems: str  # what is wrong with it, and what to write
@@ -135,7 +141,10 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
 def accounts_from_file(
     tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader, root: Path
 ) -> Iterator[AnyAccount]:
-    """The accounts of accounts.toml, in the order of their keys. What is wrong with one is that one's alone."""
+    """The accounts of accounts.toml, in the order of their keys.
+
+    What is wrong with one is that one's alone.
+    """
     for key, table in sorted(tables.items()):
         if not ACCOUNT_KEY_PATTERN.fullmatch(key):
             reader.add_problem(
@@ -156,7 +165,10 @@ def referenced_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[str]:
 
 
 def report_duplicates(accounts: Iterable[AnyAccount], reader: SettingsReader) -> None:
-    """Two keys for one account would bind it to whichever is loaded first. An emulator's one host has many accounts."""
+    """Two keys for one account would bind it to whichever is loaded first.
+
+    An emulator's one host has many accounts.
+    """
     by_name: dict[str, AnyAccount] = {}
     for account in accounts:
         names = {account.key}

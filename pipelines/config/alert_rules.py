@@ -1,4 +1,7 @@
-"""Which changes of a size somebody wants to be told of, as the settings say it. What follows from it: ``decide``."""
+"""Which changes of a size somebody wants to be told of, as the settings say it.
+
+What follows from it: ``decide``.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ _PHRASE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeRule:
-    """A change of a segment's size to tell of. With both ``customers`` and ``percent`` it has to reach both."""
+    """A change of a segment's size to tell of.
+
+    With both ``customers`` and ``percent`` it has to reach both.
+    """
 
     segments: tuple[int | str, ...] = ()  # ids, and names as they are now; empty: every segment of the account
     directions: tuple[Direction, ...] = BOTH_DIRECTIONS

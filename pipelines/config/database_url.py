@@ -15,7 +15,10 @@ EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 
 
 def parse_database_url(text: str) -> URL:
-    """The address for SQLAlchemy and psycopg 3. Raises ``SettingsError``, which never repeats what was written."""
+    """The address for SQLAlchemy and psycopg 3.
+
+    Raises ``SettingsError``, which never repeats what was written.
+    """
     address = text.strip()
     if address.partition("?")[0].count("@") > 1:
         raise _invalid_address("holds more than one '@': one that belongs to the password is written %40")

@@ -1,4 +1,7 @@
-"""Which hosts may receive a token: amoCRM's own domains, or a loopback address for the emulator. Nothing is sent."""
+"""Which hosts may receive a token: amoCRM's own domains, or a loopback address for the emulator.
+
+Nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,9 @@ _SAFE_TO_SHOW = re.compile(r"(?=.{1,60}$)(?:https?://)?(?:[a-z0-9-]+\.)+[a-z]{2,
 def parse_host(text: str) -> str:
     """The base URL of an account's API, without a trailing slash, from a host or URL that a user wrote.
 
-    ``example.amocrm.ru`` becomes ``https://example.amocrm.ru``; ``127.0.0.1:8080`` becomes ``http://127.0.0.1:8080``.
-    The host decides who receives the token, so anything else raises ``SettingsError``.
+    ``example.amocrm.ru`` becomes ``https://example.amocrm.ru``; ``127.0.0.1:8080`` becomes
+    ``http://127.0.0.1:8080``. The host decides who receives the token, so anything else raises
+    ``SettingsError``.
     """
     lowered = text.strip().lower()
     if account := _ACCOUNT.fullmatch(lowered):

@@ -171,7 +171,10 @@ def parse_timezone(text: str) -> str:
 
 
 def parse_webhook_url(text: str) -> Secret:
-    """An address that failures are sent to. It often holds a key, so it is a secret and never repeated."""
+    """An address that failures are sent to.
+
+    It often holds a key, so it is a secret and never repeated.
+    """
     try:
         url = urlsplit(text)
     except ValueError:

@@ -1,6 +1,7 @@
-"""What the user has set: accounts, database, limits. Read once where a program begins, never at import.
+"""What the user has set: accounts, database, limits.
 
-How accounts are described is ``account_settings``' subject.
+Read once where a program begins, never at import. How accounts are described is
+``account_settings``' subject.
 """
 
 from __future__ import annotations
@@ -129,14 +130,20 @@ class Settings:
         return key in {account.key for account in self.all_accounts}
 
     def account(self, key: str | None = None) -> AccountSettings:
-        """The account of that key, or the only one there is. Raises ``SettingsError``, also where it is unusable."""
+        """The account of that key, or the only one there is.
+
+        Raises ``SettingsError``, also where it is unusable.
+        """
         account = self.any_account(key)
         if isinstance(account, UnusableAccount):
             raise account.error
         return account
 
     def any_account(self, key: str | None = None) -> AnyAccount:
-        """The same, be it usable or not. Raises ``SettingsError`` where the choice is not clear, or there is none."""
+        """The same, be it usable or not.
+
+        Raises ``SettingsError`` where the choice is not clear, or there is none.
+        """
         accounts = self.all_accounts
         if not accounts:
             raise SettingsError(
@@ -157,8 +164,9 @@ class Settings:
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
     """Settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``, where relative paths start.
 
-    What stands in the environment wins over ``.env``; an empty value is none at all. What is wrong within the table of
-    one account makes that account unusable. For all else one ``SettingsError`` is raised that names every mistake.
+    What stands in the environment wins over ``.env``; an empty value is none at all. What is wrong
+    within the table of one account makes that account unusable. For all else one ``SettingsError``
+    is raised that names every mistake.
     """
     file_variables, invalid_lines = _read_env_file(root / ".env")
     reader = SettingsReader(file_variables | _without_empty(environ))
@@ -182,7 +190,8 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
 def load_location_settings(environ: Mapping[str, str], root: Path) -> Settings | None:
     """Where data lie: folder and database, even where nothing else can be used; None where that is not sure.
 
-    There are no accounts in it. It never leads to an embedded server that was not made yet: its place may be a mistake.
+    There are no accounts in it. It never leads to an embedded server that was not made yet: its
+    place may be a mistake.
     """
     try:
         file_variables, invalid_lines = _read_env_file(root / ".env")
@@ -212,7 +221,10 @@ def secret_variables_in(env_file: Path) -> list[str]:
 
 
 def secret_files(root: Path) -> list[Path]:
-    """Files of tokens and secrets that ``accounts.toml`` in ``root`` names. Raises ``SettingsError``."""
+    """Files of tokens and secrets that ``accounts.toml`` in ``root`` names.
+
+    Raises ``SettingsError``.
+    """
     tables = _read_accounts_file(root / "accounts.toml", SettingsReader({})).values()
     named = [table.get(key) for table in tables for key in ("token_file", "client_secret_file")]
     return [root / values.parse_path(name) for name in named if isinstance(name, str)]
@@ -291,7 +303,10 @@ def _read_accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapp
 def _report_unknown_variables(
     file_variables: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader
 ) -> None:
-    """A misspelt name in ``.env`` would silently be a default. The environment may hold what is not meant for us."""
+    """A misspelt name in ``.env`` would silently be a default.
+
+    The environment may hold what is not meant for us.
+    """
     known = {*VARIABLES, *referenced_variables(tables)}
     for name in file_variables:
         if name.startswith("AMOCRM_") and name not in known:

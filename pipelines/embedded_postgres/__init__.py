@@ -1,1 +1,4 @@
-"""A PostgreSQL server of our own for the demo, the tests and a first look. It knows nothing of amoCRM."""
+"""A PostgreSQL server of our own for the demo, the tests and a first look.
+
+It knows nothing of amoCRM.
+"""

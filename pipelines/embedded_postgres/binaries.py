@@ -1,4 +1,7 @@
-"""PostgreSQL's own programs on this machine: where they are, of which version. ``embedded`` runs them."""
+"""PostgreSQL's own programs on this machine: where they are, of which version.
+
+``embedded`` runs them.
+"""
 
 from __future__ import annotations
 

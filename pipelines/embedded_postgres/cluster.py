@@ -1,6 +1,7 @@
-"""The folder of an embedded server: its data, password and log. Made whole or not at all, and checked before use.
+"""The folder of an embedded server: its data, password and log.
 
-Starting and stopping the server is ``embedded``'s work.
+Made whole or not at all, and checked before use. Starting and stopping the server is ``embedded``'s
+work.
 """
 
 from __future__ import annotations
@@ -89,7 +90,10 @@ class Postmaster(NamedTuple):
 
 
 def read_postmaster(folder: Path) -> Postmaster | None:
-    """The server that runs in ``folder``, or None while there is none. After a crash this may be out of date."""
+    """The server that runs in ``folder``, or None while there is none.
+
+    After a crash this may be out of date.
+    """
     try:
         lines = (folder / DATA_FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return Postmaster(pid=int(lines[0]), port=int(lines[3]))
@@ -227,7 +231,10 @@ def _give(data: Path, uid: int, user: ServerUser) -> None:
 def _run_program(
     command: list[str | Path], folder: Path, user: ServerUser, *, inherited: tuple[int, ...], text: str = ""
 ) -> str:
-    """Run one of PostgreSQL's programs to its end; its output. ``keep`` are the file descriptors it inherits."""
+    """Run one of PostgreSQL's programs to its end; its output.
+
+    ``keep`` are the file descriptors it inherits.
+    """
     completed = subprocess.run(
         command,
         input=text,

@@ -80,9 +80,9 @@ class EmbeddedServer:
 def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: bool = True) -> Iterator[EmbeddedServer]:
     """A server with its data in ``root``, which is made if need be, for as long as the context lasts.
 
-    Where another process runs it already, that one is joined, and left running. ``binaries`` is a folder with
-    PostgreSQL's programs, in place of those installed with us. Without ``is_durable`` (for tests) a machine that
-    crashes may lose all data. Raises ``DatabaseUnavailable``.
+    Where another process runs it already, that one is joined, and left running. ``binaries`` is a
+    folder with PostgreSQL's programs, in place of those installed with us. Without ``is_durable``
+    (for tests) a machine that crashes may lose all data. Raises ``DatabaseUnavailable``.
     """
     with cluster.folder_errors(root):
         user = server_user()
@@ -198,7 +198,10 @@ class _OwnedServer:
     owner_pipe: int  # the writing end of the pipe that the server's life hangs on
 
     def wait_until_ready(self) -> Rights:
-        """Wait until it answers; what its role may do. It is stopped if it does not answer in time."""
+        """Wait until it answers; what its role may do.
+
+        It is stopped if it does not answer in time.
+        """
         deadline = time.monotonic() + START_SECONDS
         with ExitStack() as unless_ready:
             unless_ready.callback(self.stop)

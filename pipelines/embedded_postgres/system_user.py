@@ -1,4 +1,7 @@
-"""The system user that the embedded server runs as, and what that user can reach. PostgreSQL refuses to run as root."""
+"""The system user that the embedded server runs as, and what that user can reach.
+
+PostgreSQL refuses to run as root.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +47,11 @@ class ServerUser:
 
     @property
     def maker(self) -> ServerUser:
-        """User that makes the cluster while no server runs: PostgreSQL's programs for that want one with a name.
+        """User that makes the cluster while no server runs.
 
-        For root that is ``nobody`` with the group of the server's user alone. Other processes of ``nobody`` lack the
-        group, so that they cannot enter the folder of the data or look into the process; they can end it, which the
+        PostgreSQL's programs for that want one with a name. For root that is ``nobody`` with the
+        group of the server's user alone. Other processes of ``nobody`` lack the group, so that they
+        cannot enter the folder of the data or look into the process; they can end it, which the
         next start makes good.
         """
         return replace(self, uid=self.maker_uid)

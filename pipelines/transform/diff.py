@@ -1,4 +1,7 @@
-"""What a snapshot changes: stored state and what was seen in, intents out. Pure: nothing is read or written here."""
+"""What a snapshot changes: stored state and what was seen in, intents out.
+
+Pure: nothing is read or written here.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +158,10 @@ def all_segments(snapshot: Snapshot) -> list[Segment | UnparsedSegment]:
 
 
 def fully_parsed(segment: Segment | UnparsedSegment) -> Segment:
-    """A segment with all that its row says. Nearly none that is unread is asked for: what it says is open already."""
+    """A segment with all that its row says.
+
+    Nearly none that is unread is asked for: what it says is open already.
+    """
     return segment.read() if isinstance(segment, UnparsedSegment) else segment
 
 

@@ -1,4 +1,7 @@
-"""The relations of schema ``amocrm`` that are written from records, and the frames made of them. No decisions here."""
+"""The relations of schema ``amocrm`` that are written from records, and the frames made of them.
+
+No decisions here.
+"""
 
 from __future__ import annotations
 

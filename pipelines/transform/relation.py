@@ -1,4 +1,7 @@
-"""What a relation is: name, typed columns and key, and how a typed frame is made of rows. None is defined here."""
+"""What a relation is: name, typed columns and key, and how a typed frame is made of rows.
+
+None is defined here.
+"""
 
 from __future__ import annotations
 
