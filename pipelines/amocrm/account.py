@@ -1,7 +1,4 @@
-"""The account, from the document of ``GET /api/v4/account?with=datetime_settings``.
-
-Its things are read elsewhere.
-"""
+"""Parser of ``GET /api/v4/account?with=datetime_settings``."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ _MODES: Mapping[Json, Mode] = {
 
 
 def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
-    """The account. Raises ``Misshapen`` where its id, mode or timezone is missing or unknown: all stands on them."""
+    """Parse the account. Raises ``InvalidRecord`` if its id, mode or timezone is missing or unknown."""
     row = RowParser(
         document, thing="account", known=document if isinstance(document, dict) else (), anomaly_log=anomaly_log
     )
@@ -54,6 +51,7 @@ def require_same_account_and_mode(before: Account, after: Account) -> None:
 
 
 def _parse_timezone(document: Mapping[str, Json]) -> str:
+    """Return the account's IANA timezone."""
     embedded = document.get("_embedded")
     settings = embedded.get("datetime_settings") if isinstance(embedded, dict) else None
     name = settings.get("timezone") if isinstance(settings, dict) else None
