@@ -30,28 +30,28 @@ TOKEN_REQUEST_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Every limit of a load, with its default. Times are in seconds."""
+    """Limits of one load, with their defaults. Times are in seconds."""
 
     connect_seconds: float = 5.0
-    read_seconds: float = 20.0  # between two pieces of an answer
-    response_seconds: float = 60.0  # from asking to the last byte of the body
-    load_seconds: float = 900.0  # from the first request of a load to the last answer, waits included
-    body_bytes: int = 8 * 1024 * 1024  # of a body, decoded
-    requests: int = 40  # in a load, the first tries of confirmations by id aside
-    requests_per_second: float = 5.0  # to one host, by all loads together that share their gates
-    burst: int = 2  # requests that may go out to a host at once; with the rate, 7 in any second
-    requests_per_second_per_address: float = math.inf  # to all hosts; evenly, so never more in any second
-    transient_retries: int = 5  # after 5xx, a broken connection, a deadline
+    read_seconds: float = 20.0  # between two chunks of a response
+    response_seconds: float = 60.0  # from the request to the last byte of the body
+    load_seconds: float = 900.0  # from a load's first request to its last response, waits included
+    body_bytes: int = 8 * 1024 * 1024  # of a decoded body
+    requests: int = 40  # per load, without the first attempts of requests by id
+    requests_per_second: float = 5.0  # to one host, by all loads that share rate limiters
+    burst: int = 2  # requests sent to a host at once; with the rate, 7 in any second
+    requests_per_second_per_address: float = math.inf  # to all hosts, without bursts
+    transient_retries: int = 5  # after 5xx, a connection error, a deadline
     rate_limit_retries: int = 5  # after 429
-    malformed_retries: int = 1  # after a body that is not what it should be
-    token_retries: int = 1  # after 401, where the token can be refreshed
-    max_wait_seconds: float = 120.0  # a server that asks for more is not waited for
-    backoff_base: float = 1.0  # the first wait lies between 0 and this, each further one may be twice as long
+    malformed_retries: int = 1  # after an invalid body
+    token_retries: int = 1  # after 401, if the token can be refreshed
+    max_wait_seconds: float = 120.0  # if a server asks for more, the load gives up
+    backoff_base: float = 1.0  # bound of the first wait, doubled with each retry
     backoff_cap: float = 30.0
 
 
 class RetryPolicy:
-    """How one request's tries go on: counts what went wrong so far, and says how long to wait before the next try."""
+    """Retries of one request: counts failures by reason and computes the wait before the next attempt."""
 
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
         self._limits = limits
@@ -65,11 +65,11 @@ class RetryPolicy:
         self._failed: Counter[RetryReason] = Counter()
 
     def wait_after(self, reason: RetryReason, requested_wait: float | None = None) -> float | None:
-        """Seconds to wait before trying again, or None to give up: tries are used up, or the server asks for too long.
+        """Return the seconds to wait before the next attempt, or None to give up.
 
-        What the server asks for is waited in full. Otherwise the wait is random between nothing and
-        a bound that doubles with each try ("full jitter"), so that many loads that failed together
-        do not come back together.
+        A wait that the server asks for is kept in full. Otherwise the wait is random, up to a bound
+        that doubles with each attempt ("full jitter"), so that loads that failed together do not
+        retry together.
         """
         self._failed[reason] += 1
         failures = self._failed[reason]
@@ -82,18 +82,18 @@ class RetryPolicy:
 
 
 class RequestQuota:
-    """What one load may still spend: requests, and seconds on the monotonic clock."""
+    """Requests and seconds (on the monotonic clock) that one load may still use."""
 
     def __init__(self, limits: Limits, *, started: float) -> None:
         self._requests_left = limits.requests
         self._ends = started + limits.load_seconds
 
     def seconds_left(self, now: float) -> float:
-        """Seconds until the load's deadline, negative once it has passed."""
+        """Return the seconds until the load's deadline; negative after it."""
         return self._ends - now
 
     def take_request(self) -> bool:
-        """Spend a request; False where none is left."""
+        """Use up one request; return False if none is left."""
         if self._requests_left <= 0:
             return False
         self._requests_left -= 1

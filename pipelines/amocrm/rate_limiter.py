@@ -23,35 +23,32 @@ ADDRESS_LIMITER_NAME: Final = "address"
 
 @dataclass(kw_only=True, slots=True)
 class RateLimiter:
-    """The way to one host, or out of this machine's address. Safe from any thread.
+    """Rate limiter of one host, or of this machine's address. Thread-safe.
 
-    It spaces requests out (the generic cell rate algorithm: a token bucket that stores one number), holds all of them
-    back while the host asks to wait, and closes for good while long when the host has blocked this address.
+    Spaces requests with the generic cell rate algorithm (a token bucket that stores one number),
+    delays all of them after a 429, and refuses them while the host blocks this address.
     """
 
     interval: float  # seconds between requests; 0: no limit
     burst: int
-    slots: SlotStore = field(default_factory=MemorySlotStore)  # when the bucket would be full again
-    address: RateLimiter | None = None  # the gate behind this one, which requests to other hosts go through too
+    slots: SlotStore = field(default_factory=MemorySlotStore)  # time at which the bucket is full
+    address: RateLimiter | None = None  # limiter of this machine's address, shared by all hosts
     _blocked_until: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def limiter_chain(self) -> Iterator[RateLimiter]:
-        """The gate and what lies behind it.
-
-        A turn there is taken when the one here has come, and not ahead of it.
-        """
+        """Yield this limiter, then that of the address, in the order in which slots are taken."""
         yield self
         if self.address:
             yield from self.address.limiter_chain()
 
     def reserve(self, now: float) -> float:
-        """Take the next free moment for a request; returns the seconds until then."""
+        """Reserve the next free slot; return the seconds until it."""
         slot_time = max(self.slots.update(lambda slot: max(slot, now) + self.interval), now)
         return max(0.0, slot_time - (self.burst - 1) * self.interval - now)
 
     def hold_until(self, until: float) -> None:
-        """Let no request begin before ``until``."""
+        """Delay all requests until ``until``."""
         self.slots.update(lambda slot: max(slot, until + (self.burst - 1) * self.interval))
 
     def block_until(self, until: float) -> None:
@@ -60,16 +57,15 @@ class RateLimiter:
             self._blocked_until = max(self._blocked_until, until)
 
     def seconds_blocked(self, now: float) -> float:
-        """Seconds for which requests are still refused; 0 where they are not."""
+        """Return the seconds for which requests are still refused, or 0."""
         with self._lock:
             return max(0.0, self._blocked_until - now)
 
 
 class RateLimiters:
-    """One gate per host, and behind all of them one for this machine's address, where the limits know of such a thing.
+    """Rate limiters by host, and one for this machine's address if the limits have a rate for it.
 
-    Conversations that share this object share the gates; with a ``folder``, so do all processes
-    that name the same one.
+    With a ``folder``, all processes that use the same folder share them.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -78,7 +74,7 @@ class RateLimiters:
         self._lock = threading.Lock()
 
     def of(self, base_url: str, limits: Limits) -> RateLimiter:
-        """The gate of a host; the limits of the first who asks hold for all."""
+        """Return the limiter of a host. The first caller's limits apply."""
         with self._lock:
             if base_url not in self._rate_limiters:
                 has_address_limit = math.isfinite(limits.requests_per_second_per_address)
@@ -92,7 +88,7 @@ class RateLimiters:
             return self._rate_limiters[base_url]
 
     def _get_or_create(self, name: str, per_second: float, burst: int) -> RateLimiter:
-        """The gate of that name, made if there is none yet."""
+        """Return the limiter of that name."""
         if name not in self._rate_limiters:
             is_shared = self._folder is not None and math.isfinite(per_second)
             file = re.sub(r"[^a-z0-9.-]+", "_", name.partition("://")[2] or name)
@@ -102,4 +98,4 @@ class RateLimiters:
 
 
 RATE_LIMITERS = RateLimiters()
-"""One pace per host for the whole process, and one memory of hosts that have blocked this address."""
+"""Rate limiters of this process, with the hosts that have blocked this address."""
