@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
-RetryReason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
+RetryReason: TypeAlias = Literal["rate limit", "transient error", "malformed body", "token"]
 """Why a request may be sent again. Each reason has its own number of retries."""
 
 BLOCK_DURATION: Final = timedelta(hours=1)
@@ -58,7 +58,7 @@ class RetryPolicy:
         self._random = random
         self._allowed: Mapping[RetryReason, int] = {
             "rate limit": limits.rate_limit_retries,
-            "passing trouble": limits.transient_retries,
+            "transient error": limits.transient_retries,
             "malformed body": limits.malformed_retries,
             "token": limits.token_retries,
         }

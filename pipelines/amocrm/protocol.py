@@ -95,7 +95,7 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
             return _retry("rate limit", RateLimited, response, request)
         case status if status == 408 or status >= 500:
             return Retry(
-                reason="passing trouble",
+                reason="transient error",
                 error=_build_error(Unavailable, response, request),
                 wait=retry_after_seconds(response),
             )
@@ -119,7 +119,7 @@ def no_response(request: Request, reason: str, *, is_transient: bool, is_sent: b
     error = Unavailable(f"No response: {reason}.", request=str(request))
     if not is_transient:
         return Failed(error=error)
-    retry = Retry(reason="passing trouble", error=error)
+    retry = Retry(reason="transient error", error=error)
     return _never_retry_write(retry, request) if is_sent else retry
 
 
@@ -157,7 +157,7 @@ def _retry(reason: RetryReason, error_type: type[ApiError], response: Response, 
 def _corrupt_response(response: Response, request: Request, defect: str) -> Retry | Failed:
     if response.is_interrupted:
         error = Unavailable(f"Incomplete response: {defect}.", **_error_details(response, request))
-        return Retry(reason="passing trouble", error=error)
+        return Retry(reason="transient error", error=error)
     return malformed_response(response, request, defect)
 
 

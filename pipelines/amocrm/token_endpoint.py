@@ -1,7 +1,4 @@
-"""Asking amoCRM for tokens, with the patience and the pace of all other requests.
-
-Nothing is kept or decided here.
-"""
+"""Token endpoint: requests for tokens, with the retries and rate limits of all other requests."""
 
 from __future__ import annotations
 
@@ -35,10 +32,10 @@ T = TypeVar("T")
 
 
 class TokenEndpoint:
-    """Where an integration gets its tokens.
+    """Token endpoint of an integration.
 
-    All methods raise the errors of ``ApiError``, and none holds a secret. A request for tokens is a
-    write: ``UncertainWrite`` where amoCRM may have given out what never arrived.
+    Methods raise the errors of ``ApiError``, without secrets. A request for tokens is a write:
+    ``UncertainWrite`` means that issued tokens may have been lost.
     """
 
     def __init__(
@@ -55,15 +52,15 @@ class TokenEndpoint:
         self._clock = clock
 
     def exchange_code(self, base_url: str, code: str) -> TokenPair:
-        """The tokens for a code, which then is good for nothing."""
+        """Exchange a code, which works once, for the first pair."""
         return self._request_pair(base_url, code_request(self._integration, code), code)
 
     def refresh_pair(self, base_url: str, pair: TokenPair) -> TokenPair:
-        """The successors of a pair, whose refresh token then is good for nothing."""
+        """Exchange a refresh token, which works once, for the next pair."""
         return self._request_pair(base_url, refresh_request(self._integration, pair), pair.refresh_token.reveal())
 
     def fetch_account_host(self, base_url: str, pair: TokenPair) -> str | None:
-        """Where the account is that was at ``base_url``; None where the tokens name nobody who could be asked."""
+        """Ask for the current base URL of the account; None if its tokens name no host to ask."""
         url = api_url(pair, base_url)
         return url and self._send(
             url,
@@ -74,6 +71,7 @@ class TokenEndpoint:
         )
 
     def _request_pair(self, base_url: str, request: Request, secret: str) -> TokenPair:
+        """Send a request for tokens and parse the pair."""
         return self._send(
             base_url,
             request,
@@ -85,6 +83,7 @@ class TokenEndpoint:
     def _send(
         self, base_url: str, request: Request, parse: Callable[[Json], T], *, header: HeaderFactory, secret: str
     ) -> T:
+        """Send a request in a session of its own; remove secrets from its errors."""
         session = Session(
             transport=Transport(base_url, limits=self._limits, header=header),
             token=lambda: secret,
@@ -99,20 +98,20 @@ class TokenEndpoint:
             response = session.attempts[-1].response if session.attempts else None
             failure = _with_hint(error, response, (secret, self._integration.client_secret.reveal()))
         else:
-            assert value is not None  # neither question has an answer without a body
+            assert value is not None  # neither request allows 204
             return value
         finally:
             session.transport.close()
-        # Raised out here, where the first error, which may quote an answer that repeats a secret, is not its context.
+        # Raised outside of ``except``: the first error may quote a response that repeats a secret.
         raise failure
 
 
 def _no_header(_: str) -> None:
-    """Requests for tokens show theirs in the body."""
+    """Return no header: requests for tokens carry credentials in the body."""
 
 
 def _with_hint(error: ApiError, response: Response | None, secrets: tuple[str, ...]) -> ApiError:
-    """The error with what the answer hints at, and without any secret that the answer repeats.
+    """Return the error with the response's hint, and without secrets that the response repeats.
 
     A refusal that is not the API's own, such as a proxy's page, says nothing about the tokens.
     """
@@ -125,6 +124,6 @@ def _with_hint(error: ApiError, response: Response | None, secrets: tuple[str, .
         f"{error.message} {describe_error_document({'detail': hint})}." if isinstance(hint, str) else error.message
     )
     for secret in secrets:
-        # By its beginning: of a long one that an answer repeats, the message may hold no more than a part.
+        # Match the first characters: the message may hold only a part of a long secret.
         message = re.sub(rf"{re.escape(secret[:16])}\S*", "***", message)
     return error_type(message, request=error.request, status=error.status, request_id=error.request_id)

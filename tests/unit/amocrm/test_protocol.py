@@ -140,13 +140,13 @@ def test_what_would_not_help_to_ask_again(status: int, kind: type[ApiError], req
     ("status", "reason", "kind"),
     [
         (401, "token", Unauthorized),
-        (408, "passing trouble", Unavailable),
+        (408, "transient error", Unavailable),
         (429, "rate limit", RateLimited),
-        (500, "passing trouble", Unavailable),
-        (502, "passing trouble", Unavailable),
-        (503, "passing trouble", Unavailable),
-        (504, "passing trouble", Unavailable),
-        (599, "passing trouble", Unavailable),
+        (500, "transient error", Unavailable),
+        (502, "transient error", Unavailable),
+        (503, "transient error", Unavailable),
+        (504, "transient error", Unavailable),
+        (599, "transient error", Unavailable),
     ],
 )
 @pytest.mark.parametrize("body", [b"", HTML, b'{"detail": "No."}', b'{"detail":'])
@@ -239,7 +239,7 @@ def test_malformed_says_why() -> None:
 def test_a_busy_server_may_say_how_long_to_wait() -> None:
     outcome = interpret(response(503, retry_after="7"), LIST)
     assert isinstance(outcome, Retry)
-    assert (outcome.reason, outcome.wait) == ("passing trouble", 7)
+    assert (outcome.reason, outcome.wait) == ("transient error", 7)
 
 
 @pytest.mark.parametrize("status", [300, 301, 399])
@@ -276,4 +276,4 @@ def test_every_error_carries_its_request_status_and_request_id(failed: Response,
 def test_a_missing_answer_names_its_request(request_: Request) -> None:
     lost = no_response(request_, "the host reset the connection", is_transient=True)
     assert lost.error.request == str(request_)
-    assert not isinstance(lost, Retry) or lost.reason == "passing trouble"
+    assert not isinstance(lost, Retry) or lost.reason == "transient error"

@@ -34,7 +34,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
 @pytest.mark.parametrize(
     ("reason", "waits"),
     [
-        ("passing trouble", [1, 2, 4, 8, 16, None]),
+        ("transient error", [1, 2, 4, 8, 16, None]),
         ("rate limit", [1, 2, 4, 8, 16, None]),
         ("malformed body", [1, None]),
         ("token", [0, None]),
@@ -47,18 +47,18 @@ def test_each_reason_has_its_number_of_retries_and_its_backoff(reason: RetryReas
 
 def test_backoff_is_capped_and_fully_jittered() -> None:
     retries = RetryPolicy(Limits(transient_retries=20), random=lambda: 0.5)
-    assert [retries.wait_after("passing trouble") for _ in range(8)] == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    assert [retries.wait_after("transient error") for _ in range(8)] == [0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
 def test_reasons_are_counted_apart() -> None:
     retries = RetryPolicy(Limits(), random=lambda: 0.0)
     assert retries.wait_after("malformed body") == 0.0
     assert retries.wait_after("token") == 0.0
-    assert all(retries.wait_after("passing trouble") == 0.0 for _ in range(5))
+    assert all(retries.wait_after("transient error") == 0.0 for _ in range(5))
     assert retries.wait_after("malformed body") is None
 
 
-@pytest.mark.parametrize("reason", ["rate limit", "passing trouble"])
+@pytest.mark.parametrize("reason", ["rate limit", "transient error"])
 def test_a_wait_asked_for_is_waited_in_full_or_not_at_all(reason: RetryReason) -> None:
     retries = RetryPolicy(Limits(), random=lambda: 0.0)
     assert retries.wait_after(reason, 120) == 120
