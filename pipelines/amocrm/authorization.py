@@ -207,13 +207,13 @@ class Authorization:
         except OSError as error:
             raise MustAuthorize(
                 f"The tokens from amoCRM cannot be stored in {self._file.path.parent}: {error.strerror}.",
-                advice="Make the folder writable and its disk not full, then run './run auth login'.",
+                advice="Make the folder writable and free disk space, then run './run auth login'.",
             ) from None
 
     def _current_pair(self) -> TokenPair:
-        """The pair that is kept.
+        """Return the stored pair.
 
-        What a killed process left behind may be newer than what it put in its place.
+        If it is lost or missing, first recover one that a killed process left.
         """
         stored_tokens = self.stored_tokens
         if stored_tokens is None or stored_tokens.lost_reason:
