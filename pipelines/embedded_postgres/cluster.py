@@ -124,7 +124,7 @@ def folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        subject = error.filename or "becoming another user"
+        subject = error.filename or "switching to another user"
         raise DatabaseUnavailable(
             f"The embedded PostgreSQL cannot store its data in {folder}: {error.strerror} ({subject}).",
             advice="Run as the user who owns that folder, or set AMOCRM_DATA_DIR to another folder.",

@@ -43,7 +43,7 @@ def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(oauth_account: O
     oauth_account.file.parent.unlink()
     moved.rename(oauth_account.file.parent)
     disk(0)
-    with pytest.raises(SettingsError, match=r"cannot be kept: File too large"):
+    with pytest.raises(SettingsError, match=r"cannot be stored: File too large"):
         oauth_account.authorization().refresh()
     disk(None)
     assert oauth_account.renewals == 1
