@@ -29,7 +29,8 @@ from faults.harness import Harness
 from faults.invariants import broken
 from faults.secrecy import forms
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.base.clock import Clock
 from pipelines.base.errors import WarehouseError
 from pipelines.base.secret import Secret

@@ -69,7 +69,7 @@ def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
         )
         authorization.authorize(code)
         with AmoClient(authorization.base_url, authorization) as client:
-            found = client.account()
+            found = client.fetch_account()
     click.echo(
         f"account '{account.key}' ({found.name or account.host}, id {found.id}): {describe_expiry(token_expiry(account, settings))}"
     )

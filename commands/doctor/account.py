@@ -52,7 +52,7 @@ def check_account(
     ) as client:
         found = None
         try:
-            found = client.account()
+            found = client.fetch_account()
         except (ApiError, SettingsError) as error:
             yield failed(f"{subject}: access", error)
         if client.host_date:

@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
+from pipelines.amocrm.limits import BLOCK_DURATION
 from pipelines.base.atomic_file import replace_file
 from pipelines.base.bounded_file import read_text
 from pipelines.base.clock import Clock
 from pipelines.base.errors import Blocked
-
-BLOCK_DURATION: Final = timedelta(hours=1)
-"""How long a host is left alone: whoever goes on asking is blocked for longer."""
 
 
 @contextmanager

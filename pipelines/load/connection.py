@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 from pipelines.amocrm.access_token import read_expiry
 from pipelines.amocrm.authorization import Authorization
-from pipelines.amocrm.session import Clocks
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import MustAuthorize, SettingsError
@@ -62,16 +61,15 @@ def oauth_authorization(account: AccountSettings, settings: Settings, clock: Clo
             f"The account '{account.key}' has a long-lived token, which needs no authorization.",
             advice="For OAuth, set AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET and AMOCRM_REDIRECT_URI in place of it.",
         )
-    clocks = Clocks(now=clock.now, sleep=clock.sleep)
     limits = limits_for(settings, account.base_url)
     return Authorization(
         account.token,
         settings.token_file(account.key),
         account.base_url,
         token_endpoint=TokenEndpoint(
-            account.token, limits=limits, rate_limiters=rate_limiters_for(settings), clocks=clocks
+            account.token, limits=limits, rate_limiters=rate_limiters_for(settings), clock=clock
         ),
-        clocks=clocks,
+        clock=clock,
     )
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.extract import KnownEntities, extract, is_unchanged
 from pipelines.amocrm.models import Json, RawResponse
-from pipelines.amocrm.session import Clocks
 from pipelines.base.clock import Clock, is_ahead, raise_if_ahead, raise_if_behind
 from pipelines.base.errors import ApiError, DatabaseError, WrongAccount
 from pipelines.config.settings import AccountSettings, Settings
@@ -81,7 +80,7 @@ def fetch_account(
                 latest = None
                 state = read_open_state(engine, account, account_id)
                 raise_if_behind(observed_at, state.observed_at)
-                extract(client, known_entities(account_id, state), now=lambda: observed_at)
+                extract(client, known_entities(account_id, state))
         except WrongAccount:
             raise  # what another account says is not kept among this one's answers
         except ApiError as error:
@@ -123,7 +122,7 @@ def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> A
         account_key=account.key,
         limits=limits_for(settings, endpoint.base_url),
         rate_limiters=rate_limiters_for(settings),
-        clocks=Clocks(now=clock.now, sleep=clock.sleep),
+        clock=clock,
     )
 
 
@@ -144,7 +143,7 @@ def resolve_account_id(engine: Engine, account: AccountSettings, client: AmoClie
     with transaction(engine, account=account.key) as connection:
         bound_id = account_id_for_key(connection, account.key)
     # A key that is new here may stand for an account that has a history under another one.
-    return client.account().id if bound_id is None else bound_id
+    return client.fetch_account().id if bound_id is None else bound_id
 
 
 def read_open_state(engine: Engine, account: AccountSettings, account_id: int) -> StoredState:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.config.host import is_local
 from pipelines.config.settings import Settings
 

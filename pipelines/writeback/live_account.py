@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from pipelines.amocrm.extract import extract
 from pipelines.amocrm.models import Snapshot
+from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import Superseded
 from pipelines.config.settings import AccountSettings, Settings
@@ -36,7 +37,9 @@ def fetch_live_account(access: AccountAccess) -> Snapshot:
     """The account as it is, read as completely as a load reads it, with nothing stored. Raises ``ApiError``."""
     with open_client(access.account, access.settings, access.clock) as client:
         _, known_entities = read_known_entities(access.engine, access.account, client)
-        return extract(client, known_entities, now=access.clock.now).snapshot()
+        observed_at = access.clock.now()
+        extract(client, known_entities)
+        return parse_snapshot(client.responses, observed_at, documents=client.documents)
 
 
 def load_live_account(access: AccountAccess) -> tuple[PublishedLoad, Snapshot]:

@@ -119,7 +119,7 @@ def test_a_code_that_is_pasted(user: UserFolder) -> None:
     address = requests.get(consent, allow_redirects=False, timeout=10).headers["Location"]
     refused = user.run("auth", "login", "--paste", typed=f"{address}\n")
     assert refused.returncode == 19
-    assert "Error: account 'main': That address answers another question than the one just asked." in refused.stderr
+    assert "Error: account 'main': That address belongs to another login attempt." in refused.stderr
     code = re.search(r"code=(\w+)", address)
     assert code is not None
     given = user.run("auth", "login", "--paste", typed=f"{code[1]}\n")

@@ -292,7 +292,7 @@ def test_a_folder_without_programs_is_said(tmp_path: Path, root: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said(root: Path) -> None:
     (root.parent / "file").touch()
     with (
-        pytest.raises(DatabaseUnavailable, match=r"cannot keep its data in .*postgres: File exists"),
+        pytest.raises(DatabaseUnavailable, match=r"cannot store its data in .*postgres: File exists"),
         embedded_postgres(root.parent / "file" / "postgres"),
     ):
         pass

@@ -25,8 +25,8 @@ from pipelines.base.errors import (
 def test_a_code_gives_access_that_is_kept_and_works(oauth_account: OAuthAccount) -> None:
     authorization = oauth_account.authorized()
     with oauth_account.client(authorization) as client:
-        assert client.account().id == oauth_account.account_id
-        assert len(client.segments().rows) == 1
+        assert client.fetch_account().id == oauth_account.account_id
+        assert len(client.fetch_list("segments").rows) == 1
     [sent] = oauth_account.sent_for_tokens
     assert set(sent) == {"client_id", "client_secret", "redirect_uri", "grant_type", "code"}
     assert sent["grant_type"] == "authorization_code"
@@ -52,7 +52,7 @@ def test_without_access_nothing_is_asked(oauth_account: OAuthAccount) -> None:
     with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
         oauth_account.authorization()()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
-        client.account()
+        client.fetch_account()
     assert oauth_account.emulator.requests == []
 
 
@@ -88,7 +88,7 @@ def test_access_that_has_ended_is_renewed_before_it_is_used(oauth_account: OAuth
     oauth_account.let_access_end()
     for worker in (authorization, oauth_account.authorization()):
         with oauth_account.client(worker) as client:
-            client.account()
+            client.fetch_account()
     assert [sent["grant_type"] for sent in oauth_account.sent_for_tokens] == ["authorization_code", "refresh_token"]
     assert 401 not in {response.status for response in client.responses}
     assert oauth_account.stored_tokens.pair.refresh_token != before.pair.refresh_token
@@ -101,12 +101,12 @@ def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(oauth_a
     authorization = oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.error(401), resource="account", times=1)
     with oauth_account.client(authorization) as client:
-        assert client.account().id == oauth_account.account_id
+        assert client.fetch_account().id == oauth_account.account_id
     assert [response.status for response in client.responses] == [401, 200]
     assert oauth_account.renewals == 2
     oauth_account.emulator.faults.add(effects.error(401), resource="account")
     with oauth_account.client(authorization) as client, pytest.raises(Unauthorized):
-        client.account()
+        client.fetch_account()
     assert oauth_account.renewals == 3
 
 
@@ -191,13 +191,13 @@ def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
     assert oauth_account.renewals == 3
     oauth_account.let_access_end()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
-        client.account()
+        client.fetch_account()
     assert oauth_account.renewals == 3
     assert oauth_account.authorization().find() == oauth_account.emulator.url
     assert oauth_account.emulator.requests[-1].path == "/oauth2/access_token", "nothing is asked with a dead token"
     oauth_account.authorized()
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()
 
 
 def test_access_that_has_not_ended_is_used_though_there_is_no_next(oauth_account: OAuthAccount) -> None:
@@ -206,4 +206,4 @@ def test_access_that_has_not_ended_is_used_though_there_is_no_next(oauth_account
     with pytest.raises(MustAuthorize):
         oauth_account.authorization().refresh()
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()

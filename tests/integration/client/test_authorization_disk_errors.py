@@ -43,7 +43,7 @@ def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(oauth_account: O
     oauth_account.file.parent.unlink()
     moved.rename(oauth_account.file.parent)
     disk(0)
-    with pytest.raises(SettingsError, match=r"cannot be kept: File too large"):
+    with pytest.raises(SettingsError, match=r"cannot be stored: File too large"):
         oauth_account.authorization().refresh()
     disk(None)
     assert oauth_account.renewals == 1
@@ -125,7 +125,7 @@ def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(oauth_accoun
     with oauth_account.authorization()._file.locked():
         oauth_account.emulator.clock.advance(timedelta(hours=24))
         ticks = iter(range(10**6))
-        authorization._file._clocks = replace(oauth_account.clocks, monotonic=lambda: float(next(ticks)))
+        authorization._file._clock = replace(oauth_account.clock, monotonic=lambda: float(next(ticks)))
         with pytest.raises(Unavailable, match=r"Another process has been renewing the tokens for 300 seconds"):
             authorization()
 

@@ -48,7 +48,7 @@ def test_a_server_that_does_nothing_for_long_costs_nothing_either(oauth_account:
     oauth_account.authorization().refresh()
     assert (oauth_account.stored_tokens.lost_reason, oauth_account.is_open) == (None, False)
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_blocked_host_is_not_asked_for_tokens_either(oauth_account: OAuthAccou
     authorization = oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.blocked(), resource="account")
     with oauth_account.client(authorization) as client, pytest.raises(Blocked):
-        client.account()
+        client.fetch_account()
     count = len(oauth_account.emulator.requests)
     with pytest.raises(Blocked):
         authorization.refresh()

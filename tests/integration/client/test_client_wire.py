@@ -143,9 +143,9 @@ _GZIP = gzip.compress(b'{"id": 1}')
         (ok(_GZIP[:5], "Content-Encoding: gzip"), "the body's gzip is cut short"),
         (ok(_GZIP[:-8] + b"\0\0\0\0" + _GZIP[-4:], "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
         (ok(b'{"id": 1}', "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
-        (ok(_GZIP + b"{}", "Content-Encoding: gzip"), "something follows the end of the body's gzip"),
-        (ok(b"\x1b\x08", "Content-Encoding: br"), "the body has an encoding that was not asked for"),
-        (ok(_GZIP, "Content-Encoding: gzip, gzip"), "the body has an encoding that was not asked for"),
+        (ok(_GZIP + b"{}", "Content-Encoding: gzip"), "there is data after the end of the body's gzip"),
+        (ok(b"\x1b\x08", "Content-Encoding: br"), "the body has an encoding that was not requested"),
+        (ok(_GZIP, "Content-Encoding: gzip, gzip"), "the body has an encoding that was not requested"),
         (ok(b" " * 1_000_001), "the body is larger than 1,000,000 bytes"),
         (ok(gzip.compress(b" " * 1_000_001), "Content-Encoding: gzip"), "the body is larger than 1,000,000 bytes"),
     ],
@@ -257,7 +257,7 @@ def test_a_slow_body_is_cut_off_and_never_taken_for_whole(length: str) -> None:
     with RawServer(script=drips(b"1388\r\n[" + b" " * 4_990, after=head)) as server:
         found = ask(server, seconds=0.3)
     assert (found.status, found.is_interrupted) == (200, True)
-    assert found.defect == "the answer was not complete after 0 seconds"
+    assert found.defect == "the response was not complete after 0 seconds"
 
 
 def test_a_body_that_stops_is_interrupted() -> None:
@@ -267,7 +267,7 @@ def test_a_body_that_stops_is_interrupted() -> None:
 
     with RawServer(script=script) as server:
         found = ask(server, replace(LIMITS, read_seconds=0.1))
-    assert (found.defect, found.is_interrupted) == ("the host stopped answering", True)
+    assert (found.defect, found.is_interrupted) == ("the host stopped responding", True)
 
 
 def test_a_body_whose_connection_is_reset_is_interrupted() -> None:

@@ -247,5 +247,5 @@ def test_an_unusable_list_says_what_is_wrong_with_it(document: Json, why: str) -
 
 
 def test_a_row_that_may_hide_another_is_refused_with_the_reason() -> None:
-    with pytest.raises(IncompleteList, match=r"^The list has a row twice and fewer rows than it counts\."):
+    with pytest.raises(IncompleteList, match=r"^The list has a row twice and fewer rows than its total\."):
         merge_pages([page(1, 1, total=2)])

@@ -18,8 +18,8 @@ from pipelines.amocrm.strict_json import MAX_BYTES, MAX_DEPTH, NotStrictJson, pa
     ("body", "why"),
     [
         (b"", "Expecting value"),
-        (b"<html></html>", "^HTML in place of JSON$"),
-        (b"\r\n <!DOCTYPE html><p>login", "^HTML in place of JSON$"),
+        (b"<html></html>", "^HTML instead of JSON$"),
+        (b"\r\n <!DOCTYPE html><p>login", "^HTML instead of JSON$"),
         (b'{"a": 1,}', "character"),
         (b"[1, 2,]", "character"),
         (b'{"a": 1', "brackets"),

@@ -82,7 +82,7 @@ def test_a_rule_s_text_is_that_rule(
         ("customers = 1\nsegments = []", "segments is not a list.*leave it out"),
         ('customers = 1\nsegments = "VIP"', "segments is not a list"),
         ("customers = 1\nsegments = [true]", "segments is not a list"),
-        ("customers = 1\nheads = 2", "'heads' is not known.*segments, direction, customers"),
+        ("customers = 1\nheads = 2", "'heads' is unknown.*segments, direction, customers"),
     ],
 )
 def test_what_is_no_rule_says_why(text: str, says: str) -> None:

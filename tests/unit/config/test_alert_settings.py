@@ -48,7 +48,7 @@ def test_mistakes_name_the_account_and_the_rule(tmp_path: Path) -> None:
     )
     [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
     assert "accounts.toml, alert 2: percent is 0. Write a number above 0" in acme.problems
-    assert "accounts.toml, alert 3: 'heads' is not known." in acme.problems
+    assert "accounts.toml, alert 3: 'heads' is unknown." in acme.problems
     for text in ("alerts = 5", "alerts = [5]"):
         (tmp_path / "accounts.toml").write_text(ACME + text)
         [acme] = load_settings({"ACME": "t"}, tmp_path).unusable

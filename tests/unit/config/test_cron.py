@@ -38,11 +38,11 @@ def test_usual_schedules_are_accepted(text: str) -> None:
         ("0 0 * foo *", "'foo' is no month (1 to 12)"),
         ("*/0 * * * *", "'*/0' is no minute (0 to 59)"),
         ("1, * * * *", "'1,' is no minute (0 to 59)"),
-        ("0 0 30 2 1", "no month of it has such a day"),
-        ("0 0 30 2 *", "no month of it has such a day"),
-        ("0 0 31 4,6,9,11 *", "no month of it has such a day"),
-        ("* * * *", "it has 4 fields in place of 5"),
-        ("@fortnightly", "it has 1 fields in place of 5"),
+        ("0 0 30 2 1", "none of its months has such a day"),
+        ("0 0 30 2 *", "none of its months has such a day"),
+        ("0 0 31 4,6,9,11 *", "none of its months has such a day"),
+        ("* * * *", "it has 4 fields instead of 5"),
+        ("@fortnightly", "it has 1 fields instead of 5"),
     ],
 )
 def test_what_means_no_time_says_why(text: str, says: str) -> None:

@@ -84,7 +84,7 @@ def test_any_other_host_is_refused(text: str) -> None:
 def test_a_host_that_was_pasted_with_what_is_around_it_is_told_alone(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_host(text)
-    assert str(caught.value) == "There is more than a host. Write the host alone: example.amocrm.ru."
+    assert str(caught.value) == "There is more than a host name. Write the host alone: example.amocrm.ru."
 
 
 @pytest.mark.parametrize(

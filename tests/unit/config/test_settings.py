@@ -173,10 +173,10 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
         ("AMOCRM_HOST", "example.com", r"The host 'example.com' is not that of .*example\.amocrm\.ru"),
         ("AMOCRM_TOKEN", "Bearer canary-token", "AMOCRM_TOKEN: a token has neither spaces .*without 'Bearer'"),
         ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has neither spaces"),
-        ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not begin with postgresql://"),
+        ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not start with postgresql://"),
         ("DATABASE_URL", "postgresql://u:can@ary@db/w", "DATABASE_URL: .*more than one '@'.*%40"),
-        ("DATABASE_URL", "canary", "DATABASE_URL: .*is not the address of a database.*postgresql://user:password@"),
-        ("DATABASE_URL", "postgresql://u:canary@db:port/w", "DATABASE_URL: .*is not the address of a database"),
+        ("DATABASE_URL", "canary", "DATABASE_URL: .*is not a database URL.*postgresql://user:password@"),
+        ("DATABASE_URL", "postgresql://u:canary@db:port/w", "DATABASE_URL: .*is not a database URL"),
         ("AMOCRM_RAW_RETENTION_DAYS", "-1", "'-1' is not a number of days.*e.g. 30"),
         ("AMOCRM_RAW_RETENTION_DAYS", "a month", "'a month' is not a number of days"),
         ("AMOCRM_REQUESTS_PER_SECOND", "0", "'0' is not a number above 0 and up to 7"),
@@ -216,7 +216,7 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
         "- AMOCRM_RAW_RETENTION_DAYS",
         "- AMOCRM_SCHEDULE_CRON",
         "- accounts.toml, account 'ACME'",
-        "- AMOCRM_TOKENS in .env is not known. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
+        "- AMOCRM_TOKENS in .env is unknown. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
     ]
 
 
@@ -224,9 +224,9 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path, write: Write) -> None:
 def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
     environ = {name: text for name, text in ONE.items() if name != missing}
     [other] = {"AMOCRM_HOST", "AMOCRM_TOKEN"} - {missing}
-    assert f"{missing} is missing, and {other} is nothing without it." in problems(environ, tmp_path)
+    assert f"{missing} is missing, and {other} is it." in problems(environ, tmp_path)
     both = problems(environ | {"AMOCRM_SIZE_ALERTS": "10%"}, tmp_path)
-    assert f"{missing} is missing, and {other} and AMOCRM_SIZE_ALERTS are nothing without it." in both
+    assert f"{missing} is missing, and {other} and AMOCRM_SIZE_ALERTS are it." in both
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
             'host = "a.amocrm.ru"\nclient_id = "b"\nredirect_uri = "https://x.com"\nclient_secret_env = "UNSET"',
             "the variable UNSET that its client_secret_env names is not set",
         ),
-        ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is not known.*token_env, token_file"),
+        ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is unknown.*token_env, token_file"),
         ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET that its token_env names is not set"),
         ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
         ('host = "a.amocrm.ru"\ntoken_env = "EMPTY"', "the variable EMPTY that its token_env names is not set"),
@@ -266,8 +266,8 @@ def test_a_mistake_in_one_account_s_table_is_that_account_s_alone(
 def test_all_mistakes_of_an_account_are_said_at_once(tmp_path: Path, write: Write) -> None:
     write("accounts.toml", '[accounts.acme]\nhost = "a.amocrm.ru"\ntoken = "a"\nlogin = "b"\n')
     said = load_settings({}, tmp_path).unusable[0].problems
-    assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is not known. ")
-    assert "\n  - accounts.toml: 'token' is not known. " in said
+    assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is unknown. ")
+    assert "\n  - accounts.toml: 'token' is unknown. " in said
 
 
 @pytest.mark.parametrize(

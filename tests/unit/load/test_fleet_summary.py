@@ -17,7 +17,7 @@ def failed(account_key: str, error: WarehouseError) -> LoadResult:
 
 def test_every_cause_is_told() -> None:
     """What differs by the account alone is one cause; what is another message is another."""
-    unset = "2 settings cannot be used:\n  - the variable {} is not set.\n  - 'logn' is not known.\n"
+    unset = "2 settings cannot be used:\n  - the variable {} is not set.\n  - 'logn' is unknown.\n"
     told = format_failures(
         [
             failed("down-503", Unavailable("amoCRM answered 503 Service Unavailable.")),
@@ -42,7 +42,7 @@ def test_every_cause_is_told() -> None:
         "SettingsError, 2 accounts",
         "What happened, to one: 2 settings cannot be used:",
         "  - the variable ONE is not set.",
-        "  - 'logn' is not known.",
+        "  - 'logn' is unknown.",
         "What happened, to two: the host is wrong.",
     ]
     assert found["Blocked"][0] == "Blocked, 2 accounts: blocked-1, blocked-2"
