@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.models import Snapshot
 from pipelines.base.errors import ApiError, PlanError, UncertainWrite, WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
 from pipelines.load.load import PublishedLoad
 from pipelines.warehouse.engine import transaction
@@ -26,7 +27,7 @@ from pipelines.writeback.journal import (
     record_done,
     record_outcome,
 )
-from pipelines.writeback.live_account import AccountAccess, load_live_account, plan_from_live
+from pipelines.writeback.live_account import load_live_account, plan_from_live
 from pipelines.writeback.plan_source import DesiredState
 from pipelines.writeback.reconcile import CallFate, reconcile_calls
 
@@ -55,7 +56,7 @@ class ApplyResult:
 
 
 def apply(
-    access: AccountAccess, desired_state: DesiredState, confirmed: Plan, *, who: str, reason: str | None = None
+    context: LoadContext, desired_state: DesiredState, confirmed: Plan, *, who: str, reason: str | None = None
 ) -> ApplyResult:
     """Make the calls of the plan that was shown and confirmed.
 
@@ -65,16 +66,16 @@ def apply(
     apply_record = ApplyRecord(
         apply_id=uuid4(),
         account_id=confirmed.account.id,
-        account_key=access.account.key,
+        account_key=context.account_key,
         who=who,
         reason=reason,
         source=confirmed.source,
         restored_from=desired_state.restored_from,
     )
-    apply_run = _ApplyRun(access, desired_state, confirmed, apply_record)
-    with apply_lock(access.engine, apply_record.account_id, apply_record.account_key):
+    apply_run = _ApplyRun(context, desired_state, confirmed, apply_record)
+    with apply_lock(context.engine, apply_record.account_id, apply_record.account_key):
         calls = apply_run.start()
-        with open_client(access.account, access.settings, access.clock) as client:
+        with open_client(context) as client:
             apply_run.send_all(client, calls)
         apply_run.finish()
     return apply_run.result()
@@ -84,9 +85,9 @@ class _ApplyRun:
     """One apply: what it has made so far, and what is left."""
 
     def __init__(
-        self, access: AccountAccess, desired_state: DesiredState, confirmed: Plan, apply_record: ApplyRecord
+        self, context: LoadContext, desired_state: DesiredState, confirmed: Plan, apply_record: ApplyRecord
     ) -> None:
-        self._access = access
+        self._context = context
         self._desired_state = desired_state
         self._confirmed = confirmed
         self._record = apply_record
@@ -107,8 +108,8 @@ class _ApplyRun:
 
     def start(self) -> Sequence[Call]:
         """Load the account, and see that the calls that were confirmed are still those to make."""
-        _, live = load_live_account(self._access)
-        calls = plan_from_live(self._access, self._desired_state, live).calls
+        _, live = load_live_account(self._context)
+        calls = plan_from_live(self._context, self._desired_state, live).calls
         if calls != self._confirmed.calls:
             raise self._account_changed("Nothing was sent. Plan again, and see what is to be done now.")
         return calls
@@ -131,9 +132,9 @@ class _ApplyRun:
         if not self._applied:
             return
         try:
-            self._loaded, live = load_live_account(self._access)
+            self._loaded, live = load_live_account(self._context)
             self._reconcile(live)
-            remaining_plan = plan_from_live(self._access, self._desired_state, live)
+            remaining_plan = plan_from_live(self._context, self._desired_state, live)
         except WarehouseError as error:
             self._error = self._error or error
             return
@@ -145,7 +146,7 @@ class _ApplyRun:
             )
 
     def _send(self, client: AmoClient, call: Call) -> None:
-        engine, apply_record, now = self._access.engine, self._record, self._access.clock.now
+        engine, apply_record, now = self._context.engine, self._record, self._context.clock.now
         call_id = record_call(engine, apply_record, call, position=len(self._applied), at=now())
         try:
             result = client.writes.call(call.method, call.resource, call.thing_id, call.body)
@@ -166,14 +167,14 @@ class _ApplyRun:
         if self._lost_response_count > MAX_LOST_RESPONSES:
             raise uncertain
         try:
-            _, live = load_live_account(self._access)
+            _, live = load_live_account(self._context)
         except WarehouseError:
             raise uncertain from None
         applied = self._applied[-1]
         fate = self._reconcile(live)[applied.call_id]
         if fate.new_ids:
             raise self._ambiguous_addition(uncertain, fate.new_ids)
-        plan = plan_from_live(self._access, self._desired_state, live)
+        plan = plan_from_live(self._context, self._desired_state, live)
         if applied.call.method == "PATCH" and applied.call.thing_id not in {change.thing_id for change in plan.changes}:
             self._mark_done(applied.call_id)
         if not all(_was_confirmed(change, self._confirmed.changes) for change in plan.changes):
@@ -182,15 +183,15 @@ class _ApplyRun:
 
     def _reconcile(self, live: Snapshot) -> dict[UUID, CallFate]:
         """Find out what became of calls whose answers were lost."""
-        engine, now = self._access.engine, self._access.clock.now
+        engine, now = self._context.engine, self._context.clock.now
         fates = reconcile_calls(engine, self._record.account_key, live, at=now())
         self._applied = [_with_fate(applied, fates.get(applied.call_id)) for applied in self._applied]
         return fates
 
     def _mark_done(self, call_id: UUID) -> None:
         """Note that a change turned out to have happened, since it is not wanted any more."""
-        with transaction(self._access.engine, account=self._record.account_key) as connection:
-            record_done(connection, self._record.account_id, call_id, at=self._access.clock.now(), added_ids=())
+        with transaction(self._context.engine, account=self._record.account_key) as connection:
+            record_done(connection, self._record.account_id, call_id, at=self._context.clock.now(), added_ids=())
         self._applied[-1] = replace(self._applied[-1], outcome="done")
 
     def _ambiguous_addition(self, uncertain: UncertainWrite, new_ids: Sequence[int]) -> UncertainWrite:
