@@ -23,7 +23,7 @@ EXPIRY_WARNING_PERIOD: Final = timedelta(days=14)
 """Time before a token's expiry from which a warning is shown."""
 
 _REPLACE_TOKEN_ADVICE: Final = (
-    "Create a new long-lived token in the integration's settings in amoCRM, and replace the old one with it."
+    "Create a new long-lived token in the integration's settings in amoCRM, and replace the old one."
 )
 _RENEW_TOKEN_ADVICE: Final = "Loads renew it, once a day: load the account, or run './run auth refresh'."
 

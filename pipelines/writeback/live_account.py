@@ -1,4 +1,4 @@
-"""An account as it is now, read for planning or loaded into its history, and the plan from there to what is wanted."""
+"""Fetch or load the current state of an account, and plan from it to the desired state."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from pipelines.writeback.reconcile import reconcile_calls
 
 
 def fetch_live_account(context: LoadContext) -> Snapshot:
-    """The account as it is, read as completely as a load reads it, with nothing stored. Raises ``ApiError``."""
+    """Fetch the account as completely as a load does, without storing anything. Raises ``ApiError``."""
     with open_client(context) as client:
         return extract(client, read_known_entities(context, client), now=context.clock.now).snapshot()
 
 
 def load_live_account(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
-    """A load and what it read, and another one where a load of somebody else has come between."""
+    """Load the account, and return the load with its snapshot. Retries once if a concurrent load superseded it."""
     with suppress(Superseded):
         return load_with_snapshot(context)
     return load_with_snapshot(context)
 
 
 def plan_from_live(context: LoadContext, desired_state: DesiredState, live: Snapshot) -> Plan:
-    """The plan from ``live`` to what is wanted, by all that is known of earlier calls. Raises ``PlanError``."""
+    """Plan from ``live`` to the desired state, after reconciling earlier calls. Raises ``PlanError``."""
     reconcile_calls(context.engine, context.account_key, live, at=context.clock.now())
     with transaction(context.engine, account=context.account_key) as connection:
         successors = read_successors(connection, live.account.id)
@@ -39,5 +39,5 @@ def plan_from_live(context: LoadContext, desired_state: DesiredState, live: Snap
 
 
 def preview_plan(context: LoadContext, desired_state: DesiredState) -> Plan:
-    """What applying would do now. Raises ``ApiError`` and ``PlanError``."""
+    """Plan what an apply would do now. Raises ``ApiError`` and ``PlanError``."""
     return plan_from_live(context, desired_state, fetch_live_account(context))

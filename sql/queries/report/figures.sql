@@ -23,7 +23,16 @@ select exists (
 -- name: report_jumps
 -- Days from a day on, on which a segment's size left its own rhythm, the newest first; what changed around them by name.
 select
-    segment_id, name, observed_date, last_count, change_count, usual_change_count, missed_days, observed_at,
+    segment_id,
+    name,
+    previous_date,
+    previous_count,
+    observed_date,
+    last_count,
+    change_count,
+    usual_change_count,
+    missed_days,
+    observed_at,
     (
         select string_agg(
             distinct case

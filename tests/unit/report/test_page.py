@@ -109,6 +109,8 @@ def figures(name: str = "VIP") -> Figures:
             Jump(
                 segment_id=1,
                 name=name,
+                previous_date=TODAY - timedelta(days=1),
+                previous_count=1039,
                 observed_date=TODAY,
                 last_count=1009,
                 change_count=-30,
