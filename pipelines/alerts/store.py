@@ -29,7 +29,7 @@ class AlertAccount:
 
 def read_account(connection: Connection, account_key: str) -> AlertAccount | None:
     """Read the account; None before its first snapshot."""
-    row = connection.execute(statement("alerting_account"), {"account_key": account_key}).one_or_none()
+    row = connection.execute(statement("alert_account"), {"account_key": account_key}).one_or_none()
     return AlertAccount(**row._asdict()) if row else None
 
 
@@ -46,7 +46,7 @@ def read_comparisons(connection: Connection, account_id: int, days: Sequence[int
 
 def read_ongoing(connection: Connection, account_id: int) -> list[OngoingAlert]:
     """Read the alerts that have not ended."""
-    rows = connection.execute(statement("lasting_size_alerts"), {"account_id": account_id})
+    rows = connection.execute(statement("ongoing_size_alerts"), {"account_id": account_id})
     return [OngoingAlert(**row._asdict()) for row in rows]
 
 
@@ -67,16 +67,16 @@ def write_ended(connection: Connection, account_id: int, alert_ids: Sequence[UUI
 
 def claim_pending(connection: Connection, account_id: int) -> list[SizeAlert]:
     """Read the pending alerts, and lock them until the transaction ends. Skips those that another load has locked."""
-    rows = connection.execute(statement("waiting_size_alerts"), {"account_id": account_id})
+    rows = connection.execute(statement("pending_size_alerts"), {"account_id": account_id})
     return [SizeAlert(**row._asdict()) for row in rows]
 
 
 def count_pending(connection: Connection, account_id: int) -> int:
     """Count the pending alerts."""
-    return int(connection.scalar(statement("waiting_size_alert_count"), {"account_id": account_id}) or 0)
+    return int(connection.scalar(statement("pending_size_alert_count"), {"account_id": account_id}) or 0)
 
 
 def mark_sent(connection: Connection, account_id: int, alerts: Sequence[SizeAlert], at: datetime) -> None:
     """Mark alerts as accepted by the webhook."""
     alert_ids = [alert.alert_id for alert in alerts]
-    connection.execute(statement("tell_size_alerts"), {"account_id": account_id, "alert_ids": alert_ids, "told_at": at})
+    connection.execute(statement("mark_size_alerts_sent"), {"account_id": account_id, "alert_ids": alert_ids, "told_at": at})

@@ -22,10 +22,10 @@ from pipelines.load.rate_limits import limits_for, rate_limiters_for
 EXPIRY_WARNING_PERIOD: Final = timedelta(days=14)
 """Time before a token's expiry from which a warning is shown."""
 
-_REPLACE_TOKEN_ADVICE: Final = (
+_REPLACEMENT_ADVICE: Final = (
     "Create a new long-lived token in the integration's settings in amoCRM, and replace the old one."
 )
-_RENEW_TOKEN_ADVICE: Final = "Loads renew it, once a day: load the account, or run './run auth refresh'."
+_RENEWAL_ADVICE: Final = "Loads renew it, once a day: load the account, or run './run auth refresh'."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ def token_expiry(account: AccountSettings, settings: Settings) -> TokenExpiry:
     if isinstance(account.token, Secret):
         expires_at = read_expiry(account.token.reveal())
         return TokenExpiry(
-            kind="long-lived token", expires_at=expires_at, renews_automatically=False, advice=_REPLACE_TOKEN_ADVICE
+            kind="long-lived token", expires_at=expires_at, renews_automatically=False, advice=_REPLACEMENT_ADVICE
         )
     stored_tokens = oauth_authorization(account, settings).stored_tokens
     if stored_tokens is None or stored_tokens.lost_reason:
@@ -96,5 +96,5 @@ def token_expiry(account: AccountSettings, settings: Settings) -> TokenExpiry:
         kind="OAuth",
         expires_at=stored_tokens.pair.refresh_expires_at,
         renews_automatically=True,
-        advice=with_program_name(_RENEW_TOKEN_ADVICE),
+        advice=with_program_name(_RENEWAL_ADVICE),
     )

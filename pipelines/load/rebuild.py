@@ -65,7 +65,7 @@ def rebuild_account(source: Engine, target: Engine, account_id: int) -> RebuildR
     Starts at the oldest snapshot from which on no responses have been purged.
     """
     with transaction(source) as connection:
-        since = connection.scalar(statement("oldest_kept_load"), {"account_id": account_id})
+        since = connection.scalar(statement("oldest_rebuildable_snapshot"), {"account_id": account_id})
         loads = connection.execute(statement("ledger"), {"account_id": account_id}).all()
     rebuildable = [load for load in loads if since is not None and load.observed_at >= since]
     for load in rebuildable:

@@ -26,7 +26,7 @@ def purge_all_responses(engine: Engine, settings: Settings, *, now: datetime) ->
         until = min(now, connection.execute(statement("database_time")).scalar_one()) - max(
             timedelta(days=settings.raw_retention_days), MIN_AGE
         )
-        account_ids = connection.scalars(statement("accounts_with_old_answers"), {"until": until}).all()
+        account_ids = connection.scalars(statement("accounts_with_expired_responses"), {"until": until}).all()
     count = 0
     for account_id in account_ids:
         with transaction(engine) as connection:

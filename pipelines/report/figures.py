@@ -174,7 +174,7 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
             )
         }
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
-        anomalies = _fetch_rows(connection, "report_quality", parameters | {"most": MAX_ANOMALIES + 1})
+        anomalies = _fetch_rows(connection, "report_anomalies", parameters | {"most": MAX_ANOMALIES + 1})
         return Figures(
             state=state,
             segments=[

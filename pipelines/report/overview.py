@@ -36,7 +36,7 @@ def read_overview(engine: Engine, account_key: str) -> Overview:
     with transaction(engine, account=account_key) as connection:
         account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
-        latest = connection.execute(statement("newest_snapshot"), key).one()
+        latest = connection.execute(statement("latest_snapshot"), key).one()
         return Overview(
             observed_at=latest.observed_at,
             row_counts={row.view_name: int(row.row_count) for row in connection.execute(statement("view_rows"), key)},

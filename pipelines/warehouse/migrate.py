@@ -74,7 +74,7 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
         with connection.begin():
             pending_migrations = _unapplied_migrations(connection, migrations)
             is_changed = _views_differ(connection, views)
-            view_names = [row.name for row in connection.execute(statement("made_views"))]
+            view_names = [row.name for row in connection.execute(statement("created_views"))]
         for migration in pending_migrations:
             with _raise_migration_errors(migration.name):
                 affected = _affected_relations(connection, migration)
@@ -111,18 +111,18 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
 def _affected_relations(connection: Connection, migration: Migration) -> frozenset[str]:
     """Read which existing relations a migration may change. If there are none, no view can block it."""
     with connection.begin():
-        return migration.changed_relations & set(connection.scalars(statement("what_is_there")))
+        return migration.changed_relations & set(connection.scalars(statement("existing_relations")))
 
 
 def _begin(connection: Connection) -> None:
     """Create the schema and the table of migrations, unless they exist or another process is creating them."""
     try:
         with connection.begin():
-            if not connection.scalar(statement("schema_is_there")):
+            if not connection.scalar(statement("schema_exists")):
                 execute_as_is(connection, sql.read("bootstrap"))
     except DBAPIError as error:
         with connection.begin():
-            if sqlstate_of(error) not in CREATED_CONCURRENTLY or not connection.scalar(statement("schema_is_there")):
+            if sqlstate_of(error) not in CREATED_CONCURRENTLY or not connection.scalar(statement("schema_exists")):
                 raise
 
 
@@ -156,7 +156,7 @@ def list_pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, 
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     with translate_database_errors(), engine.connect() as connection:
-        if not connection.scalar(statement("schema_is_there")):
+        if not connection.scalar(statement("schema_exists")):
             return (*(migration.name for migration in migrations), "views")
         pending_names = [migration.name for migration in _unapplied_migrations(connection, migrations)]
         return (*pending_names, "views") if _views_differ(connection, views) else tuple(pending_names)
@@ -216,7 +216,7 @@ def _unapplied_migrations(connection: Connection, migrations: Sequence[Migration
 
 def _views_differ(connection: Connection, views: Sequence[View]) -> bool:
     """Tell if the views in the database differ from these."""
-    existing = {row.name: row.checksum for row in connection.execute(statement("made_views")) if row.is_there}
+    existing = {row.name: row.checksum for row in connection.execute(statement("created_views")) if row.is_there}
     return existing != {view.name: view.checksum for view in views}
 
 
@@ -227,7 +227,7 @@ def _replace_views(connection: Connection, views: Sequence[View]) -> None:
     for view in views:
         connection.execute(statement("upsert_view"), {"name": view.name, "checksum": view.checksum})
     current_names = {view.name for view in views}
-    for row in connection.execute(statement("made_views")).all():
+    for row in connection.execute(statement("created_views")).all():
         if row.name not in current_names:
             _drop_views(connection, [row.name])
             connection.execute(statement("delete_view"), {"name": row.name})
@@ -237,8 +237,8 @@ def _execute_dropping_views(connection: Connection, texts: Sequence[str]) -> Non
     """Execute the statements; if our views block them, drop the views first. ``migrate`` re-creates them at its end."""
 
     def drop_views() -> None:
-        connection.execute(statement("keep_view_grants"))
-        _drop_views(connection, [row.name for row in connection.execute(statement("made_views"))])
+        connection.execute(statement("save_view_grants"))
+        _drop_views(connection, [row.name for row in connection.execute(statement("created_views"))])
 
     execute_or_clear(connection, texts, BLOCKED_BY_VIEWS, drop_views)
 

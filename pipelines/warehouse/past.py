@@ -29,14 +29,14 @@ def read_stored_accounts(connection: Connection) -> list[StoredAccount]:
     """Read all accounts that have a history, ordered by key."""
     return [
         StoredAccount(key=row.account_key, id=row.account_id, timezone=ZoneInfo(row.timezone))
-        for row in connection.execute(statement("known_accounts"))
+        for row in connection.execute(statement("stored_accounts"))
     ]
 
 
 def read_last_observed_at(connection: Connection, account_id: int, kind: EntityKind, thing_id: int) -> datetime | None:
     """Read the time of the latest snapshot that contains a stage or segment; None if none does."""
     result: datetime | None = connection.scalar(
-        statement("last_seen"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
+        statement("last_observed_at"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
     )
     return result
 

@@ -23,7 +23,7 @@ def store_responses(
     bodies = {response.body_hash: response.body for response in responses}
     lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
     stored_hashes = connection.scalars(
-        statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
+        statement("stored_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
     ).all()
     new_rows = [
         {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
@@ -33,7 +33,7 @@ def store_responses(
     if new_rows:
         connection.execute(statement("insert_raw_body"), new_rows)
     connection.execute(
-        statement("insert_raw_answer"),
+        statement("insert_raw_response"),
         [
             {
                 "account_id": account_id,
@@ -60,7 +60,7 @@ def store_responses(
 def read_responses(connection: Connection, account_id: int, observed_at: datetime, load_id: UUID) -> list[RawResponse]:
     """Read a load's responses in the order of arrival; empty if they were purged or never stored."""
     rows = connection.execute(
-        statement("raw_answers"), {"account_id": account_id, "observed_at": observed_at, "load_id": load_id}
+        statement("raw_responses"), {"account_id": account_id, "observed_at": observed_at, "load_id": load_id}
     )
     return [
         RawResponse(
@@ -85,7 +85,7 @@ def read_responses(connection: Connection, account_id: int, observed_at: datetim
 def purge_responses(connection: Connection, account_id: int, *, until: datetime) -> int:
     """Delete responses of loads that began by then, and unreferenced bodies. Returns the number of responses."""
     lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
-    purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "until": until}).rowcount
+    purged = connection.execute(statement("purge_raw_responses"), {"account_id": account_id, "until": until}).rowcount
     if purged:
         connection.execute(statement("purge_raw_bodies"), {"account_id": account_id})
     return purged

@@ -18,7 +18,7 @@ from pipelines.warehouse.state import to_anomaly
 def read_row_cache(connection: Connection, account_id: int) -> RowCache:
     """Read the account's cache; empty if there is none or if other code wrote it."""
     parameters = {"account_id": account_id, "reading_code": PARSER_FINGERPRINT}
-    stored = connection.scalar(statement("row_memory"), parameters) or {}
+    stored = connection.scalar(statement("row_cache"), parameters) or {}
     return {
         bytes.fromhex(digest): CachedRow(
             content_hash=bytes.fromhex(content_hash),
@@ -38,6 +38,6 @@ def write_row_cache(connection: Connection, account_id: int, row_cache: RowCache
         for digest, cached in row_cache.items()
     }
     connection.execute(
-        statement("remember_rows"),
+        statement("upsert_row_cache"),
         {"account_id": account_id, "reading_code": PARSER_FINGERPRINT, "segments": json.dumps(segments)},
     )

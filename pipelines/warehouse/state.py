@@ -37,7 +37,7 @@ def key_for_account_id(connection: Connection, account_id: int) -> str | None:
 def read_stored_state(connection: Connection, account_id: int) -> StoredState:
     """Read the state that the account's next snapshot is compared with."""
     parameters = {"account_id": account_id}
-    latest = connection.execute(statement("newest_snapshot"), parameters).one_or_none()
+    latest = connection.execute(statement("latest_snapshot"), parameters).one_or_none()
     return StoredState(
         observed_at=latest.observed_at if latest else None,
         observed_date=latest.observed_date if latest else None,

@@ -37,7 +37,7 @@ def read_latest(connection: Connection, account_key: str) -> LatestSnapshot | No
 
     That is so if no digests are stored, if other code parsed them, or if the account's wide view is missing.
     """
-    row = connection.execute(statement("newest_answers"), {"account_key": account_key}).one_or_none()
+    row = connection.execute(statement("latest_digests"), {"account_key": account_key}).one_or_none()
     if row is None or row.reading_code != PARSER_FINGERPRINT or (row.field_count and not row.has_wide_view):
         return None
     return LatestSnapshot(
@@ -62,7 +62,7 @@ def republish(connection: Connection, latest: LatestSnapshot, origin: LoadOrigin
     account_id = latest.summary.account_id
     connection.execute(statement("lock_account"), {"account_id": account_id})
     row = connection.execute(
-        statement("repeat_snapshot"),
+        statement("republish_snapshot"),
         {
             "account_id": account_id,
             "account_key": origin.account_key,
@@ -90,7 +90,7 @@ def store_digests(
 ) -> None:
     """Store the digests of a published snapshot's responses, so that the next load can skip equal ones."""
     connection.execute(
-        statement("remember_answers"),
+        statement("upsert_digests"),
         {
             "account_id": account_id,
             "observed_at": observed_at,

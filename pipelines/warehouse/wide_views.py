@@ -83,12 +83,12 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
     with translate_database_errors(account=account):
         try:
             with engine.begin() as connection:
-                if not connection.scalar(statement("may_make_wide_views")):
+                if not connection.scalar(statement("may_create_wide_views")):
                     return True
                 columns = desired_columns(connection, account_id)
                 if len(columns) == len(FIXED_COLUMNS):
                     return True
-                connection.execute(statement("wait_briefly"))
+                connection.execute(statement("set_short_lock_timeout"))
                 lock_work(connection, "wide_view", account_id)
                 existing_columns = connection.execute(statement("wide_columns"), {"view": view_name(account_id)}).all()
                 if [(row.name, row.comment) for row in existing_columns] == [

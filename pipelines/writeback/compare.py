@@ -53,7 +53,7 @@ class Comparison(ABC, Generic[DesiredT, LiveT]):
         return self._build_change(live, "change", edits, why) if edits else None
 
     def deletion(self, live: LiveT, desired: DesiredT | None = None) -> PlannedChange:
-        """Build the deletion of an entity: requested by ``desired``, or missing from a complete list if that is None."""
+        """Build the deletion of an entity: ``desired`` requests it, or a complete list lacks it."""
         if desired is None:
             why = f"{self._source} has a complete list without it"
         else:

@@ -106,7 +106,7 @@ def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> C
 
 
 def to_text(field: Field, content: Content, zone: ZoneInfo) -> YamlText | YamlList:
-    """Format ``content`` for a file, so that ``parse_content`` returns the same. Times are in the account's timezone."""
+    """Format ``content`` for a file, so that ``parse_content`` reads it back. Times are in ``zone``."""
     match content:
         case frozenset():
             names = tuple(option_reference(field, option_id) for option_id in sorted(content))

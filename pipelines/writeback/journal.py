@@ -67,12 +67,12 @@ def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[No
     """Lock the account against other applies for the duration of the context. Raises ``DatabaseError`` if one runs."""
     lock = {"work": "apply", "account_id": account_id}
     with transaction(engine, account=account_key) as connection:
-        connection.execute(statement("make_work_lock"), lock)
+        connection.execute(statement("create_work_lock"), lock)
     with translate_database_errors(account=account_key), engine.connect() as connection:
         connection.detach()  # outside of the pool: it stays idle while calls are sent
-        connection.execute(statement("stay_open"))
+        connection.execute(statement("disable_idle_timeout"))
         try:
-            connection.execute(statement("lock_work_at_once"), lock)
+            connection.execute(statement("try_lock_work"), lock)
         except DBAPIError as error:
             if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
@@ -153,7 +153,7 @@ def record_outcome(
             },
         )
         if added_ids:
-            connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+            connection.execute(statement("set_added_ids"), key | {"thing_ids": list(added_ids)})
 
 
 def record_done(
@@ -161,9 +161,9 @@ def record_done(
 ) -> None:
     """Record that a call with unknown outcome was carried out."""
     key = {"account_id": account_id, "call_id": call_id}
-    connection.execute(statement("settle_write_back"), key | {"ended_at": at})
+    connection.execute(statement("mark_write_back_done"), key | {"ended_at": at})
     if added_ids:
-        connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+        connection.execute(statement("set_added_ids"), key | {"thing_ids": list(added_ids)})
 
 
 def read_uncertain(connection: Connection, account_id: int) -> list[UncertainCall]:
@@ -184,7 +184,7 @@ def read_uncertain(connection: Connection, account_id: int) -> list[UncertainCal
 
 def read_preexisting(connection: Connection, account_id: int, instant: datetime) -> set[tuple[EntityKind, int]]:
     """Read entities that a call at ``instant`` cannot have added: they existed, or another of our calls added them."""
-    rows = connection.execute(statement("things_not_new"), {"account_id": account_id, "instant": instant})
+    rows = connection.execute(statement("preexisting_entities"), {"account_id": account_id, "instant": instant})
     return {(row.thing, row.thing_id) for row in rows}
 
 

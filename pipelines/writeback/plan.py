@@ -159,5 +159,5 @@ def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str
         is_clearing(item) for call in calls if isinstance(call.body, dict) for item in call.body.get(CUSTOM_FIELDS, ())
     ):
         yield (
-            "Fields are emptied by 'values: null', as in the vendor's own client; the vendor's page does not document it."
+            "Fields are emptied by 'values: null', as in the vendor's own client; the vendor's page has no way."
         )

@@ -135,7 +135,7 @@ class _RestoreBuilder:
                 yield self._finalize("segment", desired, segment, live_entity)
 
     def _is_restorable(self, kind: EntityKind, entity: Stage | Segment, target: RestoreTarget) -> bool:
-        """Tell if the entity's current equivalent is unambiguous and, if there is none, the entity can be added again."""
+        """Tell if the entity's current equivalent is unambiguous, or the entity can be added again."""
         if target.candidates:
             ids = " or ".join(f"id {candidate}" for candidate in target.candidates)
             reason = f"it is unclear whether {ids}, of the same name, replaced it; rename those that did not"

@@ -62,7 +62,7 @@ Node: TypeAlias = YamlText | YamlList | YamlMapping
 
 
 def parse_yaml(text: str, problems: Problems) -> Node:
-    """Parse a YAML text with one document. Raises ``PlanError`` if it is not YAML; adds other problems to ``problems``."""
+    """Parse a YAML text with one document. Raises ``PlanError`` if it is not YAML; collects other problems."""
     try:
         return _NodeParser(text, problems).document()
     except yaml.reader.ReaderError as error:

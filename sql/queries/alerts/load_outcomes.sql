@@ -1,4 +1,4 @@
--- name: courses_in_run
+-- name: transitions_in_run
 -- How the loads of these accounts ended in one of Dagster's runs, and how they had ended before it. Accounts of which the run
 -- leaves no trace are left out. A load that was superseded is no failure: a newer one had succeeded.
 select
@@ -59,7 +59,7 @@ left join lateral (
 where failed.last_at is not null or loaded.observed_at is not null
 order by chosen.account_key
 
--- name: failed_keys
+-- name: failing_keys
 -- Accounts whose newest load failed. One that was superseded was none: a newer one had succeeded.
 select failure.account_key
 from amocrm.load_failure as failure
@@ -71,7 +71,7 @@ having max(failure.started_at) > coalesce(
     '-infinity'
 )
 
--- name: loaded_in_runs
+-- name: keys_loaded_in_runs
 -- Accounts of which one of these runs has published a snapshot: a run that is executed again leaves them alone.
 select account.account_key
 from amocrm.snapshot

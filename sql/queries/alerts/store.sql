@@ -1,4 +1,4 @@
--- name: alerting_account
+-- name: alert_account
 -- What telling of sizes has to know of an account.
 select account_id, timezone, country, customers_mode
 from amocrm.account
@@ -63,25 +63,25 @@ values (
     :observed_at, :customers_count, :missed_days, :around, :message
 )
 
--- name: lasting_size_alerts
+-- name: ongoing_size_alerts
 -- Events that have not ended, of which nobody is told again.
 select alert_id, segment_id, rule, direction
 from amocrm.size_alert
 where account_id = :account_id and ended_at is null
 
--- name: tell_size_alerts
+-- name: mark_size_alerts_sent
 -- The webhook has taken them.
 update amocrm.size_alert
 set told_at = :told_at
 where account_id = :account_id and alert_id = any (cast(:alert_ids as uuid[]))
 
--- name: waiting_size_alert_count
+-- name: pending_size_alert_count
 -- How many events nobody could be told of yet.
 select count(*)
 from amocrm.size_alert
 where account_id = :account_id and told_at is null
 
--- name: waiting_size_alerts
+-- name: pending_size_alerts
 -- Events that nobody could be told of yet, the oldest first, but for those that another load is telling of right now.
 select
     alert_id, segment_id, segment_name, rule, direction, days, previous_observed_at, previous_count, observed_at,

@@ -8,7 +8,7 @@ join amocrm.account using (account_id)
 where snapshot.account_id = :account_id
 order by snapshot.observed_at
 
--- name: oldest_kept_load
+-- name: oldest_rebuildable_snapshot
 -- The first snapshot of an account from which on every snapshot's answers are kept as received. No row where the newest's are not.
 select min(snapshot.observed_at) as observed_at
 from amocrm.snapshot

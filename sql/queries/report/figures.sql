@@ -54,7 +54,7 @@ from analytics.segment_movers
 where account_id = :account_id and days in (7, 30) and place <= :most
 order by days, direction desc, place, segment_id
 
--- name: report_quality
+-- name: report_anomalies
 -- Oddities in what amoCRM said, those that last first, then the newest.
 select kind, thing, thing_id, thing_name, detail, valid_from, valid_to
 from analytics.data_quality

@@ -14,7 +14,7 @@ where name = :name
 insert into amocrm.schema_migration (version, name, checksum)
 values (:version, :name, :checksum)
 
--- name: keep_view_grants
+-- name: save_view_grants
 -- Before views are dropped: the rights that others have on them, as the statements that grant them again.
 update amocrm.schema_view
 set grants = granted.grants
@@ -49,7 +49,7 @@ begin
 end
 $$
 
--- name: made_views
+-- name: created_views
 -- The views that are ours, and whether they are still there.
 select name, checksum, to_regclass(format('analytics.%I', name)) is not null as is_there
 from amocrm.schema_view
@@ -71,7 +71,7 @@ begin
 end
 $$
 
--- name: schema_is_there
+-- name: schema_exists
 -- Whether migrating was ever begun in this database.
 select to_regclass('amocrm.schema_migration') is not null
 
@@ -81,7 +81,7 @@ insert into amocrm.schema_view (name, checksum)
 values (:name, :checksum)
 on conflict (name) do update set checksum = excluded.checksum
 
--- name: what_is_there
+-- name: existing_relations
 -- Names of all that is in the schema amocrm: tables, indexes, types, functions.
 select relname::text as name
 from pg_class

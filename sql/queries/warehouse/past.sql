@@ -1,8 +1,8 @@
--- name: known_accounts
+-- name: stored_accounts
 -- The accounts that have a history, by their keys.
 select account_key, account_id, timezone from amocrm.account order by account_key
 
--- name: last_seen
+-- name: last_observed_at
 -- The newest snapshot that saw a stage or segment.
 select max(snapshot.observed_at)
 from (

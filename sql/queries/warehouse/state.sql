@@ -9,7 +9,7 @@ select segment_id, content_hash, customers_count, valid_from from amocrm.segment
 -- The key that an account's history is under.
 select account_key from amocrm.account where account_id = :account_id
 
--- name: newest_snapshot
+-- name: latest_snapshot
 select observed_at, observed_date
 from amocrm.snapshot
 where account_id = :account_id

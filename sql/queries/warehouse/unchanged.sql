@@ -1,4 +1,4 @@
--- name: newest_answers
+-- name: latest_digests
 -- What the newest snapshot of a key's account was read from, and what it showed. No row where that is not known.
 select
     account.account_id,
@@ -28,7 +28,7 @@ join amocrm.newest_answers as newest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
--- name: remember_answers
+-- name: upsert_digests
 -- What the snapshot of an instant was read from; a newer one's stays.
 insert into amocrm.newest_answers (account_id, observed_at, reading_code, answers)
 values (:account_id, :observed_at, :reading_code, cast(:answers as jsonb))
@@ -36,7 +36,7 @@ on conflict (account_id) do update
 set observed_at = excluded.observed_at, reading_code = excluded.reading_code, answers = excluded.answers
 where newest_answers.observed_at < excluded.observed_at
 
--- name: repeat_snapshot
+-- name: republish_snapshot
 -- A snapshot that is the newest one once more, unless that one, its account's row or both are not what they were when it was
 -- compared. Whoever runs this holds the account's row. On a day that has no snapshot yet the day's rows are made.
 with newest as (

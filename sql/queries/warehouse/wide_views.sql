@@ -1,4 +1,4 @@
--- name: may_make_wide_views
+-- name: may_create_wide_views
 -- Whether wide views are for us to make: we may, and no reader of a single account could learn from their columns' names.
 select has_schema_privilege('analytics', 'create') and not relrowsecurity
 from pg_class
@@ -20,7 +20,7 @@ where relation.relnamespace = 'analytics'::regnamespace
     and relation.relname = :view
     and acl.grantee <> relation.relowner
 
--- name: wait_briefly
+-- name: set_short_lock_timeout
 -- In this transaction no lock is waited for long: what it would change can be changed at the next load.
 select set_config('lock_timeout', '1s', true)
 

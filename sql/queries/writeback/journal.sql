@@ -14,20 +14,20 @@ values
 insert into amocrm.write_back_thing (account_id, call_id, position, thing, action, thing_id, name, replaces_id)
 values (:account_id, :call_id, :position, :thing, :action, :thing_id, :name, :replaces_id)
 
--- name: lock_work_at_once
+-- name: try_lock_work
 -- The same lock without waiting: SQLSTATE 55P03 where another process has it.
 select taken_at
 from amocrm.work_lock
 where work = :work and account_id = :account_id
 for update nowait
 
--- name: make_work_lock
+-- name: create_work_lock
 -- The row for lock_work_at_once, which cannot make it: a row that another transaction is making has to be waited for.
 insert into amocrm.work_lock (work, account_id)
 values (:work, :account_id)
 on conflict (work, account_id) do nothing
 
--- name: name_added_things
+-- name: set_added_ids
 -- The ids that amoCRM gave to what a call added, by their places in the call.
 update amocrm.write_back_thing as written
 set thing_id = added.thing_id
@@ -37,13 +37,13 @@ where written.account_id = :account_id
     and written.position = added.place - 1
     and written.action = 'add'
 
--- name: settle_write_back
+-- name: mark_write_back_done
 -- A call whose answer was lost turned out to have happened.
 update amocrm.write_back
 set ended_at = coalesce(ended_at, :ended_at), outcome = 'done'
 where account_id = :account_id and call_id = :call_id and outcome = 'uncertain'
 
--- name: stay_open
+-- name: disable_idle_timeout
 -- This transaction may be idle for as long as it has to hold a lock.
 select set_config('idle_in_transaction_session_timeout', '0', true)
 
@@ -57,7 +57,7 @@ where restored.account_id = :account_id
     and restored.thing_id is not null
 order by restored.thing, restored.replaces_id, call.intended_at desc
 
--- name: things_not_new
+-- name: preexisting_entities
 -- Things that were there before an instant, or that one of our calls has added: none of them can be what another call added.
 select 'stage' as thing, stage_id as thing_id
 from amocrm.stage_version
