@@ -1,5 +1,5 @@
 -- name: view_rows
--- How many rows views show of an account, told from the tables where that is cheaper than asking the view.
+-- Number of rows of an account in each view, counted in the tables if that is cheaper.
 select view_rows.view_name, view_rows.row_count
 from (
     values

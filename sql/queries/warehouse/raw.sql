@@ -15,14 +15,14 @@ values (:account_id, :body_hash, :body, :byte_count)
 on conflict (account_id, body_hash) do nothing
 
 -- name: stored_bodies
--- Which of these bodies are stored already, so that they are neither compressed nor sent again.
+-- Bodies of the list that are already stored.
 select body_hash from amocrm.raw_body where account_id = :account_id and body_hash = any (cast(:body_hashes as bytea[]))
 
 -- name: purge_raw_responses
 delete from amocrm.raw_answer where account_id = :account_id and observed_at <= :until
 
 -- name: purge_raw_bodies
--- A body goes with the last answer that needs it.
+-- Delete bodies that no response references any more.
 delete from amocrm.raw_body as body
 where body.account_id = :account_id
     and not exists (

@@ -1,5 +1,5 @@
 -- name: latest_digests
--- What the newest snapshot of a key's account was read from, and what it showed. No row where that is not known.
+-- Digests of the latest snapshot of a key's account, and its summary. No row if they are not stored.
 select
     account.account_id,
     account.host,
@@ -29,7 +29,7 @@ join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
 -- name: upsert_digests
--- What the snapshot of an instant was read from; a newer one's stays.
+-- Store the digests of a snapshot; those of a later snapshot are kept.
 insert into amocrm.newest_answers (account_id, observed_at, reading_code, answers)
 values (:account_id, :observed_at, :reading_code, cast(:answers as jsonb))
 on conflict (account_id) do update
@@ -37,8 +37,8 @@ set observed_at = excluded.observed_at, reading_code = excluded.reading_code, an
 where newest_answers.observed_at < excluded.observed_at
 
 -- name: republish_snapshot
--- A snapshot that is the newest one once more, unless that one, its account's row or both are not what they were when it was
--- compared. Whoever runs this holds the account's row. On a day that has no snapshot yet the day's rows are made.
+-- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it was compared. The caller
+-- holds the lock of the account's row. For the first snapshot of a day, also insert the day's sizes.
 with newest as (
     select snapshot.*
     from amocrm.newest_answers as answers
