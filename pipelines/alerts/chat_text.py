@@ -1,8 +1,9 @@
 """Escape quoted text so that it stays text in Slack, Mattermost, Telegram, Discord, Markdown and HTML.
 
-Every message passes through ``inert_payload``. Some of these formats escape with a backslash, and others show it. So
-an active character is replaced by a lookalike, or separated from its context by a zero-width space; only ``& < >``
-become entities, as Slack documents. A relay to Telegram's MarkdownV2 must also escape ``.``, ``-`` and the like.
+Every message passes through ``inert_payload``. Some of these formats escape with a backslash, and
+others show it. So an active character is replaced by a lookalike, or separated from its context by
+a zero-width space; only ``& < >`` become entities, as Slack documents. A relay to Telegram's
+MarkdownV2 must also escape ``.``, ``-`` and the like.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _MACHINE_TEXT: Final = re.compile(r"\*|(?:[\w:+?, -]|\.(?=\d)){0,500}", re.ASCII
 _RUN: Final = r"https?://[\w.:/%~\[\]-]{1,300}/runs/[0-9A-Za-z-]{1,64}"
 _LINK: Final = re.compile(_RUN, re.ASCII)
 _OWN_LINK: Final = re.compile(rf"^Run: ({_RUN})\Z", re.ASCII | re.MULTILINE)
-"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and Dagster's id."""
+"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and
+Dagster's id."""
 
 _ACTIVE: Final = str.maketrans(
     {
@@ -52,10 +54,12 @@ _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
 _DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
-"""Dot that may be part of a host name. Names of our tables, which contain underscores, are not changed."""
+"""Dot that may be part of a host name. Names of our tables, which contain underscores, are not
+changed."""
 
 _COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
-"""Command of a Telegram bot, such as /start, which Telegram shows as a link. A path has more parts."""
+"""Command of a Telegram bot, such as /start, which Telegram shows as a link. A path has more
+parts."""
 
 _RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MULTILINE)
 """Line that turns the line above it into a heading, or is itself a ruler or a quotation."""

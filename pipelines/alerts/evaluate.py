@@ -1,7 +1,8 @@
 """Decide which size alerts start and end, from sizes, rules and ongoing alerts. Pure.
 
-An alert starts when a segment's change reaches a rule's threshold, and ends when the change is clearly below it again.
-An ongoing alert is not sent again; after it has ended, the next one is a new alert.
+An alert starts when a segment's change reaches a rule's threshold, and ends when the change is
+clearly below it again. An ongoing alert is not sent again; after it has ended, the next one is a
+new alert.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from uuid import UUID
 from pipelines.config.alert_rules import Direction, SizeRule
 
 HYSTERESIS_RATIO: Final = Decimal("0.8")
-"""Fraction of a threshold down to which an alert continues, so that a size near the threshold does not alert hourly."""
+"""Fraction of a threshold down to which an alert continues, so that a size near the threshold does
+not alert hourly."""
 
 AlertKey: TypeAlias = tuple[int, str, Direction]
 ThresholdPosition: TypeAlias = Literal["beyond", "near", "below"]
@@ -86,8 +88,8 @@ def evaluate_rules(
 ) -> AlertDecision:
     """Decide which alerts start and end.
 
-    If a size is missing then or now, the alert's state does not change. If an alert's rule or segment no longer exists,
-    the alert ends.
+    If a size is missing then or now, the alert's state does not change. If an alert's rule or
+    segment no longer exists, the alert ends.
     """
     started: dict[AlertKey, NewAlert] = {}
     continuing: set[AlertKey] = set()

@@ -19,7 +19,10 @@ def read_failing_keys(engine: Engine) -> frozenset[str]:
 
 
 def read_keys_loaded_in_runs(engine: Engine, run_ids: Sequence[str], *, since: datetime) -> frozenset[str]:
-    """Read the keys of accounts that one of these Dagster runs has loaded. ``since`` is the start of the first run."""
+    """Read the keys of accounts that one of these Dagster runs has loaded.
+
+    ``since`` is the start of the first run.
+    """
     with transaction(engine) as connection:
         parameters = {"run_ids": list(run_ids), "since": since}
         return frozenset(connection.scalars(statement("keys_loaded_in_runs"), parameters))
@@ -29,4 +32,6 @@ def transitions_in_run(engine: Engine, run_id: str, account_keys: Sequence[str])
     """Read the accounts' outcomes in a Dagster run and before it, by key; accounts that did not finish are left out."""
     parameters = {"run_id": run_id, "account_keys": list(account_keys)}
     with transaction(engine) as connection:
-        return [LoadTransition(**row) for row in connection.execute(statement("transitions_in_run"), parameters).mappings()]
+        return [
+            LoadTransition(**row) for row in connection.execute(statement("transitions_in_run"), parameters).mappings()
+        ]

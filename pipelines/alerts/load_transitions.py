@@ -12,7 +12,8 @@ from pipelines.base.text import join_names
 FailureEvent: TypeAlias = Literal["begun", "changed", "lasting", "over"]
 
 REMINDER_INTERVAL: Final = timedelta(days=1)
-"""Interval of reminders about an account that keeps failing with the same error, counted from its first failure."""
+"""Interval of reminders about an account that keeps failing with the same error, counted from its
+first failure."""
 
 _TEMPLATES: Final[Mapping[FailureEvent, tuple[str, str]]] = {
     "begun": ("Started failing", ""),
@@ -27,7 +28,8 @@ _SINGLE_ACCOUNT_TEMPLATES: Final[Mapping[FailureEvent, str]] = {
     "lasting": "It has failed since {}.",
     "over": "It had failed since {}.",
 }
-"""Sentences added to a message about one account, which already says whose load failed or works again."""
+"""Sentences added to a message about one account, which already says whose load failed or works
+again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,10 +61,11 @@ class LoadTransition:
 
 
 def describe_transitions(transitions: Iterable[LoadTransition], *, about_account: str) -> str | None:
-    """Describe the events, such as "Started failing: acme. Still fails: beta (since 2026-11-01 10:00 UTC).".
+    """Describe the events; None if there are none.
 
-    Returns None if there are none. If the only event is about ``about_account``, the account of the message, the text
-    contains only what the message does not say, and may be empty.
+    An example: "Started failing: acme. Still fails: beta (since 2026-11-01 10:00 UTC)." If the only
+    event is about ``about_account``, the account of the message, the text contains only what the
+    message does not say, and may be empty.
     """
     events = [(transition, transition.event) for transition in transitions if transition.event]
     if not events:

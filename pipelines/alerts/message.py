@@ -1,4 +1,7 @@
-"""Text of a size alert, in the number and date formats of its account, with changes around it. Pure."""
+"""Text of a size alert, in the number and date formats of its account, with changes around it.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -38,10 +38,13 @@ class SendResult:
 def send_size_alerts(
     engine: Engine, account: AccountSettings, settings: Settings, *, clock: Clock = SYSTEM_CLOCK
 ) -> SendResult:
-    """Alert about segments whose size changed as the account's rules say. Call after each published load.
+    """Alert about segments whose size changed as the account's rules say.
 
-    Each alert is sent once; if the process dies right after the webhook accepted it, it is sent again with the same id.
-    Does nothing without rules or webhook. Errors are returned, never raised, and the next load retries.
+    Call after each published load.
+
+    Each alert is sent once; if the process dies right after the webhook accepted it, it is sent
+    again with the same id. Does nothing without rules or webhook. Errors are returned, never
+    raised, and the next load retries.
     """
     url = settings.alert_webhook_url
     if not account.alerts or url is None:
@@ -66,7 +69,10 @@ def send_size_alerts(
 
 
 def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> Sequence[SizeAlert]:
-    """Return the alerts that these rules would send for the latest snapshot. Stores and sends nothing."""
+    """Return the alerts that these rules would send for the latest snapshot.
+
+    Stores and sends nothing.
+    """
     with transaction(engine, account=account_key) as connection:
         alert_account = store.read_account(connection, account_key)
         if alert_account is None or alert_account.customers_mode != "segments":
@@ -125,11 +131,15 @@ def with_context(
 def send_pending(
     engine: Engine, alert_account: store.AlertAccount, account: AccountSettings, url: Secret, clock: Clock
 ) -> int:
-    """Send pending alerts as one message, and return their number. Raises ``AlertNotSent``; they then stay pending."""
+    """Send pending alerts as one message, and return their number.
+
+    Raises ``AlertNotSent``; they then stay pending.
+    """
     with transaction(engine, account=account.key) as connection:
         pending = store.claim_pending(connection, alert_account.account_id)
         if pending:
-            # Only one retry: the next load retries as well, and the fleet's next accounts wait for this thread.
+            # Only one retry: the next load retries as well, and the fleet's next accounts wait for
+            # this thread.
             send_alert(
                 url, SizeAlertBatch(account=account.key, alerts=pending), sleep=clock.sleep, waits=RETRY_WAITS[:1]
             )

@@ -66,7 +66,10 @@ def write_ended(connection: Connection, account_id: int, alert_ids: Sequence[UUI
 
 
 def claim_pending(connection: Connection, account_id: int) -> list[SizeAlert]:
-    """Read the pending alerts, and lock them until the transaction ends. Skips those that another load has locked."""
+    """Read the pending alerts, and lock them until the transaction ends.
+
+    Skips those that another load has locked.
+    """
     rows = connection.execute(statement("pending_size_alerts"), {"account_id": account_id})
     return [SizeAlert(**row._asdict()) for row in rows]
 
@@ -79,4 +82,6 @@ def count_pending(connection: Connection, account_id: int) -> int:
 def mark_sent(connection: Connection, account_id: int, alerts: Sequence[SizeAlert], at: datetime) -> None:
     """Mark alerts as accepted by the webhook."""
     alert_ids = [alert.alert_id for alert in alerts]
-    connection.execute(statement("mark_size_alerts_sent"), {"account_id": account_id, "alert_ids": alert_ids, "told_at": at})
+    connection.execute(
+        statement("mark_size_alerts_sent"), {"account_id": account_id, "alert_ids": alert_ids, "told_at": at}
+    )

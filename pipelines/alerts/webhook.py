@@ -74,13 +74,18 @@ class FailureAlert:
 
 
 class AlertNotSent(Exception):
-    """Raised if the webhook cannot be reached or rejects a message. Never contains the address, a secret."""
+    """Raised if the webhook cannot be reached or rejects a message.
+
+    Never contains the address, a secret.
+    """
 
 
 def send_alert(
     url: Secret, alert: Notification, *, sleep: Callable[[float], None], waits: Sequence[float] = RETRY_WAITS
 ) -> None:
-    """Post the alert as JSON, and retry transient errors after each wait (seconds). Does not follow redirects.
+    """Post the alert as JSON, and retry transient errors after each wait (seconds).
+
+    Does not follow redirects.
 
     Raises ``AlertNotSent``.
     """

@@ -16,14 +16,20 @@ _KEY: Final = re.compile(r"bucket ([0-9]{2,}) of ([0-9]{2,})")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
-    """A share of all accounts. Only an account's key decides its bucket, so a new account moves no other."""
+    """A share of all accounts.
+
+    Only an account's key decides its bucket, so a new account moves no other.
+    """
 
     number: int  # from 1
     count: int  # of all buckets
 
     @property
     def key(self) -> str:
-        """Name of the bucket's partition. It contains a space, so it never equals an account's key."""
+        """Name of the bucket's partition.
+
+        It contains a space, so it never equals an account's key.
+        """
         return f"bucket {self.number:02} of {self.count:02}"
 
     @classmethod

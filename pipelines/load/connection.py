@@ -48,7 +48,10 @@ class TokenExpiry:
 
 
 def endpoint_for(account: AccountSettings, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Endpoint:
-    """Return the account's endpoint. Raises ``SettingsError`` if the stored tokens cannot be read."""
+    """Return the account's endpoint.
+
+    Raises ``SettingsError`` if the stored tokens cannot be read.
+    """
     if isinstance(account.token, Secret):
         return Endpoint(base_url=account.base_url, token=account.token.reveal)
     authorization = oauth_authorization(account, settings, clock)
@@ -56,7 +59,10 @@ def endpoint_for(account: AccountSettings, settings: Settings, clock: Clock = SY
 
 
 def oauth_authorization(account: AccountSettings, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Authorization:
-    """Return the account's OAuth authorization. Raises ``SettingsError`` if it has a long-lived token."""
+    """Return the account's OAuth authorization.
+
+    Raises ``SettingsError`` if it has a long-lived token.
+    """
     if isinstance(account.token, Secret):
         raise SettingsError(
             f"The account '{account.key}' has a long-lived token, which needs no authorization.",

@@ -48,7 +48,8 @@ class LoadReference:
 class FetchResult:
     """Responses of one load.
 
-    ``latest`` is set if they equal those of the latest snapshot; they are then neither parsed nor stored yet.
+    ``latest`` is set if they equal those of the latest snapshot; they are then neither parsed nor
+    stored yet.
     """
 
     extracted: LoadReference
@@ -60,8 +61,9 @@ class FetchResult:
 def fetch_account(context: LoadContext, *, may_skip: bool = False) -> FetchResult:
     """Fetch all data of the account, and commit the responses as received.
 
-    With ``may_skip``, responses that equal those of the latest snapshot are not stored: the caller decides.
-    Raises ``ApiError``; the responses received until then are stored if the account's id is known.
+    With ``may_skip``, responses that equal those of the latest snapshot are not stored: the caller
+    decides. Raises ``ApiError``; the responses received until then are stored if the account's id
+    is known.
     """
     engine, settings = context.engine, context.settings
     observed_at, load_id = context.clock.now(), uuid4()
@@ -107,7 +109,10 @@ def fetch_account(context: LoadContext, *, may_skip: bool = False) -> FetchResul
 
 
 def open_client(context: LoadContext) -> AmoClient:
-    """Open an API client for the account, rate-limited by the settings. Raises ``Blocked`` and ``SettingsError``."""
+    """Open an API client for the account, rate-limited by the settings.
+
+    Raises ``Blocked`` and ``SettingsError``.
+    """
     settings, clock = context.settings, context.clock
     endpoint = endpoint_for(context.account, settings, clock)
     raise_if_blocked(settings.data_dir, urlsplit(endpoint.base_url).netloc, clock.now())

@@ -1,6 +1,7 @@
 """Load many accounts in one process, with a pool of threads.
 
-Threads overlap the waits for amoCRM and Postgres. Parsing is bound by Python's global lock and runs one at a time.
+Threads overlap the waits for amoCRM and Postgres. Parsing is bound by Python's global lock and runs
+one at a time.
 """
 
 from __future__ import annotations
@@ -27,19 +28,23 @@ from pipelines.load.result import LoadResult, Status, report_error, report_skipp
 from pipelines.warehouse.engine import transaction
 
 GRACE_SECONDS: Final = 5.0
-"""Time that active loads have to finish when the fleet stops. After it their threads are abandoned; Postgres rolls back
-what they had not committed."""
+"""Time that active loads have to finish when the fleet stops. After it their threads are abandoned;
+Postgres rolls back what they had not committed."""
 
 MAX_CONSECUTIVE_REFUSALS: Final = 5
-"""After this many consecutive 429s or blocks, assume this machine's address is the cause and stop."""
+"""After this many consecutive 429s or blocks, assume this machine's address is the cause and
+stop."""
 
 GC_THRESHOLD: Final = 100_000
-"""Allocations between runs of Python's cycle collector. A load allocates many objects and almost no cycles; with the
-default threshold, collection took a tenth of its time."""
+"""Allocations between runs of Python's cycle collector. A load allocates many objects and almost no
+cycles; with the default threshold, collection took a tenth of its time."""
 
 
 class _FleetStopped(BaseException):
-    """Ends a load that is waiting while the fleet stops. Not an ``Exception``, so it is not recorded as a failure."""
+    """Ends a load that is waiting while the fleet stops.
+
+    Not an ``Exception``, so it is not recorded as a failure.
+    """
 
 
 def load_fleet(
@@ -55,10 +60,11 @@ def load_fleet(
 ) -> Generator[LoadResult, None, None]:
     """Load the accounts, ``threads`` at a time, and yield each result as its load ends.
 
-    Errors are returned in the results, never raised. Accounts with a transient error are retried once, after all others
-    and at least ``retry_after`` seconds later; None disables that. If the database is gone, or amoCRM refuses this
-    machine, the remaining accounts are skipped. ``on_error`` is called with every error, in the thread that raised it.
-    Closing the generator stops the remaining loads.
+    Errors are returned in the results, never raised. Accounts with a transient error are retried
+    once, after all others and at least ``retry_after`` seconds later; None disables that. If the
+    database is gone, or amoCRM refuses this machine, the remaining accounts are skipped.
+    ``on_error`` is called with every error, in the thread that raised it. Closing the generator
+    stops the remaining loads.
     """
     pool = _WorkerPool(engine=engine, settings=settings, clock=clock, run_id=run_id, on_error=on_error)
     by_key = {account.key: account for account in accounts}

@@ -12,7 +12,8 @@ from pipelines.load.result import FailureGroup, LoadResult, Status, group_failur
 
 LINE_WIDTH: Final = 110
 MAX_NAMED_ACCOUNTS: Final = 200
-"""Accounts that one cause lists by name. 'sync --retry-failed' loads all of them again, named or not."""
+"""Accounts that one cause lists by name. 'sync --retry-failed' loads all of them again, named or
+not."""
 
 MAX_FAILURE_GROUPS: Final = 20
 """Causes with the same advice that are listed separately, those with most accounts first."""

@@ -1,7 +1,7 @@
 """Load one account: fetch it from the API and publish its snapshot.
 
-``load_account`` does both. ``extract_load`` and ``publish_load`` are the same in two steps, each of which can be
-retried alone.
+``load_account`` does both. ``extract_load`` and ``publish_load`` are the same in two steps, each of
+which can be retried alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from pipelines.warehouse.wide_views import update_wide_view
 Result = TypeVar("Result")
 
 PUBLISH_RETRY_WAITS: Final = (1.0, 4.0)
-"""Seconds before each retry after a lost connection. Publishing is idempotent, so a retry is safe."""
+"""Seconds before each retry after a lost connection. Publishing is idempotent, so a retry is
+safe."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +56,9 @@ class PublishedLoad:
 def load_account(context: LoadContext) -> PublishedLoad:
     """Fetch the account, publish its snapshot, and purge expired raw responses.
 
-    If the responses equal those of the latest snapshot, that is republished without parsing. An error leaves the
-    stored history as it was, is recorded in ``amocrm.load_failure``, and is re-raised.
+    If the responses equal those of the latest snapshot, that is republished without parsing. An
+    error leaves the stored history as it was, is recorded in ``amocrm.load_failure``, and is
+    re-raised.
     """
     fetched = fetch_account(context, may_skip=True)
     if fetched.latest is not None:
@@ -77,8 +79,8 @@ def load_with_snapshot(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
 def extract_load(context: LoadContext) -> LoadReference:
     """Fetch the account and store its responses, as the first of two steps.
 
-    Raises ``ApiError``, also if the responses cannot be parsed. The responses received until then are stored if the
-    account's id is known.
+    Raises ``ApiError``, also if the responses cannot be parsed. The responses received until then
+    are stored if the account's id is known.
     """
     fetched = fetch_account(context)
     with failures_recorded(context, fetched.extracted.observed_at):
@@ -180,13 +182,17 @@ def publish_parsed(
             digests = digest_responses(parsed.responses)
             if is_view_current and digests is not None:
                 store_digests(connection, account_id, extracted.observed_at, digests)
-            # Purge last, as publish_unchanged does: concurrent loads of an account take their locks in one order.
+            # Purge last, as publish_unchanged does: concurrent loads of an account take their locks
+            # in one order.
             purge_expired(connection, account_id, settings, until=extracted.observed_at)
     return PublishedLoad(extracted=extracted, summary=summarize(parsed.snapshot), published=published), parsed.snapshot
 
 
 def with_retry(publish_once: Callable[[], Result], clock: Clock) -> Result:
-    """Publish, and retry after a lost connection. Safe even if only the response to COMMIT was lost."""
+    """Publish, and retry after a lost connection.
+
+    Safe even if only the response to COMMIT was lost.
+    """
     for wait in PUBLISH_RETRY_WAITS:
         try:
             return publish_once()

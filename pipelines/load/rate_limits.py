@@ -14,11 +14,15 @@ from pipelines.config.settings import Settings
 
 HOST_REQUESTS_PER_SECOND: Final = 5.0
 ADDRESS_REQUESTS_PER_SECOND: Final = 6.0
-"""Requests per second. amoCRM allows 7; the margin absorbs jitter, since requests arrive less evenly than sent."""
+"""Requests per second. amoCRM allows 7; the margin absorbs jitter, since requests arrive less
+evenly than sent."""
 
 
 def limits_for(settings: Settings, base_url: str, limits: Limits | None = None) -> Limits:
-    """Return the limits for an account at ``base_url``. A local emulator has none unless the settings set them."""
+    """Return the limits for an account at ``base_url``.
+
+    A local emulator has none unless the settings set them.
+    """
     to_host, to_all = (
         (math.inf, math.inf) if is_local(base_url) else (HOST_REQUESTS_PER_SECOND, ADDRESS_REQUESTS_PER_SECOND)
     )

@@ -20,13 +20,15 @@ from pipelines.base.errors import (
 from pipelines.load.load import PublishedLoad
 
 Status: TypeAlias = Literal["loaded", "superseded", "failed", "skipped"]
-"""``superseded``: another load of the account was newer; ``skipped``: the fleet stopped before it."""
+"""``superseded``: another load of the account was newer; ``skipped``: the fleet stopped before
+it."""
 
 SKIPPED_ERROR_NAME: Final = "Skipped"
 """Stored instead of an error's name for accounts that were skipped."""
 
 TRANSIENT_ERRORS: Final = (Unavailable, RateLimited, DatabaseUnavailable)
-"""Errors that a retry after a few minutes may cure. All others need a person, or at least the next load."""
+"""Errors that a retry after a few minutes may cure. All others need a person, or at least the next
+load."""
 
 _ACCOUNT_SPECIFIC: Final = re.compile(
     r"\b[a-z0-9-]+\.(?:amocrm\.ru|kommo\.com|amocrm\.com)\b"  # a host
@@ -34,7 +36,8 @@ _ACCOUNT_SPECIFIC: Final = re.compile(
     r"|\d+(?:\.\d+)?(?= (?:second|minute|hour)s?\b)"  # a duration
     r"|\d{4,}"  # an id; a shorter number may be an HTTP status
 )
-"""Parts of a message, beside the account's key, that differ between accounts with the same cause."""
+"""Parts of a message, beside the account's key, that differ between accounts with the same
+cause."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,14 +107,19 @@ def report_error(error: Exception, account_key: str) -> ErrorReport:
 
 
 def report_skipped(reason: str, account_key: str) -> ErrorReport:
-    """Describe why an account was skipped. The exit code is that of the account that stopped the fleet."""
+    """Describe why an account was skipped.
+
+    The exit code is that of the account that stopped the fleet.
+    """
     advice = "Load it once that is resolved."
     full_text = f"account '{account_key}': {reason} {advice}"
     return ErrorReport(error=SKIPPED_ERROR_NAME, message=reason, advice=advice, full_text=full_text, exit_code=0)
 
 
 def group_failures(results: Iterable[LoadResult]) -> Sequence[FailureGroup]:
-    """Group failed and skipped accounts by cause, the largest group first. Superseded loads are no failures.
+    """Group failed and skipped accounts by cause, the largest group first.
+
+    Superseded loads are no failures.
 
     Messages of one cause differ only by the account's key, host, ids and times.
     """

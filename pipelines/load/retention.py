@@ -13,14 +13,15 @@ from pipelines.warehouse.queries import statement
 from pipelines.warehouse.raw import purge_responses
 
 MIN_AGE: Final = timedelta(days=1)
-"""Younger responses stay, whatever the settings say: an active load may be about to publish them."""
+"""Younger responses stay, whatever the settings say: an active load may be about to publish
+them."""
 
 
 def purge_all_responses(engine: Engine, settings: Settings, *, now: datetime) -> int:
     """Delete expired raw responses of all accounts, one transaction per account, and return their number.
 
-    A load purges only its own account. A response counts as old only if both this machine's clock and Postgres' clock
-    say so: a wrong clock never deletes data.
+    A load purges only its own account. A response counts as old only if both this machine's clock
+    and Postgres' clock say so: a wrong clock never deletes data.
     """
     with transaction(engine) as connection:
         until = min(now, connection.execute(statement("database_time")).scalar_one()) - max(

@@ -13,7 +13,8 @@ from pipelines.base.text import join_names, to_single_line
 from pipelines.warehouse.changes import Change
 
 MAX_NAMED_ENTITIES: Final = 3
-"""Entities named individually; if more were added or deleted at once, the sentence gives their number."""
+"""Entities named individually; if more were added or deleted at once, the sentence gives their
+number."""
 
 CHANGE_PHRASES: Final = {
     "added": "added",
@@ -42,7 +43,10 @@ class ChangeSentence:
 
 
 def describe_changes(changes: Iterable[Change]) -> list[ChangeSentence]:
-    """Describe the changes in the given order. Entities of one kind added or deleted together make one sentence."""
+    """Describe the changes in the given order.
+
+    Entities of one kind added or deleted together make one sentence.
+    """
     groups = groupby(changes, key=lambda row: (row.observed_at, row.thing, row.change))
     return [
         ChangeSentence(observed_at=observed_at, text=text)

@@ -1,4 +1,7 @@
-"""Chart of a segment's sizes: SVG by Vega-Lite, in the page's colours. Contains no text from amoCRM."""
+"""Chart of a segment's sizes: SVG by Vega-Lite, in the page's colours.
+
+Contains no text from amoCRM.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,8 @@ def size_chart(
 ) -> str:
     """Draw the days from ``first`` to ``last`` as SVG.
 
-    Numbers mark the days of ``marks``. Letters above them mark the days of ``shared``, which all charts of a page have.
+    Numbers mark the days of ``marks``. Letters above them mark the days of ``shared``, which all
+    charts of a page have.
     """
     largest = max((day.size for day in days if day.size is not None), default=0)
     left = LABEL_GAP + CHARACTER_WIDTH * len(formats.number(largest + largest // 4))
@@ -95,7 +99,10 @@ def size_chart(
 
 
 def number_marks(days: Sequence[date], *, first: date, last: date) -> dict[date, int]:
-    """Number the marked days, oldest first. Days too close to be distinguished in the chart share a number."""
+    """Number the marked days, oldest first.
+
+    Days too close to be distinguished in the chart share a number.
+    """
     min_distance = max((last - first).days * MARK_WIDTH // WIDTH, 0)
     numbers: dict[date, int] = {}
     group_start = None

@@ -1,7 +1,8 @@
 """CSV export of the report's figures, for spreadsheets.
 
-Text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe (``inert_cell``). The encoding is
-UTF-8 with a byte order mark, by which spreadsheets recognize it. Timestamps are in UTC.
+Text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe (``inert_cell``).
+The encoding is UTF-8 with a byte order mark, by which spreadsheets recognize it. Timestamps are in
+UTC.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from pipelines.report.tables import ReportTable, build_tables
 ENCODING: Final = "utf-8-sig"
 
 MARKED: Final = ("\t", "\r", "\n", "|", "'")
-"""Prefixes that always get an apostrophe. The apostrophe is one of them, so that ours stays distinguishable."""
+"""Prefixes that always get an apostrophe. The apostrophe is one of them, so that ours stays
+distinguishable."""
 
 ACTIVE: Final = frozenset("=+-@\u2212")
 """Characters that start a formula; full-width and small variants count, too."""
 
 _SEPARATOR: Final = re.compile(r"([;\t|\r\n])")
-"""Characters at which a spreadsheet with another separator than the comma starts a new cell, quoted or not. Excel uses
-the semicolon in countries that write 1,5: https://support.microsoft.com/office/5250ac4c-663c-47ce-937b-339e391393ba"""
+"""Characters at which a spreadsheet with another separator than the comma starts a new cell, quoted
+or not. Excel uses the semicolon in countries that write 1,5:
+https://support.microsoft.com/office/5250ac4c-663c-47ce-937b-339e391393ba"""
 
 _BLANK: Final = frozenset("\"'`\u2800\u3164\u115f\u1160\uffa0")
-"""Characters that spreadsheets drop or show as blanks, beside Unicode's own blanks: quotes and invisible letters."""
+"""Characters that spreadsheets drop or show as blanks, beside Unicode's own blanks: quotes and
+invisible letters."""
 
 
 def csv_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
@@ -57,8 +61,8 @@ def format_cell(value: object) -> object:
 def inert_cell(text: str) -> str:
     """Prefix text with an apostrophe wherever it would start a formula.
 
-    Checks the start of the text, and the position after each character that a spreadsheet may take for a separator.
-    Skips leading blanks and invisible characters, since spreadsheets drop them.
+    Checks the start of the text, and the position after each character that a spreadsheet may take
+    for a separator. Skips leading blanks and invisible characters, since spreadsheets drop them.
     """
     first, *rest = _SEPARATOR.split(text)
     begin = "'" if text.startswith(MARKED) or _begins_active(first) else ""

@@ -157,7 +157,8 @@ class Figures:
 def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> Figures:
     """Read the figures of the ``days`` up to the account's latest snapshot.
 
-    All of them are read in one consistent state of the database. Raises ``DatabaseError`` if there is no snapshot yet.
+    All of them are read in one consistent state of the database. Raises ``DatabaseError`` if there
+    is no snapshot yet.
     """
     repeatable_read_engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with transaction(repeatable_read_engine, account=account_key) as connection:

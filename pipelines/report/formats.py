@@ -1,4 +1,7 @@
-"""Formats of numbers and dates for the account's country and timezone. The text around them is English."""
+"""Formats of numbers and dates for the account's country and timezone.
+
+The text around them is English.
+"""
 
 from __future__ import annotations
 

@@ -104,7 +104,10 @@ def build_card(
     first: date,
     last: date,
 ) -> SegmentCard:
-    """Build a segment's card: chart, events, and table of sizes. ``letters`` are the marks shared by all charts."""
+    """Build a segment's card: chart, events, and table of sizes.
+
+    ``letters`` are the marks shared by all charts.
+    """
     shown = segment_events[-MAX_SEGMENT_EVENTS:]
     numbers = number_marks([event.date for event in shown], first=first, last=last)
     return SegmentCard(

@@ -1,7 +1,7 @@
 """Parquet export of the report's figures, for programs: every value keeps its type, and text is unchanged.
 
-Integer columns stay integers even with missing values, percentages are decimals, and timestamps are in UTC. A column's
-type does not depend on its values.
+Integer columns stay integers even with missing values, percentages are decimals, and timestamps are
+in UTC. A column's type does not depend on its values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ DECIMAL_PRECISION: Final = (18, 4)
 
 
 def parquet_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and contents of each file. Raises ``SettingsError`` if pyarrow is not installed."""
+    """Yield the name and contents of each file.
+
+    Raises ``SettingsError`` if pyarrow is not installed.
+    """
     arrow = _import_pyarrow()
     return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(figures))
 

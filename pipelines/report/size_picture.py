@@ -1,7 +1,8 @@
 """Sparklines of segment sizes as one small SVG.
 
-Dagster stores the picture with every load, so it must be small: a line of sixty days takes about 250 bytes. Chart
-libraries produce 30 kB for the same picture, and the good ones need half as much memory as a whole load.
+Dagster stores the picture with every load, so it must be small: a line of sixty days takes about
+250 bytes. Chart libraries produce 30 kB for the same picture, and the good ones need half as much
+memory as a whole load.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ LINE_ATTRIBUTES: Final = {"fill": "none", "stroke": LINE, "stroke-width": "1.5",
 
 
 def render_sparklines(series: Sequence[SizeSeries]) -> str:
-    """Draw the first ``MAX_SEGMENTS`` segments: name, sparkline, current size, change over a week. Escapes names."""
+    """Draw the first ``MAX_SEGMENTS`` segments: name, sparkline, current size, change over a week.
+
+    Escapes names.
+    """
     shown = [item for item in series if item.days][:MAX_SEGMENTS]
     first = min((item.days[0].date for item in shown), default=date.min)
     last = max((item.days[-1].date for item in shown), default=date.min)

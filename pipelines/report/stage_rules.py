@@ -1,4 +1,7 @@
-"""Text of a stage's rules. It mirrors the received structure, since amoCRM does not document the rules' meaning."""
+"""Text of a stage's rules.
+
+It mirrors the received structure, since amoCRM does not document the rules' meaning.
+"""
 
 from __future__ import annotations
 

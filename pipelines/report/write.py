@@ -33,7 +33,8 @@ def write_report(
 ) -> WrittenReport:
     """Write an account's report to one HTML file, atomically.
 
-    Raises ``DatabaseError`` if there is no snapshot yet, and ``SettingsError`` if the file cannot be written.
+    Raises ``DatabaseError`` if there is no snapshot yet, and ``SettingsError`` if the file cannot
+    be written.
     """
     figures = read_figures(engine, account_key)
     page = render_page(figures, now=now, is_simulated=is_simulated).encode()

@@ -26,8 +26,9 @@ _NEEDS_ESCAPE: Final = re.compile(r"[\\\t\n\r]")
 def copy_frames(connection: Connection, frames: Mapping[Relation, pd.DataFrame]) -> None:
     """Copy the frames' rows into their tables, in order.
 
-    Postgres rejects COPY FROM on a table whose row-level security applies to our role. If readers of single accounts
-    exist, that is the case for the loader's role; the rows then go through a temporary table.
+    Postgres rejects COPY FROM on a table whose row-level security applies to our role. If readers
+    of single accounts exist, that is the case for the loader's role; the rows then go through a
+    temporary table.
     """
     if frames:
         tables_with_row_security = frozenset(connection.scalars(statement("tables_with_row_security")))

@@ -1,7 +1,7 @@
 """Catalog of our tables, views and functions, read from the database: columns, types, comments, dependencies.
 
-``sql/catalog.json`` holds it for code without a connection, such as Dagster's definitions. ``./run dictionary``
-generates the file from a migrated database, and a test compares the two.
+``sql/catalog.json`` holds it for code without a connection, such as Dagster's definitions. ``./run
+dictionary`` generates the file from a migrated database, and a test compares the two.
 """
 
 from __future__ import annotations

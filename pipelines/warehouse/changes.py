@@ -34,7 +34,8 @@ def read_changes(
 ) -> list[Change]:
     """Read the changes that snapshots after ``after`` showed, latest first.
 
-    Returns about ``limit`` of them: the changes of the last snapshot among them are always complete.
+    Returns about ``limit`` of them: the changes of the last snapshot among them are always
+    complete.
     """
     rows = connection.execute(statement("recent_changes"), {"account_id": account_id, "after": after, "most": limit})
     return [Change(**row._asdict()) for row in rows]

@@ -1,6 +1,7 @@
 """Environment in which PostgreSQL's client programs connect to the warehouse.
 
-The address is passed in the environment, since every local user can read the arguments of a process.
+The address is passed in the environment, since every local user can read the arguments of a
+process.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ PSYCOPG_ONLY: Final = ("prepare_threshold", "autocommit")
 def client_environment(address: URL, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Add the address to an environment, in the variables that libpq reads.
 
-    Parameters without a variable, such as ``sslpassword``, go to a service file of mode 0600, which is deleted when
-    the context ends. Raises ``SettingsError`` for a parameter that a service file cannot hold.
+    Parameters without a variable, such as ``sslpassword``, go to a service file of mode 0600, which
+    is deleted when the context ends. Raises ``SettingsError`` for a parameter that a service file
+    cannot hold.
     """
     variables = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     parameters = {

@@ -34,7 +34,8 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
 }
 
 CONNECT_ALWAYS: Final[dict[str, Any]] = {"prepare_threshold": None}
-"""No prepared statements: behind a pooler in transaction mode, another client may use the same names."""
+"""No prepared statements: behind a pooler in transaction mode, another client may use the same
+names."""
 
 CONNECT_RETRY_SECONDS: Final = 30.0
 """Time for which connecting is retried if the server has no free connection."""
@@ -81,7 +82,8 @@ CONNECTION_LOST_PREFIXES: Final = ("08", "57P")
 """Prefixes of the SQLSTATEs of a lost connection or a server shutdown."""
 
 BLOCKED_ERRORS: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist)
-"""Errors caused by another session: it holds a lock, or has a temporary view on one of our views."""
+"""Errors caused by another session: it holds a lock, or has a temporary view on one of our
+views."""
 
 ENGINE_BY_ERROR: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
 """Engine in which each of the blocked errors was raised."""
@@ -90,9 +92,10 @@ ENGINE_BY_ERROR: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictio
 def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
     """Create the engine of the database at ``url``, with at least one pooled connection per thread.
 
-    A thread uses one connection at a time, also while it waits for a webhook, so threads never wait for each other's
-    connections. Connections are opened on first use; opening one raises ``DatabaseUnavailable`` if it fails or if the
-    server is too old. Raises ``SettingsError`` for an invalid address.
+    A thread uses one connection at a time, also while it waits for a webhook, so threads never wait
+    for each other's connections. Connections are opened on first use; opening one raises
+    ``DatabaseUnavailable`` if it fails or if the server is too old. Raises ``SettingsError`` for an
+    invalid address.
     """
     address = parse_database_url(url)
     engine = create_engine(
@@ -140,7 +143,8 @@ def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
             is_full = NO_FREE_CONNECTION.search(str(error)) is not None
             advice = ADVICE_BY_SQLSTATE[TOO_MANY_CONNECTIONS] if is_full else None
             connection_error = _connection_error(address, error, advice=advice)
-        # Raised outside of the handler: libpq's error, which may quote parts of the password, must not be its context.
+        # Raised outside of the handler: libpq's error, which may quote parts of the password, must
+        # not be its context.
         if not is_full or time.monotonic() > deadline:
             raise connection_error
         time.sleep(CONNECT_RETRY_PAUSE_SECONDS)
@@ -161,7 +165,8 @@ def open_warehouse(settings: Settings) -> Iterator[Engine]:
 def database_url(settings: Settings) -> Iterator[str]:
     """Yield the address of the settings' database, or start the embedded server for the duration of the context.
 
-    The address contains a password. Child processes get it as ``DATABASE_URL``, so that they share one server.
+    The address contains a password. Child processes get it as ``DATABASE_URL``, so that they share
+    one server.
     """
     if settings.database_url:
         yield settings.database_url.reveal()
@@ -200,7 +205,10 @@ def sqlstate_of(error: DBAPIError) -> str | None:
 def execute_or_clear(
     connection: Connection, statements: Sequence[str], conflicts: Collection[str], clear: Callable[[], object]
 ) -> None:
-    """Execute the statements. If they fail with one of the SQLSTATEs in ``conflicts``, call ``clear`` and repeat."""
+    """Execute the statements.
+
+    If they fail with one of the SQLSTATEs in ``conflicts``, call ``clear`` and repeat.
+    """
     try:
         with connection.begin_nested():
             for one in statements:

@@ -1,7 +1,7 @@
 """Lock tables and views for a change without deadlocks with their readers.
 
-All locks are taken first, each with a timeout shorter than ``deadlock_timeout``. On a conflict all are released, and
-the attempt is retried.
+All locks are taken first, each with a timeout shorter than ``deadlock_timeout``. On a conflict all
+are released, and the attempt is retried.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def with_lock_retry(
 ) -> Result:
     """Call ``work`` in a transaction that holds exclusive locks on these tables and views.
 
-    Tables in ``referenced`` are locked against writers only, which is enough to add a foreign key to them. ``first``
-    is called at the start of each attempt. Raises ``DatabaseError``, with nothing done, after a minute of conflicts.
+    Tables in ``referenced`` are locked against writers only, which is enough to add a foreign key
+    to them. ``first`` is called at the start of each attempt. Raises ``DatabaseError``, with
+    nothing done, after a minute of conflicts.
     """
     locks = {"tables": ",".join(tables), "referred": ",".join(referenced), "views": ",".join(views)}
     deadline = monotonic() + MAX_RETRY_SECONDS

@@ -42,8 +42,8 @@ CREATED_CONCURRENTLY: Final = (UNIQUE_VIOLATION, DUPLICATE_SCHEMA, DUPLICATE_TAB
 """SQLSTATEs of creating a schema or table that another transaction has just created."""
 
 BLOCKED_BY_VIEWS: Final = (DEPENDENT_OBJECTS, FEATURE_NOT_SUPPORTED, INVALID_TABLE_DEFINITION)
-"""SQLSTATEs of changes that an existing view prevents: dropping or altering a column that it selects, or replacing the
-view by one without a column."""
+"""SQLSTATEs of changes that an existing view prevents: dropping or altering a column that it
+selects, or replacing the view by one without a column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +60,11 @@ class MigrationResult:
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
     """Apply each pending migration in its own transaction, then re-create all views if one of them changed.
 
-    Creates the roles ``amocrm_reader`` and ``amocrm_loader`` if our role may, and grants them their privileges if they
-    exist. Each step runs in one process at a time; concurrent calls wait, then do the remaining steps. Loads and
-    readers may go on: locks are taken with retries (see ``with_lock_retry``). Raises ``MigrationError``; finished
-    steps stay, the failed one is rolled back.
+    Creates the roles ``amocrm_reader`` and ``amocrm_loader`` if our role may, and grants them their
+    privileges if they exist. Each step runs in one process at a time; concurrent calls wait, then
+    do the remaining steps. Loads and readers may go on: locks are taken with retries (see
+    ``with_lock_retry``). Raises ``MigrationError``; finished steps stay, the failed one is rolled
+    back.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     applied = []
@@ -109,7 +110,10 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
 
 
 def _affected_relations(connection: Connection, migration: Migration) -> frozenset[str]:
-    """Read which existing relations a migration may change. If there are none, no view can block it."""
+    """Read which existing relations a migration may change.
+
+    If there are none, no view can block it.
+    """
     with connection.begin():
         return migration.changed_relations & set(connection.scalars(statement("existing_relations")))
 
@@ -139,11 +143,15 @@ def _apply_migration(connection: Connection, migration: Migration, migrations: S
 
 
 def _update_views(connection: Connection, views: Sequence[View]) -> bool:
-    """Re-create the views if they differ, and re-apply the isolation of readers. Returns True if they differed."""
+    """Re-create the views if they differ, and re-apply the isolation of readers.
+
+    Returns True if they differed.
+    """
     is_changed = _views_differ(connection, views)
     if is_changed:
         _replace_views(connection, views)
-    # In the same transaction, so that no reader of one account ever sees a new view without its restriction.
+    # In the same transaction, so that no reader of one account ever sees a new view without its
+    # restriction.
     if is_isolated(connection):
         apply_isolation(connection)
     return is_changed
@@ -170,7 +178,10 @@ def check_schema(engine: Engine, source: Traversable = SQL_FILES) -> None:
 
 
 def _migration_lock(connection: Connection) -> None:
-    """Take the migration lock until the transaction ends. Raises ``MigrationError`` if another process keeps it."""
+    """Take the migration lock until the transaction ends.
+
+    Raises ``MigrationError`` if another process keeps it.
+    """
     try:
         execute_as_is(connection, statement_text("lock_schema"))
     except DBAPIError as error:
@@ -198,7 +209,10 @@ def _raise_migration_errors(step: str) -> Iterator[None]:
 
 
 def _unapplied_migrations(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
-    """List the migrations left to apply. Raises ``MigrationError`` if the applied ones differ from the files."""
+    """List the migrations left to apply.
+
+    Raises ``MigrationError`` if the applied ones differ from the files.
+    """
     applied = connection.execute(statement("applied_migrations")).all()
     for row, migration in zip(applied, migrations, strict=False):
         if row.name != migration.name or row.checksum != migration.checksum:
@@ -234,7 +248,10 @@ def _replace_views(connection: Connection, views: Sequence[View]) -> None:
 
 
 def _execute_dropping_views(connection: Connection, texts: Sequence[str]) -> None:
-    """Execute the statements; if our views block them, drop the views first. ``migrate`` re-creates them at its end."""
+    """Execute the statements; if our views block them, drop the views first.
+
+    ``migrate`` re-creates them at its end.
+    """
 
     def drop_views() -> None:
         connection.execute(statement("save_view_grants"))

@@ -44,9 +44,9 @@ def read_last_observed_at(connection: Connection, account_id: int, kind: EntityK
 def read_snapshot_at(connection: Connection, account_id: int, instant: datetime) -> Snapshot | None:
     """Rebuild the account's latest snapshot at or before ``instant``; None if there is none.
 
-    It equals the published snapshot except for what is not stored: a segment's ``content_hash`` is empty, its
-    ``updated_at`` is that of the first snapshot with the same state, the account has its current name, and anomalies
-    and requests are missing.
+    It equals the published snapshot except for what is not stored: a segment's ``content_hash`` is
+    empty, its ``updated_at`` is that of the first snapshot with the same state, the account has its
+    current name, and anomalies and requests are missing.
     """
     result = connection.execute(
         statement("past_snapshot"), {"account_id": account_id, "instant": instant}

@@ -41,7 +41,10 @@ class LoadOrigin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishResult:
-    """Changes made by publishing. If ``is_new`` is false, the snapshot was published before, and all counts are 0."""
+    """Changes made by publishing.
+
+    If ``is_new`` is false, the snapshot was published before, and all counts are 0.
+    """
 
     account_id: int
     observed_at: datetime
@@ -57,10 +60,11 @@ def publish(
 ) -> PublishResult:
     """Write the snapshot's changes and its ledger row in one transaction. Idempotent.
 
-    ``has_key`` tells if the settings contain a key: an account moves to a new key only if its old one is gone from the
-    settings. Raises ``Superseded`` if a later snapshot is published, ``WrongAccount`` if the key is bound to another
-    account or the account to another key of the settings, and ``UnprovenEnding`` if the snapshot lacks an entity
-    whose absence the load did not confirm.
+    ``has_key`` tells if the settings contain a key: an account moves to a new key only if its old
+    one is gone from the settings. Raises ``Superseded`` if a later snapshot is published,
+    ``WrongAccount`` if the key is bound to another account or the account to another key of the
+    settings, and ``UnprovenEnding`` if the snapshot lacks an entity whose absence the load did not
+    confirm.
     """
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:

@@ -1,4 +1,7 @@
-"""Named queries of ``sql/queries``, ready for SQLAlchemy. Each file holds the queries of one module."""
+"""Named queries of ``sql/queries``, ready for SQLAlchemy.
+
+Each file holds the queries of one module.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ import sql
 
 @cache
 def statement(name: str) -> TextClause:
-    """Return a query by name; its parameters are written ``:name``. Raises ``KeyError`` for an unknown name."""
+    """Return a query by name; its parameters are written ``:name``.
+
+    Raises ``KeyError`` for an unknown name.
+    """
     return text(statement_text(name))
 
 

@@ -17,7 +17,10 @@ from pipelines.warehouse.work_locks import lock_work
 def store_responses(
     connection: Connection, account_id: int, observed_at: datetime, load_id: UUID, responses: Sequence[RawResponse]
 ) -> None:
-    """Store a load's responses. Idempotent. Each distinct body is compressed and stored once per account."""
+    """Store a load's responses.
+
+    Idempotent. Each distinct body is compressed and stored once per account.
+    """
     if not responses:
         return
     bodies = {response.body_hash: response.body for response in responses}
@@ -83,7 +86,10 @@ def read_responses(connection: Connection, account_id: int, observed_at: datetim
 
 
 def purge_responses(connection: Connection, account_id: int, *, until: datetime) -> int:
-    """Delete responses of loads that began by then, and unreferenced bodies. Returns the number of responses."""
+    """Delete responses of loads that began by then, and unreferenced bodies.
+
+    Returns the number of responses.
+    """
     lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
     purged = connection.execute(statement("purge_raw_responses"), {"account_id": account_id, "until": until}).rowcount
     if purged:

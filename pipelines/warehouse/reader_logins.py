@@ -28,7 +28,8 @@ class Unlimited:
 def make_reader_login(engine: Engine, role: str, login: str, *, account: str | None = None) -> str:
     """Create a login in a reader's role, or reset the password of an existing one; return the password.
 
-    Raises ``DatabaseError`` if the name belongs to a role with other privileges, or if we may not create roles.
+    Raises ``DatabaseError`` if the name belongs to a role with other privileges, or if we may not
+    create roles.
     """
     password = secrets.token_urlsafe(24)
     with translate_database_errors(account=account), engine.begin() as connection:

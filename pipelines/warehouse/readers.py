@@ -1,6 +1,7 @@
 """Readers of single accounts: roles to which every view shows only the rows of one account.
 
-The first such role turns isolation on. Before that, views run as their owner, and row-level security is off.
+The first such role turns isolation on. Before that, views run as their owner, and row-level
+security is off.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from pipelines.warehouse.roles import READERS, choose_role_names, name_roles, ro
 def create_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
     """Create the role that reads only this account, and return its name. Idempotent.
 
-    The first such role turns row-level security on. The role cannot log in: logins are created as its members. Raises
-    ``DatabaseError`` if our role does not own the tables; if it may not create or grant roles, the error contains the
-    statements for an administrator.
+    The first such role turns row-level security on. The role cannot log in: logins are created as
+    its members. Raises ``DatabaseError`` if our role does not own the tables; if it may not create
+    or grant roles, the error contains the statements for an administrator.
     """
     with translate_database_errors(account=account), engine.connect() as connection:
         with connection.begin():

@@ -1,7 +1,7 @@
 """Names and privileges of this database's roles for reading and loading.
 
-Roles belong to the server and tables to a database, so two warehouses on one server need different role names.
-Roles that read a single account are in ``readers``.
+Roles belong to the server and tables to a database, so two warehouses on one server need different
+role names. Roles that read a single account are in ``readers``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Read and write the row cache: parsed segment rows, kept from one load to the next.
 
-``amocrm.row_cache`` decides when a cached row is reused. docs/decisions/0020 explains why that is exact.
+``amocrm.row_cache`` decides when a cached row is reused. docs/decisions/0020 explains why that is
+exact.
 """
 
 from __future__ import annotations

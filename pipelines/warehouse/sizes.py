@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from pipelines.warehouse.queries import statement
 
 DEFAULT_DAYS: Final = 60
-"""Days to read, including the latest snapshot's: two months show weekly patterns and most of a trend."""
+"""Days to read, including the latest snapshot's: two months show weekly patterns and most of a
+trend."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,7 +57,10 @@ class View:
 
 
 def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
-    """Read the migrations of a folder. Raises ``MigrationError`` unless they are numbered from 0001 without gaps."""
+    """Read the migrations of a folder.
+
+    Raises ``MigrationError`` unless they are numbered from 0001 without gaps.
+    """
     migrations = []
     for number, (file, match) in enumerate(_list_sql_files(folder, MIGRATION_NAME), start=1):
         if int(match[1]) != number:
@@ -68,7 +71,10 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 
 
 def read_views(folder: Traversable) -> tuple[View, ...]:
-    """Read the views of a folder, ordered by dependency. Raises ``MigrationError`` for a circular dependency."""
+    """Read the views of a folder, ordered by dependency.
+
+    Raises ``MigrationError`` for a circular dependency.
+    """
     views = {}
     for file, match in _list_sql_files(folder, VIEW_NAME):
         text = _read_sql(file)
@@ -95,7 +101,10 @@ def _list_sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[t
 
 
 def _read_sql(file: Traversable) -> str:
-    """Read an SQL file with Unix line ends. Raises ``MigrationError`` for psql commands and transaction control."""
+    """Read an SQL file with Unix line ends.
+
+    Raises ``MigrationError`` for psql commands and transaction control.
+    """
     text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
     code = _strip_comments_and_strings(text)
     match = _PSQL_COMMAND.search(code) or _TRANSACTION_COMMAND.search(code)

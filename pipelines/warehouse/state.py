@@ -21,7 +21,10 @@ def account_id_for_key(connection: Connection, account_key: str) -> int | None:
 
 
 def require_account_id(connection: Connection, account_key: str) -> int:
-    """Return the account id that a key is bound to. Raises ``DatabaseError`` before its first snapshot."""
+    """Return the account id that a key is bound to.
+
+    Raises ``DatabaseError`` before its first snapshot.
+    """
     account_id = account_id_for_key(connection, account_key)
     if account_id is None:
         raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")

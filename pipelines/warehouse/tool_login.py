@@ -28,9 +28,10 @@ LIMITS: Final = {
 def reader_url(engine: Engine, login: str) -> URL:
     """Return the address, with password, with which such a tool connects.
 
-    If our own role only reads, that is our address. Otherwise ``login`` is created if it is missing, as a member of the
-    reader's role, with a new password each time; sessions that know the old password must be updated. Raises
-    ``MigrationError`` if there are no views yet, and ``DatabaseError`` if we may not create logins.
+    If our own role only reads, that is our address. Otherwise ``login`` is created if it is
+    missing, as a member of the reader's role, with a new password each time; sessions that know the
+    old password must be updated. Raises ``MigrationError`` if there are no views yet, and
+    ``DatabaseError`` if we may not create logins.
     """
     with translate_database_errors(), engine.begin() as connection:
         reader = role_names(connection).reader
@@ -55,7 +56,10 @@ def reader_url(engine: Engine, login: str) -> URL:
 
 
 def create_login(connection: Connection, login: str, password: str, *, role: str) -> None:
-    """Create or alter a login in a reader's role, with limits. Only the password's hash is sent to the server."""
+    """Create or alter a login in a reader's role, with limits.
+
+    Only the password's hash is sent to the server.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     password_hash = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()

@@ -1,6 +1,7 @@
 """Unchanged loads: store digests of the latest responses, and republish the latest snapshot if they recur.
 
-``amocrm.extract`` compares the responses. docs/decisions/0016 explains why skipping the parser is exact.
+``amocrm.extract`` compares the responses. docs/decisions/0016 explains why skipping the parser is
+exact.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class LatestSnapshot:
 def read_latest(connection: Connection, account_key: str) -> LatestSnapshot | None:
     """Read the latest snapshot of a key's account; None if the next responses must be parsed in any case.
 
-    That is so if no digests are stored, if other code parsed them, or if the account's wide view is missing.
+    That is so if no digests are stored, if other code parsed them, or if the account's wide view is
+    missing.
     """
     row = connection.execute(statement("latest_digests"), {"account_key": account_key}).one_or_none()
     if row is None or row.reading_code != PARSER_FINGERPRINT or (row.field_count and not row.has_wide_view):

@@ -1,7 +1,8 @@
 """Wide views: per account, a view of its segments with one column per custom field, for tools that cannot pivot.
 
-A load updates the view if the account's fields changed. A new field is appended, which keeps objects that others built
-on the view. For a renamed, retyped or deleted field, the view is dropped and re-created.
+A load updates the view if the account's fields changed. A new field is appended, which keeps
+objects that others built on the view. For a renamed, retyped or deleted field, the view is dropped
+and re-created.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ SOURCE_BY_FIELD_TYPE: Final = (
 """Source column in ``segments_by_field`` and SQL type by field type; other types are text."""
 
 NOT_REPLACEABLE: Final = (DEPENDENT_OBJECTS, INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE)
-"""SQLSTATEs after which a view stays as it is: other objects depend on it, another role owns it, or it is locked."""
+"""SQLSTATEs after which a view stays as it is: other objects depend on it, another role owns it, or
+it is locked."""
 INCOMPATIBLE_COLUMNS: Final = (INVALID_TABLE_DEFINITION,)
 """SQLSTATE of a view that cannot be replaced because a column was renamed, retyped or removed."""
 
@@ -75,10 +77,11 @@ def view_name(account_id: int) -> str:
 def update_wide_view(engine: Engine, account_id: int, *, account: str | None = None) -> bool:
     """Update the account's wide view if its fields changed. Returns True if the view is current.
 
-    Returns False if the view cannot be replaced now: it is locked by a long query, other objects depend on it, or
-    another role owns it. It then stays as it is, and the next load retries. An account without segment fields gets no
-    view, and an account whose mode was switched keeps its view. No views are created if we may not create them, or if
-    readers of single accounts are isolated, since every login can see the names of columns.
+    Returns False if the view cannot be replaced now: it is locked by a long query, other objects
+    depend on it, or another role owns it. It then stays as it is, and the next load retries. An
+    account without segment fields gets no view, and an account whose mode was switched keeps its
+    view. No views are created if we may not create them, or if readers of single accounts are
+    isolated, since every login can see the names of columns.
     """
     with translate_database_errors(account=account):
         try:
@@ -128,7 +131,8 @@ def desired_columns(connection: Connection, account_id: int) -> list[WideColumn]
 def unique_column_names(fields: Iterable[tuple[int, str | None]]) -> list[str]:
     """Choose a column name for each field of id and name: the field's name, followed by the id if that is taken.
 
-    Names are unique regardless of case. The first field with a name keeps it, so a new field renames no column.
+    Names are unique regardless of case. The first field with a name keeps it, so a new field
+    renames no column.
     """
     used_names = {name.casefold() for name in FIXED_COLUMNS}
     names = []

@@ -1,4 +1,7 @@
-"""Advisory locks for work that one process at a time may do for an account. The transaction's end releases them."""
+"""Advisory locks for work that one process at a time may do for an account.
+
+The transaction's end releases them.
+"""
 
 from __future__ import annotations
 

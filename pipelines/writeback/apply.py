@@ -60,8 +60,9 @@ def apply(
 ) -> ApplyResult:
     """Send the calls of the confirmed plan.
 
-    Before the first call, raises ``PlanError`` if the account has changed since the plan, ``DatabaseError`` if another
-    apply is running, and the load's error if the account cannot be loaded. Later errors are in the result.
+    Before the first call, raises ``PlanError`` if the account has changed since the plan,
+    ``DatabaseError`` if another apply is running, and the load's error if the account cannot be
+    loaded. Later errors are in the result.
     """
     apply_record = ApplyRecord(
         apply_id=uuid4(),
@@ -107,7 +108,10 @@ class _ApplyRun:
         )
 
     def start(self) -> Sequence[Call]:
-        """Load the account, and check that the plan still has the confirmed calls. Raises ``PlanError``."""
+        """Load the account, and check that the plan still has the confirmed calls.
+
+        Raises ``PlanError``.
+        """
         _, live = load_live_account(self._context)
         calls = plan_from_live(self._context, self._desired_state, live).calls
         if calls != self._confirmed.calls:

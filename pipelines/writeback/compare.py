@@ -23,7 +23,10 @@ PRICE_TYPES: Final = "available_products_price_types"
 
 
 class Comparison(ABC, Generic[DesiredT, LiveT]):
-    """Comparison of entities of one kind with their desired state. Adds violations of rules to ``problems``."""
+    """Comparison of entities of one kind with their desired state.
+
+    Adds violations of rules to ``problems``.
+    """
 
     kind: ClassVar[EntityKind]
 

@@ -1,4 +1,6 @@
-"""Parse the file of stages and segments. Names of fields and options are resolved later, against the account.
+"""Parse the file of stages and segments.
+
+Names of fields and options are resolved later, against the account.
 
 All problems of a file are reported with their lines in one ``PlanError``.
 """
@@ -43,7 +45,10 @@ def parse_desired(text: str, *, source: str = "segments.yaml") -> DesiredConfig:
 
 
 class _ConfigParser:
-    """Converter of YAML nodes to the desired state. Invalid nodes are left out and added to ``problems``."""
+    """Converter of YAML nodes to the desired state.
+
+    Invalid nodes are left out and added to ``problems``.
+    """
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems

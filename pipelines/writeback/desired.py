@@ -75,6 +75,9 @@ class DesiredConfig:
 
 
 def normalize_color(kind: EntityKind, text: str | None) -> str | None:
-    """Normalize a colour to the API's format for stages (with ``#``) or segments (without). Other texts are kept."""
+    """Normalize a colour to the API's format for stages (with ``#``) or segments (without).
+
+    Other texts are kept.
+    """
     match = _HEX_COLOR.fullmatch((text or "").lower())
     return (f"#{match[1]}" if kind == "stage" else match[1]) if match else text or None

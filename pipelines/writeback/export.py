@@ -1,4 +1,7 @@
-"""Export a snapshot as the file of stages and segments. A plan of that file against the same state is empty."""
+"""Export a snapshot as the file of stages and segments.
+
+A plan of that file against the same state is empty.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,9 @@ FILE_NOTES: Final = (
 def export_config(snapshot: Snapshot, *, account_key: str | None = None, with_ids: bool = True) -> str:
     """Format a file whose desired state is ``snapshot``.
 
-    ``account_key`` binds the file to one account of the settings. Without ids, the file can be planned against another
-    account; an id is still written if the name does not identify the entity.
+    ``account_key`` binds the file to one account of the settings. Without ids, the file can be
+    planned against another account; an id is still written if the name does not identify the
+    entity.
     """
     stages = list(_stages(snapshot, with_ids=with_ids)) if snapshot.account.mode == "periodicity" else None
     segments = list(_segments(snapshot, with_ids=with_ids)) if snapshot.account.mode == "segments" else None

@@ -1,6 +1,7 @@
 """Content of a segment's field in one canonical form, which is compared, parsed from a file, written to it, and sent.
 
-The types follow the vendor's page "Custom fields". A field of another type can be emptied, but not filled.
+The types follow the vendor's page "Custom fields". A field of another type can be emptied, but not
+filled.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Unsupported(Enum):
 
 
 Content: TypeAlias = str | Decimal | bool | date | datetime | frozenset[int] | Unsupported | None
-"""Content of a field, options by id. None: empty; an empty text and an unset checkbox count as empty."""
+"""Content of a field, options by id. None: empty; an empty text and an unset checkbox count as
+empty."""
 
 ValueKind: TypeAlias = Literal["text", "number", "checkbox", "date", "instant", "option", "options"]
 
@@ -86,7 +88,9 @@ def contents_by_field(fields: Sequence[Field], values: Sequence[FieldValue]) -> 
 
 
 def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> Content:
-    """Parse a file's ``value`` for ``field``. Raises ``ValueError`` with a sentence without its full stop.
+    """Parse a file's ``value`` for ``field``.
+
+    Raises ``ValueError`` with a sentence without its full stop.
 
     ``zone`` is the account's timezone, in which dates are interpreted.
     """
@@ -106,7 +110,10 @@ def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> C
 
 
 def to_text(field: Field, content: Content, zone: ZoneInfo) -> YamlText | YamlList:
-    """Format ``content`` for a file, so that ``parse_content`` reads it back. Times are in ``zone``."""
+    """Format ``content`` for a file, so that ``parse_content`` reads it back.
+
+    Times are in ``zone``.
+    """
     match content:
         case frozenset():
             names = tuple(option_reference(field, option_id) for option_id in sorted(content))
@@ -124,9 +131,9 @@ def to_text(field: Field, content: Content, zone: ZoneInfo) -> YamlText | YamlLi
 def to_api(field: Field, content: Content, zone: ZoneInfo) -> dict[str, Json]:
     """Build the item of ``custom_fields_values`` that sets ``field`` to ``content``.
 
-    In a PATCH, fields that are not sent stay unchanged, and ``values: null`` empties a field. The vendor's page
-    documents neither; the vendor's own client does both: amocrm-api-php, README on ``NullCustomFieldValueCollection``
-    and issue 352. An unset checkbox is sent as false.
+    In a PATCH, fields that are not sent stay unchanged, and ``values: null`` empties a field. The
+    vendor's page documents neither; the vendor's own client does both: amocrm-api-php, README on
+    ``NullCustomFieldValueCollection`` and issue 352. An unset checkbox is sent as false.
     """
     return {"field_id": field.id, "values": _api_values(field, content, zone)}
 

@@ -64,7 +64,10 @@ class UncertainCall:
 
 @contextmanager
 def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[None]:
-    """Lock the account against other applies for the duration of the context. Raises ``DatabaseError`` if one runs."""
+    """Lock the account against other applies for the duration of the context.
+
+    Raises ``DatabaseError`` if one runs.
+    """
     lock = {"work": "apply", "account_id": account_id}
     with transaction(engine, account=account_key) as connection:
         connection.execute(statement("create_work_lock"), lock)

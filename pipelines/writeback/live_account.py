@@ -18,20 +18,29 @@ from pipelines.writeback.reconcile import reconcile_calls
 
 
 def fetch_live_account(context: LoadContext) -> Snapshot:
-    """Fetch the account as completely as a load does, without storing anything. Raises ``ApiError``."""
+    """Fetch the account as completely as a load does, without storing anything.
+
+    Raises ``ApiError``.
+    """
     with open_client(context) as client:
         return extract(client, read_known_entities(context, client), now=context.clock.now).snapshot()
 
 
 def load_live_account(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
-    """Load the account, and return the load with its snapshot. Retries once if a concurrent load superseded it."""
+    """Load the account, and return the load with its snapshot.
+
+    Retries once if a concurrent load superseded it.
+    """
     with suppress(Superseded):
         return load_with_snapshot(context)
     return load_with_snapshot(context)
 
 
 def plan_from_live(context: LoadContext, desired_state: DesiredState, live: Snapshot) -> Plan:
-    """Plan from ``live`` to the desired state, after reconciling earlier calls. Raises ``PlanError``."""
+    """Plan from ``live`` to the desired state, after reconciling earlier calls.
+
+    Raises ``PlanError``.
+    """
     reconcile_calls(context.engine, context.account_key, live, at=context.clock.now())
     with transaction(context.engine, account=context.account_key) as connection:
         successors = read_successors(connection, live.account.id)

@@ -15,7 +15,8 @@ from pipelines.writeback.yaml_nodes import YamlText
 FieldOrOption = TypeVar("FieldOrOption", Field, Option)
 
 MAX_NAME_LENGTH: Final = 100
-"""Longest name that is used as a reference; fields and options with a longer name are referenced by id."""
+"""Longest name that is used as a reference; fields and options with a longer name are referenced by
+id."""
 
 
 def find_field(fields: Sequence[Field], reference: YamlText) -> Field:

@@ -20,7 +20,8 @@ def match_entities(
 ) -> list[tuple[DesiredT, LiveT | None]]:
     """Pair each desired entity with the live one; None if there is none.
 
-    Ambiguous and unknown entities are added to ``problems``, and stay in the result so that further problems are found.
+    Ambiguous and unknown entities are added to ``problems``, and stay in the result so that further
+    problems are found.
     """
     by_id = {live_entity.id: live_entity for live_entity in live}
     _report_duplicates(kind, desired, problems)

@@ -1,8 +1,9 @@
 """Plan the calls that lead from an account's current state to the desired state. Pure.
 
-There are as few calls as the API allows: one for all new stages, one per new segment, one per changed or deleted
-entity. Changes come first, then additions, then deletions, so that nothing is lost before the rest has succeeded. A
-deletion comes before an addition only if the vendor's limits require it.
+There are as few calls as the API allows: one for all new stages, one per new segment, one per
+changed or deleted entity. Changes come first, then additions, then deletions, so that nothing is
+lost before the rest has succeeded. A deletion comes before an addition only if the vendor's limits
+require it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def make_plan(
 ) -> Plan:
     """Plan the calls from ``live`` to ``desired``; none if the account has the desired state.
 
-    ``account_key`` is the account's key in the settings, to which ``desired`` may be bound. ``is_admin`` tells if the
-    token's user is an administrator; None if unknown. Raises ``PlanError`` with all problems. Every step of a plan
-    complies with the rules of the vendor's page.
+    ``account_key`` is the account's key in the settings, to which ``desired`` may be bound.
+    ``is_admin`` tells if the token's user is an administrator; None if unknown. Raises
+    ``PlanError`` with all problems. Every step of a plan complies with the rules of the vendor's
+    page.
     """
     problems = Problems(desired.source)
     notes: list[str] = []
@@ -158,6 +160,4 @@ def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str
     if any(
         is_clearing(item) for call in calls if isinstance(call.body, dict) for item in call.body.get(CUSTOM_FIELDS, ())
     ):
-        yield (
-            "Fields are emptied by 'values: null', as in the vendor's own client; the vendor's page has no way."
-        )
+        yield ("Fields are emptied by 'values: null', as in the vendor's own client; the vendor's page has no way.")

@@ -22,7 +22,9 @@ class Problems:
         self._found: list[tuple[int, str]] = []
 
     def add(self, sentence: str, *, line: int | None = None) -> None:
-        """Add a sentence, without its full stop, about the problem and its remedy. Lines count from 1.
+        """Add a sentence, without its full stop, about the problem and its remedy.
+
+        Lines count from 1.
 
         Raises ``PlanError`` if there are too many.
         """

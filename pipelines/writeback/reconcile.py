@@ -30,10 +30,13 @@ NOT_SEEN = CallFate(status="not seen")
 
 
 def judge_call(call: UncertainCall, live: Snapshot, preexisting: Collection[tuple[EntityKind, int]]) -> CallFate:
-    """Decide from ``live`` if a call was carried out. It cannot have added entities in ``preexisting``.
+    """Decide from ``live`` if a call was carried out.
 
-    An addition is done if exactly one new entity has its name. If there are new entities with other names, the outcome
-    is unclear, since amoCRM may have changed the name. The outcome of a change is always unclear.
+    It cannot have added entities in ``preexisting``.
+
+    An addition is done if exactly one new entity has its name. If there are new entities with other
+    names, the outcome is unclear, since amoCRM may have changed the name. The outcome of a change
+    is always unclear.
     """
     kind, action = call.entities[0].kind, call.entities[0].action
     live_names = {thing.id: thing.name for thing in (live.stages if kind == "stage" else live.segments)}

@@ -1,6 +1,7 @@
 """Convert a past snapshot to a desired state, with warnings about what cannot be restored.
 
-Entities that were added later stay. A deleted entity is added again, as the successor of its old id.
+Entities that were added later stay. A deleted entity is added again, as the successor of its old
+id.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ def restore_desired(
 ) -> RestoreResult:
     """Convert ``past`` to a desired state of the account: of all entities, or of the given ids.
 
-    ``past`` is a snapshot or a state rebuilt from history, with the ids of its time; ``successors`` are those recorded
-    by earlier restores. Raises ``PlanError`` if the past is of another account or mode, or lacks one of the ids.
+    ``past`` is a snapshot or a state rebuilt from history, with the ids of its time; ``successors``
+    are those recorded by earlier restores. Raises ``PlanError`` if the past is of another account
+    or mode, or lacks one of the ids.
 
-    After a lost response, call this again instead of reusing its result: only this function recognizes a successor
-    that was added but not recorded.
+    After a lost response, call this again instead of reusing its result: only this function
+    recognizes a successor that was added but not recorded.
     """
     local_time = past.observed_at.astimezone(ZoneInfo(live.account.timezone)).isoformat(timespec="seconds")
     source = f"the history of {local_time}"
@@ -191,7 +193,10 @@ class _RestoreBuilder:
         return False
 
     def _fields_to_clear(self, segment: Segment, live_entity: Segment) -> Iterator[DesiredValue]:
-        """Yield fields to clear: those that existed and were empty. Fields added later keep their values."""
+        """Yield fields to clear: those that existed and were empty.
+
+        Fields added later keep their values.
+        """
         empty = {field.id for field in self._past.fields} - {value.field_id for value in segment.field_values}
         filled = {value.field_id for value in live_entity.field_values}
         for field in self._live.fields:

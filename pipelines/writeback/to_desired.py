@@ -12,7 +12,10 @@ from pipelines.writeback.lookup import field_reference
 
 
 def stage_to_desired(stage: Stage, *, thing_id: int | None) -> DesiredStage:
-    """Convert a stage with all its writable properties. Without ``thing_id``, its name identifies it."""
+    """Convert a stage with all its writable properties.
+
+    Without ``thing_id``, its name identifies it.
+    """
     return DesiredStage(
         id=thing_id, name=writable_name(stage.name), sort=stage.sort, color=normalize_color("stage", stage.color)
     )

@@ -57,7 +57,8 @@ def check_account(
 ) -> None:
     """Check the account's key, its mode, and the rights of the token's user.
 
-    Raises ``PlanError`` at once if the desired state is for another account, since further problems would mislead.
+    Raises ``PlanError`` at once if the desired state is for another account, since further problems
+    would mislead.
     """
     if desired.account and account_key and desired.account != account_key:
         problems.add(f"it is for the account '{desired.account}', but this is '{account_key}'")
@@ -92,7 +93,10 @@ def missing_properties_problem(kind: EntityKind, desired: DesiredEntity) -> str 
 
 
 def deletion_problem(stage: Stage) -> str | None:
-    """Return the reason if a stage cannot be deleted. Vendor's page: "System stages can't be deleted"."""
+    """Return the reason if a stage cannot be deleted.
+
+    Vendor's page: "System stages can't be deleted".
+    """
     if stage.is_default is False:
         return None
     reason = "it is a system stage" if stage.is_default else "amoCRM does not say whether it is a system stage"

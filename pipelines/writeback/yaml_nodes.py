@@ -1,7 +1,8 @@
 """Parse YAML into texts, lists and mappings with line numbers.
 
-PyYAML only splits the file into events and builds no values, so a number never becomes a float, a date never a
-timestamp, and ``no`` never a boolean. Repeated keys, anchors and tags are rejected, since they can hide something.
+PyYAML only splits the file into events and builds no values, so a number never becomes a float, a
+date never a timestamp, and ``no`` never a boolean. Repeated keys, anchors and tags are rejected,
+since they can hide something.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ Node: TypeAlias = YamlText | YamlList | YamlMapping
 
 
 def parse_yaml(text: str, problems: Problems) -> Node:
-    """Parse a YAML text with one document. Raises ``PlanError`` if it is not YAML; collects other problems."""
+    """Parse a YAML text with one document.
+
+    Raises ``PlanError`` if it is not YAML; collects other problems.
+    """
     try:
         return _NodeParser(text, problems).document()
     except yaml.reader.ReaderError as error:

@@ -1,4 +1,6 @@
-"""Format texts as YAML scalars that parse to the same text, unquoted if that is safe. Also used in terminal output.
+"""Format texts as YAML scalars that parse to the same text, unquoted if that is safe.
+
+Also used in terminal output.
 
 Control and direction-changing characters, which a terminal could interpret, are escaped.
 """

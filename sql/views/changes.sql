@@ -170,7 +170,8 @@ events as (
             and old.thing_id = version.thing_id
             and old.valid_from = previous.valid_from
             and new.valid_from = version.valid_from
-            -- The case expression keeps the planner's row estimate low, which avoids JIT compilation.
+            -- The case expression keeps the planner's row estimate low, which avoids JIT
+            -- compilation.
             and case when difference.old_value is distinct from difference.new_value then 1 end = 1
     ) as event
     union all

@@ -32,7 +32,8 @@ with intervals as (
 ),
 
 candidates as (
-    -- Prefilter: an interval no longer than 1.5 times the shortest nearby cannot be a gap. Few candidates remain.
+    -- Prefilter: an interval no longer than 1.5 times the shortest nearby cannot be a gap. Few
+    -- candidates remain.
     select
         intervals.*,
         min(intervals.seconds) over (

@@ -30,10 +30,11 @@ comment on column analytics.option_history.label is 'Label.';
 comment on column analytics.option_history.sort is 'Position among the field''s options.';
 comment on column analytics.option_history.extra is 'All other properties of the option, as received. Null if there are none.';
 
--- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be dropped and re-created
--- beneath the function. Views that it uses are created before it, since the view above uses them, too.
--- All names and operators are qualified, so that nothing is looked up in the caller's search path. Setting the path
--- instead would prevent Postgres from inlining the function.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamptz)
 returns text
 language sql stable

@@ -80,8 +80,8 @@ with jumps as not materialized (
         group by spanned.change_count, spanned.weekdays, spanned.days
     ) as usual
     cross join lateral (
-        -- Without a next day, this day may not be over or not observed to its end. A change between none and the usual one
-        -- then counts as usual.
+        -- Without a next day, this day may not be over or not observed to its end. A change between
+        -- none and the usual one then counts as usual.
         select
             case
                 when exists (

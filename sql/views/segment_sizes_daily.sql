@@ -27,8 +27,9 @@ left join (
     order by version.account_id, version.segment_id, version.valid_from desc
 ) as names using (account_id, segment_id)
 union all
--- Days without a snapshot, for segments that exist in the snapshots before and after. With the same types in both
--- halves and without common table expressions, Postgres can skip columns that a query does not select.
+-- Days without a snapshot, for segments that exist in the snapshots before and after. With the same
+-- types in both halves and without common table expressions, Postgres can skip columns that a query
+-- does not select.
 select
     gap.account_id,
     before.segment_id,
@@ -66,7 +67,8 @@ join amocrm.segment_version as after
     and after.segment_id = before.segment_id
     and after.valid_from <= gap.next_observed_at
     and (after.valid_to is null or after.valid_to > gap.next_observed_at)
--- The case expression and the array keep the planner's row estimate low, which avoids JIT compilation.
+-- The case expression and the array keep the planner's row estimate low, which avoids JIT
+-- compilation.
 where case when gap.next_date > gap.observed_date + 1 then 1 end = 1;
 
 comment on view analytics.segment_sizes_daily is 'One row per segment and day in the account''s timezone, from its first to its last day. Days without a successful load are flagged and have no sizes.';

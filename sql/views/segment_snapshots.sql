@@ -40,10 +40,11 @@ comment on column analytics.segment_snapshots.field_values is 'Values of the cus
 comment on column analytics.segment_snapshots.extra is 'Properties that amoCRM does not document, as received. Null if there were none.';
 comment on column analytics.segment_snapshots.state_since_at is 'The first snapshot with this description of the segment.';
 
--- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be dropped and re-created
--- beneath the function. Views that it uses are created before it, since the view above uses them, too.
--- All names and operators are qualified, so that nothing is looked up in the caller's search path. Setting the path
--- instead would prevent Postgres from inlining the function.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.as_of(account_id bigint, instant timestamptz)
 returns table (
     segment_id bigint,

@@ -54,11 +54,12 @@ comment on column analytics.segments.price_field_ids is 'Ids of the catalog pric
 comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s label (see the view fields), each a list; options by their labels.';
 comment on column analytics.segments.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
 
--- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be dropped and re-created
--- beneath the function. Views that it uses are created before it, since the view above uses them, too. The wide views
--- select from this function, so its columns must not change: other columns need another function.
--- All names and operators are qualified, so that nothing is looked up in the caller's search path. Setting the path
--- instead would prevent Postgres from inlining the function.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. The wide views select from this function, so its columns must not
+-- change: other columns need another function. All names and operators are qualified, so that
+-- nothing is looked up in the caller's search path. Setting the path instead would prevent Postgres
+-- from inlining the function.
 create or replace function analytics.segments_by_field(account_id bigint)
 returns table (
     segment_id bigint,

@@ -1,6 +1,6 @@
--- If a query does not select their columns, Postgres removes a left join on a key and a subquery in the select list. So
--- the views here use these instead of inner joins and window functions, which would also prevent index scans for a time
--- range.
+-- If a query does not select their columns, Postgres removes a left join on a key and a subquery in
+-- the select list. So the views here use these instead of inner joins and window functions, which
+-- would also prevent index scans for a time range.
 create or replace view analytics.snapshots as
 select
     snapshot.account_id,

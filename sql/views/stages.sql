@@ -33,10 +33,11 @@ comment on column analytics.stages.state_since_at is 'The first snapshot with th
 comment on column analytics.stages.observed_at is 'The account''s latest snapshot: the row is true as of this instant.';
 comment on column analytics.stages.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
 
--- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be dropped and re-created
--- beneath the function. Views that it uses are created before it, since the view above uses them, too.
--- All names and operators are qualified, so that nothing is looked up in the caller's search path. Setting the path
--- instead would prevent Postgres from inlining the function.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.stages_as_of(account_id bigint, instant timestamptz)
 returns table (
     stage_id bigint,

@@ -1,6 +1,6 @@
 -- name: transitions_in_run
--- Outcomes of these accounts' loads in a Dagster run and before it. Accounts without an outcome in the run are left out.
--- A superseded load is not a failure, since a newer one succeeded.
+-- Outcomes of these accounts' loads in a Dagster run and before it. Accounts without an outcome in
+-- the run are left out. A superseded load is not a failure, since a newer one succeeded.
 select
     chosen.account_key,
     coalesce(loaded.observed_at, failed.last_at) as ended_at,
@@ -60,7 +60,8 @@ where failed.last_at is not null or loaded.observed_at is not null
 order by chosen.account_key
 
 -- name: failing_keys
--- Accounts whose latest load failed. A superseded load is not a failure, since a newer one succeeded.
+-- Accounts whose latest load failed. A superseded load is not a failure, since a newer one
+-- succeeded.
 select failure.account_key
 from amocrm.load_failure as failure
 left join amocrm.account using (account_key)

@@ -5,8 +5,8 @@ from amocrm.account
 where account_key = :account_key
 
 -- name: compared_sizes
--- Sizes of the latest snapshot's segments, now and each of so many days before. Like analytics.segment_trends, for any
--- span.
+-- Sizes of the latest snapshot's segments, now and each of so many days before. Like
+-- analytics.segment_trends, for any span.
 select
     segment.segment_id,
     version.name,

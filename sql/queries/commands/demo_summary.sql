@@ -1,5 +1,6 @@
 -- name: demo_account
--- One row for the account: its properties, the start of its history, and the cost of its loads so far.
+-- One row for the account: its properties, the start of its history, and the cost of its loads so
+-- far.
 select
     account.account_id,
     account.name,
@@ -41,8 +42,8 @@ select
     + (select count(*) from amocrm.segment_size_daily where account_id = :account_id)
 
 -- name: demo_segments
--- One row per segment: its current size, its fate, and its sizes of the last days, oldest first. Null on days without a
--- load, or before the segment existed.
+-- One row per segment: its current size, its fate, and its sizes of the last days, oldest first.
+-- Null on days without a load, or before the segment existed.
 select
     trend.name,
     trend.customers_count,

@@ -1,5 +1,6 @@
 -- name: ledger
--- Every snapshot of an account in order, with the columns that republishing needs beside the raw responses.
+-- Every snapshot of an account in order, with the columns that republishing needs beside the raw
+-- responses.
 select
     snapshot.observed_at, snapshot.load_id, snapshot.request_count, snapshot.byte_count, snapshot.duration_seconds,
     snapshot.run_id, account.account_key, account.host
@@ -9,7 +10,8 @@ where snapshot.account_id = :account_id
 order by snapshot.observed_at
 
 -- name: oldest_rebuildable_snapshot
--- The oldest snapshot of an account from which on no raw responses have been purged. No row if those of the latest have.
+-- The oldest snapshot of an account from which on no raw responses have been purged. No row if
+-- those of the latest have.
 select min(snapshot.observed_at) as observed_at
 from amocrm.snapshot
 where snapshot.account_id = :account_id
@@ -30,8 +32,9 @@ where snapshot.account_id = :account_id
 having min(snapshot.observed_at) is not null
 
 -- name: rows_since
--- All stored rows of an account from a snapshot on, as text, as if that snapshot had been its first: versions that were
--- open then start with it. Databases with the same snapshots from then on return the same rows.
+-- All stored rows of an account from a snapshot on, as text, as if that snapshot had been its
+-- first: versions that were open then start with it. Databases with the same snapshots from then on
+-- return the same rows.
 with stated as (
     select 'stage_version' as relation, to_jsonb(version) as row from amocrm.stage_version as version where account_id = :account_id
     union all
@@ -65,7 +68,8 @@ select
     (
         case
             when (stated.row ->> 'valid_from')::timestamptz > :since then stated.row
-            -- updated_at is left out: it does not open a version, so the row has that of the first snapshot with the state.
+            -- updated_at is left out: it does not open a version, so the row has that of the first
+            -- snapshot with the state.
             else stated.row - 'updated_at' || jsonb_build_object('valid_from', cast(:since as timestamptz))
         end
     )::text as row

@@ -1,6 +1,7 @@
 -- name: who_is_in_the_way
--- Other sessions that lock our tables or views or whose role has temporary views on them, and open prepared
--- transactions, oldest first. The start is null if our role may not see the session's activity.
+-- Other sessions that lock our tables or views or whose role has temporary views on them, and open
+-- prepared transactions, oldest first. The start is null if our role may not see the session's
+-- activity.
 select
     activity.pid,
     activity.usename::text as role_name,

@@ -1,7 +1,8 @@
 -- name: session
--- Settings of every transaction, regardless of the defaults of server, database and role: output formats that this
--- program relies on, timeouts of statements and locks, and a search path with Postgres' own schema only. Local to the
--- transaction, since a pooler gives the connection to other clients afterwards.
+-- Settings of every transaction, regardless of the defaults of server, database and role: output
+-- formats that this program relies on, timeouts of statements and locks, and a search path with
+-- Postgres' own schema only. Local to the transaction, since a pooler gives the connection to other
+-- clients afterwards.
 select
     set_config('search_path', 'pg_catalog, pg_temp', true),
     set_config('timezone', 'UTC', true),

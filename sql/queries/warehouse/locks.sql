@@ -1,7 +1,8 @@
 -- name: lock_for_change
--- Lock the tables and views named in amocrm.tables and amocrm.views ('*': all of ours), one by one, in exclusive mode, and
--- those in amocrm.referred against writers, as a foreign key to them does. The total wait is half of deadlock_timeout: a
--- session that waits for us and holds the next lock continues before Postgres could detect a deadlock and cancel it.
+-- Lock the tables and views named in amocrm.tables and amocrm.views ('*': all of ours), one by one,
+-- in exclusive mode, and those in amocrm.referred against writers, as a foreign key to them does.
+-- The total wait is half of deadlock_timeout: a session that waits for us and holds the next lock
+-- continues before Postgres could detect a deadlock and cancel it.
 do $$
 declare
     ends_at constant timestamptz := clock_timestamp() + current_setting('deadlock_timeout')::interval / 2;
@@ -9,7 +10,8 @@ declare
     locking text;
 begin
     for locking in
-        -- A change without effect. "lock table" would also lock the tables and views beneath the view.
+        -- A change without effect. "lock table" would also lock the tables and views beneath the
+        -- view.
         select format('alter view analytics.%I reset (security_barrier)', relation.relname)
         from pg_class as relation
         where relation.relnamespace = 'analytics'::regnamespace

@@ -15,7 +15,8 @@ insert into amocrm.schema_migration (version, name, checksum)
 values (:version, :name, :checksum)
 
 -- name: save_view_grants
--- Before views are dropped, save the privileges of other roles on them, as the statements that grant them again.
+-- Before views are dropped, save the privileges of other roles on them, as the statements that
+-- grant them again.
 update amocrm.schema_view
 set grants = granted.grants
 from (
@@ -38,8 +39,9 @@ from (
 where schema_view.name = granted.name
 
 -- name: lock_schema
--- Take the migration lock until the transaction ends. Readers and loaders may not take it. A role without the privilege
--- cannot migrate, and can only find that the schema is current. Statements of migrations may take longer than others.
+-- Take the migration lock until the transaction ends. Readers and loaders may not take it. A role
+-- without the privilege cannot migrate, and can only find that the schema is current. Statements of
+-- migrations may take longer than others.
 do $$
 begin
     perform set_config('statement_timeout', '0', true);

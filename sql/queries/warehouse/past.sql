@@ -75,7 +75,8 @@ where segment.account_id = :account_id
 order by segment.segment_id
 
 -- name: past_snapshot
--- The latest snapshot of an account at or before an instant, with the account's properties then, as far as stored.
+-- The latest snapshot of an account at or before an instant, with the account's properties then, as
+-- far as stored.
 select
     snapshot.observed_at, snapshot.customers_mode, snapshot.timezone,
     account.account_id, account.name, account.subdomain, account.country, account.currency

@@ -43,8 +43,8 @@ delete from amocrm.segment_current
 where account_id = :account_id and segment_id = any (cast(:segment_ids as bigint[]))
 
 -- name: insert_account
--- Insert the account's row for its first snapshot, so that there is a row to lock. ON CONFLICT has no target, since two
--- concurrent first loads may conflict in either key.
+-- Insert the account's row for its first snapshot, so that there is a row to lock. ON CONFLICT has
+-- no target, since two concurrent first loads may conflict in either key.
 insert into amocrm.account (account_id, account_key, host, name, subdomain, timezone, customers_mode, country, currency)
 values (:account_id, :account_key, :host, :name, :subdomain, :timezone, :customers_mode, :country, :currency)
 on conflict do nothing
@@ -69,7 +69,8 @@ values (
 select load_id from amocrm.snapshot where account_id = :account_id and observed_at = :observed_at
 
 -- name: lock_account
--- Serialize publishing per account: only the holder of this row lock compares with and changes the stored state.
+-- Serialize publishing per account: only the holder of this row lock compares with and changes the
+-- stored state.
 select account_key, host, name, subdomain, timezone, customers_mode, country, currency
 from amocrm.account
 where account_id = :account_id
@@ -101,6 +102,7 @@ set last_count = excluded.last_count,
     max_count = greatest(day.max_count, excluded.max_count)
 
 -- name: use_indexes
--- Use indexes even on seemingly empty tables, until the transaction ends. The plan of a foreign key check is cached per
--- session: with statistics of empty tables, each check of a first load would scan a whole table.
+-- Use indexes even on seemingly empty tables, until the transaction ends. The plan of a foreign key
+-- check is cached per session: with statistics of empty tables, each check of a first load would
+-- scan a whole table.
 select set_config('enable_seqscan', 'off', true)

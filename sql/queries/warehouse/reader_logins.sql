@@ -1,6 +1,6 @@
 -- name: is_another_role
--- True if a role of this name exists and is not a login created for this reader's role: a role with other privileges must
--- not get a new password.
+-- True if a role of this name exists and is not a login created for this reader's role: a role with
+-- other privileges must not get a new password.
 select exists (
     select
     from pg_roles as login
@@ -22,9 +22,9 @@ select exists (
 )
 
 -- name: logins_without_limit
--- One row per login in one of our reader roles that lacks a limit, with the statements that set it. Members do not
--- inherit a role's settings, so each login has its own. Zero means no limit. Logins that load or own the schema are
--- left out.
+-- One row per login in one of our reader roles that lacks a limit, with the statements that set it.
+-- Members do not inherit a role's settings, so each login has its own. Zero means no limit. Logins
+-- that load or own the schema are left out.
 with wanted (name, setting) as (
     values
         ('statement_timeout', '60s'),

@@ -1,6 +1,6 @@
 -- name: grant_account_reader
--- Grant the schema to the reader of one account directly as well, by which other databases of the server see that the
--- role is in use.
+-- Grant the schema to the reader of one account directly as well, by which other databases of the
+-- server see that the role is in use.
 do $$
 begin
     if not exists (
@@ -15,8 +15,9 @@ end
 $$
 
 -- name: grant_connect
--- Grant CONNECT on this database to roles that may use our schemas and lack it: an administrator may have revoked it from
--- PUBLIC, as deploy/postgres-init.sh does. Does nothing if our role may not grant it.
+-- Grant CONNECT on this database to roles that may use our schemas and lack it: an administrator
+-- may have revoked it from PUBLIC, as deploy/postgres-init.sh does. Does nothing if our role may
+-- not grant it.
 do $$
 declare
     missing regrole;
@@ -36,10 +37,11 @@ end
 $$
 
 -- name: hide_statistics
--- Planner statistics contain values of all accounts, and EXPLAIN shows estimates based on them to every reader. Once
--- readers are isolated, statistics of our columns are removed and no longer collected. Before PostgreSQL 18 only a
--- superuser can remove them; doctor shows the statement. account_id is exempt: its statistics reveal only the number of
--- rows per account, and plans would be bad without them.
+-- Planner statistics contain values of all accounts, and EXPLAIN shows estimates based on them to
+-- every reader. Once readers are isolated, statistics of our columns are removed and no longer
+-- collected. Before PostgreSQL 18 only a superuser can remove them; doctor shows the statement.
+-- account_id is exempt: its statistics reveal only the number of rows per account, and plans would
+-- be bad without them.
 do $$
 declare
     change text;
@@ -94,9 +96,10 @@ values (:name, :purpose, :account_id)
 on conflict do nothing
 
 -- name: isolate_readers
--- Isolate readers of single accounts: the views' owner is subject to row-level security, and every table shows it only the
--- accounts of the session's role. Idempotent; adds new tables, views and policies. Wide views are dropped, since their
--- columns are named after fields and every login can read column names in Postgres' catalog.
+-- Isolate readers of single accounts: the views' owner is subject to row-level security, and every
+-- table shows it only the accounts of the session's role. Idempotent; adds new tables, views and
+-- policies. Wide views are dropped, since their columns are named after fields and every login can
+-- read column names in Postgres' catalog.
 do $$
 declare
     views_owner constant regrole := to_regrole(quote_ident(current_setting('amocrm.views_owner')));
@@ -172,8 +175,8 @@ end
 $$
 
 -- name: lacking_roles
--- Statements, in order, that create the roles needed for isolation and the named reader of one account; only those that
--- would have an effect.
+-- Statements, in order, that create the roles needed for isolation and the named reader of one
+-- account; only those that would have an effect.
 select step.change
 from (
     select
@@ -209,7 +212,8 @@ where step.is_lacking
 order by step.position
 
 -- name: name_reader
--- Set the name of the reader of one account for a statement of this transaction that takes no parameters.
+-- Set the name of the reader of one account for a statement of this transaction that takes no
+-- parameters.
 select set_config('amocrm.reader_of_account', :name, true)
 
 -- name: owns_tables
@@ -244,9 +248,10 @@ select exists (
 )
 
 -- name: role_suffixes
--- Suffixes of role names for this database, best first, with a flag if they are free. The default names are free if they
--- already have privileges in this database, or in no other one; every role can read that in pg_shdepend. Role names have
--- at most 63 bytes, so a longer database name does not fit.
+-- Suffixes of role names for this database, best first, with a flag if they are free. The default
+-- names are free if they already have privileges in this database, or in no other one; every role
+-- can read that in pg_shdepend. Role names have at most 63 bytes, so a longer database name does
+-- not fit.
 select candidate.suffix, candidate.is_here or not candidate.is_elsewhere as is_free
 from (
     select

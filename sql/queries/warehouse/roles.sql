@@ -1,7 +1,7 @@
 -- name: grant_loader
--- Grant missing privileges to the loader's role: it inserts rows, closes open versions and purges raw responses, but cannot
--- change definitions or rewrite history. A test checks that every table of amocrm is listed here. Does nothing if the
--- role does not exist.
+-- Grant missing privileges to the loader's role: it inserts rows, closes open versions and purges
+-- raw responses, but cannot change definitions or rewrite history. A test checks that every table
+-- of amocrm is listed here. Does nothing if the role does not exist.
 do $$
 declare
     loader constant regrole := to_regrole(quote_ident(current_setting('amocrm.loader')));
@@ -47,7 +47,8 @@ begin
         cross join unnest(entitled.verbs) as verb
         where not has_table_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), verb)
         union all
-        -- Columns that may be updated. In history tables only the end of open versions, which a trigger enforces, too.
+        -- Columns that may be updated. In history tables only the end of open versions, which a
+        -- trigger enforces, too.
         select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
@@ -88,7 +89,8 @@ end
 $$
 
 -- name: grant_reader
--- Grant missing privileges on the schema analytics to the readers' role. Does nothing if the role does not exist.
+-- Grant missing privileges on the schema analytics to the readers' role. Does nothing if the role
+-- does not exist.
 do $$
 declare
     reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.reader')));
@@ -114,7 +116,8 @@ begin
             and pg_has_role(routine.proowner, 'usage')
             and not has_function_privilege(reader, routine.oid, 'execute')
         union all
-        -- For future views of each role that may create them. For other roles, the entry would break a restore of a backup.
+        -- For future views of each role that may create them. For other roles, the entry would
+        -- break a restore of a backup.
         select format('alter default privileges in schema analytics grant select on tables to %s', reader)
         where has_schema_privilege('analytics', 'create') and not exists (
             select
@@ -132,7 +135,8 @@ end
 $$
 
 -- name: grants_of_roles
--- Number of privileges of each of these roles in our schemas. A role that does not exist has no row.
+-- Number of privileges of each of these roles in our schemas. A role that does not exist has no
+-- row.
 select role.rolname as name, count(granted.grantee) as grant_count
 from pg_roles as role
 left join (
@@ -165,7 +169,8 @@ where role.rolname = any(:names)
 group by role.rolname
 
 -- name: has_role_names
--- True if this database stores its role names and the session's role can read them. Migration 0013 creates the table.
+-- True if this database stores its role names and the session's role can read them. Migration 0013
+-- creates the table.
 select exists (
     select
     from pg_class as relation
@@ -177,8 +182,8 @@ select exists (
 )
 
 -- name: make_roles
--- Create the reader's and the loader's roles if we may create roles. An administrator can also create them, by the same
--- names.
+-- Create the reader's and the loader's roles if we may create roles. An administrator can also
+-- create them, by the same names.
 do $$
 declare
     missing name;
@@ -197,7 +202,8 @@ end
 $$
 
 -- name: name_roles
--- Set the names of this database's roles for statements of this transaction that take no parameters.
+-- Set the names of this database's roles for statements of this transaction that take no
+-- parameters.
 select
     set_config('amocrm.reader', :reader, true),
     set_config('amocrm.loader', :loader, true),

@@ -1,5 +1,6 @@
 -- name: latest_digests
--- Digests of the latest snapshot of a key's account, and its summary. No row if they are not stored.
+-- Digests of the latest snapshot of a key's account, and its summary. No row if they are not
+-- stored.
 select
     account.account_id,
     account.host,
@@ -37,8 +38,9 @@ set observed_at = excluded.observed_at, reading_code = excluded.reading_code, an
 where newest_answers.observed_at < excluded.observed_at
 
 -- name: republish_snapshot
--- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it was compared. The caller
--- holds the lock of the account's row. For the first snapshot of a day, also insert the day's sizes.
+-- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it
+-- was compared. The caller holds the lock of the account's row. For the first snapshot of a day,
+-- also insert the day's sizes.
 with newest as (
     select snapshot.*
     from amocrm.newest_answers as answers

@@ -1,5 +1,6 @@
 -- name: may_create_wide_views
--- True if our role may create wide views, and no reader of a single account exists, who could read their column names.
+-- True if our role may create wide views, and no reader of a single account exists, who could read
+-- their column names.
 select has_schema_privilege('analytics', 'create') and not relrowsecurity
 from pg_class
 where oid = 'amocrm.account'::regclass
@@ -25,7 +26,8 @@ where relation.relnamespace = 'analytics'::regnamespace
 select set_config('lock_timeout', '1s', true)
 
 -- name: wide_columns
--- Columns of a view in analytics with their comments and the view's own comment. No rows if the view does not exist.
+-- Columns of a view in analytics with their comments and the view's own comment. No rows if the
+-- view does not exist.
 select
     attribute.attname as name,
     col_description(relation.oid, attribute.attnum) as comment,

@@ -22,7 +22,8 @@ where work = :work and account_id = :account_id
 for update nowait
 
 -- name: create_work_lock
--- Insert the row for try_lock_work, which cannot do it itself without waiting for concurrent inserts of the row.
+-- Insert the row for try_lock_work, which cannot do it itself without waiting for concurrent
+-- inserts of the row.
 insert into amocrm.work_lock (work, account_id)
 values (:work, :account_id)
 on conflict (work, account_id) do nothing
@@ -58,7 +59,8 @@ where restored.account_id = :account_id
 order by restored.thing, restored.replaces_id, call.intended_at desc
 
 -- name: preexisting_entities
--- Entities that existed before an instant or that one of our calls added, which another call cannot have added.
+-- Entities that existed before an instant or that one of our calls added, which another call cannot
+-- have added.
 select 'stage' as thing, stage_id as thing_id
 from amocrm.stage_version
 where account_id = :account_id and valid_from <= :instant
