@@ -188,7 +188,7 @@ def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url:
     assert statuses.count("skipped") > 20
     assert 1 <= statuses.count("failed") <= 4
     [why] = {one.failure.message for one in outcomes if one.failure and one.status == "skipped"}
-    assert why.startswith("Nothing more was asked, since the database is gone: ")
+    assert why.startswith("Not loaded because the database is gone: ")
 
 
 @pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])
