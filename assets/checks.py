@@ -18,7 +18,7 @@ from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
 from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
 from pipelines.base.text import to_single_line
 from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry
-from pipelines.report.overview import LatestJump
+from pipelines.report.figures import Jump
 from pipelines.transform.summary import SnapshotSummary
 
 QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
@@ -157,7 +157,7 @@ def check_anomalies(anomalies: Sequence[Anomaly]) -> dg.AssetCheckResult:
     )
 
 
-def check_size_jumps(jumps: Sequence[LatestJump]) -> dg.AssetCheckResult:
+def check_size_jumps(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
     """Warn of sizes that left their segment's rhythm."""
     return warning_result(
         JUMPS,

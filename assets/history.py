@@ -10,6 +10,7 @@ from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
 from assets.resources import WarehouseResource
 from assets.specs import PUBLISHED, RAW_ANSWER, SNAPSHOT
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import PublishedLoad, publish_load
 
@@ -29,9 +30,14 @@ def history_tables(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Publish what was asked, and note what it changed in each table."""
     with errors_shown():
-        loaded = publish_load(
-            workbench.engine, extracted, workbench.settings, clock=workbench.clock, run_id=context.run.run_id
+        load = LoadContext(
+            workbench.engine,
+            workbench.settings.any_account(context.partition_key),
+            workbench.settings,
+            clock=workbench.clock,
+            run_id=context.run.run_id,
         )
+        loaded = publish_load(load, extracted)
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=load_metadata(spec.key, loaded))
     yield checks.check_documented_limits(loaded.summary)

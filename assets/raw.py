@@ -12,7 +12,8 @@ from assets.resources import WarehouseResource
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
 from pipelines.load.connection import token_expiry
-from pipelines.load.failure_record import failures_recorded, require_usable
+from pipelines.load.context import LoadContext
+from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load
 
@@ -36,14 +37,14 @@ def raw_answer(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[LoadReference]]:
     """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
     with errors_shown():
-        engine, clock, run_id = workbench.engine, workbench.clock, context.run.run_id
-        configured = workbench.settings.any_account(context.partition_key)
-        account = require_usable(engine, configured, clock=clock, run_id=run_id)
-        with failures_recorded(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
-            token = token_expiry(account, workbench.settings)
+        settings, clock = workbench.settings, workbench.clock
+        configured = settings.any_account(context.partition_key)
+        load = LoadContext(workbench.engine, configured, settings, clock=clock, run_id=context.run.run_id)
+        with failures_recorded(load, clock.now()):
+            token = token_expiry(load.account, settings)
         yield checks.check_token_expiry(token, clock.now())
         try:
-            extracted = extract_load(engine, account, workbench.settings, clock=clock, run_id=run_id)
+            extracted = extract_load(load)
         except WarehouseError as error:
             yield from checks.failing_results(error)
             raise

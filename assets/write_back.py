@@ -17,11 +17,12 @@ from pipelines.base.bounded_file import PLAN_BYTES
 from pipelines.base.confined_file import read_below
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
+from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.calls import Plan
 from pipelines.writeback.config_file import parse_desired
 from pipelines.writeback.fingerprint import deleted_ids, fingerprint
-from pipelines.writeback.live_account import AccountAccess, preview_plan
+from pipelines.writeback.live_account import preview_plan
 from pipelines.writeback.plan_source import to_desired_state
 from pipelines.writeback.render import plan_document, render_text
 
@@ -77,10 +78,10 @@ def make_as_wanted(
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization | dg.Output[None]]:
     """Plan, show the plan, and apply it where that is asked for."""
     with errors_shown():
-        access = AccountAccess(
-            engine=workbench.engine,
-            account=workbench.settings.account(config.account),
-            settings=workbench.settings,
+        access = LoadContext(
+            workbench.engine,
+            workbench.settings.account(config.account),
+            workbench.settings,
             clock=workbench.clock,
             run_id=context.run.run_id,
         )

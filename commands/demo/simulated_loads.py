@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from commands.demo.simulated_account import SimulatedAccount
 from pipelines.base.errors import Unavailable
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 
 LOAD_INTERVAL = timedelta(hours=6)
@@ -35,7 +36,7 @@ def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list
     for at in timestamps:
         simulated.set_time(at)
         try:
-            loaded = load_account(engine, simulated.account, simulated.settings, clock=simulated.clock)
+            loaded = load_account(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))
         except Unavailable:
             if not simulated.simulation.is_outage_at(at):
                 raise

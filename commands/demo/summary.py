@@ -52,7 +52,7 @@ def last_observed_at(engine: Engine) -> datetime | None:
     """How far the history has come; None before the first load."""
     with transaction(engine) as connection:
         account_id = account_id_for_key(connection, ACCOUNT_KEY)
-        latest = connection.execute(statement("newest_snapshot"), {"account_id": account_id}).one_or_none()
+        latest = connection.execute(statement("latest_snapshot"), {"account_id": account_id}).one_or_none()
         return latest.observed_at if latest else None
 
 

@@ -17,14 +17,14 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.base.text import join_names
 from pipelines.config.settings import Settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import check_schema, migrate
 from pipelines.warehouse.past import StoredAccount, read_stored_accounts
-from pipelines.writeback.live_account import AccountAccess
 
 
 @contextmanager
-def open_account(demo: str | None, account_key: str | None) -> Iterator[AccountAccess]:
+def open_account(demo: str | None, account_key: str | None) -> Iterator[LoadContext]:
     """The account, to be read and changed, for as long as the context lasts."""
     home = select_demo(demo)
     if home is not None:
@@ -35,11 +35,11 @@ def open_account(demo: str | None, account_key: str | None) -> Iterator[AccountA
     account = settings.account(account_key)
     with open_warehouse(settings) as engine:
         check_schema(engine)
-        yield AccountAccess(engine=engine, account=account, settings=settings)
+        yield LoadContext(engine, account, settings)
 
 
 @contextmanager
-def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[AccountAccess]:
+def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[LoadContext]:
     """The demo's account as it is now. It runs meanwhile, and keeps what is changed."""
     from commands.demo.simulated_account import simulated_account  # noqa: PLC0415 - nobody else needs the emulator
 
@@ -54,10 +54,10 @@ def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[Accou
     ):
         migrate(engine)
         simulated.set_time_to_present()
-        yield AccountAccess(
-            engine=engine,
-            account=simulated.settings.account(account_key),
-            settings=simulated.settings,
+        yield LoadContext(
+            engine,
+            simulated.settings.account(account_key),
+            simulated.settings,
             clock=Clock(now=simulated.emulator.clock.now, sleep=time.sleep),
         )
 

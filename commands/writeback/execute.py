@@ -15,9 +15,10 @@ from commands.text import pluralize
 from commands.writeback.options import ApplyOptions
 from pipelines.base.errors import SettingsError
 from pipelines.base.escape import printable_json
+from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import AppliedCall, ApplyResult, apply
 from pipelines.writeback.calls import Call, Plan, PlannedChange
-from pipelines.writeback.live_account import AccountAccess, preview_plan
+from pipelines.writeback.live_account import preview_plan
 from pipelines.writeback.plan_source import DesiredState
 from pipelines.writeback.render import format_change_line, plan_document, render_text
 
@@ -27,7 +28,7 @@ COLORS: Final = {"  + ": "green", "  ~ ": "yellow", "  - ": "red"}
 OUTCOME_LABELS: Final = {"done": "done", "refused": "refused", "not_sent": "not sent", "uncertain": "uncertain"}
 
 
-def execute_plan(access: AccountAccess, desired_state: DesiredState, apply_options: ApplyOptions) -> None:
+def execute_plan(access: LoadContext, desired_state: DesiredState, apply_options: ApplyOptions) -> None:
     """Make the account as it is wanted, if whoever is asked says yes. Raises what stopped it, after telling how far."""
     plan = preview_plan(access, desired_state)
     if not apply_options.is_json:

@@ -14,9 +14,10 @@ from commands.writeback.options import ApplyOptions
 from pipelines.amocrm.messages import EntityKind
 from pipelines.amocrm.models import Segment, Snapshot, Stage
 from pipelines.base.errors import SettingsError
+from pipelines.load.context import LoadContext
 from pipelines.writeback.desired import DesiredConfig, DesiredSegment, DesiredStage
 from pipelines.writeback.export import export_config
-from pipelines.writeback.live_account import AccountAccess, fetch_live_account
+from pipelines.writeback.live_account import fetch_live_account
 from pipelines.writeback.plan_source import to_desired_state
 from pipelines.writeback.validation import MODE_BY_KIND
 
@@ -70,7 +71,7 @@ def change(desired: DesiredEntity, apply_options: ApplyOptions, *, account_key: 
         execute_plan(access, to_desired_state(_to_desired(desired), account_key=access.account.key), apply_options)
 
 
-def _read_live(access: AccountAccess, kind: EntityKind) -> Snapshot:
+def _read_live(access: LoadContext, kind: EntityKind) -> Snapshot:
     """The account as it is. Raises ``SettingsError`` where its mode has no such things."""
     snapshot = fetch_live_account(access)
     if snapshot.account.mode != MODE_BY_KIND[kind]:
@@ -92,5 +93,5 @@ def _to_desired(desired: DesiredEntity) -> DesiredConfig:
     return DesiredConfig(source=SOURCE, segments=(desired,))
 
 
-def _error(access: AccountAccess, sentence: str) -> SettingsError:
+def _error(access: LoadContext, sentence: str) -> SettingsError:
     return SettingsError(sentence, account=access.account.key, advice="Nothing was sent.")

@@ -23,6 +23,7 @@ from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.simulated_account import simulated_account
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times, simulate_loads
 from commands.demo.summary import read_summary
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url
 from tests.command_line import build_environment, command_line, run, running_processes
@@ -171,7 +172,7 @@ def test_an_outage_of_this_moment_is_taken_as_over(folder: Path, engine: Engine)
     with simulated_account(home, config, started_at + timedelta(days=45)) as simulated:
         assert simulated.simulation.is_outage_at(datetime.now(UTC))
         simulated.set_time_to_present()
-        assert load_account(engine, simulated.account, simulated.settings).published.is_new
+        assert load_account(LoadContext(engine, simulated.account, simulated.settings)).published.is_new
 
 
 def test_two_demos_do_not_meddle(folder: Path) -> None:

@@ -41,6 +41,7 @@ from pipelines.base.errors import (
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import AccountSettings, Settings, load_location_settings, load_settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import run
@@ -151,7 +152,7 @@ def test_lists_that_may_not_be_read(emulator: Emulator) -> None:
 
 def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = account_of(emulator)
-    load_account(engine, account, Settings(data_dir=tmp_path))
+    load_account(LoadContext(engine, account, Settings(data_dir=tmp_path)))
     assert checks_by_subject(account, engine)["identity"].status == "ok"
     other = emulator.world.add_account("Another")
     check = checks_by_subject(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
@@ -160,7 +161,7 @@ def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_pa
 
 def test_an_account_that_another_key_has_already(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = account_of(emulator)
-    load_account(engine, account, Settings(data_dir=tmp_path))
+    load_account(LoadContext(engine, account, Settings(data_dir=tmp_path)))
     second = replace(account, key="second")
     settings = Settings(data_dir=tmp_path, accounts=(account, second))
     (check,) = (one for one in check_account(second, settings, engine, SYSTEM_CLOCK) if "identity" in one.subject)

@@ -18,6 +18,7 @@ from commands.doctor.check import Check
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.command_line import run
 from tests.dagster_account import DagsterAccount, materialization_metadata, open_dagster_account
@@ -45,7 +46,9 @@ def test_sync_tells_and_goes_on_where_the_webhook_is_down(dagster_account: Dagst
     [account] = dagster_account.settings.accounts
     dagster_account.emulator.clock.advance(datetime.now(UTC) - START - timedelta(days=2))
     load_account(
-        dagster_account.engine, replace(account, key="main"), dagster_account.settings, clock=dagster_account.clock
+        LoadContext(
+            dagster_account.engine, replace(account, key="main"), dagster_account.settings, clock=dagster_account.clock
+        )
     )
     dagster_account.emulator.clock.advance(timedelta(days=2))
     dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
@@ -106,10 +109,12 @@ def test_doctor_knows_what_keeps_rules_from_telling(dagster_account: DagsterAcco
     [early] = checked(dagster_account, dagster_account.engine, named)
     assert early.status == "ok"
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.accounts[0],
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.accounts[0],
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     [unknown] = checked(dagster_account, dagster_account.engine, named)
     assert (unknown.status, unknown.finding) == ("warning", "No segment is called, or has the id, 'Gone', 404.")

@@ -16,6 +16,7 @@ from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from emulator import effects
 from emulator.faults import Effect
 from pipelines.base.secret import Secret
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.dagster_account import (
     DagsterAccount,
@@ -270,7 +271,9 @@ def test_a_jump_of_a_size_warns(dagster_account: DagsterAccount, instance: dg.Da
     for day in range(30):
         dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 1000 + day % 2)
         dagster_account.emulator.clock.advance(timedelta(days=1))
-        load_account(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock)
+        load_account(
+            LoadContext(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock)
+        )
     dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 2000)
     dagster_account.emulator.clock.advance(timedelta(days=1))
     found = check_evaluations(dagster_account.load(instance))["sizes_are_usual"]

@@ -75,12 +75,12 @@ def test_of_a_bucket_only_what_is_new_is_told(postgres_url: str, engine: Engine,
 
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[0])
         [told], _ = hour()
-        assert "load of 'bucket 01 of 01' failed: Fails from now on: shop-0. 1 of 2 accounts were not loaded. " in told
+        assert "load of 'bucket 01 of 01' failed: Started failing: shop-0. 1 of 2 accounts were not loaded. " in told
         assert hour() == ([], NOTHING_NEW)
         dagster_account.emulator.faults.remove(fault)
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[1])
         [told, again], _ = hour()
-        assert "failed: Fails from now on: shop-1. 1 of 2 accounts were not loaded. " in told
+        assert "failed: Started failing: shop-1. 1 of 2 accounts were not loaded. " in told
         assert "load of 'bucket 01 of 01' works again: Loaded again: shop-0 (failed since " in again
         dagster_account.emulator.faults.remove(fault)
         [again], _ = hour()

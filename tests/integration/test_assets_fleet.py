@@ -143,7 +143,7 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
         run_failure_sensor(instance, replace(settings, alert_webhook_url=hook.url), failed)
     [(_, alert, _)] = hook.received
     assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
-    news = f"Fails from now on: {mine[0]}, {mine[1]}."
+    news = f"Started failing: {mine[0]}, {mine[1]}."
     assert f"load of 'bucket 02 of 03' failed: {news} 2 of " in str(alert["text"])
 
 

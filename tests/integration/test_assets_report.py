@@ -19,6 +19,7 @@ from assets.report import REPORT, REPORT_SENSOR
 from assets.resources import WarehouseResource
 from assets.tick import QUIET_LOGGING
 from emulator import effects
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.dagster_account import (
     CRON,
@@ -131,10 +132,12 @@ def test_what_keeps_it_from_being_written_is_told(reporting: Reporting, dagster_
     assert told == "it has no snapshot yet."
     assert facts["what_to_do"] == "Load the account first."
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.account(),
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.account(),
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     (dagster_account.settings.data_dir / "reports").write_text("in the way")
     told, facts, was_retried = step_failure(reporting.write())

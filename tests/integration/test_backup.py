@@ -22,6 +22,7 @@ from pipelines.embedded_postgres import cluster
 from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.server import embedded_postgres
 from pipelines.embedded_postgres.system_user import server_user
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, migrate
@@ -121,7 +122,7 @@ def opened(url: str) -> Iterator[Engine]:
 def load_all(engine: Engine, companies: ReleasedAccounts) -> list[tuple[int, int, int]]:
     """Load each account; how many versions opened and closed, and sizes changed."""
     loaded = [
-        load_account(engine, account, companies.settings, clock=companies.clock).published
+        load_account(LoadContext(engine, account, companies.settings, clock=companies.clock)).published
         for account in companies.settings.accounts
     ]
     return [(one.opened_count, one.closed_count, one.size_change_count) for one in loaded]

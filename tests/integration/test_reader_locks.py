@@ -247,7 +247,7 @@ def test_who_may_not_limit_a_login_goes_on(engine: Engine, postgres_url: str, re
 def test_a_full_server_is_asked_again_until_there_is_room(
     reader_url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "CONNECT_RETRY_PAUSE_SECONDS", 0.02)
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"alter role {LOGIN} connection limit 1")
     taken = psycopg.connect(reader_url)
@@ -259,7 +259,7 @@ def test_a_full_server_is_asked_again_until_there_is_room(
         taken.close()
         work.result(SECONDS).close()
     engine.dispose()
-    monkeypatch.setattr(engine_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "CONNECT_RETRY_SECONDS", 0.0)
     with psycopg.connect(reader_url), pytest.raises(DatabaseUnavailable, match="CONNECTION LIMIT"):
         engine.connect()
     engine.dispose()

@@ -492,7 +492,7 @@ def test_who_may_not_make_roles_is_told_what_an_administrator_runs(empty_databas
         try:
             migrate(owner)
             publish_history(owner)
-            with pytest.raises(DatabaseError, match="may not make roles") as refused:
+            with pytest.raises(DatabaseError, match="may not create roles") as refused:
                 create_account_reader(owner, ACCOUNT_ID)
             for statement in re.findall(r"(?:create|grant) [^;]+;", refused.value.advice):
                 admin.execute(statement.encode())

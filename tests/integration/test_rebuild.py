@@ -16,6 +16,7 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import RebuildDiffers
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import RebuildResult, diff_tables, rebuild_account
 from pipelines.warehouse.engine import open_engine
@@ -83,7 +84,9 @@ def load_history(engine: Engine, root: Path) -> int:
         for number, change in enumerate(changes):
             change()
             emulator.clock.set(START + number * LOAD_INTERVAL)
-            load_account(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+            load_account(
+                LoadContext(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+            )
     return account_id
 
 

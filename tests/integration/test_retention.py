@@ -18,6 +18,7 @@ from assets.definitions import build_definitions
 from assets.resources import WarehouseResource
 from assets.run_retention import delete_old_runs
 from pipelines.base.clock import Clock
+from pipelines.load.context import LoadContext
 from pipelines.load.load import extract_load, load_account
 from pipelines.load.retention import purge_all_responses
 from tests.command_line import run
@@ -146,10 +147,12 @@ def test_an_account_that_is_loaded_no_more_keeps_its_history_and_not_its_answers
     dagster_account: DagsterAccount,
 ) -> None:
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.account(KEY),
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.account(KEY),
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     settings = replace(dagster_account.settings, raw_retention_days=30)
     now = dagster_account.emulator.clock.now()
@@ -162,7 +165,7 @@ def test_an_account_that_is_loaded_no_more_keeps_its_history_and_not_its_answers
 
 def test_answers_of_a_load_on_its_way_stay_even_where_none_are_kept(dagster_account: DagsterAccount) -> None:
     settings = replace(dagster_account.settings, raw_retention_days=0)
-    extract_load(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock)
+    extract_load(LoadContext(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock))
     now = dagster_account.emulator.clock.now()
     assert purge_all_responses(dagster_account.engine, settings, now=now + timedelta(hours=1)) == 0
     assert purge_all_responses(dagster_account.engine, settings, now=now + timedelta(hours=25)) > 0
@@ -184,7 +187,7 @@ def test_the_job_does_both_and_says_how_much(dagster_account: DagsterAccount, in
 
 def test_the_command_does_both_by_the_settings(dagster_account: DagsterAccount, tmp_path: Path) -> None:
     settings = dagster_account.settings
-    extract_load(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock)
+    extract_load(LoadContext(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock))
     with dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "data" / "dagster"))) as instance:
         for _ in range(2):
             run_asset(instance, "acme")

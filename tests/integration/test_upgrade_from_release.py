@@ -18,6 +18,7 @@ import sql
 from emulator import effects
 from faults.invariants import broken
 from pipelines.base.errors import DatabaseUnavailable, MigrationError
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, list_pending, migrate
@@ -74,7 +75,7 @@ def contents(engine: Engine, columns: dict[str, list[str]]) -> dict[str, list[st
 
 
 def load(engine: Engine, companies: ReleasedAccounts, key: str) -> PublishedLoad:
-    return load_account(engine, companies.settings.account(key), companies.settings, clock=companies.clock)
+    return load_account(LoadContext(engine, companies.settings.account(key), companies.settings, clock=companies.clock))
 
 
 def account_ids(engine: Engine) -> list[int]:

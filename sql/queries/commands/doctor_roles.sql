@@ -1,5 +1,6 @@
 -- name: doctor_roles
--- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means for readers.
+-- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means
+-- for readers.
 select
     role.rolsuper as is_superuser,
     role.rolcreaterole as may_make_roles,
@@ -24,7 +25,8 @@ cross join (select current_setting('server_version_num')::integer) as server (ve
 where role.rolname = current_user
 
 -- name: parting_roles
--- Statements by which the owner gives this database roles of its own, where another database uses the same ones.
+-- Statements by which the owner gives this database roles of its own, where another database uses
+-- the same ones.
 select format('update amocrm.role_name set name = name || %L', '_in_' || current_database()) as change
 union all
 select format('revoke all on schema amocrm, analytics from %s', string_agg(quote_ident(role.name), ', ' order by role.name))
@@ -33,7 +35,8 @@ where to_regrole(quote_ident(role.name)) is not null
 order by change desc
 
 -- name: shared_roles
--- Roles of this database to which another database of the server was granted something as well, and the logins in them.
+-- Roles of this database to which another database of the server was granted something as well, and
+-- the logins in them.
 select
     role.name,
     array_agg(distinct other.datname::text order by other.datname::text) as database_names,

@@ -1,7 +1,7 @@
 -- name: who_is_in_the_way
--- Other sessions with a lock on our tables or views, or of a role whose temporary objects depend on ours: views, tables and domains
--- of a view's row type, functions; and open prepared transactions. The oldest first. Since when is null where the session
--- belongs to a role that this one may not watch.
+-- Other sessions that lock our tables or views, or whose role has temporary objects that depend on
+-- ours (views, tables and domains of a view's row type, functions), and open prepared transactions,
+-- oldest first. The start is null if our role may not see the session's activity.
 select
     activity.pid,
     activity.usename::text as role_name,
