@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.write_back import fence_markdown
 from emulator import effects
 from pipelines.base.clock import Clock
@@ -39,7 +39,7 @@ def run(
     seconds = count()
     clock = Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None)
     with ExitStack() as until, dg.DagsterInstance.ephemeral() as instance:
-        bench = WarehouseResource(lambda: settings, until, clock)
+        bench = Warehouse(lambda: settings, until, clock)
         job = build_definitions(CRON, "UTC", bench).resolve_job_def("manage_account")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
