@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import Engine
 
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
@@ -63,11 +64,17 @@ class Warehouse:
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     """The settings, and the warehouse that they name."""
 
+    folder: str | None = Field(
+        default=None, description="Folder of .env and accounts.toml; by default as for the command line."
+    )
+
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:  # noqa: ARG002 - Dagster's
         """Yield a warehouse for one run or tick."""
+        folder = Path(self.folder) if self.folder else settings_folder(os.environ, Path.cwd())
         with ExitStack() as exit_stack:
-            sources = os.environ, settings_folder(os.environ, Path.cwd())
             yield Warehouse(
-                lambda: load_settings(*sources), exit_stack, read_alert_webhook=lambda: load_alert_webhook(*sources)
+                lambda: load_settings(os.environ, folder),
+                exit_stack,
+                read_alert_webhook=lambda: load_alert_webhook(os.environ, folder),
             )
