@@ -58,7 +58,7 @@ def check_roles(engine: Engine) -> Check:
             f"As an administrator: {create_roles_sql(missing)} Then run {migrate} again.",
         )
     if without_rights := [role for role in roles if not counts[role]]:
-        return warning(subject, f"{' and '.join(without_rights)} have no rights yet.", f"Run {migrate} as the owner.")
+        return warning(subject, f"Roles without rights: {', '.join(without_rights)}.", f"Run {migrate} as the owner.")
     return ok(subject, f"{' and '.join(roles)} exist.")
 
 

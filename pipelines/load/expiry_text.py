@@ -11,12 +11,13 @@ def describe_expiry(expiry: TokenExpiry, now: datetime) -> str:
     """Return a sentence: when the access ends or ended, or why there is none."""
     if expiry.failure:
         return expiry.failure.message
+    subject = "OAuth access" if expiry.kind == "OAuth" else expiry.kind
     if expiry.expires_at is None:
-        return f"The {expiry.kind} does not say when it expires."
+        return f"The {subject} does not say when it expires."
     if expiry.expires_at <= now:
-        return f"The {expiry.kind} expired on {expiry.expires_at:%Y-%m-%d %H:%M} UTC."
+        return f"The {subject} expired on {expiry.expires_at:%Y-%m-%d %H:%M} UTC."
     renewed = ", and loads renew it before" if expiry.renews_automatically else ""
-    return f"The {expiry.kind} is valid until {expiry.expires_at:%Y-%m-%d}{renewed}."
+    return f"The {subject} is valid until {expiry.expires_at:%Y-%m-%d}{renewed}."
 
 
 def ends_soon(expiry: TokenExpiry, now: datetime) -> bool:

@@ -110,7 +110,7 @@ def test_an_account_whose_load_is_on_its_way_is_left_alone(
     assert [one.partition_key for one in decided.run_requests] == ["beta"]
     decision = tick(instance, Settings(data_dir=tmp_path, accounts=TWO[:1]))
     assert decision.run_requests == []
-    assert decision.skip_message.startswith(f"Account 'acme' is left alone: run {run.run_id} is ")
+    assert decision.skip_message.startswith(f"Account 'acme' is skipped: run {run.run_id} is ")
 
 
 @pytest.mark.parametrize(

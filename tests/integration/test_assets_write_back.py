@@ -108,9 +108,9 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(dagster_acc
 @pytest.mark.parametrize(
     ("config", "what"),
     [
-        ({}, "not clear what is wanted"),
-        ({"file": "a", "text": "b"}, "not clear what is wanted"),
-        ({"file": "/nonexistent"}, "reads no files"),
+        ({}, "missing or given twice"),
+        ({"file": "a", "text": "b"}, "missing or given twice"),
+        ({"file": "/nonexistent"}, "may not read files"),
         ({"text": "version: 1\nsegments: [{name: A, color: red}]"}, "'red'"),
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],
