@@ -1,4 +1,4 @@
-"""The answers of amoCRM, kept as received: the only asset that asks the API. What they mean comes after it."""
+"""Raw responses of amoCRM, stored as received: the only asset that calls the API."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import dagster as dg
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
 from pipelines.load.connection import token_expiry
@@ -33,9 +33,9 @@ from pipelines.load.load import extract_load
     retry_policy=RETRY_POLICY,
 )
 def raw_answer(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[LoadReference]]:
-    """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
+    """Fetch the account, store the responses, and check that they are complete and valid."""
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
         configured = settings.any_account(context.partition_key)

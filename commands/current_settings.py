@@ -1,4 +1,4 @@
-"""Where the commands work: the folder of the settings, and what they say."""
+"""Settings that apply where the program was called."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.config.settings import Settings, load_settings
 
 
 def load_current_settings() -> Settings:
-    """The settings that hold where the program was called. Raises ``SettingsError``."""
+    """Load the settings. Raises ``SettingsError``, also if another user may have planted them."""
     here = current_settings_folder()
     for name in (".env", "accounts.toml"):
         refuse_foreign(here / name)
@@ -23,12 +23,12 @@ def load_current_settings() -> Settings:
 
 
 def current_settings_folder() -> Path:
-    """The folder of ``.env`` and ``accounts.toml``."""
+    """Return the folder of ``.env`` and ``accounts.toml``."""
     return settings_folder(os.environ, Path.cwd())
 
 
 def dagster_home(settings: Settings) -> Path:
-    """Where Dagster keeps its configuration, runs and events: as ``DAGSTER_HOME`` says, else in the data folder."""
+    """Return Dagster's home: ``DAGSTER_HOME``, or a folder in the data folder."""
     named = os.environ.get("DAGSTER_HOME", "").strip()
     home = Path(named).expanduser() if named else settings.data_dir / "dagster"
     refuse_foreign(home)  # its dagster.yaml names classes that Dagster imports

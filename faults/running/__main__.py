@@ -19,7 +19,7 @@ from typing import Any, Final
 import dagster as dg
 import psycopg
 
-from assets.schedules import SCHEDULE_NAME
+from assets.names import LOAD_SCHEDULE
 from emulator import Emulator
 from faults.harness import Harness, open_harness
 from faults.running.accounts import EmulatedAccounts, state_of
@@ -64,7 +64,7 @@ def run_and_kill(harness: Harness, *, loads: int, seconds: float) -> dict[str, A
         folder = harness.folder / "site"
         folder.mkdir()
         fleet = Fleet(folder, harness.url, emulator, emulated, emulated.ids[:OF_THE_DAEMON])
-        fleet.dagster("schedule", "start", SCHEDULE_NAME)
+        fleet.dagster("schedule", "start", LOAD_SCHEDULE)
         instance = running.enter_context(dg.DagsterInstance.from_config(str(fleet.home)))
         connection = running.enter_context(psycopg.connect(harness.url, autocommit=True))
         shared: dict[str, Any] = {

@@ -160,9 +160,9 @@ def test_an_outage_leaves_a_gap_that_is_told(folder: Path, engine: Engine) -> No
     assert missed, "the API was never out"
     with engine.connect() as connection:
         assert connection.execute(text("select distinct error from amocrm.load_failure")).all() == [("Unavailable",)]
-    (gap,) = read_summary(engine, days=10, news_count=5).gaps
+    (gap,) = read_summary(engine, days=10, change_count=5).gaps
     assert gap.previous_observed_at < missed[0] <= missed[-1] < gap.observed_at
-    sizes = next(row.last_counts for row in read_summary(engine, days=5, news_count=0).segments)
+    sizes = next(row.last_counts for row in read_summary(engine, days=5, change_count=0).segments)
     assert None in sizes, "the day without a load has no size"
 
 

@@ -132,7 +132,7 @@ def test_clocks_that_disagree(ahead: timedelta, words: str) -> None:
         emulator.world.add_account("Corner Coffee")
         check = checks_by_subject(account_of(emulator))["clock"]
     assert check.status == "warning"
-    assert check.finding == f"This machine is {words} amoCRM."
+    assert check.finding == f"This machine's clock is {words} amoCRM's."
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable"])
@@ -243,7 +243,7 @@ def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str
     for check in checks:
         assert "canary" not in check.finding
         if check.status == "warning":
-            assert "get at AMOCRM_TOKEN, ACME in .env, whose mode is 0644" in check.finding
+            assert "read or change AMOCRM_TOKEN, ACME in .env (mode 0644)" in check.finding
             subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
             assert [check.status for check in check_env_file(file)] == ["ok"]
 

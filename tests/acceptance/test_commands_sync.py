@@ -178,7 +178,7 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     ]
     assert again.returncode == 0
     nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
-    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's newest load failed.\n")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's latest load failed.\n")
 
 
 def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:

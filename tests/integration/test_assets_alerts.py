@@ -11,7 +11,7 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
 from assets.tick import run_tick
 from emulator import effects
@@ -34,7 +34,7 @@ def run_sensor(instance: dg.DagsterInstance, settings: Settings, result: dg.Exec
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=end,
-            resources={"workbench": WarehouseResource(lambda: settings, exit_stack)},
+            resources={"workbench": Warehouse(lambda: settings, exit_stack)},
         )
         told = (
             notify_of_recovered_loads(context) if result.success else notify_of_failed_loads(context.for_run_failure())

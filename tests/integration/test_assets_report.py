@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.report import REPORT, REPORT_SENSOR
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.tick import QUIET_LOGGING
 from emulator import effects
 from pipelines.load.context import LoadContext
@@ -56,7 +56,7 @@ class Reporting:
     def write(self, key: str = KEY) -> dg.ExecuteInProcessResult:
         """One run of the asset."""
         with ExitStack() as until:
-            bench = WarehouseResource(lambda: self.company.settings, until, self.company.clock)
+            bench = Warehouse(lambda: self.company.settings, until, self.company.clock)
             job = build_definitions(CRON, "UTC", bench).resolve_implicit_global_asset_job_def()
             return job.execute_in_process(
                 instance=self.instance,

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.run_retention import delete_old_runs
 from pipelines.base.clock import Clock
 from pipelines.load.context import LoadContext
@@ -176,7 +176,7 @@ def test_the_job_does_both_and_says_how_much(dagster_account: DagsterAccount, in
         dagster_account.load(instance)
     clock = Clock(now=lambda: LATER + timedelta(days=91), sleep=dagster_account.wait)
     with ExitStack() as until:
-        bench = WarehouseResource(lambda: dagster_account.settings, until, clock)
+        bench = Warehouse(lambda: dagster_account.settings, until, clock)
         done = (
             build_definitions(CRON, "UTC", bench).resolve_job_def("housekeeping").execute_in_process(instance=instance)
         )

@@ -93,7 +93,10 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
 
 def test_another_thing_than_was_changed_leaves_it_open_too(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
-    with account.client() as client, pytest.raises(UncertainWrite, match="another segment was returned than was changed"):
+    with (
+        account.client() as client,
+        pytest.raises(UncertainWrite, match="another segment was returned than was changed"),
+    ):
         client.writes.update_segment(account.segment_ids[0], {"name": "New"})
 
 
