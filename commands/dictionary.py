@@ -1,4 +1,4 @@
-"""``dictionary``: write what is generated: the data dictionary, the catalog of tables, the table of exit codes."""
+"""``dictionary``: write the generated files: data dictionary, catalog, schema, tables of docs/operations.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from typing import Final
 import click
 
 from commands.exit_codes import insert_exit_codes
+from commands.page_sections import insert_anomalies
+from commands.schema_dump import SCHEMA_FILE, dump_schema
 from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.catalog import (
     CatalogColumn,
     CatalogFunction,
@@ -37,17 +42,18 @@ SCHEMAS: Final = {
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; fail where a file is out of date.")
 def command(*, is_check: bool) -> None:
-    """Write docs/data-dictionary.md and sql/catalog.json from the database's own comments, and the table of exit codes.
+    """Write the generated files: docs/data-dictionary.md, sql/catalog.json, sql/schema.sql, tables of operations.md.
 
-    A throw-away database is made and migrated for it. What is written belongs into the same commit as its cause.
+    They are read from a temporary database with all migrations. Commit them together with the change that caused them.
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
-    tables, functions = read_migrated_catalog()
+    tables, functions, schema = read_migrated_database()
     texts = {
         DICTIONARY: format_dictionary(tables, functions),
         CATALOG: format_catalog(tables),
-        OPERATIONS: insert_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
+        SCHEMA_FILE: schema,
+        OPERATIONS: insert_anomalies(insert_exit_codes(OPERATIONS.read_text(encoding="utf-8"))),
     }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if is_check and stale:
@@ -61,8 +67,8 @@ def command(*, is_check: bool) -> None:
         click.echo("Up to date.")
 
 
-def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...]]:
-    """The tables, views and functions of a database that was made a moment ago."""
+def read_migrated_database() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...], str]:
+    """Read tables and views, functions, and the dumped schema of a temporary database with all migrations."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root's server runs as another user
@@ -70,9 +76,10 @@ def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunc
             engine = open_engine(server.url)
             migrate(engine)
             with transaction(engine) as connection:
-                found = read_catalog(connection), read_functions(connection)
+                tables, functions = read_catalog(connection), read_functions(connection)
             engine.dispose()
-    return found
+            schema = dump_schema(parse_database_url(server.url), find_binaries(None, server_user()).folder)
+    return tables, functions, schema
 
 
 def format_dictionary(tables: Iterable[CatalogTable], functions: Iterable[CatalogFunction]) -> str:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from typing import Final
 
+from commands.page_sections import replace_section
 from pipelines.base.errors import UNEXPECTED_EXIT_CODE, WarehouseError
 
 BEGIN: Final = "<!-- exit codes: written by './run dictionary' -->\n"
@@ -28,9 +29,7 @@ OTHER_CODES: Final = (
 
 def insert_exit_codes(page: str) -> str:
     """The page with the table between the two marks as it ought to be."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}{exit_code_table()}{end}{after}" if begin and end else page
+    return replace_section(page, BEGIN, END, exit_code_table())
 
 
 def exit_code_table() -> str:
