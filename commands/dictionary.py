@@ -1,4 +1,4 @@
-"""``dictionary``: generate the data dictionary, the catalog of tables, and the table of exit codes."""
+"""``dictionary``: write the generated files: data dictionary, catalog, schema, tables of docs/operations.md."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ import click
 
 from commands.exit_codes import insert_exit_codes
 from commands.output import escape_cell
+from commands.page_sections import insert_anomalies
+from commands.schema_dump import SCHEMA_FILE, dump_schema
 from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.catalog import (
     CatalogColumn,
     CatalogFunction,
@@ -38,17 +43,18 @@ SCHEMAS: Final = {
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 def command(*, is_check: bool) -> None:
-    """Generate docs/data-dictionary.md and sql/catalog.json from the database's comments, and the exit code table.
+    """Write the generated files: docs/data-dictionary.md, sql/catalog.json, sql/schema.sql, tables of operations.md.
 
-    This creates and migrates a temporary database. Commit the generated files together with the change behind them.
+    They are read from a temporary database with all migrations. Commit them together with the change that caused them.
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
-        raise SettingsError("This is not a clone of the project.", advice="Change to the project's folder and retry.")
-    tables, functions = read_migrated_catalog()
+        raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
+    tables, functions, schema = read_migrated_database()
     texts = {
         DICTIONARY: format_dictionary(tables, functions),
         CATALOG: format_catalog(tables),
-        OPERATIONS: insert_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
+        SCHEMA_FILE: schema,
+        OPERATIONS: insert_anomalies(insert_exit_codes(OPERATIONS.read_text(encoding="utf-8"))),
     }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if is_check and stale:
@@ -62,8 +68,8 @@ def command(*, is_check: bool) -> None:
         click.echo("Up to date.")
 
 
-def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...]]:
-    """Return the tables, views and functions of a newly migrated database."""
+def read_migrated_database() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...], str]:
+    """Read tables and views, functions, and the dumped schema of a temporary database with all migrations."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root's server runs as another user
@@ -71,9 +77,10 @@ def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunc
             engine = open_engine(server.url)
             migrate(engine)
             with transaction(engine) as connection:
-                found = read_catalog(connection), read_functions(connection)
+                tables, functions = read_catalog(connection), read_functions(connection)
             engine.dispose()
-    return found
+            schema = dump_schema(parse_database_url(server.url), find_binaries(None, server_user()).folder)
+    return tables, functions, schema
 
 
 def format_dictionary(tables: Iterable[CatalogTable], functions: Iterable[CatalogFunction]) -> str:

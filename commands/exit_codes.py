@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from commands.output import escape_cell
+from commands.page_sections import replace_section
 from pipelines.base.errors import UNEXPECTED_EXIT_CODE, WarehouseError
 
 BEGIN: Final = "<!-- exit codes: written by './run dictionary' -->\n"
@@ -29,9 +30,7 @@ OTHER_CODES: Final = (
 
 def insert_exit_codes(page: str) -> str:
     """Return the page with an up-to-date table between its two marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}{exit_code_table()}{end}{after}" if begin and end else page
+    return replace_section(page, BEGIN, END, exit_code_table())
 
 
 def exit_code_table() -> str:
