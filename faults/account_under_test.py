@@ -35,6 +35,7 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import WarehouseError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import rebuild_account
 from pipelines.warehouse.engine import open_engine
@@ -155,7 +156,8 @@ class AccountUnderTest:
         """Load the account as a new process would, and tell what became of it."""
         self.pass_time(hours)
         loaded = self.tell(
-            lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), limits
+            lambda: load_account(LoadContext(engine or self.engine, self.account, self.settings, clock=self.clock)),
+            limits,
         )
         self.settle()
         return loaded

@@ -14,6 +14,7 @@ from faults.oracle import table_contents
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from tests.records import START
 
@@ -40,7 +41,11 @@ class EmulatedAccount:
 
     def load(self, hour: float, **changes: Any) -> PublishedLoad:
         """Load the account, or one that differs from it."""
-        return load_account(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
+        return load_account(self.context(hour, **changes))
+
+    def context(self, hour: float, **changes: Any) -> LoadContext:
+        """Context of a load of the account, or of one that differs from it, at the hour."""
+        return LoadContext(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
 
     def reads(self, hour: float, **changes: Any) -> int:
         """Load, and how many answers were read."""

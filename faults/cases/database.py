@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, event, make_url
 
 from faults.account_under_test import account_under_test
 from faults.case import EXACT, HELD, REFUSED, Case, Trial, Verdict
@@ -121,7 +121,7 @@ def locked(harness: Harness, *, is_for_long: bool) -> Iterator[Trial]:
         with account_under_test(harness) as account, psycopg.connect(harness.url) as other:
             before, engine = account.contents(), account.opened(harness.url)
             if is_for_long:
-                event.listen(engine, "connect", wait_little)
+                event.listen(engine, "begin", wait_little)
             other.execute((row.format(account.id), *tables)[number])
             until = threading.Timer(60.0 if is_for_long else 0.1, other.rollback)
             until.start()
@@ -137,10 +137,9 @@ def locked(harness: Harness, *, is_for_long: bool) -> Iterator[Trial]:
             yield account.recover(trial)
 
 
-def wait_little(connection: psycopg.Connection, _: object) -> None:
-    """Wait for locks as ever, two hundred times shorter."""
-    connection.execute("set lock_timeout = '300ms'")
-    connection.commit()
+def wait_little(connection: Connection) -> None:
+    """Wait for locks as ever, two hundred times shorter; each transaction of ours begins with its own limits."""
+    connection.exec_driver_sql("set local lock_timeout = '300ms'")
 
 
 def read_only(harness: Harness) -> Iterator[Trial]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +25,11 @@ MOST_LINKS: Final = 40
 """Maximum of links in one path, as in Linux."""
 
 _ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_IS_MAGIC: Final = ("/dev/", "/proc/")
-"""Prefixes of names of open files, such as /dev/stdout: only the system creates them."""
+_MAGIC: Final = re.compile(r"/dev/(?:null|tty|stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
+"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path.
+
+Not all of /dev and /proc: everybody may write into /dev/shm, and /proc/self/cwd leads anywhere.
+"""
 
 
 class ForeignLink(OSError):
@@ -35,12 +39,39 @@ class ForeignLink(OSError):
         super().__init__(errno.ELOOP, f"{path} is a link that another user made, which is not followed")
 
 
-def make_private(folder: Path) -> Path:
-    """Create a folder of mode 0700 and its missing parents.
+class Planted(OSError):
+    """A folder or file of another user lies in a folder that others may write."""
 
-    An existing one keeps its mode. Raises ``OSError``.
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EPERM, f"{path} belongs to another user, who may have put it there for us to find")
+
+
+def refuse_planted(path: Path) -> None:
+    """Raise ``OSError`` if another user may have put ``path``, or a folder above it, where this program looks for it.
+
+    Of a shared folder such as /tmp only what belongs to this user, to root or to the folder's owner is used.
+    """
+    trusted = {os.geteuid(), 0}
+    for step in (*reversed(path.absolute().parents), path.absolute()):
+        try:
+            found, above = step.lstat(), step.parent.stat()
+        except OSError:
+            return  # what is missing was not planted, and what cannot be entered is not used
+        if stat.S_ISLNK(found.st_mode):
+            if found.st_uid not in trusted:
+                raise ForeignLink(str(step))
+            refuse_planted(Path(os.path.realpath(step)))
+        elif above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_uid not in trusted | {above.st_uid}:
+            raise Planted(str(step))
+
+
+def make_private(folder: Path) -> Path:
+    """Create a folder of mode 0700 and its missing parents. An existing one keeps its mode.
+
+    Raises ``OSError``, also if another user may have planted the folder.
     """
     with entered(folder):
+        refuse_planted(folder)
         return folder
 
 
@@ -112,8 +143,8 @@ def open_log(file: Path) -> IO[bytes]:
 
 
 def is_magic(file: Path) -> bool:
-    """Return True if ``file`` names an open file or a device of the system."""
-    return str(file).startswith(_IS_MAGIC)
+    """Return True if ``file`` names what is open already."""
+    return _MAGIC.fullmatch(str(file)) is not None
 
 
 def _enter(folder: PurePath, links: list[int]) -> int:

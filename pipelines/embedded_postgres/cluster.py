@@ -159,7 +159,7 @@ def give_up_superuser(folder: Path, programs: Binaries, user: ServerUser, *, loc
     with owned_by_maker(data, user):
         as_superuser(_roles(read_password(folder)))
         for database in re.findall(r'datname = "(.*?)"\t', as_superuser(sql.read("embedded/databases"))):
-            as_superuser(sql.read("embedded/owner"), database=database)
+            as_superuser(sql.read("embedded/owner") + sql.read("embedded/public"), database=database)
         as_superuser(sql.read("embedded/done"))
 
 
@@ -192,6 +192,7 @@ def _run_initdb(
     with owned_by_maker(data, user):
         _run_program(initdb, data.parent, user, inherited=(lock,))
         run_as_superuser(data, programs, user, text, lock=lock)
+        run_as_superuser(data, programs, user, sql.read("embedded/public"), lock=lock, database=DATABASE)
 
 
 def _roles(password: str) -> str:

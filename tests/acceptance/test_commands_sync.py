@@ -34,6 +34,7 @@ from pipelines.base.errors import (
 )
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.command_line import build_environment, command_line, run
 
@@ -115,7 +116,7 @@ def test_a_load_that_is_older_than_what_is_published_is_superseded(
 ) -> None:
     account = AccountSettings(key="main", base_url=emulator.url, token=Secret(token_of(emulator)))
     later = Clock(now=lambda: datetime.now(UTC) + timedelta(hours=1), sleep=lambda _: None)
-    load_account(engine, account, Settings(data_dir=tmp_path), clock=later)
+    load_account(LoadContext(engine, account, Settings(data_dir=tmp_path), clock=later))
     variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
     result = run("sync", folder=tmp_path, **variables)
     assert result.returncode == Superseded.exit_code
@@ -177,7 +178,7 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     ]
     assert again.returncode == 0
     nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
-    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's newest load failed.\n")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's latest load failed.\n")
 
 
 def test_a_fleet_that_is_told_to_end_ends(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:

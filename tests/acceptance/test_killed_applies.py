@@ -22,11 +22,12 @@ from pipelines.amocrm.writes import WriteClient
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.past import read_snapshot_at
 from pipelines.writeback import apply as module
 from pipelines.writeback.apply import apply
-from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.live_account import load_live_account, preview_plan
 from pipelines.writeback.plan_source import DesiredState, past_to_desired_state
 from tests.records import START
 
@@ -40,7 +41,7 @@ def ticking_clock(hour: int) -> Clock:
     return Clock(now=lambda: START + timedelta(hours=hour, seconds=next(seconds)), sleep=lambda _: None)
 
 
-def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
+def past_desired_state(access: LoadContext, account_id: int) -> DesiredState:
     """That the account be as it was when the test began."""
     with access.engine.connect() as connection:
         past = read_snapshot_at(connection, account_id, START + timedelta(minutes=59))
@@ -69,7 +70,7 @@ def apply_until_killed(
 
     for place, name in ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call")):
         setattr(place, name, killable(getattr(place, name)))
-    access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(2))
+    access = LoadContext(open_engine(url), account, settings, clock=ticking_clock(2))
     desired_state = past_desired_state(access, account_id)
     apply(access, desired_state, preview_plan(access, desired_state), who="victim")
 
@@ -81,12 +82,12 @@ class DamagedAccounts:
         self.emulator, self.world, self.engine, self.url = emulator, emulator.world, engine, url
         self.settings = Settings(data_dir=root, requests_per_second=10_000.0)
 
-    def create_damaged_account(self, mode: Mode) -> tuple[AccountAccess, int]:
+    def create_damaged_account(self, mode: Mode) -> tuple[LoadContext, int]:
         """An account whose history has two things that are gone, and one that is other now."""
         account_id = self.world.add_account(mode=mode)
         token = Secret(self.emulator.long_lived_token(account_id))
         account = AccountSettings(key=f"account-{account_id}", base_url=self.emulator.url, token=token)
-        access = AccountAccess(engine=self.engine, account=account, settings=self.settings, clock=ticking_clock(0))
+        access = LoadContext(self.engine, account, self.settings, clock=ticking_clock(0))
         add, delete, rename = (
             (self.world.add_segment, self.world.delete_segment, self.world.rename_segment)
             if mode == "segments"

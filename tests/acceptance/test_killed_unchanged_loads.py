@@ -22,6 +22,7 @@ from faults.oracle import table_contents
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from tests.records import START
@@ -32,7 +33,7 @@ processes.set_forkserver_preload(["pipelines.load.load"])
 
 def load(engine: Engine, account: AccountSettings, settings: Settings, at: datetime) -> None:
     """Load the account at an instant."""
-    load_account(engine, account, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
+    load_account(LoadContext(engine, account, settings, clock=Clock(now=lambda: at, sleep=lambda _: None)))
 
 
 def load_until_killed(url: str, account: AccountSettings, settings: Settings, at: datetime, death: int) -> None:

@@ -38,6 +38,7 @@ from faults.stepping import Stepping, Walker
 from pipelines.amocrm import strict_json
 from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Superseded, WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load, load_account, load_with_snapshot, publish_load
 from pipelines.load.rebuild import diff_tables, rebuild_account
@@ -184,7 +185,7 @@ class WarehouseMachine(RuleBasedStateMachine):
     def ask(self, account_index: int) -> None:
         """A load asks, and does not come to publishing."""
         account = self.watched(account_index, 1.0)
-        extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        extracted = extract_load(LoadContext(account.engine, account.account, account.settings, clock=account.clock))
         self.late[account_index] = extracted, account.shown()
 
     @action(account_index=ACCOUNT_INDEX)
@@ -195,7 +196,11 @@ class WarehouseMachine(RuleBasedStateMachine):
         account = self.watched(account_index, 1.0)
         (extracted, shown), before = self.late.pop(account_index), account.contents()
         is_newer = all(at < extracted.observed_at for at in account.history)
-        loaded = account.tell(lambda: publish_load(account.engine, extracted, account.settings, clock=account.clock))
+        loaded = account.tell(
+            lambda: publish_load(
+                LoadContext(account.engine, account.account, account.settings, clock=account.clock), extracted
+            )
+        )
         account.settle()
         if is_newer:
             assert loaded.error is None
@@ -213,7 +218,9 @@ class WarehouseMachine(RuleBasedStateMachine):
             return
         before, earlier = account.contents(), max(account.history) - timedelta(seconds=seconds)
         clock = Clock(now=lambda: earlier, sleep=lambda _: None)
-        loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
+        loaded = account.tell(
+            lambda: load_account(LoadContext(account.engine, account.account, account.settings, clock=clock))
+        )
         assert isinstance(loaded.error, Superseded | SettingsError), loaded.error
         assert account.contents() == before
 

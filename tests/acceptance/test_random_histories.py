@@ -36,6 +36,7 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import Superseded, WarehouseError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import rebuild_account
 
@@ -219,7 +220,7 @@ class AccountMachine(RuleBasedStateMachine):
     def load(self, minutes: int) -> None:
         """Load whatever there is, some time later, and compare everything with what was shown."""
         self.pass_time(minutes)
-        loaded = load_account(self.engine, self.account, self.settings, clock=self.clock)
+        loaded = load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
         self.shown[self.now] = sorted(
             segment_row(item, self.timezone) for item in self.world.shown_segments(self.account_id)
         )
@@ -236,7 +237,7 @@ class AccountMachine(RuleBasedStateMachine):
             self.load(some)
         before = self.contents()
         self.now += timedelta(microseconds=1)
-        loaded = load_account(self.engine, self.account, self.settings, clock=self.clock)
+        loaded = load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
         self.shown[self.now] = self.shown[max(self.shown)]
         assert loaded.published.row_counts == {"snapshot": 1}
         after = self.contents()
@@ -251,7 +252,7 @@ class AccountMachine(RuleBasedStateMachine):
         before = self.contents()
         earlier = Clock(now=lambda: max(self.shown) - timedelta(seconds=1), sleep=lambda _: None)
         with pytest.raises(Superseded):
-            load_account(self.engine, self.account, self.settings, clock=earlier)
+            load_account(LoadContext(self.engine, self.account, self.settings, clock=earlier))
         assert self.contents() == before
 
     @rule(fault=st.sampled_from(sorted(FAULTS)), resource=st.sampled_from(RESOURCES), times=st.sampled_from([1, 2, 99]))
@@ -263,7 +264,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.pass_time(1)
         with self.emulator.faults.during(FAULTS[fault], resource=resource, times=times):
             try:
-                load_account(self.engine, self.account, self.settings, clock=self.clock)
+                load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
             except WarehouseError:
                 assert self.contents() == before
                 return

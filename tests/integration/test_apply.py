@@ -19,11 +19,12 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseError, Forbidden, InvalidRequest, PlanError, Unavailable, UncertainWrite
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.past import read_snapshot_at
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.config_file import parse_desired
 from pipelines.writeback.journal import apply_lock, record_done
-from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.live_account import load_live_account, preview_plan
 from pipelines.writeback.plan_source import DesiredState, past_to_desired_state, to_desired_state
 from tests.records import START
 
@@ -40,12 +41,10 @@ class WritableAccount:
         self.emulator, self.world, self.engine = emulator, emulator.world, engine
         self.id = emulator.world.add_account("Corner Coffee", **account)
         seconds = count()
-        self.access = AccountAccess(
-            engine=engine,
-            account=AccountSettings(
-                key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id))
-            ),
-            settings=Settings(data_dir=root, requests_per_second=10_000.0),
+        self.access = LoadContext(
+            engine,
+            AccountSettings(key="main", base_url=emulator.url, token=Secret(emulator.long_lived_token(self.id))),
+            Settings(data_dir=root, requests_per_second=10_000.0),
             clock=Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None),
         )
 
@@ -194,7 +193,7 @@ def test_nothing_is_sent_while_another_apply_is_at_work(account: WritableAccount
 
 def test_one_who_may_not_write_changes_nothing_and_is_told(account: WritableAccount) -> None:
     token = Secret(account.emulator.long_lived_token(account.id, is_admin=False))
-    account.access = replace(account.access, account=replace(account.access.account, token=token))
+    account.access = replace(account.access, configured_account=replace(account.access.account, token=token))
     applied = account.apply(account.desired_state(EVERYTHING))
     assert isinstance(applied.error, Forbidden)
     assert ([made.outcome for made in applied.applied_calls], len(applied.remaining_calls)) == (["refused"], 3)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.write_back import fence_markdown
 from emulator import effects
 from pipelines.base.clock import Clock
@@ -39,7 +39,7 @@ def run(
     seconds = count()
     clock = Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None)
     with ExitStack() as until, dg.DagsterInstance.ephemeral() as instance:
-        bench = WarehouseResource(lambda: settings, until, clock)
+        bench = Warehouse(lambda: settings, until, clock)
         job = build_definitions(CRON, "UTC", bench).resolve_job_def("manage_account")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
@@ -108,9 +108,9 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(dagster_acc
 @pytest.mark.parametrize(
     ("config", "what"),
     [
-        ({}, "not clear what is wanted"),
-        ({"file": "a", "text": "b"}, "not clear what is wanted"),
-        ({"file": "/nonexistent"}, "reads no files"),
+        ({}, "missing or given twice"),
+        ({"file": "a", "text": "b"}, "missing or given twice"),
+        ({"file": "/nonexistent"}, "may not read files"),
         ({"text": "version: 1\nsegments: [{name: A, color: red}]"}, "'red'"),
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],

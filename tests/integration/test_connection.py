@@ -19,6 +19,7 @@ from pipelines.base.secret import Secret
 from pipelines.config.integration import Integration
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.connection import endpoint_for, oauth_authorization, token_expiry
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from tests.records import START
 
@@ -43,7 +44,7 @@ class OAuthAccount:
         oauth_authorization(self.account, self.settings, self.clock).authorize(code)
 
     def load(self) -> PublishedLoad:
-        return load_account(self.engine, self.account, self.settings, clock=self.clock)
+        return load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
 
     def stored(self) -> str:
         """Everything in every table of ours."""

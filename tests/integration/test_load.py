@@ -31,6 +31,7 @@ from pipelines.base.errors import (
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.blocked_hosts import raise_if_blocked
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import store_fetched
 from pipelines.load.load import (
     PUBLISH_RETRY_WAITS,
@@ -66,7 +67,11 @@ class HourlyAccount:
 
     def load(self, hour: float, **changes: Any) -> PublishedLoad:
         """Load the account, or one that differs from it."""
-        return load_account(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
+        return load_account(self.context(hour, **changes))
+
+    def context(self, hour: float, **changes: Any) -> LoadContext:
+        """Context of a load of the account, or of one that differs from it, at the hour."""
+        return LoadContext(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""
@@ -212,19 +217,17 @@ def test_empty_answer_is_not_believed_at_first_sight(emulated: HourlyAccount, fa
 
 
 def test_steps_apart_are_a_load_and_publishing_again_is_none(emulated: HourlyAccount) -> None:
-    extracted = extract_load(emulated.engine, emulated.account, emulated.settings, clock=emulated.clock(0))
+    extracted = extract_load(emulated.context(0))
     assert emulated.rows("select count(*) from amocrm.snapshot") == [(0,)]
-    steps: list[Callable[[], PublishedLoad]] = [
-        lambda: publish_load(emulated.engine, extracted, emulated.settings, clock=emulated.clock(0))
-    ] * 2
+    steps: list[Callable[[], PublishedLoad]] = [lambda: publish_load(emulated.context(0), extracted)] * 2
     assert [step().published.is_new for step in steps] == [True, False]
 
 
 def test_keeping_answers_again_changes_nothing(emulated: HourlyAccount) -> None:
-    extracted = extract_load(emulated.engine, emulated.account, emulated.settings, clock=emulated.clock(0))
-    responses = read_stored_responses(emulated.engine, extracted)
-    store_fetched(emulated.engine, extracted, responses)
-    assert read_stored_responses(emulated.engine, extracted) == responses
+    extracted = extract_load(emulated.context(0))
+    responses = read_stored_responses(emulated.context(0), extracted)
+    store_fetched(emulated.context(0), extracted, responses)
+    assert read_stored_responses(emulated.context(0), extracted) == responses
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, 0), (30, 2), (1, 1)])
@@ -241,8 +244,8 @@ def test_old_answers_are_purged_with_the_bodies_nobody_needs(emulated: HourlyAcc
 
 
 def test_a_body_that_is_purged_is_not_the_one_that_an_answer_arrives_with(emulated: HourlyAccount) -> None:
-    extracted = extract_load(emulated.engine, emulated.account, emulated.settings, clock=emulated.clock(0))
-    responses = read_stored_responses(emulated.engine, extracted)
+    extracted = extract_load(emulated.context(0))
+    responses = read_stored_responses(emulated.context(0), extracted)
     later, load_id = extracted.observed_at + timedelta(hours=1), uuid4()
 
     def purged() -> int:
@@ -316,15 +319,15 @@ def test_host_that_blocked_this_address_is_left_alone_by_the_next_process_too(em
 
 def test_publishing_an_old_load_again_changes_nothing(emulated: HourlyAccount) -> None:
     """As when an old run of Dagster is executed again."""
-    old = extract_load(emulated.engine, emulated.account, emulated.settings, clock=emulated.clock(0))
-    publish_load(emulated.engine, old, emulated.settings, clock=emulated.clock(0))
+    old = extract_load(emulated.context(0))
+    publish_load(emulated.context(0), old)
     emulated.emulator.world.account(emulated.id).name = "Renamed"
     emulated.emulator.world.switch_mode(emulated.id, "periodicity")
     for hour in (1, 2):
         emulated.load(hour)
     described = "select name, customers_mode from amocrm.account"
     assert emulated.rows(described) == [("Renamed", "periodicity")]
-    assert not publish_load(emulated.engine, old, emulated.settings, clock=emulated.clock(3)).published.is_new
+    assert not publish_load(emulated.context(3), old).published.is_new
     assert emulated.rows(described) == [("Renamed", "periodicity")]
 
 

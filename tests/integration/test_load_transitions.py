@@ -17,6 +17,7 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import WarehouseError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.records import START
 
@@ -42,9 +43,11 @@ class HourlyAccount:
         clock = Clock(now=self.emulator.clock.now, sleep=lambda _: None)
         if effect:
             with pytest.raises(WarehouseError):
-                load_account(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+                load_account(
+                    LoadContext(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+                )
         else:
-            load_account(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+            load_account(LoadContext(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id)))
 
     def transition(self) -> LoadTransition:
         """How it went in the newest run."""
@@ -90,7 +93,7 @@ def test_a_load_that_was_superseded_is_no_failure(engine: Engine, tmp_path: Path
         account.load()
         clock = Clock(now=lambda: emulator.clock.now() - timedelta(minutes=5), sleep=lambda _: None)
         with pytest.raises(WarehouseError):
-            load_account(engine, account.account, account.settings, clock=clock, run_id="late")
+            load_account(LoadContext(engine, account.account, account.settings, clock=clock, run_id="late"))
         assert transitions_in_run(engine, "late", ["corner"]) == []
         account.load()
         assert account.transition().event is None

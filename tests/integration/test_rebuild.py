@@ -16,6 +16,7 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import RebuildDiffers
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import RebuildResult, diff_tables, rebuild_account
 from pipelines.warehouse.engine import open_engine
@@ -83,7 +84,9 @@ def load_history(engine: Engine, root: Path) -> int:
         for number, change in enumerate(changes):
             change()
             emulator.clock.set(START + number * LOAD_INTERVAL)
-            load_account(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+            load_account(
+                LoadContext(engine, account, settings, clock=Clock(now=emulator.clock.now, sleep=lambda _: None))
+            )
     return account_id
 
 
@@ -160,10 +163,10 @@ def test_the_command_says_whether_all_is_as_stored(engine: Engine, tmp_path: Pat
     told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
     assert told.returncode == 0, told.stderr
     assert "10 snapshots since 2026-03-01" in told.stdout
-    assert "all are as stored" in told.stdout
+    assert "equal to the stored ones" in told.stdout
     with engine.begin() as connection:
         connection.execute(text("update amocrm.segment_size set customers_count = 11 where customers_count = 12"))
     told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
     assert told.returncode == RebuildDiffers.exit_code
     assert "only stored: segment_size" in told.stdout
-    assert "2 stored rows and 2 rows made anew differ" in told.stderr
+    assert "2 stored rows and 2 rebuilt rows differ" in told.stderr

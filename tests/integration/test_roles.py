@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine, create_engine, text
 
 import sql
-from commands.doctor.roles import check_readers, check_rights, check_roles
+from commands.doctor.roles import check_lock_table, check_readers, check_rights, check_roles
 from commands.migrate import describe_missing_roles
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import MigrationResult, migrate
@@ -323,7 +323,7 @@ def test_roles_that_are_not_there_are_told(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("drop owned by amocrm_reader"))
     bare = check_roles(engine)
-    assert (bare.status, bare.finding) == ("warning", "amocrm_reader may do nothing yet.")
+    assert (bare.status, bare.finding) == ("warning", "Roles without rights: amocrm_reader.")
     with engine.begin() as connection:
         connection.execute(text("update amocrm.role_name set name = 'amocrm_nobody' where purpose = 'loader'"))
     missing = check_roles(engine)
@@ -353,3 +353,9 @@ def test_what_readers_could_learn_from_the_server_is_told(
 ) -> None:
     check = check_readers(has_statistics=has_statistics, keeps_plans_of_other_roles=keeps_plans)
     assert (check.status, words in check.advice) == ("warning" if words else "ok", True)
+
+
+def test_a_lock_table_that_any_login_can_fill_is_told_with_the_line_that_closes_it() -> None:
+    assert check_lock_table(is_open=False).status == "ok"
+    check = check_lock_table(is_open=True)
+    assert (check.status, "revoke execute on function" in check.advice) == ("warning", True)

@@ -21,6 +21,7 @@ from pipelines.amocrm import strict_json
 from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
 from pipelines.base.secret import Secret
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import FetchResult, fetch_account, read_latest_snapshot
 from pipelines.load.load import (
     PublishedLoad,
@@ -75,7 +76,7 @@ def test_its_answers_are_kept_like_any_others(account: EmulatedAccount) -> None:
     assert account.rows("select count(*), count(distinct body_hash) from amocrm.raw_answer where is_accepted") == [
         (7, 3)
     ]
-    snapshot = parse_snapshot(read_stored_responses(account.engine, loaded.extracted), loaded.extracted.observed_at)
+    snapshot = parse_snapshot(read_stored_responses(account.context(1), loaded.extracted), loaded.extracted.observed_at)
     assert [segment.name for segment in snapshot.segments] == ["VIP", "New"]
 
 
@@ -167,24 +168,19 @@ def test_what_is_not_known_for_sure_is_read(account: EmulatedAccount, sql: str) 
 )
 def test_what_changes_between_comparing_and_publishing_is_noticed(account: EmulatedAccount, sql: str) -> None:
     account.load(0)
-    asked = fetch_account(
-        account.engine, account.account, account.settings, clock=account.clock(1), run_id=None, may_skip=True
-    )
+    asked = fetch_account(account.context(1), may_skip=True)
     assert asked.latest is not None
     account.do(sql)
     before = account.contents()
-    assert (
-        publish_unchanged(account.engine, asked, asked.latest, account.settings, clock=account.clock(1), run_id=None)
-        is None
-    )
+    assert publish_unchanged(account.context(1), asked, asked.latest) is None
     assert account.contents() == before
 
 
 def test_other_code_is_not_even_compared_with(account: EmulatedAccount) -> None:
     account.load(0)
-    assert read_latest_snapshot(account.engine, account.account) is not None
+    assert read_latest_snapshot(LoadContext(account.engine, account.account, account.settings)) is not None
     account.do("update amocrm.newest_answers set reading_code = 'of another version'")
-    assert read_latest_snapshot(account.engine, account.account) is None
+    assert read_latest_snapshot(LoadContext(account.engine, account.account, account.settings)) is None
 
 
 def test_what_a_newer_snapshot_was_read_from_stays_remembered(account: EmulatedAccount) -> None:
@@ -226,38 +222,31 @@ def test_account_under_another_key_or_host_is_read(account: EmulatedAccount) -> 
 def test_snapshot_that_another_program_published_meanwhile_is_compared_with(account: EmulatedAccount) -> None:
     """Two changes that undo each other: the answers are those of before, and yet not those of the newest snapshot."""
     account.load(0)
-    asked = fetch_account(
-        account.engine, account.account, account.settings, clock=account.clock(2), run_id=None, may_skip=True
-    )
+    asked = fetch_account(account.context(2), may_skip=True)
     assert asked.latest is not None
     account.world.set_size(account.id, account.vip, 11)
     account.load(1)
     before = account.contents()
-    assert (
-        publish_unchanged(account.engine, asked, asked.latest, account.settings, clock=account.clock(2), run_id=None)
-        is None
-    )
+    assert publish_unchanged(account.context(2), asked, asked.latest) is None
     assert account.contents() == before
     loaded, _ = publish_parsed(
-        account.engine,
+        account.context(2),
         asked.extracted,
         partial(parse_all, asked),
-        account.settings,
-        clock=account.clock(2),
-        run_id=None,
     )
     assert loaded.published.size_change_count == 1
 
 
 def test_a_snapshot_that_is_being_published_is_waited_for(account: EmulatedAccount) -> None:
     account.load(0)
-    asked = fetch_account(
-        account.engine, account.account, account.settings, clock=account.clock(2), run_id=None, may_skip=True
-    )
+    asked = fetch_account(account.context(2), may_skip=True)
     assert asked.latest is not None
     account.world.set_size(account.id, account.vip, 11)
     unread = partial(
-        publish_unchanged, account.engine, asked, asked.latest, account.settings, clock=account.clock(2), run_id=None
+        publish_unchanged,
+        account.context(2),
+        asked,
+        asked.latest,
     )
     held_up: list[tuple[bool, Future[PublishedLoad | None]]] = []
     with ThreadPoolExecutor() as threads:
@@ -311,22 +300,15 @@ def test_older_program_that_knows_nothing_of_this_is_noticed(account: EmulatedAc
 def test_publishing_twice_is_publishing_once(account: EmulatedAccount) -> None:
     """As when the answer to COMMIT is lost."""
     account.load(0)
-    asked = fetch_account(
-        account.engine, account.account, account.settings, clock=account.clock(1), run_id=None, may_skip=True
-    )
+    asked = fetch_account(account.context(1), may_skip=True)
     assert asked.latest is not None
     for expected in (True, False):
-        done = publish_unchanged(
-            account.engine, asked, asked.latest, account.settings, clock=account.clock(1), run_id=None
-        )
+        done = publish_unchanged(account.context(1), asked, asked.latest)
         assert (done is not None) is expected
     loaded, _ = publish_parsed(
-        account.engine,
+        account.context(1),
         asked.extracted,
         partial(parse_all, asked),
-        account.settings,
-        clock=account.clock(1),
-        run_id=None,
     )
     assert not loaded.published.is_new
     assert account.reads(2) == 0
@@ -401,8 +383,8 @@ def test_token_of_another_account_and_a_clock_of_the_future_are_refused(account:
 
 
 def test_steps_apart_are_remembered_and_always_read(account: EmulatedAccount) -> None:
-    extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
-    publish_load(account.engine, extracted, account.settings, clock=account.clock(0))
+    extracted = extract_load(account.context(0))
+    publish_load(account.context(0), extracted)
     assert account.reads(1) == 0
 
 

@@ -1,5 +1,6 @@
 -- name: doctor_roles
--- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means for readers.
+-- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means
+-- for readers.
 select
     role.rolsuper as is_superuser,
     role.rolcreaterole as may_make_roles,
@@ -11,13 +12,21 @@ select
     coalesce(
         (select relrowsecurity from pg_class where oid = to_regclass('amocrm.account')), false
     ) as is_isolated,
-    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id') as has_statistics
+    exists (select from pg_stats where schemaname = 'amocrm' and attname <> 'account_id')
+        or exists (
+            select
+            from pg_statistic_ext as extended
+            join pg_class as relation on relation.oid = extended.stxrelid
+            where relation.relnamespace = to_regnamespace('amocrm')
+        ) as has_statistics,
+    has_function_privilege('public', 'pg_catalog.pg_advisory_lock(bigint)', 'execute') as may_fill_lock_table
 from pg_roles as role
 cross join (select current_setting('server_version_num')::integer) as server (version)
 where role.rolname = current_user
 
 -- name: parting_roles
--- Statements by which the owner gives this database roles of its own, where another database uses the same ones.
+-- Statements by which the owner gives this database roles of its own, where another database uses
+-- the same ones.
 select format('update amocrm.role_name set name = name || %L', '_in_' || current_database()) as change
 union all
 select format('revoke all on schema amocrm, analytics from %s', string_agg(quote_ident(role.name), ', ' order by role.name))
@@ -26,7 +35,8 @@ where to_regrole(quote_ident(role.name)) is not null
 order by change desc
 
 -- name: shared_roles
--- Roles of this database to which another database of the server was granted something as well, and the logins in them.
+-- Roles of this database to which another database of the server was granted something as well, and
+-- the logins in them.
 select
     role.name,
     array_agg(distinct other.datname::text order by other.datname::text) as database_names,

@@ -1,5 +1,6 @@
--- name: newest_answers
--- What the newest snapshot of a key's account was read from, and what it showed. No row where that is not known.
+-- name: latest_digests
+-- Digests of the latest snapshot of a key's account, and its summary. No row if they are not
+-- stored.
 select
     account.account_id,
     account.host,
@@ -28,17 +29,18 @@ join amocrm.newest_answers as newest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
--- name: remember_answers
--- What the snapshot of an instant was read from; a newer one's stays.
+-- name: upsert_digests
+-- Store the digests of a snapshot; those of a later snapshot are kept.
 insert into amocrm.newest_answers (account_id, observed_at, reading_code, answers)
 values (:account_id, :observed_at, :reading_code, cast(:answers as jsonb))
 on conflict (account_id) do update
 set observed_at = excluded.observed_at, reading_code = excluded.reading_code, answers = excluded.answers
 where newest_answers.observed_at < excluded.observed_at
 
--- name: repeat_snapshot
--- A snapshot that is the newest one once more, unless that one, its account's row or both are not what they were when it was
--- compared. Whoever runs this holds the account's row. On a day that has no snapshot yet the day's rows are made.
+-- name: republish_snapshot
+-- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it
+-- was compared. The caller holds the lock of the account's row. For the first snapshot of a day,
+-- also insert the day's sizes.
 with newest as (
     select snapshot.*
     from amocrm.newest_answers as answers

@@ -60,7 +60,7 @@ account: main
 
 segments:
   # 120 customers.
-  # Left out: what the field 'Payer' (id 6) holds cannot be written here.
+  # Left out: the value of the field 'Payer' (id 6) cannot be written here.
   - name: "VIP: best"
     id: 51
     color: "6610f2"
