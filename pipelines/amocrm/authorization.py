@@ -106,7 +106,9 @@ class Authorization:
                 self._cancel_renewal(is_unresolved=is_unresolved)
                 if not isinstance(error, Unauthorized | InvalidRequest | UncertainWrite):
                     raise
-                raise MustAuthorize(f"The code brought no tokens. {error.message}", advice=_NEW_CODE_ADVICE) from None
+                raise MustAuthorize(
+                    f"amoCRM issued no tokens for the code. {error.message}", advice=_NEW_CODE_ADVICE
+                ) from None
             self._store(StoredTokens(client_id=self._client_id, authorized_url=url, base_url=url, pair=pair))
         self._issued_pair = pair
 

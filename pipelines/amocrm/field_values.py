@@ -164,6 +164,7 @@ def _parse_text(item: Mapping[str, Json], _: ZoneInfo) -> str | None:
 
 
 def _parse_number(item: Mapping[str, Json], _: ZoneInfo) -> Decimal | None:
+    """Return a number that Postgres' ``numeric`` holds exactly, otherwise None."""
     value = item.get("value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None

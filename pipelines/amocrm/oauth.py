@@ -163,6 +163,7 @@ def _require_account_host(host: str, base_url: str) -> None:
 
 
 def _token_request(integration: Integration, grant: dict[str, str]) -> Request:
+    """Build a request to the token endpoint with the integration's credentials."""
     credentials = {
         "client_id": integration.client_id,
         "client_secret": integration.client_secret.reveal(),

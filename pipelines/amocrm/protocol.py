@@ -67,6 +67,7 @@ def interpret(response: Response, request: Request) -> Interpretation:
 
 
 def _interpret(response: Response, request: Request) -> Interpretation:  # noqa: C901, PLR0911, PLR0912 - a line for each status
+    """Map a status to its meaning, before the rule that writes are not retried."""
     is_read = request.is_retryable
     match response.status:
         case 200 | 204 | 404 if response.defect:
@@ -149,12 +150,14 @@ def _never_retry_write(interpretation: InterpretationT, request: Request) -> Int
 
 
 def _retry(reason: RetryReason, error_type: type[ApiError], response: Response, request: Request) -> Retry:
+    """Build a retry that names the wait in its error."""
     wait = retry_after_seconds(response)
     detail = f"asking to wait {wait:.0f} seconds" if wait else ""
     return Retry(reason=reason, error=_build_error(error_type, response, request, detail), wait=wait)
 
 
 def _corrupt_response(response: Response, request: Request, defect: str) -> Retry | Failed:
+    """Return the outcome of a body that is unusable as received."""
     if response.is_interrupted:
         error = Unavailable(f"Incomplete response: {defect}.", **_error_details(response, request))
         return Retry(reason="transient error", error=error)
@@ -162,6 +165,7 @@ def _corrupt_response(response: Response, request: Request, defect: str) -> Retr
 
 
 def _parse_document(response: Response, request: Request) -> Interpretation:
+    """Parse the body as strict JSON."""
     try:
         return Document(value=strict_json.parse(response.body))
     except strict_json.NotStrictJson as error:
@@ -179,6 +183,7 @@ def _is_gone(response: Response) -> bool:
 
 
 def _build_error(error_type: type[ApiError], response: Response, request: Request, detail: str = "") -> ApiError:
+    """Build an error whose message holds the status, ``detail`` and the error document."""
     phrases = {status.value: f" {status.phrase}" for status in HTTPStatus}
     message = f"amoCRM answered {response.status}{phrases.get(response.status, '')}"
     for part in (detail, describe_error_document(parse_error_document(response))):

@@ -90,7 +90,7 @@ def _parse_ids(document: Json, request: Request, body: Json) -> tuple[int, ...]:
     """
     if request.resource == "stages":
         return _parse_added_stage_ids(document, body)
-    thing_id = parse_row_id(document, request.resource)
+    thing_id = parse_row_id(document, request.resource.removesuffix("s"))
     if request.thing_id not in (None, thing_id):
         raise InvalidRecord(f"another {request.resource} was returned than was changed")
     return (thing_id,)

@@ -35,7 +35,7 @@ def cron_error(text: str) -> str | None:
     for field, (name, minimum, maximum, names) in zip(fields, FIELDS, strict=True):
         values = _field_values(field, minimum, maximum, names)
         if not values:
-            return f"{field[:40]!r} is not a {name} ({minimum} to {maximum})"
+            return f"{field[:40]!r} is not a valid {name} ({minimum} to {maximum})"
         found.append(values)
     _, _, days, months, _ = found
     if min(days) > max(MAX_DAYS_IN_MONTH[month - 1] for month in months):

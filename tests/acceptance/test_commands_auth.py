@@ -128,7 +128,7 @@ def test_a_code_that_is_pasted(user: UserFolder) -> None:
     assert code[1] not in given.stdout
     again = user.run("auth", "login", "--paste", typed=f"{code[1]}\n")
     assert again.returncode == 19
-    assert "The code brought no tokens." in again.stderr
+    assert "issued no tokens for the code." in again.stderr
     assert code[1] not in again.stderr
     assert user.run("auth", "status").returncode == 0
 

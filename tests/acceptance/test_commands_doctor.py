@@ -226,7 +226,7 @@ def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) 
 
 
 @pytest.mark.parametrize(
-    ("mode", "content", "told"),
+    ("mode", "content", "checks_by_subject"),
     [
         (0o644, "AMOCRM_HOST=a.amocrm.ru\nAMOCRM_TOKEN=canary\nACME=canary\n", ["warning"]),
         (0o660, "AMOCRM_TOKEN=canary\n", ["ok"]),

@@ -224,7 +224,7 @@ def test_a_process_number_in_use_again_is_not_taken_for_the_server(root: Path) -
 def test_data_of_another_version_are_refused(root: Path) -> None:
     (root / cluster.DATA_FOLDER / "PG_VERSION").write_text("13\n")
     with (
-        pytest.raises(DatabaseUnavailable, match=r"of PostgreSQL 13, and the programs here of .*AMOCRM_PG_BIN"),
+        pytest.raises(DatabaseUnavailable, match=r"to PostgreSQL 13, but the programs are PostgreSQL .*AMOCRM_PG_BIN"),
         embedded_postgres(root, binaries=pg_bin()),
     ):
         pass
@@ -274,7 +274,7 @@ def test_a_full_disk_is_said(root: Path, failing: str) -> None:
     if failing == "initdb":
         shutil.rmtree(root / cluster.DATA_FOLDER)
     with (
-        pytest.raises(DatabaseUnavailable, match=r"is full.*Make some room"),
+        pytest.raises(DatabaseUnavailable, match=r"is full.*Free some space"),
         embedded_postgres(root, binaries=programs),
     ):
         pass
@@ -458,7 +458,7 @@ def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no
     )
 
 
-@pytest.mark.parametrize("cut_at", ["embedded_databases", "embedded_owner", "embedded_done"])
+@pytest.mark.parametrize("cut_at", ["embedded/databases", "embedded/owner", "embedded/done"])
 def test_a_change_of_the_role_that_was_cut_short_is_finished(
     old: Path, cut_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

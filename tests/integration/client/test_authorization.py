@@ -49,7 +49,7 @@ def test_a_file_that_others_could_read_is_closed_to_them(oauth_account: OAuthAcc
 
 
 def test_without_access_nothing_is_asked(oauth_account: OAuthAccount) -> None:
-    with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
+    with pytest.raises(MustAuthorize, match=r"has not been granted yet.* auth login"):
         oauth_account.authorization()()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
         client.fetch_account()
@@ -61,7 +61,7 @@ def test_a_code_that_is_refused_leaves_what_was_there(oauth_account: OAuthAccoun
     oauth_account.authorized()
     before, code = oauth_account.stored_tokens, oauth_account.code() if is_late else "no-such-code-at-all"
     oauth_account.emulator.clock.advance(timedelta(minutes=20))
-    with pytest.raises(MustAuthorize, match=r"The code brought no tokens.*another one"):
+    with pytest.raises(MustAuthorize, match=r"issued no tokens for the code.*a new one"):
         oauth_account.authorization().authorize(code)
     assert (oauth_account.stored_tokens, oauth_account.is_open) == (before, False)
     oauth_account.authorization().refresh()
@@ -71,7 +71,7 @@ def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(oauth_account: OAu
     oauth_account.authorized()
     before = oauth_account.stored_tokens
     fault = oauth_account.emulator.faults.add(effects.reset(), resource="token")
-    with pytest.raises(MustAuthorize, match=r"The code brought no tokens"):
+    with pytest.raises(MustAuthorize, match=r"issued no tokens for the code"):
         oauth_account.authorization().authorize(oauth_account.code())
     assert (fault.hits, oauth_account.stored_tokens) == (1, before)
     oauth_account.emulator.faults.clear()
@@ -181,7 +181,7 @@ def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
 ) -> None:
     oauth_account.authorized()
     oauth_account.emulator.faults.add(lost(), resource="token", times=1)
-    with pytest.raises(MustAuthorize, match=r"The tokens are lost: .*no answer arrived.* auth login") as caught:
+    with pytest.raises(MustAuthorize, match=r"The tokens are lost: .*did not arrive.* auth login") as caught:
         oauth_account.authorization().refresh()
     assert caught.value.exit_code == 19
     assert oauth_account.renewals == 3, "a code, the renewal, and the same again"

@@ -37,7 +37,7 @@ def test_a_disk_that_takes_nothing_shows_before_amocrm_is_asked(oauth_account: O
     oauth_account.authorized()
     moved = oauth_account.file.parent.rename(oauth_account.file.parent.with_name("moved"))
     oauth_account.file.parent.write_text("no folder")
-    with pytest.raises(SettingsError, match=r"Nothing was asked of amoCRM.*AMOCRM_TOKEN_DIR"):
+    with pytest.raises(SettingsError, match=r"No request was sent to amoCRM.*AMOCRM_TOKEN_DIR"):
         oauth_account.authorization().authorize(oauth_account.code())
     assert oauth_account.renewals == 1
     oauth_account.file.parent.unlink()
@@ -80,7 +80,7 @@ def test_a_disk_that_fails_after_the_answer_is_tried_again(oauth_account: OAuthA
 def test_a_disk_that_fails_for_good_after_the_answer_says_so(oauth_account: OAuthAccount, disk: Disk) -> None:
     oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.before_response(lambda _: disk(0)), resource="token", times=1)
-    with pytest.raises(MustAuthorize, match=r"cannot be kept in .*: File too large.*auth login"):
+    with pytest.raises(MustAuthorize, match=r"cannot be stored in .*: File too large.*auth login"):
         oauth_account.authorization().refresh()
     disk(None)
     with pytest.raises(MustAuthorize, match=r"The tokens are lost"):

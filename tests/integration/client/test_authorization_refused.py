@@ -1,4 +1,4 @@
-"""Access by OAuth when amoCRM refuses: what costs nothing, and what is good for nothing any more."""
+"""Access by OAuth when amoCRM refuses: what costs nothing, and what is no longer work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_server_that_does_nothing_for_a_while_costs_nothing(oauth_account: OAu
 def test_a_server_that_does_nothing_for_long_costs_nothing_either(oauth_account: OAuthAccount) -> None:
     oauth_account.authorized()
     oauth_account.answers_with(Outage(response=OUT_OF_ORDER))
-    with pytest.raises(Unavailable, match=r"could not be renewed in 3 tries.*503"):
+    with pytest.raises(Unavailable, match=r"could not be renewed in 3 attempts.*503"):
         oauth_account.authorization().refresh()
     assert (oauth_account.stored_tokens.lost_reason, oauth_account.is_open) == (None, True)
     oauth_account.answers_with(None)
@@ -129,7 +129,7 @@ def test_tokens_that_nobody_used_for_three_months(oauth_account: OAuthAccount) -
     oauth_account.authorized()
     oauth_account.emulator.clock.advance(REFRESH_TOKEN_LIFETIME)
     for _ in range(2):
-        with pytest.raises(MustAuthorize, match=r"good for nothing any more.*Token has expired"):
+        with pytest.raises(MustAuthorize, match=r"no longer work.*Token has expired"):
             oauth_account.authorization()()
     assert oauth_account.renewals == 2
 
@@ -159,6 +159,6 @@ def test_tokens_of_another_integration_or_account_are_not_used(oauth_account: OA
     oauth_account.authorized()
     for other in (oauth_account.authorization(client_id="other"), oauth_account.authorization("http://127.0.0.1:1")):
         assert other.stored_tokens is None
-        with pytest.raises(MustAuthorize, match=r"of another integration or account"):
+        with pytest.raises(MustAuthorize, match=r"to another integration or account"):
             other()
     assert oauth_account.renewals == 1

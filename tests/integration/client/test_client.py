@@ -127,7 +127,7 @@ def test_a_list_that_never_stands_still_is_refused(account: ClientAccount) -> No
         resource="segments",
         page=2,
     )
-    with pytest.raises(IncompleteList, match="read 4 times") as caught:
+    with pytest.raises(IncompleteList, match="fetched 4 times") as caught:
         account.extract()
     assert caught.value.request == "GET /api/v4/customers/segments?page=4&limit=250"
     assert caught.value.account == "shop"
@@ -161,7 +161,7 @@ def test_things_are_asked_for_by_id(account: ClientAccount) -> None:
 
 def test_another_thing_than_asked_for_is_refused(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), resource="segment")
-    with account.client() as client, pytest.raises(ApiError, match="another segment came"):
+    with account.client() as client, pytest.raises(ApiError, match="another segment was returned"):
         client.fetch_entity("segment", account.segment_ids[0])
 
 
@@ -222,7 +222,7 @@ def test_what_the_list_forgot_once_is_found_by_reading_it_again(account: ClientA
 def test_a_list_that_keeps_forgetting_what_is_there_is_refused(account: ClientAccount, resource: str) -> None:
     account.emulator.faults.add(effects.items(lambda rows: rows[1:]), resource=resource)
     account.emulator.faults.add(effects.totals(None), resource=resource)
-    with pytest.raises(IncompleteList, match=f"list of {resource} twice contradicted"):
+    with pytest.raises(IncompleteList, match=f"list of {resource} contradicted twice"):
         account.extract(account.known)
 
 
@@ -231,7 +231,7 @@ def test_a_list_that_keeps_forgetting_an_option_is_refused(account: ClientAccoun
         return [row | {"enums": None} for row in rows]
 
     account.emulator.faults.add(effects.items(forget), resource="fields")
-    with pytest.raises(IncompleteList, match="list of fields twice contradicted"):
+    with pytest.raises(IncompleteList, match="list of fields contradicted twice"):
         account.extract(account.known)
 
 
@@ -243,7 +243,7 @@ def test_a_list_that_shows_what_is_gone_is_refused(account: ClientAccount) -> No
     account.emulator.faults.add(effects.items(lambda rows: rows[2:]), resource="segments", times=1)
     account.emulator.faults.add(effects.error(404), resource="segment", thing_id=first)
     assert second in known.segment_ids
-    with pytest.raises(IncompleteList, match="twice contradicted"):
+    with pytest.raises(IncompleteList, match="contradicted twice"):
         account.extract(known)
 
 

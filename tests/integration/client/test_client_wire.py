@@ -189,7 +189,7 @@ def resets(connection: socket.socket, _: threading.Event) -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (sends(), "the host closed the connection without an answer"),
+        (sends(), "the host closed the connection without a response"),
         (resets, "the host reset the connection"),
         (sends(b"HTTP/1.1 20"), "not HTTP"),
         (sends(b"SSH-2.0-OpenSSH_9.6\r\n"), "not HTTP"),
@@ -224,7 +224,7 @@ def test_a_name_that_nobody_has_says_so() -> None:
 def test_a_host_that_says_nothing_is_not_waited_for() -> None:
     with (
         RawServer(script=lambda _, stopped: stopped.wait(10)) as server,
-        pytest.raises(NoResponse, match="stopped answering"),
+        pytest.raises(NoResponse, match="stopped responding"),
     ):
         ask(server, replace(LIMITS, read_seconds=0.1))
 
@@ -319,7 +319,7 @@ def test_a_trusted_certificate_is_accepted() -> None:
 )
 def test_a_certificate_that_is_not_to_be_trusted_is_refused_for_good(certificate: str, why: str) -> None:
     with RawServer(script=sends(ok(b"{}")), certificate=certificate) as server:
-        with pytest.raises(NoResponse, match=f"certificate is not to be trusted .*{why}") as caught:
+        with pytest.raises(NoResponse, match=f"certificate is not trusted .*{why}") as caught:
             ask(server)
         assert server.received == []
     assert not caught.value.is_transient
@@ -328,7 +328,7 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused_for_good(certificate
 def test_an_unknown_authority_is_refused() -> None:
     with RawServer(script=sends(ok(b"{}")), certificate="good.pem") as server:
         transport = Transport(server.url, limits=LIMITS)
-        with pytest.raises(NoResponse, match="not to be trusted"):
+        with pytest.raises(NoResponse, match="not trusted"):
             transport.send(ACCOUNT, "token", seconds=4)
         transport.close()
         assert server.received == []

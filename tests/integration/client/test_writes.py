@@ -79,7 +79,7 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
             WRITES[verb](client, account.segment_ids[0])
         assert len(account.emulator.requests) == 1
         assert names(account) != before, "here it had happened"
-        assert "not known whether it happened" in caught.value.message
+        assert "outcome of the write is unknown" in caught.value.message
         assert "Plan again" in caught.value.advice
         assert caught.value.exit_code == 18
         attempt = caught.value.attempt
@@ -220,7 +220,7 @@ def test_every_validation_error_is_told(account: ClientAccount) -> None:
         client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])
     for told in ("name: This value should not be blank. (NotBlank)", "sort: ", "(InvalidType)", "shape: "):
         assert told in caught.value.message
-    assert "Correct what the answer names" in caught.value.advice
+    assert "Correct what the response names" in caught.value.advice
 
 
 def test_a_plan_may_need_more_calls_than_a_load(account: ClientAccount) -> None:

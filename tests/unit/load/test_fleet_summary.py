@@ -21,7 +21,7 @@ def test_every_cause_is_told() -> None:
     told = format_failures(
         [
             failed("down-503", Unavailable("amoCRM answered 503 Service Unavailable.")),
-            failed("refused", Unavailable("No answer: the connection was refused.")),
+            failed("refused", Unavailable("No response: the connection was refused.")),
             failed("down-too", Unavailable("amoCRM answered 503 Service Unavailable.")),
             failed("one", SettingsError(unset.format("ONE"))),
             failed("two", SettingsError("the host is wrong.")),
@@ -42,7 +42,7 @@ def test_every_cause_is_told() -> None:
     assert found["Unavailable"][:3] == [
         "Unavailable, 3 accounts",
         "What happened, to down-503, down-too: amoCRM answered 503 Service Unavailable.",
-        "What happened, to refused: No answer: the connection was refused.",
+        "What happened, to refused: No response: the connection was refused.",
     ]
     assert found["SettingsError"][:5] == [
         "SettingsError, 2 accounts",
