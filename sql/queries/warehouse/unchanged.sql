@@ -25,7 +25,7 @@ select
         where oid = 'amocrm.account'::regclass
     ) as has_wide_view
 from amocrm.account
-join amocrm.newest_answers as newest using (account_id)
+join amocrm.newest_answers as latest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
