@@ -25,8 +25,14 @@ def test_every_cause_is_told() -> None:
             failed("down-too", Unavailable("amoCRM answered 503 Service Unavailable.")),
             failed("one", SettingsError(unset.format("ONE"))),
             failed("two", SettingsError("the host is wrong.")),
-            failed("blocked-1", Blocked("a.amocrm.ru blocked this address; no request is sent to it for another 9 minutes.")),
-            failed("blocked-2", Blocked("b.kommo.com blocked this address; no request is sent to it for another 10 minutes.")),
+            failed(
+                "blocked-1",
+                Blocked("a.amocrm.ru blocked this address; no request is sent to it for another 9 minutes."),
+            ),
+            failed(
+                "blocked-2",
+                Blocked("b.kommo.com blocked this address; no request is sent to it for another 10 minutes."),
+            ),
             failed("wrong-1", WrongAccount("The token belongs to account 1234567, and the history to account 89012.")),
             failed("wrong-2", WrongAccount("The token belongs to account 7654321, and the history to account 21098.")),
         ]

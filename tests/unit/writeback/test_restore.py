@@ -224,8 +224,7 @@ def test_a_colour_outside_the_palette_is_left_out_where_it_would_have_to_be_writ
     made, warnings = planned(live, past)
     assert [call.body for call in made.calls] == [{"name": "B"}, {"name": "C"}]
     assert (
-        "segment A (id 51), segment C (id 53): amoCRM does not offer the colour ffffff, which is left out."
-        in warnings
+        "segment A (id 51), segment C (id 53): amoCRM does not offer the colour ffffff, which is left out." in warnings
     )
 
 
