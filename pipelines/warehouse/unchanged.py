@@ -54,7 +54,7 @@ def read_latest(connection: Connection, account_key: str) -> LatestSnapshot | No
             stage_count=row.stage_count,
             segment_count=row.segment_count,
             field_count=row.field_count,
-            anomalies=tuple(sorted(map(to_anomaly, row.oddities))),
+            anomalies=tuple(sorted(map(to_anomaly, row.anomalies))),
         ),
     )
 

@@ -192,7 +192,10 @@ def replace_view(connection: Connection, account_id: int, columns: Sequence[Wide
 
 
 def view_comment(account_id: int) -> str:
-    """Build the view's comment, by which ``update_wide_view`` recognizes its own views."""
+    """Build the view's comment.
+
+    ``update_wide_view`` recognizes its own views by this text, so it must not change.
+    """
     return (
         f"One row per segment of account {account_id} as it is now, with a column per custom field. Made anew when the "
         "fields change: a field that is renamed is another column."

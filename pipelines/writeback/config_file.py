@@ -77,7 +77,7 @@ class _ConfigParser:
         found = {item.text for item in nodes if isinstance(item, YamlText)}
         if len(nodes) != len(found) or not found <= _KIND_BY_LIST.keys():
             self._add_problem(
-                node, "'complete' names lists whose unlisted things are to be deleted: [segments] or [stages]"
+                node, "'complete' names lists whose unlisted entities are to be deleted: [segments] or [stages]"
             )
         for name in sorted((found & _KIND_BY_LIST.keys()) - entries.keys()):
             self._add_problem(

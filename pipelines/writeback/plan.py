@@ -160,4 +160,4 @@ def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str
     if any(
         is_clearing(item) for call in calls if isinstance(call.body, dict) for item in call.body.get(CUSTOM_FIELDS, ())
     ):
-        yield ("Fields are emptied by 'values: null', as in the vendor's own client; the vendor's page has no way.")
+        yield ("Fields are emptied by 'values: null', as in the vendor's own client; amoCRM does not document it.")

@@ -39,7 +39,7 @@ def judge_call(call: UncertainCall, live: Snapshot, preexisting: Collection[tupl
     is always unclear.
     """
     kind, action = call.entities[0].kind, call.entities[0].action
-    live_names = {thing.id: thing.name for thing in (live.stages if kind == "stage" else live.segments)}
+    live_names = {entity.id: entity.name for entity in (live.stages if kind == "stage" else live.segments)}
     if live.account.mode != MODE_BY_KIND[kind] or action == "change":
         return CallFate(status="unclear")
     if action == "delete":

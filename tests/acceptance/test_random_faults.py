@@ -335,7 +335,7 @@ class WarehouseMachine(RuleBasedStateMachine):
         """A load in one of the ways, not begun yet."""
         if loader is schedules.in_two_steps:
             return partial(loader, account, account.now)
-        return partial(loader, account.engine, account.account, account.settings, clock=account.clock)
+        return partial(loader, LoadContext(account.engine, account.account, account.settings, clock=account.clock))
 
 
 def change_sizes(account: AccountUnderTest, chances: random.Random) -> None:

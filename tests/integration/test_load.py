@@ -335,7 +335,7 @@ def test_publishing_an_old_load_again_changes_nothing(emulated: HourlyAccount) -
 def test_answers_that_cannot_be_read_leave_a_note(emulated: HourlyAccount, load: Callable[..., object]) -> None:
     strangers = effects.items(lambda rows: [row | {"account_id": 999} for row in rows])
     with emulated.emulator.faults.during(strangers, resource="segments"), pytest.raises(WrongAccount):
-        load(emulated.engine, emulated.account, emulated.settings, clock=emulated.clock(0))
+        load(emulated.context(0))
     assert emulated.rows("select error from amocrm.load_failure") == [("WrongAccount",)]
 
 

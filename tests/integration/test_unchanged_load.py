@@ -390,7 +390,10 @@ def test_steps_apart_are_remembered_and_always_read(account: EmulatedAccount) ->
 
 def test_code_is_known_by_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fingerprint_code() == PARSER_FINGERPRINT
-    for name, other in (("READING", ("amocrm",)), ("platform", SimpleNamespace(python_version=lambda: "3.99"))):
+    for name, other in (
+        ("PARSING_PACKAGES", ("amocrm",)),
+        ("platform", SimpleNamespace(python_version=lambda: "3.99")),
+    ):
         with monkeypatch.context() as patched:
             patched.setattr(f"pipelines.transform.code_fingerprint.{name}", other)
             assert fingerprint_code() != PARSER_FINGERPRINT

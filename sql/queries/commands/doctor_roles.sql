@@ -1,11 +1,11 @@
 -- name: doctor_roles
--- What the role of DATABASE_URL could do beyond the warehouse, and what the server's version means
--- for readers.
+-- Privileges of the role of DATABASE_URL beyond the warehouse, and effects of the server's version
+-- on readers.
 select
     role.rolsuper as is_superuser,
     role.rolcreaterole as may_make_roles,
     server.version / 10000 as major,
-    -- CVE-2024-10976: a plan that is reused after set role may show the rows of the role before.
+    -- CVE-2024-10976: a plan reused after SET ROLE may return rows of the previous role.
     server.version < 150009
         or server.version between 160000 and 160004
         or server.version = 170000 as keeps_plans_of_other_roles,
@@ -25,8 +25,8 @@ cross join (select current_setting('server_version_num')::integer) as server (ve
 where role.rolname = current_user
 
 -- name: parting_roles
--- Statements by which the owner gives this database roles of its own, where another database uses
--- the same ones.
+-- Statements with which the owner gives this database its own roles, if another database uses the
+-- same ones.
 select format('update amocrm.role_name set name = name || %L', '_in_' || current_database()) as change
 union all
 select format('revoke all on schema amocrm, analytics from %s', string_agg(quote_ident(role.name), ', ' order by role.name))
@@ -35,8 +35,7 @@ where to_regrole(quote_ident(role.name)) is not null
 order by change desc
 
 -- name: shared_roles
--- Roles of this database to which another database of the server was granted something as well, and
--- the logins in them.
+-- Roles of this database that have privileges in another database of the server, and their logins.
 select
     role.name,
     array_agg(distinct other.datname::text order by other.datname::text) as database_names,

@@ -12,20 +12,20 @@ select
     coalesce(snapshot.stage_count, 0) as stage_count,
     coalesce(snapshot.segment_count, 0) as segment_count,
     coalesce(snapshot.field_count, 0) as field_count,
-    newest.reading_code,
-    newest.answers,
+    latest.reading_code,
+    latest.answers,
     array(
-        select jsonb_build_array(oddity.kind, oddity.thing, oddity.thing_id, oddity.detail)
-        from amocrm.quality_event as oddity
-        where oddity.account_id = account.account_id and oddity.valid_to is null
-    ) as oddities,
+        select jsonb_build_array(event.kind, event.thing, event.thing_id, event.detail)
+        from amocrm.quality_event as event
+        where event.account_id = account.account_id and event.valid_to is null
+    ) as anomalies,
     to_regclass('analytics.segments_' || account.account_id) is not null or not (
         select has_schema_privilege('analytics', 'create') and not relrowsecurity
         from pg_class
         where oid = 'amocrm.account'::regclass
     ) as has_wide_view
 from amocrm.account
-join amocrm.newest_answers as newest using (account_id)
+join amocrm.newest_answers as latest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
@@ -41,7 +41,7 @@ where newest_answers.observed_at < excluded.observed_at
 -- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it
 -- was compared. The caller holds the lock of the account's row. For the first snapshot of a day,
 -- also insert the day's sizes.
-with newest as (
+with latest as (
     select snapshot.*
     from amocrm.newest_answers as answers
     join amocrm.account using (account_id)
@@ -60,8 +60,8 @@ with newest as (
 remembered as (
     update amocrm.newest_answers as answers
     set observed_at = :observed_at
-    from newest
-    where answers.account_id = newest.account_id and answers.observed_at = newest.observed_at
+    from latest
+    where answers.account_id = latest.account_id and answers.observed_at = latest.observed_at
 ),
 days as (
     insert into amocrm.segment_size_daily as day (
@@ -70,9 +70,9 @@ days as (
     select
         segment.account_id, segment.segment_id, :observed_date,
         segment.customers_count, segment.customers_count, segment.customers_count
-    from newest
+    from latest
     join amocrm.segment_current as segment using (account_id)
-    where newest.observed_date <> :observed_date
+    where latest.observed_date <> :observed_date
     on conflict (account_id, segment_id, observed_date) do update
     set last_count = excluded.last_count,
         min_count = least(day.min_count, excluded.min_count),
@@ -91,7 +91,7 @@ ledger as (
         stage_count, segment_count, field_count, option_count,
         0, 0, 0,
         :request_count, :byte_count, :duration_seconds, :code_version, :run_id
-    from newest
+    from latest
     returning 1
 )
 select (select count(*) from days) as day_count from ledger

@@ -62,4 +62,4 @@ def test_hundreds_of_causes_are_told_in_short() -> None:
     assert "to account-019: the variable V19 is not set." in told
     assert "\nSomething else, to account-020, account-021, " in told
     assert told.count("the variable") == 20
-    assert " and 80 more: analytics.load_outcomes tells what." in " ".join(told.split())
+    assert " and 80 more: see analytics.load_outcomes." in " ".join(told.split())

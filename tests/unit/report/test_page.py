@@ -209,7 +209,7 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("days", "told"),
-    [(6, "There is no load of 7 days ago yet."), (7, "No segment's size is other than it was 7 days before.")],
+    [(6, "There is no load from 7 days ago yet."), (7, "No segment's size has changed in 7 days.")],
 )
 def test_a_week_without_movers_is_told_only_where_there_is_a_week(days: int, told: str) -> None:
     full = figures()
@@ -246,7 +246,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
     assert [event.text[:12] for event in shared_events(shown, RUSSIAN)] == [
         "Field 'Owner",
         "Customers mo",
-        "Nothing was ",
+        "No data for ",
     ]
     html = render_page(shown, now=NOW)
     [charts] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
@@ -267,14 +267,14 @@ def test_the_last_seven_days_come_first() -> None:
 
 def test_what_is_left_out_is_said() -> None:
     full = figures()
-    assert "more changes than this page reads" not in PLAIN.text
+    assert "more changes than this page shows" not in PLAIN.text
     assert "see the view data_quality" not in PLAIN.text
     cut = replace(full, changes_from=NOW, has_all_anomalies=False)
     text = ReportReader(render_page(cut, now=NOW)).text
-    assert "none that was first seen before 10.03.2026 15:00 is on it" in text
+    assert "those before 10.03.2026 15:00 are missing here" in text
     assert "see the view data_quality" in text
     long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)))
-    assert "shows those from 01.03.2026 on" in ReportReader(render_page(long, now=NOW)).text
+    assert "This page starts at 01.03.2026" in ReportReader(render_page(long, now=NOW)).text
 
 
 def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:

@@ -74,7 +74,7 @@ DELETE segments/52
 Good to know:
   * New stages and segments have no conditions: the API cannot set them, so add them in amoCRM.
   * A deleted segment never comes back with its id, its customers or its conditions.
-  * Fields are emptied by 'values: null', as the vendor's own client does; the vendor's page does not say how.
+  * Fields are emptied by 'values: null', as in the vendor's own client; amoCRM does not document it.
 """
     )
 

@@ -203,7 +203,7 @@ def test_fields_and_options_that_are_gone_are_left_out() -> None:
         f"{about}an option of the field Tags (id 2) is gone (id 22), and is left out.",
         f"{about}the field Gone (id 3) is gone, and its value is left out.",
         f"{about}the field id 5 is gone, and its value is left out.",
-        f"{about}what the field Turned (id 4) held cannot be written, and is left out.",
+        f"{about}the value of the field Turned (id 4) cannot be written, and is left out.",
     )
 
 

@@ -109,7 +109,7 @@ def test_rules_of_stages(text: str, problems: list[str]) -> None:
         ),
         (
             "segments: [{name: A, fields: {Note: x}}]",
-            ["line 2: segment 'A': 2 fields are called 'Note': write the id, 1 or 3, in its place."],
+            ["line 2: segment 'A': 2 fields are called 'Note': write the id, 1 or 3, instead."],
         ),
         (
             "segments: [{name: A, fields: {2: [B]}}]",
