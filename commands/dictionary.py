@@ -34,8 +34,8 @@ OPERATIONS: Final = Path("docs/operations.md")
 CATALOG: Final = Path("sql/catalog.json")
 
 SCHEMAS: Final = {
-    "analytics": "What analysts and dashboards read: views and functions, and no tables.",
-    "amocrm": "The history as it is stored. Only loads and write-back write here; analysts read the views instead.",
+    "analytics": "Views and functions for analysts and dashboards.",
+    "amocrm": "Tables of the history. Only loads and write-back write here; analysts read the views instead.",
 }
 """Schemas in the order of the page."""
 

@@ -22,7 +22,7 @@ class Failure:
 
     @property
     def message(self) -> str:
-        """What happened and what to do next."""
+        """Message with advice."""
         if isinstance(self.error, WarehouseError):
             return str(self.error)
         return describe_unexpected(self.error)

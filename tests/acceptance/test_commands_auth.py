@@ -174,7 +174,7 @@ def test_a_long_lived_token_needs_none_of_it(user: UserFolder) -> None:
         next(iter(user.emulator.world.accounts)), user.emulator.clock.now() - timedelta(days=1)
     )
     ended = run("auth", "status", folder=user.folder, **variables | {"AMOCRM_TOKEN": old})
-    assert (ended.returncode, "ended on" in ended.stdout) == (4, True)
+    assert (ended.returncode, "expired on" in ended.stdout) == (4, True)
 
 
 def test_without_settings(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) 
 
 
 @pytest.mark.parametrize(
-    ("mode", "content", "checks_by_subject"),
+    ("mode", "content", "statuses"),
     [
         (0o644, "AMOCRM_HOST=a.amocrm.ru\nAMOCRM_TOKEN=canary\nACME=canary\n", ["warning"]),
         (0o660, "AMOCRM_TOKEN=canary\n", ["ok"]),
@@ -234,17 +234,17 @@ def test_whoever_runs_doctor_is_not_sent_to_doctor(error: type[WarehouseError]) 
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere files have no such modes")
-def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, checks_by_subject: list[str]) -> None:
+def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str, statuses: list[str]) -> None:
     file = tmp_path / "my settings.env"
     file.write_text(content)
     file.chmod(mode)
     checks = list(check_env_file(file))
-    assert [check.status for check in checks] == checks_by_subject
+    assert [check.status for check in checks] == statuses
     for check in checks:
         assert "canary" not in check.finding
         if check.status == "warning":
             assert "read or change AMOCRM_TOKEN, ACME in .env (mode 0644)" in check.finding
-            subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+            subprocess.run(["sh", "-c", check.advice.removeprefix("Run: ")], check=True)
             assert [check.status for check in check_env_file(file)] == ["ok"]
 
 
@@ -301,7 +301,7 @@ def test_what_is_too_open_is_named_with_the_line_that_mends_it(site: Settings, n
     assert check.status == "warning"
     assert f"{path} can be" in check.finding
     assert f"{mode:04o}" in check.finding
-    subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+    subprocess.run(["sh", "-c", check.advice.removeprefix("Run: ")], check=True)
     assert not [found for found in openness(site) if found.finding == check.finding]
 
 
@@ -414,8 +414,8 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "words"),
-    [(200, "ok", "took it"), (404, "failed", "answered 404"), (None, "failed", "not set")],
+    ("response", "status", "words"),
+    [(200, "ok", "accepted the message"), (404, "failed", "answered 404"), (None, "failed", "not set")],
 )
 def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:
     with Hook(response or 200).running() as hook:

@@ -329,9 +329,9 @@ def test_roles_that_are_not_there_are_told(engine: Engine) -> None:
     missing = check_roles(engine)
     assert missing.status == "warning"
     for words in (f"{missing.finding} {missing.advice}", describe_missing_roles(("amocrm_nobody",))):
-        assert "There is no amocrm_nobody" in words.replace("Note: t", "T")
+        assert "amocrm_nobody" in words
         assert "create role amocrm_nobody nologin;" in words
-        assert "migrate' once more" in words
+        assert "migrate' again" in words
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_a_role_that_could_take_over_the_server_is_told(
 
 @pytest.mark.parametrize(
     ("has_statistics", "keeps_plans", "words"),
-    [(True, False, "delete from pg_statistic"), (False, True, "newest minor version"), (False, False, "")],
+    [(True, False, "delete from pg_statistic"), (False, True, "latest minor version"), (False, False, "")],
 )
 def test_what_readers_could_learn_from_the_server_is_told(
     *, has_statistics: bool, keeps_plans: bool, words: str
