@@ -15,7 +15,21 @@ import pytest
 from commands.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[2]
-OURS = {"setup", "test", "check", "format", "lock", "bench", "faults", "mutate", "fuzz", "audit", "licences", "help"}
+OURS = {
+    "setup",
+    "test",
+    "check",
+    "format",
+    "lock",
+    "bench",
+    "faults",
+    "mutate",
+    "fuzz",
+    "audit",
+    "licences",
+    "coverage",
+    "help",
+}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
