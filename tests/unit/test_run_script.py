@@ -27,6 +27,7 @@ RUN_ONLY = {
     "fuzz",
     "audit",
     "licences",
+    "coverage",
     "help",
 }
 
