@@ -1,1 +1,1 @@
-"""What exists, as Dagster shows it. How data move is the work of ``pipelines``, which knows nothing of Dagster."""
+"""Dagster definitions: assets, checks, jobs, schedules and sensors on top of ``pipelines``."""

@@ -1,7 +1,4 @@
-"""Starts runs as tasks of Celery, on whichever worker is free, and can tell whether that worker is still there.
-
-For the extra ``celery``; ``deploy/celery/dagster.yaml`` names it. Nothing else here knows of Celery.
-"""
+"""Run launcher for Celery that detects dead workers. Needs the extra ``celery``; see deploy/celery/dagster.yaml."""
 
 from __future__ import annotations
 
@@ -14,13 +11,14 @@ PING_TIMEOUT_SECONDS = 5.0
 
 
 class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc,unused-ignore] # Any, where it is not installed
-    """Dagster's own launcher takes a task that was started for one that runs, even if its worker died long ago.
+    """Celery launcher that pings the worker of a run.
 
-    The run would hold its accounts up until its time is over; so the worker is asked.
+    Dagster's own launcher regards a started task as running even if its worker died long ago. Such a run would block
+    loads of its accounts until it times out.
     """
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Ask the worker that began the run whether it is there. In doubt it is, until it has not answered twice."""
+        """Ping the worker that started the run. Report it as gone after two pings without a response."""
         worker = self.find_worker(run)
         if worker is None:
             health: CheckRunHealthResult = super().check_run_worker_health(run)
@@ -28,10 +26,10 @@ class WatchedCeleryLauncher(CeleryRunLauncher):  # type: ignore[misc,unused-igno
         for _ in range(2):
             if self.celery.control.ping(destination=[worker], timeout=PING_TIMEOUT_SECONDS):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The worker {worker} does not answer any more.")
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"The worker {worker} no longer responds.")
 
     def find_worker(self, run: DagsterRun) -> str | None:
-        """The worker that is executing the run; None where none has begun, or it has ended."""
+        """Return the worker that executes the run; None if none has started it, or it has ended."""
         task = self.celery.AsyncResult(run.tags.get(DAGSTER_CELERY_TASK_ID_TAG, ""))
         is_started = task.state == "STARTED" and isinstance(task.info, dict)
         return task.info.get("hostname") if is_started else None

@@ -1,4 +1,4 @@
-"""Errors of ``pipelines`` as Dagster shows them: what happened, what to do next, and whether trying again may help."""
+"""Conversion of errors to ``dg.Failure``: message, advice, and whether Dagster may retry."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from pipelines.load.result import TRANSIENT_ERRORS
 RETRY_POLICY: Final = dg.RetryPolicy(
     max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
-"""After a minute, and after two more. The client itself has tried several times before a step fails."""
+"""Retries of a step. The HTTP client has already retried several times before a step fails."""
 
 ADVICE_KEY: Final = "what_to_do"
 ERROR_KEY: Final = "error"
 
-
-UNKNOWN_ADVICE: Final = "This is a mistake in the program: report it, with the traceback of the run."
+UNKNOWN_ADVICE: Final = "This is a bug: report it with the run's traceback."
 
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Turn every error into ``dg.Failure``, with its facts as metadata."""
+    """Convert every error to ``dg.Failure`` with its attributes as metadata."""
     try:
         yield
     except dg.Failure:
         raise
     except WarehouseError as error:
-        # Not chained: the message says it all, and whatever a library says of its own does not reach the event log.
+        # Not chained, so that no library's text, which may hold a secret, reaches the event log.
         raise dg.Failure(
             error.message, error_metadata(error), allow_retries=isinstance(error, TRANSIENT_ERRORS)
         ) from None
     except Exception as error:
         error_name = type(error).__name__
         raise dg.Failure(
-            f"An error that this program does not know: {error_name}.",
+            f"Unexpected error: {error_name}.",
             {ERROR_KEY: error_name, ADVICE_KEY: UNKNOWN_ADVICE},
             allow_retries=False,
         ) from error
 
 
 def error_metadata(error: WarehouseError) -> dict[str, str | int]:
-    """What is known of the error beside its message."""
+    """Return the error's attributes other than its message, without those that are None."""
     metadata: dict[str, str | int | None] = {
         ERROR_KEY: type(error).__name__,
         ADVICE_KEY: error.advice,

@@ -1,4 +1,4 @@
-"""Dagster's home folder: where its configuration is put, and its runs and events are kept."""
+"""Dagster's home folder, with its configuration, runs and events."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CONFIGURATION_FILE: Final = "dagster.yaml"
 
 
 def prepare_home(folder: Path) -> Path:
-    """Make the folder that ``DAGSTER_HOME`` is to name, with our configuration and empty storage; its absolute path.
+    """Create the folder for ``DAGSTER_HOME``, with our configuration and empty storage, and return its absolute path.
 
-    A folder that is there already is left as it is, so that users can change their configuration; one without any gets
-    ours. A new one is made aside: Dagster cannot go on with a storage whose making was cut short.
+    An existing folder keeps its configuration, which users may have changed, and gets ours if it has none. A new
+    folder is created under a temporary name, because Dagster cannot use a half-created storage.
     """
     folder = folder.absolute()
     if folder.exists():
@@ -33,7 +33,7 @@ def prepare_home(folder: Path) -> Path:
     make_private(unfinished.parent)
     unfinished.mkdir(mode=0o700)
     _write_configuration(unfinished)
-    dg.DagsterInstance.from_config(str(unfinished)).dispose()  # makes its storage
+    dg.DagsterInstance.from_config(str(unfinished)).dispose()  # creates its storage
     unfinished.rename(folder)
     return folder
 

@@ -1,7 +1,4 @@
-"""Internals of Dagster that this program uses, which an upgrade of Dagster may move.
-
-No other module imports from ``dagster._…`` but ``web.server``, which has those of Dagster's web server.
-"""
+"""Internals of Dagster that this program uses. An upgrade may move them, so no other module imports ``dagster._…``."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
+from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 from dagster._utils.schedules import get_smallest_cron_interval
@@ -28,6 +26,7 @@ __all__ = [
     "DagsterRun",
     "DagsterUserCodeUnreachableError",
     "DefaultRunLauncher",
+    "IWorkspaceProcessContext",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",

@@ -1,6 +1,6 @@
-"""A fleet's buckets as Dagster shows them: a run and an event each, whatever the number of accounts.
+"""Fleet: accounts loaded in buckets, with one run and one event per bucket, however many accounts it has.
 
-Each account's outcome is in ``analytics.load_outcomes``; one account alone is loaded by the job ``load_account``.
+The outcome of each account is in ``analytics.load_outcomes``.
 """
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
@@ -12,11 +12,11 @@ from typing import Final
 
 import dagster as dg
 
-from assets.active_runs import LOAD_FLEET, active_loads
+from assets.active_runs import active_loads
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.dagster_internals import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from assets.metadata_tables import small_table
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import OWNERS, SNAPSHOT
 from pipelines.alerts.load_outcomes import read_keys_loaded_in_runs
 from pipelines.base.text import join_names, to_single_line
@@ -26,13 +26,13 @@ from pipelines.load.fleet_summary import MAX_FAILURE_GROUPS, format_headline
 from pipelines.load.result import LoadResult, group_failures
 
 BUCKETS: Final = dg.DynamicPartitionsDefinition(name="fleet_buckets")
-"""One partition per bucket of accounts, such as 'bucket 03 of 16'."""
+"""One partition per bucket, such as 'bucket 03 of 16'."""
 
 FLEET: Final = dg.AssetSpec(
     dg.AssetKey(["amocrm", "fleet"]),
     description=(
-        "Accounts that are loaded many at a time: a partition is a bucket of them, and its newest event says how many "
-        "were loaded, which were not, and why. It writes the tables of the group history as load_account does."
+        "Accounts that are loaded in buckets: one partition per bucket, whose latest event says how many accounts were "
+        "loaded, which were not, and why. A bucket's run writes the tables of the group history as load_account does."
     ),
     group_name="fleet",
     owners=list(OWNERS),
@@ -42,20 +42,20 @@ FLEET: Final = dg.AssetSpec(
 )
 
 RETRY_DELAY_SECONDS: Final = 60.0
-"""Seconds after which an account with a passing trouble is tried once more, when all others had their turn."""
+"""Wait before accounts with a transient error are retried once, after all others were loaded."""
 
 LOG_INTERVAL_SECONDS: Final = 30.0
-"""Seconds between two lines of a run's log: each is an event that is kept."""
+"""Interval between progress lines in a run's log; each line is a stored event."""
 
 MAX_NAMED_ACCOUNTS: Final = 20
-"""Accounts of one cause that an alert names."""
+"""Accounts with one cause that an alert names."""
 
 
-@dg.op(description="Load the accounts of a bucket side by side, each in a transaction of its own.")
+@dg.op(name="load_bucket", description="Load the accounts of a bucket in parallel, each in its own transaction.")
 def load_bucket(
-    context: dg.OpExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.OpExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    """Load them, tell of all of them at once, and fail where some of them failed."""
+    """Load the bucket's accounts, report all of them in one event, and fail if any of them failed."""
     started_at = time.monotonic()
     with errors_shown():
         bucket, settings = Bucket.from_key(context.partition_key), workbench.settings
@@ -80,26 +80,15 @@ def load_bucket(
         FLEET.key, description=summary, partition=bucket.key, metadata=bucket_metadata(results)
     )
     if any(result.loaded for result in results):
-        # Of no partition: the ledger was written to, by more accounts than there should be events.
+        # Without a partition: one event for the ledger instead of one per account.
         yield dg.AssetMaterialization(SNAPSHOT, description=f"{bucket.key}: {summary}")
     if group_failures(results):
         raise fleet_failure(results)
     yield dg.Output(None)
 
 
-@dg.job(
-    name=LOAD_FLEET,
-    partitions_def=BUCKETS,
-    executor_def=dg.in_process_executor,
-    description="Load the accounts of one bucket, many at a time. The schedule does so where there are many accounts.",
-)
-def load_bucket_job() -> None:
-    """One bucket's run."""
-    load_bucket()
-
-
-def already_loaded(context: dg.OpExecutionContext, workbench: WarehouseResource) -> frozenset[str]:
-    """Accounts that the run has loaded before it was killed or failed, if it is one that is executed again."""
+def already_loaded(context: dg.OpExecutionContext, workbench: Warehouse) -> frozenset[str]:
+    """Return the accounts that earlier attempts at this run loaded before they failed or were killed."""
     earlier = [context.run.tags[tag] for tag in (ROOT_RUN_ID_TAG, PARENT_RUN_ID_TAG) if tag in context.run.tags]
     if not earlier:
         return frozenset()
@@ -108,7 +97,7 @@ def already_loaded(context: dg.OpExecutionContext, workbench: WarehouseResource)
 
 
 def register_buckets(instance: dg.DagsterInstance, count: int) -> list[str]:
-    """Make the buckets known to Dagster, and forget those of another number of buckets; their keys."""
+    """Register the buckets as partitions, remove those of another bucket count, and return their keys."""
     keys = [bucket.key for bucket in all_buckets(count)]
     known = set(instance.get_dynamic_partitions("fleet_buckets"))
     for other in known - set(keys):
@@ -119,7 +108,7 @@ def register_buckets(instance: dg.DagsterInstance, count: int) -> list[str]:
 
 
 def log_progress(fleet: Iterator[LoadResult], total: int, log: logging.Logger) -> Iterator[LoadResult]:
-    """The outcomes, with a line now and then."""
+    """Yield the results and log the progress every ``LOG_INTERVAL_SECONDS``."""
     logged_at = time.monotonic()
     for count, result in enumerate(fleet, 1):
         yield result
@@ -129,7 +118,7 @@ def log_progress(fleet: Iterator[LoadResult], total: int, log: logging.Logger) -
 
 
 def bucket_metadata(results: Sequence[LoadResult]) -> dict[str, dg.MetadataValue | int]:
-    """The bucket in numbers, and the accounts that were not loaded."""
+    """Return the bucket's counts and a table of the accounts that were not loaded."""
     counts = {
         status: sum(result.status == status for result in results)
         for status in ("loaded", "superseded", "failed", "skipped")
@@ -153,7 +142,7 @@ def bucket_metadata(results: Sequence[LoadResult]) -> dict[str, dg.MetadataValue
 
 
 def fleet_failure(results: Sequence[LoadResult]) -> dg.Failure:
-    """The end of a run some of whose accounts failed: one alert tells of all of them."""
+    """Build the failure of a run in which accounts failed, so that one alert covers all of them."""
     causes = group_failures(results)
     missing = sum(len(cause.account_keys) for cause in causes)
     details = "; ".join(
@@ -165,5 +154,5 @@ def fleet_failure(results: Sequence[LoadResult]) -> dg.Failure:
     return dg.Failure(
         f"{missing} of {len(results)} accounts were not loaded. {details}",
         {ERROR_KEY: ", ".join(dict.fromkeys(cause.error for cause in causes)), ADVICE_KEY: advice},
-        allow_retries=False,  # the others are loaded, and these have been tried again
+        allow_retries=False,  # these accounts were retried already
     )

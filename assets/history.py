@@ -1,4 +1,4 @@
-"""The tables of the history. One transaction writes them all, so one step does, and every load confirms every table."""
+"""History tables. One transaction writes all of them, so one step materializes all of them."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ import dagster as dg
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import PUBLISHED, RAW_ANSWER, SNAPSHOT
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import PublishedLoad, publish_load
 
@@ -22,16 +23,21 @@ from pipelines.load.load import PublishedLoad, publish_load
     partitions_def=ACCOUNTS,
     can_subset=False,
     retry_policy=RETRY_POLICY,
-    description="Publish the snapshot that the kept answers make: all of it in one transaction, or nothing.",
+    description="Publish the snapshot in the stored responses, in one transaction.",
 )
 def history_tables(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource], extracted: LoadReference
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse], extracted: LoadReference
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-    """Publish what was asked, and note what it changed in each table."""
+    """Publish the fetched snapshot and report the changes of each table."""
     with errors_shown():
-        loaded = publish_load(
-            workbench.engine, extracted, workbench.settings, clock=workbench.clock, run_id=context.run.run_id
+        load = LoadContext(
+            workbench.engine,
+            workbench.settings.any_account(context.partition_key),
+            workbench.settings,
+            clock=workbench.clock,
+            run_id=context.run.run_id,
         )
+        loaded = publish_load(load, extracted)
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=load_metadata(spec.key, loaded))
     yield checks.check_documented_limits(loaded.summary)
@@ -39,7 +45,7 @@ def history_tables(
 
 
 def load_metadata(key: dg.AssetKey, loaded: PublishedLoad) -> dict[str, int | str | dg.TimestampMetadataValue]:
-    """What the load did to a table; the ledger's asset tells of the load as a whole."""
+    """Return the load's metadata of one table; the ledger's asset also gets those of the whole load."""
     published = loaded.published
     row_counts = published.row_counts or {}
     metadata: dict[str, int | str | dg.TimestampMetadataValue] = {

@@ -1,6 +1,6 @@
-"""How a load gets from one step to the next: as a reference in the event log, while its answers lie in Postgres.
+"""I/O manager that passes a load between steps as a reference; its responses are in Postgres.
 
-So a run that is executed again from its failure, on whichever machine, publishes what was asked before it failed.
+A run that is re-executed from its failure, on any machine, publishes what it had fetched before.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pipelines.load.fetch import LoadReference
 
 REFERENCE_KEY: Final = "load"
 MAX_MATERIALIZATIONS: Final = 20
-"""Materializations looked through for the one of the same run."""
+"""Latest materializations that are searched for the one of the same run."""
 
 
 class LoadReferenceIOManager(dg.IOManager):
-    """Keeps an ``Extracted`` as metadata of its asset's materialization, and reads it from there."""
+    """Stores a ``LoadReference`` in the metadata of its asset's materialization."""
 
     def handle_output(self, context: dg.OutputContext, obj: LoadReference) -> None:
-        """Write the reference down."""
+        """Store the reference."""
         context.add_output_metadata({REFERENCE_KEY: dg.MetadataValue.json(reference_to_json(obj))})
 
     def load_input(self, context: dg.InputContext) -> LoadReference:
-        """The load of the run that produced the input; where that is unknown, the account's newest."""
+        """Return the load of the run that produced the input, or the account's latest if that run is unknown."""
         instance = context.step_context.instance
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=[context.partition_key]),
@@ -40,19 +40,19 @@ class LoadReferenceIOManager(dg.IOManager):
             if materialization and REFERENCE_KEY in materialization.metadata:
                 return reference_from_json(materialization.metadata[REFERENCE_KEY].value)
         raise dg.Failure(
-            description=f"Account '{context.partition_key}' was never asked.",
+            description=f"Account '{context.partition_key}' was never fetched.",
             metadata={"what_to_do": "Materialize amocrm/raw_answer too, or run the job load_account."},
             allow_retries=False,
         )
 
 
 def reference_to_json(extracted: LoadReference) -> dict[str, Any]:
-    """The reference as JSON."""
+    """Convert the reference to JSON."""
     return asdict(extracted) | {"observed_at": extracted.observed_at.isoformat(), "load_id": str(extracted.load_id)}
 
 
 def reference_from_json(reference: Any) -> LoadReference:
-    """The reference from JSON."""
+    """Parse the reference from JSON."""
     return LoadReference(
         **reference
         | {"observed_at": datetime.fromisoformat(reference["observed_at"]), "load_id": UUID(reference["load_id"])}

@@ -1,4 +1,4 @@
-"""The job that a load is."""
+"""Jobs: load one account, load a bucket of accounts, change an account, purge old data."""
 
 from __future__ import annotations
 
@@ -6,11 +6,46 @@ from typing import Final
 
 import dagster as dg
 
+from assets import names
+from assets.fleet import BUCKETS, load_bucket
 from assets.report import REPORT
+from assets.retention import purge_old_data
+from assets.write_back import apply_desired_state
 
 LOAD_ACCOUNT: Final = dg.define_asset_job(
-    "load_account",
+    names.LOAD_ACCOUNT,
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(REPORT),
     executor_def=dg.in_process_executor,
-    description="Load one account: ask amoCRM, publish a snapshot, note what the views show.",
+    description="Load one account: fetch it from amoCRM, publish a snapshot, record what the views show.",
 )
+
+
+@dg.job(
+    name=names.LOAD_FLEET,
+    partitions_def=BUCKETS,
+    executor_def=dg.in_process_executor,
+    description="Load the accounts of one bucket in parallel. The schedule uses it if there are many accounts.",
+)
+def load_fleet() -> None:
+    """Load one bucket of accounts."""
+    load_bucket()
+
+
+@dg.job(
+    name=names.MANAGE_ACCOUNT,
+    executor_def=dg.in_process_executor,
+    description="Plan the calls that make an account's stages or segments match a file; with dry_run off, apply them.",
+)
+def manage_account() -> None:
+    """Plan or apply desired state. Started by hand: no schedule runs it, and nothing retries it."""
+    apply_desired_state()
+
+
+@dg.job(
+    name=names.HOUSEKEEPING,
+    executor_def=dg.in_process_executor,
+    description="Delete Dagster's runs older than AMOCRM_DAGSTER_RUN_DAYS, and raw responses that no load would purge.",
+)
+def housekeeping() -> None:
+    """Purge old runs and raw responses. Running it more than once a day does no harm."""
+    purge_old_data()

@@ -1,4 +1,4 @@
-"""Starts runs as Dagster's own launcher does, and can tell whether the process of a run is still there."""
+"""Run launcher for processes of this machine that detects dead ones."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ RPC_TIMEOUT_SECONDS = 10
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """The launcher of runs as processes of this machine.
+    """Dagster's default launcher with a health check.
 
-    A process that dies is noticed by the code server that started it. A run whose code server died too would count as
-    running until its time is up, and its account would not be loaded meanwhile; so the server is asked for it.
+    The code server notices if the process of a run dies. But if the code server dies too, Dagster regards the run as
+    running until it times out, and its account is not loaded meanwhile. So run monitoring asks the code server.
     """
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Lets run monitoring ask."""
+        """True, so that run monitoring checks."""
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Ask the code server that started the run whether it is executing it. In doubt it is."""
+        """Ask the code server that started the run whether it executes it. If unclear, report it as running."""
         client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
-        if client is None:  # not started by a server, such as the demo's load, or finished meanwhile
+        if client is None:  # not started by a code server, such as the demo's load, or already finished
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         request = CanCancelExecutionRequest(run_id=run.run_id)
         try:

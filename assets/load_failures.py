@@ -1,4 +1,4 @@
-"""What is new about the accounts of a run that loads, by the warehouse's own record. ``sensors`` tells of it."""
+"""Load transitions of a run: accounts that began to fail, still fail, or recovered, as the warehouse recorded them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
-from assets.active_runs import LOAD_FLEET, PARTITION_TAG, is_load
-from assets.resources import WarehouseResource
+from assets.active_runs import is_load
+from assets.names import LOAD_FLEET, PARTITION_TAG
+from assets.resources import Warehouse
 from pipelines.alerts.load_outcomes import transitions_in_run
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.base.errors import WarehouseError
@@ -15,8 +16,8 @@ from pipelines.load.buckets import Bucket
 from pipelines.load.result import SKIPPED_ERROR_NAME
 
 
-def transitions_of(run: dg.DagsterRun, workbench: WarehouseResource) -> list[LoadTransition]:
-    """How each account's load went; none where the run loads nothing, or nothing can be known."""
+def transitions_of(run: dg.DagsterRun, workbench: Warehouse) -> list[LoadTransition]:
+    """Return the transitions of the run's accounts; none if the run loads nothing or the warehouse is unreachable."""
     if not is_load(run) or PARTITION_TAG not in run.tags:
         return []
     try:
@@ -25,8 +26,8 @@ def transitions_of(run: dg.DagsterRun, workbench: WarehouseResource) -> list[Loa
         return []
 
 
-def account_keys_of(run: dg.DagsterRun, workbench: WarehouseResource) -> Sequence[str]:
-    """Keys of the accounts that a run is to load."""
+def account_keys_of(run: dg.DagsterRun, workbench: Warehouse) -> Sequence[str]:
+    """Return the keys of the accounts that a run loads."""
     partition = run.tags[PARTITION_TAG]
     if run.job_name != LOAD_FLEET:
         return [partition]
@@ -34,5 +35,5 @@ def account_keys_of(run: dg.DagsterRun, workbench: WarehouseResource) -> Sequenc
 
 
 def are_errors_recorded(errors: Iterable[str], transitions: Sequence[LoadTransition]) -> bool:
-    """Whether the warehouse knows of every error of a run. What it was not told of, such as a death, is always news."""
+    """Return True if the warehouse recorded every error of a run. It cannot record, for example, a killed process."""
     return set(errors) - {SKIPPED_ERROR_NAME} <= {transition.error for transition in transitions}

@@ -1,4 +1,4 @@
-"""Small tables in metadata: Dagster's pages show them at once, and as plain text, whatever the names in them are."""
+"""Small tables in metadata, which Dagster's UI shows as plain text whatever the cells contain."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 import dagster as dg
 
 MAX_ROWS: Final = 20
-"""Rows that are shown. Metadata are kept with every load."""
+"""Rows that are shown. Dagster stores the metadata of every load."""
 
 
 def small_table(
     columns: Sequence[str], rows: Iterable[Sequence[str | int | None]]
 ) -> dg.TableMetadataValue | dg.TextMetadataValue:
-    """The first rows; where there are more, a last row says how many. Where there is none, a word."""
+    """Build a table of the first rows, with the count of the others; the text 'none' if there are no rows."""
     found = list(rows)
     if not found:
         return dg.MetadataValue.text("none")

@@ -1,4 +1,4 @@
-"""Accounts as Dagster's partitions. Never time: amoCRM cannot be asked about the past, so no gap can ever be filled."""
+"""Partitions by account. Not by time: amoCRM's API has no past, so gaps cannot be backfilled."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ACCOUNTS: Final = dg.DynamicPartitionsDefinition(name="accounts")
 
 
 def register_accounts(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
-    """Make the accounts of the settings known to Dagster; the keys, all of them.
+    """Register the accounts of the settings as partitions and return all their keys.
 
-    An account that left the settings stays known: its history is still there.
+    An account that was removed from the settings keeps its partition, because its history is kept.
     """
     keys = [account.key for account in settings.all_accounts]
     new = set(keys) - set(instance.get_dynamic_partitions("accounts"))

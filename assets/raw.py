@@ -1,4 +1,4 @@
-"""The answers of amoCRM, kept as received: the only asset that asks the API. What they mean comes after it."""
+"""Raw responses of amoCRM, stored as received: the only asset that calls the API."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from collections.abc import Iterator
@@ -8,11 +8,12 @@ import dagster as dg
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
 from pipelines.load.connection import token_expiry
-from pipelines.load.failure_record import failures_recorded, require_usable
+from pipelines.load.context import LoadContext
+from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load
 
@@ -32,18 +33,18 @@ from pipelines.load.load import extract_load
     retry_policy=RETRY_POLICY,
 )
 def raw_answer(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[LoadReference]]:
-    """Ask for all that amoCRM says of the account, and check that it can be relied upon."""
+    """Fetch the account, store the responses, and check that they are complete and valid."""
     with errors_shown():
-        engine, clock, run_id = workbench.engine, workbench.clock, context.run.run_id
-        configured = workbench.settings.any_account(context.partition_key)
-        account = require_usable(engine, configured, clock=clock, run_id=run_id)
-        with failures_recorded(engine, account.key, started_at=clock.now(), clock=clock, run_id=run_id):
-            token = token_expiry(account, workbench.settings)
+        settings, clock = workbench.settings, workbench.clock
+        configured = settings.any_account(context.partition_key)
+        load = LoadContext(workbench.engine, configured, settings, clock=clock, run_id=context.run.run_id)
+        with failures_recorded(load, clock.now()):
+            token = token_expiry(load.account, settings)
         yield checks.check_token_expiry(token, clock.now())
         try:
-            extracted = extract_load(engine, account, workbench.settings, clock=clock, run_id=run_id)
+            extracted = extract_load(load)
         except WarehouseError as error:
             yield from checks.failing_results(error)
             raise

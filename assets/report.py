@@ -1,4 +1,4 @@
-"""The report, one file an account, written anew once a load has published a snapshot; in a run of its own."""
+"""Report: one HTML file per account, rewritten in a separate run after a load has published a snapshot."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from typing import Final
@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, SNAPSHOT, VIEWS_GROUP
 from pipelines.config.settings import Settings
 from pipelines.report.write import WrittenReport, write_report
@@ -24,12 +24,12 @@ SOURCE_VIEWS: Final = (
     "segment_trends",
     "stages",
 )
-"""Views that are read for it."""
+"""Views that the report reads."""
 
 AFTER_LOAD: Final = (
     dg.AutomationCondition.eager().allow(dg.AssetSelection.assets(SNAPSHOT)).with_label("a snapshot was published")
 )
-"""Once for each account whose snapshot is new, however many were published meanwhile, and when no load is under way."""
+"""Write a report once per account with new snapshots, however many there are, and only while no load is active."""
 
 
 @dg.asset(
@@ -43,11 +43,9 @@ AFTER_LOAD: Final = (
     partitions_def=ACCOUNTS,
     automation_condition=AFTER_LOAD,
     retry_policy=RETRY_POLICY,
-    description="One HTML file per account: sizes over time, movers, what changed, gaps. It needs nothing else.",
+    description="One self-contained HTML file per account: sizes over time, movers, changes, gaps.",
 )
-def report(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
-) -> dg.MaterializeResult[None]:
+def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
     """Write the account's report."""
     key = context.partition_key
     with errors_shown():
@@ -67,17 +65,17 @@ REPORT_SENSOR: Final = dg.AutomationConditionSensorDefinition(
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
     emit_backfills=False,
-    description="Write the report on each account that was loaded. Switched off, reports are written by hand or cron.",
+    description="Write the report of each account that was loaded. If this is off, write reports by hand or from cron.",
 )
 
 
 def is_simulated(settings: Settings, key: str) -> bool:
-    """Whether the account is the emulator's: amoCRM itself is never asked without TLS."""
+    """Return True if the account is an emulator's: only those are reached without TLS."""
     return any(account.key == key and account.base_url.startswith("http:") for account in settings.accounts)
 
 
 def report_metadata(written: WrittenReport) -> dict[str, dg.MetadataValue | int]:
-    """Where it is, and what it says first."""
+    """Return the report's location and headline."""
     return {
         "headline": dg.MetadataValue.text(written.headline),
         "observed_at": dg.MetadataValue.timestamp(written.observed_at),

@@ -1,14 +1,15 @@
-"""What Dagster hands to the steps: plain objects of ``pipelines``, made when they are asked for."""
+"""Warehouse resource: the settings and the database, opened when a step first needs them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import Engine
 
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
@@ -20,51 +21,60 @@ from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
 
 
-class WarehouseResource:
-    """What a step works with. Nothing is read or opened before a step asks, so that it can tell what is wrong."""
+class Warehouse:
+    """Settings, database and clock of one run or tick. Opened lazily, so that a step can report what is wrong."""
 
     def __init__(
         self,
         read_settings: Callable[[], Settings],
         exit_stack: ExitStack,
         clock: Clock = SYSTEM_CLOCK,
-        read_alert_address: Callable[[], Secret | None] = lambda: None,
+        read_alert_webhook: Callable[[], Secret | None] = lambda: None,
     ) -> None:
         self._read_settings = read_settings
-        self._read_alert_address = read_alert_address  # where the settings as a whole cannot be read
-        self._until = exit_stack  # ends what was opened
+        self._read_alert_webhook = read_alert_webhook  # used if the settings as a whole are invalid
+        self._exit_stack = exit_stack  # closes the database
         self.clock = clock
 
     @cached_property
     def settings(self) -> Settings:
-        """What the user has set. Raises ``SettingsError``."""
+        """The user's settings. Raises ``SettingsError``."""
         return self._read_settings()
 
     @cached_property
     def alert_webhook_url(self) -> Secret | None:
-        """Where failures are told, that of the settings themselves included; None where nobody is."""
+        """Address for alerts, also if other settings are invalid; None if none is set."""
         try:
             return self.settings.alert_webhook_url
         except SettingsError:
-            return self._read_alert_address()
+            return self._read_alert_webhook()
 
     @cached_property
     def engine(self) -> Engine:
-        """The warehouse, with the schema this program needs. Raises ``DatabaseUnavailable`` and ``MigrationError``."""
-        engine = self._until.enter_context(open_warehouse(self.settings))
+        """The database, at this version's schema. Raises ``DatabaseUnavailable`` and ``MigrationError``."""
+        engine = self._exit_stack.enter_context(open_warehouse(self.settings))
         check_schema(engine)
         return engine
 
     def account(self, key: str) -> AccountSettings:
-        """The account of that key. Raises ``SettingsError`` where the settings do not know it any more."""
+        """Return the account with that key. Raises ``SettingsError`` if the settings no longer contain it."""
         return self.settings.account(key)
 
 
-@dg.resource(description="The settings, and the warehouse that they name.")
-def warehouse_resource(_context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
-    """A workbench for one run, or one tick."""
-    with ExitStack() as exit_stack:
-        sources = os.environ, settings_folder(os.environ, Path.cwd())
-        yield WarehouseResource(
-            lambda: load_settings(*sources), exit_stack, read_alert_address=lambda: load_alert_webhook(*sources)
-        )
+class WarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """The settings, and the warehouse that they name."""
+
+    folder: str | None = Field(
+        default=None, description="Folder of .env and accounts.toml; by default as for the command line."
+    )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:  # noqa: ARG002 - Dagster's
+        """Yield a warehouse for one run or tick."""
+        folder = Path(self.folder) if self.folder else settings_folder(os.environ, Path.cwd())
+        with ExitStack() as exit_stack:
+            yield Warehouse(
+                lambda: load_settings(os.environ, folder),
+                exit_stack,
+                read_alert_webhook=lambda: load_alert_webhook(os.environ, folder),
+            )

@@ -1,4 +1,4 @@
-"""Deleting Dagster's old runs: of itself it keeps runs and their events for ever. Nothing here knows the warehouse."""
+"""Retention of Dagster's runs, which Dagster itself never deletes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ DISPLAYED_EVENTS: Final = (dg.DagsterEventType.ASSET_MATERIALIZATION.value, dg.D
 
 
 def delete_old_runs(instance: dg.DagsterInstance, *, before: datetime) -> int:
-    """Delete the finished runs that were created before then, with their events, check results and logs; how many.
+    """Delete finished runs created before then, with their events, check results and logs; return how many.
 
-    A run stays, however old, as long as an asset's page shows it: as the newest materialization or observation of an
-    asset for a partition, or as the newest result of a check. So an account that is loaded no more still shows its
-    last load.
+    A run is kept while the UI shows it: as the latest materialization or observation of an asset's partition, or as
+    the latest result of a check. So an account that is no longer loaded still shows its last load.
     """
     events = sql_event_log(instance)
     old = instance.get_run_ids(dg.RunsFilter(statuses=FINISHED_STATUSES, created_before=before))
@@ -37,35 +36,35 @@ def delete_old_runs(instance: dg.DagsterInstance, *, before: datetime) -> int:
 
 
 def sql_event_log(instance: dg.DagsterInstance) -> SqlEventLogStorage:
-    """The instance's event log, which is a SQL database whichever storage is configured."""
+    """Return the instance's event log, which is an SQL database whichever storage is configured."""
     events = instance.event_log_storage
     while not isinstance(events, SqlEventLogStorage):
-        events = events.event_log_storage  # type: ignore[attr-defined]  # what the instance of a test wraps
+        events = events.event_log_storage  # type: ignore[attr-defined]  # test instances wrap it
     return events
 
 
 def displayed_runs(events: SqlEventLogStorage) -> frozenset[str]:
-    """Ids of the runs that are the newest of something."""
+    """Return the ids of runs that hold the latest event of an asset partition or the latest result of a check."""
     event, check = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
-    newest_events = (
+    latest_events = (
         sa.select(sa.func.max(event.id))
         .where(event.asset_key.is_not(None), event.dagster_event_type.in_(DISPLAYED_EVENTS))
         .group_by(event.asset_key, event.dagster_event_type, event.partition)
     )
-    newest_checks = sa.select(sa.func.max(check.id)).group_by(check.asset_key, check.check_name, check.partition)
+    latest_checks = sa.select(sa.func.max(check.id)).group_by(check.asset_key, check.check_name, check.partition)
     with events.index_connection() as connection:
         return frozenset(
             connection.scalars(
                 sa.union(
-                    sa.select(event.run_id).where(event.id.in_(newest_events)),
-                    sa.select(check.run_id).where(check.id.in_(newest_checks)),
+                    sa.select(event.run_id).where(event.id.in_(latest_events)),
+                    sa.select(check.run_id).where(check.id.in_(latest_checks)),
                 )
             )
         )
 
 
 def delete_run(instance: dg.DagsterInstance, events: SqlEventLogStorage, run_id: str) -> None:
-    """Delete all that is kept of a run; the run itself last, so that what was cut short is found and finished."""
+    """Delete everything stored about a run; the run itself last, so that an interrupted deletion is repeated."""
     events.delete_events(run_id)
     with events.index_connection() as connection:
         connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))

@@ -1,6 +1,6 @@
-"""When accounts are loaded. A tick asks for a run per account, or per bucket of them where there are many.
+"""Schedules: load all accounts, and purge old data every night.
 
-It leaves alone those whose load is on its way.
+A tick requests one run per account, or per bucket of a fleet, except those with an active load.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ from typing import Final
 import dagster as dg
 
 from assets.active_runs import active_loads
-from assets.fleet import load_bucket_job, register_buckets
-from assets.jobs import LOAD_ACCOUNT
+from assets.fleet import register_buckets
+from assets.jobs import LOAD_ACCOUNT, housekeeping, load_fleet
+from assets.names import HOUSEKEEPING, LOAD_SCHEDULE
 from assets.notify import notify
 from assets.partitions import register_accounts
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
 from pipelines.config.accounts import ACCOUNT_KEY_PATTERN
 
-SCHEDULE_NAME: Final = "load_accounts"
+NIGHTLY_CRON: Final = "40 3 * * *"
+"""Between two hourly loads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TickDecision:
-    """What a tick decides."""
+    """Runs that a tick requests, and the reasons for those it skips."""
 
     requests: tuple[dg.RunRequest, ...]
-    skipped: tuple[str, ...]  # a sentence for each account or bucket that is left alone
+    skipped: tuple[str, ...]  # a sentence for each account or bucket with an active load
 
     @property
     def result(self) -> list[dg.RunRequest] | dg.SkipReason:
-        """The decision as Dagster takes it: a reason only where nothing is to be done at all."""
+        """The decision as Dagster expects it: a skip reason only if no run is requested."""
         return list(self.requests) or dg.SkipReason(" ".join(self.skipped))
 
 
 def decide_tick(keys: Sequence[str], active: Mapping[str, Sequence[dg.DagsterRun]]) -> TickDecision:
-    """One run for each account, or bucket, that no run is loading, or waiting to load."""
+    """Request one run for each account or bucket without an active load."""
     if not keys:
         return TickDecision(
             requests=(),
-            skipped=(
-                "No account is set. Set AMOCRM_HOST and AMOCRM_TOKEN in .env, or list accounts in accounts.toml.",
-            ),
+            skipped=("No account is configured. Set AMOCRM_HOST and AMOCRM_TOKEN in .env, or use accounts.toml.",),
         )
     return TickDecision(
-        # With a run key a tick that is evaluated again, after a crash in its middle, asks for no run twice.
+        # Run keys keep a tick that is repeated after a crash from requesting a run twice.
         requests=tuple(dg.RunRequest(run_key=key, partition_key=key) for key in keys if key not in active),
         skipped=tuple(
-            f"{describe_partition(key)} is left alone: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
+            f"{describe_partition(key)} is skipped: run {run.run_id} is {run.status.value.lower().replace('_', ' ')}."
             for key in keys
             for run in active.get(key, ())[:1]
         ),
@@ -58,12 +58,12 @@ def decide_tick(keys: Sequence[str], active: Mapping[str, Sequence[dg.DagsterRun
 
 
 def describe_partition(key: str) -> str:
-    """The account or the bucket of that key, at the beginning of a sentence."""
+    """Return the account or bucket as the beginning of a sentence."""
     return f"Account '{key}'" if ACCOUNT_KEY_PATTERN.fullmatch(key) else key.capitalize()
 
 
 def settings_alert(error: SettingsError) -> FailureAlert:
-    """The alert where nothing can be loaded, since the settings cannot be used."""
+    """Build the alert for invalid settings, with which nothing can be loaded."""
     return FailureAlert(
         account=ALL_ACCOUNTS,
         error=type(error).__name__,
@@ -74,23 +74,23 @@ def settings_alert(error: SettingsError) -> FailureAlert:
 
 
 def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDefinition:
-    """The schedule of all accounts, stopped until somebody switches it on. A fleet is loaded in buckets."""
+    """Build the schedule that loads all accounts, or all buckets of a fleet. It is stopped until a user starts it."""
 
     @dg.schedule(
-        name=SCHEDULE_NAME,
-        job=load_bucket_job if is_fleet else LOAD_ACCOUNT,
+        name=LOAD_SCHEDULE,
+        job=load_fleet if is_fleet else LOAD_ACCOUNT,
         cron_schedule=cron,
         execution_timezone=timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Load every account of the settings; those whose load is still on its way are left alone.",
+        description="Load every account of the settings except those with an active load.",
         required_resource_keys={"workbench"},
     )
     def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        workbench: WarehouseResource = context.resources.workbench
+        workbench: Warehouse = context.resources.workbench
         try:
             settings = workbench.settings
         except SettingsError as error:
-            # No run will fail of it, so no sensor would tell.
+            # No run starts, so no failure sensor would report it.
             notify(settings_alert(error), workbench, context.log)
             raise
         keys = register_accounts(context.instance, settings)
@@ -102,3 +102,15 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
         return tick.result
 
     return load_accounts
+
+
+def housekeeping_schedule(timezone: str) -> dg.ScheduleDefinition:
+    """Build the nightly schedule of the purge. It runs by default, since old data would fill the disk."""
+    return dg.ScheduleDefinition(
+        name=HOUSEKEEPING,
+        job=housekeeping,
+        cron_schedule=NIGHTLY_CRON,
+        execution_timezone=timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Delete data that are older than the settings keep them.",
+    )

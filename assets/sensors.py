@@ -1,4 +1,4 @@
-"""Who is told of loads that fail, and of those that work again. How they are told is ``pipelines.alerts.webhook``' work."""
+"""Sensors that send alerts about failed and recovered loads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import dagster as dg
 
-from assets.active_runs import PARTITION_TAG, is_load
+from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import are_errors_recorded, transitions_of
+from assets.names import APPLY_OP, MANAGE_ACCOUNT, PARTITION_TAG
 from assets.notify import NO_WEBHOOK, notify
 from assets.report import REPORT
-from assets.resources import WarehouseResource
-from assets.write_back import make_as_wanted, manage_account
+from assets.resources import Warehouse
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
 from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
@@ -22,12 +22,11 @@ from pipelines.config.settings import Settings
 
 EXTERNAL_FAILURE: Final = "marked as failed from outside"
 UNKNOWN_ACCOUNT: Final = "?"
-"""In place of an account's key where a run is about one and does not tell which."""
+"""Replaces the account's key if a run's account is unknown."""
 
+NOTHING_NEW: Final = "No alert was sent: these accounts fail as before, and each is alerted once a day."
 
-NOTHING_NEW: Final = "Nobody is told again: whoever was not loaded fails as before. Each is told once a day."
-
-# Both run by default: whoever sets the address wants to be told, and without one nothing is sent.
+# Both sensors run by default. Without AMOCRM_ALERT_WEBHOOK_URL they send nothing.
 
 
 @dg.run_failure_sensor(
@@ -35,20 +34,20 @@ NOTHING_NEW: Final = "Nobody is told again: whoever was not loaded fails as befo
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description=(
-        "Post failed loads to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do. An account is told "
-        "when it begins to fail, when it fails for another cause, and once a day while that lasts."
+        "Post failed loads to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do. An alert is sent "
+        "when an account starts failing, fails with a different error, or has failed for another day."
     ),
 )
 def notify_of_failed_loads(
-    context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.SkipReason | None:
-    """Tell of one run that failed, and of accounts that it loaded again."""
+    """Send alerts about one failed run: its failures, and the accounts that it loaded after earlier failures."""
     settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
     failed, recovered = (
         with_transitions(failure_alert(context, settings), transitions),
         recovery_alert(context.dagster_run, settings, transitions),
     )
-    # An error of the sensor would be no better heard, and would hide the failures behind this one.
+    # An unsent alert is no error of the sensor: Dagster would not process the failures after this one.
     unsent = [notify(alert, workbench, context.log) for alert in (failed, recovered) if alert]
     return next((dg.SkipReason(reason) for reason in unsent if reason), None if unsent else dg.SkipReason(NOTHING_NEW))
 
@@ -58,12 +57,12 @@ def notify_of_failed_loads(
     name="tell_of_loads_that_work_again",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts were loaded whose loads had failed before.",
+    description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts recovered: loaded after a failed load.",
 )
 def notify_of_recovered_loads(
-    context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.SkipReason | None:
-    """Tell of the accounts of one run that are well again."""
+    """Send an alert about the accounts of one run that recovered."""
     if workbench.alert_webhook_url is None:
         return dg.SkipReason(NO_WEBHOOK)
     alert = recovery_alert(
@@ -74,9 +73,9 @@ def notify_of_recovered_loads(
 
 
 def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition]) -> FailureAlert | None:
-    """The alert with what is new about each account; None where nothing is.
+    """Add what is new about each account to the alert; return None if nothing is new.
 
-    Where the warehouse does not know of all that the run failed of, such as its death, that itself is news.
+    An error that the warehouse has not recorded, such as a killed process, is always new.
     """
     if not are_errors_recorded(alert.errors, transitions):
         return alert
@@ -91,7 +90,7 @@ def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition])
 def recovery_alert(
     run: dg.DagsterRun, settings: Settings | None, transitions: Sequence[LoadTransition]
 ) -> FailureAlert | None:
-    """The alert for accounts that a run loaded again; None where there are none."""
+    """Build the alert about accounts that recovered; None if there are none."""
     account = account_of(run, settings) or UNKNOWN_ACCOUNT
     sentences = describe_transitions(
         (transition for transition in transitions if not transition.error), about_account=account
@@ -108,8 +107,8 @@ def recovery_alert(
     )
 
 
-def settings_or_none(workbench: WarehouseResource) -> Settings | None:
-    """The settings; None where they cannot be used."""
+def settings_or_none(workbench: Warehouse) -> Settings | None:
+    """Return the settings; None if they are invalid."""
     try:
         return workbench.settings
     except SettingsError:
@@ -117,7 +116,7 @@ def settings_or_none(workbench: WarehouseResource) -> Settings | None:
 
 
 def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None) -> FailureAlert:
-    """The alert for a failed run, in the words of the step that failed where it found some."""
+    """Build the alert about a failed run, from the failed step's error if it has one."""
     run = context.dagster_run
     failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
     user_failure = next(filter(None, failures), None)
@@ -126,9 +125,7 @@ def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None
         account=account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT),
         error=facts.get(ERROR_KEY, "RunFailure"),
         what_happened=(user_failure.description if user_failure else None) or failure_reason(context),
-        what_to_do=facts.get(
-            ADVICE_KEY, "See the run in Dagster. What is stored is intact; the next load tries again."
-        ),
+        what_to_do=facts.get(ADVICE_KEY, "See the run in Dagster. Stored data are intact, and the next load retries."),
         run_id=run.run_id,
         link=run_link(run, settings),
         what=run_purpose(run),
@@ -136,34 +133,34 @@ def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None
 
 
 def run_link(run: dg.DagsterRun, settings: Settings | None) -> str | None:
-    """The run's page, where it is known where people open those."""
+    """Return the link to the run's page; None if AMOCRM_DAGSTER_URL is not set."""
     ui_url = settings.dagster_url if settings else None
     return f"{ui_url}/runs/{run.run_id}" if ui_url else None
 
 
 def account_of(run: dg.DagsterRun, settings: Settings | None) -> str | None:
-    """Whose run it is: by its partition, its configuration, or the only account there is; None where nothing tells."""
+    """Return the run's account, by its partition, its configuration or the only account; None if it is unknown."""
     if PARTITION_TAG in run.tags:
         return run.tags[PARTITION_TAG]
-    if run.job_name != manage_account.name:
+    if run.job_name != MANAGE_ACCOUNT:
         return ALL_ACCOUNTS
     op_configs: Any = run.run_config.get("ops", {})
-    account_key = op_configs.get(make_as_wanted.name, {}).get("config", {}).get("account")
+    account_key = op_configs.get(APPLY_OP, {}).get("config", {}).get("account")
     keys = [account.key for account in settings.all_accounts] if settings else []
     return str(account_key) if account_key else keys[0] if len(keys) == 1 else None
 
 
 def run_purpose(run: dg.DagsterRun) -> str:
-    """What a run was to do, in a word."""
+    """Return the run's purpose in a word, such as 'load' or 'report'."""
     if is_load(run):
         return "load"
     if REPORT in (run.asset_selection or ()):
         return "report"
-    return "change" if run.job_name == manage_account.name else run.job_name.replace("_", " ")
+    return "change" if run.job_name == MANAGE_ACCOUNT else run.job_name.replace("_", " ")
 
 
 def failure_reason(context: dg.RunFailureSensorContext) -> str:
-    """Why a run ended without a step that failed: what Dagster says of it, or of its process that is gone."""
+    """Return Dagster's reason for a run that failed without a failed step, such as a process that is gone."""
     message = context.failure_event.message or "The run failed."
     if EXTERNAL_FAILURE not in message:
         return message

@@ -1,4 +1,4 @@
-"""The alerts on sizes: a step after publishing, which tells whom the settings name and cannot make a load fail."""
+"""Size alerts: a step after publishing that cannot make the load fail."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from typing import Final
@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.dagster_errors import errors_shown
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import SNAPSHOT, TABLES, table_spec
 from pipelines.alerts.send import send_size_alerts
 
@@ -23,17 +23,17 @@ SIZE_ALERT: Final = table_spec(
     name="tell_of_sizes",
     specs=[SIZE_ALERT],
     partitions_def=ACCOUNTS,
-    description="Tell of sizes that changed by as much as the account's rules say: each event once, by the webhook.",
+    description="Send the webhook an alert about sizes that changed as the account's rules describe, once per event.",
 )
 def size_alerts(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult[None]:
-    """Tell of what changed, and note how many were told."""
+    """Send the alerts that the account's rules require, and report how many."""
     with errors_shown():
         account = workbench.account(context.partition_key)
         result = send_size_alerts(workbench.engine, account, workbench.settings, clock=workbench.clock)
     metadata: dict[str, int | str] = {"begun": result.started_count, "told": result.sent_count}
     if result.failure:
         context.log.warning(result.failure)
-        metadata["trouble"] = result.failure
+        metadata["failure"] = result.failure
     return dg.MaterializeResult(asset_key=SIZE_ALERT.key, metadata=metadata)

@@ -1,7 +1,7 @@
-"""One asset per table and view: its key, lineage, columns and words, all taken from the database's own description.
+"""Asset specs of tables and views: key, lineage, columns and descriptions from the database's own comments.
 
-They are read from ``sql/catalog.json``, so that definitions load without a database, and no load repeats them, since
-Dagster's event log has no retention.
+They come from ``sql/catalog.json``, so that definitions load without a database, and they are part of the definition,
+so that events do not repeat them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SNAPSHOT: Final = dg.AssetKey(["amocrm", "snapshot"])
 
 
 def table_spec(table: CatalogTable, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
-    """The asset that a table or view is."""
+    """Return the asset spec of a table or view."""
     return dg.AssetSpec(
         key=dg.AssetKey(table.key),
         deps=deps,
@@ -43,7 +43,7 @@ def table_spec(table: CatalogTable, *, group: str, deps: list[dg.AssetKey], kind
 
 
 def table_metadata(table: CatalogTable) -> dict[str, Any]:
-    """Name and columns, where Dagster's pages look for them."""
+    """Return the table's name and columns under the keys that Dagster's UI reads."""
     return {
         "dagster/table_name": f"{table.schema}.{table.name}",
         "dagster/column_schema": dg.TableSchema(
@@ -70,7 +70,7 @@ PUBLISHED: Final = tuple(
         "snapshot",
     )
 )
-"""Every table that publishing a snapshot writes, in the order in which it does."""
+"""Tables that publishing a snapshot writes, in this order."""
 
 VIEWS: Final = tuple(
     table_spec(view, group=VIEWS_GROUP, deps=[dg.AssetKey(used) for used in view.uses], kinds={"postgres", "view"})
@@ -79,4 +79,4 @@ VIEWS: Final = tuple(
     )
     if view.is_view
 )
-"""Every view, made of the tables and views that the database says; those that others are made of first."""
+"""All views, with the tables and views they read; each after the views it reads."""

@@ -1,4 +1,4 @@
-"""A tick of the schedule without Dagster's daemon: the real schedule decides, and its runs are executed here."""
+"""One tick of the load schedule without Dagster's daemon, with its runs executed in this process."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Final
 import dagster as dg
 
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
-from assets.schedules import SCHEDULE_NAME
+from assets.names import LOAD_SCHEDULE
+from assets.resources import Warehouse
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.config.settings import Settings
 from pipelines.load.buckets import is_fleet
 
 QUIET_LOGGING: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""Events are kept as always; only the screen, which is the caller's, is not written to."""
+"""Keeps Dagster's log off the screen; events are stored as usual."""
 
 
 def run_tick(
     instance: dg.DagsterInstance, settings: Settings, *, clock: Clock = SYSTEM_CLOCK
 ) -> list[dg.ExecuteInProcessResult]:
-    """Have the schedule decide at ``clock.now()`` what to load, and load it; a result per run, none where it skips.
+    """Evaluate the schedule at ``clock.now()`` and execute its runs; return one result per run, none if it skips.
 
-    Runs, events and asset materializations are kept in ``instance`` as those of the daemon are.
+    Runs, events and asset materializations are stored in ``instance`` as the daemon does it.
     """
     with ExitStack() as exit_stack:
-        resource = WarehouseResource(lambda: settings, exit_stack, clock)
+        warehouse = Warehouse(lambda: settings, exit_stack, clock)
         definitions = build_definitions(
-            settings.schedule_cron, settings.schedule_timezone, resource, is_fleet=is_fleet(settings)
+            settings.schedule_cron, settings.schedule_timezone, warehouse, is_fleet=is_fleet(settings)
         )
         with dg.build_schedule_context(
             instance,
             scheduled_execution_time=clock.now(),
-            resources={"workbench": resource},
+            resources={"workbench": warehouse},
             repository_def=definitions.get_repository_def(),
         ) as context:
-            schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
+            schedule = definitions.resolve_schedule_def(LOAD_SCHEDULE)
             tick = schedule.evaluate_tick(context)
         job = definitions.resolve_job_def(schedule.job_name)
         return [

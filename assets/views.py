@@ -1,4 +1,4 @@
-"""The views that analysts read. They are always true; materializing them notes what they show after a load."""
+"""Views for analysts. They are always up to date; a materialization records what they show after a load."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.metadata_tables import small_table
 from assets.partitions import ACCOUNTS
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.specs import VIEWS
 from pipelines.base.text import to_single_line
 from pipelines.report.overview import Overview, read_overview
@@ -23,12 +23,12 @@ from pipelines.report.size_picture import render_sparklines, to_data_uri
     partitions_def=ACCOUNTS,
     can_subset=False,
     retry_policy=RETRY_POLICY,
-    description="Note what the views show of the account now: rows, sizes, and what changed lately.",
+    description="Record what the views show of the account: row counts, sizes, recent changes.",
 )
 def analytics_views(
-    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[WarehouseResource]
+    context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
-    """Note what each view shows."""
+    """Record what each view shows."""
     with errors_shown():
         overview = read_overview(workbench.engine, context.partition_key)
     for spec in VIEWS:
@@ -37,7 +37,7 @@ def analytics_views(
 
 
 def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue | int]:
-    """What there is to see in a view."""
+    """Return a view's metadata: row count, and for some views a table or picture."""
     metadata: dict[str, dg.MetadataValue | int] = {"observed_at": dg.MetadataValue.timestamp(overview.observed_at)}
     if view in overview.row_counts:
         metadata["dagster/partition_row_count"] = overview.row_counts[view]
@@ -58,11 +58,12 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
         )
     if view == "changes":
         metadata["what_changed_lately"] = small_table(
-            ("seen first (UTC)", "what"), ((f"{one.observed_at:%Y-%m-%d %H:%M}", one.text) for one in overview.changes)
+            ("first seen (UTC)", "change"),
+            ((f"{one.observed_at:%Y-%m-%d %H:%M}", one.text) for one in overview.changes),
         )
     return metadata
 
 
 def format_signed(change: int | None) -> str:
-    """A change with its sign; nothing where there is no size to compare with."""
+    """Format a change with its sign; as an empty string if there is no size to compare with."""
     return "" if change is None else f"{change:+,}" if change else "0"

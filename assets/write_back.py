@@ -1,4 +1,4 @@
-"""What is written back to amoCRM: the tables that keep it, and the job, run by hand, that plans and applies a file."""
+"""Write-back to amoCRM: its journal tables, and the op that plans and applies a file of desired state."""
 
 # No "from __future__ import annotations": Dagster reads the annotations of the op as objects.
 import re
@@ -10,18 +10,20 @@ import dagster as dg
 from pydantic import Field
 
 from assets.dagster_errors import errors_shown
-from assets.resources import WarehouseResource
+from assets.names import APPLY_OP
+from assets.resources import Warehouse
 from assets.specs import TABLES, table_spec
 from pipelines.amocrm.messages import EntityKind
 from pipelines.base.bounded_file import PLAN_BYTES
 from pipelines.base.confined_file import read_below
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
+from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.calls import Plan
 from pipelines.writeback.config_file import parse_desired
 from pipelines.writeback.fingerprint import deleted_ids, fingerprint
-from pipelines.writeback.live_account import AccountAccess, preview_plan
+from pipelines.writeback.live_account import preview_plan
 from pipelines.writeback.plan_source import to_desired_state
 from pipelines.writeback.render import plan_document, render_text
 
@@ -29,32 +31,32 @@ WRITE_BACKS: Final = tuple(
     table_spec(TABLES["amocrm", name], group="write_back", deps=[], kinds={"api", "postgres"})
     for name in ("write_back", "write_back_thing")
 )
-"""The tables that a load never writes: only commands and this job do."""
+"""Journal of write-back, written by commands and the job manage_account."""
 
 WRITE_BACK: Final = WRITE_BACKS[0].key
 
 
 class WriteBackConfig(dg.Config):
-    """What is wanted of an account, and whether it is only to be planned."""
+    """Desired state of an account, and whether to apply it or only plan it."""
 
-    account: str | None = Field(default=None, description="The account's key, where the settings have several.")
-    file: str | None = Field(default=None, description="The file: a path below the folder AMOCRM_WRITE_BACK_DIR.")
-    text: str | None = Field(default=None, description="The file's text, in place of its path.")
-    dry_run: bool = Field(default=True, description="Only plan: show what would be done, and the plan's fingerprint.")
+    account: str | None = Field(default=None, description="The account's key, if the settings have several.")
+    file: str | None = Field(default=None, description="The file, as a path below the folder AMOCRM_WRITE_BACK_DIR.")
+    text: str | None = Field(default=None, description="The file's text, instead of its path.")
+    dry_run: bool = Field(default=True, description="Only plan: show the calls and the plan's fingerprint.")
     fingerprint: str | None = Field(
-        default=None, description="To apply: the fingerprint that the run with dry_run has shown."
+        default=None, description="To apply: the fingerprint that the run with dry_run showed."
     )
     delete_segments: list[int] = Field(
         default=[], description="To apply: the id of every segment that the plan deletes."
     )
     delete_stages: list[int] = Field(default=[], description="To apply: the id of every stage that the plan deletes.")
-    who: str | None = Field(default=None, description="Who does it; by default this run.")
-    reason: str | None = Field(default=None, description="Why; it is kept with every call.")
+    who: str | None = Field(default=None, description="Who applies it; by default this run.")
+    reason: str | None = Field(default=None, description="Reason, stored with every call.")
 
     def contents(self, folder: Path | None) -> tuple[str, str]:
-        """The text, and its name in messages; files are read below ``folder`` only. Raises ``SettingsError``."""
+        """Return the text, and its name for messages; read files below ``folder`` only. Raises ``SettingsError``."""
         if (self.file is None) == (self.text is None):
-            raise SettingsError("It is not clear what is wanted.", advice="Set one of 'file' and 'text'.")
+            raise SettingsError("The desired state is missing or given twice.", advice="Set one of 'file' and 'text'.")
         if self.text is not None:
             if len(self.text) > PLAN_BYTES:
                 raise SettingsError(f"The text has more than {PLAN_BYTES:,} characters.", advice="Shorten it.")
@@ -62,25 +64,27 @@ class WriteBackConfig(dg.Config):
         assert self.file is not None
         if folder is None:
             raise SettingsError(
-                "Dagster reads no files.",
-                advice="Set AMOCRM_WRITE_BACK_DIR to their folder, or put the text in 'text'.",
+                "Dagster may not read files: AMOCRM_WRITE_BACK_DIR is not set.",
+                advice="Set it to the folder of these files, or put the text in 'text'.",
             )
         try:
             return read_below(folder, self.file).decode("utf-8-sig"), self.file
         except UnicodeDecodeError:
-            raise SettingsError(f"{self.file} is not a text in UTF-8.", advice="Save it as UTF-8.") from None
+            raise SettingsError(f"{self.file} is not UTF-8 text.", advice="Save it as UTF-8.") from None
 
 
-@dg.op(description="Plan what makes the account as a file wants it, and do it unless dry_run is set.")
-def make_as_wanted(
-    context: dg.OpExecutionContext, config: WriteBackConfig, workbench: dg.ResourceParam[WarehouseResource]
+@dg.op(
+    name=APPLY_OP, description="Plan the calls that make the account match a file; apply them unless dry_run is set."
+)
+def apply_desired_state(
+    context: dg.OpExecutionContext, config: WriteBackConfig, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization | dg.Output[None]]:
-    """Plan, show the plan, and apply it where that is asked for."""
+    """Plan, show the plan, and apply it if dry_run is off."""
     with errors_shown():
-        access = AccountAccess(
-            engine=workbench.engine,
-            account=workbench.settings.account(config.account),
-            settings=workbench.settings,
+        access = LoadContext(
+            workbench.engine,
+            workbench.settings.account(config.account),
+            workbench.settings,
             clock=workbench.clock,
             run_id=context.run.run_id,
         )
@@ -103,37 +107,27 @@ def make_as_wanted(
     yield dg.Output(None, metadata=plan_metadata(plan))
 
 
-@dg.job(
-    name="manage_account",
-    executor_def=dg.in_process_executor,
-    description="Plan what makes an account's stages or segments as a file wants them; with dry_run off, do it.",
-)
-def manage_account() -> None:
-    """Run by hand: nothing schedules it, and nothing repeats it."""
-    make_as_wanted()
-
-
 def refuse_unless_allowed(config: WriteBackConfig, settings: Settings) -> None:
-    """Raise ``SettingsError`` if Dagster may not change accounts, or no plan was shown before."""
+    """Raise ``SettingsError`` if Dagster may not change accounts, or no fingerprint is given."""
     if not settings.write_back_from_dagster:
         raise SettingsError(
-            "Dagster may not change accounts here. Nothing was sent.",
-            advice="Set AMOCRM_WRITE_BACK_FROM_DAGSTER=on and start Dagster again, or use './run apply'.",
+            "Dagster may not change accounts. Nothing was sent.",
+            advice="Set AMOCRM_WRITE_BACK_FROM_DAGSTER=on and restart Dagster, or use './run apply'.",
         )
     if not config.fingerprint:
         raise SettingsError(
-            "No plan was shown before. Nothing was sent.",
-            advice="Run with dry_run first, look at the plan, and set 'fingerprint' to the one that it shows.",
+            "The fingerprint is missing. Nothing was sent.",
+            advice="Run with dry_run first, review the plan, and set 'fingerprint' to the one shown.",
         )
 
 
 def refuse_another_plan(config: WriteBackConfig, plan: Plan, *, account: str) -> None:
-    """Raise ``SettingsError`` unless this plan was shown, and everything that it deletes is named."""
+    """Raise ``SettingsError`` unless this plan has the given fingerprint and all its deletions are listed."""
     if config.fingerprint != fingerprint(plan):
         raise SettingsError(
-            "The plan is not the one of this fingerprint: the file or the account has changed. Nothing was sent.",
+            "The plan has another fingerprint: the file or the account has changed. Nothing was sent.",
             account=account,
-            advice="Run with dry_run again, look at the plan, and take its fingerprint.",
+            advice="Run with dry_run again, review the plan, and use its fingerprint.",
         )
     kinds: dict[EntityKind, list[int]] = {"segment": config.delete_segments, "stage": config.delete_stages}
     for kind, named in kinds.items():
@@ -141,14 +135,14 @@ def refuse_another_plan(config: WriteBackConfig, plan: Plan, *, account: str) ->
         if tuple(sorted(set(named))) != deleted:
             ids = f"[{', '.join(map(str, deleted))}]"
             raise SettingsError(
-                f"The plan deletes the {kind}s {ids}, and the configuration names others. Nothing was sent.",
+                f"The plan deletes the {kind}s {ids}, but the configuration lists others. Nothing was sent.",
                 account=account,
-                advice=f"If they are to be deleted, set 'delete_{kind}s' to {ids}.",
+                advice=f"To delete them, set 'delete_{kind}s' to {ids}.",
             )
 
 
 def plan_metadata(plan: Plan) -> dict[str, dg.MetadataValue | int | str]:
-    """The plan for people and for programs."""
+    """Return the plan as text and as JSON."""
     return {
         "diff": dg.MetadataValue.md(fence_markdown(render_text(plan))),
         "calls": len(plan.calls),
@@ -158,7 +152,7 @@ def plan_metadata(plan: Plan) -> dict[str, dg.MetadataValue | int | str]:
 
 
 def apply_metadata(applied: ApplyResult) -> dict[str, dg.MetadataValue | int]:
-    """How far an apply came."""
+    """Return how many calls were done and left."""
     done = sum(call.outcome == "done" for call in applied.applied_calls)
     metadata: dict[str, dg.MetadataValue | int] = {"done": done, "left": len(applied.remaining_calls)}
     if applied.load:
@@ -167,7 +161,7 @@ def apply_metadata(applied: ApplyResult) -> dict[str, dg.MetadataValue | int]:
 
 
 def fence_markdown(text: str) -> str:
-    """The text in Markdown as it is, whatever is in it."""
+    """Put the text in a Markdown code block that it cannot close."""
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}{fence}"

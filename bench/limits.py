@@ -20,6 +20,7 @@ from typing import Final
 from bench.one_account import change_all, emulator_process
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
@@ -174,7 +175,7 @@ def measured(loads: int = 20) -> dict[str, Cost]:
         with database_url(settings) as url:
             engine = open_engine(url)
             migrate(engine)
-            load_account(engine, account, settings)
+            load_account(LoadContext(engine, account, settings))
             costs = {}
             for name, template in (("nothing changed", UNCHANGED), ("all changed", CHANGED)):
                 own, before = 0.0, server_seconds(folder / "postgres")
@@ -182,7 +183,7 @@ def measured(loads: int = 20) -> dict[str, Cost]:
                     if name == "all changed":
                         change_all(pipe)
                     began = time.process_time()
-                    requests = load_account(engine, account, settings).extracted.request_count
+                    requests = load_account(LoadContext(engine, account, settings)).extracted.request_count
                     own += time.process_time() - began
                 costs[name] = replace(
                     template,

@@ -21,7 +21,7 @@ begin
             coalesce(min(column_name) filter (where column_name in ('observed_at', 'observed_date', 'valid_from', 'started_at')), '1') as sorted,
             min(column_name) filter (where column_name in ('observed_at', 'observed_date', 'started_at')) as loaded
         from information_schema.columns
-        where table_schema = 'amocrm' and table_name not in ('schema_migration', 'schema_view', 'raw_answer', 'raw_body')
+        where table_schema = 'amocrm' and table_name not in ('schema_migration', 'schema_view', 'raw_answer', 'raw_body', 'role_name', 'work_lock')
         group by table_name
     loop
         execute format(

@@ -1,1 +1,1 @@
-"""The command line that people and cron use, a module for each command. What is done to data is ``pipelines``' work."""
+"""Command line, one module or package per command."""

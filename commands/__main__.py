@@ -1,4 +1,4 @@
-"""``python -m commands``: the same as ``amocrm-warehouse``."""
+"""Run the command line by ``python -m commands``, as ``amocrm-warehouse`` does."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""``alerts``: show what rules on sizes would tell now. What is told after loads is ``pipelines.alerts``' work."""
+"""``alerts``: preview the size alerts that rules would send."""
 
 from __future__ import annotations
 
 import click
 
 from commands.demo.options import demo_option
+from commands.options import account_option
 from commands.writeback.account import open_history
-from commands.writeback.options import account_option
 from pipelines.alerts.send import preview_alerts
 from pipelines.base.errors import SettingsError
 from pipelines.config.alert_rules import TEXT_EXAMPLE, parse_rules
@@ -17,14 +17,14 @@ from pipelines.config.alert_rules import TEXT_EXAMPLE, parse_rules
 @account_option
 @demo_option
 def command(*, rules: str, account_key: str | None, demo: str | None) -> None:
-    """Show what RULES on sizes would tell of the newest snapshot, if nobody had been told of it yet.
+    """Preview the size alerts that RULES would send about the latest snapshot.
 
-    RULES are written as in AMOCRM_SIZE_ALERTS, such as 'down 10% in 7 days; up 500 in 1 day'. Nothing is sent, nothing
-    is written, and nothing is asked of amoCRM.
+    RULES have the format of AMOCRM_SIZE_ALERTS, such as 'down 10% in 7 days; up 500 in 1 day'. Alerts that were already
+    sent are shown too. Nothing is sent or stored, and amoCRM is not called.
     """
     parsed = parse_rules(rules)
     if not parsed:
-        raise SettingsError("There is no rule.", advice=f"Write e.g. {TEXT_EXAMPLE}.")
+        raise SettingsError("No rule is given.", advice=f"Write e.g. {TEXT_EXAMPLE}.")
     with open_history(demo, account_key) as (engine, account):
         alerts = preview_alerts(engine, account.key, parsed)
-    click.echo("\n\n".join(alert.message for alert in alerts) or "Nobody would be told of anything.")
+    click.echo("\n\n".join(alert.message for alert in alerts) or "No alert would be sent.")

@@ -1,4 +1,4 @@
-"""``apply``: make an account as a file wants it. How that is done is the work of ``pipelines.writeback``."""
+"""``apply``: make an account match a file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipelines.writeback.plan_source import to_desired_state
 @file_argument
 @change_options
 def command(*, file: Path, account_key: str | None, demo: str | None, apply_options: ApplyOptions) -> None:
-    """Make an account as FILE wants it, after showing how, as 'plan' does, and asking.
+    """Make an account match FILE, after showing the plan and asking for confirmation.
 
-    The account is loaded before the first call and after the last, so that the history shows cause and effect, and
-    every call is kept in analytics.write_backs. A call that fails stops the rest. Where an answer is lost, the account
-    is read and the plan made again: no call is repeated blindly. After whatever end, applying again does what is left.
+    The account is loaded before the first call and after the last one, so that the history shows the effect, and every
+    call is stored in analytics.write_backs. A failed call stops the rest. If a response is lost, the account is fetched
+    and planned again: no call is repeated blindly. Run an unfinished apply again to make the remaining calls.
     """
     desired = desired_in(file)
     with open_account(demo, account_key) as access:

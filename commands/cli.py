@@ -1,7 +1,6 @@
-"""The program ``amocrm-warehouse``: which commands there are, and that each ends with a message and an exit code.
+"""Program ``amocrm-warehouse``: finds commands, and turns every error into a message and an exit code.
 
-What a command does is in the module of its name, imported when it is called: a load needs neither Dagster nor anything
-that draws on the screen.
+The module of a command is imported when it is called, so that a load imports neither Dagster nor rich.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from importlib.resources import files
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -23,39 +23,25 @@ from commands.error_output import VERBOSE_KEY, Failure
 from pipelines.base.private_path import UMASK
 from pipelines.base.program import PROGRAM
 
-COMMANDS: Final = {
-    "First look": {
-        "demo": "Do the whole job on simulated data: 90 days of history.",
-        "emulator": "Run the emulated amoCRM alone.",
-    },
-    "Every day": {
-        "doctor": "Check all that a load needs; say what to do about it.",
-        "auth": "Give access by OAuth, see how long it lasts, renew it.",
-        "migrate": "Bring the warehouse's tables and views up to date.",
-        "sync": "Load accounts once, without Dagster; for cron.",
-        "dev": "Run Dagster: its pages, its daemon, the schedule.",
-        "report": "Write an account's history as one HTML page.",
-        "export-data": "Write the report's figures as CSV or Parquet.",
-        "alerts": "Show what rules on sizes would tell now.",
-        "psql": "Open psql on the warehouse.",
-        "superset": "Run Apache Superset with ready dashboards.",
-        "reader": "Make a role that reads one account only.",
-        "housekeep": "Delete old raw answers and Dagster's old runs.",
-        "rebuild": "Make the tables anew from raw answers, aside, and compare.",
-    },
-    "Stages and segments": {
-        "plan": "Show which calls would make an account as a file wants it.",
-        "apply": "Make an account as a file wants it.",
-        "export": "Write such a file, as the account is or was.",
-        "restore": "Bring back stages or segments as they were.",
-        "segments": "List, get, add, update or delete single segments.",
-        "stages": "List, get, add, update or delete single stages.",
-    },
-    "Development": {
-        "dictionary": "Write what is generated: data dictionary, exit codes.",
-    },
-}
-"""Every command and what it is for, so that the help imports none of them."""
+RUN_ONLY: Final = "(./run only)"
+"""Marks the section of commands.txt with commands that only the script ./run has."""
+
+
+def read_commands() -> dict[str, dict[str, str]]:
+    """Parse commands.txt: purposes by command, by section."""
+    sections: dict[str, dict[str, str]] = {}
+    section = ""
+    for line in (files("commands") / "commands.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("  "):
+            name, purpose = line.split(maxsplit=1)
+            sections.setdefault(section, {})[name] = purpose
+        else:
+            section = line
+    return {section: commands for section, commands in sections.items() if not section.endswith(RUN_ONLY)}
+
+
+COMMANDS: Final = read_commands()
+"""Commands and their purposes by section, so that the help imports no command."""
 
 
 def _remember_verbose(context: click.Context, _option: click.Parameter, value: Any) -> None:
@@ -68,19 +54,19 @@ VERBOSE: Final = click.Option(
     is_flag=True,
     expose_value=False,
     callback=_remember_verbose,
-    help="Show where in the program an error comes from.",
+    help="Show the traceback of an error.",
 )
 
 
 class Commands(click.Group):
-    """The commands by what they are for, each imported when it is wanted."""
+    """Commands by section, each imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Names in the order of the help."""
+        """Return the names in the order of the help."""
         return [name for commands in COMMANDS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
+        """Import the command of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
@@ -90,14 +76,14 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands with a line each, without importing any."""
+        """Write one line per command, without importing any."""
         width = max(map(len, self.list_commands(ctx)))
         for section, commands in COMMANDS.items():
             with formatter.section(section):
                 formatter.write_dl([(name.ljust(width), purpose) for name, purpose in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; whatever fails becomes a message and an exit code."""
+        """Run the command; turn an error into a message and an exit code."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
@@ -107,7 +93,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # whoever read our output has seen enough; click knows what to do
+                raise  # the reader of our output closed the pipe; click handles this
             failure = Failure(error)
             failure.trace()
             click.echo(f"Error: {failure.message}", err=True)
@@ -117,10 +103,10 @@ class Commands(click.Group):
 @click.group(cls=Commands, params=[VERBOSE], context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version(PROGRAM), prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Keep in Postgres the history that amoCRM (Kommo) forgets: customer segments, their sizes, and stages.
+    """Store in Postgres the history that amoCRM (Kommo) does not keep: customer segments, their sizes, and stages.
 
-    Settings come from the environment, .env and accounts.toml; .env.example explains them all. Exit codes, and what to
-    do about each, are in docs/operations.md.
+    Settings come from the environment, .env and accounts.toml; see .env.example. Exit codes are explained in
+    docs/operations.md.
     """
 
 
@@ -128,19 +114,19 @@ def main() -> NoReturn:
     """Run the command line and exit with its code."""
     os.umask(UMASK)
     signal.signal(signal.SIGTERM, _terminate)
-    # A script's background jobs begin with Ctrl-C ignored, and so would all that they start.
+    # Shells start background jobs of scripts with SIGINT ignored, and child processes would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A connection that dies with its command is no news, and all other trouble arrives as an error.
+    # The pool logs connections that end with their command; all other failures are raised as errors.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # names may hold what the terminal's encoding lacks
+            stream.reconfigure(errors="replace")  # the terminal's encoding may lack characters of names
     cli.main(prog_name=PROGRAM)
     raise AssertionError("click exits")
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM. It ends the program as Ctrl-C does, so that whatever was started ends with it."""
+    """SIGTERM. It ends the program as Ctrl-C does, so that the processes it started end too."""
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

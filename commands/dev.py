@@ -1,4 +1,4 @@
-"""``dev``: Dagster's UI and daemon for as long as it runs, on the warehouse of the settings or of the demo."""
+"""``dev``: run Dagster's UI and daemon on the user's warehouse or the demo's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from commands.demo.scheduled_load import cancel_abandoned_runs
 from commands.demo.simulated_account import simulated_account
 from commands.supervised_process import HOST, POLL_INTERVAL_SECONDS, raise_if_port_taken, supervised, wait_until_ready
 from pipelines.base.atomic_file import write_file
-from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.errors import WarehouseError
 from pipelines.base.private_path import make_private
 from pipelines.base.settings_folder import SETTINGS_DIR
 from pipelines.config.settings import VARIABLES, Settings
@@ -39,7 +39,7 @@ UI_URL_VARIABLE: Final = "AMOCRM_DAGSTER_URL"
 TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 
 WORKING_FOLDER: Final = "workplace"
-"""Folder in Dagster's home."""
+"""Empty folder in Dagster's home in which its processes run."""
 
 WORKSPACE: Final = "workspace.yaml"
 WORKSPACE_TEXT: Final = """\
@@ -48,12 +48,12 @@ load_from:
       module_name: assets.definitions
       location_name: amocrm
 """
-"""For an installed package, which has no workspace.yaml of its own. A clone's says the same; a test compares them."""
+"""Workspace of an installed package. A clone has workspace.yaml with the same contents; a test compares them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DagsterEnvironment:
-    """Where Dagster is to run, and what it is to know."""
+    """Folders, settings and environment variables for Dagster's processes."""
 
     settings: Settings
     dagster_home: Path
@@ -64,12 +64,12 @@ class DagsterEnvironment:
 
 @click.command()
 @demo_option
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's pages.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of Dagster's UI.")
 def command(demo: str | None, port: int) -> None:
-    """Run Dagster: its pages, its daemon, the schedule. Ctrl-C ends all of it.
+    """Run Dagster: UI, daemon and schedules. Ctrl-C stops all of them.
 
-    Without DATABASE_URL the embedded Postgres runs along. Where neither an account nor a database is set and the demo
-    was run, this goes on with the demo's simulated account, which then lives in real time.
+    Without DATABASE_URL this also runs the embedded Postgres. If neither an account nor a database is configured and
+    the demo was run, Dagster uses the demo's simulated account, which then runs in real time.
     """
     raise_if_port_taken(port)
     click.echo("Starting Dagster …")
@@ -80,18 +80,18 @@ def command(demo: str | None, port: int) -> None:
         login_key = secrets.token_urlsafe(32)
         servers = stack.enter_context(running_dagster(target, folder, port, login_key))
         wait_until_ready(servers[0].process, port, name="Dagster", log=servers[0].log)
-        click.echo(f"Dagster's UI is at http://{HOST}:{port} and its logs are in {folder}. Ctrl-C ends everything.")
+        click.echo(f"Dagster's UI is at http://{HOST}:{port} and its logs are in {folder}. Ctrl-C stops everything.")
         click.echo(
             f"Log in by opening http://{HOST}:{port}{LOGIN_PATH}?key={login_key} in your browser. "
-            "The address works once; the browser is then logged in until Dagster ends."
+            "The address works once; the browser is then logged in until Dagster stops."
         )
         ended = first_to_end(servers)
-    raise WarehouseError(f"Dagster's {ended.name} ended by itself.", advice=f"Its log says why: {ended.log}.")
+    raise WarehouseError(f"Dagster's {ended.name} stopped unexpectedly.", advice=f"See its log: {ended.log}.")
 
 
 @contextmanager
 def user_environment() -> Iterator[DagsterEnvironment]:
-    """The user's warehouse and accounts."""
+    """Yield the environment for the user's warehouse and accounts."""
     settings = load_current_settings()
     with database_url(settings) as url:
         engine = open_engine(url)
@@ -107,10 +107,8 @@ def user_environment() -> Iterator[DagsterEnvironment]:
 
 @contextmanager
 def demo_environment(home: DemoHome) -> Iterator[DagsterEnvironment]:
-    """The demo's warehouse, and its account in real time. Dagster sees no settings but these."""
-    config = home.config()
-    if config is None:
-        raise SettingsError("The demo's data are gone.", advice="Run the demo again.")
+    """Yield the environment for the demo's warehouse and account, without any of the user's settings."""
+    config = home.require_config()
     with (
         home.exclusive_lock(),
         database_url(home.settings) as url,
@@ -141,7 +139,7 @@ def demo_environment(home: DemoHome) -> Iterator[DagsterEnvironment]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """A process of Dagster's."""
+    """One of Dagster's processes."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -150,16 +148,16 @@ class Server:
 
 @contextmanager
 def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_key: str) -> Iterator[Sequence[Server]]:
-    """Dagster's web server and daemon, both gone when the context ends, or this process does.
+    """Run Dagster's web server and daemon until the context or this process ends.
 
-    ``dagster dev`` starts a web server that accepts requests from any website, so they are started one by one. They
-    work in an empty folder: Dagster puts a ``.env`` that it finds where it works over the environment, which is to win.
-    Our own code reads the settings from their folder.
+    ``dagster dev`` would start a web server that accepts requests from any website. The processes run in an empty
+    folder, because Dagster lets a ``.env`` in its working directory override the environment. Our code reads the
+    settings from their own folder.
     """
     working_folder = folder / WORKING_FOLDER
     make_private(working_folder)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
-        if target.is_demo:  # nobody else is at work on its data, so nobody executes a run there
+        if target.is_demo:  # this process holds the demo's lock, so no other process executes a run
             cancel_abandoned_runs(instance)
         register_accounts(instance, target.settings)
     environment = dict(target.environment) | {
@@ -167,7 +165,7 @@ def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_k
         SETTINGS_DIR: str(target.settings_folder),
         UI_URL_VARIABLE: target.settings.dagster_url or f"http://{HOST}:{port}",
     }
-    of_web = environment | {LOGIN_KEY: login_key}
+    web_environment = environment | {LOGIN_KEY: login_key}
     workspace = ["--workspace", str(find_workspace_file(folder)), "--log-level", "warning"]
     web = [sys.executable, "-m", "assets.web.server", "--host", HOST, "--port", str(port), *workspace]
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *workspace]
@@ -178,12 +176,12 @@ def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_k
                 log=(log := folder / f"{name.replace(' ', '-')}.log"),
                 process=stack.enter_context(supervised(program, log=log, folder=working_folder, environment=variables)),
             )
-            for name, program, variables in (("web server", web, of_web), ("daemon", daemon, environment))
+            for name, program, variables in (("web server", web, web_environment), ("daemon", daemon, environment))
         ]
 
 
 def first_to_end(servers: Sequence[Server]) -> Server:
-    """Wait until one of them ends; none is of use without the others."""
+    """Wait until one of the processes ends, and return it."""
     while True:
         for server in servers:
             if server.process.poll() is not None:
@@ -192,7 +190,7 @@ def first_to_end(servers: Sequence[Server]) -> Server:
 
 
 def find_workspace_file(dagster_folder: Path) -> Path:
-    """The clone's workspace.yaml where we are in one, else one of our own."""
+    """Return the clone's workspace.yaml, or write one for an installed package."""
     if Path(WORKSPACE).exists():
         return Path(WORKSPACE).absolute()
     file = dagster_folder / WORKSPACE

@@ -1,4 +1,4 @@
-"""``dictionary``: write what is generated: the data dictionary, the catalog of tables, the table of exit codes."""
+"""``dictionary``: write the generated files: data dictionary, catalog, schema, tables of docs/operations.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from typing import Final
 import click
 
 from commands.exit_codes import insert_exit_codes
+from commands.output import escape_cell
+from commands.page_sections import insert_anomalies
+from commands.schema_dump import SCHEMA_FILE, dump_schema
 from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.server import embedded_postgres
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.catalog import (
     CatalogColumn,
     CatalogFunction,
@@ -28,26 +34,27 @@ OPERATIONS: Final = Path("docs/operations.md")
 CATALOG: Final = Path("sql/catalog.json")
 
 SCHEMAS: Final = {
-    "analytics": "What analysts and dashboards read: views and functions, and no tables.",
-    "amocrm": "The history as it is stored. Only the pipeline writes here, and only it should read.",
+    "analytics": "Views and functions for analysts and dashboards.",
+    "amocrm": "Tables of the history. Only loads and write-back write here; analysts read the views instead.",
 }
-"""The schemas, in the order in which a reader wants them."""
+"""Schemas in the order of the page."""
 
 
 @click.command()
-@click.option("--check", "is_check", is_flag=True, help="Write nothing; fail where a file is out of date.")
+@click.option("--check", "is_check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 def command(*, is_check: bool) -> None:
-    """Write docs/data-dictionary.md and sql/catalog.json from the database's own comments, and the table of exit codes.
+    """Write the generated files: docs/data-dictionary.md, sql/catalog.json, sql/schema.sql, tables of operations.md.
 
-    A throw-away database is made and migrated for it. What is written belongs into the same commit as its cause.
+    They are read from a temporary database with all migrations. Commit them together with the change that caused them.
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
-    tables, functions = read_migrated_catalog()
+    tables, functions, schema = read_migrated_database()
     texts = {
         DICTIONARY: format_dictionary(tables, functions),
         CATALOG: format_catalog(tables),
-        OPERATIONS: insert_exit_codes(OPERATIONS.read_text(encoding="utf-8")),
+        SCHEMA_FILE: schema,
+        OPERATIONS: insert_anomalies(insert_exit_codes(OPERATIONS.read_text(encoding="utf-8"))),
     }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
     if is_check and stale:
@@ -61,8 +68,8 @@ def command(*, is_check: bool) -> None:
         click.echo("Up to date.")
 
 
-def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...]]:
-    """The tables, views and functions of a database that was made a moment ago."""
+def read_migrated_database() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunction, ...], str]:
+    """Read tables and views, functions, and the dumped schema of a temporary database with all migrations."""
     with tempfile.TemporaryDirectory(prefix="amocrm-warehouse-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root's server runs as another user
@@ -70,13 +77,14 @@ def read_migrated_catalog() -> tuple[tuple[CatalogTable, ...], tuple[CatalogFunc
             engine = open_engine(server.url)
             migrate(engine)
             with transaction(engine) as connection:
-                found = read_catalog(connection), read_functions(connection)
+                tables, functions = read_catalog(connection), read_functions(connection)
             engine.dispose()
-    return found
+            schema = dump_schema(parse_database_url(server.url), find_binaries(None, server_user()).folder)
+    return tables, functions, schema
 
 
 def format_dictionary(tables: Iterable[CatalogTable], functions: Iterable[CatalogFunction]) -> str:
-    """The data dictionary in Markdown."""
+    """Format the data dictionary in Markdown."""
     tables_by_schema = {schema: [table for table in tables if table.schema == schema] for schema in SCHEMAS}
     return "\n".join(_dictionary_lines(tables_by_schema, functions)) + "\n"
 
@@ -86,7 +94,7 @@ def _dictionary_lines(
 ) -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
-    yield "Every table, column and function, as the database itself describes them. `./run dictionary` writes this"
+    yield "Every table, column and function, as the database itself describes them. `./run dictionary` generates this"
     yield "page; edit the comments in `sql/migrations` and `sql/views` instead."
     for schema, tables in tables_by_schema.items():
         yield ""
@@ -97,7 +105,7 @@ def _dictionary_lines(
         yield f"| {'view' if schema == 'analytics' else 'table'} | grain |"
         yield "|---|---|"
         for table in tables:
-            yield f"| [`{table.name}`](#{schema}{table.name}) | {_escape_cell(table.comment)} |"
+            yield f"| [`{table.name}`](#{schema}{table.name}) | {escape_cell(table.comment)} |"
         if schema == "analytics":
             yield from _function_lines(functions)
         for table in tables:
@@ -106,11 +114,11 @@ def _dictionary_lines(
 
 def _function_lines(functions: Iterable[CatalogFunction]) -> Iterator[str]:
     yield ""
-    yield "| function | what it gives |"
+    yield "| function | result |"
     yield "|---|---|"
     for function in functions:
         columns = f" Columns: {', '.join(f'`{name}`' for name in function.columns)}." if function.columns else ""
-        yield f"| `{function.name}({function.arguments})` | {_escape_cell(function.comment)}{columns} |"
+        yield f"| `{function.name}({function.arguments})` | {escape_cell(function.comment)}{columns} |"
 
 
 def _table_lines(table: CatalogTable) -> Iterator[str]:
@@ -122,12 +130,8 @@ def _table_lines(table: CatalogTable) -> Iterator[str]:
     yield "| column | type | meaning |"
     yield "|---|---|---|"
     for column in table.columns:
-        yield f"| `{column.name}` | {_format_type(column)} | {_escape_cell(column.comment)} |"
+        yield f"| `{column.name}` | {_format_type(column)} | {escape_cell(column.comment)} |"
 
 
 def _format_type(column: CatalogColumn) -> str:
     return column.type.replace("timestamp with time zone", "timestamptz") + (", not null" if column.is_required else "")
-
-
-def _escape_cell(comment: str | None) -> str:
-    return (comment or "").replace("|", "\\|")

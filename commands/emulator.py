@@ -1,4 +1,4 @@
-"""``emulator``: run the emulated amoCRM alone. All of it is in the package ``emulator``."""
+"""``emulator``: run the emulated amoCRM."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from emulator.__main__ import main
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> None:
-    """Run the emulated amoCRM alone: a small amoCRM on this machine, with simulated data."""
+    """Run an emulated amoCRM with simulated data on this machine."""
     sys.exit(main(arguments))

@@ -1,4 +1,4 @@
-"""How an error is told to whoever typed the command: a sentence or two and an exit code; a traceback on demand."""
+"""Error output of commands: a message, an exit code, and with ``--verbose`` a traceback."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import click
 from pipelines.base.errors import UNEXPECTED_EXIT_CODE, WarehouseError, describe_unexpected
 
 VERBOSE_KEY: Final = "commands.is_verbose"
-"""Key in click's ``Context.meta``, where ``--verbose`` is remembered."""
+"""Key in click's ``Context.meta`` that is set by ``--verbose``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as the user sees it."""
+    """An error as shown to the user."""
 
     error: Exception
 
     @property
     def message(self) -> str:
-        """What happened and what to do next."""
+        """Message with advice."""
         if isinstance(self.error, WarehouseError):
             return str(self.error)
         return describe_unexpected(self.error)
 
     @property
     def exit_code(self) -> int:
-        """The exit code that tells this kind of error from others."""
+        """Exit code of this kind of error."""
         return self.error.exit_code if isinstance(self.error, WarehouseError) else UNEXPECTED_EXIT_CODE
 
     def trace(self) -> None:
-        """Show where it came from, if ``--verbose`` was given."""
+        """Print the traceback if ``--verbose`` was given."""
         if VERBOSE_KEY in click.get_current_context().meta:
             traceback.print_exception(self.error)

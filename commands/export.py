@@ -1,4 +1,4 @@
-"""``export``: write down an account's stages or segments, as they are or were. The text is ``pipelines.writeback``'s."""
+"""``export``: write an account's current or earlier stages or segments to a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from commands.demo.options import DemoCommand, demo_option
+from commands.options import account_option
 from commands.writeback.account import open_account, open_history
-from commands.writeback.options import account_option
 from commands.writeback.past import read_past
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import SettingsError
@@ -20,21 +20,21 @@ STANDARD_OUTPUT = Path("-")
 
 @click.command(cls=DemoCommand)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default=STANDARD_OUTPUT)
-@click.option("--as-of", "instant", metavar="INSTANT", help="As it was then, by the history; nothing is asked.")
-@click.option("--without-ids", is_flag=True, help="By names alone, to be planned for another account.")
-@click.option("--force", "is_forced", is_flag=True, help="Write over a file that is there.")
+@click.option("--as-of", "instant", metavar="INSTANT", help="Export the state of that time from the history.")
+@click.option("--without-ids", is_flag=True, help="Leave out ids, to apply the file to another account.")
+@click.option("--force", "is_forced", is_flag=True, help="Overwrite an existing file.")
 @account_option
 @demo_option
 def command(
     *, file: Path, instant: str | None, without_ids: bool, is_forced: bool, account_key: str | None, demo: str | None
 ) -> None:
-    """Write an account's stages or segments to FILE, or to the screen, as 'plan' and 'apply' read them.
+    """Write an account's stages or segments to FILE, or to standard output, in the format of 'plan' and 'apply'.
 
-    An INSTANT without an offset is the account's own time: 2026-11-01T09:00. The newest snapshot at or before it is
-    taken; the account need not answer any more then, nor be in the settings.
+    With --as-of, the latest snapshot at or before INSTANT is exported and amoCRM is not called. An INSTANT without an
+    offset, such as 2026-11-01T09:00, is in the account's timezone.
     """
     if file != STANDARD_OUTPUT and file.exists() and not is_forced:
-        raise SettingsError(f"{file} is there already.", advice="Name another file, or add --force to write over it.")
+        raise SettingsError(f"{file} exists already.", advice="Name another file, or add --force to overwrite it.")
     if instant is None:
         with open_account(demo, account_key) as access:
             snapshot, key = fetch_live_account(access), access.account.key

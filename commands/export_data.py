@@ -1,4 +1,4 @@
-"""``export-data``: write the report's figures as CSV or Parquet. Which there are is ``pipelines.report``'s subject."""
+"""``export-data``: export the report's figures as CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Final
 
 import click
 
-from commands.current_settings import load_current_settings
-from commands.demo.options import demo_option, select_demo
+from commands.demo.options import demo_option, select_settings
+from commands.options import account_option
 from commands.writeback.account import open_history
-from commands.writeback.options import account_option
 from pipelines.base.atomic_file import write_file
 from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
@@ -25,7 +24,7 @@ FILE_FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Where to write them; reports/KEY in the data folder by default. What is there is written over.",
+    help="Folder to write to (default: reports/KEY in the data folder). Existing files are overwritten.",
 )
 @click.option(
     "--format",
@@ -33,18 +32,17 @@ FILE_FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
     type=click.Choice([*FILE_FORMATS]),
     default="csv",
     show_default=True,
-    help="csv is for spreadsheets; parquet keeps every value's type, for programs.",
+    help="csv for spreadsheets; parquet for programs, with the types of all values.",
 )
 @account_option
 @demo_option
 def command(*, output: Path | None, file_format: str, account_key: str | None, demo: str | None) -> None:
-    """Write the report's figures as files: sizes by day, changes, movers, jumps, gaps.
+    """Export the report's figures: sizes by day, changes, movers, jumps, gaps.
 
-    CSV opens in any spreadsheet, in which no text of amoCRM becomes a formula: where one would, an apostrophe stands
-    before it. For all of the history ask the views: '--csv' of the command 'psql' writes any query.
+    In CSV files an apostrophe is put before texts that a spreadsheet would run as a formula. To export more of the
+    history, query the views: './run psql --csv -c QUERY'.
     """
-    home = select_demo(demo)
-    settings = home.settings if home else load_current_settings()
+    settings = select_settings(demo)
     with open_history(demo, account_key) as (engine, account):
         figures = read_figures(engine, account.key)
     folder = output or settings.report_file(account.key).parent / account.key

@@ -1,4 +1,4 @@
-"""How a fleet looks in a terminal on its way, and in a log; and what is said of it at its end."""
+"""Progress of a fleet in a terminal or a log, and its summary."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.result import LoadResult
 
 LINE_INTERVAL_SECONDS: Final = 10.0
-"""Seconds between two lines where nobody watches, such as in the log of cron."""
+"""Interval between lines without a terminal, such as in a log of cron."""
 
 
-def show_progress(fleet: Iterable[LoadResult], total: int) -> list[LoadResult]:
-    """Show how the accounts are loaded, to the last; then how many were, and for the others why not and what to do."""
+def show_fleet_progress(fleet: Iterable[LoadResult], total: int) -> list[LoadResult]:
+    """Load the accounts and show the progress, then a summary with the reasons for failures and advice."""
     started = time.monotonic()
     console = Console(stderr=True, highlight=False)
     outcomes = _show_bar(console, fleet, total) if console.is_terminal else _print_lines(fleet, total, started)

@@ -1,4 +1,4 @@
-"""``housekeep``: delete what only grows, for those who load from cron. Dagster's daemon does the same every night."""
+"""``housekeep``: purge old data, for installations that load from cron. Dagster's daemon does this every night."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from commands.current_settings import dagster_home, load_current_settings
-from commands.text import pluralize
+from commands.output import pluralize
 from pipelines.load.retention import purge_all_responses
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -16,9 +16,9 @@ from pipelines.warehouse.migrate import check_schema
 
 @click.command()
 def command() -> None:
-    """Delete what is older than the settings keep it: raw answers of all accounts, and Dagster's runs.
+    """Purge data that are older than the settings keep them: raw responses of all accounts, and Dagster's runs.
 
-    History stays, and so does the newest run of everything that Dagster's pages show. Running it again does no harm.
+    History is kept, and so is the latest run of everything that Dagster's UI shows. Running this again does no harm.
     """
     settings, now = load_current_settings(), datetime.now(UTC)
     with open_warehouse(settings) as engine:
@@ -32,8 +32,8 @@ def command() -> None:
 
 
 def delete_dagster_runs(home: Path, *, before: datetime) -> int:
-    """Delete old runs of the Dagster that lives there; how many."""
-    # Imported where it is needed: those who load from cron alone have no such folder, and wait for no such import.
+    """Delete old runs of the Dagster in that home folder and return how many."""
+    # Imported here because installations without Dagster need not wait for the import.
     import dagster as dg  # noqa: PLC0415
 
     from assets.run_retention import delete_old_runs  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""``migrate``: bring the warehouse's tables and views up to date. How, is ``pipelines.warehouse.migrate``'s work."""
+"""``migrate``: create or update the warehouse's tables and views."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from pipelines.warehouse.wide_views import update_wide_view
 
 @click.command()
 def command() -> None:
-    """Bring the warehouse's tables and views up to date.
+    """Create or update the warehouse's tables and views.
 
-    Migrations go forward only, each in a transaction of its own. Running this again, or twice at once, does no harm.
+    Each migration runs in its own transaction; there are no down migrations. Running this again, or twice at the same
+    time, does no harm.
     """
     with open_warehouse(load_current_settings()) as engine:
         migrated = migrate(engine)
         with transaction(engine) as connection:
             accounts = read_stored_accounts(connection)
-        for account in accounts:  # loads do so too, where their role may
+        for account in accounts:  # loads do this too, if their role may
             update_wide_view(engine, account.id, account=account.key)
     for name in migrated.migrations:
         click.echo(f"applied {name}")
     if migrated.views:
-        click.echo(f"made {len(migrated.views)} views")
+        click.echo(f"created {len(migrated.views)} views")
     if migrated.granted:
-        click.echo(f"granted to {', '.join(migrated.granted)}")
+        click.echo(f"granted rights to {', '.join(migrated.granted)}")
     if migrated.limited_logins:
-        click.echo(f"limited the readers' logins {', '.join(migrated.limited_logins)}")
+        click.echo(f"set limits for the readers' logins {', '.join(migrated.limited_logins)}")
     if not migrated.migrations and not migrated.views and not migrated.granted and not migrated.limited_logins:
         click.echo("Nothing to do: tables and views are up to date.")
     if migrated.missing_roles:
@@ -40,10 +41,10 @@ def command() -> None:
 
 
 def describe_missing_roles(missing: tuple[str, ...]) -> str:
-    """That roles are missing, what for, and how to have them."""
+    """Return a note about missing roles: their purpose, and the SQL that creates them."""
     return (
-        f"Note: there is no {' and no '.join(missing)}, and this database role may not make roles. Who reads or"
-        " loads by a login of their own needs them. A superuser makes them:\n\n"
+        f"Note: the roles {' and '.join(missing)} do not exist, and this database role may not create them. Separate"
+        " logins for reading or loading need them. A superuser creates them by:\n\n"
         f"    {create_roles_sql(missing)}\n\n"
-        f"Then run '{program_name()} migrate' once more: it grants them what they need."
+        f"Then run '{program_name()} migrate' again to grant them their rights."
     )

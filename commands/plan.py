@@ -1,4 +1,4 @@
-"""``plan``: what would make an account as a file wants it. How that is found out is ``pipelines.writeback``'s work."""
+"""``plan``: show the API calls that would make an account match a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from commands.demo.options import DemoCommand
+from commands.output import print_json
 from commands.writeback.account import open_account
-from commands.writeback.execute import print_json, print_plan
+from commands.writeback.execute import print_plan
 from commands.writeback.file_argument import desired_in, file_argument
 from commands.writeback.options import live_options
 from pipelines.writeback.live_account import preview_plan
@@ -20,10 +21,10 @@ from pipelines.writeback.render import plan_document
 @file_argument
 @live_options
 def command(*, file: Path, account_key: str | None, demo: str | None, is_json: bool) -> None:
-    """Show which calls would make an account as FILE wants it; change nothing.
+    """Show the API calls that would make an account match FILE, and change nothing.
 
-    FILE holds stages or segments in YAML, as 'export' writes it; - is standard input. What it does not mention is left
-    as it is. Everything that is wrong with it is said at once, with its lines.
+    FILE holds stages or segments in YAML, as 'export' writes it; - is standard input. What FILE does not mention stays
+    as it is. All errors in FILE are reported at once, with their lines.
     """
     desired = desired_in(file)
     with open_account(demo, account_key) as access:

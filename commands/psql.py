@@ -1,4 +1,4 @@
-"""``psql``: PostgreSQL's own client on the warehouse, whichever server that is on."""
+"""``psql``: open psql on the warehouse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from commands.current_settings import load_current_settings
-from commands.demo.options import demo_option, select_demo
+from commands.demo.options import demo_option, print_simulated_notice, select_demo
 from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import Settings
@@ -28,9 +28,9 @@ from pipelines.warehouse.engine import database_url
 @demo_option
 @click.argument("arguments", metavar="[PSQL ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
 def command(demo: str | None, arguments: tuple[str, ...]) -> None:
-    """Open psql on the warehouse, which is started for as long as psql runs where it is the embedded one.
+    """Open psql on the warehouse. The embedded Postgres, if used, runs until psql ends.
 
-    All further arguments go to psql: -c "select * from analytics.segments", --csv, -f report.sql, …
+    Further arguments are passed to psql: -c "select * from analytics.segments", --csv, -f report.sql, …
     """
     with settings_for(demo) as settings, database_url(settings) as url:
         sys.exit(run_psql(find_psql(settings), url, arguments))
@@ -38,20 +38,20 @@ def command(demo: str | None, arguments: tuple[str, ...]) -> None:
 
 @contextmanager
 def settings_for(demo: str | None) -> Iterator[Settings]:
-    """The user's settings, or the demo's, whose data nobody deletes for as long as the context lasts."""
+    """Yield the user's settings, or the demo's, whose data are locked until the context ends."""
     home = select_demo(demo)
     if home is None:
         yield load_current_settings()
         return
-    click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
+    print_simulated_notice(home)
     with ExitStack() as stack:
-        with suppress(DatabaseUnavailable):  # otherwise whoever uses the data has started the server, which is joined
+        with suppress(DatabaseUnavailable):  # another program holds the lock; join the server that it started
             stack.enter_context(home.exclusive_lock())
         yield home.settings
 
 
 def find_psql(settings: Settings) -> Path:
-    """The client that comes with the embedded server, or else one that is installed."""
+    """Return the psql of the embedded server, or an installed one. Raises ``SettingsError`` if there is none."""
     with suppress(DatabaseUnavailable):
         program = find_binaries(settings.pg_bin, server_user()).psql
         if program.exists():
@@ -60,14 +60,14 @@ def find_psql(settings: Settings) -> Path:
     if found is None:
         raise SettingsError(
             "psql is not installed.",
-            advice="Install PostgreSQL's client, or set AMOCRM_PG_BIN to a folder that holds psql.",
+            advice="Install PostgreSQL's client, or set AMOCRM_PG_BIN to a folder that contains psql.",
         )
     return Path(found)
 
 
 def run_psql(program: Path, url: str, arguments: tuple[str, ...]) -> int:
-    """Run psql to its end; its exit code. The address goes by the environment, where no other user sees it."""
-    # Ctrl-C is psql's: it ends a query, not the session, and not the server below it.
+    """Run psql and return its exit code. The address is passed in the environment, hidden from other users."""
+    # psql handles Ctrl-C itself: it cancels a query and must not end this process or the server.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         with client_environment(parse_database_url(url), os.environ) as environment:

@@ -1,15 +1,14 @@
-"""``rebuild``: make the tables anew from the raw answers, aside, and compare. How, is ``pipelines.load.rebuild``'s work."""
+"""``rebuild``: rebuild an account's tables in a scratch database and diff them."""
 
 from __future__ import annotations
 
 import click
 from sqlalchemy import Engine
 
-from commands.current_settings import load_current_settings
-from commands.demo.options import demo_option, select_demo
-from commands.text import pluralize
+from commands.demo.options import demo_option, select_settings
+from commands.options import account_option
+from commands.output import pluralize
 from commands.writeback.account import open_history
-from commands.writeback.options import account_option
 from pipelines.base.errors import RebuildDiffers
 from pipelines.load.rebuild import TableDiff, diff_tables, empty_warehouse, rebuild_account
 from pipelines.warehouse.past import StoredAccount
@@ -22,51 +21,50 @@ MAX_ROWS_SHOWN = 20
 @account_option
 @demo_option
 def command(*, account_key: str | None, demo: str | None) -> None:
-    """Make an account's tables anew from amoCRM's answers, in a database aside, and compare them with the stored ones.
+    """Rebuild an account's tables from its raw responses in a scratch database and diff them with the stored ones.
 
-    Answers are kept for AMOCRM_RAW_RETENTION_DAYS, so it begins with the oldest snapshot that still has them. Nothing
-    stored is changed, and nothing is asked of amoCRM. The exit code says whether they are the same.
+    Raw responses are kept for AMOCRM_RAW_RETENTION_DAYS, so the rebuild starts at the oldest snapshot that still has
+    them. Stored data are not changed, and amoCRM is not called. The exit code is 0 if the tables are equal.
     """
-    home = select_demo(demo)
-    settings = home.settings if home else load_current_settings()
+    settings = select_settings(demo)
     with open_history(demo, account_key) as (source, account), empty_warehouse(settings.pg_bin) as target:
         diff = rebuild_and_compare(source, target, account)
     if diff is not None and not diff.is_same:
         print_diff(diff)
         raise RebuildDiffers(
-            f"{pluralize(len(diff.only_stored), 'stored row')} and {pluralize(len(diff.only_rebuilt), 'row')} "
-            "made anew differ.",
+            f"{pluralize(len(diff.only_stored), 'stored row')} and "
+            f"{pluralize(len(diff.only_rebuilt), 'rebuilt row')} differ.",
             account=account.key,
         )
 
 
 def rebuild_and_compare(source: Engine, target: Engine, account: StoredAccount) -> TableDiff | None:
-    """The comparison; None where no answers are kept."""
+    """Rebuild and print the result; return the difference, or None if there are no raw responses."""
     rebuilt = rebuild_account(source, target, account.id)
     if rebuilt.since is None:
         click.echo(
-            f"account '{account.key}': no answers are kept (AMOCRM_RAW_RETENTION_DAYS), so nothing was compared."
+            f"account '{account.key}': no raw responses are stored (AMOCRM_RAW_RETENTION_DAYS): nothing was compared."
         )
         return None
     diff = diff_tables(source, target, account.id, rebuilt.since)
     older = (
-        f" {pluralize(rebuilt.older_count, 'snapshot')} before that have no answers any more."
+        f" {pluralize(rebuilt.older_count, 'earlier snapshot')} no longer have raw responses."
         if rebuilt.older_count
         else ""
     )
-    same = "all are as stored" if diff.is_same else "they are NOT as stored"
+    same = "equal to the stored ones" if diff.is_same else "NOT equal to the stored ones"
     click.echo(
         f"account '{account.key}': {pluralize(rebuilt.snapshot_count, 'snapshot')} since "
-        f"{rebuilt.since.astimezone(account.timezone):%Y-%m-%d %H:%M %z} made anew from their answers, "
+        f"{rebuilt.since.astimezone(account.timezone):%Y-%m-%d %H:%M %z} rebuilt from raw responses, "
         f"{pluralize(diff.row_count, 'row')}: {same}.{older}"
     )
     return diff
 
 
 def print_diff(diff: TableDiff) -> None:
-    """Print the first rows of each side that the other has not."""
-    for side, rows in (("stored", diff.only_stored), ("made anew", diff.only_rebuilt)):
+    """Print the first rows that are on one side only."""
+    for side, rows in (("stored", diff.only_stored), ("rebuilt", diff.only_rebuilt)):
         for table, row in rows[:MAX_ROWS_SHOWN]:
             click.echo(f"only {side}: {table} {row}")
         if len(rows) > MAX_ROWS_SHOWN:
-            click.echo(f"only {side}: {len(rows) - MAX_ROWS_SHOWN:,} rows more")
+            click.echo(f"only {side}: {len(rows) - MAX_ROWS_SHOWN:,} more rows")

@@ -1,4 +1,4 @@
-"""``report``: write an account's history as one HTML page. What is on it is ``pipelines.report``'s work."""
+"""``report``: write an account's history as one HTML page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from commands.demo.options import demo_option, select_demo
+from commands.options import account_option
 from commands.writeback.account import open_histories, select_account
-from commands.writeback.options import account_option
 from pipelines.report.write import write_report
 
 
@@ -18,18 +18,18 @@ from pipelines.report.write import write_report
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it; KEY.html in AMOCRM_REPORT_DIR by default. What is there is written over.",
+    help="File to write (default: KEY.html in AMOCRM_REPORT_DIR). An existing file is overwritten.",
 )
-@click.option("--all", "is_all", is_flag=True, help="Write a page for every account that has a history.")
+@click.option("--all", "is_all", is_flag=True, help="Write one page for every account that has a history.")
 @account_option
 @demo_option
 def command(*, output: Path | None, is_all: bool, account_key: str | None, demo: str | None) -> None:
-    """Write an account's history as one HTML page: sizes over time, movers, what changed, gaps.
+    """Write an account's history as one HTML page: sizes over time, movers, changes, gaps.
 
-    It needs nothing else: it can be mailed, printed, and read without a network. Nothing is asked of amoCRM.
+    The page is self-contained: it can be mailed, printed, and read offline. amoCRM is not called.
     """
     if is_all and (output or account_key):
-        raise click.UsageError("--all excludes --output and --account: AMOCRM_REPORT_DIR says where the pages go.")
+        raise click.UsageError("--all excludes --output and --account: pages are written to AMOCRM_REPORT_DIR.")
     is_simulated = select_demo(demo) is not None
     with open_histories(demo) as (engine, known, settings):
         for account in known if is_all else [select_account(known, account_key, settings)]:

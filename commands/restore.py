@@ -1,4 +1,4 @@
-"""``restore``: bring back what an account was. What can be brought back is known to ``pipelines.writeback``."""
+"""``restore``: restore an account's stages or segments to an earlier state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipelines.writeback.plan_source import past_to_desired_state
 
 
 @click.command(cls=DemoCommand)
-@click.option("--as-of", "instant", metavar="INSTANT", help="When it was as it is to be again.")
-@click.option("--segment", "segment_ids", metavar="ID", type=int, multiple=True, help="This segment alone; repeatable.")
-@click.option("--stage", "stage_ids", metavar="ID", type=int, multiple=True, help="This stage alone; repeatable.")
+@click.option("--as-of", "instant", metavar="INSTANT", help="Restore the state as of this time.")
+@click.option("--segment", "segment_ids", metavar="ID", type=int, multiple=True, help="Only this segment; repeatable.")
+@click.option("--stage", "stage_ids", metavar="ID", type=int, multiple=True, help="Only this stage; repeatable.")
 @change_options
 def command(
     *,
@@ -29,18 +29,19 @@ def command(
     demo: str | None,
     apply_options: ApplyOptions,
 ) -> None:
-    """Bring back stages or segments as they were, after showing how, and asking.
+    """Restore stages or segments to an earlier state, after showing the plan and asking for confirmation.
 
-    An INSTANT without an offset is the account's own time: 2026-11-01T09:00. The newest snapshot at or before it is
-    taken; without one, for one stage or segment, the last that showed it. What came later stays. What is gone is added
-    with a new id, as successor of the old one: see the view segment_lineage. What no call can bring back is said first:
-    who belonged to a segment, conditions, the old id.
+    The latest snapshot at or before INSTANT is restored. An INSTANT without an offset, such as 2026-11-01T09:00, is in
+    the account's timezone. Without --as-of, a single stage or segment is restored from the last snapshot that showed
+    it. Entities that were added later stay. A deleted entity is added with a new id, as the successor of the old one
+    (see the view segment_lineage). The plan first lists what no API call can restore: a segment's customers,
+    conditions, the old id.
     """
-    chosen_ids: list[tuple[EntityKind, int]] = [("segment", one) for one in segment_ids] + [
-        ("stage", one) for one in stage_ids
+    chosen_ids: list[tuple[EntityKind, int]] = [("segment", segment_id) for segment_id in segment_ids] + [
+        ("stage", stage_id) for stage_id in stage_ids
     ]
     if instant is None and len(chosen_ids) != 1:
-        raise click.UsageError("Say with --as-of when it was as it is to be again; only one thing alone needs none.")
+        raise click.UsageError("Add --as-of, which only a single --segment or --stage can omit.")
     with open_account(demo, account_key) as access:
         with transaction(access.engine) as connection:
             account = select_account(read_stored_accounts(connection), access.account.key, access.settings)

@@ -1,4 +1,4 @@
-"""``segments``: single steps with an account's segments. Changes go the way of every plan: ``commands.writeback``."""
+"""``segments``: list, get, add, update or delete segments one at a time."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pipelines.writeback.yaml_nodes import YamlList, YamlText
 
 @click.group()
 def command() -> None:
-    """List, get, add, update or delete segments, one step at a time.
+    """List, get, add, update or delete segments.
 
-    Whatever changes the account is shown first and asked about; it is checked by the rules of amoCRM's documentation
-    before it is sent, kept in analytics.write_backs, and followed by a load.
+    A change is validated by the rules of amoCRM's documentation, shown, and sent after confirmation. It is stored in
+    analytics.write_backs and followed by a load.
     """
 
 
 @command.command("list", cls=DemoCommand)
 @live_options
 def list_segments(**options: Any) -> None:
-    """Show all segments as they are now, the largest first."""
+    """List all current segments, the largest first."""
     single_entity.list_all("segment", **options)
 
 
@@ -37,35 +37,37 @@ def list_segments(**options: Any) -> None:
 @click.argument("segment_id", metavar="ID", type=int)
 @live_options
 def get(*, segment_id: int, **options: Any) -> None:
-    """Show one segment with its fields, as a file for 'plan' would have it."""
+    """Show one segment with its fields, in the format of files for 'plan'."""
     single_entity.get("segment", segment_id, **options)
 
 
 def segment_options(body: Callable[..., None]) -> Callable[..., None]:
-    """Options for what a segment can be given."""
+    """Add the options for a segment's properties."""
     for option in (
         click.option(
             "--field",
             "fields",
             metavar="NAME=VALUE",
             multiple=True,
-            help="A custom field by id, name or code; again for several options; null empties it.",
+            help="A custom field by id, name or code; repeat it for several options; null clears it.",
         ),
-        click.option("--price-field", "prices", metavar="ID", type=int, multiple=True, help="An available price."),
-        click.option("--color", metavar="COLOR", help=f"One of amoCRM's, such as {SEGMENT_COLORS[0]}."),
+        click.option(
+            "--price-field", "prices", metavar="ID", type=int, multiple=True, help="An available price field."
+        ),
+        click.option("--color", metavar="COLOR", help=f"A color of amoCRM's palette, such as {SEGMENT_COLORS[0]}."),
     ):
         body = option(body)
     return body
 
 
 @command.command(cls=DemoCommand)
-@click.option("--name", required=True, help="Its name.")
+@click.option("--name", required=True, help="The segment's name.")
 @segment_options
 @change_options
 def add(
     *, name: str, apply_options: ApplyOptions, account_key: str | None, demo: str | None, **properties: Any
 ) -> None:
-    """Add a segment. Its conditions can be set in amoCRM only."""
+    """Add a segment. Its conditions can only be set in amoCRM's UI."""
     single_entity.add(
         "segment", build_desired_segment(name=name, **properties), apply_options, account_key=account_key, demo=demo
     )
@@ -73,15 +75,15 @@ def add(
 
 @command.command(cls=DemoCommand)
 @click.argument("segment_id", metavar="ID", type=int)
-@click.option("--name", help="Its new name.")
+@click.option("--name", help="The segment's new name.")
 @segment_options
 @change_options
 def update(
     *, segment_id: int, apply_options: ApplyOptions, account_key: str | None, demo: str | None, **properties: Any
 ) -> None:
-    """Change a segment. What is not given stays as it is."""
+    """Update a segment. Properties that are not given stay as they are."""
     if not any(properties.values()):
-        raise click.UsageError("Say what is to be changed: --name, --color, --price-field or --field.")
+        raise click.UsageError("Nothing to change: add --name, --color, --price-field or --field.")
     single_entity.change(
         build_desired_segment(id=segment_id, **properties), apply_options, account_key=account_key, demo=demo
     )
@@ -91,7 +93,7 @@ def update(
 @click.argument("segment_id", metavar="ID", type=int)
 @change_options
 def delete(*, segment_id: int, apply_options: ApplyOptions, account_key: str | None, demo: str | None) -> None:
-    """Delete a segment. It can be restored, but for its id, its customers and its conditions."""
+    """Delete a segment. 'restore' can re-create it, but not its id, its customers or its conditions."""
     single_entity.change(
         DesiredSegment(id=segment_id, is_deleted=True), apply_options, account_key=account_key, demo=demo
     )
@@ -103,9 +105,9 @@ def build_desired_segment(
     prices: Sequence[int],
     color: str | None,
     name: str | None = None,
-    id: int | None = None,  # noqa: A002 - the record's word
+    id: int | None = None,  # noqa: A002 - the record's field
 ) -> DesiredSegment:
-    """What is given, as what is wanted."""
+    """Build the desired segment from the options' values."""
     values: defaultdict[str, list[YamlText]] = defaultdict(list)
     for field in fields:
         field_name, is_given, value = field.partition("=")

@@ -1,7 +1,4 @@
-"""Servers of others that run below a command: started, waited for, and gone when the command is, however it ends.
-
-What they serve is the commands' own knowledge.
-"""
+"""Supervised processes: third-party servers that a command starts, and that end with it however it ends."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from pipelines.base.private_path import open_log
 
 HOST: Final = "127.0.0.1"
 STOP_TIMEOUT_SECONDS: Final = 30.0
-GRACE_SECONDS: Final = 5.0  # for what is left when the program itself has ended
+GRACE_SECONDS: Final = 5.0  # for child processes that outlive the program
 POLL_INTERVAL_SECONDS: Final = 0.2
 
 WATCHER: Final = """
@@ -29,9 +26,9 @@ exec 3<&0
 ( read -r _ <&3; kill -TERM "$$" ) &
 exec "$@" 3<&- </dev/null
 """
-"""Shell script that becomes the program, and ends it when the pipe at standard input closes as its owner is gone.
+"""Shell script that becomes the program, and terminates it when its owner ends and the pipe at standard input closes.
 
-No other user may open the files and sockets that the program makes.
+The umask keeps other users from opening the program's files and sockets.
 """
 
 
@@ -39,7 +36,7 @@ No other user may open the files and sockets that the program makes.
 def supervised(
     program: Sequence[str | Path], *, log: Path, folder: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The program at work in that folder, with all that it starts gone when the context ends, or this process does."""
+    """Run the program in that folder; end it and all its children when the context or this process ends."""
     reader, writer = os.pipe()
     with open_log(log) as output:
         process = subprocess.Popen(
@@ -63,7 +60,7 @@ def supervised(
 
 
 def terminate_group(group: int) -> None:
-    """End what a program has started and left behind, such as a run in the middle of a load: asked first, then made."""
+    """End the remaining children of a program, such as an active run: by SIGTERM, then by SIGKILL."""
     for signal_number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 1.0)):
         deadline = time.monotonic() + seconds
         try:
@@ -76,21 +73,21 @@ def terminate_group(group: int) -> None:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, *, name: str, log: Path) -> None:
-    """Return once it answers at the port. Raises ``WarehouseError`` where it ends before."""
+    """Return once the process accepts connections at the port. Raises ``WarehouseError`` if it ends before."""
     while process.poll() is None:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(POLL_INTERVAL_SECONDS)
-    raise WarehouseError(f"{name} did not start.", advice=f"Its log says why: {log}.")
+    raise WarehouseError(f"{name} did not start.", advice=f"See its log: {log}.")
 
 
 def raise_if_port_taken(port: int) -> None:
-    """Raise ``SettingsError`` where another program listens there: some would take another port in silence."""
+    """Raise ``SettingsError`` if another program uses the port; some servers would silently take another one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
             raise SettingsError(
-                f"Port {port} of this machine is taken.", advice="End what uses it, or choose another with --port."
+                f"Port {port} is in use.", advice="End the program that uses it, or choose another port with --port."
             ) from None

@@ -1,16 +1,13 @@
-"""``sync``: load accounts once, without Dagster. Loading them is ``pipelines.load.fleet``'s work.
-
-How many of them look on their way is ``progress``' subject.
-"""
+"""``sync``: load accounts once, without Dagster."""
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,9 +15,9 @@ from sqlalchemy import Engine
 
 from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
-from commands.text import pluralize
+from commands.options import accounts_option, json_option
+from commands.output import pluralize, print_json
 from pipelines.alerts.load_outcomes import read_failing_keys
-from pipelines.base.escape import printable_json
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.fleet import load_fleet
 from pipelines.load.result import LoadResult
@@ -28,32 +25,34 @@ from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
 
 MAX_ACCOUNTS_AS_LINES = 20
-"""Accounts that have a line each; of more only those that failed are named."""
+"""Up to this number, each account has a line; of more accounts, only failed ones are named."""
+
+DEFAULT_THREADS = Settings(data_dir=Path()).threads
 
 
 @click.command()
-@click.option("--account", "keys", metavar="KEY", multiple=True, help="Load this account; may be given several times.")
+@accounts_option
 @click.option("--all", "is_all", is_flag=True, help="Load every account of the settings.")
-@click.option("--retry-failed", "is_retry", is_flag=True, help="Load the accounts whose newest load failed.")
+@click.option("--retry-failed", "is_retry", is_flag=True, help="Load the accounts whose latest load failed.")
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    help="Accounts loaded at a time; by default as AMOCRM_THREADS says, or 8.",
+    help=f"Accounts loaded in parallel (default: AMOCRM_THREADS, or {DEFAULT_THREADS}).",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
-def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int | None, is_json: bool) -> None:
-    """Load accounts once, without Dagster; for cron.
+@json_option
+def command(*, account_keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int | None, is_json: bool) -> None:
+    """Load accounts once, without Dagster (for cron).
 
-    With one account in the settings no option is needed. Several are loaded side by side, and every account is tried,
-    whatever becomes of the others; the exit code is 0, or that of the first account, by key, that failed. A load that
-    fails or is killed leaves what is stored as it was, so the cure is always to run it again.
+    With one account in the settings, no option is needed. Several accounts are loaded in parallel, and a failure of one
+    does not stop the others. The exit code is 0, or that of the first failed account by key. A load that fails or is
+    killed leaves stored data unchanged, so it is always safe to run it again.
     """
-    if (bool(keys), is_all, is_retry).count(True) > 1:
+    if (bool(account_keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
     settings = load_current_settings()
     if threads is not None:
         settings = replace(settings, threads=threads)
-    accounts = select_accounts(settings, keys, is_all=is_all or is_retry)
+    accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
     with open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
@@ -61,22 +60,21 @@ def command(*, keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int
             accounts = [account for account in accounts if account.key in failed]
         results = load_all(engine, accounts, settings, is_json=is_json)
     if is_json:
-        document = {"accounts": [outcome_to_json(result) for result in results]}
-        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
+        print_json({"accounts": [outcome_to_json(result) for result in results]})
     elif is_retry and not accounts:
-        click.echo("Nothing to do: no account's newest load failed.")
+        click.echo("Nothing to do: no account's latest load failed.")
     sys.exit(next((one.failure.exit_code for one in results if one.failure and one.failure.exit_code), 0))
 
 
 def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AnyAccount]:
-    """The accounts that are meant. Raises ``SettingsError`` where the choice is not clear, or there is none."""
+    """Return the accounts to load. Raises ``SettingsError`` if the choice is ambiguous or empty."""
     if settings.all_accounts and is_all:
         return list(settings.all_accounts)
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
 def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_json: bool) -> list[LoadResult]:
-    """Load the accounts, and tell of it on the way unless it is to be told as JSON; the outcomes, by key."""
+    """Load the accounts, print the progress unless ``is_json``, and return the results by key."""
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
     with closing(
         load_fleet(
@@ -92,23 +90,25 @@ def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings,
         elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:
             results = [print_outcome(result) for result in fleet]
         else:
-            from commands.fleet_progress import show_progress  # noqa: PLC0415 - one account's load draws nothing
+            from commands.fleet_progress import show_fleet_progress  # noqa: PLC0415 - imports rich
 
-            results = show_progress(fleet, len(accounts))
+            results = show_fleet_progress(fleet, len(accounts))
     for result in results:
         if result.alert_error:
-            click.echo(f"account '{result.account_key}': alerts wait for the next load. {result.alert_error}", err=True)
+            click.echo(
+                f"account '{result.account_key}': alerts are deferred to the next load. {result.alert_error}", err=True
+            )
     return sorted(results, key=lambda result: result.account_key)
 
 
 def print_outcome(result: LoadResult) -> LoadResult:
-    """Print how one account's load ended."""
+    """Print the outcome of one account's load."""
     click.echo(describe_outcome(result), err=result.failure is not None)
     return result
 
 
 def describe_outcome(result: LoadResult) -> str:
-    """A line for people."""
+    """Describe the outcome of one account's load in a line."""
     if result.failure:
         return f"{result.failure.full_text} [{result.status}]"
     assert result.loaded
@@ -137,7 +137,7 @@ def describe_outcome(result: LoadResult) -> str:
 
 
 def outcome_to_json(result: LoadResult) -> dict[str, Any]:
-    """The same for scripts. Keys are there whatever the status; those that do not apply are null."""
+    """Return the outcome for scripts. All keys are always present; those that do not apply are null."""
     loaded, error = result.loaded, result.failure
     published = loaded and loaded.published
     return {

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Run once by the postgres image, when its data folder is empty: a database each for the warehouse and for Dagster, whose
-# roles cannot reach the other's. The warehouse's role may make roles, for its readers; 'migrate' lets those connect.
+# Create databases for the warehouse and for Dagster, each with a role that cannot connect to the other. The postgres image
+# runs this once, when its data folder is empty. The warehouse's role may create roles for readers; 'migrate' lets them
+# connect.
 set -eu
 
-# psql reads the passwords from the environment: arguments of a process are shown to every user of the machine.
+# psql reads the passwords from the environment, because every user of the machine can see a process's arguments.
 export WAREHOUSE_PASSWORD DAGSTER_PASSWORD
 psql --no-psqlrc --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \getenv warehouse_password WAREHOUSE_PASSWORD

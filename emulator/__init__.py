@@ -1,6 +1,6 @@
-"""A small amoCRM over real HTTP that obeys the vendor's page: an independent witness for anyone's client.
+"""Emulated amoCRM over real HTTP, built from the vendor's documentation, for tests and demos of any client.
 
-All data are simulated. Imports nothing of this project but itself, and nothing beyond Python's standard library.
+All data are simulated. It imports neither this project's code nor anything beyond Python's standard library.
 """
 
 from emulator.clock import Clock

@@ -1,4 +1,4 @@
-"""The emulator as a program of its own: ``python -m emulator --help``."""
+"""Run the emulator as a program: ``python -m emulator --help``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from emulator import state
 from emulator.clock import Clock
-from emulator.limits import RateLimit
+from emulator.limits import AMOCRM_REQUESTS_PER_SECOND, RateLimit
 from emulator.server import Emulator
 from emulator.simulation import Simulation
 from emulator.world import World
 
 SAVE_INTERVAL_SECONDS = 5.0
-"""Seconds between two savings of the state."""
+"""Interval at which the state is saved."""
 
 BANNER = """
   ┌──────────────────────────────────────────────────────────────────────┐
@@ -35,7 +35,7 @@ BANNER = """
   AMOCRM_HOST={host}
   AMOCRM_TOKEN={token}
 
-  To look at it, and to move its time:
+  To fetch its data, and to advance its clock:
 
   curl -H 'Authorization: Bearer {token}' {url}/api/v4/customers/{things}
   curl {url}/_emulator/advance --json '{{"days": 1}}'
@@ -45,7 +45,7 @@ BANNER = """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until Ctrl-C or SIGTERM; returns the exit code."""
+    """Run until Ctrl-C or SIGTERM and return the exit code."""
     options = _build_parser().parse_args(arguments)
     try:
         world, simulation = _load_or_create(options)
@@ -68,46 +68,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulator", description="A small amoCRM on this machine, with simulated data."
+        prog="python -m emulator", description="Run an emulated amoCRM with simulated data on this machine."
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument(
-        "--mode", choices=("segments", "periodicity"), default="segments", help="what the account shows"
+        "--mode", choices=("segments", "periodicity"), default="segments", help="the account's customers mode"
     )
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another history (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the simulated history (default: 1)")
     parser.add_argument(
         "--account-id",
         type=int,
         metavar="ID",
-        help="the account's id, for a second emulator (default: always the same)",
+        help="the account's id, for a second emulator (default: a fixed one)",
     )
-    parser.add_argument("--days", type=int, default=90, help="how old the account is when it is new (default: 90)")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="go on from this file, and save to it")
+    parser.add_argument("--days", type=int, default=90, help="days of history of a new account (default: 90)")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="load the state from this file, and save it there")
+    parser.add_argument("--stand-still", action="store_true", help="freeze the clock (default: real time)")
     parser.add_argument(
-        "--stand-still", action="store_true", help="let no time pass until it is moved (default: it goes as here)"
+        "--limit",
+        type=int,
+        metavar="N",
+        help=f"return 429 above N requests per second (amoCRM: {AMOCRM_REQUESTS_PER_SECOND}; default: no limit)",
     )
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="answer 429 to more than N requests a second (amoCRM: 7; default: none)"
-    )
-    parser.add_argument(
-        "--block-after", type=int, metavar="N", help="block who goes on: 403 in HTML after N times 429 in a row"
+        "--block-after", type=int, metavar="N", help="block the client with 403 in HTML after N consecutive 429s"
     )
     return parser
 
 
 def _rate_limit(options: argparse.Namespace) -> RateLimit | None:
-    """The limit that was asked for, if any; a block alone goes with amoCRM's own limit."""
+    """Return the requested limit, or None. ``--block-after`` alone implies amoCRM's own limit."""
     if options.limit is None and options.block_after is None:
         return None
-    return RateLimit(per_second=options.limit or 7, blocks_after=options.block_after)
+    return RateLimit(per_second=options.limit or AMOCRM_REQUESTS_PER_SECOND, blocks_after=options.block_after)
 
 
 def _load_or_create(options: argparse.Namespace) -> tuple[World, Simulation]:
-    """The saved world where there is one, else a new one; the saved one keeps its mode, its seed and its id."""
+    """Load the saved world, with its own mode, seed and id, or create a new one."""
     if options.state is not None and os.path.lexists(options.state):
         world, simulation = state.load(options.state)
         if simulation is None:
-            raise state.StateError(f"{options.state} holds a world without a story")
+            raise state.StateError(f"{options.state} holds a world without a simulation")
     else:
         now = datetime.now(UTC).replace(microsecond=0)
         world = World(clock=Clock(now))
@@ -128,7 +129,7 @@ def _format_banner(emulator: Emulator, simulation: Simulation, *, is_running: bo
         mode=account.mode,
         seed=simulation.seed,
         now=emulator.clock.now(),
-        pace=" and running" if is_running else ", standing still",
+        pace=" and running" if is_running else ", clock frozen",
         url=emulator.url,
         host=emulator.host,
         token=emulator.long_lived_token(account.id),

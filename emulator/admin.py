@@ -1,16 +1,16 @@
-"""The emulator's own methods under ``/_emulator/``, to steer it from another process. No part of amoCRM's API.
+"""Admin methods under ``/_emulator/``, which control the emulator from another process. Not part of amoCRM's API.
 
 ====== ======================= ================================================================================
-GET    /_emulator/state        the instant, the accounts, the faults that are on, how many requests came
-POST   /_emulator/clock        ``{"instant": "2026-11-01T09:00:00+03:00"}``: stop there
-POST   /_emulator/advance      ``{"days": 1, "hours": 2}``: move from here
+GET    /_emulator/state        the time, the accounts, the active faults, and the number of requests
+POST   /_emulator/clock        ``{"instant": "2026-11-01T09:00:00+03:00"}``: freeze the clock at this time
+POST   /_emulator/advance      ``{"days": 1, "hours": 2}``: advance the clock
 POST   /_emulator/tokens       ``{"account_id": 31405382, "is_admin": true}``: a long-lived token
 POST   /_emulator/integrations ``{"redirect_uri": "http://127.0.0.1:9000/"}``: a client id and its secret, for OAuth
 POST   /_emulator/faults       ``{"name": "status", "arguments": {"code": 503}, "where": {"resource": "segments"}}``
-DELETE /_emulator/faults       switch all faults off
+DELETE /_emulator/faults       remove all faults
 ====== ======================= ================================================================================
 
-A POST needs ``Content-Type: application/json``, which no page of another website can send.
+A POST needs ``Content-Type: application/json``, which pages of other websites cannot send.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PREFIX = "/_emulator/"
 
 
 class Controlled(Protocol):
-    """The emulator, as far as these methods use it."""
+    """Interface of the emulator for these methods."""
 
     world: World
     faults: Faults
@@ -42,7 +42,7 @@ class Controlled(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """Clock of its world."""
+        """Clock of the emulator."""
         ...
 
     def long_lived_token(self, account_id: int, *, is_admin: bool = True) -> str:
@@ -51,7 +51,7 @@ class Controlled(Protocol):
 
 
 def respond(emulator: Controlled, request: Request) -> Response:
-    """Do what a request under ``PREFIX`` asks for; 400 says what is wrong with it."""
+    """Handle a request under ``PREFIX``; respond with 400 and the reason if it is invalid."""
     if refused := refusal_of_admin(request.method, request.headers):
         return problem(403, refused)
     handler = HANDLERS.get((request.method, request.path.removeprefix(PREFIX)))

@@ -1,8 +1,8 @@
-"""Requests that a website could have made a browser send, which the emulator refuses.
+"""Refusal of requests that a website could have made a browser send.
 
-Every page that a browser of this machine shows can send requests to a loopback address. The API's paths ask for a
-bearer token, which such a page does not have; the methods under ``/_emulator/`` ask for none. Host and origin are
-checked for both: a name that points here (DNS rebinding) would make a page the same origin, and let it read.
+Any page in a browser of this machine can send requests to a loopback address. The API needs a bearer token, which such
+a page does not have; the methods under ``/_emulator/`` need none. Host and origin are checked for both, because a name
+that resolves to this machine (DNS rebinding) would give a page the same origin, and let it read responses.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ OWN_SITES = ("same-origin", "none")
 
 
 def refusal(method: str, headers: Mapping[str, str]) -> str | None:
-    """Why a request is refused; None for one that may pass. Header names are in lower case."""
+    """Return why a request is refused; None if it is admitted. Header names are in lower case."""
     host = headers.get("host")
     if host is not None and _host_and_port(f"http://{host}")[0] not in LOOPBACK:
         return "Only for this machine, under its loopback address"
     if "origin" in headers and not _is_own(headers["origin"], host):
         return "Another website sent this: its Origin is foreign"
     if method == "GET" and (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document"):
-        return None  # a user follows a link, as to the page that asks for consent
+        return None  # a user follows a link, for example to the OAuth consent page
     if headers.get("sec-fetch-site", "none") not in OWN_SITES:
         return "Another website sent this, says Sec-Fetch-Site"
     if "referer" in headers and not _is_own(headers["referer"], host):
@@ -31,9 +31,9 @@ def refusal(method: str, headers: Mapping[str, str]) -> str | None:
 
 
 def refusal_of_admin(method: str, headers: Mapping[str, str]) -> str | None:
-    """The same for the emulator's own methods: no link leads there, and a POST needs JSON.
+    """Return why a request to an admin method is refused: no links lead there, and a POST needs JSON.
 
-    A page cannot send JSON, or methods such as DELETE, without the browser asking first, which is answered with 501.
+    Before a page sends JSON or a DELETE, the browser sends a CORS preflight, to which the emulator responds with 501.
     """
     if headers.get("sec-fetch-site", "none") not in OWN_SITES:
         return "Another website sent this, says Sec-Fetch-Site"
@@ -44,7 +44,7 @@ def refusal_of_admin(method: str, headers: Mapping[str, str]) -> str | None:
 
 
 def _is_own(origin: str, host: str | None) -> bool:
-    """Whether an origin or an address is that of the emulator, as the request calls it."""
+    """Return True if an origin or address is the emulator's, by the host of the request."""
     here = None if host is None else _host_and_port(f"http://{host}")
     return origin.startswith("http://") and _host_and_port(origin) == here
 

@@ -1,4 +1,4 @@
-"""A request that is let in, and the answers that reads and writes have in common."""
+"""Authorized API calls, and responses that reads and writes share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulator.world import World
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A request that is let in: whose account it is about, by which token."""
+    """Authorized request with its account and token."""
 
     world: World
     account: Account
@@ -24,12 +24,12 @@ class Call:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the token's user may write."""
+        """True if the token's user may write."""
         return self.token.user_id == self.account.admin_id
 
     @property
     def is_mode_on(self) -> bool:
-        """Whether the account's mode has things of this kind."""
+        """True if the account's mode has entities of this kind."""
         if self.route.resource == "account":
             return True
         is_about_stages = self.route.resource in ("stages", "stage")
@@ -38,7 +38,7 @@ class Call:
 
 
 def read_bearer_token(world: World, request: Request) -> Token | None:
-    """The token that the request bears, or None where there is none that is good now."""
+    """Return the request's bearer token; None if it is missing, invalid or expired."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     token = tokens.read(value.strip(), world.secret) if scheme.lower() == "bearer" else None
     if token is None or token.account_id not in world.accounts or world.now() >= token.expires_at:
@@ -47,12 +47,12 @@ def read_bearer_token(world: World, request: Request) -> Token | None:
 
 
 def with_self_link(call: Call, list_name: str, row: dict[str, Json]) -> dict[str, Json]:
-    """An item with the link to itself."""
+    """Add an item's link to itself."""
     return row | {"_links": {"self": {"href": f"{call.request.base_url}{PATHS[list_name]}/{row['id']}"}}}
 
 
 def not_found(call: Call) -> Response:
-    """What an id gets that the account does not have."""
+    """Return the response for an unknown id."""
     if call.world.quirks.is_missing_thing_204 and call.request.method == "GET":
         return no_content()
     return problem(404, f"{call.route.resource.capitalize()} not found")

@@ -1,4 +1,4 @@
-"""The emulator's time: the machine's own, or an instant that a test or a demo sets. Nothing else here reads a clock."""
+"""Clock of the emulator: real time, or a time that a test or a demo sets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Time as the emulated amoCRM knows it.
-
-    ``Clock()`` follows the machine, ``Clock(instant)`` stands still until it is told to move.
-    """
+    """Time of the emulated amoCRM: ``Clock()`` runs in real time, ``Clock(instant)`` is frozen."""
 
     def __init__(self, instant: datetime | None = None) -> None:
         self._instant: datetime | None = None
@@ -18,23 +15,23 @@ class Clock:
             self.set(instant)
 
     def now(self) -> datetime:
-        """The instant it is, in UTC."""
+        """Return the current instant in UTC."""
         return self._instant if self._instant is not None else datetime.now(UTC) + self._ahead
 
     def set(self, instant: datetime) -> None:
-        """Stop at ``instant``, which must be aware; it may lie in the past of the present one."""
+        """Freeze the clock at ``instant``, which must be aware and may be earlier than the current one."""
         if instant.tzinfo is None:
             raise ValueError(f"an instant needs a timezone: {instant!r}")
         self._instant = instant.astimezone(UTC)
 
     def run(self) -> None:
-        """Go with the machine's time from here on, ahead of it where this clock is; it never goes back."""
+        """Run in real time from the current instant, or from the machine's time if that is later."""
         if self._instant is not None:
             self._ahead = max(self._instant - datetime.now(UTC), timedelta())
             self._instant = None
 
     def advance(self, by: timedelta) -> datetime:
-        """Move by ``by``, back when it is negative; a running clock goes on running. Returns the new instant."""
+        """Move the clock by ``by``, which may be negative, and return the new instant. A running clock runs on."""
         if self._instant is None:
             self._ahead += by
         else:
@@ -42,5 +39,5 @@ class Clock:
         return self.now()
 
     def timestamp(self) -> int:
-        """The instant in unix seconds, as the API writes it."""
+        """Return the instant in unix seconds, as in the API."""
         return int(self.now().timestamp())

@@ -1,6 +1,6 @@
-"""Everything that can go wrong with an answer, one small function each: it returns an ``Effect`` for ``Faults.add``.
+"""Effects of faults: one function per effect, which returns an ``Effect`` for ``Faults.add``.
 
-Those that take plain arguments can be switched on by name from outside (``named``). To add one, write a function.
+Those with plain arguments can also be added by name over HTTP (``named``).
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from emulator.world import World
 EffectFactory = TypeVar("EffectFactory", bound=Callable[..., Effect])
 
 EFFECTS: dict[str, Callable[..., Effect]] = {}
-"""Effects by name, for those who cannot pass a function."""
+"""Effects by name, for faults that are added over HTTP."""
 
 HTML = "text/html; charset=UTF-8"
 
 
 def named(maker: EffectFactory) -> EffectFactory:
-    """Let an effect be switched on by its function's name."""
+    """Register an effect under its function's name."""
     EFFECTS[maker.__name__] = maker
     return maker
 
 
-# Anything at all: for what has no name here
+# Custom effects
 
 
 def before_response(action: Callable[[World], object]) -> Effect:
-    """Let something happen to the world before the answer is made, such as a row inserted between two pages."""
+    """Change the world before the response is made, for example insert a row between two pages."""
     return Effect(before_response=action)
 
 
 def payload(change: Callable[[Json], Json]) -> Effect:
-    """Change the JSON of an answer; ``change`` gets it fresh and may alter it."""
+    """Change the JSON of a response; ``change`` gets a copy, which it may modify."""
     return Effect(payload=change)
 
 
 def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
-    """Change the items of a list; other answers stay."""
+    """Change the items of lists; other responses stay as they are."""
 
     def apply_change(document: Json) -> Json:
         embedded = document.get("_embedded", {})
@@ -61,7 +61,7 @@ def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
 
 @named
 def status(code: int, body: str = "", content_type: str | None = None, headers: dict[str, str] | None = None) -> Effect:
-    """Answer with a bare status, or one with a body."""
+    """Respond with a status, with or without a body."""
     return _replace_response(
         Response(status=code, content_type=content_type, body=body.encode(), headers=headers or {})
     )
@@ -69,32 +69,32 @@ def status(code: int, body: str = "", content_type: str | None = None, headers: 
 
 @named
 def error(code: int, detail: str = "Simulated error") -> Effect:
-    """Answer with an error document of amoCRM's."""
+    """Respond with an error document like amoCRM's."""
     return _replace_response(problem(code, detail))
 
 
 @named
 def error_called_200(code: int = 500) -> Effect:
-    """An error document, with status 200 and the content type of success."""
+    """Respond with an error document, but status 200 and the content type of success."""
     refusal = problem(code, "Simulated error")
     return Effect(response=lambda response: replace(response, status=200, payload=refusal.payload))
 
 
 @named
 def html(code: int = 200, text: str = "Please log in") -> Effect:
-    """A page for people."""
+    """Respond with an HTML page."""
     return _replace_response(Response(status=code, content_type=HTML, body=_html_page(text)))
 
 
 @named
 def blocked() -> Effect:
-    """The 403 in HTML that follows when a client goes on in spite of 429."""
+    """Respond with the 403 in HTML that clients get if they ignore 429s."""
     return html(403, "Your IP address has been blocked")
 
 
 @named
 def too_many(in_body: Json = None, in_header: str | None = None, is_html: bool = False) -> Effect:
-    """429 with the wait in the body's ``retry_after``, in ``Retry-After``, in both or in neither, however absurd."""
+    """Respond with 429, with any wait in the body's ``retry_after``, in ``Retry-After``, in both or in neither."""
     headers = {} if in_header is None else {"Retry-After": in_header}
     if is_html:
         return _replace_response(
@@ -106,114 +106,114 @@ def too_many(in_body: Json = None, in_header: str | None = None, is_html: bool =
 
 @named
 def redirect(url: str, code: int = 302) -> Effect:
-    """Send the client elsewhere."""
+    """Redirect the client."""
     return _replace_response(Response(status=code, headers={"Location": url}))
 
 
 @named
 def no_content() -> Effect:
-    """204 without a body."""
+    """Respond with 204 without a body."""
     return _replace_response(Response(status=204))
 
 
-# Bodies that are not what they should be
+# Invalid bodies
 
 
 @named
 def body(text: str) -> Effect:
-    """Any text as the body, the rest as usual."""
+    """Replace the body with a text."""
     return raw(text.encode("utf-8", "surrogatepass"))
 
 
 def raw(data: bytes) -> Effect:
-    """Any bytes as the body, the rest as usual."""
+    """Replace the body with bytes."""
     return Effect(response=lambda response: replace(response, payload=None, body=data))
 
 
 @named
 def content_type(value: str = "text/plain") -> Effect:
-    """The right body under another content type."""
+    """Send the body with another content type."""
     return Effect(response=lambda response: replace(response, content_type=value))
 
 
 @named
 def bom() -> Effect:
-    """The right body after a byte order mark."""
+    """Put a byte order mark before the body."""
     return _rewrite_body(lambda text: b"\xef\xbb\xbf" + text)
 
 
 @named
 def invalid_utf8() -> Effect:
-    """Bytes inside a string that no UTF-8 has."""
+    """Put bytes that are invalid UTF-8 into a string."""
     return _rewrite_body(lambda text: text.replace(b'"name":"', b'"name":"\xc3\x28\xff', 1))
 
 
 @named
 def trailing_comma() -> Effect:
-    """A comma before the last brace, as in an example of the vendor's page."""
+    """Put a comma before the last brace, as in an example of the vendor's page."""
     return _rewrite_body(lambda text: text[:-1] + b"," + text[-1:])
 
 
 @named
 def literal(value: str) -> Effect:
-    """A value that JSON does not have, or that overflows: NaN, Infinity, 1e400, a number of 5,000 digits."""
+    """Add a value that is not JSON or that overflows: NaN, Infinity, 1e400, a number of 5,000 digits."""
     return _rewrite_body(lambda text: text[:-1] + b',"odd":' + value.encode() + text[-1:])
 
 
 @named
 def duplicate_keys() -> Effect:
-    """The first key of every object a second time, null."""
+    """Repeat the first key of every object, with the value null."""
     return _rewrite_body(lambda text: text.replace(b'{"id":', b'{"id":null,"id":'))
 
 
 @named
 def deep(levels: int = 200_000) -> Effect:
-    """Arrays inside arrays."""
+    """Add deeply nested arrays."""
     return literal("[" * levels + "]" * levels)
 
 
-# Pages that do not fit together
+# Inconsistent pages
 
 
 @named
 def page_number(value: int | None) -> Effect:
-    """Another ``_page``, or none."""
+    """Replace or remove ``_page``."""
     return _set_key("_page", value)
 
 
 @named
 def page_count(value: int | None) -> Effect:
-    """Another ``_page_count``, or none."""
+    """Replace or remove ``_page_count``."""
     return _set_key("_page_count", value)
 
 
 @named
 def totals(value: int | None) -> Effect:
-    """Another ``_total_items``, or none."""
+    """Replace or remove ``_total_items``."""
     return _set_key("_total_items", value)
 
 
 @named
 def no_next() -> Effect:
-    """A page that does not say that there are more."""
+    """Remove the link to the next page."""
     return Effect(payload=lambda document: _with_next_link(document, None))
 
 
 @named
 def next_link(url: str) -> Effect:
-    """Another page, or another host, as the next one."""
+    """Replace the link to the next page, for example with another host."""
     return Effect(payload=lambda document: _with_next_link(document, url))
 
 
 @named
 def looping_next() -> Effect:
-    """A page that names itself as the next one."""
+    """Link each page to itself as the next one."""
     return Effect(payload=lambda document: _with_next_link(document, document["_links"]["self"]["href"]))
 
 
 @named
 def one_more_page() -> Effect:
-    """A last page that names a next one, which then is a 204."""
+    """Link the last page to a next one, which responds with 204."""
 
     def more(document: Json) -> Json:
         if "next" in document["_links"]:
@@ -225,7 +225,7 @@ def one_more_page() -> Effect:
 
 
 def repeated_thing(**changes: Json) -> Effect:
-    """From the second answer on, the first item of the first one once more, with ``changes`` to it if any."""
+    """Repeat the first item of the first response in all later ones, with ``changes`` to it."""
     first: list[Json] = []
 
     def repeat(shown: list[Json]) -> list[Json]:
@@ -242,7 +242,7 @@ def repeated_thing(**changes: Json) -> Effect:
 
 @named
 def truncated(part: float = 0.5, is_announced: bool = True) -> Effect:
-    """The body breaks off: with the length announced as if it did not, or with none and a closed connection."""
+    """Truncate the body, with the full length announced, or without a length and with a closed connection."""
 
     def cut(wire: WireResponse) -> WireResponse:
         headers = dict(wire.headers)
@@ -256,19 +256,19 @@ def truncated(part: float = 0.5, is_announced: bool = True) -> Effect:
 
 @named
 def gzip_cut_short(missing: int = 12) -> Effect:
-    """A gzip stream that ends early in an answer that is whole by its length."""
+    """Truncate the gzip stream, with a Content-Length that matches."""
     return _recompress(lambda stream: stream[:-missing])
 
 
 @named
 def gzip_bad_crc() -> Effect:
-    """A gzip stream whose checksum is another one's."""
+    """Send a gzip stream with a wrong checksum."""
     return _recompress(lambda stream: stream[:-8] + bytes(byte ^ 0xFF for byte in stream[-8:-4]) + stream[-4:])
 
 
 @named
 def plain_called_gzip() -> Effect:
-    """Plain text that claims to be gzip."""
+    """Send plain text with ``Content-Encoding: gzip``."""
     return Effect(
         response=lambda response: replace(response, headers=response.headers | {"Content-Encoding": "identity"}),
         wire=lambda wire: wire.with_headers(Content_Encoding="gzip"),
@@ -277,7 +277,7 @@ def plain_called_gzip() -> Effect:
 
 @named
 def gzip_bomb(megabytes: int = 40) -> Effect:
-    """A small gzip stream that unfolds into many megabytes of JSON."""
+    """Send a small gzip stream that expands to many megabytes of JSON."""
 
     def bomb(wire: WireResponse) -> WireResponse:
         packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
@@ -291,25 +291,25 @@ def gzip_bomb(megabytes: int = 40) -> Effect:
 
 @named
 def drip(seconds: float = 0.5, piece: int = 1, is_head_too: bool = False) -> Effect:
-    """The answer comes in pieces of some bytes, with a wait before each: no single read takes long, the whole does."""
+    """Send the response in small pieces with a wait before each: every read is quick, the whole response is slow."""
     return Effect(wire=partial(replace, pace=seconds, piece=piece, is_head_delayed=is_head_too))
 
 
 @named
 def silence() -> Effect:
-    """The connection stays open, and nothing comes."""
+    """Keep the connection open and send nothing."""
     return Effect(wire=partial(replace, pace=3_600.0, is_head_delayed=True))
 
 
 @named
 def reset(after: int = 0) -> Effect:
-    """The connection is cut (RST) after so many bytes of head and body."""
+    """Reset the connection (RST) after ``after`` bytes of head and body."""
     return Effect(wire=partial(replace, sent=after, end="reset"))
 
 
 @named
 def hang_up(after: int = 0) -> Effect:
-    """The connection is closed, with no error, after so many bytes of head and body."""
+    """Close the connection without an error after ``after`` bytes of head and body."""
     return Effect(wire=partial(replace, sent=after, end="close"))
 
 

@@ -1,4 +1,4 @@
-"""What an account consists of, as plain data, and how the API shows each thing. How things change is not said here."""
+"""Entities of an account as plain data, with their JSON in the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from zoneinfo import ZoneInfo
 
 Json: TypeAlias = Any
-"""A value as JSON has it."""
+"""Any JSON value."""
 
 Mode: TypeAlias = Literal["unavailable", "disabled", "segments", "dynamic", "periodicity"]
 """``customers_mode`` of an account; ``dynamic`` is the old name of ``segments``."""
@@ -19,7 +19,7 @@ MODES: tuple[str, ...] = get_args(Mode)
 
 OPTION_TYPES = ("select", "multiselect", "radiobutton")
 FIELD_TYPES = ("text", "numeric", "checkbox", *OPTION_TYPES, "date", "url", "date_time", "textarea", "streetaddress")
-"""The eleven types that a segment's custom field can have."""
+"""All types of segments' custom fields."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -31,13 +31,13 @@ class Option:
     sort: int
 
     def item(self) -> dict[str, Json]:
-        """The option as the API shows it in ``enums``."""
+        """Return the option as in the API's ``enums``."""
         return {"id": self.id, "value": self.value, "sort": self.sort}
 
 
 @dataclass(kw_only=True, slots=True)
 class Field:
-    """The definition of a segments' custom field."""
+    """Definition of a custom field of segments."""
 
     id: int
     name: str
@@ -45,11 +45,11 @@ class Field:
     code: str | None = None
     sort: int = 0
     options: dict[int, Option] = field(default_factory=dict)
-    extra: dict[str, Json] = field(default_factory=dict)  # keys that the page does not know
+    extra: dict[str, Json] = field(default_factory=dict)  # undocumented keys
     deleted_at: int | None = None
 
     def item(self, account: Account) -> dict[str, Json]:
-        """The definition as the API shows it, without links."""
+        """Return the definition's JSON in the API, without links."""
         options = sorted(self.options.values(), key=lambda option: (option.sort, option.id))
         return {
             "id": self.id,
@@ -86,7 +86,7 @@ class Segment:
     deleted_at: int | None = None
 
     def item(self, account: Account, *, with_enum_codes: bool = False) -> dict[str, Json]:
-        """The segment as the API shows it, without links."""
+        """Return the segment's JSON in the API, without links."""
         return {
             "id": self.id,
             "created_at": self.created_at,
@@ -120,7 +120,7 @@ def _value_item(definition: Field, value: dict[str, Json], with_enum_codes: bool
 
 @dataclass(kw_only=True, slots=True)
 class Stage:
-    """One customer status. ``customers_count`` is known to the world only: no method of the API shows it."""
+    """One customer status. The API never shows its ``customers_count``."""
 
     id: int
     name: str
@@ -134,7 +134,7 @@ class Stage:
     deleted_at: int | None = None
 
     def item(self, account: Account) -> dict[str, Json]:
-        """The stage as the API shows it, without links."""
+        """Return the stage's JSON in the API, without links."""
         return {
             "id": self.id,
             "name": self.name,
@@ -149,7 +149,7 @@ class Stage:
 
 @dataclass(kw_only=True, slots=True)
 class Integration:
-    """A client that may ask for tokens."""
+    """OAuth client."""
 
     client_id: str
     client_secret: str
@@ -158,7 +158,7 @@ class Integration:
 
 @dataclass(kw_only=True, slots=True)
 class Grant:
-    """What an authorization code or a refresh token is good for, once."""
+    """Authorization code or refresh token, which can be used once."""
 
     kind: str  # code, refresh_token
     client_id: str
@@ -169,7 +169,7 @@ class Grant:
 
 @dataclass(kw_only=True, slots=True)
 class Account:
-    """One account with all its things, those of the mode that is off and the deleted ones included."""
+    """One account with all its entities, including deleted ones and those of the inactive mode."""
 
     id: int
     name: str
@@ -189,7 +189,7 @@ class Account:
     revision: int = 0  # counts the changes in this process; not part of the state
 
     def to_json(self) -> dict[str, Json]:
-        """The whole account as JSON, in which ids cannot be keys."""
+        """Serialize the account; dictionaries by id become lists, because JSON keys are strings."""
         plain = asdict(self)
         for name in ("segments", "fields", "stages"):
             plain[name] = list(plain[name].values())
@@ -203,7 +203,7 @@ class Account:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Account:
-        """The account that ``to_json`` described."""
+        """Restore the account from ``to_json``."""
         data = copy.deepcopy(data)
         for segment in data["segments"]:
             segment["values"] = dict(segment["values"])
@@ -215,22 +215,22 @@ class Account:
         return cls(**data)
 
     def live_segments(self) -> list[Segment]:
-        """Segments that are not deleted, in the order of the list."""
+        """Return the segments that are not deleted, in the order of the list."""
         segments = (self.segments[segment_id] for segment_id in self.segment_order)
         return [segment for segment in segments if segment.deleted_at is None]
 
     def live_fields(self) -> list[Field]:
-        """Definitions that are not deleted, by ``sort``."""
+        """Return the definitions that are not deleted, by ``sort``."""
         fields = (one for one in self.fields.values() if one.deleted_at is None)
         return sorted(fields, key=lambda one: (one.sort, one.id))
 
     def live_stages(self) -> list[Stage]:
-        """Stages that are not deleted, by ``sort``."""
+        """Return the stages that are not deleted, by ``sort``."""
         stages = (one for one in self.stages.values() if one.deleted_at is None)
         return sorted(stages, key=lambda one: (one.sort, one.id))
 
     def item(self, *, current_user_id: int) -> dict[str, Json]:
-        """The account as the API shows it, without links and embedded things."""
+        """Return the account's JSON in the API, without links and embedded entities."""
         return {
             "id": self.id,
             "name": self.name,
@@ -253,7 +253,7 @@ class Account:
         }
 
     def datetime_settings(self, now: datetime) -> dict[str, Json]:
-        """``_embedded.datetime_settings``, with the offset in force at ``now``. ``date_formant`` is their spelling."""
+        """Return ``_embedded.datetime_settings`` with the offset at ``now``. ``date_formant`` is amoCRM's spelling."""
         offset = now.astimezone(ZoneInfo(self.timezone)).strftime("%z")
         return {
             "date_pattern": "d.m.Y H:i",

@@ -1,4 +1,4 @@
-"""Which requests something goes wrong for, and how often. What goes wrong is in ``effects``."""
+"""Active faults: effects, the requests they apply to, and how often."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from emulator.world import World
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effect:
-    """What a fault does at each of four moments; a moment without a function stays as it is."""
+    """Functions that a fault applies at four points of a request; None changes nothing."""
 
-    before_response: Callable[[World], object] | None = None  # before the answer is made
-    payload: Callable[[Json], Json] | None = None  # the JSON of a successful answer
+    before_response: Callable[[World], object] | None = None  # before the response is made
+    payload: Callable[[Json], Json] | None = None  # JSON of a successful response
     response: Callable[[Response], Response] | None = None  # status, headers, and the body before compression
     wire: Callable[[WireResponse], WireResponse] | None = None  # bytes and how they are sent
 
 
 class RequestFilter(TypedDict, total=False):
-    """Which requests a fault is for; what is left out does not matter."""
+    """Requests that a fault applies to. Omitted keys match every request."""
 
     resource: str  # as in ``routes``: account, stages, stage, segments, segment, fields, field, token
     method: str
-    page: int  # the page asked for
+    page: int  # requested page
     thing_id: int
-    account_id: int  # whose token the request bears
-    host: str  # the one the client asked, port included
-    nth: int  # from the n-th request on that is like the above; 1 by default
-    times: int  # and so many times; without end by default
+    account_id: int  # account of the request's token
+    host: str  # Host header, including the port
+    nth: int  # first matching request that is affected; 1 by default
+    times: int  # number of affected requests; unlimited by default
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Fault:
-    """An effect, the requests it is for, and how often it came to pass."""
+    """Effect, its request filter, and counters."""
 
     effect: Effect
     where: RequestFilter
-    seen: int = 0  # requests it could have been for
-    hits: int = 0  # requests it was for
+    seen: int = 0  # matching requests
+    hits: int = 0  # affected requests
 
     def matches(self, request: Request, account_id: int | None) -> bool:
-        """Count the request, and say whether it is hit."""
+        """Count the request, and return True if the fault applies to it."""
         matched_route = find_route(request.path)
         properties: dict[str, object] = {
             "resource": matched_route and matched_route.resource,
@@ -69,7 +69,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults that are switched on.
+    """Active faults.
 
     ::
 
@@ -80,7 +80,7 @@ class Faults:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def add(self, effect: Effect, **where: Unpack[RequestFilter]) -> Fault:
-        """Switch a fault on; several that meet one request work in turn. Returns it, to count and to remove."""
+        """Add and return a fault. If several faults apply to a request, their effects are applied in order."""
         unknown = set(where) - set(RequestFilter.__annotations__)
         if unknown:
             raise ValueError(f"a fault cannot be matched by {sorted(unknown)}")
@@ -90,18 +90,18 @@ class Faults:
         return fault
 
     def remove(self, fault: Fault) -> None:
-        """Switch one off."""
+        """Remove a fault."""
         with self._lock:
             self.active.remove(fault)
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Remove all faults."""
         with self._lock:
             self.active.clear()
 
     @contextmanager
     def during(self, effect: Effect, **where: Unpack[RequestFilter]) -> Iterator[Fault]:
-        """Switch a fault on for the length of a ``with``."""
+        """Add a fault until the context ends."""
         fault = self.add(effect, **where)
         try:
             yield fault
@@ -109,6 +109,6 @@ class Faults:
             self.remove(fault)
 
     def effects_for(self, request: Request, account_id: int | None) -> list[Effect]:
-        """The effects for a request, in the order in which they were switched on."""
+        """Return the effects for a request, in the order in which they were added."""
         with self._lock:
             return [fault.effect for fault in self.active if fault.matches(request, account_id)]

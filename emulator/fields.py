@@ -1,4 +1,4 @@
-"""What can happen to the definitions of segments' custom fields and to their options."""
+"""Changes of field definitions and options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FieldChanges(WorldBase):
     def add_field(
         self, account_id: int, name: str, kind: str, *, code: str | None = None, options: Sequence[str] = ()
     ) -> int:
-        """Define a custom field for segments; returns its id. ``kind`` is its type, usually one of ``FIELD_TYPES``."""
+        """Define a custom field for segments and return its id. ``kind`` is usually one of ``FIELD_TYPES``."""
         if options and kind not in OPTION_TYPES:
             raise ValueError(f"a field of type {kind} has no options")
         with self.changing(account_id) as account:
@@ -37,34 +37,34 @@ class FieldChanges(WorldBase):
             definition.type = kind
 
     def set_field_extra(self, account_id: int, field_id: int, key: str, value: Json) -> None:
-        """Show a key that the page does not know."""
+        """Add an undocumented key."""
         with self._changing_field(account_id, field_id) as definition:
             definition.extra[key] = value
 
     def delete_field(self, account_id: int, field_id: int) -> None:
-        """Delete a field: no segment shows a value of it any more."""
+        """Delete a field; segments no longer show its values."""
         with self._changing_field(account_id, field_id) as definition:
             definition.deleted_at = self.timestamp()
 
     def restore_field(self, account_id: int, field_id: int) -> None:
-        """Bring a deleted field back with the values it had."""
+        """Restore a deleted field with its values."""
         with self._changing_field(account_id, field_id) as definition:
             definition.deleted_at = None
 
     def add_option(self, account_id: int, field_id: int, label: str) -> int:
-        """Add a choice to a field; returns its id."""
+        """Add an option to a field and return its id."""
         with self._changing_field(account_id, field_id) as definition:
             option_id = self.allocate_id("option")
             definition.options[option_id] = Option(id=option_id, value=label, sort=500 + len(definition.options))
             return option_id
 
     def rename_option(self, account_id: int, field_id: int, option_id: int, label: str) -> None:
-        """Change a choice's label; every segment that holds it shows the new one."""
+        """Change an option's label; every segment with this option shows the new one."""
         with self._changing_field(account_id, field_id) as definition:
             definition.options[option_id].value = label
 
     def remove_option(self, account_id: int, field_id: int, option_id: int) -> None:
-        """Remove a choice, from the segments that hold it too."""
+        """Remove an option, also from segments that have it."""
         with self.changing(account_id) as account:
             del account.fields[field_id].options[option_id]
             for segment in account.segments.values():

@@ -1,4 +1,4 @@
-"""How fast a client may be: so many requests a second, then 429, then a block of everything until it is lifted."""
+"""Rate limit: 429 above a number of requests per second, then a block until it is lifted."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from dataclasses import dataclass, field
 from emulator.effects import HTML
 from emulator.messages import Response, problem
 
+AMOCRM_REQUESTS_PER_SECOND = 7
+"""amoCRM's limit for an integration."""
+
 
 @dataclass(kw_only=True, slots=True)
 class RateLimit:
-    """amoCRM's limit: 7 requests a second for an integration, and a block for who goes on in spite of many 429.
+    """amoCRM's rate limit for an integration, with a block for clients that ignore many 429s.
 
-    It measures real time, ``now`` in seconds, since that is what clients spend.
+    It uses real time (``now``, in seconds) instead of the emulator's clock, because clients wait in real time.
     """
 
-    per_second: int = 7
-    retry_after: int = 1  # seconds, as the body of a 429 says
-    blocks_after: int | None = None  # how many 429 in a row bring the block; None never blocks
+    per_second: int = AMOCRM_REQUESTS_PER_SECOND
+    retry_after: int = 1  # seconds, in the body of a 429
+    blocks_after: int | None = None  # consecutive 429s before the block; None never blocks
     now: Callable[[], float] = time.monotonic
     is_blocked: bool = False  # set it to False to lift the block, as the vendor's support does
     _allowed: deque[float] = field(default_factory=deque)
     _refused: int = 0
 
     def refusal(self) -> Response | None:
-        """Count a request; the answer that refuses it, or None where it is not too fast."""
+        """Count a request; return the response that refuses it, or None if it is within the limit."""
         if self.is_blocked:
             return self._block()
         now = self.now()

@@ -1,4 +1,4 @@
-"""The only code that touches sockets: it reads requests, hands them over, and sends what it gets back."""
+"""HTTP listener: reads requests from sockets and sends responses. No other module uses sockets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Listener:
-    """A port of this machine, a thread for each connection, until it is closed. Port 0 takes a free one."""
+    """Listens at a loopback port, with one thread per connection. Port 0 means any free port."""
 
     def __init__(self, respond: Callable[[Request], WireResponse], port: int) -> None:
         self._server = _Server(respond, port)
@@ -30,7 +30,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Close the port and cut all connections, those in the middle of an answer included."""
+        """Close the port and all connections, including those with a response in progress."""
         self._server.closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -49,7 +49,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__((LOOPBACK, port), _Handler)
 
     def server_bind(self) -> None:
-        # HTTPServer's own also looks up the host's name, which takes seconds where there is no resolver.
+        # HTTPServer.server_bind also looks up the host's name, which takes seconds without a resolver.
         TCPServer.server_bind(self)
         self.server_name, self.server_port = LOOPBACK, self.socket.getsockname()[1]
 
@@ -64,7 +64,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell of mistakes in the emulator or in a fault; that a client goes away in the middle is no news."""
+        """Print errors of the emulator or of a fault, but not of clients that disconnect."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Answer any method."""
+        """Respond to any method."""
         wire = self.server.respond(self._read())
         head, body = wire.head(), wire.body
         if wire.sent is not None:
@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: ``Emulator.requests`` is the log."""
+        """Log nothing: ``Emulator.requests`` is the log."""
 
     def _read(self) -> Request:
         url = urlsplit(self.path)

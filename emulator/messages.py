@@ -1,4 +1,4 @@
-"""A request and an answer as plain data, before and after any socket."""
+"""Requests and responses as plain data."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request as it came."""
+    """One received request."""
 
     method: str
     path: str
     query: dict[str, str] = field(default_factory=dict)  # the last value of each name
-    headers: dict[str, str] = field(default_factory=dict)  # names in lower case; ``authorization`` is kept, for tests
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case, including ``authorization``
     body: bytes = b""
-    base_url: str = "http://localhost"  # what links begin with
+    base_url: str = "http://localhost"  # prefix of links
     at: datetime | None = None  # by the emulator's clock
 
     @property
     def page(self) -> int:
-        """The page asked for; 1 where none or nonsense is asked for."""
+        """Requested page; 1 if it is missing or invalid."""
         text = self.query.get("page", "1")
         return max(int(text), 1) if text.isdecimal() else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """One answer before it is encoded. ``payload`` is JSON to be; ``body`` is sent where there is no payload."""
+    """One response before it is encoded. ``payload`` becomes JSON; ``body`` is sent if there is no payload."""
 
     status: int
     content_type: str | None = None
@@ -43,27 +43,27 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
     def encoded(self) -> bytes:
-        """The body's bytes, before any compression."""
+        """Return the body's bytes, before compression."""
         if self.payload is None:
             return self.body
         try:
             return json.dumps(self.payload, ensure_ascii=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:  # a lone surrogate, which only an escape can say
+        except UnicodeEncodeError:  # a lone surrogate, which must be escaped
             return json.dumps(self.payload, separators=(",", ":")).encode()
 
 
 def success(payload: Json) -> Response:
-    """200 with a HAL document."""
+    """Return 200 with a HAL document."""
     return Response(status=200, content_type=HAL, payload=payload)
 
 
 def no_content() -> Response:
-    """204 without a body."""
+    """Return 204 without a body."""
     return Response(status=204)
 
 
 def problem(status: int, detail: str, **more: Json) -> Response:
-    """An error as the API writes it: RFC 7807 with amoCRM's ``type``."""
+    """Return an error in the API's format: RFC 7807 with amoCRM's ``type``."""
     title = HTTPStatus(status).phrase
     payload = more | {"title": title, "type": f"https://httpstatus.es/{status}", "status": status, "detail": detail}
     return Response(status=status, content_type=PROBLEM, payload=payload)

@@ -1,4 +1,4 @@
-"""How clients come by tokens: consent, codes, refresh tokens that work once, as amoCRM's page "OAuth 2.0" has it."""
+"""OAuth: consent, authorization codes and single-use refresh tokens, as in amoCRM's page "OAuth 2.0"."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulator.world import World
 CODE_LIFETIME = timedelta(minutes=20)
 ACCESS_TOKEN_LIFETIME = timedelta(hours=24)
 REFRESH_TOKEN_LIFETIME = timedelta(days=90)
-"""Lives of codes and tokens; amoCRM's refresh tokens live three months."""
+"""Lifetimes of codes and tokens. amoCRM's refresh tokens are valid for three months."""
 
 
 def add_integration(world: World, redirect_uri: str) -> Integration:
@@ -32,12 +32,12 @@ def add_integration(world: World, redirect_uri: str) -> Integration:
 
 
 def authorize(world: World, client_id: str, account_id: int) -> str:
-    """A code that an administrator of the account gave to an integration; it works once, for twenty minutes."""
+    """Return a single-use authorization code of the account for an integration."""
     return _add_grant(world, "code", client_id, account_id, CODE_LIFETIME)
 
 
 def issue_tokens(world: World, request: Request) -> Response:
-    """``POST /oauth2/access_token``: a new pair for a code or for a refresh token, which are then worth nothing."""
+    """``POST /oauth2/access_token``: exchange a code or a refresh token, which is then used up, for new tokens."""
     parameters = _parse_parameters(request)
     integration = world.integrations.get(str(parameters.get("client_id")))
     if integration is None or parameters.get("client_secret") != integration.client_secret:
@@ -61,7 +61,7 @@ def issue_tokens(world: World, request: Request) -> Response:
 
 
 def show_subdomain(world: World, request: Request) -> Response:
-    """``GET /oauth2/account/current/subdomain``: where the account of a refresh token is now. The token stays good."""
+    """``GET /oauth2/account/current/subdomain``: current host of a refresh token's account. The token stays valid."""
     grant = world.grants.get(request.headers.get("x-refresh-token", ""))
     if grant is None or grant.kind != "refresh_token" or grant.is_used or world.timestamp() >= grant.expires_at:
         return _rejected(401, "Token has been revoked")
@@ -76,9 +76,9 @@ def show_subdomain(world: World, request: Request) -> Response:
 
 
 def consent(world: World, request: Request) -> Response:
-    """``GET /oauth``: where amoCRM asks the user, the emulator consents at once and sends the browser back with a code.
+    """``GET /oauth``: redirect back with a code at once, without asking the user as amoCRM does.
 
-    ``account_id``, which amoCRM's page does not have, chooses the account; by default it is the first one.
+    ``account_id``, which amoCRM does not have, selects the account; the default is the first one.
     """
     integration = world.integrations.get(request.query.get("client_id", ""))
     account_id = request.query.get("account_id", str(next(iter(world.accounts), "")))
@@ -127,12 +127,12 @@ def _add_grant(world: World, kind: str, client_id: str, account_id: int, lifetim
 
 
 def _new_secret(world: World, kind: str) -> str:
-    """Long, never given twice, and the same in worlds that had the same life."""
+    """Return a unique secret, equal in worlds with the same history."""
     return hashlib.sha256(f"{world.secret}/{kind}/{world.allocate_id('token')}".encode()).hexdigest()
 
 
 def _parse_parameters(request: Request) -> dict[str, Json]:
-    """The parameters of a body, in JSON as amoCRM's page has it, or as a form as RFC 6749 has it."""
+    """Parse the parameters of a body: JSON as in amoCRM's page, or a form as in RFC 6749."""
     if "form-urlencoded" in request.headers.get("content-type", ""):
         return dict(parse_qsl(request.body.decode("utf-8", "replace")))
     try:

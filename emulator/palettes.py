@@ -1,4 +1,4 @@
-"""The colours that the vendor's page allows for new and changed things; those that exist may have others."""
+"""Colors that the vendor's page allows for new and changed entities. Existing entities may have others."""
 
 # fmt: off
 STAGE_COLORS = (

@@ -1,4 +1,4 @@
-"""Choices that amoCRM's page leaves open, or that differ between its lists. Breakage is ``faults``' subject."""
+"""Behaviour that amoCRM's documentation leaves open, or that differs between its lists."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quirks:
-    """How this amoCRM behaves where the page does not say. Replace a world's ``quirks`` whole to change them."""
+    """Undocumented behaviour. To change it, replace the world's ``quirks``."""
 
-    default_limit: int = 50  # things a page without ``limit``
-    max_limit: int = 250  # a larger ``limit`` counts as this one
-    ignores_limit: bool = False  # every page has ``default_limit`` things, whatever was asked for
+    default_limit: int = 50  # page size without ``limit``
+    max_limit: int = 250  # largest page size
+    ignores_limit: bool = False  # pages have ``default_limit`` entities, whatever was requested
     is_empty_list_204: bool = True  # else 200 with an empty list
-    is_missing_thing_204: bool = False  # else 404; some of amoCRM's entities answer 204 to an unknown id
+    is_missing_thing_204: bool = False  # else 404; some of amoCRM's endpoints return 204 for an unknown id
     has_totals: bool = True  # ``_total_items`` and ``_page_count``, both optional
     shows_enum_codes: bool = False  # ``enum_code: null`` beside ``enum_id``
-    size_moves_updated_at: bool = False  # whether a segment's ``updated_at`` follows its count
+    size_moves_updated_at: bool = False  # a changed size changes a segment's ``updated_at``

@@ -1,4 +1,4 @@
-"""The methods that only read: the account, the three lists, and one thing of each by its id."""
+"""Read methods: the account, the three lists, and their entities by id."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulator.routes import LIST_OF_ENTITY, PATHS
 
 
 def get_account(call: Call) -> Response:
-    """``GET /account``, with ``datetime_settings`` where ``with`` names them."""
+    """``GET /account``, with ``datetime_settings`` if requested by ``with``."""
     payload = call.account.item(current_user_id=call.token.user_id)
     payload["_links"] = {"self": {"href": call.request.base_url + PATHS["account"]}}
     if "datetime_settings" in call.request.query.get("with", "").split(","):
@@ -29,7 +29,7 @@ def get_entity(call: Call) -> Response:
 
 
 def get_list(call: Call) -> Response:
-    """A list: stages at once, segments and fields by pages. Past the last page there is nothing: 204."""
+    """Return a list: stages in one response, segments and fields in pages. After the last page, return 204."""
     quirks, name = call.world.quirks, call.route.resource
     rows = _rows(call, name)
     if not rows and quirks.is_empty_list_204:
@@ -68,7 +68,7 @@ def _list_document(
     page: int | None = None,
     page_count: int | None = None,
 ) -> Json:
-    """A collection as the page shows it: stages have a total but no pages."""
+    """Return a list's document. Stages have a total but no pages."""
     name, has_totals = call.route.resource, call.world.quirks.has_totals
     document: dict[str, Json] = {"_total_items": total} if has_totals else {}
     if page is not None:

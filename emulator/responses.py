@@ -1,7 +1,7 @@
-"""What amoCRM answers to a request: a pure function of the world and the request, without faults and without sockets.
+"""Dispatch of requests to API methods, without faults and sockets.
 
-Each method follows its section of the vendor's page "Customers Stages and Segments"; the account and the fields, which
-that page leaves out, follow the pages "Account" and "Custom fields" of the same documentation, the rest "OAuth 2.0".
+Methods follow the vendor's page "Customers Stages and Segments"; the account and the fields follow the pages "Account"
+and "Custom fields" of the same documentation, OAuth follows "OAuth 2.0".
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ HANDLERS: dict[str, dict[str, Callable[[Call], Response]]] = {
     "fields": {"GET": reads.get_list},
     "field": {"GET": reads.get_entity},
 }
-"""The methods that ask for a token. All but GET are for administrators only."""
+"""Methods that need a token. All except GET need an administrator's."""
 
 OAUTH_HANDLERS: dict[str, dict[str, Callable[[World, Request], Response]]] = {
     "token": {"POST": oauth.issue_tokens},
     "subdomain": {"GET": oauth.show_subdomain},
     "consent": {"GET": oauth.consent},
 }
-"""The methods by which tokens are come by."""
+"""Methods of OAuth, which need no access token."""
 
 
 def respond(world: World, request: Request) -> Response:
-    """The answer to any request whatever."""
+    """Return the response to a request."""
     matched_route = find_route(request.path)
     if matched_route is None:
         return problem(404, "Cannot find the page you asked for")

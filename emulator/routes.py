@@ -1,4 +1,4 @@
-"""Which path is about what. The only place that knows the API's paths."""
+"""Paths of the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATHS = {
     "consent": "/oauth",
 }
 ENTITY_OF_LIST = {"stages": "stage", "segments": "segment", "fields": "field"}
-"""A list's name, and that of one of its things asked for by id."""
+"""Resource of one entity by the resource of its list."""
 LIST_OF_ENTITY = {one: name for name, one in ENTITY_OF_LIST.items()}
 
 _PATTERN = re.compile(
@@ -29,14 +29,14 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """What a path is about; ``thing_id`` where it is one thing."""
+    """Resource of a path, with ``thing_id`` for a single entity."""
 
-    resource: str  # a key of PATHS or a value of ONE_OF
+    resource: str  # a key of PATHS or a value of ENTITY_OF_LIST
     thing_id: int | None = None
 
 
 def find_route(path: str) -> Route | None:
-    """The route of a path, or None where the API has no such path."""
+    """Return the route of a path; None if the API has no such path."""
     match = _PATTERN.fullmatch(path.removesuffix("/") or "/")
     if match is None:
         return None

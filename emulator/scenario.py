@@ -1,4 +1,4 @@
-"""The story's account, whose things go by keys instead of ids, so that a plot can be written before any id is known."""
+"""Account of the simulation, with keys instead of ids, so that the timeline can be written before ids are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SYSTEM_STAGES = ("recent", "expected", "idle", "closed")
 
 
 class Scenario:
-    """One account of a world; ``ids`` are those of its things by kind and key, such as ``segment/vip``."""
+    """One account of a world; ``ids`` maps kinds and keys, such as ``segment/vip``, to ids."""
 
     def __init__(self, world: World, account_id: int, ids: dict[str, int]) -> None:
         self.world = world
@@ -24,7 +24,7 @@ class Scenario:
 
     @classmethod
     def create_account(cls, world: World, mode: Mode, account_id: int | None = None) -> Scenario:
-        """Open the company's account, with everything that it has from the beginning."""
+        """Create the account with its seed data."""
         account_id = world.add_account(
             seed_data.ACCOUNT_NAME,
             subdomain=seed_data.SUBDOMAIN,
@@ -46,11 +46,11 @@ class Scenario:
         return scenario
 
     def segment_ids(self) -> dict[str, int]:
-        """The ids of the story's segments by key, deleted ones included."""
+        """Return the ids of the simulation's segments by key, including deleted ones."""
         return {key.removeprefix("segment/"): one for key, one in self.ids.items() if key.startswith("segment/")}
 
     def add_segment(self, key: str, seed: SegmentSeed, name: str | None = None) -> None:
-        """Add a segment as planned, under another name where one is given."""
+        """Add a segment, with another name than its seed's if one is given."""
         self.ids[f"segment/{key}"] = self.world.add_segment(
             self.account_id, name or seed.name, color=seed.color, price_field_ids=seed.prices
         )
@@ -74,7 +74,7 @@ class Scenario:
         self.world.delete_segment(self.account_id, self.ids[f"segment/{key}"])
 
     def set_value(self, key: str, field: str, value: Json) -> None:
-        """Set a field of a segment: options by their keys, a day or an instant by its distance from now."""
+        """Set a field of a segment: options by their keys, dates and times by their offset from now."""
         field_id = self.ids[f"field/{field}"]
         account = self.world.account(self.account_id)
         kind = account.fields[field_id].type
@@ -99,11 +99,11 @@ class Scenario:
         self.world.delete_field(self.account_id, self.ids[f"field/{key}"])
 
     def add_option(self, field: str, key: str, label: str) -> None:
-        """Add a choice to a field."""
+        """Add an option to a field."""
         self.ids[f"option/{field}/{key}"] = self.world.add_option(self.account_id, self.ids[f"field/{field}"], label)
 
     def rename_option(self, field: str, key: str, label: str) -> None:
-        """Change a choice's label."""
+        """Change an option's label."""
         field_id, option_id = self.ids[f"field/{field}"], self.ids[f"option/{field}/{key}"]
         self.world.rename_option(self.account_id, field_id, option_id, label)
 

@@ -1,4 +1,4 @@
-"""The company of the story on its first day: an online shop for coffee, its segments, fields and stages. Data only."""
+"""Seed data of the simulation: segments, fields and stages of an online coffee shop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SUBDOMAIN = "cornercoffee"
 TIMEZONE = "Europe/Moscow"
 
 RETAIL, WHOLESALE, CLUB = 288_891, 271_211, 301_447
-"""Ids of the catalogue's fields of type price."""
+"""Ids of the catalog's price fields."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldSeed:
-    """A field of the first day; ``options`` are their labels by key."""
+    """Field; ``options`` are labels by key."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ class FieldSeed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SegmentSeed:
-    """A segment of the first day; ``values`` by field key, options by theirs, times as a distance from now."""
+    """Segment; ``values`` are by field key, with options as keys and times as offsets from now."""
 
     name: str
     color: str
@@ -40,7 +40,7 @@ class SegmentSeed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageSeed:
-    """A regular stage of the first day."""
+    """Regular stage."""
 
     name: str
     sort: int
@@ -218,7 +218,7 @@ LATER_SEGMENTS = {
         values={"interests": ["beans"], "priority": "normal"},
     ),
 }
-"""Segments that come into being while the story goes on."""
+"""Segments that the timeline adds later."""
 
 CAMPAIGN = SegmentSeed(
     name="Кампания",
@@ -227,11 +227,11 @@ CAMPAIGN = SegmentSeed(
     values={"mailing": True, "channel": "email", "priority": "high"},
 )
 DEFAULT_SIZE_PATTERN = SizePattern(base=120, weekly=0.04, daily=0.02, ramp_days=5)
-"""How a segment fills that somebody added beside the story, through the API."""
+"""Size pattern of segments that are added through the API."""
 
 
 def tag_rule(*tags: tuple[int, str]) -> dict[str, Json]:
-    """A rule by tags, in the shape of the page's example of one stage."""
+    """Return a rule by tags, with the structure of the documentation's example of one stage."""
     return {
         "type": "tag",
         "options": {"name": "Теги"},

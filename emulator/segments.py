@@ -1,4 +1,4 @@
-"""What can happen to segments and to the values of their fields."""
+"""Changes of segments and of their field values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulator.world_base import WorldBase
 
 
 class SegmentChanges(WorldBase):
-    """Changes of segments. All but ``set_size`` move ``updated_at``."""
+    """Changes of segments. All except ``set_size`` change ``updated_at``."""
 
     def add_segment(
         self,
@@ -23,7 +23,7 @@ class SegmentChanges(WorldBase):
         price_field_ids: Sequence[int] = (),
         place: int | None = None,
     ) -> int:
-        """Add a segment; returns its id. ``place`` is its place in the list, by default one its id decides."""
+        """Add a segment and return its id. ``place`` is its list position; by default it depends on the id."""
         with self.changing(account_id) as account:
             segment_id, now = self.allocate_id("segment"), self.timestamp()
             account.segments[segment_id] = Segment(
@@ -55,7 +55,7 @@ class SegmentChanges(WorldBase):
             segment.price_field_ids = list(price_field_ids)
 
     def set_size(self, account_id: int, segment_id: int, size: int) -> None:
-        """Change how many customers a segment holds; ``updated_at`` moves only where ``quirks`` say so."""
+        """Change a segment's size; ``updated_at`` changes only if ``quirks`` say so."""
         with self.changing(account_id) as account:
             segment = account.segments[segment_id]
             segment.customers_count = size
@@ -63,25 +63,25 @@ class SegmentChanges(WorldBase):
                 segment.updated_at = self.timestamp()
 
     def set_segment_extra(self, account_id: int, segment_id: int, key: str, value: Json) -> None:
-        """Show a key that the page does not know."""
+        """Add an undocumented key."""
         with self._changing_segment(account_id, segment_id) as segment:
             segment.extra[key] = value
 
     def delete_segment(self, account_id: int, segment_id: int) -> None:
-        """Delete a segment: neither the list nor its id shows it any more."""
+        """Delete a segment; neither the list nor its id shows it any longer."""
         with self._changing_segment(account_id, segment_id) as segment:
             segment.deleted_at = self.timestamp()
 
     def restore_segment(self, account_id: int, segment_id: int) -> None:
-        """Bring a deleted segment back under its old id, as the vendor's support could; the API cannot."""
+        """Restore a deleted segment with its old id, as the vendor's support could; the API cannot."""
         with self.changing(account_id) as account:
             account.segments[segment_id].deleted_at = None
 
     def set_field_value(self, account_id: int, segment_id: int, field_id: int, value: Json) -> None:
-        """Set what a field of a segment holds, in the form its type asks for; None clears it.
+        """Set a field of a segment, in the format of its type; None clears it.
 
-        Options are given by their ids (several for multiselect), a ``date`` becomes midnight in the account's timezone
-        and a ``datetime`` its instant. Anything else is kept as given.
+        Options are given by their ids (several for multiselect). A ``date`` becomes midnight in the account's timezone,
+        a ``datetime`` its unix time. Other values are stored as given.
         """
         with self.lock:
             account = self.account(account_id)
@@ -91,7 +91,7 @@ class SegmentChanges(WorldBase):
     def set_raw_values(
         self, account_id: int, segment_id: int, field_id: int, values: Sequence[Mapping[str, Json]]
     ) -> None:
-        """Set the items of ``values`` as they shall be shown, however odd."""
+        """Set the items of ``values`` without validation."""
         with self._changing_segment(account_id, segment_id) as segment:
             if values:
                 segment.values[field_id] = [dict(one) for one in values]

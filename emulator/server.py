@@ -1,4 +1,4 @@
-"""The emulator as a whole: a world, its faults and limits, on a port of this machine."""
+"""Emulator: a world with faults and a rate limit, at a loopback port."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from emulator.wire_response import WireResponse, encode
 from emulator.world import World
 
 LOG_LENGTH = 100_000
-"""Requests that the log keeps at most, so that an emulator can run for months."""
+"""Maximum number of logged requests, so that an emulator can run for months."""
 
 
 class Emulator:
-    """A small amoCRM on a port of this machine, as a context manager. All data are simulated.
+    """Emulated amoCRM at a loopback port, as a context manager. All data are simulated.
 
     ::
 
@@ -36,8 +36,8 @@ class Emulator:
             token = emulator.long_lived_token(account_id)
             requests.get(f"{emulator.url}/api/v4/account", headers={"Authorization": f"Bearer {token}"})
 
-    One emulator serves any number of accounts: the bearer token decides whose data are shown. A ``story`` is told on
-    before each answer, up to the instant of the clock, and its outages answer 503.
+    One emulator serves any number of accounts; the bearer token selects the account. A ``simulation`` is advanced to
+    the clock's time before each response, and responds with 503 during its outages.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class Emulator:
         self.simulation = simulation
         self.limit = limit
         self.faults = Faults()
-        self.requests: list[Request] = []  # the log of what came, oldest first
+        self.requests: list[Request] = []  # log of received requests, oldest first
         self._port = port
         self._listener: Listener | None = None
 
     @property
     def clock(self) -> Clock:
-        """The time this amoCRM believes it is."""
+        """Clock of the emulated amoCRM."""
         return self.world.clock
 
     @property
@@ -73,16 +73,16 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """What paths are appended to, such as ``http://127.0.0.1:41234``."""
+        """Base URL, such as ``http://127.0.0.1:41234``."""
         return f"http://{self.host}"
 
     def start(self) -> Emulator:
-        """Listen; the port is known from here on."""
+        """Start to listen; this determines the port."""
         self._listener = Listener(self.respond, self._port)
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection, at once. Stopping twice is no error."""
+        """Close the port and every connection. Stopping twice is no error."""
         if self._listener is not None:
             listener, self._listener = self._listener, None
             listener.close()
@@ -96,7 +96,7 @@ class Emulator:
         self.stop()
 
     def long_lived_token(self, account_id: int, expires_at: datetime | None = None, *, is_admin: bool = True) -> str:
-        """A long-lived access token of an account, good until ``expires_at`` (five years from now by default)."""
+        """Return a long-lived token of an account, valid until ``expires_at`` (default: five years from now)."""
         account, now = self.world.account(account_id), self.world.now()
         token = Token(
             id=f"{self.world.allocate_id('token'):032x}",
@@ -110,7 +110,7 @@ class Emulator:
         return tokens.write(token, self.world.secret)
 
     def respond(self, request: Request) -> WireResponse:
-        """Log a request and answer it, with the faults that are on for it."""
+        """Log a request and return the response, with the effects of active faults."""
         if refused := refusal(request.method, request.headers):
             return encode(problem(403, refused), request, self.world.now())
         if request.path.startswith(admin.PREFIX):
@@ -140,7 +140,7 @@ class Emulator:
         return wire
 
     def _refusal(self, now: datetime) -> Response | None:
-        """What everybody is answered during an outage, and who is too fast at any time."""
+        """Return the response during an outage or above the rate limit; None otherwise."""
         if self.simulation is not None and self.simulation.is_outage_at(now):
             return Response(
                 status=503, content_type=HTML, body=b"<html><h1>503 Service Temporarily Unavailable</h1></html>"

@@ -1,4 +1,4 @@
-"""A company whose account lives through days, the same ones for the same seed. Simulated from end to end."""
+"""Simulation of one account over time, determined by a seed."""
 
 from __future__ import annotations
 
@@ -16,35 +16,34 @@ SEGMENT_SEEDS = SEGMENTS | LATER_SEGMENTS
 
 
 class Simulation:
-    """One account that grows, is renamed, rearranged and advertised to, from ``started_at`` on, without end.
+    """One account whose segments, stages, fields and sizes change from ``started_at`` on.
 
-    What a world shows at an instant follows from the seed and the instant alone, however many steps led there. ``mode``
-    decides which half of the account the API shows; both halves live on. The world chooses the account's
-    id where ``account_id`` does not say it.
+    The state at an instant depends only on the seed and the instant, not on the number of steps. ``mode`` decides
+    whether the API shows segments or stages; both are simulated. Without ``account_id`` the world assigns an id.
     """
 
     def __init__(
         self, seed: int, started_at: datetime, mode: Mode = "segments", *, account_id: int | None = None
     ) -> None:
         if started_at.tzinfo is None:
-            raise ValueError(f"a story needs a timezone to start in: {started_at!r}")
+            raise ValueError(f"started_at needs a timezone: {started_at!r}")
         self.seed = seed
         self.started_at = started_at.astimezone(UTC)
         self.mode: Mode = mode
-        self.at: datetime | None = None  # the instant up to which the story is told
+        self.at: datetime | None = None  # the instant up to which the world was advanced
         self._requested_account_id = account_id
         self._account_id: int | None = None
         self._ids: dict[str, int] = {}
 
     @property
     def account_id(self) -> int:
-        """The id of the company's account, known once the story has begun."""
+        """Id of the account, known after the first ``advance``."""
         if self._account_id is None:
-            raise RuntimeError("the story has not begun: advance it first")
+            raise RuntimeError("the simulation has not begun: advance it first")
         return self._account_id
 
     def advance(self, world: World, to: datetime) -> None:
-        """Let everything happen to ``world`` that happens until ``to``; nothing where that lies in the past."""
+        """Apply all events up to ``to`` to ``world``; do nothing if ``to`` is in the past."""
         if to < self.started_at or (self.at is not None and to <= self.at):
             return
         with world.lock:
@@ -56,23 +55,23 @@ class Simulation:
             since = self.at - self.started_at if self.at else timedelta(microseconds=-1)
             for event in timeline.events(self.seed, since, to - self.started_at):
                 self.at = self.started_at + event.after
-                self._update_sizes(scenario, self.at)  # so that what is deleted keeps the size of that moment
+                self._update_sizes(scenario, self.at)  # so that deleted segments keep the size of that time
                 with world.at(self.at):
                     event.action(scenario)
             self.at = to.astimezone(UTC)
             self._update_sizes(scenario, self.at)
 
     def outages(self, until: datetime) -> list[tuple[datetime, datetime]]:
-        """The spans begun until then in which the API answers 503: beginning and end, oldest first."""
+        """Return start and end of the outages that start until then, oldest first."""
         spans = timeline.outages(self.seed, until - self.started_at)
         return [(self.started_at + start, self.started_at + end) for start, end in spans]
 
     def is_outage_at(self, instant: datetime) -> bool:
-        """Whether the API answers 503 at that instant."""
+        """Return True if the API responds with 503 at that instant."""
         return any(start <= instant < end for start, end in self.outages(instant))
 
     def to_json(self) -> dict[str, Json]:
-        """Where the story is; ``from_json`` goes on from there."""
+        """Serialize the simulation."""
         return {
             "seed": self.seed,
             "started_at": self.started_at.isoformat(),
@@ -84,7 +83,7 @@ class Simulation:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Simulation:
-        """The story that ``to_json`` left off, to be told to the world that was saved with it."""
+        """Restore the simulation, to be used with the world that was saved with it."""
         simulation = cls(data["seed"], datetime.fromisoformat(data["started_at"]), data["mode"])
         simulation.at = data["at"] and datetime.fromisoformat(data["at"])
         simulation._account_id = data["account_id"]
@@ -92,7 +91,7 @@ class Simulation:
         return simulation
 
     def _update_sizes(self, scenario: Scenario, instant: datetime) -> None:
-        """Give every segment the size it has at an instant."""
+        """Set every segment's size at an instant."""
         account = scenario.world.account(scenario.account_id)
         local = instant.astimezone(ZoneInfo(account.timezone))
         begun = [self.started_at + after for after in timeline.campaigns(self.seed, instant - self.started_at)]

@@ -1,4 +1,4 @@
-"""How many customers a simulated segment holds at an instant: pure arithmetic of a rhythm, a seed and the time."""
+"""Size of a simulated segment at an instant, computed from a pattern, a seed and the time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizePattern:
-    """What moves a size, each as a share of it; ``base`` is the size at the story's beginning."""
+    """Influences on a size, as shares of ``base``, the size at the start of the simulation."""
 
     base: int
     growth: float = 0.0  # gained in the long run; a third of it within the first three months
@@ -25,8 +25,8 @@ class SizePattern:
     peak_day: int = 350  # of the year
     monthly: float = 0.0  # a step at the first of each month
     noise: float = 0.006
-    campaign: float = 0.0  # gained, or lost, when a campaign begins; forgotten within some weeks
-    ramp_days: float = 0.0  # how long a segment that is new takes to fill
+    campaign: float = 0.0  # gained or lost when a campaign starts; fades within weeks
+    ramp_days: float = 0.0  # time constant of a new segment's growth
 
 
 def size_at(
@@ -38,7 +38,7 @@ def size_at(
     age: timedelta,
     campaigns: Sequence[datetime],
 ) -> int:
-    """The size at ``local``, an instant in the account's timezone; ``campaigns`` are their beginnings."""
+    """Return the size at ``local``, in the account's timezone; ``campaigns`` are start times."""
     days = (local - started_at) / DAY
     hour = local.hour + local.minute / 60
     weekday = local.weekday() + hour / 24
@@ -62,18 +62,18 @@ def _cosine(distance: float, period: float) -> float:
 
 
 def _campaign_effect(days: float) -> float:
-    """0 before it begins, near 1 after a day, forgotten in some weeks."""
+    """Return 0 before the start, almost 1 after a day, and almost 0 after some weeks."""
     return math.exp(-days / 12) * (1 - math.exp(-days * 4)) if days > 0 else 0.0
 
 
 def _smooth_noise(seed: str, position: float) -> float:
-    """A value in -1..1 that wanders smoothly along ``position``."""
+    """Return a value in -1..1 that varies smoothly with ``position``."""
     before = math.floor(position)
     weight = (1 - math.cos(math.pi * (position - before))) / 2
     return _hash_to_unit(f"{seed}/{before}") * (1 - weight) + _hash_to_unit(f"{seed}/{before + 1}") * weight
 
 
 def _hash_to_unit(seed: str) -> float:
-    """A value in -1..1 that ``seed`` alone decides, on any machine."""
+    """Return a value in -1..1 that depends only on ``seed``."""
     number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
     return number / 2**63 - 1

@@ -1,4 +1,4 @@
-"""What can happen to stages and their rules."""
+"""Changes of stages and their rules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from emulator.entities import Json, Stage
 from emulator.world_base import WorldBase
 
 CUSTOMER_MOVE_SECONDS = 60
-"""How long the customers of a deleted stage stay where they were: the page says "within some time"."""
+"""Delay before the customers of a deleted stage move; the documentation says "within some time"."""
 
 SYSTEM_STAGES: tuple[tuple[str, int, str, int, list[tuple[str, int]]], ...] = (
-    # name, sort, colour, type, conditions: those of the page's example, with the types of the page's text
+    # name, sort, color, type, conditions, as in the documentation's example, with the types of its text
     ("Recently purchased", 0, "#ebffb1", 4, []),
     ("Expected purchase", 100, "#98cbff", 1, [("before_purchase", 0)]),
     ("Did not purchase", 110, "#ff8f92", 2, []),
@@ -22,12 +22,12 @@ SYSTEM_STAGES: tuple[tuple[str, int, str, int, list[tuple[str, int]]], ...] = (
 
 
 def rule(kind: str, value: int) -> dict[str, Json]:
-    """A rule of a stage with a number of days, in the shape of the page's stages list."""
+    """Return a rule with a number of days, with the structure of the documentation's stages list."""
     return {"type": kind, "match": {"value": value}, "conditions": [{"value": value}]}
 
 
 class StageChanges(WorldBase):
-    """Changes of stages. ``conditions`` are groups of rules in the API's own shape."""
+    """Changes of stages. ``conditions`` are groups of rules in the API's format."""
 
     def add_stage(
         self,
@@ -39,7 +39,7 @@ class StageChanges(WorldBase):
         conditions: Sequence[Sequence[Mapping[str, Json]]] = (),
         customers: int = 0,
     ) -> int:
-        """Add a regular stage; returns its id. ``conditions`` are groups of rules as the API shows them."""
+        """Add a regular stage and return its id."""
         with self.changing(account_id) as account:
             stage_id = self.allocate_id("stage")
             groups = [[dict(copy.deepcopy(one)) for one in group] for group in conditions]
@@ -54,7 +54,7 @@ class StageChanges(WorldBase):
             stage.name = name
 
     def sort_stage(self, account_id: int, stage_id: int, sort: int) -> None:
-        """Change a stage's place among the others."""
+        """Change a stage's position among the others."""
         with self._changing_stage(account_id, stage_id) as stage:
             stage.sort = sort
 
@@ -78,14 +78,14 @@ class StageChanges(WorldBase):
             stage.conditions[group][position] = dict(copy.deepcopy(new))
 
     def delete_stage(self, account_id: int, stage_id: int) -> None:
-        """Delete a stage, system ones included, which the API refuses."""
+        """Delete a stage; unlike the API, also a system stage."""
         with self._changing_stage(account_id, stage_id) as stage:
             stage.deleted_at = self.timestamp()
 
     def customers_by_stage(self, account_id: int) -> dict[int, int]:
-        """How many customers each stage holds by now. Those of a deleted one move to the first stage, after a while.
+        """Return the customers of each stage. Those of a deleted stage move to the first stage after a delay.
 
-        The page says that they move by the conditions set; which of the others they reach is the emulator's choice.
+        In amoCRM they move by the stages' conditions; the first stage is the emulator's simplification.
         """
         with self.lock:
             account, now = self.account(account_id), self.timestamp()
@@ -98,7 +98,7 @@ class StageChanges(WorldBase):
             return counts
 
     def restore_stage(self, account_id: int, stage_id: int) -> None:
-        """Bring a deleted stage back under its old id, as the vendor's support could; the API cannot."""
+        """Restore a deleted stage with its old id, as the vendor's support could; the API cannot."""
         with self._changing_stage(account_id, stage_id) as stage:
             stage.deleted_at = None
 

@@ -1,4 +1,4 @@
-"""A world and its story in a file, so that they outlive their process."""
+"""State file with a world and its simulation."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from emulator.world import World
 
 FORMAT_VERSION = 1
 MODE = 0o600
-"""The file holds the secret that tokens are signed with."""
+"""Mode of the file, which holds the secret that signs tokens."""
 
 
 class StateError(Exception):
-    """The file is not a state that this emulator can go on from."""
+    """The file is not a valid state."""
 
 
 def save(path: Path, world: World, simulation: Simulation | None) -> None:
-    """Write everything to ``path``, whole or not at all, so that only its owner can read it."""
+    """Write the state to ``path`` atomically, readable only by its owner."""
     with world.lock:
         state = {
             "format": FORMAT_VERSION,
@@ -44,16 +44,13 @@ def save(path: Path, world: World, simulation: Simulation | None) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), MODE)
             stream.write(text)
-        unfinished.replace(path)  # takes the place of a link, and does not follow it
+        unfinished.replace(path)  # replaces a link instead of following it
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def _read(path: Path, *, is_private: bool = False) -> str:
-    """The text of a file, never through a link or from a pipe; StateError where it is anything else.
-
-    With ``is_private`` also where others may read it.
-    """
+    """Read a regular file. Raises ``StateError`` for a link or pipe, and if ``is_private`` and others can read it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -74,15 +71,15 @@ def _read(path: Path, *, is_private: bool = False) -> str:
 
 
 def load(path: Path, clock: Clock | None = None) -> tuple[World, Simulation | None]:
-    """What ``save`` wrote. The world's clock is ``clock``, or one that stands at the instant of the state.
+    """Load a state. The world's clock is ``clock``, or one that is frozen at the state's instant.
 
-    FileNotFoundError where there is no file, StateError where it is something else.
+    Raises ``FileNotFoundError`` if there is no file, and ``StateError`` if it is invalid.
     """
     text = _read(path)
     try:
         state = json.loads(text)
         if state["format"] != FORMAT_VERSION:
-            raise StateError(f"{path} has format {state['format']}, and this emulator knows {FORMAT_VERSION}")
+            raise StateError(f"{path} has format {state['format']}, but this emulator reads {FORMAT_VERSION}")
         world = World.from_json(state["world"], clock=clock or Clock(datetime.fromisoformat(state["now"])))
         return world, Simulation.from_json(state["story"]) if state["story"] else None
     except (ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""What happens in the story and when: a table of events for the first ninety days, and one that recurs ever after."""
+"""Timeline of the simulation: scripted events for the first ninety days, then random events by the seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulator.stages import rule
 
 CYCLE = timedelta(days=30)
 FIRST_RANDOM_CYCLE = 3
-"""From the third cycle on, day ninety, the story is made up by the seed."""
+"""Cycle (of ``CYCLE``) from which on events are random: day ninety."""
 
 FIRST_OUTAGE = (timedelta(days=45, hours=8), timedelta(days=47, hours=20))
 FIRST_CAMPAIGN = timedelta(days=38, hours=9)
@@ -21,7 +21,7 @@ FIRST_CAMPAIGN = timedelta(days=38, hours=9)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Something that happens, so long after the story's beginning."""
+    """Change of the account, with its offset from the start of the simulation."""
 
     after: timedelta
     action: Callable[[Scenario], None]
@@ -72,7 +72,7 @@ SCRIPTED_EVENTS = (
 
 
 def events(seed: int, after: timedelta, until: timedelta) -> list[Event]:
-    """All that happens later than ``after`` and not later than ``until``, in order."""
+    """Return the events later than ``after`` and not later than ``until``, in order."""
     found = [event for event in (*SCRIPTED_EVENTS, *_mailings(until)) if after < event.after <= until]
     for cycle in _cycles(after, until):
         found += [event for event in _cycle_events(seed, cycle) if after < event.after <= until]
@@ -80,13 +80,13 @@ def events(seed: int, after: timedelta, until: timedelta) -> list[Event]:
 
 
 def campaigns(seed: int, until: timedelta) -> list[timedelta]:
-    """When the campaigns began that are still felt at ``until``, or begin soon after."""
+    """Return the starts of campaigns that affect sizes at ``until``, and of some later ones."""
     recent = [FIRST_CAMPAIGN, *(_campaign_start(seed, cycle) for cycle in _cycles(until - 4 * CYCLE, until))]
     return [begun for begun in recent if begun > until - 4 * CYCLE]
 
 
 def outages(seed: int, until: timedelta) -> list[tuple[timedelta, timedelta]]:
-    """The spans in which the API does not answer, begun not later than ``until``: beginning and end, oldest first."""
+    """Return start and end of the outages that start until ``until``, oldest first."""
     spans = [FIRST_OUTAGE, *(_outage(seed, cycle) for cycle in _cycles(timedelta(), until))]
     return [span for span in spans if span[0] <= until]
 
@@ -110,14 +110,14 @@ def _outage(seed: int, cycle: int) -> tuple[timedelta, timedelta]:
 
 
 def _mailings(until: timedelta) -> Iterator[Event]:
-    """Every week the subscribers get a letter, and the segment says when."""
+    """Yield a weekly mailing, which sets the date field of a segment."""
     for week in range(until // timedelta(weeks=1) + 1):
         sent = timedelta(weeks=week, days=1, hours=7, minutes=30)
         yield Event(after=sent, action=lambda s: s.set_value("beans", "mailed", timedelta()))
 
 
 def _cycle_events(seed: int, cycle: int) -> list[Event]:
-    """A month like any other: a campaign comes and goes, and every other day somebody tidies up."""
+    """Return the random events of one cycle: a campaign, and edits every few days."""
     rng, first_day = _rng(seed, cycle, "events"), cycle * CYCLE.days
     campaign, stage = f"campaign_{cycle}", f"check_{cycle}"
     slogan = rng.choice(("Скидка недели", "Вернись за кофе", "New harvest", "Подарок другу"))

@@ -1,4 +1,4 @@
-"""Access tokens: JSON Web Tokens signed with HS256, with the claims of amoCRM's. Who issues them is not said here."""
+"""Access tokens: JSON Web Tokens signed with HS256, with the claims of amoCRM's tokens."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """What an access token says."""
+    """Claims of an access token."""
 
     id: str
     account_id: int
     user_id: int
     issued_at: datetime
     expires_at: datetime
-    api_domain: str  # host and port that serve the account whatever its subdomain
+    api_domain: str  # host and port that serve the account independent of its subdomain
     client_id: str  # the integration it was issued to
 
 
 def write(token: Token, secret: str) -> str:
-    """The token as the bearer sends it."""
+    """Encode and sign the token."""
     claims = {
         "aud": token.client_id,
         "jti": token.id,
@@ -44,7 +44,7 @@ def write(token: Token, secret: str) -> str:
 
 
 def read(text: str, secret: str) -> Token | None:
-    """The token in ``text``, or None where it is not one of ours. Whether it has expired is for the caller to see."""
+    """Decode a token; None if its signature is invalid. Callers must check whether it has expired."""
     signed, _, signature = text.rpartition(".")
     if signed.count(".") != 1 or not hmac.compare_digest(signature.encode(), _signature(signed, secret).encode()):
         return None

@@ -1,4 +1,4 @@
-"""What the vendor's page allows in the body of a write: parameters and limits. What a write does is in ``writes``."""
+"""Validation of request bodies by the vendor's documentation: parameters and limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SEGMENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with a body, as ``validation-errors`` show it."""
+    """One error in a body, as in ``validation-errors``."""
 
     code: str
     path: str
@@ -25,11 +25,11 @@ class FieldError:
 
 
 Check: TypeAlias = Callable[[Json], tuple[str, str] | None]
-"""Code and detail of what is wrong with a parameter's value, or None."""
+"""Function from a parameter's value to an error's code and detail, or None."""
 
 
 def validate_stage(body: Json, *, is_new: bool) -> list[FieldError]:
-    """What is wrong with a stage to be added or changed."""
+    """Return the errors in a stage's body."""
     checks: dict[str, Check] = {
         "name": _check_name,
         "sort": _type_check(int, "int"),
@@ -40,7 +40,7 @@ def validate_stage(body: Json, *, is_new: bool) -> list[FieldError]:
 
 
 def validate_segment(body: Json, account: Account, *, is_new: bool) -> list[FieldError]:
-    """What is wrong with a segment to be added or changed."""
+    """Return the errors in a segment's body."""
     checks: dict[str, Check] = {
         "name": _check_name,
         "available_products_price_types": _check_ids,
@@ -53,7 +53,7 @@ def validate_segment(body: Json, account: Account, *, is_new: bool) -> list[Fiel
 
 
 def validation_response(field_errors: Iterable[tuple[str, Iterable[FieldError]]]) -> Response:
-    """400 with ``validation-errors``: of each thing that was sent its request id and its flaws."""
+    """Return 400 with ``validation-errors``: request id and errors of each entity."""
     errors = [
         {"request_id": request_id, "errors": [asdict(item) for item in found]} for request_id, found in field_errors
     ]
@@ -61,7 +61,7 @@ def validation_response(field_errors: Iterable[tuple[str, Iterable[FieldError]]]
 
 
 def find_field(body: Mapping[str, Json], account: Account) -> Field | None:
-    """The field that an item of ``custom_fields_values`` is about, by its id or its code."""
+    """Return the field of an item of ``custom_fields_values``, by its id or its code."""
     for definition in account.live_fields():
         if body.get("field_id") == definition.id:
             return definition

@@ -1,4 +1,4 @@
-"""How the items of ``values`` come about: from what a person would write, and from what a client sends."""
+"""Conversion of Python values and of received JSON to the API's ``values`` items."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TEXT_TYPES = ("text", "textarea", "url", "streetaddress")
 
 
 def to_api_values(definition: Field, value: Json, timezone: str) -> list[dict[str, Json]]:
-    """The items of ``values`` for ``value``; ValueError where an option is not the field's.
+    """Return the items of ``values`` for a Python value. Raises ``ValueError`` for an unknown option.
 
-    amoCRM shows a day as midnight of it in the account's timezone, numbers as text, and an option by its id.
+    amoCRM shows a date as midnight in the account's timezone, a number as text, and an option by its id.
     """
     if definition.type in OPTION_TYPES:
         option_ids = [value] if isinstance(value, int) else list(value)
@@ -29,9 +29,9 @@ def to_api_values(definition: Field, value: Json, timezone: str) -> list[dict[st
 
 
 def parse_values(definition: Field, received: Json, timezone: str) -> list[dict[str, Json]]:
-    """The items that a client's ``values`` become; ValueError where they do not fit the field.
+    """Return the items for received ``values``. Raises ``ValueError`` if they are invalid for the field.
 
-    Nothing and an empty list clear the field. An option may be named by its id or its label, a time by unix seconds or
+    Null and an empty list clear the field. An option may be given by its id or label, a time in unix seconds or
     RFC 3339, a number as text.
     """
     if received is None:

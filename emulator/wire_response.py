@@ -1,4 +1,4 @@
-"""An answer as it goes over the wire: encoded, compressed, with all its headers, and how its bytes are sent."""
+"""Response on the wire: encoded, compressed, with all headers, and how its bytes are sent."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from typing import Literal, TypeAlias
 from emulator.messages import Request, Response
 
 ConnectionEnd: TypeAlias = Literal["keep", "close", "reset"]
-"""What becomes of the connection: it stays, it is closed properly, or it is cut (RST)."""
+"""End of the connection: kept open, closed properly, or reset (RST)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WireResponse:
-    """Bytes to send. Only a fault gives them another pace or end than the usual one."""
+    """Bytes to send. Only faults change ``sent``, ``end`` and ``pace``."""
 
     status: int
     headers: dict[str, str]
     body: bytes
-    sent: int | None = None  # how many bytes of head and body are sent at all; None sends everything
+    sent: int | None = None  # bytes of head and body that are sent; None sends all
     end: ConnectionEnd = "keep"
-    pace: float = 0.0  # seconds of waiting before each piece
-    piece: int = 1  # bytes of a piece, where there is a pace
-    is_head_delayed: bool = False  # whether the head is sent at that pace too
+    pace: float = 0.0  # seconds before each piece
+    piece: int = 1  # bytes per piece, if there is a pace
+    is_head_delayed: bool = False  # the head is sent in pieces too
 
     def head(self) -> bytes:
-        """Status line and headers."""
+        """Return status line and headers."""
         lines = [f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
 
     def with_body(self, body: bytes) -> WireResponse:
-        """The same with another body and its length."""
+        """Return a copy with another body and its Content-Length."""
         return replace(self, body=body, headers=self.headers | {"Content-Length": str(len(body))})
 
     def with_headers(self, **headers: str) -> WireResponse:
-        """The same with other headers, an underscore in a name standing for a hyphen."""
+        """Return a copy with changed headers; underscores in names become hyphens."""
         return replace(self, headers=self.headers | {name.replace("_", "-"): text for name, text in headers.items()})
 
     def compressed(self) -> WireResponse:
-        """The same as gzip, unless it is already."""
+        """Return a copy compressed with gzip, unless it already is."""
         if "Content-Encoding" in self.headers:
             return self
         gzipped = self.with_body(gzip.compress(self.body, compresslevel=1, mtime=0))
@@ -53,7 +53,7 @@ class WireResponse:
 
 
 def encode(response: Response, request: Request, now: datetime) -> WireResponse:
-    """The wire form of an answer, compressed where the client takes gzip."""
+    """Encode a response, compressed if the client accepts gzip."""
     headers = {
         "Date": format_datetime(now.astimezone(UTC), usegmt=True),
         "Server": "amoCRM emulator (simulated data)",

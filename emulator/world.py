@@ -1,7 +1,7 @@
-"""The state of many accounts and all that can happen to it, each as a method named after what happens. No HTTP here.
+"""World: the state of many accounts, with one method per kind of change.
 
-Change things through these methods only: they keep ids monotone, times true and caches honest. They are safe from any
-thread, and any sequence of them holds together under ``with world.lock``.
+Change the state only through these methods, which keep ids, timestamps and revisions correct. They are thread-safe;
+``with world.lock`` makes a sequence of them atomic.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from emulator.stages import SYSTEM_STAGES, StageChanges, rule
 
 
 class World(SegmentChanges, FieldChanges, StageChanges):
-    """All accounts of one emulated amoCRM, their ids, and what became of them.
+    """All accounts of one emulated amoCRM.
 
-    ``World()`` is empty; add accounts with ``add_account``. Equal calls at equal instants give equal worlds.
+    ``World()`` is empty; add accounts with ``add_account``. Equal calls at equal instants produce equal worlds.
     """
 
     def add_account(
@@ -36,7 +36,7 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         mode: Mode = "segments",
         account_id: int | None = None,
     ) -> int:
-        """Open an account with its four system stages; returns its id."""
+        """Create an account with its four system stages and return its id."""
         ZoneInfo(timezone)
         with self.lock:
             new_id = self.allocate_id("account") if account_id is None else account_id
@@ -64,7 +64,7 @@ class World(SegmentChanges, FieldChanges, StageChanges):
             return new_id
 
     def switch_mode(self, account_id: int, mode: Mode) -> None:
-        """Change ``customers_mode``. The things of the mode left stay as they are until it is switched on again."""
+        """Change ``customers_mode``. Entities of the old mode are kept for when it is set again."""
         if mode not in MODES:
             raise ValueError(f"no such mode: {mode}")
         with self.changing(account_id) as account:
@@ -77,15 +77,15 @@ class World(SegmentChanges, FieldChanges, StageChanges):
             account.timezone = timezone or account.timezone
 
     def shows_segments(self, account_id: int) -> bool:
-        """Whether the account's mode answers for segments and their fields."""
+        """Return True if the account's mode has segments and fields."""
         return self.account(account_id).mode in ("segments", "dynamic")
 
     def shows_stages(self, account_id: int) -> bool:
-        """Whether the account's mode answers for stages."""
+        """Return True if the account's mode has stages."""
         return self.account(account_id).mode == "periodicity"
 
     def shown_segments(self, account_id: int) -> list[dict[str, Json]]:
-        """The items of the segments list, without ``_links``; none where the mode is off."""
+        """Return the items of the segments list, without ``_links``; none if the mode has no segments."""
         with self.lock:
             account, with_codes = self.account(account_id), self.quirks.shows_enum_codes
             if not self.shows_segments(account_id):
@@ -93,20 +93,20 @@ class World(SegmentChanges, FieldChanges, StageChanges):
             return [segment.item(account, with_enum_codes=with_codes) for segment in account.live_segments()]
 
     def shown_fields(self, account_id: int) -> list[dict[str, Json]]:
-        """The items of the list of segments' fields, without ``_links``; none where the mode is off."""
+        """Return the items of the fields list, without ``_links``; none if the mode has no segments."""
         with self.lock:
             account = self.account(account_id)
             return [one.item(account) for one in account.live_fields()] if self.shows_segments(account_id) else []
 
     def shown_stages(self, account_id: int) -> list[dict[str, Json]]:
-        """The items of the stages list, without ``_links``; none where the mode is off."""
+        """Return the items of the stages list, without ``_links``; none if the mode has no stages."""
         with self.lock:
             account = self.account(account_id)
             stages = account.live_stages() if self.shows_stages(account_id) else []
             return [copy.deepcopy(stage.item(account)) for stage in stages]
 
     def to_json(self) -> dict[str, Json]:
-        """Everything but the clock, as JSON; ``from_json`` makes an equal world of it."""
+        """Serialize everything except the clock."""
         with self.lock:
             return {
                 "secret": self.secret,
@@ -119,7 +119,7 @@ class World(SegmentChanges, FieldChanges, StageChanges):
 
     @classmethod
     def from_json(cls, data: dict[str, Json], *, clock: Clock | None = None) -> World:
-        """The world that ``to_json`` described; tokens it had issued stay good."""
+        """Restore a world; tokens that it issued stay valid."""
         world = cls(clock=clock, quirks=Quirks(**data["quirks"]))
         world.secret = data["secret"]
         world.next_ids = dict(data["next_ids"])

@@ -1,4 +1,4 @@
-"""What every change of the world stands on: its time, ids, lock and accounts. The changes have modules of their own."""
+"""Base class of the world: clock, ids, lock and accounts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FIRST_IDS = {
     "token": 1,
 }
 ID_STEPS = {"segment": 2, "field": 2, "option": 2, "stage": 3}
-"""amoCRM's ids grow in steps: 4740010, 4740013 in the page's example."""
+"""Increments of ids; amoCRM's ids grow in steps, such as 4740010, 4740013 in the documentation's example."""
 
 
 class WorldBase:
-    """Time, ids, lock and accounts of one emulated amoCRM."""
+    """Clock, ids, lock and accounts of one emulated amoCRM."""
 
     def __init__(self, *, clock: Clock | None = None, quirks: Quirks | None = None, secret: str = "simulated") -> None:
         self.clock = clock or Clock()
@@ -40,12 +40,12 @@ class WorldBase:
         self._instant: datetime | None = None
 
     def now(self) -> datetime:
-        """The clock's instant, or the one that ``at`` has set."""
+        """Return the clock's instant, or the one set by ``at``."""
         return self._instant or self.clock.now()
 
     @contextmanager
     def at(self, instant: datetime) -> Iterator[None]:
-        """Let everything inside happen at ``instant``, whatever the clock says."""
+        """Use ``instant`` instead of the clock's time until the context ends."""
         with self.lock:
             before, self._instant = self._instant, instant
             try:
@@ -54,23 +54,23 @@ class WorldBase:
                 self._instant = before
 
     def allocate_id(self, kind: str) -> int:
-        """A new id of a kind of thing; never given twice."""
+        """Return a new id for a kind of entity. Ids are never reused."""
         with self.lock:
             new_id = self.next_ids[kind]
             self.next_ids[kind] = new_id + ID_STEPS.get(kind, 1)
             return new_id
 
     def timestamp(self) -> int:
-        """``now`` in unix seconds, as the API writes it."""
+        """Return ``now`` in unix seconds, as in the API."""
         return int(self.now().timestamp())
 
     def account(self, account_id: int) -> Account:
-        """The live account; read it, and change it through the world's methods. KeyError where there is none."""
+        """Return the account, to be changed only by the world's methods. Raises ``KeyError`` if it is unknown."""
         return self.accounts[account_id]
 
     @contextmanager
     def changing(self, account_id: int) -> Iterator[Account]:
-        """Hold the account while it changes, and count the change."""
+        """Lock the account while it changes, and increment its revision."""
         with self.lock:
             account = self.account(account_id)
             yield account

@@ -1,7 +1,8 @@
-"""The methods that change stages and segments, as the vendor's page has them. What a body may hold is in ``rules``.
+"""Write methods for stages and segments, as in the vendor's documentation.
 
-Beyond the page: an unknown id answers 404; a body that is no JSON answers 400; of a list of stages all are added or
-none; a colour that is not given is the palette's first; values that are not sent stay, ``values: null`` clears them.
+The documentation leaves open, and the emulator decides: an unknown id gets 404; a body that is not JSON gets 400; a
+list of stages is added completely or not at all; the default color is the palette's first; values that are not sent
+stay, and ``values: null`` clears them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from emulator.values import parse_values
 
 
 def add_stages(call: Call) -> Response:
-    """``POST /customers/statuses``: a list of stages; 422 where there would be too many."""
+    """``POST /customers/statuses``: add a list of stages; 422 if there would be too many."""
     body = _body(call)
     if not isinstance(body, list) or not body:
         return _refused([validation.FieldError("InvalidType", "", "This value should be an array of stages.")])
@@ -40,7 +41,7 @@ def add_stages(call: Call) -> Response:
 
 
 def update_stage(call: Call) -> Response:
-    """``PATCH /customers/statuses/{id}``: name, sort, colour."""
+    """``PATCH /customers/statuses/{id}``: change name, sort or color."""
     stage = _stage(call)
     if stage is None:
         return not_found(call)
@@ -59,7 +60,7 @@ def update_stage(call: Call) -> Response:
 
 
 def delete_stage(call: Call) -> Response:
-    """``DELETE /customers/statuses/{id}``; a system stage stays."""
+    """``DELETE /customers/statuses/{id}``: delete a stage; system stages are refused."""
     stage = _stage(call)
     if stage is None:
         return not_found(call)
@@ -70,7 +71,7 @@ def delete_stage(call: Call) -> Response:
 
 
 def add_segment(call: Call) -> Response:
-    """``POST /customers/segments``: one segment; answers the whole of it."""
+    """``POST /customers/segments``: add a segment and return all of it."""
     body = _body(call)
     if errors := validation.validate_segment(body, call.account, is_new=True):
         return _refused(errors, _request_id(body))
@@ -82,7 +83,7 @@ def add_segment(call: Call) -> Response:
 
 
 def update_segment(call: Call) -> Response:
-    """``PATCH /customers/segments/{id}``: what is not sent stays, fields that are not sent included."""
+    """``PATCH /customers/segments/{id}``: change the given properties and fields."""
     segment = _segment(call)
     if segment is None:
         return not_found(call)
@@ -97,7 +98,7 @@ def update_segment(call: Call) -> Response:
 
 
 def delete_segment(call: Call) -> Response:
-    """``DELETE /customers/segments/{id}``."""
+    """``DELETE /customers/segments/{id}``: delete a segment."""
     segment = _segment(call)
     if segment is None:
         return not_found(call)
@@ -106,7 +107,7 @@ def delete_segment(call: Call) -> Response:
 
 
 def _changed(call: Call, segment: Segment, body: Json) -> Response:
-    """Set what new and changed segments have in common, and answer the whole segment."""
+    """Apply prices and field values of a new or changed segment, and return the whole segment."""
     world, account = call.world, call.account
     if "available_products_price_types" in body:
         world.set_price_fields(account.id, segment.id, body["available_products_price_types"])
@@ -132,7 +133,7 @@ def _segment(call: Call) -> Segment | None:
 
 
 def _body(call: Call) -> Json:
-    """The body's JSON; None, which no method takes, where it is not JSON."""
+    """Parse the body; None, which every method rejects, if it is not JSON."""
     try:
         return json.loads(call.request.body)
     except (ValueError, RecursionError):

@@ -16,6 +16,7 @@ from faults.cases import cases
 from faults.page import render
 from faults.runner import run
 from faults.scorecard import in_words
+from pipelines.base.atomic_file import replace_file
 
 DATA: Final = Path(__file__).parents[1] / "data"
 OTHERS: Final = Path(__file__).parent / "dlt" / "verdicts.json"
@@ -46,7 +47,7 @@ def main() -> int:
         for program, verdict in verdicts.items():
             card.others.setdefault(program, {})[case] = verdict
     card.write(arguments.output / "scorecard.json")
-    (arguments.output / "scorecard.html").write_text(render(card), encoding="utf-8")
+    replace_file(arguments.output / "scorecard.html", render(card).encode())
     for name, why in card.not_played.items():
         print(f"not played: {name}: {why}")
     for name, results in card.groups().items():

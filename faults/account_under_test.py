@@ -29,11 +29,13 @@ from faults.harness import Harness
 from faults.invariants import broken
 from faults.secrecy import forms
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.base.clock import Clock
 from pipelines.base.errors import WarehouseError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import rebuild_account
 from pipelines.warehouse.engine import open_engine
@@ -154,7 +156,8 @@ class AccountUnderTest:
         """Load the account as a new process does."""
         self.pass_time(hours)
         loaded = self.tell(
-            lambda: load_account(engine or self.engine, self.account, self.settings, clock=self.clock), limits
+            lambda: load_account(LoadContext(engine or self.engine, self.account, self.settings, clock=self.clock)),
+            limits,
         )
         self.settle()
         return loaded

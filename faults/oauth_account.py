@@ -13,10 +13,11 @@ from emulator.entities import Grant
 from emulator.messages import Response
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.limits import Limits, RateLimiters
-from pipelines.amocrm.session import Clocks
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.amocrm.token_store import StoredTokens
+from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.integration import Integration
 
@@ -36,22 +37,22 @@ class OAuthAccount:
     rate_limiters: RateLimiters = field(default_factory=RateLimiters)
 
     @property
-    def clocks(self) -> Clocks:
+    def clock(self) -> Clock:
         """The emulator's time; waits are recorded instead of slept."""
-        return Clocks(now=self.emulator.clock.now, sleep=self.slept.append, random=lambda: 1.0)
+        return Clock(now=self.emulator.clock.now, sleep=self.slept.append, random=lambda: 1.0)
 
     def authorization(self, base_url: str | None = None, **changes: Secret | str) -> Authorization:
         """Authorization of one worker, with changed settings if given."""
         integration = replace(self.integration, **changes)  # type: ignore[arg-type]
-        token_endpoint = TokenEndpoint(integration, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks)
+        token_endpoint = TokenEndpoint(integration, limits=QUICK, rate_limiters=self.rate_limiters, clock=self.clock)
         return Authorization(
-            integration, self.file, base_url or self.emulator.url, token_endpoint=token_endpoint, clocks=self.clocks
+            integration, self.file, base_url or self.emulator.url, token_endpoint=token_endpoint, clock=self.clock
         )
 
     def client(self, authorization: Authorization) -> AmoClient:
         """Make a client with this authorization."""
         return AmoClient(
-            authorization.base_url, authorization, limits=QUICK, rate_limiters=self.rate_limiters, clocks=self.clocks
+            authorization.base_url, authorization, limits=QUICK, rate_limiters=self.rate_limiters, clock=self.clock
         )
 
     def code(self) -> str:

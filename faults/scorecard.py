@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from faults.case import Result, Verdict
+from pipelines.base.atomic_file import replace_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,7 @@ class Scorecard:
 
     def write(self, path: Path) -> None:
         """Write the scorecard as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        replace_file(path, f"{json.dumps(self.document(), indent=1, ensure_ascii=False)}\n".encode())
 
 
 def figures(results: Sequence[Result]) -> dict[str, Any]:

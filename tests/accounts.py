@@ -15,8 +15,8 @@ from faults.oracle import table_contents
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
-from pipelines.writeback.live_account import AccountAccess
 from tests.records import START
 
 IMPATIENT_CLOCK: Final = Clock(now=SYSTEM_CLOCK.now, sleep=lambda _: None)
@@ -69,13 +69,17 @@ class EmulatedAccount:
         """A clock that stands still at this hour."""
         return frozen_clock(START + timedelta(hours=hour))
 
-    def access(self, clock: Clock) -> AccountAccess:
+    def access(self, clock: Clock) -> LoadContext:
         """Read and write access."""
-        return AccountAccess(engine=self.engine, account=self.account, settings=self.settings, clock=clock)
+        return LoadContext(self.engine, self.account, self.settings, clock=clock)
+
+    def context(self, hour: float, **changes: Any) -> LoadContext:
+        """Context of a load at this hour, with changed settings of the account if given."""
+        return LoadContext(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
 
     def load(self, hour: float, **changes: Any) -> PublishedLoad:
         """Load the account, with changed settings of it if given."""
-        return load_account(self.engine, replace(self.account, **changes), self.settings, clock=self.clock(hour))
+        return load_account(self.context(hour, **changes))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.jobs import LOAD_ACCOUNT
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.tick import QUIET_LOGGING
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
@@ -62,7 +62,7 @@ class DagsterAccount:
         self.emulator.clock.advance(timedelta(hours=1))
         instance.add_dynamic_partitions("accounts", [KEY])
         with ExitStack() as exit_stack:
-            resource = WarehouseResource(lambda: replace(self.settings, **changes), exit_stack, self.clock)
+            resource = Warehouse(lambda: replace(self.settings, **changes), exit_stack, self.clock)
             job = build_definitions(CRON, "UTC", resource).resolve_job_def(LOAD_ACCOUNT.name)
             return job.execute_in_process(
                 instance=instance,

@@ -1,1 +1,1 @@
-"""Dagster's web server as this project runs it: closed to other websites and to other users of the machine."""
+"""Dagster's web server, closed to other websites and to other users of the machine."""

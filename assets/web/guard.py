@@ -1,4 +1,4 @@
-"""ASGI middleware that lets through only what ``rules`` and ``session`` allow, for HTTP and websockets alike."""
+"""ASGI middleware that enforces ``rules`` and ``session`` for HTTP and websockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from assets.web.rules import OwnNames, WebRequest, refusal
 from assets.web.session import Sessions
 
-POLICY_VIOLATION: Final = 1008  # the code of a websocket that is closed for what it is
+POLICY_VIOLATION: Final = 1008  # websocket close code (RFC 6455, 7.4.1)
 
 HEADERS: Final = {
     "X-Frame-Options": "SAMEORIGIN",
@@ -22,13 +22,13 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-"""No other website may show the UI in a frame, where clicks would be the user's own, or read from it."""
+"""Headers that keep other websites from showing the UI in a frame (clickjacking) and from reading its responses."""
 
 LOGIN_NEEDED: Final = (
     "<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>Dagster: log in</title>"
     "<h1>Log in</h1>"
-    "<p>Open the login address that <code>./run dev</code> has printed, or the log of the web server. It works once; "
-    "this browser is then logged in until the server ends. Start the server again for another address.</p></html>"
+    "<p>Open the login address that <code>./run dev</code> printed, or that is in the web server's log. It works once; "
+    "this browser is then logged in until the server stops. Restart the server for another address.</p></html>"
 )
 
 
@@ -41,7 +41,7 @@ class Guard:
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a refusal, or hand over to Dagster."""
+        """Refuse the request, or pass it to Dagster."""
         if scope["type"] not in ("http", "websocket"):  # lifespan
             await self._app(scope, receive, send)
             return
@@ -55,7 +55,7 @@ class Guard:
             await response(scope, receive, with_headers(send))
 
     def _response_to(self, request: WebRequest, *, is_encrypted: bool) -> Response | None:
-        """The response in place of Dagster's; None for a request that may pass."""
+        """Return a refusal or the login's redirect; None for a request that may pass."""
         reason = refusal(request, self._names)
         if reason:
             return PlainTextResponse(f"{reason}\n", status_code=403)
@@ -77,7 +77,7 @@ class Guard:
 
 
 def request_of(scope: Scope) -> WebRequest:
-    """What the rules look at, of an ASGI scope."""
+    """Extract from an ASGI scope what the rules read."""
     return WebRequest(
         method=scope.get("method", "GET"),
         path=scope["path"],
@@ -88,12 +88,12 @@ def request_of(scope: Scope) -> WebRequest:
 
 
 def decoded(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[str, str]]:
-    """Header names in lower case, and values."""
+    """Decode headers; names become lower case."""
     return ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
 
 
 def with_headers(send: Send) -> Send:
-    """Send with the headers that keep other websites out; Dagster's own policy for its scripts stays beside ours."""
+    """Add ``HEADERS`` to responses. Dagster's own Content-Security-Policy is kept beside ours."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":

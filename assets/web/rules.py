@@ -1,8 +1,7 @@
-"""Rules for requests to Dagster's UI: which a browser may have been made to send by another website.
+"""Rules that refuse requests to Dagster's UI which another website may have made a browser send.
 
-Dagster answers whatever reaches its port. A page on any website can have a browser send requests there, and a name that
-the page's owner lets point to 127.0.0.1 makes its page the same origin (DNS rebinding). Pure functions: the headers go
-in, the reason of a refusal comes out.
+Dagster accepts every request to its port. A page on any website can make a browser send requests there, and if a name
+of that website resolves to 127.0.0.1, its pages have the same origin as the UI (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ READING: Final = ("GET", "HEAD")
 METHODS: Final = (*READING, "POST")
 
 OWN_SITES: Final = ("same-origin", "none")
-"""Values of Sec-Fetch-Site of requests that no other website caused; none: the user typed the address."""
+"""Values of Sec-Fetch-Site for requests that no other website caused; none means that the user typed the address."""
 
 ENDPOINTS: Final = frozenset(
     {
@@ -32,19 +31,19 @@ ENDPOINTS: Final = frozenset(
         "report_asset_observation",
     }
 )
-"""Parts of paths that are more than pages of the UI. A link on another website may lead to a page, not to these."""
+"""Path parts of endpoints that are not pages of the UI. Links from other websites may lead to pages only."""
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebRequest:
-    """What the rules look at in a request."""
+    """Parts of a request that the rules read."""
 
     method: str  # GET for a websocket
     path: str
     query: str = ""
-    headers: Sequence[tuple[str, str]] = ()  # names in lower case, as often as they came
+    headers: Sequence[tuple[str, str]] = ()  # names in lower case; a name may repeat
     is_websocket: bool = False
 
     def all(self, name: str) -> list[str]:
@@ -52,13 +51,13 @@ class WebRequest:
         return [value.strip() for key, value in self.headers if key == name]
 
     def one(self, name: str) -> str | None:
-        """The first value of a header; None where it is missing."""
+        """The first value of a header; None if it is missing."""
         return next(iter(self.all(name)), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnNames:
-    """The names under which people open the UI."""
+    """Host names under which people open the UI."""
 
     hosts: Collection[str] = ()  # beside the loopback names
     url: str | None = None  # the UI's address behind a proxy
@@ -89,12 +88,12 @@ def refusal(request: WebRequest, names: OwnNames) -> str | None:
 
 
 def refused_host(request: WebRequest, names: OwnNames) -> str | None:
-    """Refuse a name that is not ours: DNS rebinding."""
+    """Refuse a foreign Host header, which prevents DNS rebinding."""
     given = request.all("host")
     if len(given) != 1:
         return "The request needs exactly one Host header."
-    name = parts_of(f"http://{given[0]}").hostname
-    if name is None or not names.has_host(name):
+    found = None if set(given[0]) & set("/?#") else origin_of(f"http://{given[0]}")
+    if found is None or not names.has_host(found[1]):
         return (
             "This Host is not allowed. Add it to AMOCRM_DAGSTER_HOSTS if people open Dagster under this name; "
             "127.0.0.1 and localhost always are."
@@ -103,7 +102,7 @@ def refused_host(request: WebRequest, names: OwnNames) -> str | None:
 
 
 def refused_source(request: WebRequest, names: OwnNames) -> str | None:
-    """Refuse what another website caused. Links from there to a page of the UI are allowed."""
+    """Refuse requests that another website caused, except links to a page of the UI."""
     host = request.one("host") or ""
     if any(not names.has_origin(origin, host) for origin in request.all("origin")):
         return "This Origin is not allowed: another website sent the request."
@@ -117,12 +116,12 @@ def refused_source(request: WebRequest, names: OwnNames) -> str | None:
 
 
 def refused_form(request: WebRequest) -> str | None:
-    """Refuse forms of requests that browsers send to other websites without asking there first (no preflight)."""
+    """Refuse kinds of requests that browsers send to other websites without a CORS preflight."""
     if request.method not in METHODS:
         return f"Only {', '.join(METHODS)} are allowed."
     if request.method in READING:
         if "graphql" in parts_of_path(request.path) and request.query:
-            return "GraphQL is answered by POST only."
+            return "GraphQL needs POST."
         return None
     kinds = request.all("content-type")
     if len(kinds) != 1 or not is_json(kinds[0]):
@@ -131,7 +130,7 @@ def refused_form(request: WebRequest) -> str | None:
 
 
 def is_link_to_page(request: WebRequest) -> bool:
-    """Return True if a user followed a link, in a tab of its own, to a page of the UI. Such pages change nothing."""
+    """Return True if a user followed a link to a page of the UI. Opening a page changes nothing."""
     return (
         request.method in READING
         and not request.is_websocket
@@ -142,18 +141,18 @@ def is_link_to_page(request: WebRequest) -> bool:
 
 
 def is_json(content_type: str) -> bool:
-    """Return True for JSON alone: ``text/plain; application/json`` is a text to browsers, and JSON to Dagster."""
+    """Return True for JSON only: browsers regard ``text/plain; application/json`` as text, but Dagster as JSON."""
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     return kind == "application/json" and all(part in {"", "charset=utf-8", 'charset="utf-8"'} for part in parameters)
 
 
 def parts_of_path(path: str) -> list[str]:
-    """The parts between slashes, in lower case."""
+    """Split a path at its slashes, in lower case."""
     return path.lower().split("/")
 
 
 def origin_of(url: str) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port of an address; None where it has no host, as ``null``."""
+    """Return an address's scheme, host and port; None if it has no host, such as ``null``."""
     parts = parts_of(url)
     if not parts.hostname:
         return None
@@ -165,7 +164,7 @@ def origin_of(url: str) -> tuple[str, str, int | None] | None:
 
 
 def parts_of(url: str) -> SplitResult:
-    """The parts of an address; all empty where it is none, or carries a user name, a path or blanks in its host."""
+    """Split an address; return empty parts if it is invalid or its host holds a user name, a path or blanks."""
     nothing = urlsplit("")
     try:
         parts = urlsplit(url)

@@ -1,6 +1,6 @@
-"""The program ``dagster-webserver`` with our guard in front: ``python -m assets.web.server --help``.
+"""Program ``amocrm-dagster-webserver``: Dagster's web server behind the guard, with the options of the original.
 
-The only module that touches the internals of Dagster's web server. It takes the options of ``dagster-webserver``.
+This is the only module that uses internals of Dagster's web server.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster_webserver import cli
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from assets.dagster_internals import IWorkspaceProcessContext
 from assets.web.guard import Guard
 from assets.web.rules import OwnNames
 from assets.web.session import LOGIN_KEY, LOGIN_PATH, Sessions
@@ -29,7 +29,7 @@ from pipelines.config.settings import Settings, web_settings
 SECRET: Final = "AMOCRM_DAGSTER_SECRET"  # noqa: S105 - its name
 
 MAKER: Final = "create_app_from_workspace_process_context"
-"""Function of Dagster's program that makes the application to serve."""
+"""Function of Dagster's program that creates the ASGI application; ours replaces it."""
 
 PROGRAM: Final = "amocrm-dagster-webserver"
 
@@ -38,12 +38,12 @@ class GuardedWebserver(DagsterWebserver):  # type: ignore[type-arg,misc,unused-i
     """Dagster's web server behind the guard."""
 
     def __init__(self, *arguments: Any, guard: Middleware, **named: Any) -> None:
-        """Take what Dagster's class takes, and the guard."""
+        """Take the arguments of Dagster's class, and the guard."""
         self._guard = guard
         super().__init__(*arguments, **named)
 
     def build_middleware(self) -> list[Middleware]:
-        """The guard comes first."""
+        """Put the guard first."""
         return [self._guard, *super().build_middleware()]
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SettingsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    os.environ.pop(SECRET, None)  # code servers and runs, which inherit the environment, have no use for it
+    os.environ.pop(SECRET, None)  # code servers and runs would inherit it
     vars(cli)[MAKER] = _app_maker(settings, key)
     cli.cli(
         args=list(sys.argv[1:] if arguments is None else arguments),
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _app_maker(settings: Settings, given_key: str) -> Any:
-    """A function in place of Dagster's, which makes the application that is served."""
+    """Return the replacement for Dagster's function that creates the application."""
 
     def create_app(
         workspace_process_context: IWorkspaceProcessContext[Any],

@@ -1,7 +1,7 @@
-"""Sessions of Dagster's UI: a secret that other users of the machine do not have.
+"""Sessions of Dagster's UI, which keep out other users of the machine: they can reach its loopback addresses too.
 
-Loopback addresses belong to every user of a machine. The secret comes in a cookie, which a browser gets by opening a
-login address once, or in the header ``Authorization: Bearer``, which scripts and proxies send.
+The secret is in a cookie, which a browser gets by opening a login address once, or in the header
+``Authorization: Bearer``, which scripts and proxies send.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from assets.web.rules import WebRequest
 
 LOGIN_PATH: Final = "/login"
 LOGIN_KEY: Final = "AMOCRM_DAGSTER_LOGIN_KEY"
-"""Variable by which ``./run dev`` says which key the login address has that it prints."""
+"""Variable in which ``./run dev`` passes the key of the login address that it prints."""
 
 OPEN_PATHS: Final = frozenset({"/server_info"})
-"""Answered without a session: Dagster's versions, which health checks ask for."""
+"""Paths that need no session: Dagster's versions, for health checks."""
 
 COOKIE: Final = "amocrm_dagster"
 
 
 @dataclass(kw_only=True)
 class Sessions:
-    """The secret of this server, and the login address that works once."""
+    """Secret of this server, and its login address, which works once."""
 
     secret: str
     login_key: str
-    port: int  # cookies of one host are shared by all its ports
+    port: int  # part of the cookie's name, because the ports of a host share cookies
     path_prefix: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def cookie_name(self) -> str:
-        """Name of the cookie."""
+        """Name of this server's cookie."""
         return f"{COOKIE}_{self.port}"
 
     @property
     def cookie(self) -> str:
-        """The cookie as a header. A cookie that leaks does not tell the secret."""
+        """Value of Set-Cookie. The cookie does not reveal the secret."""
         path = self.path_prefix or "/"
         return f"{self.cookie_name}={self._cookie_value}; Path={path}; HttpOnly; SameSite=Lax"
 
@@ -53,7 +53,7 @@ class Sessions:
         return not request.is_websocket and request.path == self.path_prefix + LOGIN_PATH
 
     def log_in(self, request: WebRequest) -> bool:
-        """Use up the login address. Return False where its key is wrong, or was used before without a session."""
+        """Use up the login address. Return False if its key is wrong or already used, and there is no session."""
         if self.has_session(request):
             return True
         given = parse_qs(request.query).get("key", [])
@@ -82,5 +82,5 @@ class Sessions:
 
 
 def _is_equal(given: str, expected: str) -> bool:
-    """Compare in constant time. An empty secret equals nothing."""
+    """Compare in constant time. An empty secret never matches."""
     return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())

@@ -9,9 +9,9 @@ from typing import Final
 
 from dagster import DagsterInstance
 
-from assets.active_runs import LOAD_FLEET
 from assets.dagster_home import prepare_home
 from assets.fleet import register_buckets
+from assets.names import LOAD_FLEET
 from bench.peers.environments import HERE
 from bench.peers.tool import Place, Tool
 from pipelines.load.buckets import all_buckets

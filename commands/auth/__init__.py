@@ -1,13 +1,16 @@
-"""``auth``: give access to accounts by OAuth, see how long it lasts, renew it. What access is, ``pipelines`` knows."""
+"""``auth``: authorize accounts by OAuth, and show and renew their tokens."""
 
 from __future__ import annotations
 
-import json
 import sys
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,41 +18,45 @@ import click
 
 from commands.auth.listener import RedirectListener
 from commands.current_settings import load_current_settings
+from commands.options import account_option, accounts_option, json_option
+from commands.output import print_json
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.oauth import consent_url, parse_authorization_code
+from pipelines.base.atomic_file import write_file
 from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import MustAuthorize, Unauthorized, WarehouseError
-from pipelines.base.escape import printable_json
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import LOCAL_HOSTS
 from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
 from pipelines.load.connection import TokenExpiry, oauth_authorization, token_expiry
+from pipelines.load.expiry_text import describe_expiry
 
 BROWSER_TIMEOUT_SECONDS = 20 * 60.0
-"""How long the browser is waited for: as long as a code is good."""
+"""Time to wait for the browser: the lifetime of an authorization code."""
 
 
 @click.group()
 def command() -> None:
-    """Give access to accounts by OAuth, see how long it lasts, renew it.
+    """Authorize accounts by OAuth, and show and renew their tokens.
 
-    With a long-lived token none of this is needed; docs/operations.md says when OAuth is better. No token is shown.
+    Accounts with a long-lived token do not need this; docs/operations.md explains when to use OAuth. Tokens are never
+    shown.
     """
 
 
 @command.command()
-@click.option("--account", "key", metavar="KEY", help="The account; not needed where there is only one.")
+@account_option
 @click.option("--browser", "is_opened", is_flag=True, help="Open the address in this machine's browser.")
-@click.option("--paste", "is_pasted", is_flag=True, help="Paste the code, where the browser is on another machine.")
-def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
-    """Give access to an account, for the first time or again.
+@click.option("--paste", "is_pasted", is_flag=True, help="Paste the code, if the browser is on another machine.")
+def login(*, account_key: str | None, is_opened: bool, is_pasted: bool) -> None:
+    """Authorize an account, for the first time or again.
 
-    Shows an address to open as an administrator of the account. The code that follows is taken from the browser where
-    the redirect URI is on this machine; otherwise paste the address that the browser was sent to, or the code alone.
-    The integration's page in amoCRM shows a code, too.
+    Open the printed address as an administrator of the account. If the redirect URI is on this machine, the code is
+    received from the browser; otherwise paste the address that the browser was redirected to, or only the code. The
+    integration's page in amoCRM shows a code too.
     """
     settings = load_current_settings()
-    account = settings.account(key)
+    account = settings.account(account_key)
     authorization = oauth_authorization(account, settings)
     assert isinstance(account.token, Integration)
     click.echo(f"Open this address as an administrator of {account.host}, and allow access:\n")
@@ -64,98 +71,110 @@ def login(*, key: str | None, is_opened: bool, is_pasted: bool) -> None:
         )
         authorization.authorize(code)
         with AmoClient(authorization.base_url, authorization) as client:
-            found = client.account()
+            found = client.fetch_account()
     click.echo(
-        f"account '{account.key}' ({found.name or account.host}, id {found.id}): {describe_expiry(token_expiry(account, settings))}"
+        f"account '{account.key}' ({found.name or account.host}, id {found.id}): "
+        f"{describe_access(token_expiry(account, settings))}"
     )
 
 
 @command.command()
-@click.option("--account", "keys", metavar="KEY", multiple=True, help="Only this account; may be given several times.")
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
-def status(*, keys: tuple[str, ...], is_json: bool) -> None:
-    """Show what kind of access each account has, and how long it lasts.
+@accounts_option
+@json_option
+def status(*, account_keys: tuple[str, ...], is_json: bool) -> None:
+    """Show the kind of access of each account and when it expires.
 
-    Nothing is asked of amoCRM. The exit code is 0 where every account has access, else that of the error which a load
-    of the first other one would end with.
+    amoCRM is not called. The exit code is 0 if every account has access, else that of the error with which a load of
+    the first account without access would fail.
     """
     settings = load_current_settings()
-    accounts = [settings.any_account(key) for key in keys] if keys else settings.all_accounts or [settings.account()]
+    accounts = [settings.any_account(key) for key in account_keys] or settings.all_accounts or [settings.account()]
     found = [read_access_status(account, settings) for account in accounts]
     if is_json:
-        document = {"accounts": [status_to_json(entry) for entry in found]}
-        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
+        print_json({"accounts": [status_to_json(entry) for entry in found]})
     else:
         for entry in found:
             click.echo(
-                f"account {entry.account}: {describe_expiry(entry.access)}" if entry.access else str(entry.error)
+                f"account {entry.account}: {describe_access(entry.access)}" if entry.access else str(entry.error)
             )
     sys.exit(next((entry.error.exit_code for entry in found if entry.error), 0))
 
 
 @command.command()
-@click.option("--account", "key", metavar="KEY", help="The account; not needed where there is only one.")
-def refresh(*, key: str | None) -> None:
-    """Renew the access to an account now. Loads do that by themselves, once a day."""
+@account_option
+def refresh(*, account_key: str | None) -> None:
+    """Renew an account's tokens now. Loads renew them once a day."""
     settings = load_current_settings()
-    account = settings.account(key)
+    account = settings.account(account_key)
     with errors_name_account(account):
         oauth_authorization(account, settings).refresh()
-    click.echo(f"account '{account.key}' ({account.host}): {describe_expiry(token_expiry(account, settings))}")
+    click.echo(f"account '{account.key}' ({account.host}): {describe_access(token_expiry(account, settings))}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccessStatus:
-    """An account, and the access to it."""
+    """Access to one account."""
 
     account: AnyAccount
     access: TokenExpiry | None  # None: the account is unusable
-    error: WarehouseError | None  # what a load would end with, by what is known without asking
+    error: WarehouseError | None  # error of a load, as far as it is known without calling amoCRM
 
 
 def read_access_status(account: AnyAccount, settings: Settings) -> AccessStatus:
-    """The access to an account as it is now."""
+    """Return the current access to an account."""
     if isinstance(account, UnusableAccount):
         return AccessStatus(account=account, access=None, error=account.error)
     access = token_expiry(account, settings)
     has_ended = access.expires_at is not None and access.expires_at <= SYSTEM_CLOCK.now()
-    error = access.failure or (Unauthorized("The access has ended.") if has_ended else None)
+    error = access.failure or (Unauthorized("The access has expired.") if has_ended else None)
     return AccessStatus(account=account, access=access, error=error)
 
 
 def receive_code(integration: Integration, url: str, state: str, *, is_opened: bool, is_pasted: bool) -> str:
-    """What the user got after opening ``url``: the address that the browser was sent to, or what is pasted."""
+    """Return the address that the browser was redirected to from ``url``, or the text that the user pasted."""
     redirect = urlsplit(integration.redirect_uri)
-    if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
+    with ExitStack() as stack:
+        if is_pasted or redirect.scheme != "http" or redirect.hostname not in LOCAL_HOSTS:
+            if is_opened:
+                stack.enter_context(opened(url))
+            pasted: str = click.prompt(
+                "Paste the address that the browser was redirected to, or only the code", type=str
+            )
+            return pasted
+        listener = stack.enter_context(RedirectListener(integration.redirect_uri, state))
+        click.echo(f"Waiting at {integration.redirect_uri} for the browser. Ctrl-C stops.")
         if is_opened:
-            click.launch(url)
-        pasted: str = click.prompt("Paste the address that the browser was sent to, or the code alone", type=str)
-        return pasted
-    with RedirectListener(integration.redirect_uri, state) as listener:
-        click.echo(f"Waiting at {integration.redirect_uri} for the browser to come back; Ctrl-C stops.")
-        if is_opened:
-            click.launch(url)
+            stack.enter_context(opened(url))
         address = listener.wait(BROWSER_TIMEOUT_SECONDS)
     if address is None:
-        raise MustAuthorize("Nobody came back with a code.")
+        raise MustAuthorize("No code was received from the browser.")
     return address
 
 
-def describe_expiry(access: TokenExpiry) -> str:
-    """A line for people."""
-    if access.failure:
-        return f"{access.kind}, no access. {access.failure.message} {access.advice}"
-    if access.expires_at is None:
-        return f"{access.kind}, which does not say when it ends."
-    if access.expires_at <= SYSTEM_CLOCK.now():
-        return f"{access.kind}, ended on {access.expires_at:%Y-%m-%d}. {access.advice}"
-    return (
-        f"{access.kind}, good until {access.expires_at:%Y-%m-%d}{', and renewed before' * access.renews_automatically}."
-    )
+@contextmanager
+def opened(url: str) -> Iterator[None]:
+    """Open an address in the browser through a private file that redirects to it and is deleted at the end.
+
+    The address contains the login's state, and other users of the machine can read a browser's arguments.
+    """
+    with TemporaryDirectory(prefix="amocrm-warehouse-") as folder:
+        page = Path(folder) / "login.html"
+        target = escape(url)
+        text = f"<!DOCTYPE html><meta charset='utf-8'><meta http-equiv='refresh' content=\"0;url='{target}'\">"
+        write_file(page, f'{text}<a href="{target}">Log in to amoCRM</a>'.encode())
+        webbrowser.open(page.as_uri())
+        yield
+
+
+def describe_access(access: TokenExpiry) -> str:
+    """Describe the access in a line, with advice if there is none."""
+    now = SYSTEM_CLOCK.now()
+    has_access = access.failure is None and (access.expires_at is None or access.expires_at > now)
+    return describe_expiry(access, now) if has_access else f"{describe_expiry(access, now)} {access.advice}"
 
 
 def status_to_json(found: AccessStatus) -> dict[str, Any]:
-    """The same for scripts."""
+    """Return the access for scripts."""
     return {
         "account": found.account.key,
         "host": found.account.host if isinstance(found.account, AccountSettings) else None,
@@ -170,7 +189,7 @@ def status_to_json(found: AccessStatus) -> dict[str, Any]:
 
 @contextmanager
 def errors_name_account(account: AccountSettings) -> Iterator[None]:
-    """Say of every error which account it is about."""
+    """Add the account to errors that do not name one."""
     try:
         yield
     except WarehouseError as error:

@@ -1,7 +1,7 @@
-"""Takes the browser that amoCRM sends back with a code, if the redirect URI is on this machine, logging nothing.
+"""Listener for the OAuth redirect with the authorization code, if the redirect URI is on this machine.
 
-Any program of this machine and any website can send requests to the port. Only one that carries the ``state`` of this
-login, which nobody else knows, ends the waiting; every other is answered and forgotten.
+Any program of this machine and any website can send requests to the port. Only a request with this login's secret
+``state`` is accepted; all others get a 404.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pipelines.config.parsing import LOCAL_HOSTS
 
 DONE_PAGE: Final = (
     b"<!DOCTYPE html><html lang='en'><title>amocrm-warehouse</title>"
-    b"<p>Thank you. You can close this window; the terminal tells how it went.</p></html>"
+    b"<p>Thank you. You can close this window; the terminal shows the result.</p></html>"
 )
 REFUSED: Final = (
     b"<!DOCTYPE html><html lang='en'><title>amocrm-warehouse</title>"
-    b"<p>This address does not belong to the login that is waiting here. Open the address that the terminal shows."
+    b"<p>This address does not belong to the login in progress. Open the address that the terminal shows."
     b"</p></html>"
 )
 REQUEST_SECONDS: Final = 10
-"""For each read of a request, so that a connection without one does not stay."""
+"""Timeout of each read, so that idle connections are closed."""
 
 
 class RedirectListener:
-    """A port of this machine, for as long as the context lasts. Raises ``SettingsError`` if it is taken."""
+    """Listens at the redirect URI until the context ends. Raises ``SettingsError`` if the port is in use."""
 
     def __init__(self, redirect_uri: str, state: str) -> None:
         self._url = urlsplit(redirect_uri)
@@ -44,7 +44,7 @@ class RedirectListener:
             self._server = _Server((self._url.hostname or "", self._url.port or 0), _handler_for(self))
         except OSError as error:
             raise SettingsError(
-                f"nobody can listen at {redirect_uri}: {error.strerror}.",
+                f"cannot listen at {redirect_uri}: {error.strerror}.",
                 advice="Free that port, or run './run auth login --paste'.",
             ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
@@ -60,12 +60,12 @@ class RedirectListener:
         self._server.server_close()
 
     def wait(self, seconds: float) -> str | None:
-        """The address that the browser was sent to; None if it does not come in time."""
+        """Wait for the redirect and return its address; None after a timeout."""
         self._has_come.wait(seconds)
         return self._address
 
     def take(self, target: str, headers: Mapping[str, str]) -> bool:
-        """Take the target of a request if it is the one that is waited for. The first one counts."""
+        """Accept a request if it is the expected redirect. The first one is used."""
         if not is_awaited(target, headers, redirect=self._url, state=self._state):
             return False
         with self._lock:
@@ -73,12 +73,12 @@ class RedirectListener:
         return True
 
     def finish(self) -> None:
-        """End the waiting, once the browser has its page."""
+        """End ``wait``, once the browser has its page."""
         self._has_come.set()
 
 
 def is_awaited(target: str, headers: Mapping[str, str], *, redirect: SplitResult, state: str) -> bool:
-    """Return True for the redirect that ends this login. Header names are in lower case."""
+    """Return True for the redirect of this login. Header names are in lower case."""
     try:
         url = urlsplit(target)
         host = urlsplit(f"//{headers.get('host', '')}").hostname
@@ -93,7 +93,7 @@ def is_awaited(target: str, headers: Mapping[str, str], *, redirect: SplitResult
         target.startswith("/")
         and url.path == (redirect.path or "/")
         and host in LOCAL_HOSTS
-        and "origin" not in headers  # a browser that is sent here by a redirect names none
+        and "origin" not in headers  # browsers send none when they follow a redirect
         and is_navigation
         and len(states) == 1
         and hmac.compare_digest(states[0].encode(), state.encode())
@@ -109,13 +109,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Bind without looking up the host's name, which takes seconds without a resolver."""
+        """Bind without a reverse DNS lookup, which takes seconds without a resolver."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over a connection that breaks: it is not the browser, or the browser tries again."""
+        """Ignore broken connections; the browser retries."""
 
 
 def _handler_for(listener: RedirectListener) -> type[BaseHTTPRequestHandler]:
@@ -138,6 +138,6 @@ def _handler_for(listener: RedirectListener) -> type[BaseHTTPRequestHandler]:
                     listener.finish()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Log nothing: the address holds the code."""
+            """Log nothing, because the address holds the code."""
 
     return Handler

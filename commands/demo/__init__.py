@@ -1,4 +1,4 @@
-"""``demo``: the whole job on simulated data, by the real pipeline and the real schedule, on a database of its own."""
+"""``demo``: load simulated data by the real pipeline and schedule, into a database of its own."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import click
 
 from commands.demo.home import MODES, Mode
 
+DEFAULT_DAYS = 90
+
 
 @click.command()
-@click.option("--fresh", "is_fresh", is_flag=True, help="Forget the history there is and begin anew.")
+@click.option("--fresh", "is_fresh", is_flag=True, help="Delete the demo's history and start over.")
 @click.option(
     "--mode",
     type=click.Choice(MODES),
     default="segments",
     show_default=True,
-    help="An account of customer segments, or one of customer stages.",
+    help="Simulate an account with customer segments or with customer stages.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, 3_650),
-    default=90,
+    default=DEFAULT_DAYS,
     show_default=True,
-    help="Days of history that a new demo begins with.",
+    help="Days of history of a new demo.",
 )
-@click.option("--seed", type=int, help="Another seed, another history; for a new demo.")
+@click.option("--seed", type=int, help="Seed of a new demo's history.")
 def command(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
-    """Do the whole job on simulated data.
+    """Load simulated data, in a database of its own.
 
-    An emulated amoCRM lives through 90 days; the real pipeline loads it over HTTP, four times a day, into an embedded
-    Postgres. Its sizes have rhythm, segments come, go and are renamed, and once it is out, which leaves a gap. Run it
-    again and the history goes on to the present. Ctrl-C at any moment does no harm.
+    An emulated amoCRM lives through the days of history, and the real pipeline loads it over HTTP, four times a day,
+    into an embedded Postgres. Sizes change, segments are added, renamed and deleted, and an outage leaves a gap. Run it
+    again to continue the history to the present. Ctrl-C does no harm at any time.
 
-    Neither accounts nor the database of your settings are used; all that it makes is in data/demo.
+    The demo uses neither the accounts nor the database of your settings. All its data are in data/demo.
     """
-    from commands.demo.run import run  # noqa: PLC0415 - nobody needs all this for a look at the help
+    from commands.demo.run import run  # noqa: PLC0415 - keeps --help quick
 
     run(is_fresh=is_fresh, mode=mode, days=days, seed=seed)

@@ -1,7 +1,7 @@
-"""Dagster as a process beside the demo: it makes the last load when it is told to, and is gone when the demo is.
+"""Dagster process of the demo, which makes the last load on request and ends with the demo.
 
-Dagster takes Ctrl-C for trouble that may pass and tries again a minute later. A process of its own can be ended at any
-moment, and has imported what it needs by the time it is needed. What it does is in ``scheduled``.
+Dagster regards Ctrl-C as a transient error and retries a minute later. A separate process can be killed at any time,
+and imports Dagster while the demo is loading. Its program is ``scheduled_load``.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from pipelines.load.connection import endpoint_for
 
 
 class DagsterProcess:
-    """The running process, ready for one order."""
+    """Handle of the running process, for one request."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
     def load(self, settings: Settings, database_url: str) -> None:
-        """Have the schedule decide what to load now, and load it. Raises ``WarehouseError`` where the run failed."""
+        """Evaluate the schedule and execute its run. Raises ``WarehouseError`` if the run failed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         endpoint = endpoint_for(settings.account(), settings)
         request = {"base_url": endpoint.base_url, "token": endpoint.token(), "database_url": database_url}
-        with suppress(BrokenPipeError):  # its answer tells, or that there is none
+        with suppress(BrokenPipeError):  # reported below: there is no response then
             self._process.stdin.write(f"{json.dumps(request)}\n")
             self._process.stdin.flush()
         response = self._process.stdout.readline()
-        failure = json.loads(response)["failure"] if response else "Dagster's process ended before it was done."
+        failure = json.loads(response)["failure"] if response else "Dagster's process ended early."
         if failure:
             raise WarehouseError(f"The scheduled load failed: {failure}", advice="Run the demo again.")
 
 
 @contextmanager
 def dagster_process(home: DemoHome) -> Iterator[DagsterProcess]:
-    """A process of that kind, with all that it starts, for as long as the context lasts."""
+    """Run the process; kill it and its children when the context ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "commands.demo.scheduled_load", str(home.folder)],
         stdin=subprocess.PIPE,

@@ -1,8 +1,7 @@
-"""The demo's folder: which simulated account lives there, since when, and that no two programs meddle with it at once.
+"""Folder of a demo: its simulation's parameters, its data, and a lock against concurrent use.
 
-Only the beginning of the simulation is written down, and the account as somebody's commands have changed it. What it
-looks like at any instant follows from these, and how far its history was loaded is what the database says: whoever is
-killed at whatever moment leaves nothing to repair.
+Only the simulation's parameters are stored, and the simulated account if a command has changed it. Its state at any
+instant follows from these, and the database tells how far it was loaded. So a killed demo needs no repair.
 """
 
 from __future__ import annotations
@@ -18,9 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
+from commands.current_settings import refuse_foreign
 from pipelines.base.atomic_file import write_file
 from pipelines.base.bounded_file import read_json
-from pipelines.base.errors import DatabaseUnavailable
+from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.base.private_path import make_private, open_log
 from pipelines.config.settings import Settings
 
@@ -32,7 +32,7 @@ ACCOUNT_KEY: Final = "demo"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulationConfig:
-    """All that decides what the simulated account looks like at any instant."""
+    """Parameters that determine the simulated account at any instant."""
 
     seed: int
     started_at: datetime
@@ -41,27 +41,26 @@ class SimulationConfig:
 
 @dataclass(frozen=True, slots=True)
 class DemoHome:
-    """A folder of its own for each mode, with its own database server and Dagster's data."""
+    """Folder of one mode's demo, with its own database server and Dagster home."""
 
     folder: Path
 
     @classmethod
     def of_mode(cls, mode: Mode) -> DemoHome:
-        """The demo of that mode, whether it was ever run or not.
-
-        Nothing of the user's settings decides where it is but the data folder, as the environment has it.
-        """
+        """Return the home of that mode's demo, which may not exist yet. Only AMOCRM_DATA_DIR decides where it is."""
         data_dir = Path(os.environ.get("AMOCRM_DATA_DIR") or "data").expanduser()
-        return cls(Path.cwd() / data_dir / "demo" / mode)
+        folder = Path.cwd() / data_dir / "demo" / mode
+        refuse_foreign(folder)
+        return cls(folder)
 
     @property
     def settings(self) -> Settings:
-        """Settings for all that needs no account."""
+        """Settings for the demo's database, without an account."""
         programs = os.environ.get("AMOCRM_PG_BIN")
         return Settings(data_dir=self.folder, pg_bin=Path(programs).expanduser() if programs else None)
 
     def config(self) -> SimulationConfig | None:
-        """What is simulated here, or None where nothing is yet."""
+        """Return the simulation's parameters; None if the demo was never run."""
         try:
             found = read_json(self._file)
         except FileNotFoundError:
@@ -70,8 +69,15 @@ class DemoHome:
             seed=found["seed"], started_at=datetime.fromisoformat(found["started_at"]), mode=found["mode"]
         )
 
+    def require_config(self) -> SimulationConfig:
+        """Return the simulation's parameters. Raises ``SettingsError`` if there are none."""
+        config = self.config()
+        if config is None:
+            raise SettingsError("The demo's data were deleted.", advice="Run the demo again.")
+        return config
+
     def begin(self, config: SimulationConfig) -> None:
-        """Write down what is simulated from now on, in an empty folder."""
+        """Empty the folder and store the parameters of a new simulation."""
         self.clear()
         make_private(self.folder)
         written = {
@@ -82,40 +88,40 @@ class DemoHome:
         write_file(self._file, json.dumps(written).encode())
 
     def clear(self) -> None:
-        """Delete everything. The file goes first: without it, whatever is left counts as nothing."""
+        """Delete everything; the parameters first, without which the rest is ignored."""
         self._file.unlink(missing_ok=True)
         server = self.folder / "postgres"
-        if server.is_symlink():  # root's server lives where its own user can reach it
+        if server.is_symlink():  # run by root, the server's data are in a folder that its own user can reach
             shutil.rmtree(server.resolve(), ignore_errors=True)
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
     @contextmanager
     def exclusive_lock(self) -> Iterator[None]:
-        """Keep away whoever would load or delete the demo's data. Raises ``DatabaseUnavailable`` if one is at it."""
+        """Lock the demo's data. Raises ``DatabaseUnavailable`` if another program holds the lock."""
         with open_log(self.folder.with_suffix(".lock")) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise DatabaseUnavailable(
                     f"The demo's data in {self.folder} are in use by another program.",
-                    advice="End the 'demo', 'dev' or 'psql' that is running on them, then try again.",
+                    advice="End the 'demo', 'dev' or 'psql' that uses them, then retry.",
                 ) from None
             yield
 
     @property
     def dagster_folder(self) -> Path:
-        """Dagster's home: its runs and events."""
+        """Dagster's home folder."""
         return self.folder / "dagster"
 
     @property
     def saved_world_file(self) -> Path:
-        """The simulated account, once somebody has changed it: from then on it is more than its story."""
+        """File of the simulated account, which exists once a command has changed the account."""
         return self.folder / "world.json"
 
     @property
     def started_mtime(self) -> float:
-        """When the simulation was begun, as a time to compare; 0 where there is none."""
+        """Modification time of the parameters, to find the latest demo; 0 if there is none."""
         return self._file.stat().st_mtime if self._file.exists() else 0.0
 
     @property

@@ -1,15 +1,17 @@
-"""Whether a command works on the demo's data or on those of the user's own settings."""
+"""Option ``--demo``, which chooses between the demo's data and the user's own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Final
 
 import click
 
 from commands.current_settings import load_current_settings
-from commands.demo.home import MODES, DemoHome
+from commands.demo.home import MODES, DemoHome, Mode
 from pipelines.base.errors import SettingsError
+from pipelines.config.settings import Settings
 
 LATEST: Final = "latest"
 
@@ -20,16 +22,15 @@ demo_option: Final = click.option(
     flag_value=LATEST,
     type=click.Choice([*MODES, LATEST]),
     metavar="[MODE]",
-    help="Use the demo's simulated data, whatever the settings say: segments, periodicity, or the latest demo.",
+    help="Use the simulated data of a demo instead of the settings: segments, periodicity, or the latest demo.",
 )
-"""The option ``--demo`` of commands that can work on either."""
 
 
 class DemoCommand(click.Command):
-    """A command with ``--demo`` and arguments of its own: what follows ``--demo`` is its mode only if it is one."""
+    """Command with ``--demo`` and arguments: the word after ``--demo`` is its value only if it is a mode."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Have click not take an argument for the mode."""
+        """Write ``--demo=latest`` if no mode follows, so that click does not take an argument for it."""
         words = [
             f"{word}={LATEST}" if word == "--demo" and after not in (*MODES, LATEST) else word
             for word, after in zip_longest(args, args[1:])
@@ -38,22 +39,38 @@ class DemoCommand(click.Command):
 
 
 def find_demo(demo: str) -> DemoHome:
-    """The demo that ``--demo`` names. Raises ``SettingsError`` where it was never run."""
-    homes = [DemoHome.of_mode(mode) for mode in MODES if demo in (LATEST, mode)]
-    home = max(homes, key=lambda one: one.started_mtime)
+    """Return the demo that ``--demo`` names. Raises ``SettingsError`` if it was never run."""
+    home = _latest(mode for mode in MODES if demo in (LATEST, mode))
     if not home.started_mtime:
         mode = "" if demo == LATEST else f" --mode {demo}"
-        raise SettingsError("There are no data of that demo yet.", advice=f"Run './run demo{mode}' first.")
+        raise SettingsError("This demo has no data yet.", advice=f"Run './run demo{mode}' first.")
     return home
 
 
-def select_demo(demo: str | None) -> DemoHome | None:
-    """The demo to work on, or None where the user's own warehouse is meant.
+def _latest(modes: Iterable[Mode]) -> DemoHome:
+    """Return the demo that was started last, which may not exist yet."""
+    return max(map(DemoHome.of_mode, modes), key=lambda home: home.started_mtime)
 
-    Without ``--demo``, which leaves settings unread, it is the latest demo if those name neither account nor database.
+
+def select_demo(demo: str | None) -> DemoHome | None:
+    """Return the demo to use, or None for the user's own warehouse.
+
+    Without ``--demo``, the latest demo is used if the settings contain neither an account nor a database. With it, the
+    settings are not read.
     """
     if demo is not None:
         return find_demo(demo)
     settings = load_current_settings()
-    home = max(map(DemoHome.of_mode, MODES), key=lambda one: one.started_mtime)
+    home = _latest(MODES)
     return home if home.started_mtime and not settings.all_accounts and settings.database_url is None else None
+
+
+def select_settings(demo: str | None) -> Settings:
+    """Return the settings of the demo to use, or the user's own."""
+    home = select_demo(demo)
+    return home.settings if home else load_current_settings()
+
+
+def print_simulated_notice(home: DemoHome) -> None:
+    """Print to standard error that the data are simulated."""
+    click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)

@@ -1,4 +1,4 @@
-"""One run of the demo, from a folder that may be empty to the last line on the screen."""
+"""One run of the demo: simulate, load and show the history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_SEED = 1
 CHANGE_COUNT = 12
 
 ASYNC_COMMIT_OPTION = "?options=-c%20synchronous_commit%3Doff"
-"""Commits need not wait for the disk: what a power cut takes from the end of the history is lived through once more."""
+"""Commits do not wait for the disk: loads that a power cut loses are simulated again."""
 
 QUERIES: dict[Mode, str] = {
     "segments": (
@@ -38,7 +38,7 @@ QUERIES: dict[Mode, str] = {
 
 
 def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
-    """Bring the simulated account's history to the present, and show it."""
+    """Load the simulated account's history up to the present, and show it."""
     started = time.monotonic()
     console = screen.open_console()
     screen.show_banner(console)
@@ -52,7 +52,7 @@ def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
         migrate(engine)
         load_count = load_until_present(console, engine, home, config, url)
         seconds = time.monotonic() - started
-        summary = read_summary(engine, days=screen.sparkline_days(console), news_count=CHANGE_COUNT)
+        summary = read_summary(engine, days=screen.sparkline_days(console), change_count=CHANGE_COUNT)
     screen.show_summary(console, summary)
     screen.show_cost(console, summary, load_count=load_count, seconds=seconds)
     screen.show_next_steps(console, next_steps(mode))
@@ -61,7 +61,7 @@ def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
 def load_or_create_simulation(
     home: DemoHome, *, is_fresh: bool, mode: Mode, days: int, seed: int | None
 ) -> SimulationConfig:
-    """The simulation to go on with, or a new one that began so many days ago."""
+    """Return the existing simulation, or a new one that started ``days`` ago."""
     config = None if is_fresh else home.config()
     if config is None:
         today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -71,43 +71,43 @@ def load_or_create_simulation(
         home.begin(config)
     elif seed not in (None, config.seed):
         raise SettingsError(
-            f"The demo's history was made with the seed {config.seed}, not {seed}.",
-            advice="Leave --seed out to go on with it, or add --fresh to begin anew.",
+            f"The demo's history has the seed {config.seed}, not {seed}.",
+            advice="Omit --seed to continue it, or add --fresh to start over.",
         )
     return config
 
 
 def load_until_present(console: Console, engine: Engine, home: DemoHome, config: SimulationConfig, url: str) -> int:
-    """Live through all that was not loaded yet, then load the present as the schedule does; how many loads it took."""
+    """Simulate all loads that are missing, then load the present by the schedule; return the number of loads."""
     latest_at = last_observed_at(engine)
     with (
         dagster_process(home) as dagster,
         simulated_account(home, config, latest_at or config.started_at) as simulated,
     ):
-        # What was changed by a command since the newest load cannot be undone: loads before that are missed.
+        # A command may have changed the account after the latest load. Loads before that change are skipped.
         latest_at = latest_at and max(latest_at, simulated.simulation.at or latest_at)
         timestamps = load_times(config.started_at, latest_at, datetime.now(UTC))
-        load_count = screen.show_progress(
+        load_count = screen.show_simulation_progress(
             console, simulate_loads(engine, simulated, timestamps), config, len(timestamps)
         )
         simulated.set_time_to_present()
-        console.print("The last load: Dagster's schedule is due, and its job runs …")
+        console.print("Last load, by Dagster's schedule and job …")
         dagster.load(simulated.settings, url)
     return load_count + 1
 
 
 def next_steps(mode: Mode) -> list[tuple[str, str]]:
-    """What to do next, and the line that does it."""
+    """Return next steps: a purpose, and the command for it."""
     program = program_name()
     fill_in = "cp .env.example .env; " if Path(".env.example").exists() and not Path(".env").exists() else ""
     return [
         ("The history in SQL:", f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),
         (
-            "Dagster's pages on the same data, at http://127.0.0.1:3000; Ctrl-C ends them:",
+            "Dagster's UI on the same data, at http://127.0.0.1:3000; Ctrl-C stops it:",
             f"{program} dev --demo {mode}",
         ),
         (
-            "Your own account: set AMOCRM_HOST and AMOCRM_TOKEN in .env; this checks them:",
+            "Your own account: set AMOCRM_HOST and AMOCRM_TOKEN in .env, then check them:",
             f"{fill_in}{program} doctor",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The demo's last load, by the real schedule and the real job: the program that ``schedule`` starts."""
+"""Program of the demo's Dagster process: one load by the real schedule and job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipelines.config.settings import AccountSettings, Settings
 
 
 def main() -> None:
-    """Make everything ready, wait for an order on standard input, answer on standard output what went wrong."""
+    """Prepare Dagster's home, wait for a request on standard input, and write the failure, if any, as JSON."""
     home = DemoHome(Path(sys.argv[1]))
     response = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,32 +37,32 @@ def main() -> None:
 
 
 def exit_with_parent() -> None:
-    """End this process, and all it has started, once nobody holds the other end of standard input."""
+    """Kill this process and its children once the parent's end of standard input is closed."""
     sys.stdin.read()
     os.killpg(0, signal.SIGKILL)
 
 
 def run_schedule(instance: dg.DagsterInstance, settings: Settings) -> str | None:
-    """Have the schedule decide what to load now, and load it; what went wrong, if anything did."""
+    """Evaluate the schedule and execute its runs; return the error messages, or None if all succeeded."""
     cancel_abandoned_runs(instance)
     results = run_tick(instance, settings)
     if results and all(result.success for result in results):
         return None
     errors = [error.message for result in results for error in step_errors(result)]
-    return " ".join(" ".join(errors).split()) or "the schedule asked for none."
+    return " ".join(" ".join(errors).split()) or "the schedule requested no run."
 
 
 def step_errors(result: dg.ExecuteInProcessResult) -> Iterator[SerializableErrorInfo]:
-    """The errors that ended steps of a run."""
+    """Yield the errors of a run's failed steps."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error:
             yield event.step_failure_data.error
 
 
 def cancel_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """End runs whose process was killed, or the schedule would wait for them. For whoever is alone with the data."""
+    """Cancel runs whose process was killed, for which the schedule would wait. The caller holds the demo's lock."""
     for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
-        instance.report_run_canceled(run, message="The program that this run was part of was ended.")
+        instance.report_run_canceled(run, message="The process of this run was killed.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the demo looks in a terminal: its progress, what its history amounts to, what to do next. Nothing is read."""
+"""Terminal output of the demo: progress, summary, next steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from commands.demo.home import SimulationConfig
 from commands.demo.simulated_loads import LoadStep
 from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
-from commands.text import pluralize
+from commands.output import pluralize
 from pipelines.base.text import to_single_line
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120
-NUMBERS_WIDTH = 36  # of the four columns of numbers and the space between all columns
-NAME_WIDTHS = (25, 32)  # on a narrow screen, on a wide one
+NUMBERS_WIDTH = 36  # four columns of numbers and the space between all columns
+NAME_WIDTHS = (25, 32)  # narrow screen, wide screen
 PLAIN_PROGRESS_DAYS = 10
 
 MINUS, NO_VALUE = "−", "–"
@@ -30,36 +30,36 @@ MARGIN = (0, 0, 0, 2)
 
 
 def open_console() -> Console:
-    """Standard output, at most as wide as a line is pleasant to read, in colours that show on light and dark."""
+    """Open standard output with a limited line width and colors for light and dark backgrounds."""
     console = Console(highlight=False, theme=Theme({"progress.elapsed": "default"}))
     console.width = min(console.width, MAX_WIDTH)
     return console
 
 
 def sparkline_days(console: Console) -> int:
-    """For how many days a line of the table has room."""
+    """Return the number of days for which a line of the table has room."""
     return min(60, console.width - name_width(console) - NUMBERS_WIDTH)
 
 
 def name_width(console: Console) -> int:
-    """Characters that a name may take."""
+    """Return the width of the column of names."""
     return NAME_WIDTHS[console.width >= 100]
 
 
 def show_banner(console: Console) -> None:
-    """Say first of all that nothing here is real."""
+    """Print that all data are simulated."""
     console.print()
     console.print(
         Text.assemble(
             (" SIMULATED DATA ", "reverse bold"),
-            "  of an emulated amoCRM on this machine; no settings are used",
+            "  of an emulated amoCRM on this machine; your settings are not used",
         )
     )
     console.print()
 
 
-def show_progress(console: Console, steps: Iterable[LoadStep], config: SimulationConfig, total: int) -> int:
-    """Show how the history is lived through, to its end; how many loads it took."""
+def show_simulation_progress(console: Console, steps: Iterable[LoadStep], config: SimulationConfig, total: int) -> int:
+    """Simulate all steps, show the progress, and return the number of successful loads."""
     if total == 0:
         return 0
     if not console.is_terminal:
@@ -75,7 +75,7 @@ def show_progress(console: Console, steps: Iterable[LoadStep], config: Simulatio
 
 
 def _show_progress_as_lines(console: Console, steps: Iterable[LoadStep], config: SimulationConfig) -> int:
-    """The same where nobody watches, such as in the log of a CI run: a line every few days."""
+    """Print a line every few simulated days, for logs."""
     count, printed = 0, 0
     for step in steps:
         count += step.loaded is not None
@@ -92,7 +92,7 @@ def _format_day(step: LoadStep, config: SimulationConfig) -> str:
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """The account, what it holds, what changed lately, and what is missing."""
+    """Print the account, its segments or stages, recent changes, and gaps."""
     account = summary.account
     console.print()
     first, last = summary.local(account.first_observed_at), summary.local(account.last_observed_at)
@@ -102,14 +102,14 @@ def show_summary(console: Console, summary: Summary) -> None:
             f"  simulated account {account.account_id}, mode '{account.customers_mode}'",
         )
     )
-    console.print(f"{first:%-d %b %Y} to {last:%-d %b %Y %H:%M}, days and times of {account.timezone}")
+    console.print(f"{first:%-d %b %Y} to {last:%-d %b %Y %H:%M}, timezone {account.timezone}")
     console.print()
     if summary.segments:
         console.print(Padding(_segments_table(console, summary), MARGIN))
     if summary.stages:
         console.print(Padding(_stages_table(summary), MARGIN))
     console.print()
-    console.print(Text("What changed lately", "bold"))
+    console.print(Text("Recent changes", "bold"))
     console.print(Padding(_changes_table(summary), MARGIN))
     for gap in summary.gaps:
         before, after = summary.local(gap.previous_observed_at), summary.local(gap.observed_at)
@@ -117,8 +117,8 @@ def show_summary(console: Console, summary: Summary) -> None:
         console.print(
             Text.assemble(
                 ("Gap ", "bold"),
-                f"No load succeeded between {before:%-d %b %H:%M} and {after:%-d %b %H:%M}: amoCRM was out. "
-                "It knows no past, so nothing is filled in.",
+                f"No load succeeded between {before:%-d %b %H:%M} and {after:%-d %b %H:%M}: amoCRM was down. "
+                "Its API has no past, so the gap stays.",
             )
         )
 
@@ -151,7 +151,7 @@ def _stages_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Stage", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
-    table.add_column("customers enter by", overflow="fold")
+    table.add_column("rules for customers to enter", overflow="fold")
     table.add_column("last change", justify="right", no_wrap=True)
     for row in summary.stages:
         table.add_row(
@@ -167,29 +167,29 @@ def _changes_table(summary: Summary) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")
-    for one in summary.news:
-        table.add_row(f"{summary.local(one.observed_at):%-d %b}", one.text)
-    if not summary.news:
-        table.add_row("", "nothing yet")
+    for change in summary.changes:
+        table.add_row(f"{summary.local(change.observed_at):%-d %b}", change.text)
+    if not summary.changes:
+        table.add_row("", "none yet")
     return table
 
 
 def show_cost(console: Console, summary: Summary, *, load_count: int, seconds: float) -> None:
-    """How much was loaded in what time."""
+    """Print how much was loaded, and how long it took."""
     account = summary.account
     console.print()
     console.print(
         Text.assemble(
             ("Loaded ", "bold"),
             f"{account.snapshot_count:,} snapshots by {account.request_count:,} requests, "
-            f"{account.byte_count / 1e6:,.1f} MB of answers, kept as {summary.row_count:,} rows. "
+            f"{account.byte_count / 1e6:,.1f} MB of responses, stored as {summary.row_count:,} rows. "
             f"This run: {pluralize(load_count, 'load')} in {seconds:.1f} s, the last by Dagster's schedule.",
         )
     )
 
 
 def show_next_steps(console: Console, steps: Sequence[tuple[str, str]]) -> None:
-    """What to do next: lines to paste, which are never broken."""
+    """Print commands to paste, without line breaks."""
     console.print()
     console.print(Text("Next", "bold"))
     for purpose, line in steps:

@@ -1,6 +1,6 @@
-"""The simulated account as it is at an instant, over real HTTP, and the settings that let the real pipeline load it.
+"""Simulated account at a given instant, served over HTTP, with settings for loading it.
 
-The story decides what it looks like, and whoever changed it by a command: the first change is what it is kept for.
+Its state follows from the simulation's parameters. Once a command has changed it, the state is saved in a file.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 
 NO_LIMIT = 10_000.0
-"""Requests a second: the emulator needs no protection from us."""
+"""Requests per second: the emulator needs no rate limit."""
 
 
 class PersistentEmulator(Emulator):
-    """An emulator whose world is in a file before anybody hears that it was changed."""
+    """Emulator that saves its world before it responds to a change."""
 
     def __init__(self, *, world: World, simulation: Simulation, file: Path) -> None:
         super().__init__(world=world, simulation=simulation)
-        self._told = simulation
+        self._saved_simulation = simulation  # ``simulation`` may be switched off
         self._file = file
 
     def respond(self, request: Request) -> WireResponse:
-        """Answer, and keep what a write has changed."""
+        """Respond, and save the world after a write."""
         with self.world.lock:
             wire = super().respond(request)
             if request.method != "GET":
-                state.save(self._file, self.world, self._told)
+                state.save(self._file, self.world, self._saved_simulation)
         return wire
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedAccount:
-    """A running emulator, its story, and settings for it."""
+    """Running emulator, its simulation, and settings for loading it."""
 
     emulator: Emulator
     simulation: Simulation
@@ -52,23 +52,23 @@ class SimulatedAccount:
 
     @property
     def account(self) -> AccountSettings:
-        """The only account there is."""
+        """The simulated account."""
         return self.settings.account()
 
     @property
     def clock(self) -> clock.Clock:
-        """The emulator's time, for the pipeline: waiting passes in no time."""
+        """Clock of the emulator for the pipeline; sleeping advances it at once."""
         return clock.Clock(now=self.emulator.clock.now, sleep=self._wait)
 
     def _wait(self, seconds: float) -> None:
         self.emulator.clock.advance(timedelta(seconds=seconds))
 
     def set_time(self, instant: datetime) -> None:
-        """Let it be ``instant``, from which time runs on as it does everywhere."""
+        """Set the emulator's clock to ``instant``; it runs on from there."""
         self.emulator.clock.advance(instant - self.emulator.clock.now())
 
     def set_time_to_present(self) -> None:
-        """Let it be now. An outage that is going on is over, since whoever looks on wants to see a load."""
+        """Set the emulator's clock to the present and end any simulated outage, so that a load succeeds."""
         now = datetime.now(UTC)
         self.set_time(now)
         if self.simulation.is_outage_at(now):
@@ -78,7 +78,7 @@ class SimulatedAccount:
 
 @contextmanager
 def simulated_account(home: DemoHome, config: SimulationConfig, at: datetime) -> Iterator[SimulatedAccount]:
-    """The account as it is at ``at``, for as long as the context lasts; never as it was before it was last changed."""
+    """Run the emulator with the account's state at ``at``, or at its last change by a command if that is later."""
     time = Clock()
     world, simulation = World(clock=time), Simulation(config.seed, config.started_at, config.mode)
     if home.saved_world_file.exists():
@@ -97,10 +97,10 @@ def simulated_account(home: DemoHome, config: SimulationConfig, at: datetime) ->
 
 
 def load_world(file: Path, time: Clock) -> tuple[World, Simulation]:
-    """The world as it was when it was last changed. Raises ``SettingsError`` where it cannot be gone on from."""
+    """Load the saved world. Raises ``SettingsError`` if the file is invalid."""
     try:
         world, simulation = state.load(file, time)
     except state.StateError as error:
-        raise SettingsError(f"The demo cannot go on: {error}.", advice="Begin anew with 'demo --fresh'.") from None
+        raise SettingsError(f"The demo cannot continue: {error}.", advice="Start over with 'demo --fresh'.") from None
     assert simulation is not None
     return world, simulation

@@ -1,4 +1,4 @@
-"""Living through the simulated account's days: load after load, each at its own instant, by the real pipeline."""
+"""Loads of the simulated account by the real pipeline, each at its own simulated instant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from commands.demo.simulated_account import SimulatedAccount
 from pipelines.base.errors import Unavailable
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 
 LOAD_INTERVAL = timedelta(hours=6)
@@ -17,25 +18,25 @@ LOAD_INTERVAL = timedelta(hours=6)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadStep:
-    """One load, or the attempt at one."""
+    """One attempt to load."""
 
     at: datetime
     loaded: PublishedLoad | None  # None during an outage, which leaves a gap
 
 
 def load_times(started_at: datetime, after: datetime | None, until: datetime) -> list[datetime]:
-    """When to load: every six hours from the beginning, later than ``after`` and earlier than ``until``."""
+    """Return the times of loads: every ``LOAD_INTERVAL`` from the start, after ``after`` and before ``until``."""
     first = 0 if after is None else (after - started_at) // LOAD_INTERVAL + 1
     end = -((started_at - until) // LOAD_INTERVAL)
     return [started_at + number * LOAD_INTERVAL for number in range(first, end)]
 
 
 def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list[datetime]) -> Iterator[LoadStep]:
-    """Load at each of the moments, as a schedule would have."""
+    """Load at each timestamp, as a schedule would."""
     for at in timestamps:
         simulated.set_time(at)
         try:
-            loaded = load_account(engine, simulated.account, simulated.settings, clock=simulated.clock)
+            loaded = load_account(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))
         except Unavailable:
             if not simulated.simulation.is_outage_at(at):
                 raise

@@ -1,4 +1,4 @@
-"""A series of numbers as one line of text."""
+"""Sparkline: a series of numbers as one line of text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GAP = "·"
 
 
 def sparkline(numbers: Sequence[int | None]) -> str:
-    """One character per number, the smallest lowest, the largest highest; a gap between numbers is a dot.
+    """Draw one bar per number, from the smallest to the largest; gaps between numbers become dots.
 
     >>> sparkline([None, 1, 2, None, 8])
     ' ▁▂·█'
@@ -27,7 +27,7 @@ def sparkline(numbers: Sequence[int | None]) -> str:
 
 
 def _bar(above: int, spread: int) -> str:
-    """Flat series stay in the middle: they are neither low nor high."""
+    """Return the bar for a number's distance from the minimum; the middle bar for a constant series."""
     return BARS[round(above / spread * (len(BARS) - 1))] if spread else BARS[len(BARS) // 2 - 1]
 
 

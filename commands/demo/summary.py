@@ -1,4 +1,4 @@
-"""What the demo's history amounts to, read from the database alone. How it is shown is ``screen``'s subject."""
+"""Summary of the demo's history, read from the database."""
 
 from __future__ import annotations
 
@@ -21,49 +21,49 @@ from pipelines.warehouse.queries import statement
 from pipelines.warehouse.state import account_id_for_key
 
 MAX_CHANGES = 200
-"""Changes that are looked through for news."""
+"""Latest changes that are read for the summary."""
 
 GAP_HOURS = LOAD_INTERVAL // timedelta(hours=1) + 1
-"""Hours without a snapshot from which on a load is missing."""
+"""Hours without a snapshot that count as a gap."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """All that is shown; the rows have the columns of the queries in ``sql/queries/commands/demo_summary.sql``."""
+    """Data of the summary; rows have the columns of the queries in ``sql/queries/commands/demo_summary.sql``."""
 
     account: Row[Any]
     segments: Sequence[Row[Any]]
     stages: Sequence[Row[Any]]
-    news: Sequence[ChangeSentence]
+    changes: Sequence[ChangeSentence]
     gaps: Sequence[Row[Any]]
     row_count: int
 
     @property
     def timezone(self) -> ZoneInfo:
-        """The account's, which its days follow."""
+        """The account's timezone."""
         return ZoneInfo(self.account.timezone)
 
     def local(self, instant: datetime) -> datetime:
-        """The instant as the account's own clocks show it."""
+        """Convert an instant to the account's timezone."""
         return instant.astimezone(self.timezone)
 
 
 def last_observed_at(engine: Engine) -> datetime | None:
-    """How far the history has come; None before the first load."""
+    """Return the instant of the latest snapshot; None before the first load."""
     with transaction(engine) as connection:
         account_id = account_id_for_key(connection, ACCOUNT_KEY)
-        latest = connection.execute(statement("newest_snapshot"), {"account_id": account_id}).one_or_none()
+        latest = connection.execute(statement("latest_snapshot"), {"account_id": account_id}).one_or_none()
         return latest.observed_at if latest else None
 
 
 def describe_latest_changes(changes: Iterable[Change], *, timezone: str) -> list[ChangeSentence]:
-    """The changes in words, with instants by the account's clocks; of a property only its last."""
+    """Describe changes in the account's timezone; of each property only the latest one."""
     formats = Formats.for_account(None, timezone)
     return describe_changes(localize_values(change, formats) for change in latest_of_each_property(changes))
 
 
 def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
-    """The changes, newest first; of a property that changes again and again only the last time."""
+    """Yield the changes, latest first, with only the latest of each property."""
     yielded = set()
     for change in changes:
         key = (change.thing, change.thing_id, change.property, change.value_field_name)
@@ -72,8 +72,8 @@ def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
             yield change
 
 
-def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
-    """The account's state and history, with sizes of so many days and at most so much news."""
+def read_summary(engine: Engine, *, days: int, change_count: int) -> Summary:
+    """Read the account's state and history: sizes of ``days`` days, and at most ``change_count`` changes."""
     with transaction(engine) as connection:
         account = connection.execute(statement("demo_account"), {"account_key": ACCOUNT_KEY}).one()
         parameters = {"account_id": account.account_id}
@@ -82,7 +82,7 @@ def read_summary(engine: Engine, *, days: int, news_count: int) -> Summary:
             account=account,
             segments=connection.execute(statement("demo_segments"), parameters | {"days": days}).all(),
             stages=connection.execute(statement("demo_stages"), parameters).all(),
-            news=describe_latest_changes(changes, timezone=account.timezone)[:news_count],
+            changes=describe_latest_changes(changes, timezone=account.timezone)[:change_count],
             gaps=connection.execute(statement("demo_gaps"), parameters | {"hours": GAP_HOURS}).all(),
             row_count=connection.execute(statement("demo_row_count"), parameters).scalar_one(),
         )

@@ -1,8 +1,7 @@
-"""``doctor``: look at all that a load needs, one thing after another, and say what to do about what is amiss."""
+"""``doctor``: check everything that a load needs, and advise on problems."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -25,10 +24,10 @@ from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
 from commands.doctor.webhook import check_webhook
-from commands.text import pluralize
+from commands.options import account_option, json_option
+from commands.output import pluralize, print_json
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError, WarehouseError
-from pipelines.base.escape import printable_json
 from pipelines.base.text import join_names
 from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_alert_webhook, load_location_settings
 from pipelines.warehouse.engine import open_warehouse
@@ -36,30 +35,31 @@ from pipelines.warehouse.engine import open_warehouse
 COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
 MAX_WIDTH: Final = 110
 MAX_ACCOUNTS_IN_FULL: Final = 10
-"""Accounts of which every check is shown; of more, only what is amiss."""
+"""Up to this number of accounts, every check is shown; of more accounts, only problems."""
 
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 
 
 @click.command()
-@click.option("--account", metavar="KEY", help="Of the accounts check this one alone.")
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON document, with every check, in place of lines.")
-@click.option("--send-test-alert", is_flag=True, help="Besides, send a message to AMOCRM_ALERT_WEBHOOK_URL.")
-def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> None:
-    """Check all that a load needs, and say what to do about what is amiss.
+@account_option
+@json_option
+@click.option("--send-test-alert", is_flag=True, help="Also send a test message to AMOCRM_ALERT_WEBHOOK_URL.")
+def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) -> None:
+    """Check settings, tokens, database and clock, and advise on problems.
 
-    Settings, secrets, data folder, database, migrations, roles, schedule; and for each account its token, access,
-    rights, mode, clock, and that its history belongs to it. Where there are more than ten accounts, only what is amiss
-    with them is shown. Nothing is changed and nothing is loaded; access by OAuth is renewed where it has ended. The
-    exit code is 0 where no check failed, else that of the error which a load would end with.
+    Checks settings, secrets, data folder, database, migrations, roles and schedule, and for each account its token,
+    access, rights, mode, clock and identity. With many accounts, only their problems are shown. Nothing is loaded or
+    changed, except that expired OAuth tokens are renewed. The exit code is 0 if no check failed, else that of the error
+    with which a load would fail.
     """
     try:
         settings = load_current_settings()
     except SettingsError as error:
         checks, is_brief = checks_without_settings(error, SYSTEM_CLOCK), False
     else:
-        accounts = [one for one in settings.all_accounts if account in (None, one.key)]
-        checks, is_brief = all_checks(settings, account, accounts, SYSTEM_CLOCK), len(accounts) > MAX_ACCOUNTS_IN_FULL
+        accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
+        checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
+        is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
     if send_test_alert:
         checks = chain(checks, check_webhook(load_alert_webhook(os.environ, current_settings_folder()), SYSTEM_CLOCK))
     found = []
@@ -69,8 +69,7 @@ def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> Non
             print_check(check)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
-        document = {"checks": [asdict(check) for check in found]}
-        click.echo(printable_json(json.dumps(document, ensure_ascii=False, indent=2)))
+        print_json({"checks": [asdict(check) for check in found]})
     else:
         if is_brief:
             click.echo(describe_ok_accounts(found))
@@ -79,7 +78,7 @@ def command(*, account: str | None, is_json: bool, send_test_alert: bool) -> Non
 
 
 def checks_without_settings(error: SettingsError, clock: Clock) -> Iterator[Check]:
-    """What can be checked where the settings cannot be used: where the data lie, if that much is sure."""
+    """Yield the checks that are possible with invalid settings: of the data folder and database, if these are known."""
     yield failed("settings", error)
     partial_settings = load_location_settings(os.environ, current_settings_folder())
     if partial_settings is not None:
@@ -89,7 +88,7 @@ def checks_without_settings(error: SettingsError, clock: Clock) -> Iterator[Chec
 
 
 def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccount], clock: Clock) -> Iterator[Check]:
-    """Every check, whatever became of those before it; ``accounts`` are those that ``key`` means, None being all."""
+    """Yield every check, whether or not earlier ones failed. ``accounts`` are those that ``key`` selects."""
     keys = [one.key for one in settings.all_accounts]
     try:
         settings.any_account(key or (None if len(keys) < 2 else keys[0]))
@@ -106,7 +105,7 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
 
 
 def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccount], clock: Clock) -> Iterator[Check]:
-    """The database, and each account with it, or without it where there is none."""
+    """Yield the checks of the database and of each account; accounts are checked also without a database."""
     with ExitStack() as stack:
         engine = None
         try:
@@ -121,7 +120,7 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
 
 
 def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
-    """Every check of one account."""
+    """Yield every check of one account."""
     if isinstance(account, UnusableAccount):
         yield failed(f"account '{account.key}': settings", account.error)
     else:
@@ -130,11 +129,11 @@ def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | 
 
 
 def print_check(check: Check) -> None:
-    """The check as a line or a few."""
+    """Print a check in one or more lines."""
     status, subject = click.style(f"{check.status:{STATUS_WIDTH}}", COLORS[check.status]), check.subject
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     indent = " " * (STATUS_WIDTH + SUBJECT_WIDTH)
-    # Whole words only, so that a command or a path that stands there can be copied.
+    # Words are never broken, so that commands and paths can be copied.
     wrap = textwrap.TextWrapper(width=width - len(indent), break_on_hyphens=False, break_long_words=False)
     lines = [part for line in check.finding.splitlines() for part in wrap.wrap(line)]
     if check.advice:
@@ -145,7 +144,7 @@ def print_check(check: Check) -> None:
 
 
 def describe_ok_accounts(found: Sequence[Check]) -> str:
-    """How many accounts there is nothing to say about."""
+    """Return the number of accounts without problems, as a sentence."""
     not_ok = {check.account for check in found if check.status != "ok"}
     ok_accounts = {check.account for check in found} - not_ok - {None}
     is_or_are = "is" if len(ok_accounts) == 1 else "are"
@@ -153,7 +152,7 @@ def describe_ok_accounts(found: Sequence[Check]) -> str:
 
 
 def summarize(found: Sequence[Check]) -> str:
-    """All in a line, and what failed once more: it may have scrolled away."""
+    """Return the counts, and the names of failed checks, which may have scrolled away."""
     counts = Counter(check.status for check in found)
     if not counts["failed"] and not counts["warning"]:
         return f"All {len(found):,} checks passed."

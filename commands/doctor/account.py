@@ -1,4 +1,4 @@
-"""Whether an account can be loaded: token, host, clock, mode, rights, and that its history is its own."""
+"""Checks of an account: token, host, clock, mode, rights, identity."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.base.text import format_duration
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry, endpoint_for, token_expiry
+from pipelines.load.connection import TokenExpiry, endpoint_for, token_expiry
+from pipelines.load.expiry_text import describe_expiry, ends_soon
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.publish import account_taken_error
 from pipelines.warehouse.state import account_id_for_key, key_for_account_id
 
 QUICK_LIMITS = Limits(transient_retries=1, rate_limit_retries=0, load_seconds=60.0)
-"""Whoever waits for a check wants to know soon; a load is more patient."""
+"""Limits with few retries, so that a check ends sooner than a load."""
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
@@ -32,7 +33,7 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 def check_account(
     account: AccountSettings, settings: Settings, engine: Engine | None, clock: Clock
 ) -> Generator[Check, None, None]:
-    """Every check of one account; ``engine`` is the warehouse, where that can be reached."""
+    """Yield every check of one account; ``engine`` is None if the warehouse cannot be reached."""
     subject = f"account '{account.key}'"
     try:
         endpoint, expiry = endpoint_for(account, settings, clock), token_expiry(account, settings)
@@ -52,7 +53,7 @@ def check_account(
     ) as client:
         found = None
         try:
-            found = client.account()
+            found = client.fetch_account()
         except (ApiError, SettingsError) as error:
             yield failed(f"{subject}: access", error)
         if client.host_date:
@@ -65,67 +66,62 @@ def check_account(
 
 
 def check_token(subject: str, expiry: TokenExpiry, now: datetime) -> Check:
-    """Whether the token is good for long enough, by what it says of itself."""
-    expires_at = expiry.expires_at
+    """Check that the token is valid for long enough, by its own claims."""
+    finding = describe_expiry(expiry, now)
     if expiry.failure:
         return failed(subject, expiry.failure)
-    if expires_at is None:
+    if expiry.expires_at is None:
         return warning(
             subject,
-            "It does not say when it ends, as long-lived tokens of amoCRM do.",
-            "Make sure that it is the whole token; a short-lived one of OAuth ends after a day.",
+            finding,
+            "Make sure that the token is complete and long-lived; a short-lived OAuth token expires after a day.",
         )
-    if expires_at <= now:
-        return failed(subject, Unauthorized(f"It ended on {expires_at:%Y-%m-%d %H:%M} UTC.", advice=expiry.advice))
-    if expires_at - now < EXPIRY_WARNING_PERIOD:
-        return warning(subject, f"It ends soon, on {expires_at:%Y-%m-%d %H:%M} UTC.", expiry.advice)
-    return ok(
-        subject,
-        f"{expiry.kind}, good until {expires_at:%Y-%m-%d}{', and renewed before' * expiry.renews_automatically}.",
-    )
+    if expiry.expires_at <= now:
+        return failed(subject, Unauthorized(finding, advice=expiry.advice))
+    return warning(subject, finding, expiry.advice) if ends_soon(expiry, now) else ok(subject, finding)
 
 
 def check_host(subject: str, account: AccountSettings, client: AmoClient, found: Account) -> Check:
-    """Who answers, and whether it still does under the host of the settings."""
+    """Check that the account still has the host of the settings."""
     host = client.base_url.partition("://")[2]
-    finding = f"{host} answers for {found.name or 'an account'}, id {found.id}."
+    finding = f"{host} serves {found.name or 'an account'}, id {found.id}."
     if client.base_url == account.base_url:
         return ok(subject, finding)
-    return warning(subject, f"{finding} It was {account.host} before.", f"Write {host} into the settings.")
+    return warning(subject, f"{finding} Its host was {account.host} before.", f"Set the host to {host}.")
 
 
 def check_clock(subject: str, date: str, now: datetime) -> Check:
-    """Whether this machine and amoCRM agree on the time: snapshots bear the machine's."""
+    """Check that this machine's clock, which snapshots are stamped with, agrees with amoCRM's."""
     try:
         offset = now - parsedate_to_datetime(date)
     except (TypeError, ValueError):
-        return ok(subject, "amoCRM does not say what time it is there.")
+        return ok(subject, "amoCRM's response has no time to compare with.")
     if abs(offset) <= CLOCK_TOLERANCE:
-        return ok(subject, "This machine and amoCRM agree on the time.")
+        return ok(subject, "This machine's clock agrees with amoCRM's.")
     where = "ahead of" if offset > timedelta() else "behind"
     return warning(
         subject,
-        f"This machine is {format_duration(abs(offset).total_seconds())} {where} amoCRM.",
-        "Let the machine set its clock by the network: snapshots bear its time, and an older one is never published.",
+        f"This machine's clock is {format_duration(abs(offset).total_seconds())} {where} amoCRM's.",
+        "Synchronize the machine's clock (NTP): snapshots have its time, and an older snapshot is never published.",
     )
 
 
 def check_mode(subject: str, account: Account) -> Check:
-    """Whether there is anything to load."""
+    """Check that the account's mode has something to load."""
     match account.mode:
         case "segments":
-            return ok(subject, "Dynamic segmentation: segments, their fields and sizes are loaded.")
+            return ok(subject, "Dynamic segmentation: segments with their fields and sizes are loaded.")
         case "periodicity":
             return ok(subject, "Recurring purchases: stages and their rules are loaded.")
         case "disabled":
-            finding, advice = "Customers are switched off.", "Switch them on in amoCRM's settings."
+            finding, advice = "Customers are disabled in the account.", "Enable them in amoCRM's settings."
         case "unavailable":
-            finding, advice = "The account's plan has no customers.", "Take a plan in amoCRM that includes customers."
-    return warning(subject, f"{finding} A load notes that, and finds nothing else.", advice)
+            finding, advice = "The account's plan has no customers.", "Use a plan of amoCRM that includes customers."
+    return warning(subject, f"{finding} A load records this mode and nothing else.", advice)
 
 
 def check_rights(subject: str, client: AmoClient, account: Account) -> Iterator[Check]:
-    """Whether the token's user may read the lists that a load reads."""
+    """Check that the token's user may read the lists that a load fetches."""
     lists = LISTS_BY_MODE[account.mode]
     try:
         counts = [f"{len(client.fetch_list(resource).rows)} {resource}" for resource in lists]
@@ -139,24 +135,24 @@ def check_rights(subject: str, client: AmoClient, account: Account) -> Iterator[
 def check_identity(
     subject: str, key: str, account: Account, settings: Settings, engine: Engine | None
 ) -> Iterator[Check]:
-    """Whether the account is the one that the key's history belongs to, where there is a history."""
+    """Check that the history under the key, if there is one, belongs to this account."""
     if engine is None:
         return
     try:
         with transaction(engine, account=key) as connection:
             bound_id, other = account_id_for_key(connection, key), key_for_account_id(connection, account.id)
     except DatabaseError:
-        return  # the checks of the database tell of it
+        return  # the database checks report it
     if other not in (None, key) and settings.has_key(other):
         yield failed(subject, account_taken_error(account, other, key=key))
     elif bound_id is None:
         yield ok(subject, "No history yet: the first load binds the key to this account.")
     elif bound_id == account.id:
-        yield ok(subject, "The history under this key is this account's.")
+        yield ok(subject, "The history under this key belongs to this account.")
     else:
         yield failed(
             subject,
             WrongAccount(
-                f"The history under this key is account {bound_id}'s, and the token is account {account.id}'s."
+                f"The history under this key belongs to account {bound_id}, but the token to account {account.id}."
             ),
         )

@@ -1,4 +1,4 @@
-"""Whether alerts on sizes can reach somebody, and are about segments that there are."""
+"""Checks of size alerts: whether they can be sent, and whether the rules name existing segments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, ok, warning
-from commands.text import pluralize
+from commands.output import pluralize
 from pipelines.alerts.store import count_pending, read_account, read_comparisons
 from pipelines.base.errors import DatabaseError
 from pipelines.config.settings import AccountSettings, Settings
@@ -15,30 +15,28 @@ from pipelines.warehouse.engine import transaction
 
 
 def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | None) -> Iterator[Check]:
-    """What keeps the account's rules from telling anybody of anything. Nothing where it has none."""
+    """Check whether the account's rules can lead to alerts. Yield nothing if it has no rules."""
     subject = f"account '{account.key}': alerts"
     if not account.alerts:
         return
     rules = pluralize(len(account.alerts), "rule")
     if settings.alert_webhook_url is None:
-        yield warning(
-            subject, f"It has {rules}, and nobody to tell.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules."
-        )
+        yield warning(subject, f"{rules}, but no webhook.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules.")
     elif engine is not None:
         try:
             yield from _check_segments(subject, rules, account, engine)
         except DatabaseError:
-            return  # the checks of the database tell of it
+            return  # the database checks report it
 
 
 def _check_segments(subject: str, rules: str, account: AccountSettings, engine: Engine) -> Iterator[Check]:
-    """Whether the rules name segments of the newest snapshot, and whether everything was told."""
+    """Check that the rules name segments of the latest snapshot, and that no alerts are pending."""
     with transaction(engine, account=account.key) as connection:
         found = read_account(connection, account.key)
         if found is None:
-            yield ok(subject, f"It has {rules}; what they name is not known before the first load.")
+            yield ok(subject, f"{rules}; the segments they name are checked after the first load.")
             return
-        segments = {(one.segment_id, one.name) for one in read_comparisons(connection, found.account_id, [1])}
+        segments = {(row.segment_id, row.name) for row in read_comparisons(connection, found.account_id, [1])}
         pending_count = count_pending(connection, found.account_id)
     names_and_ids = {identity for segment in segments for identity in segment}
     unknown = {
@@ -50,14 +48,14 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
     if unknown and found.customers_mode == "segments":
         yield warning(
             subject,
-            f"No segment is called, or has the id, {', '.join(unknown)}.",
-            "Correct it in accounts.toml. Ids outlast a new name: analytics.segments has them.",
+            f"No segment has the name or id {', '.join(unknown)}.",
+            "Correct it in accounts.toml. Prefer ids (see analytics.segments), which a renamed segment keeps.",
         )
     elif pending_count:
         yield warning(
             subject,
-            f"{pluralize(pending_count, 'event')} could not be told yet.",
-            "Check AMOCRM_ALERT_WEBHOOK_URL: each load tries again.",
+            f"{pluralize(pending_count, 'alert')} could not be sent yet.",
+            "Check AMOCRM_ALERT_WEBHOOK_URL: each load retries.",
         )
     else:
-        yield ok(subject, f"It has {rules}.")
+        yield ok(subject, f"{rules}.")

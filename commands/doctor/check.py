@@ -1,4 +1,4 @@
-"""What one check of ``doctor`` found."""
+"""Result of one check of ``doctor``."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ DOCTOR_ADVICE: Final = {
     SettingsError.default_advice: "Correct it in .env or accounts.toml.",
     DatabaseUnavailable.default_advice: "Check DATABASE_URL and that the server runs.",
 }
-"""Advice that sends people to ``doctor``, as ``doctor`` itself gives it."""
+"""Replacements for advice to run ``doctor``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     subject: str  # such as 'database', or 'account main: token'
     status: Status
-    finding: str  # what is the case, as a sentence
-    advice: str = ""  # what to do about it, where something is to be done
-    exit_code: int = 0  # of the error that a load would end with, where the check failed
-    account: str | None = None  # key of the account that it is about, if it is about one
+    finding: str  # a sentence
+    advice: str = ""  # what to do about a problem
+    exit_code: int = 0  # of the error with which a load would fail, if the check failed
+    account: str | None = None  # key of the account, for checks of an account
 
 
 def ok(subject: str, finding: str) -> Check:
-    """All is well."""
+    """Return a check that passed."""
     return Check(subject=subject, status="ok", finding=finding)
 
 
 def warning(subject: str, finding: str, advice: str) -> Check:
-    """A load works, and yet something should be done."""
+    """Return a check with a problem that does not stop loads."""
     return Check(subject=subject, status="warning", finding=finding, advice=advice)
 
 
 def failed(subject: str, error: WarehouseError) -> Check:
-    """A load would end with this error."""
+    """Return a check with an error that would stop a load."""
     advice = {with_program_name(default): advice_here for default, advice_here in DOCTOR_ADVICE.items()}.get(
         error.advice, error.advice
     )

@@ -1,4 +1,4 @@
-"""Whether the warehouse can be used: reachable, new enough, writable, migrated."""
+"""Checks of the warehouse: reachable, new enough, writable, migrated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.warehouse.queries import statement
 
 
 def check_database(engine: Engine) -> Iterator[Check]:
-    """Every check of the database that ``engine`` leads to."""
+    """Yield every check of the database."""
     try:
         with transaction(engine) as connection:
             facts = connection.execute(statement("doctor_database")).one()
@@ -33,11 +33,11 @@ def check_database(engine: Engine) -> Iterator[Check]:
 
 
 def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:
-    """Whether a load may write: into the schema, or make it where it is not there yet."""
+    """Check that a load may write to the schema, or create it if it does not exist."""
     subject = "database: privileges"
     if is_read_only:
         return failed(
-            subject, DatabaseError("The server takes no changes.", advice="Set DATABASE_URL to the primary server.")
+            subject, DatabaseError("The server is read-only.", advice="Set DATABASE_URL to the primary server.")
         )
     if not may_write:
         return failed(
@@ -51,12 +51,12 @@ def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> 
 
 
 def check_migrations(engine: Engine) -> Check:
-    """Whether the schema is the one that this program needs."""
+    """Check that the schema is the one that this version needs."""
     subject = "database: migrations"
     try:
         pending_migrations = list_pending(engine)
     except DatabaseError as error:
         return failed(subject, error)
     if pending_migrations:
-        return failed(subject, MigrationError(f"To be applied: {', '.join(pending_migrations)}."))
-    return ok(subject, "The tables and views are those that this version needs.")
+        return failed(subject, MigrationError(f"Pending migrations: {', '.join(pending_migrations)}."))
+    return ok(subject, "Tables and views are up to date.")

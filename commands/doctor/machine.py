@@ -1,10 +1,11 @@
-"""Checks of this machine: its data folder, and Dagster's schedule. Who can read the files: ``permissions``."""
+"""Checks of this machine: data folder and Dagster's schedule."""
 
 from __future__ import annotations
 
 import os
 import shutil
 
+from assets.names import HOUSEKEEPING
 from commands.current_settings import dagster_home
 from commands.doctor.check import Check, failed, ok, warning
 from pipelines.base.errors import SettingsError
@@ -15,32 +16,28 @@ MIN_FREE_BYTES = 1_000_000_000
 
 
 def check_data_folder(settings: Settings) -> Check:
-    """Whether the data folder can be written to, and its disk has room."""
+    """Check that the data folder is writable and its disk has free space."""
     subject = "data folder"
     folder = settings.data_dir
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return failed(
             subject,
-            SettingsError(f"{folder} cannot be written to.", advice="Set AMOCRM_DATA_DIR to a folder of your own."),
+            SettingsError(f"{folder} is not writable.", advice="Set AMOCRM_DATA_DIR to a writable folder."),
         )
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
-        return warning(
-            subject, f"{folder}: only {free / 1e6:,.0f} MB are free on its disk.", "Make room before the disk is full."
-        )
+        return warning(subject, f"{folder}: only {free / 1e6:,.0f} MB are free on its disk.", "Free some disk space.")
     return ok(subject, f"{folder}, {free / 1e9:,.0f} GB free.")
 
 
 def check_schedule(settings: Settings) -> Check:
-    """Whether Dagster loads by itself, as far as its home tells."""
+    """Check whether Dagster's load schedule is on, by the state in its home folder."""
     subject = "schedule"
     home = dagster_home(settings)
     if not (home / "dagster.yaml").exists():
-        return ok(subject, f"Dagster was never started here; '{program_name()} dev' starts it.")
-    import dagster as dg  # noqa: PLC0415 - no other check needs what takes a second to import
-
-    from assets.retention import HOUSEKEEPING  # noqa: PLC0415 - likewise
+        return ok(subject, f"Dagster was never started here. '{program_name()} dev' starts it.")
+    import dagster as dg  # noqa: PLC0415 - takes a second to import
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
         states = instance.all_instigator_state()
@@ -49,5 +46,5 @@ def check_schedule(settings: Settings) -> Check:
         for state in states
     ):
         times = f"'{settings.schedule_cron}' in {settings.schedule_timezone}"
-        return ok(subject, f"On, {times}, for as long as Dagster's daemon runs.")
-    return ok(subject, f"Off. Switch it on in Dagster's pages, or let cron run '{program_name()} sync --all'.")
+        return ok(subject, f"On, {times}, while Dagster's daemon runs.")
+    return ok(subject, f"Off. Turn it on in Dagster's UI, or let cron run '{program_name()} sync --all'.")

@@ -1,4 +1,4 @@
-"""Check of what other users of this machine can do with our files: read secrets, or write what we trust."""
+"""Checks of file permissions: whether other users can read secrets, or write files that this program trusts."""
 
 from __future__ import annotations
 
@@ -20,49 +20,54 @@ SUBJECT: Final = "secrets"
 FOLDERS: Final = "permissions"
 
 READABLE: Final = stat.S_IRWXO
-"""Rights to a secret that no other user has. A group may: it may be the one that runs this program."""
+"""Rights to secrets that other users must not have. A group may have them: it may be the one of this program."""
 WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 MOST_LISTED: Final = 5
-"""Files that are named one by one, with the line that mends them."""
+"""Files that are listed individually, each with the command that fixes it."""
 
 
 def check_env_file(file: Path) -> Iterator[Check]:
-    """Look who can read the secrets of ``.env``. Yield nothing if it holds none."""
+    """Check that other users cannot read secrets in ``.env``. Yield nothing if it holds none."""
     names = secret_variables_in(file)
     if not names:
         return
     if _rights(file) & READABLE:
         yield warning(
             SUBJECT,
-            f"Everybody on this machine can get at {', '.join(names)} in .env, whose mode is {_mode(file):04o}.",
-            f"Type: chmod 600 {shlex.quote(str(file))}",
+            f"Every user of this machine can read or change {', '.join(names)} in .env (mode {_mode(file):04o}).",
+            f"Run: chmod 600 {shlex.quote(str(file))}",
         )
     else:
-        yield ok(SUBJECT, "Not everybody on this machine can read .env.")
+        yield ok(SUBJECT, "Other users of this machine cannot read .env.")
 
 
 def check_secret_files(settings: Settings, folder: Path) -> Iterator[Check]:
-    """Look who can read the files of tokens and passwords: those that accounts.toml names, and those that we keep."""
+    """Check that other users cannot read files with tokens and passwords: those of accounts.toml and our own."""
     try:
         named = secret_files(folder)
     except SettingsError as error:
         yield failed(SUBJECT, error)
         return
-    kept = [settings.token_file(one.key) for one in settings.accounts]
-    files = [*named, *kept, settings.data_dir / "postgres" / "password", settings.data_dir / "superset" / "secret_key"]
+    stored = [settings.token_file(account.key) for account in settings.accounts]
+    files = [
+        *named,
+        *stored,
+        settings.data_dir / "postgres" / "password",
+        settings.data_dir / "superset" / "secret_key",
+    ]
     yield from _too_open(SUBJECT, [file for file in files if _rights(file) & READABLE], "can be read by others", "600")
 
 
 def check_folders(settings: Settings, folder: Path) -> Iterator[Check]:
-    """Look if others can write, or read, what only this program should: settings, data, Dagster's home, reports."""
+    """Check that other users cannot read or write settings, data, Dagster's home and reports."""
     settings_files = [folder, folder / ".env", folder / "accounts.toml"]
     ours = [settings.data_dir, dagster_home(settings), settings.token_file("").parent, settings.report_file("").parent]
     ours += [settings.data_dir / name for name in ("demo", "blocked", "superset")]
     writable = [path for path in dict.fromkeys([*settings_files, *ours]) if _is_writable(path)]
     yield from _too_open(FOLDERS, writable, "can be written by others", "go-w")
     readable = [path for path in dict.fromkeys(ours) if path not in writable and _rights(path) & stat.S_IROTH]
-    # Run by root, the embedded server's own user passes through the data folder.
+    # If root runs the embedded server, the server's own user must pass through the data folder.
     is_passed = os.geteuid() == 0 and not (settings.data_dir / "postgres").is_symlink()
     yield from _too_open(FOLDERS, readable, "can be read by others", "711" if is_passed else "700")
 
@@ -72,18 +77,18 @@ def _too_open(subject: str, paths: list[Path], what: str, mode: str) -> Iterator
         yield warning(
             subject,
             f"{path} {what}: its mode is {_mode(path):04o}.",
-            f"Type: chmod {mode} {shlex.quote(str(path))}",
+            f"Run: chmod {mode} {shlex.quote(str(path))}",
         )
     if len(paths) > MOST_LISTED:
         yield warning(
             subject,
-            f"{len(paths) - MOST_LISTED} files more like {paths[MOST_LISTED]} {what}.",
-            f"Type for each of them: chmod {mode} FILE",
+            f"{len(paths) - MOST_LISTED} more files such as {paths[MOST_LISTED]} {what}.",
+            f"Run for each of them: chmod {mode} FILE",
         )
 
 
 def _is_writable(path: Path) -> bool:
-    """Tell if others can write a file, or replace what lies in a folder: not if it is sticky, such as /tmp."""
+    """Return True if others can write a file, or replace files in a folder. In sticky folders (/tmp) they cannot."""
     rights = _rights(path)
     return bool(rights & WRITABLE) and not rights & stat.S_ISVTX
 
@@ -93,7 +98,7 @@ def _mode(path: Path) -> int:
 
 
 def _rights(path: Path) -> int:
-    """Permission bits that count: none of what is missing, and none of a group that has nobody in it but the owner."""
+    """Return the permission bits; none of a missing file, no group bits if the owner is the group's only member."""
     try:
         found = path.stat()
         group, owner = grp.getgrgid(found.st_gid), pwd.getpwuid(found.st_uid)

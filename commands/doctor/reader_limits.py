@@ -1,4 +1,4 @@
-"""Whether every login that reads has limits, so that a reader cannot stop loads."""
+"""Check that every reader's login has limits, so that readers cannot stop loads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SUBJECT = "database: readers' limits"
 
 
 def check_reader_limits(engine: Engine) -> Check:
-    """Whether the logins in our reader roles have a connection limit and timeouts."""
+    """Check that the logins in our reader roles have a connection limit and timeouts."""
     try:
         with transaction(engine) as connection:
             unlimited = unlimited_logins(connection)
     except DatabaseError as error:
         return failed(SUBJECT, error)
     if not unlimited:
-        return ok(SUBJECT, "Every login that reads has a connection limit and timeouts.")
+        return ok(SUBJECT, "Every reader's login has a connection limit and timeouts.")
     names = ", ".join(one.login for one in unlimited)
     changes = " ".join(one.changes for one in unlimited)
     return warning(
         SUBJECT,
-        f"Logins without limits, which can take all connections of the server: {names}.",
-        f"Run '{program_name()} migrate' as the role that made them, or as an administrator: {changes}",
+        f"Logins without limits, which can use all connections of the server: {names}.",
+        f"Run '{program_name()} migrate' as the role that created them, or as an administrator: {changes}",
     )

@@ -1,4 +1,4 @@
-"""Roles of the warehouse: whether they are there, belong to this database only, and hide what they are to hide."""
+"""Checks of database roles: that they exist, serve this database only, and isolate accounts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REMOVE_STATISTICS: Final = (
 
 
 def check_roles_of_database(engine: Engine) -> Iterator[Check]:
-    """Every check of roles and of what readers could learn."""
+    """Yield every check of roles."""
     yield check_roles(engine)
     try:
         with transaction(engine) as connection:
@@ -40,11 +40,12 @@ def check_roles_of_database(engine: Engine) -> Iterator[Check]:
         yield check_readers(
             has_statistics=facts.has_statistics, keeps_plans_of_other_roles=facts.keeps_plans_of_other_roles
         )
+        yield check_lock_table(is_open=facts.may_fill_lock_table)
 
 
 def check_roles(engine: Engine) -> Check:
-    """Whether the roles for those who read and load are there, and may do so."""
-    subject, again = "database: roles", f"'{program_name()} migrate'"
+    """Check that the roles for readers and loaders exist and have their rights."""
+    subject, migrate = "database: roles", f"'{program_name()} migrate'"
     try:
         with transaction(engine) as connection:
             roles = role_names(connection).granted()
@@ -54,16 +55,16 @@ def check_roles(engine: Engine) -> Check:
     if missing:
         return warning(
             subject,
-            f"There is no {' and no '.join(missing)}, for logins that only read or load.",
-            f"As an administrator: {create_roles_sql(missing)} Then run {again} once more.",
+            f"Missing roles for logins that only read or load: {', '.join(missing)}.",
+            f"As an administrator: {create_roles_sql(missing)} Then run {migrate} again.",
         )
-    if bare := [role for role in roles if not counts[role]]:
-        return warning(subject, f"{' and '.join(bare)} may do nothing yet.", f"Run {again} as the owner.")
-    return ok(subject, f"{' and '.join(roles)} are there.")
+    if without_rights := [role for role in roles if not counts[role]]:
+        return warning(subject, f"Roles without rights: {', '.join(without_rights)}.", f"Run {migrate} as the owner.")
+    return ok(subject, f"{' and '.join(roles)} exist.")
 
 
 def check_rights(*, is_superuser: bool, may_make_roles: bool, major: int) -> Check:
-    """Whether the role of DATABASE_URL could take over the server."""
+    """Check that the role of DATABASE_URL cannot take over the server."""
     subject = "database: rights"
     if is_superuser:
         return warning(
@@ -76,41 +77,55 @@ def check_rights(*, is_superuser: bool, may_make_roles: bool, major: int) -> Che
             subject,
             f"On PostgreSQL {major} a role with CREATEROLE can grant itself any other, such as"
             " pg_execute_server_program.",
-            "Use PostgreSQL 16 or newer, or take it away (alter role … nocreaterole) and have an administrator make the"
-            f" roles: '{program_name()} migrate' and '{program_name()} reader' print the statements.",
+            "Use PostgreSQL 16 or newer, or revoke CREATEROLE (alter role … nocreaterole) and let an administrator"
+            f" create the roles: '{program_name()} migrate' and '{program_name()} reader' print the statements.",
         )
-    return ok(subject, "The role of DATABASE_URL has no rights beyond its own.")
+    return ok(subject, "The role of DATABASE_URL has no rights beyond its own database.")
 
 
 def shared_roles(shared: Sequence[Row[Any]], parting: Sequence[str]) -> Check:
-    """Logins that read another database of the server by the roles of this one."""
+    """Warn of roles that give their logins access to other databases of the server."""
     others = sorted({name for row in shared for name in row.database_names})
     logins = sorted({name for row in shared for name in row.logins})
     names = ", ".join(quoted(row.name) for row in shared)
     return warning(
         "database: shared roles",
-        f"{names} have rights in the databases {join_names(others)} as well: the logins {join_names(logins)} may read them"
-        " all.",
-        f"To part them, as the owner in this database: {spelled(parting)} Then run '{program_name()} migrate' and"
-        f" '{program_name()} reader', and grant the new roles to the logins that shall read here.",
+        f"{names} also have rights in the databases {join_names(others)}: the logins {join_names(logins)} may read all"
+        " of them.",
+        f"To separate them, as the owner in this database: {spelled(parting)} Then run '{program_name()} migrate' and"
+        f" '{program_name()} reader', and grant the new roles to this database's readers.",
     )
 
 
 def check_readers(*, has_statistics: bool, keeps_plans_of_other_roles: bool) -> Check:
-    """Whether readers of single accounts could learn something of the others from the server."""
+    """Check that readers of one account cannot learn about others from the server."""
     subject = "database: readers of one account"
     if has_statistics:
         return warning(
             subject,
-            "Postgres keeps statistics of all accounts' values from before readers were told apart, and explain shows"
-            " estimates made of them.",
-            f"As a superuser: {REMOVE_STATISTICS} Without one, dump and restore the database, or use PostgreSQL 18.",
+            "Postgres has statistics of all accounts' values from before readers were isolated, and explain shows"
+            " estimates based on them.",
+            f"As a superuser: {REMOVE_STATISTICS} Without one, dump and restore the database, or use PostgreSQL 18."
+            " Drop what somebody made by 'create statistics'; so does the next migrate, where it may.",
         )
     if keeps_plans_of_other_roles:
         return warning(
             subject,
-            "This server's version may show a session that changes its role the rows of the role before"
+            "This server's version may show a session that changes its role the rows of the previous role"
             " (CVE-2024-10976).",
-            "Bring the server to the newest minor version.",
+            "Update the server to the latest minor version.",
         )
-    return ok(subject, "Plans, estimates and policies show them their own accounts only.")
+    return ok(subject, "Plans, estimates and policies show readers only their own accounts.")
+
+
+def check_lock_table(*, is_open: bool) -> Check:
+    """Check that no login can fill the server's lock table, after which nobody connects."""
+    subject = "database: lock table"
+    if is_open:
+        return warning(
+            subject,
+            "Every login can fill the server's lock table with advisory locks; then loads and new connections fail.",
+            "As a superuser in this database, by psql: select format('revoke execute on function %s from public',"
+            " oid::regprocedure) from pg_proc where proname ~ 'advisory.*lock' \\gexec",
+        )
+    return ok(subject, "Readers cannot fill it.")

@@ -1,4 +1,4 @@
-"""A message sent to see whether alerts arrive. It goes the way that they go."""
+"""Check of the webhook by a test message."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SUBJECT: Final = "alerts: test message"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleNotification:
-    """A message that tells of nothing."""
+    """Test message."""
 
     def payload(self) -> dict[str, str]:
-        """The JSON that is posted; its ``kind`` is for programs."""
-        return {"text": "amoCRM: this is a test of alerts, sent by 'doctor'. Nothing has failed.", "kind": "test"}
+        """JSON that is posted; ``kind`` is for programs."""
+        return {"text": "amoCRM: test alert, sent by 'doctor'. Nothing has failed.", "kind": "test"}
 
 
 def check_webhook(url: Secret | None, clock: Clock) -> Iterator[Check]:
-    """Whether the webhook takes a message, tried as often as an alert is."""
+    """Send a test message, with the retries of an alert."""
     if url is None:
-        not_set = SettingsError("Nobody is told: AMOCRM_ALERT_WEBHOOK_URL is not set, or no address.", advice="Set it.")
+        not_set = SettingsError("AMOCRM_ALERT_WEBHOOK_URL is not set, or not a URL.", advice="Set it.")
         yield failed(SUBJECT, not_set)
         return
     try:
@@ -35,4 +35,4 @@ def check_webhook(url: Secret | None, clock: Clock) -> Iterator[Check]:
     except AlertNotSent as error:
         yield failed(SUBJECT, SettingsError(str(error), advice="Correct AMOCRM_ALERT_WEBHOOK_URL."))
     else:
-        yield ok(SUBJECT, "The webhook took it. Look whether people see it.")
+        yield ok(SUBJECT, "The webhook accepted the message. Check that it has arrived.")

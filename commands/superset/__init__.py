@@ -1,4 +1,4 @@
-"""``superset``: Apache Superset with our dashboards on the warehouse, on this machine, for as long as it runs."""
+"""``superset``: run Apache Superset with our dashboards on the warehouse."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from commands.supervised_process import HOST, raise_if_port_taken, supervised, w
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.private_path import make_private
-from pipelines.config.settings import VARIABLES
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.tool_login import reader_url
 
 LOGIN: Final = "amocrm_superset"
 USER: Final = "admin"
+PASSED: Final = frozenset(
+    ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "TERM")
+)
 DASHBOARDS_FOLDER: Final = Path("docs/dashboards")
 CODE_FOLDER: Final = Path(__file__).parent
 
 
 @click.command()
 @demo_option
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8088, show_default=True, help="Port of Superset's pages."
-)
-@click.option("--check", "is_check", is_flag=True, help="Ask for the data of every chart, say what fails, and end.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8088, show_default=True, help="Port of Superset's UI.")
+@click.option("--check", "is_check", is_flag=True, help="Query the data of every chart, report failures, and stop.")
 def command(demo: str | None, port: int, *, is_check: bool) -> None:
-    """Run Apache Superset with dashboards on the warehouse. Ctrl-C ends it.
+    """Run Apache Superset with dashboards on the warehouse. Ctrl-C stops it.
 
-    The first time it is installed, in an environment of its own in the data folder. It connects by the login
-    amocrm_superset, which is made for it and reads the schema analytics only; where DATABASE_URL is a reader's login,
-    by that one. Dashboards that you change stay as you changed them until an update brings new ones.
+    The first run installs Superset in an environment in the data folder. Superset connects with the login
+    amocrm_superset, which is created for it and reads only the schema analytics, or with the login of DATABASE_URL if
+    that is a reader's. Your changes of dashboards are kept until an update replaces them.
     """
     if not DASHBOARDS_FOLDER.is_dir():
-        raise SettingsError("The dashboards are not here.", advice="Call this in a clone of the project.")
+        raise SettingsError("The dashboards were not found.", advice="Run this in a clone of the project.")
     raise_if_port_taken(port)
     folder = superset_folder(demo)
     python = prepare_environment(folder, DASHBOARDS_FOLDER / "requirements.lock")
@@ -53,7 +53,7 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
         log = folder / "superset.log"
         environment = superset_environment(folder, port, password, address)
         with supervised([python, CODE_FOLDER / "serve.py"], log=log, folder=folder, environment=environment) as process:
-            click.echo("Superset starts; the first time it also makes its own database …", err=True)
+            click.echo("Starting Superset; the first start also creates its database …", err=True)
             wait_until_ready(process, port, name="Superset", log=log)
             url = f"http://{HOST}:{port}"
             if is_check:
@@ -61,14 +61,14 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
                 return
             click.echo(
                 f"Superset is at {url}/superset/dashboard/amocrm-segments/ (and …/amocrm-stages/)\n"
-                f"User {USER}, password {password} (a new one each time). Its log is {log}. Ctrl-C ends it."
+                f"User {USER}, password {password} (new at each start). Its log is {log}. Ctrl-C stops it."
             )
             process.wait()
-    raise WarehouseError("Superset ended by itself.", advice=f"Its log says why: {log}.")
+    raise WarehouseError("Superset stopped unexpectedly.", advice=f"See its log: {log}.")
 
 
 def superset_folder(demo: str | None) -> Path:
-    """Where Superset lives: in the data folder, one for the demo's data and the user's own."""
+    """Create and return Superset's folder in the data folder, which the demo and the user's own data share."""
     home = select_demo(demo)
     folder = (home.folder.parents[1] if home else load_current_settings().data_dir) / "superset"
     make_private(folder)
@@ -80,12 +80,15 @@ def superset_folder(demo: str | None) -> Path:
 
 
 def superset_environment(folder: Path, port: int, password: str, address: URL) -> dict[str, str]:
-    """What Superset finds in its environment: none of our settings, which hold secrets that it does not need."""
+    """Return the environment for Superset: only what programs and libpq need.
+
+    Tokens may be in variables of any name, which accounts.toml names.
+    """
     other_variables = {
-        name: text
-        for name, text in os.environ.items()
-        if name not in VARIABLES and not name.startswith(("PYTHON", "SUPERSET", "FLASK"))
+        name: text for name, text in os.environ.items() if name in PASSED or name.startswith(("LC_", "PG"))
     }
+    if address.password is not None:
+        other_variables.pop("PGPASSWORD", None)  # of another login
     return other_variables | {
         "AMOCRM_SUPERSET_FOLDER": str(folder),
         "AMOCRM_SUPERSET_FILES": str((DASHBOARDS_FOLDER / "superset").absolute()),

@@ -1,4 +1,4 @@
-"""Whether every chart has its data: asked of Superset's own API, as its pages do."""
+"""Check of the charts' data by Superset's API."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TIMEOUT: Final = 60.0
 
 
 def check_charts(url: str, user: str, password: str) -> None:
-    """Say of each chart how many rows it has. Raises ``WarehouseError`` where Superset has no data for one."""
+    """Print the row count of each chart. Raises ``WarehouseError`` if a chart's query fails."""
     with requests.Session() as session:
-        session.trust_env = False  # no proxy stands between us and this machine
+        session.trust_env = False  # Superset is on this machine: no proxy
         response = session.post(
             f"{url}/api/v1/security/login",
             json={"username": user, "password": password, "provider": "db", "refresh": False},
@@ -34,7 +34,7 @@ def check_charts(url: str, user: str, password: str) -> None:
 
 
 def has_data(session: requests.Session, url: str, chart: Mapping[str, Any]) -> bool:
-    """Whether the chart's query works; its rows, or what is wrong, are said."""
+    """Run the chart's query and print its row count or error; return False if it fails."""
     params = json.loads(chart["params"])
     dataset_id = int(params["datasource"].partition("__")[0])
     response = session.post(
@@ -50,7 +50,7 @@ def has_data(session: requests.Session, url: str, chart: Mapping[str, Any]) -> b
 
 
 def build_query(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The query that a page makes of a chart's settings, filters of the dashboard aside."""
+    """Build the query of a chart from its settings, without the dashboard's filters."""
     if params.get("query_mode") == "raw":
         columns, metrics = params["all_columns"], None
     else:

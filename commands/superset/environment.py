@@ -1,4 +1,4 @@
-"""Superset's own environment: a Python that it runs on, and packages by a lock of its own, never the project's."""
+"""Python environment of Superset, with packages from its own lock."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PIP: Final = ("-m", "pip", "--no-input", "--disable-pip-version-check", "--quiet
 
 
 def prepare_environment(folder: Path, lock: Path) -> Path:
-    """The Python of the environment in ``folder``, which is made there if it is not what the lock says.
+    """Return the Python of the environment in ``folder``; create the environment if it does not match the lock.
 
-    Raises ``SettingsError`` where no Python fits, and ``WarehouseError`` where pip fails, whose words are in a log.
+    Raises ``SettingsError`` if no supported Python is found, and ``WarehouseError`` if pip fails.
     """
     environment, state = folder / "environment", folder / "environment.lock"
     python = environment / "bin" / "python"
@@ -34,13 +34,13 @@ def prepare_environment(folder: Path, lock: Path) -> Path:
     if python.exists() and state.exists() and read_text(state) == fingerprint:
         return python
     base = find_python()
-    click.echo(f"Setting up Superset in {environment}, once: it takes some minutes and 0.8 GB.", err=True)
+    click.echo(f"Installing Superset in {environment}, once. This takes some minutes and 0.8 GB.", err=True)
     state.unlink(missing_ok=True)
     shutil.rmtree(environment, ignore_errors=True)
     log = folder / "setup.log"
     with open_log(log) as output:
         for step in (
-            # Debian leaves out what would put pip there; ours does its work.
+            # Debian's venv lacks ensurepip, so our own pip installs into the environment.
             (base, "-m", "venv", "--without-pip", environment),
             (sys.executable, *PIP, "--python", python, "install", "--require-hashes", "--no-deps", "-r", lock),
         ):
@@ -50,14 +50,14 @@ def prepare_environment(folder: Path, lock: Path) -> Path:
             if completed.returncode:
                 raise WarehouseError(
                     "Superset could not be installed.",
-                    advice=f"{log} says why. Check the network, then run the same command again.",
+                    advice=f"See {log}. Check the network, then run the same command again.",
                 )
     write_file(state, fingerprint.encode())
     return python
 
 
 def find_python() -> str:
-    """A Python that Superset runs on: the one in use, or another on the PATH."""
+    """Return a Python that Superset supports: the current one, or another on the PATH."""
     for name in python_candidates():
         with subprocess.Popen(
             [name, "-c", VERSION_CHECK], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -65,13 +65,13 @@ def find_python() -> str:
             if process.wait() == 0:
                 return name
     raise SettingsError(
-        "Superset runs on Python 3.11 or 3.12, and none of them is on the PATH.",
-        advice="Install one of them beside the Python in use, or name it: PYTHON=/path/to/python3.12 ./run superset",
+        "Superset needs Python 3.11 or 3.12, but none is on the PATH.",
+        advice="Install one of them, or set its path: PYTHON=/path/to/python3.12 ./run superset",
     )
 
 
 def python_candidates() -> Iterator[str]:
-    """Programs to try, the user's choice first."""
+    """Yield Pythons to try, the user's choice first."""
     for name in (os.environ.get("PYTHON"), sys.executable, *PYTHONS):
         found = shutil.which(name) if name else None
         if found:

@@ -1,6 +1,6 @@
-"""Prepares Superset and serves it until it is ended. Runs in Superset's environment, where nothing of ours is there.
+"""Prepare Superset and serve it. Runs in Superset's environment, without this project's packages.
 
-What it needs is in environment variables, passwords too, so that no other user of the machine sees them.
+Parameters and passwords are passed in environment variables, which other users of the machine cannot see.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ DATABASE: Final = "databases/warehouse.yaml"
 
 
 def main() -> None:
-    """Prepare what is not prepared yet, and serve."""
+    """Prepare Superset if needed, and serve it."""
     folder = Path(os.environ["AMOCRM_SUPERSET_FOLDER"])
     files = read_dashboards(Path(os.environ["AMOCRM_SUPERSET_FILES"]))
     address = os.environ["AMOCRM_SUPERSET_DATABASE"]
     state_file = folder / "state.json"
     previous = read_state(state_file)
-    if not previous:  # cut short while it was made, so that nobody has worked with it
+    if not previous:  # an interrupted first start: nobody has used the database yet
         (folder / "superset.db").unlink(missing_ok=True)
     app = create_app()
     state = {
@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def read_dashboards(root: Path) -> dict[str, str]:
-    """The dashboards as Superset's import wants them: texts by their path."""
+    """Read the dashboards for Superset's import: texts by path."""
     return {
         path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.yaml"))
     }
 
 
 def read_state(file: Path) -> Mapping[str, str]:
-    """What is prepared already."""
+    """Read the state of the last preparation."""
     with suppress(FileNotFoundError):
         found: Mapping[str, str] = json.loads(file.read_text(encoding="utf-8"))
         return found
@@ -68,7 +68,7 @@ def read_state(file: Path) -> Mapping[str, str]:
 
 
 def upgrade_metadata_database() -> None:
-    """Superset's own tables, roles and rights, as its version has them."""
+    """Create or update Superset's own tables, roles and rights."""
     extensions = superset_extensions()
     upgrade()
     extensions.appbuilder.add_permissions(update_perms=True)
@@ -76,7 +76,7 @@ def upgrade_metadata_database() -> None:
 
 
 def set_admin(password: str) -> None:
-    """The one who may log in, with the password of this run."""
+    """Create the admin, or set the password of this run."""
     users = superset_extensions().security_manager
     user = users.find_user(USER)
     if user is None:
@@ -86,7 +86,7 @@ def set_admin(password: str) -> None:
 
 
 def import_dashboards(files: Mapping[str, str], address: str) -> None:
-    """Put the dashboards in place of those that were imported before."""
+    """Import the dashboards, replacing earlier ones."""
     from superset.commands.importers.v1.assets import ImportAssetsCommand  # type: ignore[import-not-found]  # noqa: PLC0415
     from superset.utils.core import override_user  # type: ignore[import-not-found]  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def import_dashboards(files: Mapping[str, str], address: str) -> None:
 
 
 def set_database_url(files: Mapping[str, str], address: str) -> None:
-    """Connect the dashboards that are there with the database of this run."""
+    """Set the database of the imported dashboards."""
     from superset.models.core import Database  # type: ignore[import-not-found]  # noqa: PLC0415
 
     session = superset_extensions().db.session
@@ -109,7 +109,7 @@ def set_database_url(files: Mapping[str, str], address: str) -> None:
 
 
 def superset_extensions() -> Any:
-    """Its objects, which can be imported only once there is an app."""
+    """Import Superset's global objects, which exist once an app does."""
     from superset import extensions  # type: ignore[import-not-found]  # noqa: PLC0415
 
     return extensions

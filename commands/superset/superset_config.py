@@ -1,4 +1,4 @@
-"""Superset's settings for one person on one machine. Superset reads this, in an environment of its own; we do not."""
+"""Superset's configuration for one user on one machine. Superset imports it in its own environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECRET_KEY: Final = (FOLDER / "secret_key").read_text(encoding="ascii")
 SQLALCHEMY_DATABASE_URI: Final = f"sqlite:///{FOLDER / 'superset.db'}?check_same_thread=false"
 RATELIMIT_STORAGE_URI: Final = "memory://"
 
-# As Superset has it, without the addresses that pages would send something to: of who counts users, of maps.
+# Superset's default without external addresses: usage statistics and maps.
 TALISMAN_CONFIG: Final[dict[str, Any]] = {
     "content_security_policy": {
         "base-uri": ["'self'"],

@@ -1,1 +1,1 @@
-"""What the commands that change accounts have in common. Planning and applying are the work of ``pipelines.writeback``."""
+"""Shared parts of the commands that read or change accounts."""

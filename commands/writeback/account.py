@@ -1,4 +1,4 @@
-"""The account that a command works on, the user's own or the demo's, and the warehouse with its history."""
+"""Account and warehouse that a command works on: the user's own or the demo's."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
-import click
 from sqlalchemy import Engine
 
 from commands.current_settings import load_current_settings
 from commands.demo.home import DemoHome
-from commands.demo.options import select_demo
+from commands.demo.options import print_simulated_notice, select_demo
 from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseUnavailable, MigrationError, SettingsError
 from pipelines.base.text import join_names
 from pipelines.config.settings import Settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import check_schema, migrate
 from pipelines.warehouse.past import StoredAccount, read_stored_accounts
-from pipelines.writeback.live_account import AccountAccess
 
 
 @contextmanager
-def open_account(demo: str | None, account_key: str | None) -> Iterator[AccountAccess]:
-    """The account, to be read and changed, for as long as the context lasts."""
+def open_account(demo: str | None, account_key: str | None) -> Iterator[LoadContext]:
+    """Open an account for reading and changing."""
     home = select_demo(demo)
     if home is not None:
         with open_demo_account(home, account_key) as access:
@@ -35,17 +34,15 @@ def open_account(demo: str | None, account_key: str | None) -> Iterator[AccountA
     account = settings.account(account_key)
     with open_warehouse(settings) as engine:
         check_schema(engine)
-        yield AccountAccess(engine=engine, account=account, settings=settings)
+        yield LoadContext(engine, account, settings)
 
 
 @contextmanager
-def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[AccountAccess]:
-    """The demo's account as it is now. It runs meanwhile, and keeps what is changed."""
-    from commands.demo.simulated_account import simulated_account  # noqa: PLC0415 - nobody else needs the emulator
+def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[LoadContext]:
+    """Run the demo's account at the present time; changes are saved."""
+    from commands.demo.simulated_account import simulated_account  # noqa: PLC0415 - imports the emulator
 
-    config = home.config()
-    if config is None:
-        raise SettingsError("The demo's data are gone.", advice="Run the demo again.")
+    config = home.require_config()
     print_simulated_notice(home)
     with (
         home.exclusive_lock(),
@@ -54,31 +51,31 @@ def open_demo_account(home: DemoHome, account_key: str | None) -> Iterator[Accou
     ):
         migrate(engine)
         simulated.set_time_to_present()
-        yield AccountAccess(
-            engine=engine,
-            account=simulated.settings.account(account_key),
-            settings=simulated.settings,
+        yield LoadContext(
+            engine,
+            simulated.settings.account(account_key),
+            simulated.settings,
             clock=Clock(now=simulated.emulator.clock.now, sleep=time.sleep),
         )
 
 
 @contextmanager
 def open_history(demo: str | None, account_key: str | None) -> Iterator[tuple[Engine, StoredAccount]]:
-    """The history of an account, which need not answer any more, nor be in the settings."""
+    """Open the history of an account, which may be unreachable or missing in the settings."""
     with open_histories(demo) as (engine, known, settings):
         yield engine, select_account(known, account_key, settings)
 
 
 @contextmanager
 def open_histories(demo: str | None) -> Iterator[tuple[Engine, list[StoredAccount], Settings]]:
-    """All accounts that have a history, and where it is."""
+    """Open the warehouse; yield it, the accounts with a history, and the settings."""
     home = select_demo(demo)
     settings = home.settings if home else load_current_settings()
     with ExitStack() as stack:
         has_lock = False
         if home is not None:
             print_simulated_notice(home)
-            with suppress(DatabaseUnavailable):  # otherwise whoever uses the data has started the server
+            with suppress(DatabaseUnavailable):  # another program holds the lock; join the server that it started
                 stack.enter_context(home.exclusive_lock())
                 has_lock = True
         engine = stack.enter_context(open_warehouse(settings))
@@ -94,7 +91,7 @@ def open_histories(demo: str | None) -> Iterator[tuple[Engine, list[StoredAccoun
 
 
 def check_demo_schema(engine: Engine) -> None:
-    """Raise ``MigrationError`` unless the demo's database, which another program uses, is of this version."""
+    """Raise ``MigrationError`` unless the demo's database, which another program uses, has this version's schema."""
     try:
         check_schema(engine)
     except MigrationError as error:
@@ -104,7 +101,7 @@ def check_demo_schema(engine: Engine) -> None:
 
 
 def select_account(known: list[StoredAccount], key: str | None, settings: Settings) -> StoredAccount:
-    """The account of that key, or the only one there is. Raises ``SettingsError`` where the choice is not clear."""
+    """Return the account with that key, or the only one. Raises ``SettingsError`` if it is missing or ambiguous."""
     if key is None and len(settings.all_accounts) == 1:
         key = settings.all_accounts[0].key
     found = [account for account in known if key in (None, account.key)]
@@ -114,10 +111,5 @@ def select_account(known: list[StoredAccount], key: str | None, settings: Settin
         raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
     keys = join_names([account.key for account in known])
     if key is None:
-        raise SettingsError("Several accounts have a history.", advice=f"Say which one with --account: {keys}.")
-    raise SettingsError(f"There is no history of an account '{key}'.", advice=f"There is one of {keys}.")
-
-
-def print_simulated_notice(home: DemoHome) -> None:
-    """Say, where it does not disturb what is printed, that nothing here is real."""
-    click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
+        raise SettingsError("Several accounts have a history.", advice=f"Choose one with --account: {keys}.")
+    raise SettingsError(f"The account '{key}' has no history.", advice=f"Accounts with a history: {keys}.")

@@ -1,4 +1,4 @@
-"""Stages and segments of an account on the screen and as JSON. Where they come from is not asked here."""
+"""Stages and segments as tables and JSON."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from rich.text import Text
 from pipelines.amocrm.models import FieldValue, Json, Segment, Snapshot, Stage
 from pipelines.base.escape import printable
 from pipelines.writeback.to_desired import values_to_desired
-from pipelines.writeback.yaml_nodes import YamlList
-from pipelines.writeback.yaml_nodes import YamlText as Written
+from pipelines.writeback.yaml_nodes import YamlList, YamlText
 
 WIDTH_WITHOUT_TERMINAL: Final = 1_000
-"""Columns where nobody looks: no name is cut short."""
+"""Width without a terminal, so that no name is truncated."""
 
 
 def print_stages(stages: Iterable[Stage]) -> None:
-    """A line for each stage, in the order that amoCRM shows them in."""
+    """Print one line per stage, in amoCRM's order."""
     ordered = sorted(stages, key=lambda stage: (stage.sort is None, stage.sort, stage.id))
     rows = [
         (stage.id, stage.name, stage.sort, stage.color, len(stage.rules), "system" if stage.is_default else "")
@@ -32,14 +31,14 @@ def print_stages(stages: Iterable[Stage]) -> None:
 
 
 def print_segments(segments: Iterable[Segment]) -> None:
-    """A line for each segment, the largest first."""
+    """Print one line per segment, the largest first."""
     ordered = sorted(segments, key=lambda segment: (-(segment.customers_count or 0), segment.id))
     rows = [(one.id, one.name, one.customers_count, one.color, len(one.field_values)) for one in ordered]
     _print_table(("id", "name", "customers", "color", "field values"), rows)
 
 
 def stage_to_json(stage: Stage) -> dict[str, Json]:
-    """A stage for scripts. Its conditions are groups of rules as amoCRM gave them."""
+    """Return a stage for scripts. Its conditions are groups of rules as received from amoCRM."""
     groups: list[list[Json]] = [[] for _ in range(stage.rule_group_count)]
     for rule in stage.rules:
         groups[rule.group].append(rule.body)
@@ -55,10 +54,10 @@ def stage_to_json(stage: Stage) -> dict[str, Json]:
 
 
 def segment_to_json(segment: Segment, snapshot: Snapshot) -> dict[str, Json]:
-    """A segment for scripts. Its fields go by their names, or ids where names are not clear, as in a file."""
+    """Return a segment for scripts. Its fields have their names as keys, or their ids if names are ambiguous."""
     fields: dict[str, Json] = {}
     for field, desired in values_to_desired(snapshot.fields, segment.field_values, ZoneInfo(snapshot.account.timezone)):
-        if desired is None:  # no file can say it, so it is shown as it came
+        if desired is None:  # a file cannot express it, so it is shown as received
             values = [value for value in segment.field_values if value.field_id == field.id]
             fields[str(field.id)] = [_raw_value(value) for value in values]
         else:
@@ -75,10 +74,10 @@ def segment_to_json(segment: Segment, snapshot: Snapshot) -> dict[str, Json]:
     }
 
 
-def _to_plain(value: Written | YamlList) -> Json:
-    if isinstance(value, Written):
+def _to_plain(value: YamlText | YamlList) -> Json:
+    if isinstance(value, YamlText):
         return value.text
-    return [item.text for item in value.items if isinstance(item, Written)]
+    return [item.text for item in value.items if isinstance(item, YamlText)]
 
 
 def _raw_value(value: FieldValue) -> Json:

@@ -1,4 +1,4 @@
-"""Showing what is to be done, asking, doing it, and telling what became of it: the same for every command."""
+"""Show a plan, ask for confirmation, apply it, and print the result."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
-import simplejson
 
-from commands.text import pluralize
+from commands.output import pluralize, print_json
 from commands.writeback.options import ApplyOptions
 from pipelines.base.errors import SettingsError
-from pipelines.base.escape import printable_json
+from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import AppliedCall, ApplyResult, apply
 from pipelines.writeback.calls import Call, Plan, PlannedChange
-from pipelines.writeback.live_account import AccountAccess, preview_plan
+from pipelines.writeback.live_account import preview_plan
 from pipelines.writeback.plan_source import DesiredState
 from pipelines.writeback.render import format_change_line, plan_document, render_text
 
 COLORS: Final = {"  + ": "green", "  ~ ": "yellow", "  - ": "red"}
-"""Of lines that begin so."""
+"""Colors of lines by their beginning."""
 
 OUTCOME_LABELS: Final = {"done": "done", "refused": "refused", "not_sent": "not sent", "uncertain": "uncertain"}
 
 
-def execute_plan(access: AccountAccess, desired_state: DesiredState, apply_options: ApplyOptions) -> None:
-    """Make the account as it is wanted, if whoever is asked says yes. Raises what stopped it, after telling how far."""
+def execute_plan(access: LoadContext, desired_state: DesiredState, apply_options: ApplyOptions) -> None:
+    """Plan and, after confirmation, apply the desired state. Print the result, then raise the error that stopped it."""
     plan = preview_plan(access, desired_state)
     if not apply_options.is_json:
         print_plan(plan)
@@ -50,21 +49,23 @@ def execute_plan(access: AccountAccess, desired_state: DesiredState, apply_optio
 
 
 def print_plan(plan: Plan) -> None:
-    """The plan, in colours where they can be seen."""
+    """Print the plan, in colors if the terminal supports them."""
     for line in render_text(plan).splitlines():
         click.echo(click.style(line, COLORS.get(line[:4])))
 
 
 def confirm(apply_options: ApplyOptions) -> bool:
-    """Ask. Raises ``SettingsError`` where nobody is there."""
+    """Ask for confirmation. Raises ``SettingsError`` without a terminal."""
     if apply_options.is_json or not sys.stdin.isatty():
-        raise SettingsError("Nothing was sent: nobody is there to be asked.", advice="Add --yes to go on without that.")
+        raise SettingsError(
+            "Nothing was sent: confirmation needs a terminal.", advice="Add --yes to apply without confirmation."
+        )
     click.echo()
     return click.confirm("Make these changes in amoCRM?")
 
 
 def describe_result(result: ApplyResult, timezone: ZoneInfo) -> Iterator[str]:
-    """Each call with what became of it, and the snapshot that shows it, by the account's clocks."""
+    """Yield lines: each call with its outcome, and the time of the snapshot after it, in the account's timezone."""
     total = len(result.applied_calls) + len(result.remaining_calls)
     done = sum(applied_call.outcome == "done" for applied_call in result.applied_calls)
     yield ""
@@ -85,14 +86,14 @@ def _format_line(outcome: str, change: PlannedChange) -> str:
 
 
 def changes_with_ids(applied_call: AppliedCall) -> Iterator[PlannedChange]:
-    """The call's changes, those that added something with the ids that amoCRM gave."""
+    """Yield the call's changes; additions have the ids that amoCRM assigned."""
     for position, change in enumerate(applied_call.call.changes):
         is_known = position < len(applied_call.added_ids)
         yield replace(change, thing_id=applied_call.added_ids[position]) if is_known else change
 
 
 def result_to_json(result: ApplyResult) -> dict[str, Any]:
-    """The same for scripts."""
+    """Return the result for scripts."""
     return {
         "calls": [
             {
@@ -113,8 +114,3 @@ def result_to_json(result: ApplyResult) -> dict[str, Any]:
 
 def _call_to_json(call: Call) -> dict[str, Any]:
     return {"method": call.method, "resource": call.resource, "thing_id": call.thing_id}
-
-
-def print_json(value: Any) -> None:
-    """One document; decimals keep all their digits."""
-    click.echo(printable_json(simplejson.dumps(value, ensure_ascii=False, indent=2, use_decimal=True)))

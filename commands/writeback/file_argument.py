@@ -1,4 +1,4 @@
-"""The file that says what is wanted, as an argument of commands."""
+"""Argument FILE of commands: a file with desired state."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ file_argument: Final = click.argument(
 
 
 def desired_in(file: Path) -> DesiredConfig:
-    """Desired state that the file describes. Raises ``PlanError`` with all its mistakes."""
+    """Read the file's desired state. Raises ``PlanError`` with all its errors."""
     source = "<stdin>" if file == STANDARD_INPUT else str(file)
     try:
         text = _standard_input() if file == STANDARD_INPUT else read_text(file, limit=PLAN_BYTES, pipe_allowed=True)
     except UnicodeDecodeError:
-        raise SettingsError(f"{source} is not a text in UTF-8.", advice="Save it as UTF-8.") from None
+        raise SettingsError(f"{source} is not UTF-8 text.", advice="Save it as UTF-8.") from None
     except OSError as error:
         raise SettingsError(
             f"{source} cannot be read: {error.strerror or 'unknown reason'}.",

@@ -1,4 +1,4 @@
-"""The options that commands on stages and segments share."""
+"""Options of commands on stages and segments."""
 
 from __future__ import annotations
 
@@ -7,39 +7,35 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from commands.demo.options import demo_option
+from commands.options import account_option, json_option
 
 CommandFunction = Callable[..., None]
-
-account_option: Final = click.option(
-    "--account", "account_key", metavar="KEY", help="The account, where the settings have several."
-)
-json_option: Final = click.option("--json", "is_json", is_flag=True, help="Print one JSON document in place of lines.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyOptions:
-    """How something is to be carried out."""
+    """Options for applying a plan."""
 
-    is_yes: bool  # nobody is asked
+    is_yes: bool  # apply without confirmation
     is_json: bool
     who: str
     reason: str | None
 
 
 def live_options(function: CommandFunction) -> CommandFunction:
-    """Options of commands that look at an account."""
+    """Add the options of commands that fetch an account."""
     for option in (json_option, demo_option, account_option):
         function = option(function)
     return function
 
 
 def change_options(function: CommandFunction) -> CommandFunction:
-    """Options of commands that change an account; their values come as ``manner``, but for the account's."""
+    """Add the options of commands that change an account; the command gets an ``ApplyOptions``."""
 
     @wraps(function)
     def command(*, is_yes: bool, is_json: bool, who: str | None, reason: str | None, **other_values: Any) -> None:
@@ -49,9 +45,9 @@ def change_options(function: CommandFunction) -> CommandFunction:
         )
 
     options = (
-        click.option("--reason", metavar="TEXT", help="Why; it is kept with every call."),
-        click.option("--as", "who", metavar="TEXT", help="Who does it; the user and machine by default."),
-        click.option("--yes", "is_yes", is_flag=True, help="Do it without asking."),
+        click.option("--reason", metavar="TEXT", help="Reason, stored with every call."),
+        click.option("--as", "who", metavar="TEXT", help="Who applies it (default: user and machine)."),
+        click.option("--yes", "is_yes", is_flag=True, help="Apply without confirmation."),
     )
     decorated: CommandFunction = command
     for option in options:
@@ -60,7 +56,7 @@ def change_options(function: CommandFunction) -> CommandFunction:
 
 
 def user_and_host() -> str:
-    """User and machine, such as ``ann@desk``."""
+    """Return user and machine, such as ``ann@desk``."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in some containers

@@ -1,4 +1,4 @@
-"""The state of an account at an instant of its history that somebody names."""
+"""State of an account at an instant of its history."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipelines.warehouse.past import StoredAccount, read_last_observed_at, read_
 
 
 def read_past(engine: Engine, account: StoredAccount, instant: str) -> Snapshot:
-    """What the newest snapshot at or before ``instant`` saw. Raises ``SettingsError`` where there is none."""
+    """Read the latest snapshot at or before ``instant``. Raises ``SettingsError`` if there is none."""
     return _read_at(engine, account, parse_instant(instant, account.timezone))
 
 
 def read_last_seen(engine: Engine, account: StoredAccount, kind: EntityKind, thing_id: int) -> Snapshot:
-    """What the last snapshot saw that showed a stage or segment. Raises ``SettingsError`` where none ever did."""
+    """Read the last snapshot that contains a stage or segment. Raises ``SettingsError`` if there is none."""
     with transaction(engine, account=account.key) as connection:
         at = read_last_observed_at(connection, account.id, kind, thing_id)
     if at is None:
         raise SettingsError(
-            f"no snapshot ever saw a {kind} with the id {thing_id}.",
+            f"no snapshot contains a {kind} with the id {thing_id}.",
             account=account.key,
-            advice=f"The view analytics.{kind}_history has all that there were.",
+            advice=f"See all {kind}s of the history in the view analytics.{kind}_history.",
         )
     return _read_at(engine, account, at)
 
@@ -37,20 +37,20 @@ def _read_at(engine: Engine, account: StoredAccount, at: datetime) -> Snapshot:
         past = read_snapshot_at(connection, account.id, at)
     if past is None:
         raise SettingsError(
-            f"there is no snapshot as old as {at.isoformat()}.",
+            f"there is no snapshot at or before {at.isoformat()}.",
             account=account.key,
-            advice="History begins with the first load; the view analytics.snapshots has them all.",
+            advice="The history begins with the first load; see the view analytics.snapshots.",
         )
     return past
 
 
 def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
-    """An instant as people write it, and as psql shows it; without an offset by the account's clocks."""
+    """Parse an instant in ISO 8601; without an offset, it is in the account's timezone."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise SettingsError(
             f"'{text}' is not a time.",
-            advice="Write it like 2026-11-01T09:00, which is the account's time, or 2026-11-01T09:00+03:00.",
+            advice="Write 2026-11-01T09:00, in the account's timezone, or 2026-11-01T09:00+03:00.",
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=timezone)

@@ -1,4 +1,4 @@
-"""Single steps: looking at one account's stages or segments, and changing one of them. Both kinds go the same way."""
+"""List, show, add and change single stages or segments."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Any, Final, TypeAlias
 
 import click
 
+from commands.output import print_json
 from commands.writeback.account import open_account
 from commands.writeback.entity_output import print_segments, print_stages, segment_to_json, stage_to_json
-from commands.writeback.execute import execute_plan, print_json
+from commands.writeback.execute import execute_plan
 from commands.writeback.options import ApplyOptions
 from pipelines.amocrm.messages import EntityKind
 from pipelines.amocrm.models import Segment, Snapshot, Stage
 from pipelines.base.errors import SettingsError
+from pipelines.load.context import LoadContext
 from pipelines.writeback.desired import DesiredConfig, DesiredSegment, DesiredStage
 from pipelines.writeback.export import export_config
-from pipelines.writeback.live_account import AccountAccess, fetch_live_account
+from pipelines.writeback.live_account import fetch_live_account
 from pipelines.writeback.plan_source import to_desired_state
 from pipelines.writeback.validation import MODE_BY_KIND
 
@@ -38,7 +40,7 @@ def list_all(kind: EntityKind, *, account_key: str | None, demo: str | None, is_
 
 
 def get(kind: EntityKind, thing_id: int, *, account_key: str | None, demo: str | None, is_json: bool) -> None:
-    """Print one, as a file would have it."""
+    """Print one stage or segment in the format of files."""
     with open_account(demo, account_key) as access:
         snapshot = _read_live(access, kind)
         entity = next((candidate for candidate in _entities(kind, snapshot) if candidate.id == thing_id), None)
@@ -54,24 +56,24 @@ def get(kind: EntityKind, thing_id: int, *, account_key: str | None, demo: str |
 def add(
     kind: EntityKind, desired: DesiredEntity, apply_options: ApplyOptions, *, account_key: str | None, demo: str | None
 ) -> None:
-    """Add one. Raises ``SettingsError`` where there is one of that name: a name is all by which a new one is known."""
+    """Add one. Raises ``SettingsError`` if its name exists, because a new entity is identified only by its name."""
     with open_account(demo, account_key) as access:
         namesakes = [
             candidate for candidate in _entities(kind, _read_live(access, kind)) if candidate.name == desired.name
         ]
         if namesakes:
-            raise _error(access, f"there is a {kind} of this name already, id {namesakes[0].id}.")
+            raise _error(access, f"a {kind} with this name exists already, id {namesakes[0].id}.")
         execute_plan(access, to_desired_state(_to_desired(desired), account_key=access.account.key), apply_options)
 
 
 def change(desired: DesiredEntity, apply_options: ApplyOptions, *, account_key: str | None, demo: str | None) -> None:
-    """Change or delete one, which is named by its id."""
+    """Change or delete the one with the given id."""
     with open_account(demo, account_key) as access:
         execute_plan(access, to_desired_state(_to_desired(desired), account_key=access.account.key), apply_options)
 
 
-def _read_live(access: AccountAccess, kind: EntityKind) -> Snapshot:
-    """The account as it is. Raises ``SettingsError`` where its mode has no such things."""
+def _read_live(access: LoadContext, kind: EntityKind) -> Snapshot:
+    """Fetch the account. Raises ``SettingsError`` if its mode has no entities of this kind."""
     snapshot = fetch_live_account(access)
     if snapshot.account.mode != MODE_BY_KIND[kind]:
         raise _error(access, f"the account has no {kind}s: its customers mode is '{snapshot.account.mode}'.")
@@ -92,5 +94,5 @@ def _to_desired(desired: DesiredEntity) -> DesiredConfig:
     return DesiredConfig(source=SOURCE, segments=(desired,))
 
 
-def _error(access: AccountAccess, sentence: str) -> SettingsError:
+def _error(access: LoadContext, sentence: str) -> SettingsError:
     return SettingsError(sentence, account=access.account.key, advice="Nothing was sent.")

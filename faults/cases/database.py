@@ -139,9 +139,7 @@ def locked(harness: Harness, *, is_for_long: bool) -> Iterator[Trial]:
 
 def shorten_lock_timeout(connection: Connection) -> None:
     """Make a transaction wait for locks 0.3 seconds instead of a minute."""
-    driver: object = connection.connection.dbapi_connection
-    assert isinstance(driver, psycopg.Connection)
-    driver.execute("set local lock_timeout = '300ms'")
+    connection.exec_driver_sql("set local lock_timeout = '300ms'")
 
 
 def read_only(harness: Harness) -> Iterator[Trial]:

@@ -26,9 +26,10 @@ from faults.oauth_account import OAuthAccount, Outage, new_oauth_account
 from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.http import Transport
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.session import Clocks
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.amocrm.token_store import TokenStore
+from pipelines.base.clock import SYSTEM_CLOCK
+from pipelines.base.clock import Clock as LoadClock
 from pipelines.base.errors import MustAuthorize, WarehouseError
 from pipelines.config.integration import Integration
 
@@ -125,9 +126,9 @@ def place(harness: Harness) -> Iterator[OAuthAccount]:
 
 def access(integration: Integration, file: Path, base_url: str) -> Authorization:
     """Authorization of one worker, at the emulator's time."""
-    clocks = Clocks(now=lambda: NOW)
-    token_endpoint = TokenEndpoint(integration, limits=Limits(requests_per_second=1_000), clocks=clocks)
-    return Authorization(integration, file, base_url, token_endpoint=token_endpoint, clocks=clocks)
+    clock = LoadClock(now=lambda: NOW)
+    token_endpoint = TokenEndpoint(integration, limits=Limits(requests_per_second=1_000), clock=clock)
+    return Authorization(integration, file, base_url, token_endpoint=token_endpoint, clock=clock)
 
 
 def renew_and_die(
@@ -279,7 +280,7 @@ def renew_with_others(integration: Integration, file: Path, base_url: str, barri
 
 def hold_and_die(file: Path) -> None:
     """Take the lock, begin a renewal, and be killed."""
-    stored_tokens = TokenStore(file, Clocks())
+    stored_tokens = TokenStore(file, SYSTEM_CLOCK)
     with stored_tokens.locked():
         stored_tokens.begin_renewal()
         os.kill(os.getpid(), signal.SIGKILL)

@@ -21,6 +21,7 @@ from pipelines.amocrm.http import Transport
 from pipelines.base.clock import Clock
 from pipelines.base.errors import WarehouseError
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import extract_load, load_account, publish_load
 from pipelines.warehouse.engine import open_engine
 
@@ -138,7 +139,7 @@ def load_and_die(
         death=death,
         passed=passed,
     )
-    load_account(engine, account, settings, clock=Clock(now=lambda: now, sleep=lambda _: None))
+    load_account(LoadContext(engine, account, settings, clock=Clock(now=lambda: now, sleep=lambda _: None)))
 
 
 # Several at once, and out of order
@@ -154,7 +155,7 @@ def at_once(harness: Harness, *, loads: int) -> Iterator[Trial]:
 
         def load(now: datetime) -> None:
             clock = Clock(now=lambda: now, sleep=lambda _: None)
-            load_account(account.engine, account.account, account.settings, clock=clock)
+            load_account(LoadContext(account.engine, account.account, account.settings, clock=clock))
 
         def all_at_once() -> None:
             with ThreadPoolExecutor(loads) as pool:
@@ -178,12 +179,16 @@ def late(harness: Harness) -> Iterator[Trial]:
     """Publish the earlier of two loads last."""
     with account_under_test(harness) as account:
         account.pass_time(1)
-        earlier = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        earlier = extract_load(LoadContext(account.engine, account.account, account.settings, clock=account.clock))
         account.world.rename_segment(account.id, account.segments[1], "Later")
         account.load()
         account.note(account.shown())
         before = account.contents()
-        loaded = account.tell(lambda: publish_load(account.engine, earlier, account.settings, clock=account.clock))
+        loaded = account.tell(
+            lambda: publish_load(
+                LoadContext(account.engine, account.account, account.settings, clock=account.clock), earlier
+            )
+        )
         yield account.recover(account.judge(loaded, before))
 
 
@@ -192,8 +197,10 @@ def twice(harness: Harness) -> Iterator[Trial]:
     with account_under_test(harness) as account:
         before = account.contents()
         account.pass_time(1)
-        extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
-        publish = partial(publish_load, account.engine, extracted, account.settings, clock=account.clock)
+        extracted = extract_load(LoadContext(account.engine, account.account, account.settings, clock=account.clock))
+        publish = partial(
+            publish_load, LoadContext(account.engine, account.account, account.settings, clock=account.clock), extracted
+        )
         publish()
         once = account.contents()
         loaded = account.tell(publish)
@@ -217,7 +224,9 @@ def set_ahead(harness: Harness) -> Iterator[Trial]:
     with account_under_test(harness) as account:
         before = account.contents()
         clock = Clock(now=lambda: account.now + timedelta(days=365), sleep=lambda _: None)
-        loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
+        loaded = account.tell(
+            lambda: load_account(LoadContext(account.engine, account.account, account.settings, clock=clock))
+        )
         yield account.recover(account.judge(loaded, before))
 
 

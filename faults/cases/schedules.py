@@ -16,6 +16,7 @@ from faults.stepping import Stepping, Walker
 from pipelines.amocrm.messages import Request
 from pipelines.base.clock import Clock
 from pipelines.base.errors import Superseded, UnprovenEnding
+from pipelines.load.context import LoadContext
 from pipelines.load.load import extract_load, load_account, publish_load
 
 SEEDS: Final = 250
@@ -160,13 +161,13 @@ def change(account: AccountUnderTest, chances: random.Random) -> None:
 
 def at_once(account: AccountUnderTest, at: datetime) -> object:
     """Load as ``sync`` does."""
-    return load_account(account.engine, account.account, account.settings, clock=_clock(at))
+    return load_account(LoadContext(account.engine, account.account, account.settings, clock=_clock(at)))
 
 
 def in_two_steps(account: AccountUnderTest, at: datetime) -> object:
     """Load as Dagster does for one account."""
-    extracted = extract_load(account.engine, account.account, account.settings, clock=_clock(at))
-    return publish_load(account.engine, extracted, account.settings, clock=_clock(at))
+    extracted = extract_load(LoadContext(account.engine, account.account, account.settings, clock=_clock(at)))
+    return publish_load(LoadContext(account.engine, account.account, account.settings, clock=_clock(at)), extracted)
 
 
 def _clock(at: datetime) -> Clock:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import dagster as dg
 import psycopg
 
-from assets.schedules import SCHEDULE_NAME
+from assets.names import LOAD_SCHEDULE
 from emulator import Emulator
 from faults.harness import Harness, open_harness
 from faults.running.accounts import EmulatedAccounts, state_of
@@ -27,6 +27,7 @@ from faults.running.cron import Cron
 from faults.running.daemon import Daemon, Fleet
 from faults.running.judge import broken_of, figures
 from faults.running.readers import Readers
+from pipelines.base.atomic_file import replace_file
 
 OF_THE_DAEMON: Final = 40
 OF_CRON: Final = 24
@@ -49,8 +50,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with open_harness(seed=arguments.seed, is_quick=False) as harness:
         said = run_and_kill(harness, loads=arguments.loads, seconds=60 * arguments.minutes)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    replace_file(arguments.output, f"{json.dumps(said, indent=1)}\n".encode())
     print(json.dumps(said, indent=1))
     return 0 if said["is_held"] else 1
 
@@ -64,7 +64,7 @@ def run_and_kill(harness: Harness, *, loads: int, seconds: float) -> dict[str, A
         folder = harness.folder / "site"
         folder.mkdir()
         fleet = Fleet(folder, harness.url, emulator, emulated, emulated.ids[:OF_THE_DAEMON])
-        fleet.dagster("schedule", "start", SCHEDULE_NAME)
+        fleet.dagster("schedule", "start", LOAD_SCHEDULE)
         instance = running.enter_context(dg.DagsterInstance.from_config(str(fleet.home)))
         connection = running.enter_context(psycopg.connect(harness.url, autocommit=True))
         shared: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from assets.active_runs import LOAD_FLEET, PARTITION_TAG
+from assets.names import LOAD_FLEET, PARTITION_TAG
 from emulator import Emulator
 from faults.dagster_site import Site, worker
 from faults.running.accounts import EmulatedAccounts

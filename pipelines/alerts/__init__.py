@@ -1,1 +1,1 @@
-"""Alerts: failed loads and changed sizes, evaluated, worded and sent to a webhook."""
+"""Alerts about failed loads and changed sizes, sent to a webhook."""

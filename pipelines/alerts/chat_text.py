@@ -1,9 +1,9 @@
-"""Text for chats: what a message quotes stays text in Slack, Mattermost, Telegram, Discord, Markdown and HTML.
+"""Escape quoted text so that it stays text in Slack, Mattermost, Telegram, Discord, Markdown and HTML.
 
-Every message leaves through ``inert_payload``. A backslash escapes in some of these and is shown in others. So an
-active character is replaced by one that looks like it, or is parted from what makes it active by a zero-width space;
-only ``& < >`` become entities, as Slack documents. What Telegram's MarkdownV2 wants escaped beside, such as ``.`` and
-``-``, whoever relays a message there has to escape.
+Every message passes through ``inert_payload``. Some of these formats escape with a backslash, and
+others show it. So an active character is replaced by a lookalike, or separated from its context by
+a zero-width space; only ``& < >`` become entities, as Slack documents. A relay to Telegram's
+MarkdownV2 must also escape ``.``, ``-`` and the like.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ APART: Final = "\u200b"
 MACHINE_NAMES: Final = frozenset(
     ("account", "error", "run_id", "kind", "id", "observed_at", "direction", "date", "link")
 )
-"""Fields for programs, which stay exact as long as they look like what they are."""
+"""Fields for programs, which stay exact if their value matches ``_MACHINE_TEXT`` or ``_LINK``."""
 
 _MACHINE_TEXT: Final = re.compile(r"\*|(?:[\w:+?, -]|\.(?=\d)){0,500}", re.ASCII)
 _RUN: Final = r"https?://[\w.:/%~\[\]-]{1,300}/runs/[0-9A-Za-z-]{1,64}"
 _LINK: Final = re.compile(_RUN, re.ASCII)
 _OWN_LINK: Final = re.compile(rf"^Run: ({_RUN})\Z", re.ASCII | re.MULTILINE)
-"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and Dagster's id."""
+"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and
+Dagster's id."""
 
 _ACTIVE: Final = str.maketrans(
     {
@@ -49,37 +50,65 @@ _ACTIVE: Final = str.maketrans(
 )
 
 _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-"""One that may begin or end emphasis; within a name, such as AMOCRM_HOST, it cannot."""
+"""Underscore that may start or end emphasis; within a word, such as AMOCRM_HOST, it cannot."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
-_DOMAIN: Final = re.compile(r"(?<=\w)([.。．｡])(?=[^\W\d_])(?!\w*_\w)")
-"""Before what may be the end of a host's name. Names of our tables, with underscores, stay as they are typed."""
+_DOMAIN: Final = re.compile(r"(?<=[^\s'\"(/,;])([.。．｡․﹒])(?=[^\W\d_])(?!\w*_\w)")
+"""Dot that may be part of a host name. Names of our tables, which contain underscores, are not
+changed."""
 
-_COMMAND: Final = re.compile(r"(?<!\S)/(?=\w+(?![\w/.]))")
-"""Telegram makes a link of /start that sends it to a bot. A path has more parts."""
+PAGES: Final = (
+    "architecture",
+    "dashboards",
+    "data-dictionary",
+    "deployment",
+    "emulator",
+    "operations",
+    "queries",
+    "scaling",
+)
+"""Pages of ``docs``. ``.md`` is also a country's domain, so no other name with it passes."""
+
+_FILE: Final = re.compile(
+    rf"(?<![\w.。．｡@＠-])(?:docs/(?:{'|'.join(PAGES)})\.md"
+    r"|(?!www\.)[a-z0-9_-]{1,64}\.(?:toml|env|log|conf|yaml|json|csv|parquet|lock|dump|sql|html))"
+    r"(?![\w/@＠-]|[.。．｡]\w)"
+)
+"""File name to copy from our advice. No top-level domain has these endings, so no chat links it."""
+
+_COMMAND: Final = re.compile(r"(?<![\w/])(?<!\.(?=/run\b))/(?=\w+(?![\w/]))")
+"""Command of a Telegram bot, such as /start, which Telegram shows as a link, in quotes and brackets
+too. A path has more parts."""
 
 _RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MULTILINE)
-"""A line that makes the one above it a heading, is drawn as a line, or begins a quotation."""
+"""Line that turns the line above it into a heading, or is itself a ruler or a quotation."""
 
 
 def inert(text: str, longest: int = LONGEST) -> str:
-    """Text that no chat takes for a mention, link, picture, markup or further message, of bounded length."""
+    """Escape mentions, links, pictures and markup in a text, and truncate it."""
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     text = "".join(map(_visible, text)).translate(_ACTIVE)
     text = _UNDERSCORE.sub("＿", text)
     text = _SCHEME.sub(f":{APART}", text)
-    text = _DOMAIN.sub(rf"\1{APART}", text)
+    text = _outside_of_files(text)
     text = _COMMAND.sub(f"/{APART}", text)
     return _RULE.sub(APART, text)
 
 
+def _outside_of_files(text: str) -> str:
+    """Part the names of hosts, and leave those of files as they are."""
+    names = [*_FILE.findall(text), ""]
+    parts = (_DOMAIN.sub(rf"\1{APART}", part) for part in _FILE.split(text))
+    return "".join(part + name for part, name in zip(parts, names, strict=True))
+
+
 def indented(text: str) -> str:
-    """A text of several lines as a part of a message: no line of it can pass for one of ours."""
+    """Indent the lines after the first, so that no line of a quoted text looks like one of ours."""
     return "\n  ".join(text.split("\n"))
 
 
 def inert_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a message with every text inert. Keys are ours."""
+    """Escape every text in a message's JSON. Keys are constants of this program."""
     return {name: _inert_value(name, value) for name, value in payload.items()}
 
 
@@ -90,7 +119,7 @@ def _inert_value(name: str, value: Any) -> Any:
         case Mapping():
             return inert_payload(value)
         case list() | tuple():
-            return [_inert_value(name, one) for one in value]
+            return [_inert_value(name, item) for item in value]
         case _:
             return value
 
@@ -105,7 +134,7 @@ def _inert_field(name: str, value: str) -> str:
 
 
 def _visible(character: str) -> str:
-    """A character as it is, a blank for a control, and nothing for what is invisible or turns the writing around."""
+    """Replace a control character by a space, and remove invisible and direction-changing characters."""
     if character == "\n":
         return character
     match unicodedata.category(character):

@@ -1,7 +1,8 @@
-"""Which events to tell of: sizes, rules and what was told before in, what begins and what ends out. Pure.
+"""Decide which size alerts start and end, from sizes, rules and ongoing alerts. Pure.
 
-An event begins when a segment's change reaches a rule's threshold, and ends when it is clearly below again. While it
-lasts nobody is told again; once it has ended, the next one is another event.
+An alert starts when a segment's change reaches a rule's threshold, and ends when the change is
+clearly below it again. An ongoing alert is not sent again; after it has ended, the next one is a
+new alert.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from uuid import UUID
 from pipelines.config.alert_rules import Direction, SizeRule
 
 HYSTERESIS_RATIO: Final = Decimal("0.8")
-"""Of a threshold. From here to the threshold nothing begins or ends: a size that hovers there is not told hourly."""
+"""Fraction of a threshold down to which an alert continues, so that a size near the threshold does
+not alert hourly."""
 
 AlertKey: TypeAlias = tuple[int, str, Direction]
 ThresholdPosition: TypeAlias = Literal["beyond", "near", "below"]
@@ -24,14 +26,14 @@ ThresholdPosition: TypeAlias = Literal["beyond", "near", "below"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeComparison:
-    """A segment of the newest snapshot beside the day that lies ``days`` before, as in ``analytics.segment_trends``."""
+    """A segment's size in the latest snapshot and ``days`` days before, as in ``analytics.segment_trends``."""
 
     segment_id: int
     name: str | None
     days: int
-    previous_observed_at: datetime | None  # None: nothing had been observed by then
+    previous_observed_at: datetime | None  # None: no snapshot existed then
     previous_date: date | None
-    previous_count: int | None  # None: the segment was not there, or no usable number came
+    previous_count: int | None  # None: the segment did not exist, or amoCRM gave no usable number
     observed_at: datetime
     observed_date: date
     customers_count: int | None
@@ -39,7 +41,7 @@ class SizeComparison:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OngoingAlert:
-    """An event that has not ended."""
+    """An alert that has not ended."""
 
     alert_id: UUID
     segment_id: int
@@ -48,13 +50,13 @@ class OngoingAlert:
 
     @property
     def key(self) -> AlertKey:
-        """What there is one event of at a time."""
+        """Key that is unique among ongoing alerts."""
         return self.segment_id, self.rule, self.direction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewAlert:
-    """An event to tell of; the comments of ``amocrm.size_alert`` say what its columns mean."""
+    """An alert that starts; the comments of ``amocrm.size_alert`` describe its fields."""
 
     segment_id: int
     segment_name: str | None
@@ -69,13 +71,13 @@ class NewAlert:
 
     @property
     def key(self) -> AlertKey:
-        """What there is one event of at a time."""
+        """Key that is unique among ongoing alerts."""
         return self.segment_id, self.rule, self.direction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertDecision:
-    """What a load changes."""
+    """Alerts that start and end with a load."""
 
     started: tuple[NewAlert, ...]
     ended: tuple[UUID, ...]
@@ -84,10 +86,10 @@ class AlertDecision:
 def evaluate_rules(
     comparisons: Iterable[SizeComparison], rules: Sequence[SizeRule], ongoing: Iterable[OngoingAlert]
 ) -> AlertDecision:
-    """What begins and what ends.
+    """Decide which alerts start and end.
 
-    What cannot be compared, for want of a number then or now, changes nothing. An event of a rule or a segment that is
-    not there any more ends.
+    If a size is missing then or now, the alert's state does not change. If an alert's rule or
+    segment no longer exists, the alert ends.
     """
     started: dict[AlertKey, NewAlert] = {}
     continuing: set[AlertKey] = set()
@@ -112,6 +114,7 @@ def evaluate_rules(
 def _applicable_rules(
     comparisons: Iterable[SizeComparison], rules: Sequence[SizeRule]
 ) -> Iterator[tuple[SizeComparison, SizeRule]]:
+    """Pair each comparison with the rules for its span and segment."""
     for comparison in comparisons:
         yield from (
             (comparison, rule)
@@ -121,7 +124,7 @@ def _applicable_rules(
 
 
 def _potential_alert(comparison: SizeComparison, rule: SizeRule, direction: Direction) -> NewAlert | None:
-    """The event that there would be; None where there is nothing to compare."""
+    """Build the alert for a comparison, whatever its change; None if a size is missing."""
     if (
         comparison.previous_observed_at is None
         or comparison.previous_date is None
@@ -144,7 +147,7 @@ def _potential_alert(comparison: SizeComparison, rule: SizeRule, direction: Dire
 
 
 def _compare_to_threshold(alert: NewAlert, rule: SizeRule) -> ThresholdPosition:
-    """Where a change stands to the threshold."""
+    """Compare an alert's change with its rule's threshold."""
     before, now = alert.previous_count, alert.customers_count
     moved_count = now - before if alert.direction == "up" else before - now
     if moved_count <= 0 or max(before, now) < rule.smallest:

@@ -1,4 +1,4 @@
-"""What became of accounts' loads, by the warehouse's own record."""
+"""Read the outcomes of accounts' loads from the warehouse."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from pipelines.warehouse.queries import statement
 
 
 def read_failing_keys(engine: Engine) -> frozenset[str]:
-    """Keys of the accounts that no load since has succeeded for; those that never did are among them."""
+    """Read the keys of accounts whose latest load failed, including accounts that have never been loaded."""
     with transaction(engine) as connection:
-        return frozenset(connection.scalars(statement("failed_keys")))
+        return frozenset(connection.scalars(statement("failing_keys")))
 
 
 def read_keys_loaded_in_runs(engine: Engine, run_ids: Sequence[str], *, since: datetime) -> frozenset[str]:
-    """Keys of the accounts that one of Dagster's runs has loaded; ``since`` when the first of them was begun."""
+    """Read the keys of accounts that one of these Dagster runs has loaded.
+
+    ``since`` is the start of the first run.
+    """
     with transaction(engine) as connection:
         parameters = {"run_ids": list(run_ids), "since": since}
-        return frozenset(connection.scalars(statement("loaded_in_runs"), parameters))
+        return frozenset(connection.scalars(statement("keys_loaded_in_runs"), parameters))
 
 
 def transitions_in_run(engine: Engine, run_id: str, account_keys: Sequence[str]) -> list[LoadTransition]:
-    """How the loads of these accounts went in one of Dagster's runs, and before; of those that ended in it, by key."""
+    """Read the accounts' outcomes in a Dagster run and before it, by key; accounts that did not finish are left out."""
     parameters = {"run_id": run_id, "account_keys": list(account_keys)}
     with transaction(engine) as connection:
-        return [LoadTransition(**row) for row in connection.execute(statement("courses_in_run"), parameters).mappings()]
+        return [
+            LoadTransition(**row) for row in connection.execute(statement("transitions_in_run"), parameters).mappings()
+        ]

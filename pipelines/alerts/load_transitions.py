@@ -1,7 +1,4 @@
-"""What is new about accounts whose loads fail: that it began, has another cause, lasts one more day, or is over.
-
-What became of loads is read by ``warehouse.outcomes``; how somebody is told is ``alerts``' subject.
-"""
+"""Transitions of failing accounts: failing starts, the error changes, another day passes, or the account recovers."""
 
 from __future__ import annotations
 
@@ -15,38 +12,40 @@ from pipelines.base.text import join_names
 FailureEvent: TypeAlias = Literal["begun", "changed", "lasting", "over"]
 
 REMINDER_INTERVAL: Final = timedelta(days=1)
-"""How often somebody is told of an account that goes on failing for the same cause, counted from its first failure."""
+"""Interval of reminders about an account that keeps failing with the same error, counted from its
+first failure."""
 
 _TEMPLATES: Final[Mapping[FailureEvent, tuple[str, str]]] = {
-    "begun": ("Fails from now on", ""),
-    "changed": ("Fails for another reason now", " (since {})"),
+    "begun": ("Started failing", ""),
+    "changed": ("Now fails with a different error", " (since {})"),
     "lasting": ("Still fails", " (since {})"),
     "over": ("Loaded again", " (failed since {})"),
 }
 
 _SINGLE_ACCOUNT_TEMPLATES: Final[Mapping[FailureEvent, str]] = {
     "begun": "",
-    "changed": "It has failed since {}, now for another reason.",
+    "changed": "It has failed since {}, now with a different error.",
     "lasting": "It has failed since {}.",
     "over": "It had failed since {}.",
 }
-"""What a message on one account leaves open, which says itself whose load failed or works again."""
+"""Sentences added to a message about one account, which already says whose load failed or works
+again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadTransition:
-    """How the load of an account ended in a run, and how the one before that run had."""
+    """Outcome of an account's load in a run, and of the load before that run."""
 
     account_key: str
-    ended_at: datetime  # when the last load of the run began
-    error: str | None  # kind of its error; None: it was loaded
-    before_at: datetime | None  # when the last load before the run began, if it failed
-    error_before: str | None  # kind of that one's error; None: it was loaded, or there was none
-    since: datetime  # when the first load began that failed since one succeeded
+    ended_at: datetime  # start of the run's last load
+    error: str | None  # name of its error; None: it succeeded
+    before_at: datetime | None  # start of the last load before the run, if that failed
+    error_before: str | None  # name of its error; None: it succeeded, or there was none
+    since: datetime  # start of the first failed load after the last success
 
     @property
     def event(self) -> FailureEvent | None:
-        """What is new about it; None where it goes on as it was."""
+        """Event to report; None if nothing changed."""
         if self.error is None:
             return "over" if self.error_before else None
         if self.before_at is None:
@@ -57,13 +56,16 @@ class LoadTransition:
         return "lasting" if is_due else None
 
     def _reminders_due(self, at: datetime) -> int:
+        """Count the reminders that were due by an instant."""
         return (at - self.since) // REMINDER_INTERVAL
 
 
 def describe_transitions(transitions: Iterable[LoadTransition], *, about_account: str) -> str | None:
-    """What is new, such as "Fails from now on: acme. Still fails: beta (since 2026-11-01 10:00 UTC)."; None: nothing.
+    """Describe the events; None if there are none.
 
-    In a message on that one account only what the rest of it leaves open, which may be an empty text.
+    An example: "Started failing: acme. Still fails: beta (since 2026-11-01 10:00 UTC)." If the only
+    event is about ``about_account``, the account of the message, the text contains only what the
+    message does not say, and may be empty.
     """
     events = [(transition, transition.event) for transition in transitions if transition.event]
     if not events:

@@ -1,4 +1,7 @@
-"""An event in words, in the days and numbers of its account, with what changed around it. Pure."""
+"""Text of a size alert, in the number and date formats of its account, with changes around it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change
 
 LOOK_BACK: Final = timedelta(days=1)
-"""What changed so long before the first of the two snapshots may show in sizes only after it."""
+"""Time before the first of the two snapshots: a change then may affect sizes only later."""
 
 
 def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[Gap], formats: Formats) -> list[Event]:
-    """What changed between the two snapshots or in the day before, in the account or this segment; the newest first.
+    """List changes of the account or segment between the two snapshots or in the day before, latest first.
 
-    amoCRM does not tell the conditions of a segment, so an edit of those is never among them.
+    amoCRM's API does not return a segment's conditions, so edits of them are never included.
     """
     since, until = alert.previous_observed_at - LOOK_BACK, alert.observed_at
     relevant_changes = [
@@ -37,20 +40,20 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
 
 
 def describe_event(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
-    """The event in a few lines."""
+    """Describe the alert in a few lines."""
+    name = to_single_line(alert.segment_name or str(alert.segment_id))
     change = alert.customers_count - alert.previous_count
     share = formats.percent(percent_change(alert.previous_count, alert.customers_count))
     moved = f"{'grew' if change > 0 else 'shrank'} by {formats.number(abs(change))}{f' ({share})' if share else ''}"
     lines = [
-        f"Segment '{to_single_line(alert.segment_name or str(alert.segment_id))}' {moved} to {formats.number(alert.customers_count)}. "
-        f"Rule: {alert.rule}.",
+        f"Segment '{name}' {moved} to {formats.number(alert.customers_count)}. Rule: {alert.rule}.",
         f"Compared: {formats.number(alert.previous_count)} on {formats.timestamp(alert.previous_observed_at)}, "
         f"{formats.number(alert.customers_count)} on {formats.timestamp(alert.observed_at)} ({formats.timezone.key}).",
     ]
     if alert.missed_days:
         lines.append(
-            f"No load succeeded on the day to compare with, so this is the change of {alert.days + alert.missed_days} days "
-            f"in place of {alert.days}."
+            "No load succeeded on the day to compare with, so this is the change of"
+            f" {alert.days + alert.missed_days} days instead of {alert.days}."
         )
     if not context:
         lines.append(NO_CONTEXT)

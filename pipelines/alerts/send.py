@@ -1,4 +1,4 @@
-"""Telling of changed sizes after a load, by the webhook that failures go to. It is no part of a load and fails none."""
+"""Send size alerts after a load. An error here never fails the load."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ from pipelines.base.errors import WarehouseError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.report.figures import read_gaps
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 
 MAX_CHANGES: Final = 1_000
-"""Changes of the account that are looked through for what is around its events, the newest ones."""
+"""Latest changes of the account that are searched for the context of its alerts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendResult:
-    """What became of it."""
+    """Result of sending size alerts."""
 
-    started_count: int = 0  # events that this load began
-    sent_count: int = 0  # events that the webhook took, those included that had waited
-    failure: str | None = None  # why the rest still waits; the next load tries again
+    started_count: int = 0  # alerts that started with this load
+    sent_count: int = 0  # alerts that the webhook accepted, including pending ones of earlier loads
+    failure: str | None = None  # the error if alerts are still pending; the next load retries
 
 
 def send_size_alerts(
     engine: Engine, account: AccountSettings, settings: Settings, *, clock: Clock = SYSTEM_CLOCK
 ) -> SendResult:
-    """Tell of segments whose size changed by as much as the rules of the account say; after each published load.
+    """Alert about segments whose size changed as the account's rules say.
 
-    Each event is told once, or, where a process dies right after the webhook took it, again under the same id. Does
-    nothing without rules or webhook. Nothing that goes wrong is raised: it is in the result, and the next load tries
-    again.
+    Call after each published load.
+
+    Each alert is sent once; if the process dies right after the webhook accepted it, it is sent
+    again with the same id. Does nothing without rules or webhook. Errors are returned, never
+    raised, and the next load retries.
     """
     url = settings.alert_webhook_url
     if not account.alerts or url is None:
@@ -60,13 +63,16 @@ def send_size_alerts(
         return SendResult(started_count=started_count, failure=error.message)
     except AlertNotSent as error:
         return SendResult(started_count=started_count, failure=str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the load was published
-        failure = f"An error that this program does not know: {type(error).__name__}."
+    except Exception as error:  # noqa: BLE001 - the load is published and must not fail
+        failure = f"Unexpected error: {type(error).__name__}."
         return SendResult(started_count=started_count, failure=failure)
 
 
 def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> Sequence[SizeAlert]:
-    """What these rules would tell of the newest snapshot, if nobody had been told of it yet. Nothing is kept."""
+    """Return the alerts that these rules would send for the latest snapshot.
+
+    Stores and sends nothing.
+    """
     with transaction(engine, account=account_key) as connection:
         alert_account = store.read_account(connection, account_key)
         if alert_account is None or alert_account.customers_mode != "segments":
@@ -79,9 +85,9 @@ def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) 
 
 
 def record_events(connection: Connection, alert_account: store.AlertAccount, account: AccountSettings) -> int:
-    """Write down which events the newest snapshot begins and ends; how many begin.
+    """Store which alerts start and end with the latest snapshot, and return the number that start.
 
-    In another customers mode there are no sizes, so nothing is known of any event, and none changes.
+    In another customers mode there are no sizes, so no alert changes.
     """
     if alert_account.customers_mode != "segments":
         return 0
@@ -101,15 +107,15 @@ def record_events(connection: Connection, alert_account: store.AlertAccount, acc
 def with_context(
     connection: Connection, alert_account: store.AlertAccount, started: tuple[NewAlert, ...]
 ) -> list[SizeAlert]:
-    """The events with what changed around them, in words."""
-    # Here, since loads that have nothing to tell need neither Babel nor its calendars.
+    """Add text and context to the alerts."""
+    # Imported here: loads without alerts do not need Babel, which is slow to import.
     from pipelines.alerts.message import LOOK_BACK, describe_context, describe_event  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
 
     formats = Formats.for_account(alert_account.country, alert_account.timezone)
     since = min(alert.previous_observed_at for alert in started)
     changes = read_changes(connection, alert_account.account_id, after=since - LOOK_BACK, limit=MAX_CHANGES)
-    gaps = store.read_gaps(connection, alert_account.account_id, since)
+    gaps = read_gaps(connection, alert_account.account_id, after=since)
     contexts = [describe_context(alert, changes, gaps, formats) for alert in started]
     return [
         SizeAlert(
@@ -125,11 +131,15 @@ def with_context(
 def send_pending(
     engine: Engine, alert_account: store.AlertAccount, account: AccountSettings, url: Secret, clock: Clock
 ) -> int:
-    """Send what waits as one message; how many events were in it. Raises ``AlertNotSent``: then it goes on waiting."""
+    """Send pending alerts as one message, and return their number.
+
+    Raises ``AlertNotSent``; they then stay pending.
+    """
     with transaction(engine, account=account.key) as connection:
         pending = store.claim_pending(connection, alert_account.account_id)
         if pending:
-            # One more try, not several: the next load is one, and the accounts after this one wait meanwhile.
+            # Only one retry: the next load retries as well, and the fleet's next accounts wait for
+            # this thread.
             send_alert(
                 url, SizeAlertBatch(account=account.key, alerts=pending), sleep=clock.sleep, waits=RETRY_WAITS[:1]
             )

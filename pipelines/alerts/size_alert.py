@@ -1,4 +1,4 @@
-"""What is told of an event: words for people, keys for programs. Nothing is decided, read or sent here."""
+"""Size alerts as records, and the JSON message that contains them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Final
 from uuid import UUID
 
 MAX_ALERTS_IN_TEXT: Final = 10
-"""Events that a message tells in full; ``alerts`` holds them all."""
+"""Alerts in a message's text; the key ``alerts`` contains all."""
 
 MAX_CONTEXT_EVENTS: Final = 5
-"""Things that changed around an event which its message names; ``around`` holds them all."""
+"""Context events in an alert's text; the key ``around`` contains all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeAlert:
-    """An event as it is kept; the comments of ``amocrm.size_alert`` say what its columns mean."""
+    """A stored alert; the comments of ``amocrm.size_alert`` describe its fields."""
 
     alert_id: UUID
     segment_id: int
@@ -36,11 +36,11 @@ class SizeAlert:
 
     @property
     def change_percent(self) -> Decimal | None:
-        """The change in percent of the size before, to one decimal; None where that was 0."""
+        """Change in percent of the previous size, to one decimal; None if that was 0."""
         return percent_change(self.previous_count, self.customers_count)
 
     def document(self) -> dict[str, Any]:
-        """The event for programs."""
+        """Build the alert's JSON object."""
         share = self.change_percent
         return {
             "id": str(self.alert_id),
@@ -61,22 +61,22 @@ class SizeAlert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeAlertBatch:
-    """All events of an account that wait to be told, as one message: a hundred at once are one piece of news."""
+    """All pending alerts of an account, which are sent as one message."""
 
     account: str  # key of the account in the settings
     alerts: Sequence[SizeAlert]
 
     @property
     def text(self) -> str:
-        """All of it in a few lines, for services that show one text."""
+        """Text of the message for services that show a single text."""
         messages = [alert.message for alert in self.alerts[:MAX_ALERTS_IN_TEXT]]
         if len(self.alerts) > MAX_ALERTS_IN_TEXT:
-            messages.append(f"And {len(self.alerts) - MAX_ALERTS_IN_TEXT} more: analytics.size_alerts has them all.")
+            messages.append(f"And {len(self.alerts) - MAX_ALERTS_IN_TEXT} more: see analytics.size_alerts.")
         prefix = f"amoCRM account '{self.account}': "
         return prefix + "\n\n".join(messages)
 
     def payload(self) -> dict[str, Any]:
-        """The JSON that is posted: ``text`` is what Slack and its likes show, the rest is for programs."""
+        """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""
         return {
             "text": self.text,
             "kind": "size_alerts",
@@ -86,5 +86,5 @@ class SizeAlertBatch:
 
 
 def percent_change(before: int, now: int) -> Decimal | None:
-    """A change in percent of the size before, to one decimal."""
+    """Return a change in percent of the previous size, to one decimal; None if that was 0."""
     return None if before == 0 else round(Decimal(100 * (now - before)) / before, 1)

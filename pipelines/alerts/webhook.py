@@ -1,4 +1,4 @@
-"""Telling somebody by a webhook: how, and of what failed. When to tell is decided elsewhere."""
+"""Send alerts to a webhook, and the alert about a failed run."""
 
 from __future__ import annotations
 
@@ -12,45 +12,44 @@ from pipelines.alerts.chat_text import indented, inert_payload
 from pipelines.base.secret import Secret
 
 TIMEOUT: Final = (5.0, 10.0)
-"""Seconds to connect, and to wait for the answer's head; its body is not read."""
+"""Seconds to connect, and to wait for the response's header. The body is not read."""
 
 RETRY_WAITS: Final = (1.0, 5.0)
-"""Seconds before each further try after a passing trouble."""
+"""Seconds before each retry of a transient error."""
 
 TRANSIENT_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 
-
 ALL_ACCOUNTS: Final = "*"
-"""In place of an account's key, where something failed for all of them."""
+"""Used instead of an account's key if something failed for all accounts."""
 
 
 class Notification(Protocol):
-    """What can be sent. Holds no secret; ``send_alert`` makes its texts inert."""
+    """A message for the webhook. Must not contain secrets; ``send_alert`` escapes its texts."""
 
     def payload(self) -> Mapping[str, Any]:
-        """The JSON that is posted, with a ``text`` for services that show one."""
+        """Build the JSON to post, with a ``text`` for services that show a single text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailureAlert:
-    """A load, or another run, that failed, and what to do about it; or, without an error, that works again."""
+    """Alert about a load or another run that failed, or, without an error, that works again."""
 
-    account: str  # key of the account in the settings, or EVERY_ACCOUNT
-    error: str | None  # kind of the error, as docs/operations.md lists them; None: it works again
+    account: str  # key of the account in the settings, or ALL_ACCOUNTS
+    error: str | None  # name of the error, see docs/operations.md; None: it works again
     what_happened: str
     what_to_do: str
-    run_id: str | None  # None: it failed before there was a run
-    link: str | None = None  # to the run in Dagster, where its address is known
-    what: str = "load"  # that failed
+    run_id: str | None  # None: it failed before a run started
+    link: str | None = None  # to the run in Dagster, if the UI's address is known
+    what: str = "load"  # kind of run
 
     @property
     def errors(self) -> list[str]:
-        """The kinds of errors, where a run failed of several."""
+        """Names of the errors; a run can fail with several."""
         return self.error.split(", ") if self.error else []
 
     @property
     def text(self) -> str:
-        """All of it in a few lines, for services that show one text."""
+        """Text of the message for services that show a single text."""
         subject = "every account" if self.account == ALL_ACCOUNTS else f"'{self.account}'"
         outcome = "failed" if self.error else "works again"
         run = self.link or self.run_id
@@ -62,7 +61,7 @@ class FailureAlert:
         return "\n".join(filter(None, lines))
 
     def payload(self) -> dict[str, str | None]:
-        """The JSON that is posted: ``text`` is what Slack and its likes show, the rest is for programs."""
+        """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""
         return {
             "text": self.text,
             "account": self.account,
@@ -75,13 +74,21 @@ class FailureAlert:
 
 
 class AlertNotSent(Exception):
-    """The webhook could not be reached or refused. The message never holds its address, which often holds a key."""
+    """Raised if the webhook cannot be reached or rejects a message.
+
+    Never contains the address, a secret.
+    """
 
 
 def send_alert(
     url: Secret, alert: Notification, *, sleep: Callable[[float], None], waits: Sequence[float] = RETRY_WAITS
 ) -> None:
-    """Post the alert as JSON; again after each wait. Redirects are not followed. Raises ``AlertNotSent``."""
+    """Post the alert as JSON, and retry transient errors after each wait (seconds).
+
+    Does not follow redirects.
+
+    Raises ``AlertNotSent``.
+    """
     for wait in (*waits, None):
         failure, is_transient = _post(url, alert)
         if failure is None:
@@ -92,7 +99,7 @@ def send_alert(
 
 
 def _post(url: Secret, alert: Notification) -> tuple[str | None, bool]:
-    """What went wrong, if anything, and whether it may pass."""
+    """Post the alert once. Returns the error, if any, and whether it is transient."""
     with requests.Session() as session:
         session.trust_env = False
         try:

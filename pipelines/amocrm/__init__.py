@@ -1,1 +1,1 @@
-"""The API of amoCRM: requests, responses and the records parsed from them. No other package knows it."""
+"""amoCRM's API: requests, responses and the records parsed from them."""

@@ -1,4 +1,4 @@
-"""What an access token says of itself. Nothing is verified: only amoCRM can tell whether it is good."""
+"""Claims of an access token. Signatures are not verified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.amocrm.models import Json
 
 
 def read_claims(token: str) -> dict[str, Json]:
-    """The claims of a JWT; none of anything else."""
+    """Return the claims of a JWT; an empty dict if the token is not one."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
@@ -23,7 +23,7 @@ def read_claims(token: str) -> dict[str, Json]:
 
 
 def read_expiry(token: str) -> datetime | None:
-    """When the token ends, by the claim ``exp``; None where it does not say."""
+    """Return when the token expires, by its claim ``exp``; None without a valid claim."""
     try:
         return datetime.fromtimestamp(int(read_claims(token)["exp"]), UTC)
     except (ValueError, TypeError, KeyError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""The account, from the document of ``GET /api/v4/account?with=datetime_settings``. Its things are read elsewhere."""
+"""Parser of ``GET /api/v4/account?with=datetime_settings``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.models import Account, Json, Mode
 from pipelines.amocrm.row_parser import RowParser
 from pipelines.amocrm.validation import InvalidRecord
+from pipelines.base.errors import ModeDisagreement, WrongAccount
 
 _MODES: Mapping[Json, Mode] = {
     "unavailable": "unavailable",
@@ -20,7 +21,7 @@ _MODES: Mapping[Json, Mode] = {
 
 
 def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
-    """The account. Raises ``Misshapen`` where its id, mode or timezone is missing or unknown: all stands on them."""
+    """Parse the account. Raises ``InvalidRecord`` if its id, mode or timezone is missing or unknown."""
     row = RowParser(
         document, thing="account", known=document if isinstance(document, dict) else (), anomaly_log=anomaly_log
     )
@@ -38,7 +39,19 @@ def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
     )
 
 
+def require_same_account_and_mode(before: Account, after: Account) -> None:
+    """Raise ``WrongAccount`` or ``ModeDisagreement`` if the account or its mode changed during the load.
+
+    After either, missing entities would look deleted.
+    """
+    if after.id != before.id:
+        raise WrongAccount(f"Account {before.id} turned into account {after.id} during the load.")
+    if after.mode != before.mode:
+        raise ModeDisagreement(f"The mode changed from '{before.mode}' to '{after.mode}' during the load.")
+
+
 def _parse_timezone(document: Mapping[str, Json]) -> str:
+    """Return the account's IANA timezone."""
     embedded = document.get("_embedded")
     settings = embedded.get("datetime_settings") if isinstance(embedded, dict) else None
     name = settings.get("timezone") if isinstance(settings, dict) else None

@@ -1,9 +1,10 @@
-"""The access to one account by OAuth: had for a code, renewed when it ends, and never lost by our own doing.
+"""OAuth access to one account: exchange of a code, renewal of tokens, recovery of lost responses.
 
-Each refresh token works once. So whoever renews does it alone, notes it before asking, and has the new pair on the disk
-before anybody uses it. A renewal whose answer was lost is tried again with the old token, which cannot make anything
-worse. If amoCRM then refuses that token, nobody has its successor: that is noted, amoCRM is not asked any more, and
-somebody has to give access again. How tokens lie on the disk is ``token_file``'s subject.
+Each refresh token works once (https://www.amocrm.com/developers/content/oauth/step-by-step). A
+renewal therefore holds a lock, is recorded on disk before the request, and stores the new pair
+before anyone uses it. If a response is lost, the renewal is retried with the old token, which can
+do no harm. If amoCRM then rejects that token, the new one is lost: this is recorded, no more
+requests are sent, and a person has to grant access again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.amocrm.oauth import TokenPair
-from pipelines.amocrm.session import Clocks
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.amocrm.token_store import StoredTokens, TokenStore
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import (
     ApiError,
     InvalidRequest,
@@ -29,26 +30,27 @@ from pipelines.base.errors import (
 from pipelines.config.integration import Integration
 
 MAX_RENEWAL_ATTEMPTS: Final = 3
-"""How often a renewal is asked for whose answers are lost."""
+"""Attempts of a renewal whose responses are lost."""
 
 RENEW_BEFORE_EXPIRY: Final = timedelta(minutes=1)
-"""An access token that ends within this time is renewed before it is used."""
+"""An access token that expires within this time is renewed before use."""
 
 _SETTINGS_ERROR_WORDS: Final = ("client", "redirect_uri", "grant_type")
-"""What a refusal mentions that is the fault of the settings, and costs the token nothing."""
+"""Words of a rejection that is caused by the settings and does not use up the refresh token."""
 
-_NEW_CODE_ADVICE: Final = "Each code works once, for twenty minutes: run './run auth login' for another one."
+_NEW_CODE_ADVICE: Final = "A code works once and for 20 minutes: run './run auth login' for a new one."
 _CHECK_SETTINGS_ADVICE: Final = (
-    "Check that AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET and AMOCRM_REDIRECT_URI are those of the integration's page."
+    "Check that AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET and AMOCRM_REDIRECT_URI match the integration's page."
 )
 
 
 class Authorization:
-    """The access token of one account, as ``AmoClient`` wants it: callable, with ``refresh`` and ``find``.
+    """Access token of one account: a callable for ``AmoClient``, with ``refresh`` and ``find``.
 
-    For one thread at a time; any number of them, in any number of processes, share the ``file``. ``base_url`` is the
-    account's by the settings. What asks amoCRM raises the errors of ``ApiError``, ``MustAuthorize`` where only somebody
-    who gives access can help; what reads or writes the file raises ``SettingsError``.
+    Not thread-safe, but any number of instances in any number of processes share ``file``.
+    ``base_url`` is the account's URL in the settings. Raises the errors of ``ApiError``,
+    ``MustAuthorize`` if a person has to grant access, and ``SettingsError`` if the file cannot be
+    read or written.
     """
 
     def __init__(
@@ -58,28 +60,28 @@ class Authorization:
         base_url: str,
         *,
         token_endpoint: TokenEndpoint,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client_id = integration.client_id
         self._configured_url = base_url
         self._token_endpoint = token_endpoint
-        self._clocks = clocks or Clocks()
-        self._file = TokenStore(file, self._clocks)
-        self._issued_pair: TokenPair | None = None  # whose access token was given out
+        self._clock = clock
+        self._file = TokenStore(file, self._clock)
+        self._issued_pair: TokenPair | None = None  # pair of the access token returned last
 
     @property
     def stored_tokens(self) -> StoredTokens | None:
-        """What is known of the access, by the file alone; None where there is none that belongs to the settings."""
+        """Tokens stored on disk; None if there are none for these settings."""
         stored_tokens = self._file.read()
         return stored_tokens if stored_tokens and self._matches_settings(stored_tokens) else None
 
     @property
     def base_url(self) -> str:
-        """Where the account is, as far as is known."""
+        """Account's base URL: the stored one, otherwise the configured one."""
         return self.stored_tokens.base_url if self.stored_tokens else self._configured_url
 
     def __call__(self) -> str:
-        """The access token, renewed if it has ended."""
+        """Return the access token, renewed if it has expired."""
         pair = self._issued_pair or self._current_pair()
         if self._is_expired(pair):
             pair = self._renew_pair(outdated=pair)
@@ -87,11 +89,14 @@ class Authorization:
         return pair.access_token.reveal()
 
     def refresh(self) -> None:
-        """Renew the access token that was given out last, unless another worker has done so already."""
+        """Renew the access token returned last, unless another worker has already done so."""
         self._issued_pair = self._renew_pair(outdated=self._issued_pair or self._current_pair())
 
     def authorize(self, code: str) -> None:
-        """Have the first pair for a code. What was kept before stays as it was where amoCRM refuses."""
+        """Exchange a code for the first pair of tokens.
+
+        If amoCRM refuses, stored tokens are kept.
+        """
         url = self._configured_url
         with self._file.locked():
             is_unresolved = self._file.begin_renewal()
@@ -101,12 +106,17 @@ class Authorization:
                 self._cancel_renewal(is_unresolved=is_unresolved)
                 if not isinstance(error, Unauthorized | InvalidRequest | UncertainWrite):
                     raise
-                raise MustAuthorize(f"The code brought no tokens. {error.message}", advice=_NEW_CODE_ADVICE) from None
+                raise MustAuthorize(
+                    f"amoCRM issued no tokens for the code. {error.message}", advice=_NEW_CODE_ADVICE
+                ) from None
             self._store(StoredTokens(client_id=self._client_id, authorized_url=url, base_url=url, pair=pair))
         self._issued_pair = pair
 
     def find(self) -> str | None:
-        """The account's base URL by amoCRM's own word, kept from now on; None where nobody says."""
+        """Ask amoCRM for the account's current base URL and store it.
+
+        Returns the stored one if amoCRM does not say.
+        """
         with self._file.locked():
             stored_tokens = self._require_tokens()
             moved = self._with_current_host(stored_tokens)
@@ -115,10 +125,11 @@ class Authorization:
         return moved.base_url
 
     def _renew_pair(self, *, outdated: TokenPair) -> TokenPair:
+        """Renew and store the tokens under the lock, unless another worker already replaced ``outdated``."""
         with self._file.locked():
             stored_tokens = self._require_tokens()
             if stored_tokens.pair.access_token != outdated.access_token and not self._is_expired(stored_tokens.pair):
-                return stored_tokens.pair  # another worker was quicker
+                return stored_tokens.pair  # another worker has renewed it
             if stored_tokens.lost_reason:
                 raise MustAuthorize(stored_tokens.lost_reason)
             renewed = self._renew_with_retry(stored_tokens, is_unresolved=self._file.begin_renewal())
@@ -126,14 +137,18 @@ class Authorization:
         return renewed.pair
 
     def _renew_with_retry(self, stored_tokens: StoredTokens, *, is_unresolved: bool) -> StoredTokens:
-        """The next pair; ``is_open`` says that an earlier renewal may have had it, and that its answer is lost."""
+        """Request the next pair; retry while responses are lost.
+
+        ``is_unresolved``: an earlier renewal may have used the refresh token, and its response is
+        lost.
+        """
         reason = ""
         for attempt in range(MAX_RENEWAL_ATTEMPTS):
             try:
                 return self._request_next_pair(stored_tokens)
             except UncertainWrite as error:
                 is_unresolved, reason = True, error.message
-                self._clocks.sleep(self._clocks.random() * 2.0**attempt)
+                self._clock.sleep(self._clock.random() * 2.0**attempt)
             except (Unauthorized, InvalidRequest) as error:
                 if not any(word in error.message.lower() for word in _SETTINGS_ERROR_WORDS):
                     raise self._record_loss(stored_tokens, error, is_unresolved=is_unresolved) from None
@@ -142,10 +157,10 @@ class Authorization:
             except ApiError:
                 self._cancel_renewal(is_unresolved=is_unresolved)
                 raise
-        raise Unavailable(f"The tokens could not be renewed in {MAX_RENEWAL_ATTEMPTS} tries. {reason}")
+        raise Unavailable(f"The tokens could not be renewed in {MAX_RENEWAL_ATTEMPTS} attempts. {reason}")
 
     def _request_next_pair(self, stored_tokens: StoredTokens) -> StoredTokens:
-        """The next pair, from where the account is now."""
+        """Request the next pair; after a 404, from the host that the account moved to."""
         try:
             return replace(
                 stored_tokens, pair=self._token_endpoint.refresh_pair(stored_tokens.base_url, stored_tokens.pair)
@@ -157,7 +172,7 @@ class Authorization:
             return replace(moved, pair=self._token_endpoint.refresh_pair(moved.base_url, moved.pair))
 
     def _with_current_host(self, stored_tokens: StoredTokens) -> StoredTokens:
-        """The same with the base URL that the account has now, if amoCRM says so."""
+        """Return the tokens with the account's current base URL, unchanged if amoCRM does not say."""
         if stored_tokens.lost_reason:
             return stored_tokens
         try:
@@ -167,34 +182,41 @@ class Authorization:
                 or stored_tokens.base_url,
             )
         except ApiError:
-            return stored_tokens  # that it is not where it was is told already
+            return stored_tokens  # the caller reports the 404
 
     def _record_loss(self, stored_tokens: StoredTokens, error: ApiError, *, is_unresolved: bool) -> MustAuthorize:
-        """Note that the refresh token is good for nothing, so that it is never sent again."""
+        """Store that the refresh token is useless, so that it is never sent again, and return the error."""
         lost_reason = (
-            "The tokens are lost: they were being renewed, no answer arrived, and the old ones are not taken any more."
+            "The tokens are lost: the response to their renewal did not arrive, and amoCRM rejects the old ones."
             if is_unresolved
-            else f"The tokens are good for nothing any more. {error.message}"
+            else f"The tokens no longer work. {error.message}"
         )
         self._store(replace(stored_tokens, lost_reason=lost_reason))
         return MustAuthorize(lost_reason, request=error.request, status=error.status, request_id=error.request_id)
 
     def _cancel_renewal(self, *, is_unresolved: bool) -> None:
-        """Forget a renewal that certainly did not happen, unless an earlier one may have."""
+        """Delete the record of a renewal that did not happen, unless an earlier one is unresolved."""
         if not is_unresolved:
             self._file.cancel_renewal()
 
     def _store(self, stored_tokens: StoredTokens) -> None:
+        """Store tokens durably.
+
+        Raises ``MustAuthorize`` if the disk fails, since the new pair is then lost.
+        """
         try:
             self._file.finish_renewal(stored_tokens)
         except OSError as error:
             raise MustAuthorize(
-                f"What amoCRM answered cannot be kept in {self._file.path.parent}: {error.strerror}.",
-                advice="Make the folder writable and its disk not full, then run './run auth login'.",
+                f"The tokens from amoCRM cannot be stored in {self._file.path.parent}: {error.strerror}.",
+                advice="Make the folder writable and free disk space, then run './run auth login'.",
             ) from None
 
     def _current_pair(self) -> TokenPair:
-        """The pair that is kept. What a killed process left behind may be newer than what it put in its place."""
+        """Return the stored pair.
+
+        If it is lost or missing, first recover one that a killed process left.
+        """
         stored_tokens = self.stored_tokens
         if stored_tokens is None or stored_tokens.lost_reason:
             with self._file.locked():
@@ -202,21 +224,27 @@ class Authorization:
         return stored_tokens.pair
 
     def _require_tokens(self) -> StoredTokens:
+        """Return the stored tokens.
+
+        Raises ``MustAuthorize`` if there are none for these settings.
+        """
         stored_tokens = self._file.read()
         if stored_tokens is None:
-            raise MustAuthorize("Nobody has given access to the account yet.")
+            raise MustAuthorize("Access to the account has not been granted yet.")
         if not self._matches_settings(stored_tokens):
             raise MustAuthorize(
-                f"The tokens that are kept are of another integration or account, {stored_tokens.base_url.partition('://')[2]}."
+                "The stored tokens belong to another integration or account, "
+                f"{stored_tokens.base_url.partition('://')[2]}."
             )
         return stored_tokens
 
     def _matches_settings(self, stored_tokens: StoredTokens) -> bool:
-        """Whether it belongs to the settings, which may know the account by its old or its new host."""
+        """Return True if the tokens belong to the settings, which may name the account's old or new host."""
         return stored_tokens.client_id == self._client_id and self._configured_url in (
             stored_tokens.authorized_url,
             stored_tokens.base_url,
         )
 
     def _is_expired(self, pair: TokenPair) -> bool:
-        return pair.access_expires_at is not None and pair.access_expires_at <= self._clocks.now() + RENEW_BEFORE_EXPIRY
+        """Return True if the access token expires within ``RENEW_BEFORE_EXPIRY``."""
+        return pair.access_expires_at is not None and pair.access_expires_at <= self._clock.now() + RENEW_BEFORE_EXPIRY

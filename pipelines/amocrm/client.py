@@ -1,7 +1,7 @@
-"""What can be asked of one account: itself, its stages, segments and fields, as lists and one by one.
+"""Client of one account: reads the account, its stages, segments and fields.
 
-How asking goes, when it is tried again and what is kept of it is ``conversation``'s subject, changing things that of
-``writes``.
+The API is described at
+https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/.
 """
 
 from __future__ import annotations
@@ -16,24 +16,27 @@ from typing import Self
 from pipelines.amocrm.account import parse_account
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.http import Transport
-from pipelines.amocrm.limits import RATE_LIMITERS, Limits, RateLimiters, RequestQuota
+from pipelines.amocrm.limits import Limits, RequestQuota
 from pipelines.amocrm.messages import account_request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json, RawResponse, Resource
 from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
+from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
 from pipelines.amocrm.response_digest import ResponseDigest
-from pipelines.amocrm.session import Clocks, ParsedResponse, Session
+from pipelines.amocrm.session import ParsedResponse, Session
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.amocrm.writes import WriteClient
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import IncompleteList, MalformedAnswer, NotFound
 
 
 class AmoClient:
-    """One load's, or one command's, conversation with one account. Every method raises the errors of ``ApiError``.
+    """API client of one account for one load or command.
 
-    ``base_url`` comes from ``host.parse_host``. ``token`` gives the access token whenever one is needed; where it also
-    has a method ``refresh``, that is called once after a 401, and where it has a method ``find``, that one is asked for
-    another base URL when the account is not where it was. ``account_key`` is the account's name in error messages. A
-    ``transport`` that is passed in serves one client after another, and stays open.
+    Methods raise the errors of ``ApiError``. ``base_url`` comes from ``parse_host``. ``token``
+    returns the access token. If it has a method ``refresh``, a 401 calls it once; if it has a
+    method ``find``, a 404 on the account calls it for another base URL. ``account_key`` is the
+    account's name in error messages. A ``transport`` that is passed in stays open, so that clients
+    can share it.
     """
 
     def __init__(
@@ -45,20 +48,20 @@ class AmoClient:
         limits: Limits | None = None,
         rate_limiters: RateLimiters = RATE_LIMITERS,
         transport: Transport | None = None,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        limits, clocks = limits or Limits(), clocks or Clocks()
+        limits = limits or Limits()
         self.account_key = account_key
         self._rate_limiters = rate_limiters
         self._owns_transport = transport is None
-        self._pass_counts: Counter[Resource] = Counter()  # readings of each list so far
+        self._pass_counts: Counter[Resource] = Counter()  # passes over each list so far
         self._session = Session(
             transport=transport or Transport(base_url, limits=limits),
             token=token,
             rate_limiter=rate_limiters.of(base_url, limits),
             limits=limits,
-            quota=RequestQuota(limits, started=clocks.monotonic()),
-            clocks=clocks,
+            quota=RequestQuota(limits, started=clock.monotonic()),
+            clock=clock,
         )
 
     def __enter__(self) -> Self:
@@ -70,44 +73,48 @@ class AmoClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, unless it was passed in."""
+        """Close the connection unless it was passed in."""
         if self._owns_transport:
             self._session.transport.close()
 
     @property
     def base_url(self) -> str:
-        """Where the account is."""
+        """Base URL of the account."""
         return self._session.transport.base_url
 
     @property
     def writes(self) -> WriteClient:
-        """The calls that change the account's stages and segments."""
+        """Client of the calls that change stages and segments."""
         return WriteClient(self._session)
 
     @property
     def responses(self) -> tuple[RawResponse, ...]:
-        """Every answer received but those to writes, in order; accepted is the newest whole reading of each thing."""
+        """All responses in order, except those to writes.
+
+        Accepted ones are of the latest complete pass over each list.
+        """
         return tuple(self._session.responses)
 
     @property
     def documents(self) -> Mapping[int, Json]:
-        """The parsed bodies of usable answers, by sequence number."""
+        """Parsed bodies of usable responses, by sequence number."""
         return self._session.documents
 
     @property
     def host_date(self) -> str | None:
-        """What amoCRM's newest answer gave as its time, as the header has it."""
+        """``Date`` header of the latest response."""
         return self._session.host_date
 
     @property
     def request_count(self) -> int:
-        """Requests sent, those without an answer included."""
+        """Number of requests sent, including those without a response."""
         return self._session.request_count
 
     def fetch_and_compare(self, digests: Sequence[ResponseDigest]) -> bool:
-        """Ask what was asked before, as long as each answer is the same byte for byte; whether all of them were.
+        """Repeat earlier requests while each response is the same byte for byte; return True if all were.
 
-        Then they are accepted as they were before. Otherwise the readings that follow begin with those answers.
+        If so, the responses are accepted as before. Otherwise later calls of this client reuse
+        them.
         """
         accepted: set[int] = set()
         for digest in digests:
@@ -119,24 +126,25 @@ class AmoClient:
         self._session.accept(accepted, replacing=lambda _: False)
         return True
 
-    def account(self) -> Account:
-        """The account. Asked again, both answers are kept, so that a snapshot can tell that it stayed the same."""
+    def fetch_account(self) -> Account:
+        """Fetch the account. Every response is kept, so that a snapshot can check that the account stayed the same."""
         try:
-            parsed = self._fetch_account()
+            parsed = self._send_account_request()
         except NotFound:
             if not self._follow_moved_account():
                 raise
-            parsed = self._fetch_account()
+            parsed = self._send_account_request()
         if parsed.value is None:
-            raise MalformedAnswer("amoCRM answered nothing about the account.")
+            raise MalformedAnswer("amoCRM returned no account.")
         self._session.accept({parsed.sequence}, replacing=lambda _: False)
         return parsed.value
 
-    def _fetch_account(self) -> ParsedResponse[Account]:
+    def _send_account_request(self) -> ParsedResponse[Account]:
+        """Send one request for the account and parse the response."""
         return self._session.send(account_request(), lambda document: parse_account(document, AnomalyLog()))
 
     def _follow_moved_account(self) -> bool:
-        """Whether the account was found under another name, where the conversation then goes on."""
+        """Switch to the account's new host if ``token.find`` names one; return True if it did."""
         find: Callable[[], str | None] | None = getattr(self._session.token, "find", None)
         found = find() if find else None
         if found in (None, self.base_url):
@@ -145,32 +153,11 @@ class AmoClient:
         self._session.rate_limiter = self._rate_limiters.of(found, self._session.limits)
         return True
 
-    def stages(self) -> CompleteList:
-        """All stages. Raises ``ModeDisagreement`` where the account is not in recurring purchases mode."""
-        return self.fetch_list("stages")
-
-    def segments(self) -> CompleteList:
-        """All segments. Raises ``ModeDisagreement`` where the account is not in dynamic segmentation mode."""
-        return self.fetch_list("segments")
-
-    def fields(self) -> CompleteList:
-        """All custom fields of segments, with their options."""
-        return self.fetch_list("fields")
-
-    def stage(self, stage_id: int) -> Row | None:
-        """One stage; None where the API says that it is gone."""
-        return self.fetch_entity("stage", stage_id)
-
-    def segment(self, segment_id: int) -> Row | None:
-        """One segment; None where the API says that it is gone."""
-        return self.fetch_entity("segment", segment_id)
-
-    def field(self, field_id: int) -> Row | None:
-        """One field; None where the API says that it is gone."""
-        return self.fetch_entity("field", field_id)
-
     def fetch_list(self, resource: Resource) -> CompleteList:
-        """A list, read until it is certainly whole. Raises ``IncompleteList`` where it never is."""
+        """Fetch a list until it is certainly complete. Raises ``IncompleteList`` if it never is.
+
+        Raises ``ModeDisagreement`` if the account's mode does not have this list.
+        """
         earlier_passes = self._pass_counts[resource]
         sequences: dict[int, set[int]] = {}
         pagination = paginate()
@@ -195,7 +182,7 @@ class AmoClient:
             raise
 
     def fetch_entity(self, resource: Resource, thing_id: int) -> Row | None:
-        """One thing by its id; None where the API says that it is gone."""
+        """Fetch one entity by its id; None if the API says that it is gone."""
         parsed = self._session.send(
             entity_request(resource, thing_id), partial(_parse_entity_row, resource=resource, thing_id=thing_id)
         )
@@ -206,8 +193,8 @@ class AmoClient:
 
 
 def _parse_entity_row(document: Json, resource: Resource, thing_id: int) -> Row:
-    """The row of a thing, if it is the one that was asked for."""
+    """Return the row of an entity. Raises ``InvalidRecord`` if it has another id."""
     if parse_row_id(document, resource) != thing_id:
-        raise InvalidRecord(f"another {resource} came than was asked for")
+        raise InvalidRecord(f"another {resource} was returned than was requested")
     row: Row = document
     return row

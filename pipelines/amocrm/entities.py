@@ -1,4 +1,7 @@
-"""One stage, segment or field from its row. Lists, and what of them is gone, are ``read``'s subject."""
+"""Parsers of one stage, segment or field.
+
+Keys are those of https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/.
+"""
 
 from __future__ import annotations
 
@@ -54,30 +57,36 @@ DOCUMENTED_FIELD_KEYS = frozenset(
         "triggers",
     }
 )
-"""Keys of fields that the vendor's documentation and client library know; not odd, and kept as JSON."""
+"""Keys of fields that other vendor pages or the vendor's client library know: kept as JSON, no anomaly."""
 DOCUMENTED_OPTION_KEYS = frozenset({"code"})
 
 _FIELD_AND_POSITION = itemgetter(0, 1)
 
 STAGE_TYPES = range(5)
-"""0 regular, then four system types, on whose meaning the page's text and its example disagree."""
+"""0 is regular, 1 to 4 are system types.
+
+The page's text and its example disagree on what they mean.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParseContext:
-    """What reading a row needs to know of its account, and where oddities go."""
+    """Account of a row, and the log for anomalies."""
 
     account_id: int
     timezone: ZoneInfo
     anomaly_log: AnomalyLog
 
     def with_anomaly_log(self, anomaly_log: AnomalyLog) -> ParseContext:
-        """The same, where oddities go elsewhere."""
+        """Return a copy with another anomaly log."""
         return replace(self, anomaly_log=anomaly_log)
 
 
 def parse_stage(row: Json, context: ParseContext) -> Stage:
-    """A stage with its rules, whose structure is kept and whose meaning the API does not tell."""
+    """Parse a stage with its rules.
+
+    Their structure is kept; the API does not document its meaning.
+    """
     parser = RowParser(
         row, thing="stage", known=STAGE_KEYS, anomaly_log=context.anomaly_log, account_id=context.account_id
     )
@@ -105,7 +114,7 @@ def parse_stage(row: Json, context: ParseContext) -> Stage:
 
 
 def parse_segment(row: Json, context: ParseContext) -> Segment:
-    """A segment with its typed field values."""
+    """Parse a segment with its typed field values."""
     parser = RowParser(
         row, thing="segment", known=SEGMENT_KEYS, anomaly_log=context.anomaly_log, account_id=context.account_id
     )
@@ -134,7 +143,7 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
 
 
 def parse_field(row: Json, context: ParseContext) -> Field:
-    """A field's definition with its options."""
+    """Parse a field's definition with its options."""
     parser = RowParser(
         row, thing="field", known=FIELD_KEYS, anomaly_log=context.anomaly_log, account_id=context.account_id
     )
@@ -155,6 +164,10 @@ def parse_field(row: Json, context: ParseContext) -> Field:
 
 
 def _parse_options(row: Mapping[str, Json], field_id: int, anomaly_log: AnomalyLog) -> tuple[Option, ...]:
+    """Parse a field's options, sorted by id.
+
+    Raises ``InvalidRecord`` if one id has two contents.
+    """
     options: dict[int, Option] = {}
     for option_row in parse_list(row.get("enums"), "enums"):
         parser = RowParser(option_row, thing="option", known=OPTION_KEYS, anomaly_log=anomaly_log)
@@ -174,6 +187,7 @@ def _parse_options(row: Mapping[str, Json], field_id: int, anomaly_log: AnomalyL
 
 
 def _parse_rule(rule: Json, group: int, position: int, parser: RowParser) -> Rule:
+    """Parse one rule of a stage, kept whole with its type and match extracted."""
     body = parser.sanitize(rule, "conditions")
     parts = body if isinstance(body, dict) else {}
     type_, match = parts.get("type"), parts.get("match")

@@ -1,6 +1,7 @@
-"""What an answer that refuses says: its problem document, and how long it asks to wait. What follows is not said here.
+"""Parser of error responses: the problem document and the wait it asks for.
 
-Every key of ``application/problem+json`` is optional, and any answer may be a web server's HTML page instead.
+Every key of ``application/problem+json`` is optional, and any response may be a web server's HTML
+page.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from pipelines.amocrm import strict_json
+from pipelines.amocrm.limits import MAX_RETRY_AFTER_SECONDS
 from pipelines.amocrm.messages import Response
 from pipelines.amocrm.models import Json
 
 ErrorDocument: TypeAlias = Mapping[str, Json]
 
-_MAX_WAIT_SECONDS = 31_536_000.0  # a year: longer than anyone waits, short enough to calculate with
 _MAX_LINE_LENGTH = 500
 
 
 def parse_error_document(response: Response) -> ErrorDocument | None:
-    """The JSON object in the body, whatever the Content-Type claims; None where there is none."""
+    """Return the JSON object in the body, whatever the Content-Type says; None if there is none."""
     if response.defect:
         return None
     try:
@@ -31,7 +32,7 @@ def parse_error_document(response: Response) -> ErrorDocument | None:
 
 
 def describe_error_document(error_document: ErrorDocument | None) -> str:
-    """What the problem says, its ``validation-errors`` included, in one printable line of bounded length."""
+    """Describe the error and its ``validation-errors`` in one printable line of bounded length."""
     if error_document is None:
         return ""
     parts = [error_document.get("detail") or error_document.get("title")]
@@ -43,9 +44,10 @@ def describe_error_document(error_document: ErrorDocument | None) -> str:
 
 
 def retry_after_seconds(response: Response) -> float | None:
-    """Seconds the server asks to wait; None where it does not, or says nothing sensible.
+    """Return the seconds that the server asks to wait; None if it does not.
 
-    amoCRM says it in the body (``retry_after``), proxies in Retry-After as seconds or as a date. The longest counts.
+    amoCRM writes them in the body (``retry_after``), proxies in Retry-After as seconds or a date.
+    The longest wins.
     """
     error_document = parse_error_document(response) or {}
     waits = (
@@ -57,15 +59,16 @@ def retry_after_seconds(response: Response) -> float | None:
 
 
 def _parse_seconds(value: Json) -> float | None:
+    """Return a number of seconds, capped; None if the value is not one."""
     text = str(value).strip()
     try:
-        return min(float(text), _MAX_WAIT_SECONDS) if text[:1].isdecimal() else None
+        return min(float(text), MAX_RETRY_AFTER_SECONDS) if text[:1].isdecimal() else None
     except ValueError:
         return None
 
 
 def _seconds_until_date(headers: Mapping[str, str]) -> float | None:
-    """Retry-After as a date, counted from the server's own clock in Date."""
+    """Read Retry-After as a date, relative to the server's own Date."""
     try:
         until, now = (parsedate_to_datetime(headers[name]) for name in ("retry-after", "date"))
         return (until - now).total_seconds()
@@ -74,4 +77,5 @@ def _seconds_until_date(headers: Mapping[str, str]) -> float | None:
 
 
 def _objects(value: Json) -> list[dict[str, Json]]:
+    """Return the objects in a list; an empty list for any other value."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,30 +1,30 @@
-"""One load's reading of one account: what its mode has, and proof of what is gone. Nothing is typed or stored here."""
+"""Extraction of one load: the lists of the account's mode, and confirmation of deletions by id."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
+from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.fingerprint import parse_list
 from pipelines.amocrm.messages import LIST_OF
-from pipelines.amocrm.models import Account, Json, RawResponse, Resource, Snapshot
+from pipelines.amocrm.models import Account, Resource
 from pipelines.amocrm.pagination import Row
 from pipelines.amocrm.response_digest import ResponseDigest
-from pipelines.amocrm.snapshot import LISTS_BY_MODE, parse_snapshot
+from pipelines.amocrm.snapshot import LISTS_BY_MODE
 from pipelines.amocrm.validation import InvalidRecord, parse_id, parse_row_id
-from pipelines.base.errors import ApiError, IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
+from pipelines.base.errors import ApiError, IncompleteList, MalformedAnswer, WrongAccount
 
 ENTITY_OF: Mapping[Resource, Resource] = {list_name: key for key, list_name in LIST_OF.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownEntities:
-    """What the warehouse holds open of the account: what of it is missing from a list must be asked for by its id."""
+    """Entities that are open in the warehouse. One that a list lacks is requested by its id."""
 
     account_id: int | None = None  # None before the first load
     stage_ids: frozenset[int] = frozenset()
@@ -33,58 +33,33 @@ class KnownEntities:
     option_ids: frozenset[tuple[int, int]] = frozenset()  # (field id, option id)
 
     def ids_of(self, resource: Resource) -> frozenset[int]:
-        """The ids of the things of a list."""
+        """Return the ids of a list's entities."""
         return {"stages": self.stage_ids, "segments": self.segment_ids, "fields": self.field_ids}[resource]
 
     def options_by_field(self) -> Mapping[int, set[int]]:
-        """The ids of options, by the id of their field."""
+        """Return the ids of options by the id of their field."""
         by_field: defaultdict[int, set[int]] = defaultdict(set)
         for field_id, option_id in self.option_ids:
             by_field[field_id].add(option_id)
         return by_field
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExtractResult:
-    """Everything that one load received, and what it cost."""
+def extract(client: AmoClient, known: KnownEntities) -> None:
+    """Fetch the account, the lists of its mode, and by id each known entity that its list lacks.
 
-    account: Account
-    observed_at: datetime  # when the load began
-    responses: tuple[RawResponse, ...]
-    request_count: int  # those without an answer included
-    byte_count: int  # of all bodies, decoded
-    documents: Mapping[int, Json] = field(repr=False)  # the parsed bodies, by the answers' sequence numbers
-
-    def snapshot(self) -> Snapshot:
-        """What the answers show; the same as ``read_snapshot`` makes of them, without parsing them again."""
-        return parse_snapshot(self.responses, self.observed_at, documents=self.documents)
-
-
-def extract(client: AmoClient, known: KnownEntities, now: Callable[[], datetime]) -> ExtractResult:
-    """Read the account, the lists of its mode, and each thing by its id that is known and not listed.
-
-    The client must be new: its budget is the load's. Raises the errors of ``ApiError``, which then carry the answers
-    received so far: ``WrongAccount`` where the account is not the known one, ``IncompleteList`` where a list lacks
-    what the API, asked for it, still shows.
+    Leaves the responses in ``client``, which must be new: its request quota is the load's. Raises the
+    errors of ``ApiError`` with the responses received so far: ``WrongAccount`` if the account is not the
+    known one, ``IncompleteList`` if a list lacks an entity that the API still returns by id.
     """
-    observed_at = now()
     with _attach_responses(client):
-        account = _fetch_account_and_lists(client, known)
-    return ExtractResult(
-        account=account,
-        observed_at=observed_at,
-        responses=client.responses,
-        request_count=client.request_count,
-        byte_count=sum(len(response.body) for response in client.responses),
-        documents=client.documents,
-    )
+        _fetch_account_and_lists(client, known)
 
 
 def is_unchanged(client: AmoClient, digests: Sequence[ResponseDigest]) -> bool:
-    """Ask what an earlier load asked, as long as every answer is the same; whether all of them were. Nothing is read.
+    """Repeat the requests of an earlier load while the responses are the same; return True if all are.
 
-    Where one differs, an extraction by this client goes on from there, without asking anything twice. Raises the
-    errors of ``ApiError``, which then carry the answers received so far.
+    If one differs, ``extract`` with this client continues from there without repeating a request.
+    Raises the errors of ``ApiError`` with the responses received so far.
     """
     with _attach_responses(client):
         return client.fetch_and_compare(digests)
@@ -92,7 +67,7 @@ def is_unchanged(client: AmoClient, digests: Sequence[ResponseDigest]) -> bool:
 
 @contextmanager
 def _attach_responses(client: AmoClient) -> Iterator[None]:
-    """Errors tell the account, and what was answered until then."""
+    """Add the account's key and the responses received so far to errors."""
     try:
         yield
     except ApiError as error:
@@ -101,30 +76,30 @@ def _attach_responses(client: AmoClient) -> Iterator[None]:
         raise
 
 
-def _fetch_account_and_lists(client: AmoClient, known: KnownEntities) -> Account:
-    account = client.account()
+def _fetch_account_and_lists(client: AmoClient, known: KnownEntities) -> None:
+    """Fetch the account and its lists; if an entity had to be requested by id, check the account again."""
+    account = client.fetch_account()
     if known.account_id not in (None, account.id):
         raise WrongAccount(f"The token belongs to account {account.id}, and the history to account {known.account_id}.")
     try:
         has_fetched = [_fetch_list(client, account, resource, known) for resource in LISTS_BY_MODE[account.mode]]
     except InvalidRecord as error:
-        raise MalformedAnswer(f"amoCRM's answer cannot be used: {error}.") from None
+        raise MalformedAnswer(f"amoCRM's response cannot be used: {error}.") from None
     if any(has_fetched):
-        _require_same_account_and_mode(account, client.account())
-    return account
+        require_same_account_and_mode(account, client.fetch_account())
 
 
 def _fetch_list(client: AmoClient, account: Account, resource: Resource, known: KnownEntities) -> bool:
-    """Read a list and ask for what it lacks; returns whether anything had to be asked for.
+    """Fetch a list, and by id what it lacks. Returns True if anything was requested by id.
 
-    A list that contradicts what the API says by id is read once more.
+    A list that contradicts the responses by id is fetched once more.
     """
     options = known.options_by_field() if resource == "fields" else {}
     fetched: dict[int, Row | None] = {}
     for _ in range(2):
         listed = client.fetch_list(resource).rows
         if not listed and not known.ids_of(resource):
-            # Nothing that is known could contradict an empty answer, so only another look can.
+            # No known entity can contradict an empty list, so fetch it again to confirm it.
             listed = client.fetch_list(resource).rows
         missing = (known.ids_of(resource) | options.keys()) - listed.keys()
         incomplete = {
@@ -134,10 +109,14 @@ def _fetch_list(client: AmoClient, account: Account, resource: Resource, known: 
             fetched[thing_id] = _fetch_by_id(client, account, resource, thing_id)
         if not any(_contradicts(listed.get(key), row, options.get(key, set())) for key, row in fetched.items()):
             return bool(fetched)
-    raise IncompleteList(f"The list of {resource} twice contradicted what amoCRM says of single {resource}.")
+    raise IncompleteList(f"The list of {resource} contradicted twice what amoCRM says about single {resource}.")
 
 
 def _fetch_by_id(client: AmoClient, account: Account, resource: Resource, thing_id: int) -> Row | None:
+    """Fetch one entity; None if it is gone.
+
+    Raises ``WrongAccount`` if it belongs to another account.
+    """
     row = client.fetch_entity(ENTITY_OF[resource], thing_id)
     if row is not None and parse_id(row.get("account_id")) not in (None, account.id):
         raise WrongAccount(
@@ -147,19 +126,12 @@ def _fetch_by_id(client: AmoClient, account: Account, resource: Resource, thing_
 
 
 def _contradicts(listed: Row | None, fetched: Row | None, known_options: AbstractSet[int]) -> bool:
-    """Whether the list and the answer by id disagree on whether a thing, or one of its known options, is there."""
+    """Return True if the list and the response by id disagree on an entity or one of its known options."""
     if listed is None or fetched is None:
         return listed is not fetched
     return not known_options & _option_ids(fetched) <= _option_ids(listed)
 
 
 def _option_ids(row: Row) -> set[int]:
+    """Return the ids of a field row's options."""
     return {parse_row_id(option, "option") for option in parse_list(row.get("enums"), "enums")}
-
-
-def _require_same_account_and_mode(before: Account, after: Account) -> None:
-    """A renamed subdomain or a switched mode would also say that a thing is not there."""
-    if after.id != before.id:
-        raise WrongAccount(f"Account {before.id} turned into account {after.id} during the load.")
-    if after.mode != before.mode:
-        raise ModeDisagreement(f"The mode changed from '{before.mode}' to '{after.mode}' during the load.")

@@ -1,6 +1,6 @@
-"""A segment's field values, typed by the type of their field. Which values a segment has at all is ``read``'s subject.
+"""Parsers of a segment's field values, by the type of their field.
 
-What an item of each type looks like follows the vendor's page "Custom fields" and live payloads.
+Items follow https://www.amocrm.ru/developers/content/crm_platform/custom-fields and live payloads.
 """
 
 from __future__ import annotations
@@ -41,34 +41,34 @@ JSON_TYPES = (
     "supplier",
     "tracking_data",
 )
-"""Types whose values are objects, or mean something only elsewhere: they are kept as JSON."""
+"""Types whose values are objects, or refer to entities elsewhere: kept as JSON."""
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 ValueParser: TypeAlias = Callable[[Mapping[str, Json], ZoneInfo], Any]
-"""What an item holds, typed, in the account's timezone; None where the item is not of its type."""
+"""Parser of an item in the account's timezone; returns None if the item is not of its type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldContext:
-    """What reading a value needs to know beside the value."""
+    """Segment of a value, the account's timezone, and the log for anomalies."""
 
     segment_id: int
     timezone: ZoneInfo
     anomaly_log: AnomalyLog
 
     def report(self, field_id: int, kind: str) -> None:
-        """Note an oddity of a value."""
+        """Record an anomaly of a value."""
         self.anomaly_log.add(kind, "segment", self.segment_id, f"in a value of field {field_id}")
 
 
 def parse_field_values(entries: Sequence[Json], context: FieldContext) -> Iterator[FieldValue]:
-    """The values of a segment's ``custom_fields_values``; those of a field in their order, chosen options by their id.
+    """Parse a segment's ``custom_fields_values``; values keep their order, options are sorted by id.
 
-    Raises ``Misshapen`` where an entry does not say which field it is about. Everything else that is not as
-    documented is noted, and kept as JSON.
+    Raises ``InvalidRecord`` if an entry has no field id. Any other deviation is recorded as an
+    anomaly, and the value kept as JSON.
     """
-    positions: dict[int, int] = {}  # the next of each field, which may have several entries
+    positions: dict[int, int] = {}  # next position by field, which may have several entries
     for entry in entries:
         field_id = parse_entry_field_id(entry)
         field_type = _parse_field_type(entry.get("field_type"), field_id, context.anomaly_log)
@@ -82,7 +82,7 @@ def parse_field_values(entries: Sequence[Json], context: FieldContext) -> Iterat
 
 
 def unknown_entry_keys(entries: Sequence[Json], context: FieldContext) -> list[Json]:
-    """The keys of entries that no page documents, each with its field's id."""
+    """Return the undocumented keys of entries, each with its field's id."""
     result: list[Json] = []
     for entry in entries:
         if entry.keys() <= ENTRY_KEYS:
@@ -97,13 +97,14 @@ def unknown_entry_keys(entries: Sequence[Json], context: FieldContext) -> list[J
 
 
 def report_unknown_type(field_type: Json, field_id: int, anomaly_log: AnomalyLog) -> None:
-    """Note a field's type unless it is documented."""
+    """Record an anomaly if a field's type is not documented."""
     if not isinstance(field_type, str) or field_type not in _PARSERS_BY_TYPE:
         type_text = quote_name(field_type) if isinstance(field_type, str) else "that is not a text"
         anomaly_log.add("unknown_field_type", "field", field_id, f"the field has a type {type_text}")
 
 
 def _parse_item(item: Json, field_id: int, field_type: str | None, position: int, context: FieldContext) -> FieldValue:
+    """Parse one item into the attribute of its type; an item of another type is kept as JSON."""
     attribute, parse = _PARSERS_BY_TYPE.get(field_type, _UNKNOWN_TYPE)
     value = parse(item, context.timezone) if isinstance(item, dict) else None
     report = partial(context.report, field_id)
@@ -121,6 +122,7 @@ def _parse_item(item: Json, field_id: int, field_type: str | None, position: int
 
 
 def _parse_field_type(value: Json, field_id: int, anomaly_log: AnomalyLog) -> str | None:
+    """Return the field's type as Postgres can store it, and report an undocumented one."""
     if isinstance(value, str) and value in _PARSERS_BY_TYPE:
         return value
     report_unknown_type(value, field_id, anomaly_log)
@@ -128,7 +130,7 @@ def _parse_field_type(value: Json, field_id: int, anomaly_log: AnomalyLog) -> st
 
 
 def _has_extra_keys(item: dict[str, Json], field_type: str | None, anomaly_log: AnomalyLog) -> bool:
-    """Whether an item holds more than its typed value: keys nobody knows, or which part of an address it is."""
+    """Return True if an item holds more than its typed value: unknown keys, or a part of an address."""
     if item.keys() <= ITEM_KEYS:
         return field_type not in OPTION_TYPES and (item.get("enum_id") or item.get("enum_code")) is not None
     if field_type not in JSON_TYPES:
@@ -138,7 +140,7 @@ def _has_extra_keys(item: dict[str, Json], field_type: str | None, anomaly_log: 
 
 
 def _plain_text(item: Json) -> str | None:
-    """The value of an item as text, where it is a scalar."""
+    """Return an item's value as text if it is a scalar."""
     match item.get("value") if isinstance(item, dict) else item:
         case str() as text:
             return text
@@ -151,6 +153,7 @@ def _plain_text(item: Json) -> str | None:
 
 
 def _option_sort_key(item: Json) -> tuple[bool, int]:
+    """Sort by option id; items without one come last."""
     option_id = parse_id(item.get("enum_id")) if isinstance(item, dict) else None
     return option_id is None, option_id or 0
 
@@ -161,6 +164,7 @@ def _parse_text(item: Mapping[str, Json], _: ZoneInfo) -> str | None:
 
 
 def _parse_number(item: Mapping[str, Json], _: ZoneInfo) -> Decimal | None:
+    """Return a number that Postgres' ``numeric`` holds exactly, otherwise None."""
     value = item.get("value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
@@ -204,9 +208,9 @@ _PARSERS_BY_TYPE: Mapping[str | None, tuple[str, ValueParser]] = {
     "checkbox": ("boolean", _parse_boolean),
     "date_time": ("instant", _parse_instant),
 }
-"""By a field's type, the attribute of ``FieldValue`` that holds the value, and what reads it."""
+"""Attribute of ``FieldValue`` and parser, by a field's type."""
 
 _UNKNOWN_TYPE: tuple[str, ValueParser] = ("json", _parse_nothing)
 
 _NEEDS_SANITIZING = frozenset({"text", "json"})
-"""Attributes whose values may hold what Postgres cannot store."""
+"""Attributes whose values may hold characters or numbers that Postgres cannot store."""

@@ -1,6 +1,6 @@
-"""What of a thing makes a new version when it changes, as a hash of its row as received. Typing rows is not done here.
+"""Content hashes of entities: a different hash opens a new version.
 
-Changing a hash makes every stored thing a new version, once.
+A change to a hash function makes a new version of every stored entity, once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ DATE_TYPES = ("date", "birthday")
 """Types whose values are days in the account's timezone."""
 
 OPTION_TYPES = ("select", "multiselect", "radiobutton", "category")
-"""Types whose values are choices: the option's id says all, its label and code are versions of the option."""
+"""Types whose values are options.
+
+Only the option's id counts; label and code are versions of the option.
+"""
 
 ENTRY_KEYS = frozenset({"field_id", "field_type", "field_name", "field_code", "values"})
 """The keys of one entry of a segment's ``custom_fields_values``."""
@@ -33,9 +36,9 @@ _EXCLUDED_FIELD_KEYS = _EXCLUDED_KEYS | {"enums"}
 
 
 def segment_hash(row: Mapping[str, Json], timezone: str) -> bytes:
-    """The hash of a segment: all but its size, its ``updated_at``, and the names, codes and labels of its fields.
+    """Hash a segment without its size, ``updated_at``, and the names, codes and labels of its fields.
 
-    ``null`` and ``[]`` are the same, and neither the order of price ids nor that of chosen options counts.
+    ``null`` and ``[]`` are equal, and the order of price ids and of chosen options does not count.
     ``timezone`` is the account's: the days of date fields depend on it.
     """
     content = {key: value for key, value in row.items() if key not in _EXCLUDED_SEGMENT_KEYS}
@@ -53,23 +56,23 @@ def segment_hash(row: Mapping[str, Json], timezone: str) -> bytes:
 
 
 def stage_hash(row: Mapping[str, Json]) -> bytes:
-    """The hash of a stage: everything it says, its conditions in their order."""
+    """Hash a stage with its conditions in order."""
     content = {key: value for key, value in row.items() if key not in _EXCLUDED_KEYS}
     return _hash(content | {"conditions": content.get("conditions") or []})
 
 
 def field_hash(row: Mapping[str, Json]) -> bytes:
-    """The hash of a field's definition without its options."""
+    """Hash a field's definition without its options."""
     return _hash({key: value for key, value in row.items() if key not in _EXCLUDED_FIELD_KEYS})
 
 
 def option_hash(row: Mapping[str, Json]) -> bytes:
-    """The hash of one choice of a field."""
+    """Hash one option of a field."""
     return _hash({key: value for key, value in row.items() if key not in _EXCLUDED_KEYS})
 
 
 def parse_list(value: Json, name: str) -> list[Json]:
-    """A list that may be null or missing. Raises ``Misshapen`` for anything else: it would hide its content."""
+    """Return a list that may be null or missing. Raises ``InvalidRecord`` for any other value."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -78,7 +81,10 @@ def parse_list(value: Json, name: str) -> list[Json]:
 
 
 def parse_entry_field_id(entry: Json) -> int:
-    """The field that an entry of ``custom_fields_values`` is about. Raises ``Misshapen`` where it does not say."""
+    """Return the field id of an entry of ``custom_fields_values``.
+
+    Raises ``InvalidRecord`` without one.
+    """
     field_id = parse_id(entry.get("field_id")) if isinstance(entry, dict) else None
     if field_id is None:
         raise InvalidRecord("a segment's field value has no usable field id")
@@ -86,6 +92,7 @@ def parse_entry_field_id(entry: Json) -> int:
 
 
 def _entry_content(entry: Json, timezone: str) -> list[Any] | None:
+    """Return the hashed content of one entry; None if it has no values."""
     field_id = parse_entry_field_id(entry)
     items = parse_list(entry.get("values"), "values")
     unknown = {} if entry.keys() <= ENTRY_KEYS else {key: entry[key] for key in entry.keys() - ENTRY_KEYS}

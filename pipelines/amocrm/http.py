@@ -1,6 +1,6 @@
-"""The way to amoCRM over HTTP: one request out, one answer in, within a deadline. What answers mean is in ``protocol``.
+"""HTTP transport: sends one request and returns one response within a deadline.
 
-Nothing that is raised here holds a request's headers.
+Exceptions raised here never hold a request's headers.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ _CHUNK_BYTES = 64 * 1024
 
 
 HeaderFactory: TypeAlias = Callable[[str], tuple[str, str] | None]
-"""Name and value of the header that shows a token."""
+"""Name and value of the header that carries a token; None for no header."""
 
 
 def bearer_header(token: str) -> tuple[str, str]:
-    """The header of all calls of the API."""
+    """Return the Authorization header of API requests."""
     return "Authorization", f"Bearer {token}"
 
 
 class NoResponse(Exception):
-    """No answer came. The text says why, without a full stop.
+    """No response arrived. The text is the reason, without a full stop.
 
-    ``is_passing``: it may help to ask again. ``is_sent``: the host may have received the request, and acted on it.
+    ``is_transient``: a retry may succeed. ``is_sent``: the host may have received and processed the
+    request.
     """
 
     def __init__(self, reason: str, *, is_transient: bool = True, is_sent: bool = True) -> None:
@@ -57,12 +58,11 @@ class NoResponse(Exception):
 
 
 class Transport:
-    """A connection to one host, for one thread at a time.
+    """Connection to one host. Not thread-safe.
 
-    ``header`` makes the header that shows the token; None shows it in none. ``ca_bundle`` is a file of certificates to
-    trust instead of certifi's.
-    Only requests' adapter is used, not its session: what follows redirects, reads ``.netrc`` and proxies from the
-    environment and keeps cookies is not there at all.
+    ``header`` builds the header that carries the token. ``ca_bundle`` is a file of certificates to
+    trust instead of certifi's. Only requests' adapter is used, not its session: redirects,
+    ``.netrc``, proxies from the environment and cookies do not exist here.
     """
 
     def __init__(
@@ -76,17 +76,20 @@ class Transport:
         self._adapter = WatchedAdapter(self._watchdog)
 
     def send(self, request: Request, token: str, *, seconds: float) -> Response:
-        """Send ``request`` and take the answer, whole or not, within ``seconds`` all told. Raises ``NoAnswer``."""
+        """Send ``request`` and read the response within ``seconds`` in total.
+
+        Raises ``NoResponse``.
+        """
         with self._watchdog.time_limit(seconds):
             try:
                 return self._exchange(request, token, seconds).redacted(token)
             except _NETWORK_ERRORS as error:
                 failure = self._to_no_response(error, seconds)
-        # Raised out here, where the library's exception, which holds the request's headers, is not its context.
+        # Raised outside of ``except``: the library's exception holds the request's headers.
         raise failure
 
     def switch_host(self, base_url: str) -> None:
-        """Close the connection, and go on with another host."""
+        """Close the connection and use another host."""
         self.close()
         self.base_url = base_url
 
@@ -96,6 +99,7 @@ class Transport:
         self._adapter.close()
 
     def _exchange(self, request: Request, token: str, seconds: float) -> Response:
+        """Send the request with requests' adapter and read the response."""
         prepared = requests.Request(
             request.method,
             self.base_url + request.path,
@@ -118,7 +122,7 @@ class Transport:
     def _read_body(
         self, raw: urllib3.BaseHTTPResponse, headers: Mapping[str, str], seconds: float
     ) -> tuple[bytes, str | None, bool]:
-        """The body as far as it came, what is wrong with it, and whether that is the connection's doing."""
+        """Read the body; return it, its defect if any, and whether the connection caused the defect."""
         decoder = BodyDecoder(headers.get("content-encoding", ""), self._limits.body_bytes)
         try:
             while decoder.defect is None and (chunk := raw.read(_CHUNK_BYTES, decode_content=False)):
@@ -133,6 +137,7 @@ class Transport:
         return decoder.body, decoder.defect or decoder.finish(), False
 
     def _to_no_response(self, error: Exception, seconds: float) -> NoResponse:
+        """Map an exception to ``NoResponse`` with a reason for the user."""
         if self._watchdog.has_timed_out:
             return NoResponse(_timeout_message(seconds))
         self._watchdog.disconnect()
@@ -148,15 +153,15 @@ class Transport:
 
 
 _ERROR_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (ssl.SSLCertVerificationError, "the host's certificate is not to be trusted"),
-    (ssl.SSLError, "no secure connection could be made"),
+    (ssl.SSLCertVerificationError, "the host's certificate is not trusted"),
+    (ssl.SSLError, "no secure connection could be established"),
     (socket.gaierror, "the host's name cannot be resolved"),
     (ConnectionRefusedError, "the host refuses connections"),
-    (http.client.RemoteDisconnected, "the host closed the connection without an answer"),  # before its parent, the next
+    (http.client.RemoteDisconnected, "the host closed the connection without a response"),  # a subclass of the next
     (ConnectionResetError, "the host reset the connection"),
-    (urllib3.exceptions.ConnectTimeoutError, "the host did not take the connection in time"),
-    (urllib3.exceptions.ReadTimeoutError, "the host stopped answering"),
-    (http.client.HTTPException, "the host answered something that is not HTTP"),
+    (urllib3.exceptions.ConnectTimeoutError, "the host did not accept the connection in time"),
+    (urllib3.exceptions.ReadTimeoutError, "the host stopped responding"),
+    (http.client.HTTPException, "the host sent something that is not HTTP"),
 )
 
 _CONNECT_ERRORS = (
@@ -167,11 +172,11 @@ _CONNECT_ERRORS = (
 
 
 def _timeout_message(seconds: float) -> str:
-    return f"the answer was not complete after {seconds:.0f} seconds"
+    return f"the response was not complete after {seconds:.0f} seconds"
 
 
 def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exceptions that urllib3 and requests wrapped into ``error``, itself first."""
+    """Yield an exception and those that urllib3 and requests wrapped into it."""
     if error is None:
         return
     yield error
@@ -181,7 +186,7 @@ def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class _TokenAuth(AuthBase):
-    """Puts the token on a request at the last moment, so that nothing else of ours holds it."""
+    """Set the token's header at the last moment, so that no other object of ours holds it."""
 
     def __init__(self, header: tuple[str, str] | None) -> None:
         self._header = header

@@ -1,4 +1,7 @@
-"""Requests to amoCRM's API v4 and answers, as plain data. What an answer means is ``protocol``'s subject."""
+"""Requests to amoCRM's API v4 and its responses, as plain data.
+
+Paths and methods: https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ import simplejson
 from pipelines.amocrm.models import Json, Resource
 
 PAGE_LIMIT = 250
-"""Rows asked for in a page: the most the API gives, so that a hundred segments are one page and cannot drift."""
+"""Rows per page: the API's maximum, so that 100 segments are one page and cannot drift between pages."""
 
 MIN_SECRET_LENGTH = 16
-"""Characters of a secret by which it is known again; a shorter one could be any word."""
+"""Characters of a secret that identify it in a response. A shorter secret could match any word."""
 
 LIST_PATHS: Mapping[Resource, str] = {
     "stages": "/api/v4/customers/statuses",
@@ -27,7 +30,7 @@ LIST_PATHS: Mapping[Resource, str] = {
 }
 
 LIST_OF: Mapping[Resource, Resource] = {"stage": "stages", "segment": "segments", "field": "fields"}
-"""The list in which a thing stands; its id is added to the list's path."""
+"""List of each entity; the entity's path is the list's path and its id."""
 
 WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
 Writable: TypeAlias = Literal["stages", "segments"]
@@ -38,28 +41,28 @@ _ENTITY_OF: Mapping[Writable, Resource] = {"stages": "stage", "segments": "segme
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request, the host and the token aside."""
+    """One request without host and token."""
 
     resource: Resource
     path: str  # path and query
-    thing_id: int | None = None  # where the resource is one thing
-    page: int | None = None  # where the resource is a list, from 1
+    thing_id: int | None = None  # if the resource is one entity
+    page: int | None = None  # from 1, if the resource is a list
     method: str = "GET"
-    body: bytes | None = field(default=None, repr=False)  # JSON, where the method writes
+    body: bytes | None = field(default=None, repr=False)  # JSON of a write
 
     @property
     def is_retryable(self) -> bool:
-        """Whether it may be sent again after any answer, or after none: all but writes."""
+        """True for reads: sending them twice does no harm."""
         return self.method == "GET"
 
     @property
     def is_list_page(self) -> bool:
-        """Whether a page of a list is asked for."""
+        """True for a page of a list."""
         return self.resource in LIST_PATHS
 
     @property
     def is_single_entity(self) -> bool:
-        """Whether one thing is asked for by its id."""
+        """True for one entity by its id."""
         return self.resource in LIST_OF
 
     def __str__(self) -> str:
@@ -67,22 +70,22 @@ class Request:
 
 
 def account_request() -> Request:
-    """The account with its timezone."""
+    """Build the request for the account with its timezone."""
     return Request(resource="account", path="/api/v4/account?with=datetime_settings")
 
 
 def list_request(resource: Resource, page: int) -> Request:
-    """One page of a list."""
+    """Build the request for one page of a list."""
     return Request(resource=resource, path=f"{LIST_PATHS[resource]}?page={page}&limit={PAGE_LIMIT}", page=page)
 
 
 def entity_request(resource: Resource, thing_id: int) -> Request:
-    """One stage, segment or field by its id."""
+    """Build the request for one stage, segment or field."""
     return Request(resource=resource, path=f"{LIST_PATHS[LIST_OF[resource]]}/{thing_id}", thing_id=thing_id)
 
 
 def write_request(method: WriteMethod, resource: Writable, thing_id: int | None, body: Json) -> Request:
-    """A call that changes stages or segments: what is added has no id yet, and what is deleted no body."""
+    """Build a write: POST has no ``thing_id``, DELETE no ``body``."""
     path = LIST_PATHS[resource]
     return Request(
         resource=resource if thing_id is None else _ENTITY_OF[resource],
@@ -95,18 +98,19 @@ def write_request(method: WriteMethod, resource: Writable, thing_id: int | None,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """An answer whose status and headers arrived, and its body as far as it did."""
+    """Response whose status and headers arrived, with as much of the body as arrived."""
 
     status: int
     headers: Mapping[str, str]  # by lower-case name
     body: bytes = field(repr=False)  # decoded from gzip
-    defect: str | None = None  # why the body cannot be relied upon: cut short, bad checksum, too large
-    is_interrupted: bool = False  # the defect is the connection's or the deadline's, so asking again may help
+    defect: str | None = None  # why the body is unusable: cut short, bad checksum, too large
+    is_interrupted: bool = False  # the connection or the deadline caused the defect: a retry may help
 
     def redacted(self, secret: str) -> Response:
-        """The answer with what it repeats of a secret taken out, as proxies that explain a refusal do.
+        """Return the response without copies of a secret, which proxies repeat in error pages.
 
-        A secret is known by its beginning, in any encoding: of a long one an answer may hold no more than a part.
+        A secret is recognized by its first characters, in any encoding: a response may repeat only
+        a part of it.
         """
         if len(secret) < MIN_SECRET_LENGTH:
             return self
@@ -123,32 +127,32 @@ class Response:
 
     @property
     def content_type(self) -> str | None:
-        """The Content-Type as received."""
+        """Content-Type as received."""
         return self.headers.get("content-type")
 
     @property
     def request_id(self) -> str | None:
-        """The vendor's X-Request-Id, where it is safe to print."""
+        """Vendor's X-Request-Id, if it is printable."""
         text = self.headers.get("x-request-id", "")[:100]
         return text if text.isascii() and text.isprintable() and text else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WriteAttempt:
-    """A write that was sent, and what came back: all that a record of it needs."""
+    """A write that was sent, and its response."""
 
     request: Request
     sent_at: datetime
     finished_at: datetime
-    response: Response | None  # None: none came until ``answered_at``
+    response: Response | None  # None: no response arrived until ``finished_at``
 
 
 def _encodings(text: str) -> list[str]:
-    """A text as it is, as a URL has it, and as it looks within base64, wherever in it the text begins."""
+    """Return a text as it is, URL-encoded, and as it looks at any offset within base64."""
     raw = text.encode()
     encodings = {text, quote(text, safe="")}
     for shift in range(3):
-        # Six bits are a letter: those that hold bits of what stands before or after the text are left out.
+        # A base64 letter holds six bits: leave out letters that share bits with neighbouring bytes.
         first, last = -(-shift * 8 // 6), (shift + len(raw)) * 8 // 6
         encodings |= {encode(bytes(shift) + raw)[first:last].decode() for encode in (b64encode, urlsafe_b64encode)}
     return sorted(encodings)

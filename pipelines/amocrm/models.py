@@ -1,4 +1,4 @@
-"""What amoCRM said, as frozen records in the design's words. No parsing (see ``read``), no pandas, no database here."""
+"""Frozen records of the API's entities, and of its raw responses."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Json: TypeAlias = Any
-"""A value as JSON has it: None, bool, int, Decimal, str, list, dict. Never a float."""
+"""JSON value: None, bool, int, Decimal, str, list, dict. Never a float."""
 
 Resource: TypeAlias = Literal["account", "stages", "segments", "fields", "stage", "segment", "field"]
-"""What an answer is about: the account, one of three lists, or one thing asked for by its id."""
+"""Resource of a response: the account, one of three lists, or one entity by its id."""
 
 Mode: TypeAlias = Literal["unavailable", "disabled", "segments", "periodicity"]
-"""The account's customers mode. The API's old name ``dynamic`` is read as ``segments``."""
+"""Customers mode of an account. The API's old name ``dynamic`` is read as ``segments``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawResponse:
-    """One answer as received, and what is needed to read it again years later.
+    """One response as received, with what is needed to parse it years later.
 
-    A snapshot is a pure function of its raw answers (``read.read_snapshot``).
+    A snapshot is a pure function of its raw responses (``snapshot.parse_snapshot``).
     """
 
     sequence: int  # order in the load, from 0
     resource: Resource
-    thing_id: int | None = None  # the id asked for, where the resource is one thing
-    page: int | None = None  # the page asked for, where the resource is a list
-    pass_number: int | None = None  # lists may be read several times until two passes agree; from 1
-    is_accepted: bool  # whether the snapshot is read from it; false for retried answers and earlier passes
+    thing_id: int | None = None  # id requested, if the resource is one entity
+    page: int | None = None  # page requested, if the resource is a list
+    pass_number: int | None = None  # from 1; a list may be fetched several times until two passes agree
+    is_accepted: bool  # the snapshot is parsed from it; false for failed attempts and earlier passes
     path: str  # path and query, never the host, never a token
     status: int
     content_type: str | None
@@ -42,7 +42,7 @@ class RawResponse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """The account, as ``GET /account`` describes it."""
+    """Account as ``GET /account`` describes it."""
 
     id: int
     name: str
@@ -55,7 +55,10 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One rule of a stage's ``conditions``. Whether groups mean AND or OR is undocumented: their structure is kept."""
+    """One rule of a stage's ``conditions``.
+
+    Groups are kept: whether they mean AND or OR is undocumented.
+    """
 
     group: int  # position of the group, from 0
     position: int  # position in the group, from 0
@@ -66,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """One customer status of an account in recurring purchases mode."""
+    """One customer stage of an account in recurring purchases mode."""
 
     id: int
     name: str | None
@@ -81,11 +84,12 @@ class Stage:
 
 
 class FieldValue(NamedTuple):
-    """One item of one custom field of a segment: a tuple, since there are thousands, in the order of its table.
+    """One item of a segment's custom field.
 
-    One of the typed attributes from ``text`` to ``option_id`` is set. ``json`` holds the whole item as received where
-    its type is an object or unknown, where it could not be typed (``text`` then holds a scalar as text), and where it
-    says more than the typed value, as the parts of an address do.
+    A tuple in the column order of its table, since there are thousands. One of the typed attributes
+    from ``text`` to ``option_id`` is set. ``json`` holds the whole item as received if its type is
+    an object or unknown, if it could not be typed (``text`` then holds a scalar as text), or if it
+    holds more than the typed value, such as a part of an address.
     """
 
     field_id: int
@@ -110,7 +114,7 @@ class Segment:
     created_at: datetime | None
     updated_at: datetime | None  # never part of the hash: unknown whether it moves with the count
     customers_count: int | None  # the size; None when the API gave no usable number
-    price_field_ids: tuple[int, ...]  # ascending; ids of catalog fields of type price (the page calls them catalogs)
+    price_field_ids: tuple[int, ...]  # ascending; ids of catalog fields of type price
     field_values: tuple[FieldValue, ...]  # by field id and position
     extra: Json  # unknown keys as received, or None
     content_hash: bytes  # of everything but size, updated_at and labels that are versions of their own
@@ -118,17 +122,17 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnparsedSegment:
-    """A segment whose row says what an earlier load read, its size and ``updated_at`` aside."""
+    """Segment whose row equals one that an earlier load parsed, except for size and ``updated_at``."""
 
     id: int
     customers_count: int
     content_hash: bytes
-    read: Callable[[], Segment] = field(repr=False, compare=False)  # reads the row after all
+    read: Callable[[], Segment] = field(repr=False, compare=False)  # parses the row
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
-    """One choice of a select, multiselect or radiobutton field."""
+    """One option of a select, multiselect or radiobutton field."""
 
     id: int
     value: str | None  # its label
@@ -139,7 +143,7 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """The definition of a segment's custom field."""
+    """Definition of a segment's custom field."""
 
     id: int
     name: str | None
@@ -153,39 +157,40 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Anomaly:
-    """Something in the answers that is not as the vendor's page says, yet stopped nothing.
+    """Something unexpected in a response that did not stop the load.
 
-    ``kind`` is one of the names in ``amocrm.quality_event.kind``; ``thing`` a table-like word
-    ('segment', 'stage', 'field', 'account', 'list'); ``detail`` one plain sentence, the same for the same oddity.
+    ``kind`` is a name in ``amocrm.quality_event.kind``, ``thing`` the kind of entity ('segment',
+    'stage', 'field', 'account', 'list'), ``detail`` one sentence that is the same for the same
+    anomaly.
     """
 
     kind: str
     thing: str
-    thing_id: int  # 0 where the oddity is of a list or the account as a whole
+    thing_id: int  # 0 if the anomaly concerns a list, or all entities of a kind
     detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
-    """All that the API said of one account at one moment.
+    """State of one account at one instant, as the API showed it.
 
-    A list that does not apply in the account's mode is empty; ``mode`` says so.
-    ``gone_*`` are ids that the API, asked for each, confirmed as not there any more.
+    Lists that the account's mode does not have are empty. ``gone_*`` are ids that the API, asked by
+    id, confirmed as deleted.
     """
 
     account: Account
     observed_at: datetime
     stages: tuple[Stage, ...] = ()
     segments: tuple[Segment, ...] = ()
-    unparsed_segments: tuple[UnparsedSegment, ...] = ()  # where earlier loads are recalled; all others are above
+    unparsed_segments: tuple[UnparsedSegment, ...] = ()  # their rows are cached; all others are in ``segments``
     fields: tuple[Field, ...] = ()
     gone_stage_ids: frozenset[int] = frozenset()
     gone_segment_ids: frozenset[int] = frozenset()
     gone_field_ids: frozenset[int] = frozenset()
-    confirmed_field_ids: frozenset[int] = frozenset()  # asked for by id and there: an option they lack is gone
+    confirmed_field_ids: frozenset[int] = frozenset()  # fetched by id: an option they lack is deleted
     anomalies: tuple[Anomaly, ...] = ()
 
     @property
     def segment_count(self) -> int:
-        """Segments, read or not."""
+        """Number of segments, parsed or not."""
         return len(self.segments) + len(self.unparsed_segments)

@@ -1,50 +1,54 @@
-"""What OAuth 2 with amoCRM consists of: where access is given, what is sent for tokens, and what comes back.
+"""OAuth 2 messages: consent URL, token requests and their responses.
 
-Nothing is sent or kept here. The sources are the vendor's page "OAuth 2.0" and, for hosts, its own client library.
+See https://www.amocrm.com/developers/content/oauth/step-by-step; the rules on hosts follow the
+vendor's client library.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeGuard
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pipelines.amocrm.access_token import read_claims, read_expiry
 from pipelines.amocrm.messages import Request
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.validation import InvalidRecord, parse_id
+from pipelines.base.checks import is_visible_ascii
 from pipelines.base.errors import MustAuthorize, SettingsError, WrongAccount
 from pipelines.base.secret import Secret
 from pipelines.config.host import parse_host
 from pipelines.config.integration import Integration
 
 REFRESH_TOKEN_LIFETIME: Final = timedelta(days=90)
-"""How long a refresh token is good, unless it is used: three months, which no answer says."""
+"""Lifetime of an unused refresh token: three months by the vendor's page; responses do not state it."""
 
-_TOKEN: Final = re.compile(r"[!-~]{1,8000}")
-_CODE: Final = re.compile(r"[!-~]{8,4000}")
+MAX_TOKEN_LENGTH: Final = 8_000
+CODE_LENGTHS: Final = range(8, 4_001)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPair:
-    """What access consists of: a token to ask with, and one to get the next pair with, which works once."""
+    """Access token, and the refresh token that gets the next pair and works once."""
 
     access_token: Secret
     refresh_token: Secret
     received_at: datetime
-    access_expires_at: datetime | None  # None: it does not say
+    access_expires_at: datetime | None  # None: unknown
 
     @property
     def refresh_expires_at(self) -> datetime:
-        """When the refresh token ends, unless it is used."""
+        """Expiry of the refresh token if it is not used."""
         return self.received_at + REFRESH_TOKEN_LIFETIME
 
 
 def consent_url(integration: Integration, base_url: str, state: str) -> str:
-    """Where somebody gives access; ``state`` comes back with the code. The emulator, on loopback, has its own page."""
+    """Return the page where a user grants access; ``state`` comes back with the code.
+
+    The emulator, on loopback, has a page of its own.
+    """
     query = {"client_id": integration.client_id, "state": state}
     url = urlsplit(base_url)
     if url.scheme == "http":
@@ -54,56 +58,53 @@ def consent_url(integration: Integration, base_url: str, state: str) -> str:
 
 
 def parse_authorization_code(text: str, *, base_url: str, state: str) -> str:
-    """The code in what the user got: the code alone, or the whole address that the browser was sent to.
+    """Extract the code from the user's input: the code alone, or the URL that the browser was sent to.
 
-    Raises ``MustAuthorize`` where it holds none, or was given to somebody else's question, and ``WrongAccount`` where
-    it is for another account.
+    Raises ``MustAuthorize`` if there is no code or its ``state`` is another one, and
+    ``WrongAccount`` if it is for another account.
     """
     text = text.strip()
     if "://" not in text:
-        if not _CODE.fullmatch(text):
+        if not _is_code(text):
             raise MustAuthorize("That is no authorization code.")
         return text
     query = {name: values[-1] for name, values in parse_qs(urlsplit(text).query).items()}
     if "error" in query:
-        raise MustAuthorize("Access was not given.")
-    if not _CODE.fullmatch(query.get("code", "")):
+        raise MustAuthorize("Access was not granted.")
+    if not _is_code(query.get("code", "")):
         raise MustAuthorize("That address holds no authorization code.")
     if query.get("state") != state:
-        raise MustAuthorize("That address answers another question than the one just asked.")
+        raise MustAuthorize("That address belongs to another login attempt.")
     if "referer" in query:
         _require_account_host(query["referer"], base_url)
     return query["code"]
 
 
 def code_request(integration: Integration, code: str) -> Request:
-    """Asks for the first pair."""
+    """Build the request for the first pair."""
     return _token_request(integration, {"grant_type": "authorization_code", "code": code})
 
 
 def refresh_request(integration: Integration, pair: TokenPair) -> Request:
-    """Asks for the next pair."""
+    """Build the request for the next pair."""
     return _token_request(integration, {"grant_type": "refresh_token", "refresh_token": pair.refresh_token.reveal()})
 
 
 def account_host_request() -> Request:
-    """Asks where the account of a refresh token is now, which costs the token nothing."""
+    """Build the request for an account's current host. It does not use up the refresh token."""
     return Request(resource="account", path="/oauth2/account/current/subdomain")
 
 
 def refresh_header(token: str) -> tuple[str, str]:
-    """The header that shows a refresh token."""
+    """Return the header that carries a refresh token."""
     return "X-Refresh-Token", token
 
 
 def parse_token_pair(document: Json, received_at: datetime) -> TokenPair:
-    """A pair of tokens, from the answer to a request for one. Raises ``Misshapen``."""
+    """Parse a pair of tokens. Raises ``InvalidRecord``."""
     parsed = document if isinstance(document, dict) else {}
-    access, refresh = (
-        parsed.get(name) if _TOKEN.fullmatch(str(parsed.get(name))) else None
-        for name in ("access_token", "refresh_token")
-    )
-    if not isinstance(access, str) or not isinstance(refresh, str):
+    access, refresh = parsed.get("access_token"), parsed.get("refresh_token")
+    if not _is_token(access) or not _is_token(refresh):
         raise InvalidRecord("it holds no pair of tokens")
     seconds = parse_id(parsed.get("expires_in"))
     return TokenPair(
@@ -115,12 +116,15 @@ def parse_token_pair(document: Json, received_at: datetime) -> TokenPair:
 
 
 def api_url(pair: TokenPair, base_url: str) -> str | None:
-    """A host that serves the account whatever its subdomain, as the access token names it; None where it does not."""
+    """Return the host that serves the account under any subdomain, as the access token names it, or None."""
     return _trusted_base_url(read_claims(pair.access_token.reveal()).get("api_domain"), base_url)
 
 
 def parse_account_host(document: Json, pair: TokenPair, base_url: str) -> str:
-    """The account's base URL now. Raises ``Misshapen`` where that is no host that may receive tokens."""
+    """Parse the account's current base URL.
+
+    Raises ``InvalidRecord`` if that host may not receive tokens.
+    """
     parsed = document if isinstance(document, dict) else {}
     expected = parse_id(read_claims(pair.access_token.reveal()).get("account_id"))
     if expected is not None and parse_id(parsed.get("id")) != expected:
@@ -131,25 +135,35 @@ def parse_account_host(document: Json, pair: TokenPair, base_url: str) -> str:
     return moved_to
 
 
+def _is_token(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= MAX_TOKEN_LENGTH and is_visible_ascii(value)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) in CODE_LENGTHS and is_visible_ascii(text)
+
+
 def _trusted_base_url(host: Json, base_url: str) -> str | None:
-    """The base URL of a host that may receive the tokens of the account that was at ``base_url``; None for others."""
+    """Return the base URL of ``host`` if it may receive the account's tokens, otherwise None."""
     try:
         parsed = parse_host(host) if isinstance(host, str) else ""
     except SettingsError:
         return None
-    # Neither from amoCRM to something on this machine, nor the other way round.
+    # Tokens never move between amoCRM and a local emulator.
     return parsed if urlsplit(parsed).scheme == urlsplit(base_url).scheme else None
 
 
 def _require_account_host(host: str, base_url: str) -> None:
+    """Raise ``WrongAccount`` if access was granted to another host than the configured one."""
     if _trusted_base_url(host, base_url) != base_url:
         raise WrongAccount(
-            f"Access was given to {host[:100]!r}, and the settings name {base_url.partition('://')[2]}.",
-            advice="Choose the account of the settings where access is given, or correct its host in the settings.",
+            f"Access was granted to {host[:100]!r}, but the settings name {base_url.partition('://')[2]}.",
+            advice="Grant access to the account in the settings, or correct its host there.",
         )
 
 
 def _token_request(integration: Integration, grant: dict[str, str]) -> Request:
+    """Build a request to the token endpoint with the integration's credentials."""
     credentials = {
         "client_id": integration.client_id,
         "client_secret": integration.client_secret.reveal(),

@@ -1,9 +1,9 @@
-"""How a list is read page by page until it is certainly whole: pages in, pages to ask for out. Nothing is sent here.
+"""Pagination: pages in, page requests out, until a list is certainly complete.
 
-amoCRM pages by number, so a list that changes between two requests shows a row twice or not at all. One page is a
-state of the list by itself. Several pages are trusted only when the next pass shows the same ids in the same order:
-since ids are never reused and rows keep their order, two such passes hold every row that was there all along, and only
-rows that were there between them.
+amoCRM pages by number, so a list that changes between two requests shows a row twice or not at all.
+A single page is a consistent state. Several pages are accepted only if the next pass shows the same
+ids in the same order: ids are never reused and rows keep their order, so two such passes hold every
+row that existed throughout, and only rows that existed between them.
 """
 
 from __future__ import annotations
@@ -15,36 +15,37 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
 
 MAX_PASSES = 4
-"""Times a list is read before it counts as changing too fast."""
+"""Passes over a list before it counts as changing too fast."""
 
 MAX_PAGES = 40
-"""Pages in a pass, at most: a load has no more requests than that."""
+"""Maximum of pages in a pass: a load has no more requests."""
 
 EMBEDDED_NAMES: Mapping[Resource, str] = {"stages": "statuses", "segments": "segments", "fields": "custom_fields"}
-"""The key of ``_embedded`` under which each list has its rows."""
+"""Key of ``_embedded`` that holds each list's rows."""
 
 Row: TypeAlias = dict[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """One page of a list. Everything but the rows is optional in the API."""
+    """One page of a list. The API may leave out everything but the rows."""
 
     rows: tuple[Row, ...]
     ids: tuple[int, ...]  # of the rows, in their order
-    total: int | None = None  # rows in the whole list, as the server counts them
-    number: int | None = None  # None where the list is not paginated
+    total: int | None = None  # the server's count of the whole list
+    number: int | None = None  # None if the list is not paginated
     page_count: int | None = None
     has_next: bool = False
-    next_number: int | None = None  # as the link to the next page has it
+    next_number: int | None = None  # from the link to the next page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageRequest:
-    """A page to ask for."""
+    """Number of a page to fetch, and of its pass."""
 
     page: int
     pass_number: int
@@ -52,15 +53,15 @@ class PageRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompleteList:
-    """A list put together from the pages of one pass."""
+    """List merged from the pages of one pass."""
 
     rows: Mapping[int, Row]  # by id, in the order of the list
     duplicate_ids: tuple[int, ...]  # ids that were listed more than once, with the same content
-    is_total_wrong: bool  # the server counts other than it lists
+    is_total_wrong: bool  # the server's count differs from the rows
 
 
 def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
-    """One page from its document. Raises ``Misshapen`` where it is no page of this list, or not the page asked for."""
+    """Parse one page. Raises ``InvalidRecord`` if it is not a page of this list or not the requested one."""
     if document == []:
         return Page(rows=(), ids=())
     if not isinstance(document, dict):
@@ -68,7 +69,7 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
     rows = _parse_rows(document.get("_embedded"), EMBEDDED_NAMES[resource])
     number = document.get("_page")
     if number is not None and str(number) != str(requested_page):
-        raise InvalidRecord(f"page {requested_page} was asked for, and another came")
+        raise InvalidRecord(f"page {requested_page} was requested, and another one returned")
     href = _parse_next_href(document.get("_links"))
     return Page(
         rows=tuple(rows),
@@ -82,9 +83,9 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
 
 
 def paginate() -> Generator[PageRequest, Page | None, tuple[Page, ...]]:
-    """Ask for pages, take each (None for an answer without a body), and return the pages of the pass to rely upon.
+    """Yield page requests, receive each page (None for a response without a body), return the accepted pass.
 
-    Raises ``IncompleteList`` where no two passes agree, and where pages repeat or point back.
+    Raises ``IncompleteList`` if no two passes agree, and if pages repeat or point back.
     """
     previous = None
     for pass_number in range(1, MAX_PASSES + 1):
@@ -94,11 +95,14 @@ def paginate() -> Generator[PageRequest, Page | None, tuple[Page, ...]]:
             merge_pages(pages)
             return pages
         previous = current
-    raise IncompleteList(f"The list was read {MAX_PASSES} times and never came out the same twice in a row.")
+    raise IncompleteList(f"The list was fetched {MAX_PASSES} times and was never the same twice in a row.")
 
 
 def merge_pages(pages: Sequence[Page]) -> CompleteList:
-    """Put the pages of a pass together. Raises ``IncompleteList`` where a row is there twice and may hide another."""
+    """Merge the pages of a pass.
+
+    Raises ``IncompleteList`` if a repeated row may hide a missing one.
+    """
     rows: dict[int, Row] = {}
     duplicates: dict[int, None] = {}
     for page in pages:
@@ -110,7 +114,7 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
             duplicates[thing_id] = None
     totals = {page.total for page in pages if page.total is not None}
     if duplicates and totals and len(rows) < max(totals):
-        raise IncompleteList("The list has a row twice and fewer rows than it counts.")
+        raise IncompleteList("The list has a row twice and fewer rows than its total.")
     return CompleteList(
         rows=rows,
         duplicate_ids=tuple(duplicates),
@@ -119,7 +123,7 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
 
 
 def _paginate_once(pass_number: int) -> Generator[PageRequest, Page | None, tuple[tuple[Page, ...], bool]]:
-    """All pages of one pass, and whether a single answer made it."""
+    """Fetch all pages of one pass; return them and whether one response held them all."""
     pages: list[Page] = []
     row_count = 0
     for number in range(1, MAX_PAGES + 1):
@@ -138,20 +142,23 @@ def _paginate_once(pass_number: int) -> Generator[PageRequest, Page | None, tupl
 
 
 def _has_more_pages(page: Page, number: int, row_count: int) -> bool:
+    """Return True if the link, the page count or the total says that more pages follow."""
     is_short = page.number is not None and page.total is not None and row_count < page.total and page.rows != ()
     return page.has_next or (page.page_count or 0) > number or is_short
 
 
 def _ids_and_totals(pages: Sequence[Page]) -> tuple[tuple[tuple[int, ...], int | None], ...]:
+    """Return what two passes must have in common."""
     return tuple((page.ids, page.total) for page in pages)
 
 
 def _is_inconsistent(pages: Sequence[Page]) -> bool:
-    """Whether one answer contradicts itself: another look must tell whether it always does."""
+    """Return True if a page contradicts itself; another pass shows whether it always does."""
     return any(len(set(page.ids)) != len(page.ids) or page.total not in (None, len(page.ids)) for page in pages)
 
 
 def _parse_rows(embedded: Json, name: str) -> list[Row]:
+    """Return the rows in ``_embedded``."""
     if embedded == []:
         return []
     rows = embedded.get(name) if isinstance(embedded, dict) else None
@@ -161,13 +168,17 @@ def _parse_rows(embedded: Json, name: str) -> list[Row]:
 
 
 def _parse_next_href(links: Json) -> str | None:
+    """Return the link to the next page, or None."""
     next_link = links.get("next") if isinstance(links, dict) else None
     href = next_link.get("href") if isinstance(next_link, dict) else None
     return href if isinstance(href, str) and href else None
 
 
 def _parse_page_number(href: str | None) -> int | None:
-    """The page a link points to. Host and path of a link are never used: they could take the token elsewhere."""
+    """Return the page number of a link.
+
+    Its host and path are never used: they could divert the token.
+    """
     try:
         numbers = parse_qs(urlsplit(href or "").query).get("page", [])
     except ValueError:
@@ -176,4 +187,5 @@ def _parse_page_number(href: str | None) -> int | None:
 
 
 def _parse_count(value: Json) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a count; None if the value is not one."""
+    return value if is_integer(value) and value >= 0 else None

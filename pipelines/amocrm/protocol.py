@@ -1,6 +1,6 @@
-"""What an answer of amoCRM's API v4 means: a pure function of status, headers and body. No sockets, clocks or retries.
+"""Interpretation of responses: a pure function of status, headers and body.
 
-The meaning of each status follows the vendor's page "Customers Stages and Segments" and its pages on limits and errors.
+Statuses follow https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal, TypeAlias, TypedDict, TypeVar
+from typing import TypeAlias, TypedDict, TypeVar
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.error_document import describe_error_document, parse_error_document, retry_after_seconds
+from pipelines.amocrm.limits import RetryReason
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
 from pipelines.base.errors import (
@@ -28,34 +29,31 @@ from pipelines.base.errors import (
     UncertainWrite,
 )
 
-RetryReason: TypeAlias = Literal["rate limit", "passing trouble", "malformed body", "token"]
-"""Why a request may be sent again; each reason has its own number of times."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
-    """The answer is this value."""
+    """Usable response with this value."""
 
     value: Json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoContent:
-    """There is nothing: the end of a list, or a thing that is not there any more."""
+    """Response without content: the end of a list, or a deleted entity."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retry:
-    """The same request may succeed later; ``error`` is what to raise when it is not sent again."""
+    """Failure that a retry may cure. ``error`` is raised if there is no retry."""
 
     reason: RetryReason
     error: ApiError
-    wait: float | None = None  # seconds, where the server asks for them
+    wait: float | None = None  # seconds that the server asks for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """Sending it again would not help."""
+    """Failure that a retry cannot cure."""
 
     error: ApiError
 
@@ -64,11 +62,12 @@ Interpretation: TypeAlias = Document | NoContent | Retry | Failed
 
 
 def interpret(response: Response, request: Request) -> Interpretation:
-    """What ``answer`` to ``request`` means. Whether a document has the shape of its resource is the next question."""
+    """Interpret a response to ``request``. The document's structure is checked by the caller."""
     return _never_retry_write(_interpret(response, request), request)
 
 
 def _interpret(response: Response, request: Request) -> Interpretation:  # noqa: C901, PLR0911, PLR0912 - a line for each status
+    """Map a status to its meaning, before the rule that writes are not retried."""
     is_read = request.is_retryable
     match response.status:
         case 200 | 204 | 404 if response.defect:
@@ -82,9 +81,7 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
         case 401:
             return Retry(reason="token", error=_build_error(Unauthorized, response, request))
         case 403 if parse_error_document(response) is None:
-            return Failed(
-                error=_build_error(Blocked, response, request, "without JSON, as it does to a blocked address")
-            )
+            return Failed(error=_build_error(Blocked, response, request, "without JSON, so this address is blocked"))
         case 402 | 403:
             return Failed(error=_build_error(Forbidden, response, request))
         case 404 if is_read and request.is_single_entity and _is_gone(response):
@@ -99,31 +96,31 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
             return _retry("rate limit", RateLimited, response, request)
         case status if status == 408 or status >= 500:
             return Retry(
-                reason="passing trouble",
+                reason="transient error",
                 error=_build_error(Unavailable, response, request),
                 wait=retry_after_seconds(response),
             )
         case status if 300 <= status < 400:
             return Failed(error=_build_error(NotFound, response, request, "a redirect, and redirects are not followed"))
         case _:
-            return Failed(error=_build_error(ApiError, response, request, "which has no meaning here"))
+            return Failed(error=_build_error(ApiError, response, request, "which is not expected here"))
 
 
 def malformed_response(response: Response, request: Request, reason: str) -> Retry | Failed:
-    """The outcome of an answer that claims success and cannot be used; ``why`` has neither capital nor full stop."""
-    error = MalformedAnswer(f"amoCRM's answer cannot be used: {reason}.", **_error_details(response, request))
+    """Return the outcome of an unusable success; ``reason`` has neither capital nor full stop."""
+    error = MalformedAnswer(f"amoCRM's response cannot be used: {reason}.", **_error_details(response, request))
     return _never_retry_write(Retry(reason="malformed body", error=error), request)
 
 
 def no_response(request: Request, reason: str, *, is_transient: bool, is_sent: bool = True) -> Retry | Failed:
-    """The outcome of a request to which no answer came; ``why`` has neither capital nor full stop.
+    """Return the outcome of a request without a response; ``reason`` has neither capital nor full stop.
 
-    ``is_passing``: it may help to ask again. ``is_sent``: the host may have received the request.
+    ``is_transient``: a retry may succeed. ``is_sent``: the host may have received the request.
     """
-    error = Unavailable(f"No answer: {reason}.", request=str(request))
+    error = Unavailable(f"No response: {reason}.", request=str(request))
     if not is_transient:
         return Failed(error=error)
-    retry = Retry(reason="passing trouble", error=error)
+    retry = Retry(reason="transient error", error=error)
     return _never_retry_write(retry, request) if is_sent else retry
 
 
@@ -131,7 +128,10 @@ InterpretationT = TypeVar("InterpretationT", bound=Interpretation)
 
 
 def _never_retry_write(interpretation: InterpretationT, request: Request) -> InterpretationT | Failed:
-    """The same outcome, unless a write would be sent again that may have happened; 401 and 429 say that it did not."""
+    """Turn a retry into ``UncertainWrite`` if it could repeat a write that happened.
+
+    After 401 and 429 the write certainly did not happen.
+    """
     if (
         request.is_retryable
         or not isinstance(interpretation, Retry)
@@ -141,7 +141,7 @@ def _never_retry_write(interpretation: InterpretationT, request: Request) -> Int
     error = interpretation.error
     return Failed(
         error=UncertainWrite(
-            f"It is not known whether it happened. {error.message}",
+            f"The outcome of the write is unknown. {error.message}",
             request=error.request,
             status=error.status,
             request_id=error.request_id,
@@ -150,19 +150,22 @@ def _never_retry_write(interpretation: InterpretationT, request: Request) -> Int
 
 
 def _retry(reason: RetryReason, error_type: type[ApiError], response: Response, request: Request) -> Retry:
+    """Build a retry that names the wait in its error."""
     wait = retry_after_seconds(response)
     detail = f"asking to wait {wait:.0f} seconds" if wait else ""
     return Retry(reason=reason, error=_build_error(error_type, response, request, detail), wait=wait)
 
 
 def _corrupt_response(response: Response, request: Request, defect: str) -> Retry | Failed:
+    """Return the outcome of a body that is unusable as received."""
     if response.is_interrupted:
-        error = Unavailable(f"No whole answer: {defect}.", **_error_details(response, request))
-        return Retry(reason="passing trouble", error=error)
+        error = Unavailable(f"Incomplete response: {defect}.", **_error_details(response, request))
+        return Retry(reason="transient error", error=error)
     return malformed_response(response, request, defect)
 
 
 def _parse_document(response: Response, request: Request) -> Interpretation:
+    """Parse the body as strict JSON."""
     try:
         return Document(value=strict_json.parse(response.body))
     except strict_json.NotStrictJson as error:
@@ -170,7 +173,7 @@ def _parse_document(response: Response, request: Request) -> Interpretation:
 
 
 def _is_gone(response: Response) -> bool:
-    """Whether a 404 is the API's own word about one thing; a web server's page says nothing about the thing."""
+    """Return True if the API itself says with 404 that an entity is gone; a proxy's page says nothing."""
     error_document = parse_error_document(response)
     return (
         error_document is not None
@@ -180,6 +183,7 @@ def _is_gone(response: Response) -> bool:
 
 
 def _build_error(error_type: type[ApiError], response: Response, request: Request, detail: str = "") -> ApiError:
+    """Build an error whose message holds the status, ``detail`` and the error document."""
     phrases = {status.value: f" {status.phrase}" for status in HTTPStatus}
     message = f"amoCRM answered {response.status}{phrases.get(response.status, '')}"
     for part in (detail, describe_error_document(parse_error_document(response))):
@@ -189,12 +193,12 @@ def _build_error(error_type: type[ApiError], response: Response, request: Reques
 
 
 _WRITE_ADVICE: Mapping[type[ApiError], str] = {
-    InvalidRequest: "This call changed nothing. Correct what the answer names, and plan again.",
+    InvalidRequest: "This call changed nothing. Correct what the response names, and plan again.",
     Forbidden: "This call changed nothing. Only an administrator of the account may make it.",
-    NotFound: "This call changed nothing. If the thing is gone by now, plan again; else check AMOCRM_HOST.",
-    RateLimited: "This call changed nothing. Plan again later, for what is left to do.",
+    NotFound: "This call changed nothing. If the entity is gone by now, plan again; otherwise check AMOCRM_HOST.",
+    RateLimited: "This call changed nothing. Plan again later for the remaining calls.",
 }
-"""What to do about a write that certainly did not happen, where that is not what to do about a failed load."""
+"""Advice for a write that certainly did not happen, if it differs from that for a load."""
 
 
 def _error_details(response: Response, request: Request) -> _ErrorDetails:
@@ -202,7 +206,7 @@ def _error_details(response: Response, request: Request) -> _ErrorDetails:
 
 
 class _ErrorDetails(TypedDict):
-    """What every error tells of its answer."""
+    """Attributes that every error takes from its response."""
 
     request: str
     status: int

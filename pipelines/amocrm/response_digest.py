@@ -1,6 +1,7 @@
-"""What a load asked and was answered, in short, so that the next one can tell that it is answered the same.
+"""Digests of a load's requests and responses, to detect that the next load receives the same.
 
-Only questions that the next load would ask again count: a load that had to ask for single things is not repeated.
+Only requests that the next load would repeat count: a load that requested single entities has no
+digest.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from pipelines.amocrm.messages import LIST_PATHS, Request, account_request, list
 from pipelines.amocrm.models import RawResponse, Resource
 
 RequestKey: TypeAlias = tuple[Resource, int | None, int | None]
-"""Resource, page and pass."""
+"""Resource, page, pass."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResponseDigest:
-    """A question, and all of the answer that a snapshot depends on."""
+    """Request, and everything in its response that a snapshot depends on."""
 
     resource: Resource
     page: int | None
@@ -30,7 +31,7 @@ class ResponseDigest:
 
     @classmethod
     def of(cls, response: RawResponse) -> Self:
-        """An answer in short."""
+        """Digest a response."""
         return cls(
             resource=response.resource,
             page=response.page,
@@ -43,24 +44,24 @@ class ResponseDigest:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """From what ``as_json`` has made."""
+        """Read a digest that ``as_json`` wrote."""
         return cls(**{**row, "body_hash": bytes.fromhex(row["body_hash"])})
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the digest as JSON."""
         return asdict(self) | {"body_hash": self.body_hash.hex()}
 
     @property
     def request(self) -> Request:
-        """The question."""
+        """Request that the response belongs to."""
         return account_request() if self.page is None else list_request(self.resource, self.page)
 
 
 def digest_responses(responses: Sequence[RawResponse]) -> tuple[ResponseDigest, ...] | None:
-    """The usable answers of a load that succeeded, in short; None where the next load would ask something else.
+    """Digest the usable responses of a successful load; None if the next load would send other requests.
 
-    Of several answers to one question the last is the usable one: only then a load goes on. The account alone is asked
-    twice on purpose, where its key is new, and must then have answered the same.
+    Of several responses to one request the last is usable. The account is fetched twice if its key
+    is new, and both responses must then be equal.
     """
     usable: dict[RequestKey, ResponseDigest] = {}
     for response in responses:

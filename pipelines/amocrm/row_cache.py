@@ -1,7 +1,7 @@
-"""What reading the rows of segments gave, by a digest of each, so that a row that is the same is not read again.
+"""Cache of parsed segment rows by hash, so that an unchanged row is not parsed again.
 
-Reading a row is a pure function of the row, its account, the account's timezone and the code that reads: what is
-remembered of one account and one code stays true. Only a newer timezone database is not noticed.
+Parsing is a pure function of the row, its account, the account's timezone and the parsing code, so
+entries of one account and one code stay valid. Only a newer timezone database goes unnoticed.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from pipelines.amocrm.pagination import Row
 from pipelines.amocrm.row_parser import INT64_RANGE
 
 VOLATILE_KEYS = ("customers_count", "updated_at")
-"""What of a segment's row may change without the row being read again."""
+"""Keys of a segment's row that may change without a new parse."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CachedRow:
-    """What reading a row gave, as far as a snapshot needs it of a segment that did not change."""
+    """Result of parsing a row, as far as a snapshot needs it for an unchanged segment."""
 
     content_hash: bytes
     anomalies: tuple[Anomaly, ...]
 
 
 RowCache: TypeAlias = Mapping[bytes, CachedRow]
-"""Of one account and one code that reads, by the digest of the row."""
+"""Cached rows of one account and one version of the code, by row hash."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CacheResult:
-    """The segments of a list, and what the next load may recall of them."""
+    """Segments of a list, and the cache for the next load."""
 
     read: tuple[Segment, ...]
     unparsed: tuple[UnparsedSegment, ...]
@@ -45,7 +45,7 @@ class CacheResult:
 
 
 def parse_uncached_segments(rows: Mapping[int, Row], context: ParseContext, cache: RowCache) -> CacheResult:
-    """Read the rows that ``memory`` does not hold, and notice of all of them what is odd."""
+    """Parse the rows that the cache lacks, and report the anomalies of all."""
     read: list[Segment] = []
     unparsed: list[UnparsedSegment] = []
     updated_cache: dict[bytes, CachedRow] = {}
@@ -73,9 +73,10 @@ def parse_uncached_segments(rows: Mapping[int, Row], context: ParseContext, cach
 
 
 def hash_row(row: Row, timezone: str) -> bytes | None:
-    """SHA-256 of all that a segment's row says, what is ``PASSING`` aside; None where that is odd, and to be noted.
+    """Hash a segment's row without ``VOLATILE_KEYS``; None if those are invalid and need a report.
 
-    Equal digests mean equal rows, down to types and digits of numbers. ``timezone`` is the account's.
+    Equal hashes mean equal rows, down to types and digits of numbers. ``timezone`` is the
+    account's.
     """
     customers_count, updated_at = (row.get(key) for key in VOLATILE_KEYS)
     if (

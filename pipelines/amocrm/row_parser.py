@@ -1,4 +1,4 @@
-"""The scalars of one row of an answer, typed: what is missing is noted, what is of another type is kept as it came."""
+"""Parser of a row's scalars: missing values are reported, values of another type are kept as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.sanitize import sanitize_json
 from pipelines.amocrm.validation import parse_id, parse_row_id
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import WrongAccount
 
 INT64_RANGE = range(-(2**63), 2**63)
@@ -17,9 +18,10 @@ INT64_RANGE = range(-(2**63), 2**63)
 
 
 class RowParser:
-    """Reads the values of one row. ``thing`` is what it is a row of, ``known`` the keys that some page documents.
+    """Parser of one row. ``thing`` is the kind of entity, ``known`` the documented keys.
 
-    Raises ``Misshapen`` where the row has no usable id, and ``WrongAccount`` where it belongs to another account.
+    Raises ``InvalidRecord`` if the row has no usable id, and ``WrongAccount`` if it belongs to
+    another account.
     """
 
     def __init__(
@@ -37,25 +39,25 @@ class RowParser:
             raise WrongAccount(f"{thing.capitalize()} {self.id} belongs to another account than {account_id}.")
 
     def report(self, kind: str, detail: str) -> None:
-        """Note an oddity of this row's thing."""
+        """Record an anomaly of this entity."""
         self._anomaly_log.add(kind, self._thing, self.id, detail)
 
     def report_unknown_keys(self, documented: Collection[str] = ()) -> None:
-        """Note each key that no page documents, once for all rows of the kind: it is the API that has changed."""
+        """Record each undocumented key, once for all rows of this kind: the API has changed, not the row."""
         for key in self._extra.keys() - set(documented):
             self._anomaly_log.add("unknown_key", self._thing, 0, quote_name(key))
 
     def keep_extra(self, key: str, value: Json) -> None:
-        """Keep ``value`` as it came, under ``key``, with the unknown keys."""
+        """Keep ``value`` under ``key`` with the unknown keys."""
         self._extra[key] = value
 
     def keep_invalid(self, key: str) -> None:
-        """Note that the value of a documented key is not of its type, and keep it."""
+        """Report that a documented key's value has another type, and keep it."""
         self.report("untyped_value", quote_name(key))
         self.keep_extra(key, self._row[key])
 
     def text(self, key: str, *, is_optional: bool = False) -> str | None:
-        """A text, as Postgres can store it."""
+        """Return a text as Postgres can store it."""
         value = self._get_value(key, is_optional=is_optional)
         if isinstance(value, str):
             sanitized: str = self.sanitize(value, key)
@@ -64,15 +66,15 @@ class RowParser:
         return None
 
     def integer(self, key: str) -> int | None:
-        """An integer of 64 bits."""
+        """Return a 64-bit integer."""
         value = self._get_value(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value in INT64_RANGE:
+        if is_integer(value) and value in INT64_RANGE:
             return value
         self._keep_if_present(key)
         return None
 
     def boolean(self, key: str) -> bool | None:
-        """A truth value."""
+        """Return a boolean."""
         value = self._get_value(key)
         if isinstance(value, bool):
             return value
@@ -80,7 +82,7 @@ class RowParser:
         return None
 
     def instant(self, key: str) -> datetime | None:
-        """Unix seconds as an instant."""
+        """Convert Unix seconds to an instant."""
         value = self._get_value(key)
         instant = timestamps.parse_unix_seconds(value)
         if instant is None:
@@ -88,7 +90,7 @@ class RowParser:
         return instant
 
     def volatile_instant(self, key: str) -> datetime | None:
-        """Unix seconds as an instant that is no part of the content, and so not kept where it is of another type."""
+        """Convert Unix seconds that are not part of the content; a value of another type is not kept."""
         value = self._get_value(key)
         instant = timestamps.parse_unix_seconds(value)
         if instant is None and value is not None:
@@ -96,28 +98,30 @@ class RowParser:
         return instant
 
     def volatile_count(self, key: str) -> int | None:
-        """A number of things that is no part of the content, and so not kept where it is of another type."""
+        """Return a count that is not part of the content; a value of another type is not kept."""
         value = self._get_value(key)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value in INT64_RANGE:
+        if is_integer(value) and 0 <= value in INT64_RANGE:
             return value
         if value is not None:
             self.report("untyped_value", quote_name(key))
         return None
 
     def sanitize(self, value: Json, key: str) -> Json:
-        """A value under ``key`` as Postgres can store it."""
+        """Return the value of ``key`` as Postgres can store it."""
         return sanitize_json(value, lambda kind: self.report(kind, quote_name(key)))
 
     def extra(self) -> Json:
-        """What has no place of its own, as received: unknown keys, values that could not be typed. None for nothing."""
+        """Return unknown keys and values of another type as received; None if there are none."""
         return sanitize_json(self._extra, lambda kind: self.report(kind, "in what is kept as JSON")) or None
 
     def _get_value(self, key: str, *, is_optional: bool = False) -> Json:
+        """Return a value; report a missing one unless it is optional."""
         value = self._row.get(key)
         if value is None and not is_optional:
             self.report("missing_value", quote_name(key))
         return value
 
     def _keep_if_present(self, key: str) -> None:
+        """Keep a value that could not be typed."""
         if self._row.get(key) is not None:
             self.keep_invalid(key)

@@ -1,4 +1,4 @@
-"""JSON as Postgres can store it: no NUL, no halves of surrogate pairs, no number beyond ``numeric``. All else stays."""
+"""Sanitizing of JSON for Postgres: no NUL, no lone surrogates, no number beyond ``numeric``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _MIN_EXPONENT = -16_383  # and 16,383 after it
 
 
 def sanitize_text(text: str) -> str:
-    """``text`` with U+FFFD for every character that Postgres refuses; ``text`` itself where there is none."""
+    """Replace characters that Postgres rejects by U+FFFD; return ``text`` itself if there are none."""
     return _UNSUPPORTED.sub(_REPLACEMENT, text) if _UNSUPPORTED.search(text) else text
 
 
 def fits_numeric(number: Decimal) -> bool:
-    """Whether Postgres' ``numeric`` holds this number exactly."""
+    """Return True if Postgres' ``numeric`` holds this number exactly."""
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= _MIN_EXPONENT and number.adjusted() <= _MAX_EXPONENT
 
 
 def sanitize_json(value: Json, report: Callable[[str], None]) -> Json:
-    """``value`` as ``jsonb`` takes it. ``note`` is called with the kind of each oddity on the way."""
+    """Return ``value`` as ``jsonb`` accepts it. ``report`` is called with each kind of anomaly."""
     match value:
         case str():
             sanitized = sanitize_text(value)
@@ -43,7 +43,7 @@ def sanitize_json(value: Json, report: Callable[[str], None]) -> Json:
             result: dict[str, Json] = {}
             for key, item in value.items():
                 name = sanitize_json(key, report)
-                while name in result:  # two keys that differ in what was replaced only
+                while name in result:  # two keys that differ only in replaced characters
                     name += _REPLACEMENT
                 result[name] = sanitize_json(item, report)
             return result

@@ -1,50 +1,38 @@
-"""One load's talk with one host: tries, pauses, keeps every answer. What is asked is said in ``client``, ``writes``."""
+"""HTTP session of one load: retries, rate limiting, and a log of every response."""
 
 from __future__ import annotations
 
 import hashlib
-import random
-import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from pipelines.amocrm.http import NoResponse, Transport
-from pipelines.amocrm.limits import Limits, RateLimiter, RequestQuota, RetryPolicy
+from pipelines.amocrm.limits import BLOCK_DURATION, Limits, RequestQuota, RetryPolicy
 from pipelines.amocrm.messages import Request, Response, WriteAttempt
 from pipelines.amocrm.models import Json, RawResponse
 from pipelines.amocrm.protocol import Document, Failed, NoContent, Retry, interpret, malformed_response, no_response
+from pipelines.amocrm.rate_limiter import RateLimiter
 from pipelines.amocrm.validation import InvalidRecord
+from pipelines.base.checks import is_visible_ascii
+from pipelines.base.clock import Clock
 from pipelines.base.errors import Blocked, Unauthorized, Unavailable
 
 Parsed = TypeVar("Parsed")
 
-_SENDABLE_TOKEN = re.compile(r"[!-~]+")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clocks:
-    """Everything that differs from run to run, so that a test can hold it still."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedResponse(Generic[Parsed]):
-    """What a request came to. ``value`` is None where the API says that there is nothing."""
+    """Result of a request. ``value`` is None if the API has no content."""
 
     value: Parsed | None
-    sequence: int  # of the answer; of a write the place of its attempt
+    sequence: int  # index in ``responses``, or of a write in ``attempts``
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceivedResponse:
-    """An answer that came, and its place among the answers; of one to a write the place of its attempt."""
+    """Response and its index in ``responses``, or of a write in ``attempts``."""
 
     response: Response
     sequence: int
@@ -52,30 +40,31 @@ class ReceivedResponse:
 
 @dataclass(kw_only=True, slots=True)
 class Session:
-    """Requests and answers of one load, within its budget and at its host's pace."""
+    """Requests and responses of one load, within its quota and its rate limits."""
 
     transport: Transport
     token: Callable[[], str]
     rate_limiter: RateLimiter
     limits: Limits
     quota: RequestQuota
-    clocks: Clocks
+    clock: Clock
     request_count: int = 0
-    responses: list[RawResponse] = field(default_factory=list)  # to all but writes
+    responses: list[RawResponse] = field(default_factory=list)  # except those to writes
     attempts: list[WriteAttempt] = field(default_factory=list)  # of writes, in order
-    host_date: str | None = None  # the newest answer's Date header
-    documents: dict[int, Json] = field(default_factory=dict)  # parsed bodies, by the answers' sequence numbers
+    host_date: str | None = None  # Date header of the latest response
+    documents: dict[int, Json] = field(default_factory=dict)  # parsed bodies, by sequence number
     pending: dict[tuple[str, int | None], ReceivedResponse | Retry | Failed] = field(default_factory=dict)
-    """What came of requests that were sent and not read yet, by path and pass."""
+    """Results of ``send_once`` that ``send`` has not used yet, by path and pass."""
 
     def send(
         self, request: Request, parse: Callable[[Json], Parsed], *, pass_number: int | None = None
     ) -> ParsedResponse[Parsed]:
-        """Send ``request`` until an answer can be used, and give its document the shape of its resource.
+        """Send ``request`` with retries until a response is usable, and parse it.
 
-        ``shape`` raises ``Misshapen`` where it cannot. Raises the errors of ``ApiError``.
+        ``parse`` raises ``InvalidRecord`` for an invalid document. Raises the errors of
+        ``ApiError``.
         """
-        retries = RetryPolicy(self.limits, self.clocks.random)
+        retries = RetryPolicy(self.limits, self.clock.random)
         received = self.pending.pop((request.path, pass_number), None)
         is_counted = request.is_retryable and not request.is_single_entity
         while True:
@@ -91,15 +80,17 @@ class Session:
                 case ParsedResponse():
                     return interpretation
                 case Failed(error=Blocked() as error):
-                    self.rate_limiter.block_until(self.clocks.monotonic() + self.limits.block_seconds)
+                    self.rate_limiter.block_until(self.clock.monotonic() + BLOCK_DURATION.total_seconds())
                     raise error
                 case Failed():
                     raise interpretation.error
                 case Retry():
-                    self._wait_before_retry(interpretation, retries.wait_after(interpretation))
+                    self._wait_before_retry(
+                        interpretation, retries.wait_after(interpretation.reason, interpretation.wait)
+                    )
 
     def send_once(self, request: Request, *, pass_number: int | None = None) -> RawResponse | None:
-        """Send ``request`` once, and leave what comes of it for ``ask`` to read; None where that is no whole answer."""
+        """Send ``request`` once and keep the result for ``send``; return None if the response is incomplete."""
         self._acquire_slot(request, is_counted=True)
         received = self._send_request(request, pass_number)
         self.pending[request.path, pass_number] = received
@@ -110,18 +101,18 @@ class Session:
         )
 
     def accept(self, sequences: set[int], *, replacing: Callable[[RawResponse], bool]) -> None:
-        """Mark answers as those to read the snapshot from, in place of the ones that ``instead_of`` is true for."""
+        """Mark responses as those of the snapshot, and unmark the ones for which ``replacing`` is true."""
         for index, response in enumerate(self.responses):
             is_accepted = response.sequence in sequences or (response.is_accepted and not replacing(response))
             if is_accepted != response.is_accepted:
                 self.responses[index] = replace(response, is_accepted=is_accepted)
 
     def _acquire_slot(self, request: Request, *, is_counted: bool) -> None:
-        """Wait for the host's pace, and see that the load may ask at all."""
-        now = self.clocks.monotonic()
+        """Use up quota and wait for the rate limiters. Raises ``Blocked`` and ``Unavailable``."""
+        now = self.clock.monotonic()
         if blocked_seconds := self.rate_limiter.seconds_blocked(now):
             raise Blocked(
-                f"The host blocked this address; nothing is asked for another {blocked_seconds / 60:.0f} minutes.",
+                f"The host blocked this address; no request is sent for another {blocked_seconds / 60:.0f} minutes.",
                 request=str(request),
             )
         if is_counted and not self.quota.take_request():
@@ -130,24 +121,29 @@ class Session:
             self._wait_for_limiter(rate_limiter, request)
 
     def _wait_for_limiter(self, rate_limiter: RateLimiter, request: Request) -> None:
-        now = self.clocks.monotonic()
+        """Wait for a slot of one limiter.
+
+        Raises ``Unavailable`` if the load's time would run out.
+        """
+        now = self.clock.monotonic()
         wait = rate_limiter.reserve(now)
-        # A write is begun only where there is time to hear what became of it.
+        # Start a write only if there is time to receive its response.
         needed_seconds = wait if request.is_retryable else wait + self.limits.response_seconds
         if needed_seconds > self.quota.seconds_left(now):
             raise Unavailable(
                 f"The load would take longer than {self.limits.load_seconds:.0f} seconds.", request=str(request)
             )
         if wait:
-            self.clocks.sleep(wait)
+            self.clock.sleep(wait)
 
     def _send_request(self, request: Request, pass_number: int | None) -> ReceivedResponse | Retry | Failed:
+        """Send ``request`` once and record the response; a failure without a response becomes an outcome."""
         token = self._sendable_token(request)
-        seconds = min(self.limits.response_seconds, self.quota.seconds_left(self.clocks.monotonic()))
+        seconds = min(self.limits.response_seconds, self.quota.seconds_left(self.clock.monotonic()))
         if seconds < (0.001 if request.is_retryable else self.limits.response_seconds):
-            return Failed(error=Unavailable("The load's time was used up by getting a token.", request=str(request)))
+            return Failed(error=Unavailable("The load's time ran out while getting a token.", request=str(request)))
         self.request_count += 1
-        sent_at = self.clocks.now()
+        sent_at = self.clock.now()
         try:
             response = self.transport.send(request, token, seconds=seconds)
         except NoResponse as error:
@@ -164,6 +160,7 @@ class Session:
     def _parse_response(
         self, received: ReceivedResponse, request: Request, parse: Callable[[Json], Parsed]
     ) -> ParsedResponse[Parsed] | Retry | Failed:
+        """Interpret a response and parse its document."""
         match interpret(received.response, request):
             case Document(value=document):
                 try:
@@ -179,6 +176,7 @@ class Session:
                 return interpretation
 
     def _record(self, response: Response, request: Request, pass_number: int | None) -> int:
+        """Append a response to the log and return its sequence number."""
         sequence = len(self.responses)
         self.responses.append(
             RawResponse(
@@ -192,7 +190,7 @@ class Session:
                 status=response.status,
                 content_type=response.content_type,
                 request_id=response.request_id,
-                received_at=self.clocks.now(),
+                received_at=self.clock.now(),
                 body=response.body,
                 body_hash=hashlib.sha256(response.body).digest(),
             )
@@ -200,14 +198,15 @@ class Session:
         return sequence
 
     def _record_attempt(self, response: Response | None, request: Request, sent_at: datetime) -> int:
+        """Append a write to the log and return its index."""
         self.attempts.append(
-            WriteAttempt(request=request, sent_at=sent_at, finished_at=self.clocks.now(), response=response)
+            WriteAttempt(request=request, sent_at=sent_at, finished_at=self.clock.now(), response=response)
         )
         return len(self.attempts) - 1
 
     def _wait_before_retry(self, interpretation: Retry, seconds: float | None) -> None:
-        """Wait before the next try, or raise the outcome's error where there is none."""
-        now = self.clocks.monotonic()
+        """Wait before a retry and refresh the token if needed, or raise the error if there is no retry."""
+        now = self.clock.monotonic()
         if seconds is None or seconds >= self.quota.seconds_left(now):
             raise interpretation.error
         if interpretation.reason == "token":
@@ -217,11 +216,11 @@ class Session:
             refresh()
         if interpretation.reason == "rate limit":
             self.rate_limiter.hold_until(now + seconds)
-        self.clocks.sleep(seconds)
+        self.clock.sleep(seconds)
 
     def _sendable_token(self, request: Request) -> str:
-        """The token, unless no header can carry it: a library's complaint about a header would show it."""
+        """Return the token. Raises ``Unauthorized`` if no header can carry it: a library's error would show it."""
         token = self.token()
-        if not _SENDABLE_TOKEN.fullmatch(token):
-            raise Unauthorized("The token is empty, or holds characters that no token has.", request=str(request))
+        if not is_visible_ascii(token):
+            raise Unauthorized("The token is empty or holds invalid characters.", request=str(request))
         return token

@@ -1,4 +1,4 @@
-"""From raw answers to a snapshot: a pure function, so that it can be made again from what was kept. Nothing is sent."""
+"""Parser of a load's raw responses into a snapshot: a pure function, so that ``rebuild`` can repeat it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm import strict_json
-from pipelines.amocrm.account import parse_account
+from pipelines.amocrm.account import parse_account, require_same_account_and_mode
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.entities import ParseContext, parse_field, parse_segment, parse_stage
 from pipelines.amocrm.models import Account, Json, Mode, RawResponse, Resource, Segment, Snapshot, UnparsedSegment
 from pipelines.amocrm.pagination import CompleteList, Page, Row, merge_pages, parse_page
 from pipelines.amocrm.row_cache import RowCache, parse_uncached_segments
 from pipelines.amocrm.validation import InvalidRecord
-from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WrongAccount
+from pipelines.base.errors import IncompleteList, MalformedAnswer
 
 LISTS_BY_MODE: Mapping[Mode, tuple[Resource, ...]] = {
     "segments": ("segments", "fields"),
@@ -23,24 +23,26 @@ LISTS_BY_MODE: Mapping[Mode, tuple[Resource, ...]] = {
     "disabled": (),
     "unavailable": (),
 }
-"""What there is to read in each mode; modes exclude each other."""
+"""Lists that each mode has. Modes exclude each other."""
 
 DOCUMENTED_MAXIMUM: Mapping[Resource, int] = {"stages": 30, "segments": 100, "fields": 30}
-"""How many things of each kind an account can have, by the vendor's page."""
+"""Entities that an account can have, by the vendor's page.
+
+https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/
+"""
 
 GONE_STATUSES = frozenset({204, 404})
-"""Statuses by which the API says that a thing is not there. The client accepts a 404 only as the API's own word."""
+"""Statuses that confirm a deletion. The client accepts a 404 only with the API's own JSON."""
 
 
 def parse_snapshot(
     responses: Sequence[RawResponse], observed_at: datetime, *, documents: Mapping[int, Json] | None = None
 ) -> Snapshot:
-    """The snapshot that the accepted ones of ``answers`` show.
+    """Parse the accepted responses. ``documents`` are bodies already parsed, by sequence number.
 
-    ``documents`` are bodies that were parsed already, by the answers' sequence numbers.
-
-    Raises ``MalformedAnswer`` where an answer cannot be used, ``IncompleteList`` where a list of the account's mode is
-    missing or not whole, ``WrongAccount`` and ``ModeDisagreement`` where answers are about several accounts or modes.
+    Raises ``MalformedAnswer`` if a response cannot be used, ``IncompleteList`` if a list of the
+    account's mode is missing or incomplete, ``WrongAccount`` and ``ModeDisagreement`` if responses
+    are about several accounts or modes.
     """
     with _malformed_responses_reported():
         return _SnapshotParser(responses, documents or {}).snapshot(observed_at)
@@ -53,9 +55,9 @@ def parse_snapshot_with_cache(
     *,
     documents: Mapping[int, Json] | None = None,
 ) -> tuple[Snapshot, RowCache]:
-    """The same, but segments that ``memory`` holds are left unread; with what the next load may recall.
+    """Parse the accepted responses, except for rows in the cache; return the next load's cache too.
 
-    The memory is that of the account that the answers are about. Raises what ``read_snapshot`` does.
+    The cache must be of the same account. Raises what ``parse_snapshot`` does.
     """
     with _malformed_responses_reported():
         parser = _SnapshotParser(responses, documents or {}, cache)
@@ -64,20 +66,21 @@ def parse_snapshot_with_cache(
 
 @contextmanager
 def _malformed_responses_reported() -> Iterator[None]:
+    """Turn errors of parsing into ``MalformedAnswer``."""
     try:
         yield
     except (InvalidRecord, strict_json.NotStrictJson) as error:
-        raise MalformedAnswer(f"amoCRM's answer cannot be used: {error}.") from None
+        raise MalformedAnswer(f"amoCRM's response cannot be used: {error}.") from None
 
 
 class _SnapshotParser:
-    """The accepted answers by resource, and what is noticed while they are read."""
+    """Accepted responses by resource, and the anomalies found while they are parsed."""
 
     def __init__(
         self, responses: Sequence[RawResponse], documents: Mapping[int, Json], cache: RowCache | None = None
     ) -> None:
-        self.updated_cache: RowCache = {}  # what the next reading may recall
-        self._cache = cache  # None where every segment is to be read
+        self.updated_cache: RowCache = {}  # for the next load
+        self._cache = cache  # None: parse every segment
         self._anomaly_log = AnomalyLog()
         self._documents = documents
         self._accepted: dict[Resource, list[RawResponse]] = {}
@@ -86,6 +89,7 @@ class _SnapshotParser:
                 self._accepted.setdefault(response.resource, []).append(response)
 
     def snapshot(self, observed_at: datetime) -> Snapshot:
+        """Parse all responses into a snapshot."""
         account = self._parse_account()
         context = ParseContext(
             account_id=account.id, timezone=ZoneInfo(account.timezone), anomaly_log=self._anomaly_log
@@ -110,23 +114,21 @@ class _SnapshotParser:
         )
 
     def _parse_account(self) -> Account:
-        """The account as it was first; where it was asked for again, it must still be the same in the same mode."""
+        """Parse every response about the account and check that it stayed the same; return the first."""
         accounts = [
             parse_account(self._parse_document(response), self._anomaly_log)
             for response in self._accepted.get("account", ())
         ]
         if not accounts:
-            raise InvalidRecord("there is none about the account")
+            raise InvalidRecord("there is no response about the account")
         for other in accounts[1:]:
-            if other.id != accounts[0].id:
-                raise WrongAccount(f"Account {accounts[0].id} turned into account {other.id} during the load.")
-            if other.mode != accounts[0].mode:
-                raise ModeDisagreement(f"The mode changed from '{accounts[0].mode}' to '{other.mode}' during the load.")
+            require_same_account_and_mode(accounts[0], other)
         return accounts[0]
 
     def _parse_segments(
         self, rows: Mapping[int, Row], context: ParseContext
     ) -> tuple[tuple[Segment, ...], tuple[UnparsedSegment, ...]]:
+        """Parse segments; with a cache, only those whose rows it lacks."""
         if self._cache is None:
             return tuple(parse_segment(row, context) for row in rows.values()), ()
         cache_result = parse_uncached_segments(rows, context, self._cache)
@@ -134,6 +136,7 @@ class _SnapshotParser:
         return cache_result.read, cache_result.unparsed
 
     def _parse_list(self, resource: Resource) -> CompleteList:
+        """Merge a list's pages and report its anomalies. Raises ``IncompleteList``."""
         responses = self._accepted.get(resource, [])
         if [response.page for response in responses] != list(range(1, len(responses) + 1)) or not responses:
             raise IncompleteList(f"The list of {resource} is missing, or lacks pages.")
@@ -151,9 +154,11 @@ class _SnapshotParser:
         return complete_list
 
     def _parse_page(self, response: RawResponse) -> Page:
+        """Parse one page of a list."""
         return parse_page(self._parse_document(response), response.resource, response.page or 1)
 
     def _parse_document(self, response: RawResponse) -> Json:
+        """Return a response's JSON, parsed now or earlier; report a wrong Content-Type."""
         if "json" not in (response.content_type or ""):
             thing = "account" if response.resource == "account" else "list"
             self._anomaly_log.add(
@@ -164,6 +169,7 @@ class _SnapshotParser:
         return strict_json.parse(response.body)
 
     def _confirmed_ids(self, resource: Resource, *, is_gone: bool) -> frozenset[int]:
+        """Return the ids fetched one by one that the API confirmed as gone, or as present."""
         return frozenset(
             response.thing_id
             for response in self._accepted.get(resource, ())
@@ -171,5 +177,6 @@ class _SnapshotParser:
         )
 
     def _report_repeated_types(self, types: Sequence[int | None]) -> None:
+        """Report a type that several system stages share."""
         for kind in {kind for kind in types if kind and types.count(kind) > 1}:
             self._anomaly_log.add("type_contradicts_page", "stage", 0, f"several system stages have type {kind}")

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it and nothing beyond, with exact numbers. What a document means is not asked here."""
+"""Strict parser of RFC 8259 JSON with exact numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 from pipelines.amocrm.models import Json
 
 MAX_BYTES = 8 * 1024 * 1024
-"""A hundred segments with thirty fields each are half a megabyte."""
+"""A hundred segments with thirty fields each take half a megabyte."""
 
 MAX_DEPTH = 64
 """The deepest document on the vendor's page has ten levels."""
@@ -20,15 +20,16 @@ _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 class NotStrictJson(ValueError):
-    """The body is not JSON that can be relied upon. The text says why, and never quotes the body."""
+    """The body is not strict JSON. The text says why and never quotes the body."""
 
 
 def parse(body: bytes) -> Json:
-    """The value that ``body`` holds: integers as ``int``, other numbers as ``Decimal``, never a float.
+    """Parse JSON: integers as ``int``, other numbers as ``Decimal``, never a float.
 
-    Integers of more than 640 digits are ``Decimal`` too. NUL and lone surrogates in strings are legal JSON and come
-    through. Raises ``NotStrictJson`` for anything but UTF-8 without a byte order mark, for NaN and infinities, a key
-    given twice in an object, more than ``MAX_DEPTH`` levels or ``MAX_BYTES`` bytes.
+    Integers of more than 640 digits are ``Decimal`` too. NUL and lone surrogates in strings are
+    legal JSON. Raises ``NotStrictJson`` for anything but UTF-8 without a byte order mark, for NaN
+    and infinities, a repeated key in an object, more than ``MAX_DEPTH`` levels or ``MAX_BYTES``
+    bytes.
     """
     if len(body) > MAX_BYTES:
         raise NotStrictJson(f"it is larger than {MAX_BYTES:,} bytes")
@@ -43,16 +44,16 @@ def parse(body: bytes) -> Json:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         if text.lstrip()[:1] == "<":  # a login page, or that of a proxy
-            raise NotStrictJson("HTML in place of JSON") from None
+            raise NotStrictJson("HTML instead of JSON") from None
         raise NotStrictJson(f"{error.msg} at character {error.pos}") from None
     except InvalidOperation:
-        raise NotStrictJson("it holds a number with an absurd exponent") from None
+        raise NotStrictJson("it holds a number whose exponent is too large") from None
 
 
 def _check_depth(body: bytes) -> None:
-    """Peel off level by level, before a recursive parser sees the body; it costs a tenth of parsing."""
+    """Check the depth before the recursive parser runs; this costs a tenth of parsing."""
     outside_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Two quotes with no bracket between them change nothing of what is inside of strings and what is not.
+    # Two adjacent quotes do not change which brackets are inside strings.
     structure = outside_escapes.translate(_CURLY_TO_SQUARE, _NOT_STRUCTURE).replace(b'""', b"")
     brackets = b"".join(structure.split(b'"')[::2])
     for _ in range(MAX_DEPTH):
@@ -65,6 +66,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Build an object. Raises ``NotStrictJson`` if a key repeats."""
     result = dict(pairs)
     if len(result) != len(pairs):
         raise NotStrictJson("an object has the same key twice")

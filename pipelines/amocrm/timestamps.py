@@ -1,4 +1,4 @@
-"""Instants and days as the API writes them. Which of the two a value is, is decided by those who call."""
+"""Parsers of instants and days as the API writes them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pipelines.amocrm.models import Json
+from pipelines.base.checks import is_integer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def parse_unix_seconds(value: Json) -> datetime | None:
-    """Unix seconds as an instant; None for anything else, and for what lies outside the years 1 to 9999."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    """Convert Unix seconds to an instant; None for other values and outside the years 1 to 9999."""
+    if not is_integer(value):
         return None
     try:
         return _EPOCH + timedelta(seconds=value)
@@ -23,7 +24,7 @@ def parse_unix_seconds(value: Json) -> datetime | None:
 
 
 def parse_timestamp(value: Json) -> datetime | None:
-    """Unix seconds, or a text in RFC 3339, as an instant in UTC; None for anything else."""
+    """Convert Unix seconds or an RFC 3339 text to an instant in UTC; None for other values."""
     if not isinstance(value, str):
         return parse_unix_seconds(value)
     if not _RFC_3339.fullmatch(value):
@@ -35,7 +36,7 @@ def parse_timestamp(value: Json) -> datetime | None:
 
 
 def parse_day(value: Json, timezone: ZoneInfo) -> date | None:
-    """The day in ``timezone`` that unix seconds ``value`` lie in: amoCRM writes a date as midnight of the account."""
+    """Return the day of Unix seconds in ``timezone``. amoCRM writes a date as the account's midnight."""
     timestamp = parse_unix_seconds(value)
     try:
         return None if timestamp is None else timestamp.astimezone(timezone).date()
@@ -44,7 +45,7 @@ def parse_day(value: Json, timezone: ZoneInfo) -> date | None:
 
 
 def is_midnight(value: Json, timezone: ZoneInfo) -> bool:
-    """Whether unix seconds ``value`` begin a day in ``timezone``, be it at one o'clock where clocks skip midnight."""
+    """Return True if Unix seconds begin a day in ``timezone``, even at 1:00 if DST skips midnight."""
     timestamp = parse_unix_seconds(value)
     try:
         if timestamp is None:

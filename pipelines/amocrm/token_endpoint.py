@@ -1,4 +1,4 @@
-"""Asking amoCRM for tokens, with the patience and the pace of all other requests. Nothing is kept or decided here."""
+"""Token endpoint: requests for tokens, with the retries and rate limits of all other requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pipelines.amocrm.error_document import describe_error_document, parse_error_document
 from pipelines.amocrm.http import HeaderFactory, Transport
-from pipelines.amocrm.limits import RATE_LIMITERS, Limits, RateLimiters, RequestQuota
+from pipelines.amocrm.limits import TOKEN_REQUEST_SECONDS, Limits, RequestQuota
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.oauth import (
@@ -22,20 +22,20 @@ from pipelines.amocrm.oauth import (
     refresh_header,
     refresh_request,
 )
-from pipelines.amocrm.session import Clocks, Session
+from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
+from pipelines.amocrm.session import Session
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import ApiError, InvalidRequest, Unauthorized, Unavailable
 from pipelines.config.integration import Integration
 
 T = TypeVar("T")
 
-MAX_SECONDS = 120.0
-"""How long one question may take, waits that amoCRM asks for included: others are waiting for the new tokens."""
-
 
 class TokenEndpoint:
-    """Where an integration gets its tokens. All methods raise the errors of ``ApiError``, and none holds a secret.
+    """Token endpoint of an integration.
 
-    A request for tokens is a write: ``UncertainWrite`` where amoCRM may have given out what never arrived.
+    Methods raise the errors of ``ApiError``, without secrets. A request for tokens is a write:
+    ``UncertainWrite`` means that issued tokens may have been lost.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class TokenEndpoint:
         *,
         limits: Limits | None = None,
         rate_limiters: RateLimiters = RATE_LIMITERS,
-        clocks: Clocks | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._integration = integration
-        self._limits = replace(limits or Limits(), load_seconds=MAX_SECONDS)
+        self._limits = replace(limits or Limits(), load_seconds=TOKEN_REQUEST_SECONDS)
         self._rate_limiters = rate_limiters
-        self._clocks = clocks or Clocks()
+        self._clock = clock
 
     def exchange_code(self, base_url: str, code: str) -> TokenPair:
-        """The tokens for a code, which then is good for nothing."""
+        """Exchange a code, which works once, for the first pair."""
         return self._request_pair(base_url, code_request(self._integration, code), code)
 
     def refresh_pair(self, base_url: str, pair: TokenPair) -> TokenPair:
-        """The successors of a pair, whose refresh token then is good for nothing."""
+        """Exchange a refresh token, which works once, for the next pair."""
         return self._request_pair(base_url, refresh_request(self._integration, pair), pair.refresh_token.reveal())
 
     def fetch_account_host(self, base_url: str, pair: TokenPair) -> str | None:
-        """Where the account is that was at ``base_url``; None where the tokens name nobody who could be asked."""
+        """Ask for the current base URL of the account; None if its tokens name no host to ask."""
         url = api_url(pair, base_url)
         return url and self._send(
             url,
@@ -71,10 +71,11 @@ class TokenEndpoint:
         )
 
     def _request_pair(self, base_url: str, request: Request, secret: str) -> TokenPair:
+        """Send a request for tokens and parse the pair."""
         return self._send(
             base_url,
             request,
-            lambda document: parse_token_pair(document, self._clocks.now()),
+            lambda document: parse_token_pair(document, self._clock.now()),
             header=_no_header,
             secret=secret,
         )
@@ -82,13 +83,14 @@ class TokenEndpoint:
     def _send(
         self, base_url: str, request: Request, parse: Callable[[Json], T], *, header: HeaderFactory, secret: str
     ) -> T:
+        """Send a request in a session of its own; remove secrets from its errors."""
         session = Session(
             transport=Transport(base_url, limits=self._limits, header=header),
             token=lambda: secret,
             rate_limiter=self._rate_limiters.of(base_url, self._limits),
             limits=self._limits,
-            quota=RequestQuota(self._limits, started=self._clocks.monotonic()),
-            clocks=self._clocks,
+            quota=RequestQuota(self._limits, started=self._clock.monotonic()),
+            clock=self._clock,
         )
         try:
             value = session.send(request, parse).value
@@ -96,20 +98,20 @@ class TokenEndpoint:
             response = session.attempts[-1].response if session.attempts else None
             failure = _with_hint(error, response, (secret, self._integration.client_secret.reveal()))
         else:
-            assert value is not None  # neither question has an answer without a body
+            assert value is not None  # neither request allows 204
             return value
         finally:
             session.transport.close()
-        # Raised out here, where the first error, which may quote an answer that repeats a secret, is not its context.
+        # Raised outside of ``except``: the first error may quote a response that repeats a secret.
         raise failure
 
 
 def _no_header(_: str) -> None:
-    """Requests for tokens show theirs in the body."""
+    """Return no header: requests for tokens carry credentials in the body."""
 
 
 def _with_hint(error: ApiError, response: Response | None, secrets: tuple[str, ...]) -> ApiError:
-    """The error with what the answer hints at, and without any secret that the answer repeats.
+    """Return the error with the response's hint, and without secrets that the response repeats.
 
     A refusal that is not the API's own, such as a proxy's page, says nothing about the tokens.
     """
@@ -122,6 +124,6 @@ def _with_hint(error: ApiError, response: Response | None, secrets: tuple[str, .
         f"{error.message} {describe_error_document({'detail': hint})}." if isinstance(hint, str) else error.message
     )
     for secret in secrets:
-        # By its beginning: of a long one that an answer repeats, the message may hold no more than a part.
+        # Match the first characters: the message may hold only a part of a long secret.
         message = re.sub(rf"{re.escape(secret[:16])}\S*", "***", message)
     return error_type(message, request=error.request, status=error.status, request_id=error.request_id)

@@ -1,7 +1,7 @@
-"""Where the tokens of one account lie: a file of mode 0600 that a process killed at any moment leaves usable.
+"""Storage of one account's tokens: a file of mode 0600 that stays usable if a process is killed.
 
-Beside it lie a lock, and while a renewal is under way the room for what it brings: taken before amoCRM is asked, so
-that a full disk shows then, and not when the only good token has come. What is asked is said in ``authorization``.
+A lock file lies beside it and, during a renewal, a file with reserved space for the new tokens: a
+full disk then fails before the request, not when the only valid token has arrived.
 """
 
 from __future__ import annotations
@@ -17,52 +17,53 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.amocrm.oauth import TokenPair
-from pipelines.amocrm.session import Clocks
 from pipelines.base.bounded_file import read_json
+from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Unavailable
 from pipelines.base.private_path import open_private
 from pipelines.base.secret import Secret
 
 LOCK_TIMEOUT_SECONDS: Final = 300.0
-"""How long another process may take to renew the tokens, all its tries included."""
+"""Seconds to wait while another process renews the tokens."""
 LOCK_POLL_SECONDS: Final = 0.1
 WRITE_RETRY_WAITS: Final = (0.0, 1.0, 4.0)
-"""Seconds before each try to write what amoCRM will not give a second time."""
+"""Seconds before each attempt to write tokens that amoCRM will not issue again."""
 
 RESERVED_BYTES: Final = 32 * 1024
 FILE_WARNING: Final = (
-    "Keep this file to yourself. Of two who use copies of it, one is locked out: each refresh token works once."
+    "Keep this file private and do not copy it: each refresh token works once, so one of two copies stops working."
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredTokens:
-    """What is known of the access to one account."""
+    """State of the access to one account."""
 
-    client_id: str  # of the integration that the tokens were given to
-    authorized_url: str  # base URL of the account when access was given
+    client_id: str  # integration that the tokens were issued to
+    authorized_url: str  # base URL of the account when access was granted
     base_url: str  # its base URL now
     pair: TokenPair
-    lost_reason: str | None = None  # why the pair is good for nothing any more, as a sentence
+    lost_reason: str | None = None  # why the pair no longer works, as a sentence
 
 
 class TokenStore:
-    """The tokens of one account. Reading needs no lock, everything else does."""
+    """Tokens of one account on disk. Reading needs no lock, everything else does."""
 
-    def __init__(self, path: Path, clocks: Clocks) -> None:
+    def __init__(self, path: Path, clock: Clock) -> None:
         self.path = path
         self._renewal_file = path.with_suffix(".renewing")
-        self._clocks = clocks
+        self._clock = clock
 
     def read(self) -> StoredTokens | None:
-        """What is kept; None where there is nothing that can be read as tokens. Raises ``SettingsError``."""
+        """Read the tokens; None if there are none. Raises ``SettingsError``."""
         return _read_file(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep all others from renewing, in this process and in others; the lock ends with its owner.
+        """Hold the lock on renewals, against threads and processes; the system frees it if the process dies.
 
-        Raises ``Unavailable`` where somebody else holds it for too long, ``SettingsError`` where there is no room.
+        Raises ``Unavailable`` if another process holds it too long, ``SettingsError`` if the disk
+        fails.
         """
         with self._disk_errors_reported():
             lock = open_private(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
@@ -75,9 +76,10 @@ class TokenStore:
             os.close(lock)
 
     def begin_renewal(self) -> bool:
-        """Note durably that new tokens are about to be asked for, and take room for them.
+        """Record on disk that a renewal begins, and reserve space for its tokens.
 
-        Returns whether an earlier renewal was begun of which nobody knows how it ended. Raises ``SettingsError``.
+        Returns True if an earlier renewal began and its outcome is unknown. Raises
+        ``SettingsError``.
         """
         with self._disk_errors_reported():
             is_unresolved = self._renewal_file.exists()
@@ -86,15 +88,15 @@ class TokenStore:
         return is_unresolved
 
     def cancel_renewal(self) -> None:
-        """Nothing came, and nothing can have happened to the tokens that are kept."""
-        with suppress(OSError):  # what stays behind says only that something was begun
+        """Delete the record of a renewal that did not happen."""
+        with suppress(OSError):  # a record that stays is harmless
             self._renewal_file.unlink()
 
     def finish_renewal(self, stored_tokens: StoredTokens) -> None:
-        """Put ``kept`` in the place of what was there, durably. Raises ``OSError`` after some tries."""
+        """Replace the stored tokens durably. Raises ``OSError`` after several attempts."""
         for wait in WRITE_RETRY_WAITS:
             if wait:
-                self._clocks.sleep(wait)
+                self._clock.sleep(wait)
             try:
                 _write_durably(self._renewal_file, _encode_tokens(stored_tokens))
                 self._replace_file()
@@ -105,43 +107,45 @@ class TokenStore:
         raise failure
 
     def _recover_interrupted_renewal(self) -> None:
-        """Take what somebody wrote who was killed before it was in its place."""
+        """Take over tokens that a killed process wrote but did not rename."""
         if _read_file(self._renewal_file) is not None:
             self._replace_file()
 
     def _replace_file(self) -> None:
+        """Rename the renewal file over the stored tokens and sync the folder."""
         self._renewal_file.replace(self.path)
         _sync_folder(self.path.parent)
 
     def _acquire_lock(self, lock: int) -> None:
-        deadline = self._clocks.monotonic() + LOCK_TIMEOUT_SECONDS
+        """Wait for the lock. Raises ``Unavailable`` after ``LOCK_TIMEOUT_SECONDS``."""
+        deadline = self._clock.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             with suppress(BlockingIOError), self._disk_errors_reported():
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            if self._clocks.monotonic() > deadline:
+            if self._clock.monotonic() > deadline:
                 raise Unavailable(
                     f"Another process has been renewing the tokens for {LOCK_TIMEOUT_SECONDS:.0f} seconds."
                 )
-            self._clocks.sleep(LOCK_POLL_SECONDS)
+            self._clock.sleep(LOCK_POLL_SECONDS)
 
     @contextmanager
     def _disk_errors_reported(self) -> Iterator[None]:
-        """Tell of a disk that does not do what it should, before amoCRM was asked for anything."""
+        """Turn disk errors before a request into ``SettingsError``."""
         try:
             yield
         except BlockingIOError:
             raise
         except OSError as error:
             raise SettingsError(
-                f"the tokens in {self.path.parent} cannot be kept: {error.strerror or type(error).__name__}.",
-                advice="Nothing was asked of amoCRM. Make the folder writable and its disk not full, or set "
-                "AMOCRM_TOKEN_DIR to another one.",
+                f"the tokens in {self.path.parent} cannot be stored: {error.strerror or type(error).__name__}.",
+                advice="No request was sent to amoCRM. Make the folder writable and free disk space, or set "
+                "AMOCRM_TOKEN_DIR to another folder.",
             ) from None
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    """Write ``data`` and room for more, durably. What a killed process leaves is cut short, and so no JSON."""
+    """Write ``data`` and padding, and sync. A partial write is not valid JSON."""
     descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
     try:
         rest = memoryview(data.ljust(RESERVED_BYTES))
@@ -154,6 +158,7 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Sync a folder's entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -162,6 +167,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _encode_tokens(stored_tokens: StoredTokens) -> bytes:
+    """Encode tokens as the file's JSON."""
     pair = stored_tokens.pair
     document = {
         "warning": FILE_WARNING,
@@ -178,6 +184,7 @@ def _encode_tokens(stored_tokens: StoredTokens) -> bytes:
 
 
 def _read_file(path: Path) -> StoredTokens | None:
+    """Read tokens; None if the file is missing or invalid. Raises ``SettingsError``."""
     try:
         document = read_json(path)
         return StoredTokens(
@@ -199,5 +206,5 @@ def _read_file(path: Path) -> StoredTokens | None:
     except OSError as error:
         raise SettingsError(
             f"the tokens in {path} cannot be read: {error.strerror or type(error).__name__}.",
-            advice="Run this as the user who gave access with './run auth login'.",
+            advice="Run this as the user who ran './run auth login'.",
         ) from None

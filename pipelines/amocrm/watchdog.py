@@ -1,4 +1,4 @@
-"""Cuts connections that take too long: a socket's own timeout begins anew with every byte that comes."""
+"""Deadline for a whole HTTP exchange: a socket's own timeout restarts with every byte received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
 class Watchdog:
-    """Cuts the one connection it guards once a deadline has passed, be it in the handshake, the head or the body."""
+    """Close a connection at a deadline, in the handshake, the headers or the body."""
 
     def __init__(self) -> None:
         self.has_timed_out = False
@@ -22,7 +22,7 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def watch(self, connection: socket.socket) -> socket.socket:
-        """Guard a new connection, by a handle of its own: TLS takes the given one over."""
+        """Watch a new connection by a duplicate of its descriptor, since TLS takes over the original."""
         with self._lock:
             if self._handle is not None:
                 self._handle.close()
@@ -33,7 +33,7 @@ class Watchdog:
 
     @contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Cut whatever is connected once ``seconds`` have passed inside the block."""
+        """Close the connection after ``seconds`` inside the block."""
         self.has_timed_out = False
         timer = threading.Timer(max(seconds, 0.0), self._time_out)
         timer.daemon = True
@@ -42,36 +42,38 @@ class Watchdog:
             yield
         finally:
             timer.cancel()
-            timer.join()  # lest it cuts the next exchange
+            timer.join()  # so that it cannot close the next exchange
 
     def disconnect(self) -> None:
-        """End the connection now."""
+        """Close the connection now."""
         with self._lock:
             self._close_connection()
 
     def _time_out(self) -> None:
+        """Record the timeout and close the connection."""
         with self._lock:
             self.has_timed_out = True
             self._close_connection()
 
     def _close_connection(self) -> None:
+        """Shut down and close the watched descriptor; the caller holds the lock."""
         if self._handle is None:
             return
-        with suppress(OSError):  # it may have ended by itself
+        with suppress(OSError):  # it may be closed already
             self._handle.shutdown(socket.SHUT_RDWR)
         self._handle.close()
         self._handle = None
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Makes connections that the watchdog knows, one at a time."""
+    """HTTP adapter whose connections the watchdog watches, one at a time."""
 
     def __init__(self, watchdog: Watchdog) -> None:
         self._watchdog = watchdog
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Have the pool make connections that tell the watchdog when they open."""
+        """Create a pool whose connections register with the watchdog when they open."""
         super().init_poolmanager(*args, **kwargs)
         watchdog = self._watchdog
 

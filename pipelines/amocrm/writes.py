@@ -1,7 +1,8 @@
-"""What can be changed in one account: stages and segments, with the six methods of the vendor's page.
+"""Writes to one account: stages and segments.
 
-What ought to be changed, and by which calls, is the subject of ``pipelines.writeback``. A write that may have happened is
-never sent again: see ``protocol``.
+Implements the six methods of
+https://www.amocrm.com/developers/content/api_v4/customers-stages-and-segments/. A write that may
+have happened is never retried.
 """
 
 from __future__ import annotations
@@ -19,28 +20,29 @@ from pipelines.base.errors import ApiError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WriteResult:
-    """A call that changed what it was to change."""
+    """Result of a successful write."""
 
-    ids: tuple[int, ...]  # of what was added, in the order in which it was sent; else of what was changed or deleted
+    ids: tuple[int, ...]  # ids added, in the order sent, or the id changed or deleted
     attempt: WriteAttempt
 
 
 class WriteClient:
-    """The calls that change an account; they ask for an administrator's token.
+    """Calls that change an account. They need an administrator's token.
 
-    Bodies are the page's own, as JSON. Every method raises the errors of ``ApiError``, whose ``attempt`` is what was
-    sent and answered: ``InvalidRequest`` for 400 and 422, with each of the ``validation-errors`` in its message,
-    ``Unauthorized``, ``Forbidden``, ``NotFound`` where the thing is gone, and ``UncertainWrite`` where nobody can tell
-    whether it happened.
+    Bodies are JSON as on the vendor's page. Methods raise the errors of ``ApiError``, whose
+    ``attempt`` is the write with its response: ``InvalidRequest`` for 400 and 422, with each of the
+    ``validation-errors``; ``Unauthorized``, ``Forbidden``; ``NotFound`` if the entity is gone;
+    ``UncertainWrite`` if the outcome is unknown.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add_stages(self, stages: Sequence[Mapping[str, Json]]) -> WriteResult:
-        """``POST /customers/statuses``: each stage with name and sort; colour and ``request_id`` may be left out.
+        """``POST /customers/statuses``: stages with name and sort; color and ``request_id`` are optional.
 
-        Request ids must differ, since the new ids are told by them; amoCRM makes them up where they are left out.
+        Request ids must differ, since they identify the new ids in the response; amoCRM numbers
+        missing ones.
         """
         return self.call("POST", "stages", None, [dict(stage) for stage in stages])
 
@@ -49,7 +51,10 @@ class WriteClient:
         return self.call("PATCH", "stages", stage_id, dict(changes))
 
     def delete_stage(self, stage_id: int) -> WriteResult:
-        """``DELETE /customers/statuses/{id}``: not of a system stage. Its customers move within some time."""
+        """``DELETE /customers/statuses/{id}``: not a system stage.
+
+        Its customers move asynchronously.
+        """
         return self.call("DELETE", "stages", stage_id, None)
 
     def add_segment(self, segment: Mapping[str, Json]) -> WriteResult:
@@ -57,7 +62,7 @@ class WriteClient:
         return self.call("POST", "segments", None, dict(segment))
 
     def update_segment(self, segment_id: int, changes: Mapping[str, Json]) -> WriteResult:
-        """``PATCH /customers/segments/{id}``: at least one property; what is left out stays as it is."""
+        """``PATCH /customers/segments/{id}``: at least one property; omitted ones stay as they are."""
         return self.call("PATCH", "segments", segment_id, dict(changes))
 
     def delete_segment(self, segment_id: int) -> WriteResult:
@@ -65,7 +70,7 @@ class WriteClient:
         return self.call("DELETE", "segments", segment_id, None)
 
     def call(self, method: WriteMethod, resource: Writable, thing_id: int | None, body: Json) -> WriteResult:
-        """Any of the six, as a plan names it: ``thing_id`` is None for POST, ``body`` for DELETE."""
+        """Send one of the six writes: ``thing_id`` is None for POST, ``body`` for DELETE."""
         request = write_request(method, resource, thing_id, body)
         attempts = self._session.attempts
         attempt_count = len(attempts)
@@ -79,17 +84,20 @@ class WriteClient:
 
 
 def _parse_ids(document: Json, request: Request, body: Json) -> tuple[int, ...]:
-    """The ids of what was added or changed, if the answer is about that."""
+    """Return the ids added or changed.
+
+    Raises ``InvalidRecord`` if the response is about another entity.
+    """
     if request.resource == "stages":
         return _parse_added_stage_ids(document, body)
-    thing_id = parse_row_id(document, request.resource)
+    thing_id = parse_row_id(document, request.resource.removesuffix("s"))
     if request.thing_id not in (None, thing_id):
-        raise InvalidRecord(f"another {request.resource} came than was changed")
+        raise InvalidRecord(f"another {request.resource} was returned than was changed")
     return (thing_id,)
 
 
 def _parse_added_stage_ids(document: Json, sent_stages: Sequence[Mapping[str, Json]]) -> tuple[int, ...]:
-    """The new ids in the order of what was sent, told by the request ids; those left out are 0, 1, 2 in the answer."""
+    """Return the new ids in the order sent, matched by request ids; missing ones are 0, 1, 2…."""
     embedded = document.get("_embedded") if isinstance(document, dict) else None
     rows = embedded.get("statuses") if isinstance(embedded, dict) else None
     if not isinstance(rows, list):

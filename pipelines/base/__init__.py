@@ -1,1 +1,1 @@
-"""Errors, time, secrets, private files and text: what every other package may use. It depends on nothing of ours."""
+"""Base: errors, time, secrets, private files and text. Depends on no other package of ours."""

@@ -1,4 +1,4 @@
-"""Atomic write: a reader of the file sees its old contents or its new ones, and a killed process leaves no half."""
+"""Atomic writes: a reader sees the old contents or the new, and a killed process leaves no partial file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Final
 from pipelines.base.errors import SettingsError
 from pipelines.base.private_path import FILE_MODE, is_magic, located
 
-DEFAULT_ADVICE: Final = "Name a place that has room for it and where this user may write."
+DEFAULT_ADVICE: Final = "Choose a folder with free space where this user may write."
 
 LONGEST_NAME: Final = 200
-"""Characters of the file's name that the temporary one repeats: names end at 255 bytes."""
+"""Bytes of the file's name that its temporary file repeats. Names end at 255 bytes."""
 
 
 def write_file(file: Path, contents: bytes, *, account: str | None = None, advice: str = DEFAULT_ADVICE) -> None:
-    """Replace a file that a user named, as ``replace_file`` does.
+    """Replace a file that a user named, like ``replace_file``.
 
-    Raises ``SettingsError`` if the file cannot be written; then its old contents are still there.
+    Raises ``SettingsError`` if the file cannot be written; its old contents are then kept.
     """
     try:
         replace_file(file, contents)
@@ -32,10 +32,11 @@ def write_file(file: Path, contents: bytes, *, account: str | None = None, advic
 
 
 def replace_file(file: Path, contents: bytes) -> None:
-    """Replace a file by one of mode 0600 with these contents; missing folders are made with mode 0700.
+    """Replace a file by one of mode 0600 with these contents.
 
-    A link of this user stays one, and its target is replaced; one of another user is refused. A device, and a pipe of
-    this user, are written into. Raises ``OSError``.
+    Missing folders are created with mode 0700. A link of this user or of root is kept and its
+    target replaced; a link of another user is refused. Devices, and pipes of this user or root, are
+    written to. Raises ``OSError``.
     """
     if is_magic(file):
         _write_into(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC), contents)
@@ -53,6 +54,7 @@ def replace_file(file: Path, contents: bytes) -> None:
 
 
 def _found(folder: int, name: str) -> os.stat_result | None:
+    """Return the status of the entry without following links; None if it is missing."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -60,12 +62,13 @@ def _found(folder: int, name: str) -> os.stat_result | None:
 
 
 def _replace(folder: int, name: str, contents: bytes) -> None:
+    """Write a temporary file in the same folder, sync it and rename it over the old one."""
     temporary = f".{_shortened(name)}.{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, FILE_MODE, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(descriptor, FILE_MODE)  # also if the umask takes rights from the owner
+            os.fchmod(descriptor, FILE_MODE)  # the umask may also clear the owner's bits
             stream.write(contents)
             stream.flush()
             os.fsync(descriptor)

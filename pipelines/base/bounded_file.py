@@ -1,6 +1,7 @@
-"""Bounded reading of files that a user names or that we keep.
+"""Bounded reading of files that a user names or that this program keeps.
 
-Only regular files of a bounded size are read, so that a device cannot fill the memory and a pipe cannot hang a load.
+Only regular files of a limited size are read, so that a device cannot fill the memory and a pipe
+cannot hang a load.
 """
 
 from __future__ import annotations
@@ -15,21 +16,24 @@ from pathlib import Path
 from typing import Any, Final
 
 SETTINGS_BYTES: Final = 1_000_000
-"""Size limit of settings, secrets and notes. Ten thousand accounts in accounts.toml fit."""
+"""Size limit of settings, secrets and small state files. accounts.toml with ten thousand accounts
+fits.
+"""
 
 PLAN_BYTES: Final = 2_000_000
 """Size limit of a file of stages and segments."""
 
 PIPE_SECONDS: Final = 60.0
-"""How long a program that writes into a pipe may leave it silent."""
+"""Seconds that a pipe may stay silent before reading it fails."""
 
 _CHUNK: Final = 65_536
 
 
 def read_bytes(file: Path, *, limit: int = SETTINGS_BYTES, pipe_allowed: bool = False) -> bytes:
-    """Contents of a regular file, or of a pipe if these are allowed.
+    """Read a regular file, or a pipe if ``pipe_allowed``.
 
-    Raises ``OSError``, whose ``strerror`` says what is wrong: also for anything else and for more than ``limit`` bytes.
+    Raises ``OSError`` for other kinds of files and for more than ``limit`` bytes; ``strerror`` is a
+    sentence for the user.
     """
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
@@ -39,12 +43,15 @@ def read_bytes(file: Path, *, limit: int = SETTINGS_BYTES, pipe_allowed: bool = 
 
 
 def read_text(file: Path, *, limit: int = SETTINGS_BYTES, pipe_allowed: bool = False) -> str:
-    """Text of a file in UTF-8, without a byte-order mark. Raises ``OSError`` and ``UnicodeDecodeError``."""
+    """Read a file as UTF-8 text without a byte-order mark.
+
+    Raises ``OSError`` and ``UnicodeDecodeError``.
+    """
     return read_bytes(file, limit=limit, pipe_allowed=pipe_allowed).decode("utf-8-sig")
 
 
 def read_json(file: Path, *, limit: int = SETTINGS_BYTES) -> Any:
-    """JSON of a file. Raises ``OSError``, and ``ValueError`` if it is none, or nested too deep."""
+    """Read a JSON file. Raises ``OSError``, and ``ValueError`` if it is not JSON or is nested too deep."""
     try:
         return json.loads(read_bytes(file, limit=limit))
     except RecursionError:
@@ -52,7 +59,7 @@ def read_json(file: Path, *, limit: int = SETTINGS_BYTES) -> Any:
 
 
 def read_descriptor(descriptor: int, *, limit: int, pipe_allowed: bool) -> bytes:
-    """Contents of an open file up to its end, by the rules of ``read_bytes``."""
+    """Read an open file to its end, by the rules of ``read_bytes``."""
     found = os.fstat(descriptor)
     is_pipe = stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)
     if stat.S_ISDIR(found.st_mode):
@@ -68,6 +75,10 @@ def read_descriptor(descriptor: int, *, limit: int, pipe_allowed: bool) -> bytes
 
 
 def _chunk(descriptor: int, most: int, *, is_pipe: bool) -> bytes:
+    """Read up to ``most`` bytes; b"" at the end of the file.
+
+    Raises ``TimeoutError`` for a silent pipe.
+    """
     deadline = time.monotonic() + PIPE_SECONDS
     while True:
         if is_pipe and not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:

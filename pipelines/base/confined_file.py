@@ -1,4 +1,4 @@
-"""Reading a file below a folder that an administrator has chosen, and nothing outside of it."""
+"""Reading of files below a folder that an administrator has chosen."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipelines.base.errors import SettingsError
 
 
 def read_below(folder: Path, name: str) -> bytes:
-    """The contents of an ordinary file below ``folder``.
+    """Read a regular file below ``folder``.
 
-    Links may lead from one place below the folder to another, not out of it. Raises ``SettingsError`` for a path that
-    leaves the folder, for a device or a pipe, and for a file that is too large.
+    Links may lead to another place below the folder, but not out of it. Raises ``SettingsError`` if
+    the path leaves the folder, or the file is a device, a pipe or too large.
     """
     try:
         root = folder.resolve(strict=True)
@@ -37,7 +37,7 @@ def read_below(folder: Path, name: str) -> bytes:
 
 
 def _open_without_links(root: Path, path: Path) -> int:
-    """Open a resolved path step by step, so that no folder can be swapped for a link meanwhile."""
+    """Open a resolved path folder by folder, so that no folder can be replaced by a link meanwhile."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         for part in path.parts[:-1]:

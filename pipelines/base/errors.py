@@ -1,30 +1,30 @@
-"""Everything that can go wrong, as one tree. Each knows its exit code and what to do next.
+"""Error tree. Each class has an exit code and advice on what to do next.
 
 ::
 
     WarehouseError                     1
-    ├── SettingsError                  2   something the user wrote is wrong or missing
-    │   └── PlanError                  2   stages and segments cannot be made as the user wants them
-    ├── ApiError                       3   amoCRM refused, or answered what cannot be used
+    ├── SettingsError                  2   a setting or argument is wrong or missing
+    │   └── PlanError                  2   no plan leads to the desired stages and segments
+    ├── ApiError                       3   amoCRM refused, or its response cannot be used
     │   ├── Unauthorized               4   401: the token
-    │   │   └── MustAuthorize         19   OAuth: somebody has to give access, for the first time or again
+    │   │   └── MustAuthorize         19   OAuth: a person has to grant access
     │   ├── Forbidden                  5   403 in JSON, 402: rights, tariff
     │   ├── Blocked                    6   403 in HTML: the address is blocked by amoCRM
     │   ├── NotFound                   7   404 on a list: wrong host, renamed subdomain
     │   ├── InvalidRequest             3   400, and 422 of a write
     │   ├── ModeDisagreement           8   422 though the account says that the mode is on
     │   ├── RateLimited                9   429 for longer than we wait
-    │   ├── Unavailable               10   5xx, connection trouble, deadlines
+    │   ├── Unavailable               10   5xx, connection errors, deadlines
     │   ├── MalformedAnswer           11   a body that is not what the page describes
-    │   ├── IncompleteList            12   pages that do not agree, a thing missing though it exists
-    │   ├── UncertainWrite            18   a write that may have happened: its answer is lost, or tells of an error
+    │   ├── IncompleteList            12   pages contradict each other, or an entity is missing
+    │   ├── UncertainWrite            18   a write whose outcome is unknown
     │   └── WrongAccount              13   data of another account than the one expected
-    └── DatabaseError                 14   Postgres refused or went away
-        ├── DatabaseUnavailable       15   cannot connect
+    └── DatabaseError                 14   Postgres rejected a statement
+        ├── DatabaseUnavailable       15   cannot connect, or the connection was lost
         ├── MigrationError            16   schema too old, too new, or edited
         ├── Superseded                17   a newer snapshot is published already
-        ├── UnprovenEnding            12   a thing is missing and nobody asked the API whether it is gone
-        └── RebuildDiffers            20   tables made anew from the raw answers are not as stored
+        ├── UnprovenEnding            12   an entity is missing and its deletion is not confirmed
+        └── RebuildDiffers            20   tables rebuilt from raw responses differ
 """
 
 from __future__ import annotations
@@ -39,11 +39,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNEXPECTED_EXIT_CODE: Final = 70
-"""Exit code for a mistake of this program: an error that is none of these."""
+"""Exit code for a bug in this program: any exception outside this tree."""
 
 
 def describe_unexpected(error: Exception) -> str:
-    """What is said of such an error, and what to do about it. What it says itself may hold a secret."""
+    """Return the message for an exception outside this tree.
+
+    Its own text is left out: it may hold a secret.
+    """
     return (
         f"This should not have happened: {type(error).__name__} in amocrm-warehouse {version('amocrm-warehouse')}. "
         "Run it again with --verbose and report what that prints."
@@ -51,17 +54,17 @@ def describe_unexpected(error: Exception) -> str:
 
 
 class WarehouseError(Exception):
-    """Base of all errors a user may see: one sentence of what happened, one of what to do next.
+    """Base of all errors a user may see: one sentence on what happened, one on what to do next.
 
-    ``account`` is the key of the account in the settings (never a secret), ``advice`` the next step, in which commands
-    are written as './run sync', and are told as they are called here.
+    ``account`` is the account's key in the settings (never a secret). ``advice`` is the next step;
+    commands are written as './run sync' and shown under the name they have on this machine.
     """
 
     exit_code: ClassVar[int] = 1
     default_advice: ClassVar[str] = "Run the command again with --verbose and report what it prints."
 
     def __init__(self, message: str, *, account: str | None = None, advice: str | None = None) -> None:
-        # Parts of it may come from a server or a file: nothing of them is to steer a terminal, wherever it is shown.
+        # Parts may come from a server or a file: escape control characters before a terminal shows them.
         self.message = printable_lines(message)
         super().__init__(self.message)
         self.account = account and printable_lines(account)
@@ -69,7 +72,7 @@ class WarehouseError(Exception):
 
     def __str__(self) -> str:
         prefix = f"account '{self.account}': " if self.account else ""
-        separator = "" if self.message.endswith("\n") else " "  # a list ends its own line
+        separator = "" if self.message.endswith("\n") else " "  # a list of problems ends with a line break
         return f"{prefix}{self.message}{separator}{self.advice}"
 
 
@@ -81,9 +84,9 @@ class SettingsError(WarehouseError):
 
 
 class PlanError(SettingsError):
-    """Stages and segments cannot be made as a file, a command or the past wants them. Nothing was sent.
+    """A plan for stages and segments cannot be made. Nothing was sent.
 
-    ``mistakes`` holds a sentence for each thing that is wrong, all of them at once.
+    ``problems`` holds one sentence per error, all of them at once.
     """
 
     default_advice = "Nothing was sent. Correct it, then run './run plan' again."
@@ -97,11 +100,11 @@ class PlanError(SettingsError):
 
 
 class ApiError(WarehouseError):
-    """amoCRM refused a request, or answered something that cannot be used. Nothing stored was touched.
+    """amoCRM refused a request, or its response cannot be used. Nothing stored was changed.
 
-    ``request`` is the method and path, ``status`` the HTTP status if there was one, ``request_id`` the
-    vendor's ``X-Request-Id``, which their support asks for; ``answers`` what a load had received until then;
-    ``attempt`` the write that was sent, None where none was.
+    ``request`` is the method and path, ``status`` the HTTP status if there was a response,
+    ``request_id`` the vendor's ``X-Request-Id``, which their support asks for, ``responses`` what a
+    load had received until then, ``attempt`` the write that was sent, if any.
     """
 
     exit_code = 3
@@ -121,8 +124,8 @@ class ApiError(WarehouseError):
         self.request = request and printable_lines(request)
         self.status = status
         self.request_id = request_id and printable_lines(request_id)
-        self.responses: tuple[Any, ...] = ()  # RawResponse, which this package does not know
-        self.attempt: Any = None  # WriteAttempt of a write, if it was sent
+        self.responses: tuple[Any, ...] = ()  # of RawResponse, which is in a higher package
+        self.attempt: Any = None  # WriteAttempt, if a write was sent
 
     def __str__(self) -> str:
         details = [
@@ -138,16 +141,16 @@ class Unauthorized(ApiError):
 
     exit_code = 4
     default_advice = (
-        "Make a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN, or where accounts.toml "
-        "says; with OAuth, run './run auth login'."
+        "Create a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN, or where "
+        "accounts.toml says; with OAuth, run './run auth login'."
     )
 
 
 class MustAuthorize(Unauthorized):
-    """OAuth: there are no tokens that work, and none can be had without somebody who gives access to the account."""
+    """OAuth: no token works, and only a person who grants access to the account can get new ones."""
 
     exit_code = 19
-    default_advice = "Run './run auth login' as somebody who is an administrator of the account."
+    default_advice = "Run './run auth login' as an administrator of the account."
 
 
 class Forbidden(ApiError):
@@ -158,32 +161,38 @@ class Forbidden(ApiError):
 
 
 class Blocked(ApiError):
-    """403 with an HTML body: amoCRM blocked this address. Every further call makes it worse."""
+    """403 with an HTML body: amoCRM blocked this address.
+
+    Every further request prolongs the block.
+    """
 
     exit_code = 6
-    default_advice = "This machine leaves the host alone for an hour; ask amoCRM's support to lift the block."
+    default_advice = "This machine sends the host no requests for an hour; ask amoCRM's support to lift the block."
 
 
 class NotFound(ApiError):
-    """404 on a list or on the account: the host is wrong or the subdomain was renamed. Never read as 'empty'."""
+    """404 on a list or the account: the host is wrong or the subdomain was renamed.
+
+    Never read as 'empty'.
+    """
 
     exit_code = 7
     default_advice = "Check AMOCRM_HOST: the account's subdomain may have been renamed."
 
 
 class InvalidRequest(ApiError):
-    """400, or 422 of a write: what was sent is not acceptable; the answer says why."""
+    """400, or 422 of a write: amoCRM rejects what was sent; the response says why."""
 
 
 class ModeDisagreement(ApiError):
-    """422 says that the customers mode is off while the account says that it is on."""
+    """422 says that the customers mode is off, although the account says that it is on."""
 
     exit_code = 8
-    default_advice = "The mode was probably switched a moment ago; the next load tries again."
+    default_advice = "The mode was probably switched just now; the next load tries again."
 
 
 class RateLimited(ApiError):
-    """429 again and again, for longer than a load may wait."""
+    """429 repeatedly, for longer than a load may wait."""
 
     exit_code = 9
     default_advice = "Lower AMOCRM_REQUESTS_PER_SECOND, or load fewer accounts from this address at a time."
@@ -199,45 +208,45 @@ class Unavailable(ApiError):
 
 
 class MalformedAnswer(ApiError):
-    """A body that is cut short, not strict JSON, or not what the vendor's page describes."""
+    """A response body is cut short, not strict JSON, or not what the vendor's page describes."""
 
     exit_code = 11
 
 
 class IncompleteList(ApiError):
-    """The pages of a list do not agree with each other, or a thing is missing from a list and yet exists."""
+    """The pages of a list contradict each other, or an entity is missing from a list although it exists."""
 
     exit_code = 12
 
 
 class UncertainWrite(ApiError):
-    """A write was sent, and whether it happened is not known: its answer was lost, unusable, or a server's error."""
+    """A write was sent and its outcome is unknown: the response was lost, unusable or a server error."""
 
     exit_code = 18
     default_advice = (
-        "It is not sent again, since it may have happened. Plan again: a plan begins with the account as it is now."
+        "It is not retried, since it may have happened. Plan again: a plan starts from the account's current state."
     )
 
 
 class WrongAccount(ApiError):
-    """The answer belongs to another account than the one that was configured or loaded before, or to another key's."""
+    """A response belongs to another account than the configured one, or the one loaded before."""
 
     exit_code = 13
     default_advice = "The token belongs to another account: check that AMOCRM_HOST and AMOCRM_TOKEN belong together."
 
 
 class DatabaseError(WarehouseError):
-    """Postgres refused a statement or went away; the transaction was rolled back."""
+    """Postgres rejected a statement or closed the connection; the transaction was rolled back."""
 
     exit_code = 14
-    default_advice = "Nothing was written; running again ends in the same state as if it had not failed."
+    default_advice = "Nothing was written; it is safe to run it again."
 
 
 class DatabaseUnavailable(DatabaseError):
     """Postgres cannot be reached."""
 
     exit_code = 15
-    default_advice = "Check DATABASE_URL and that the server runs; './run doctor' tells more."
+    default_advice = "Check DATABASE_URL and that the server runs; './run doctor' shows more."
 
 
 class MigrationError(DatabaseError):
@@ -248,24 +257,24 @@ class MigrationError(DatabaseError):
 
 
 class Superseded(DatabaseError):
-    """A newer snapshot of the account is published already, so this one would rewrite the past."""
+    """A newer snapshot of the account is already published, so this one would rewrite the past."""
 
     exit_code = 17
     default_advice = "Nothing to do if another load ran meanwhile; otherwise check this machine's clock."
 
 
 class UnprovenEnding(DatabaseError):
-    """A thing open in the warehouse is missing from the snapshot, and the API was not asked whether it is gone."""
+    """An entity that is open in the warehouse is missing from the snapshot, and its deletion is not confirmed."""
 
     exit_code = 12
     default_advice = "Another load published meanwhile; the next load tries again."
 
 
 class RebuildDiffers(DatabaseError):
-    """Tables made anew from the raw answers are not as those stored."""
+    """Tables rebuilt from raw responses differ from the stored ones."""
 
     exit_code = 20
     default_advice = (
-        "The rows that differ are printed. Somebody changed rows by hand, or this version of the program reads answers "
-        "otherwise than the one that stored them: see code_version in analytics.snapshots."
+        "The rows that differ are printed. Rows were changed by hand, or this version of the program parses responses "
+        "differently from the one that stored them: see code_version in analytics.snapshots."
     )

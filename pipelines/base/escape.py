@@ -1,4 +1,4 @@
-"""Text that a terminal only shows: control characters and marks that turn the writing around are escaped."""
+"""Escaping of control characters and bidirectional marks, so that a terminal only shows text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _SHORT: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def printable(text: str) -> str:
-    """``text`` in one line, with escapes as YAML and Python have them in double quotes."""
+    """Return ``text`` on one line, with the escapes of double-quoted YAML and Python strings."""
     return "".join(map(escaped, text))
 
 
 def printable_lines(text: str) -> str:
-    """``text`` with its line ends and every kind of blank, and escapes for all else that is not printable."""
+    """Return ``text`` with everything escaped that is not printable, a line end or a space."""
     return text if text.isprintable() else "".join(map(_escaped_in_lines, text))
 
 
@@ -25,7 +25,10 @@ def _escaped_in_lines(character: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """A JSON document with escapes for all that is not printable: within JSON that is only found in strings."""
+    """Return a JSON document with everything escaped that is not printable.
+
+    In JSON that occurs in strings only.
+    """
     return text if text.isprintable() else "".join(map(_escaped_in_json, text))
 
 
@@ -36,7 +39,7 @@ def _escaped_in_json(character: str) -> str:
 
 
 def escaped(character: str) -> str:
-    """A printable character as it is; any other as its escape."""
+    """Return a printable character as it is, any other as its escape."""
     if character.isprintable():
         return character
     code = ord(character)

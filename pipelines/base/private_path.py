@@ -1,13 +1,14 @@
-"""Private folders and files: made with modes 0700 and 0600, and opened without following links of other users.
+"""Private folders and files: created with modes 0700 and 0600, and opened without following links of other users.
 
-A link of another user is not followed anywhere in a path, since in a shared folder such as /tmp it may lead to a file
-that only this user can write. Links of this user and of root are followed: they are the system's or the user's own.
+A link of another user is not followed anywhere in a path: in a shared folder such as /tmp it may
+lead to a file that only this user can write. Links of this user and of root are followed.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,14 +19,17 @@ FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
 UMASK: Final = 0o077
-"""Takes every right from group and others, whatever creates a file: a library, Dagster, a program that is started."""
+"""Clears every right of group and others, whoever creates a file: a library, Dagster, a child process."""
 
 MOST_LINKS: Final = 40
-"""Links that one path may lead through, as in Linux."""
+"""Maximum of links in one path, as in Linux."""
 
 _ENTER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_IS_MAGIC: Final = ("/dev/", "/proc/")
-"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path."""
+_MAGIC: Final = re.compile(r"/dev/(?:null|tty|stdin|stdout|stderr|fd/\d+)|/proc/(?:self|\d+)/fd/\d+")
+"""Names of what is open already, such as /dev/stdout: only the system can make them, and they are links to no path.
+
+Not all of /dev and /proc: everybody may write into /dev/shm, and /proc/self/cwd leads anywhere.
+"""
 
 
 class ForeignLink(OSError):
@@ -35,15 +39,48 @@ class ForeignLink(OSError):
         super().__init__(errno.ELOOP, f"{path} is a link that another user made, which is not followed")
 
 
+class Planted(OSError):
+    """A folder or file of another user lies in a folder that others may write."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EPERM, f"{path} belongs to another user, who may have put it there for us to find")
+
+
+def refuse_planted(path: Path) -> None:
+    """Raise ``OSError`` if another user may have put ``path``, or a folder above it, where this program looks for it.
+
+    Of a shared folder such as /tmp only what belongs to this user, to root or to the folder's owner is used.
+    """
+    trusted = {os.geteuid(), 0}
+    for step in (*reversed(path.absolute().parents), path.absolute()):
+        try:
+            found, above = step.lstat(), step.parent.stat()
+        except OSError:
+            return  # what is missing was not planted, and what cannot be entered is not used
+        if stat.S_ISLNK(found.st_mode):
+            if found.st_uid not in trusted:
+                raise ForeignLink(str(step))
+            refuse_planted(Path(os.path.realpath(step)))
+        elif above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_uid not in trusted | {above.st_uid}:
+            raise Planted(str(step))
+
+
 def make_private(folder: Path) -> Path:
-    """Make a folder of mode 0700 and the missing ones above it. One that exists keeps its mode. Raises ``OSError``."""
+    """Create a folder of mode 0700 and its missing parents. An existing one keeps its mode.
+
+    Raises ``OSError``, also if another user may have planted the folder.
+    """
     with entered(folder):
+        refuse_planted(folder)
         return folder
 
 
 @contextmanager
 def entered(folder: Path) -> Iterator[int]:
-    """Descriptor of a folder, which is made with mode 0700 if it is missing. Raises ``OSError``."""
+    """Open a folder and yield its descriptor.
+
+    A missing one is created with mode 0700. Raises ``OSError``.
+    """
     descriptor = _enter(folder, [0])
     try:
         yield descriptor
@@ -53,9 +90,9 @@ def entered(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def located(file: Path) -> Iterator[tuple[int, str]]:
-    """Descriptor of the folder that holds ``file``, and its name there, after following links. Raises ``OSError``.
+    """Follow links and yield the descriptor of the folder that holds ``file``, and the name there.
 
-    The folder is made if it is missing, the file is not.
+    The folder is created if it is missing, the file is not. Raises ``OSError``.
     """
     folder, name = _locate(file, [0])
     try:
@@ -65,7 +102,7 @@ def located(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def open_private(file: Path, flags: int) -> int:
-    """Open a regular file of this user, which ``flags`` may create with mode 0600; the mode of one of ours is mended.
+    """Open a regular file of this user, which ``flags`` may create with mode 0600; a wider mode is narrowed.
 
     Raises ``OSError``, also if another user may have planted the file.
     """
@@ -84,9 +121,10 @@ def open_private(file: Path, flags: int) -> int:
 
 
 def _refuse_planted(found: os.stat_result, folder: os.stat_result, file: Path) -> None:
-    """Raise ``OSError`` unless the file is regular and this user's, or lies in a folder that its owner alone writes.
+    """Raise ``OSError`` unless the file is regular and this user's, or is in a folder that only its owner writes.
 
-    Root may so work in another user's folder. In a folder that others write a second name of a file may be theirs.
+    The second case lets root work in another user's folder. In a folder that others may write, a
+    hard link may be theirs.
     """
     is_shared = bool(folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
     if not stat.S_ISREG(found.st_mode):
@@ -98,19 +136,22 @@ def _refuse_planted(found: os.stat_result, folder: os.stat_result, file: Path) -
 
 
 def open_log(file: Path) -> IO[bytes]:
-    """Open a log of this user for writing, empty. Raises ``OSError``."""
+    """Open a log of this user for writing and truncate it. Raises ``OSError``."""
     descriptor = open_private(file, os.O_WRONLY | os.O_CREAT)
     os.ftruncate(descriptor, 0)
     return os.fdopen(descriptor, "wb")
 
 
 def is_magic(file: Path) -> bool:
-    """Tell if ``file`` names what is open already, or a device of the system."""
-    return str(file).startswith(_IS_MAGIC)
+    """Return True if ``file`` names what is open already."""
+    return _MAGIC.fullmatch(str(file)) is not None
 
 
 def _enter(folder: PurePath, links: list[int]) -> int:
-    """Descriptor of ``folder``, entered step by step; ``links`` counts those that were followed."""
+    """Return a descriptor of ``folder``, entered step by step.
+
+    ``links`` counts the links followed.
+    """
     folder = Path.cwd() / folder
     here = os.open(folder.anchor, _ENTER)
     walked = PurePath(folder.anchor)
@@ -125,6 +166,7 @@ def _enter(folder: PurePath, links: list[int]) -> int:
 
 
 def _step(here: int, name: str, walked: PurePath, links: list[int]) -> int:
+    """Return a descriptor of the folder ``name`` in ``here``; create it if it is missing."""
     if name != ".." and _link_in(here, name, walked, links) is not None:
         return _enter(walked.parent / os.readlink(name, dir_fd=here), links)
     try:
@@ -136,6 +178,7 @@ def _step(here: int, name: str, walked: PurePath, links: list[int]) -> int:
 
 
 def _locate(file: PurePath, links: list[int]) -> tuple[int, str]:
+    """Return a descriptor of the folder of ``file`` and the name there, after following links."""
     if not file.name or file.name == "..":
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     folder = _enter(file.parent, links)
@@ -151,7 +194,7 @@ def _locate(file: PurePath, links: list[int]) -> tuple[int, str]:
 
 
 def _link_in(folder: int, name: str, path: PurePath, links: list[int]) -> str | None:
-    """Where a link leads; None if there is none. Raises ``ForeignLink``."""
+    """Return the target of a link; None if ``name`` is not a link. Raises ``ForeignLink``."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:

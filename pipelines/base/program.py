@@ -1,4 +1,4 @@
-"""How this program is called where we are, so that every command that a message names can be typed as it stands."""
+"""Name of this program on this machine, so that commands in messages can be typed as shown."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CLONE_COMMAND: Final = "./run"
 
 
 def program_name() -> str:
-    """By ``./run`` in a clone of the project, or where the settings lie in one, as for Dagster; else by its name."""
+    """Return './run' in a clone of the project, or if the settings are in one; otherwise the installed name."""
     return CLONE_COMMAND if any(map(is_project_clone, (Path(), settings_folder(os.environ, Path())))) else PROGRAM
 
 
 def is_project_clone(folder: Path) -> bool:
-    """Whether the project was cloned there."""
+    """Return True if the folder is a clone of the project."""
     return (folder / "run").exists() and (folder / "workspace.yaml").exists()
 
 
 def with_program_name(text: str) -> str:
-    """A text that names commands as in './run sync', with the name that they have here."""
+    """Return a text with './run' replaced by the program's name on this machine."""
     return text.replace(f"{CLONE_COMMAND} ", f"{program_name()} ")

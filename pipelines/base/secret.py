@@ -1,10 +1,10 @@
-"""A text that must not be seen: a token, a password, an address that holds one."""
+"""Secret text: a token, a password, a URL that holds one."""
 
 from __future__ import annotations
 
 
 class Secret:
-    """A text that is never shown by accident: only ``reveal`` gives it."""
+    """Text that ``repr`` and ``str`` hide; only ``reveal`` returns it."""
 
     __slots__ = ("_text",)
 
@@ -12,7 +12,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the one place that needs it."""
+        """Return the text itself."""
         return self._text
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where the settings lie. What they say is ``settings``' subject."""
+"""Folder of the settings files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Final
 
 SETTINGS_DIR: Final = "AMOCRM_SETTINGS_DIR"
-"""Names the folder of ``.env`` and ``accounts.toml``, in the environment alone."""
+"""Environment variable that names the folder of ``.env`` and ``accounts.toml``."""
 
 
 def settings_folder(environ: Mapping[str, str], here: Path) -> Path:
-    """The folder of ``.env`` and ``accounts.toml``: as ``AMOCRM_SETTINGS_DIR`` says, else ``here``."""
+    """Return the folder of ``.env`` and ``accounts.toml``.
+
+    ``AMOCRM_SETTINGS_DIR`` if set, otherwise ``here``.
+    """
     return here / Path(environ.get(SETTINGS_DIR, "").strip()).expanduser()

@@ -1,4 +1,4 @@
-"""Text for people: single lines, lists of names, durations."""
+"""Text for messages: single lines, lists of names, durations."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ MAX_TEXT_LENGTH: Final = 60
 """Characters of a name or value that a sentence shows."""
 
 MAX_NAMES: Final = 20
-"""Names of a list in a message, which stays one that can be read where there are thousands."""
+"""Names that a message lists before it says 'and 980 more'."""
 
 ZERO_WIDTH_JOINER: Final = "\u200d"  # holds emoji together
 
 
 def to_single_line(text: str, max_length: int = MAX_TEXT_LENGTH) -> str:
-    """One printable line of bounded length, without control characters or marks that turn its direction around."""
+    """Return one printable line of bounded length, without control characters and bidirectional marks."""
     visible = "".join(_printable(character) for character in text[: max_length * 4])
     line = " ".join(visible.split())
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
 
 
 def join_names(names: Sequence[str], max_names: int = MAX_NAMES) -> str:
-    """The names one after the other; where there are more, how many are left: 'a, b and 7 more'."""
+    """Join names with commas; the rest beyond ``max_names`` becomes a count: 'a, b and 7 more'."""
     hidden_count = len(names) - max_names
     return ", ".join(names[:max_names]) + (f" and {hidden_count:,} more" if hidden_count > 0 else "")
 
 
 def _printable(character: str) -> str:
+    """Replace line breaks and control characters by a space, and remove invisible characters."""
     match unicodedata.category(character):
         case "Cc" | "Zl" | "Zp":
             return " "
@@ -39,7 +40,7 @@ def _printable(character: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration in its two largest units, such as '2 days 18 h'."""
+    """Format a duration in its two largest units, such as '2 days 18 h'."""
     minutes = max(round(seconds / 60), 0)
     days, hours, minutes_left = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{days} day{'' if days == 1 else 's'}"] if days else []

@@ -1,4 +1,4 @@
-"""The accounts that the user has set: one by variables, others by accounts.toml. All else is in ``settings``."""
+"""Accounts in the settings: one from variables, any number from accounts.toml."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ INTEGRATION_VARIABLES: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
 ALERTS: Final = "AMOCRM_SIZE_ALERTS"
 
 ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS)
-"""The variables that describe one account."""
+"""Variables that describe one account."""
 
 DEFAULT_ACCOUNT_KEY: Final = "main"
-"""Key of the account that those variables describe."""
+"""Key of the account that the variables describe."""
 
 ACCOUNT_KEY_PATTERN: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 CONNECTION_KEYS: Final = (
@@ -52,7 +52,7 @@ _VALID_KEY_SETS: Final = (
     _INTEGRATION_KEYS | {"client_secret_env"},
     _INTEGRATION_KEYS | {"client_secret_file"},
 )
-"""Which keys a table may have to say how the account is reached."""
+"""Valid combinations of keys that describe an account's connection."""
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     HOST: "AMOCRM_HOST=example.amocrm.ru",
@@ -67,14 +67,14 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 class AccountSettings:
     """One amoCRM account to load."""
 
-    key: str  # its name in commands, partitions and messages; the warehouse binds it to the account's id
+    key: str  # name in commands, partitions and messages; the warehouse binds it to the account's id
     base_url: str  # https://example.amocrm.ru
-    token: Secret | Integration  # a long-lived token, or the OAuth client whose tokens are kept and renewed
-    alerts: tuple[SizeRule, ...] = ()  # changes of sizes to tell of
+    token: Secret | Integration  # long-lived token, or OAuth client
+    alerts: tuple[SizeRule, ...] = ()  # size alerts
 
     @property
     def host(self) -> str:
-        """Host of the API, with its port where that is not the usual one."""
+        """Host of the API, with its port if it is not the default."""
         return self.base_url.partition("://")[2]
 
     def __str__(self) -> str:
@@ -83,14 +83,14 @@ class AccountSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnusableAccount:
-    """An account of accounts.toml that cannot be loaded as it stands there. That is its own trouble, no other's."""
+    """Account of accounts.toml with invalid settings. Other accounts are not affected."""
 
     key: str
-    problems: str  # what is wrong with it, and what to write
+    problems: str  # all problems, each with advice
 
     @property
     def error(self) -> SettingsError:
-        """What its load ends with."""
+        """Error that its load raises."""
         return SettingsError(self.problems, account=self.key)
 
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ AnyAccount: TypeAlias = AccountSettings | UnusableAccount
 
 
 def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
-    """The account that variables describe, if they do: its host, and a long-lived token or an integration."""
+    """Yield the account that variables describe, if they do: a host, and a token or an integration."""
     base_url = reader.read(HOST, parse_host)
     token = reader.read(TOKEN, values.parse_token)
     client_id = reader.read(CLIENT_ID, values.parse_client_id)
@@ -115,15 +115,13 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
         )
         return
     if TOKEN in present and present & set(INTEGRATION_VARIABLES):
-        reader.add_problem(
-            f"{TOKEN} and {', '.join(INTEGRATION_VARIABLES)} are two ways to one account. Set one of them."
-        )
+        reader.add_problem(f"{TOKEN} and {', '.join(INTEGRATION_VARIABLES)} are alternatives. Set one of them.")
         return
     required = (HOST, *INTEGRATION_VARIABLES) if present & set(INTEGRATION_VARIABLES) else (HOST, TOKEN)
     for name in required:
         if present and name not in present:
             others = [other for other in (*required, ALERTS) if other in present]
-            consequence = f"{' and '.join(others)} {'is' if len(others) == 1 else 'are'} nothing without it"
+            consequence = f"{' and '.join(others)} {'needs' if len(others) == 1 else 'need'} it"
             reader.add_problem(f"{name} is missing, and {consequence}. Set e.g. {_EXAMPLES[name]}.")
     if base_url and token:
         yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts)
@@ -135,7 +133,10 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
 def accounts_from_file(
     tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader, root: Path
 ) -> Iterator[AnyAccount]:
-    """The accounts of accounts.toml, in the order of their keys. What is wrong with one is that one's alone."""
+    """Yield the accounts of accounts.toml, sorted by key.
+
+    An error in one makes only that one unusable.
+    """
     for key, table in sorted(tables.items()):
         if not ACCOUNT_KEY_PATTERN.fullmatch(key):
             reader.add_problem(
@@ -150,13 +151,16 @@ def accounts_from_file(
 
 
 def referenced_variables(tables: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The variables that accounts.toml names."""
+    """Return the variables that accounts.toml names."""
     named = (table.get(key) for table in tables.values() for key in ("token_env", "client_secret_env"))
     return {name for name in named if isinstance(name, str)}
 
 
 def report_duplicates(accounts: Iterable[AnyAccount], reader: SettingsReader) -> None:
-    """Two keys for one account would bind it to whichever is loaded first. An emulator's one host has many accounts."""
+    """Report accounts with the same key or host, which would share one history.
+
+    Emulators are exempt.
+    """
     by_name: dict[str, AnyAccount] = {}
     for account in accounts:
         names = {account.key}
@@ -168,10 +172,10 @@ def report_duplicates(accounts: Iterable[AnyAccount], reader: SettingsReader) ->
 
 
 def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, root: Path) -> AccountSettings:
-    """The account of one table. A mistake that leaves no account is raised, others are noted."""
+    """Parse one table. Raises the error that leaves no account, and reports the others."""
     for unknown in sorted(table.keys() - set(ACCOUNT_KEYS)):
         reader.add_problem(
-            f"accounts.toml: '{unknown}' is not known. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
+            f"accounts.toml: '{unknown}' is unknown. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
@@ -187,9 +191,9 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
 
 
 def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:
-    """The rules of ``[[accounts.<key>.alerts]]``."""
+    """Parse the rules of ``[[accounts.<key>.alerts]]``."""
     if not isinstance(tables, list):
-        reader.add_problem(f"accounts.toml: each of its alerts is a table of its own. Write e.g. {ALERT_EXAMPLE}.")
+        reader.add_problem(f"accounts.toml: each alert is a table. Write e.g. {ALERT_EXAMPLE}.")
         return
     for number, table in enumerate(tables, start=1):
         with reader.collect_problems(f"accounts.toml, alert {number}"):
@@ -197,6 +201,7 @@ def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[Size
 
 
 def _parse_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -> Secret | Integration:
+    """Parse a long-lived token or an OAuth integration."""
     if "client_id" not in table:
         return values.parse_token(_read_secret("token", table, reader, root))
     return Integration(
@@ -207,7 +212,7 @@ def _parse_token(table: Mapping[str, str], reader: SettingsReader, root: Path) -
 
 
 def _read_secret(name: str, table: Mapping[str, str], reader: SettingsReader, root: Path) -> str:
-    """What lies in the file or the variable that the table names for a secret."""
+    """Read a secret from the file or the variable that the table names."""
     if f"{name}_file" in table:
         file = root / values.parse_path(table[f"{name}_file"])
         try:
@@ -215,13 +220,13 @@ def _read_secret(name: str, table: Mapping[str, str], reader: SettingsReader, ro
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"its {name}_file {file} cannot be read: {values.describe_read_error(error)}.",
-                advice="Put the secret alone in it.",
+                advice="The file must hold the secret alone.",
             ) from None
     variable = table[f"{name}_env"]
     text = reader.text(variable)
     if text is None:
         raise SettingsError(
-            f"the variable {variable} that its {name}_env names is not set.",
+            f"the variable {variable}, which its {name}_env names, is not set.",
             advice=f"Add a line {variable}=... to .env.",
         )
     return text

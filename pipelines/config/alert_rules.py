@@ -1,4 +1,4 @@
-"""Which changes of a size somebody wants to be told of, as the settings say it. What follows from it: ``decide``."""
+"""Rules of size alerts, as settings write them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import SettingsError
 
 Direction: TypeAlias = Literal["up", "down"]
@@ -21,7 +22,7 @@ MAX_DAYS: Final = 3_660
 MAX_CUSTOMERS: Final = 10**12
 MAX_PERCENT: Final = Decimal(1_000_000)
 DEFAULT_MIN_SIZE: Final = 20
-"""By percent alone a segment of two would be news as soon as it is one of three."""
+"""Default for rules by percent alone: otherwise a change from 2 to 3 customers would alert."""
 
 _PHRASE: Final = re.compile(
     r"""(?:(?P<direction>up|down|either)\s+)?
@@ -36,18 +37,21 @@ _PHRASE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeRule:
-    """A change of a segment's size to tell of. With both ``customers`` and ``percent`` it has to reach both."""
+    """Change of a segment's size that alerts.
 
-    segments: tuple[int | str, ...] = ()  # ids, and names as they are now; empty: every segment of the account
+    With ``customers`` and ``percent`` it has to reach both.
+    """
+
+    segments: tuple[int | str, ...] = ()  # ids or current names; empty: all segments
     directions: tuple[Direction, ...] = BOTH_DIRECTIONS
-    customers: int | None = None  # so many more or fewer, at least
-    percent: Decimal | None = None  # of the size before, at least
-    days: int = 1  # against the day that lies so many of the account's days before
-    smallest: int = 0  # only where the size before or now is as large
+    customers: int | None = None  # minimum change
+    percent: Decimal | None = None  # minimum change, of the earlier size
+    days: int = 1  # distance to the day compared with, in the account's timezone
+    smallest: int = 0  # minimum of the larger of both sizes
 
     @property
     def text(self) -> str:
-        """Its threshold in words, which tell it from others: 'down 10 % and 50 customers in 7 days from 20'."""
+        """Threshold in words: 'down 10 % and 50 customers in 7 days from 20'."""
         direction = self.directions[0] if len(self.directions) == 1 else ""
         sizes = [f"{self.percent.normalize():f} %"] if self.percent is not None else []
         sizes += [f"{self.customers} customers"] if self.customers is not None else []
@@ -56,16 +60,16 @@ class SizeRule:
         return " ".join(filter(None, (direction, " and ".join(sizes), days, smallest)))
 
     def covers(self, segment_id: int, name: str | None) -> bool:
-        """Whether it is about the segment."""
+        """Return True if the rule applies to the segment."""
         return not self.segments or segment_id in self.segments or name in self.segments
 
 
 def parse_rule_table(table: Any) -> SizeRule:
-    """A rule of accounts.toml. Raises ``SettingsError``."""
+    """Parse a rule of accounts.toml. Raises ``SettingsError``."""
     if not isinstance(table, dict):
         raise SettingsError("it is not a table.", advice=f"Write it like {EXAMPLE}.")
     for unknown in table.keys() - set(RULE_KEYS):
-        raise SettingsError(f"'{unknown}' is not known.", advice=f"Write {', '.join(RULE_KEYS)}: {EXAMPLE}.")
+        raise SettingsError(f"'{unknown}' is unknown.", advice=f"Write {', '.join(RULE_KEYS)}: {EXAMPLE}.")
     percent, customers = table.get("percent"), table.get("customers")
     return _build_rule(
         segments=_parse_segments(table.get("segments")),
@@ -78,14 +82,15 @@ def parse_rule_table(table: Any) -> SizeRule:
 
 
 def parse_rules(text: str) -> tuple[SizeRule, ...]:
-    """Rules for every segment, as one line of .env has them: 'down 10% in 7 days; up 500 in 1 day'."""
+    """Parse rules for all segments from one line of .env: 'down 10% in 7 days; up 500 in 1 day'."""
     return tuple(map(_parse_rule_phrase, filter(None, map(str.strip, text.split(";")))))
 
 
 def _parse_rule_phrase(phrase: str) -> SizeRule:
+    """Parse one rule of such a line."""
     found = _PHRASE.fullmatch(phrase)
     if not found or bool(found["both"]) != bool(found["percent"] and found["customers"]):
-        raise SettingsError(f"{phrase[:60]!r} is no rule.", advice=f"Write e.g. {TEXT_EXAMPLE}.")
+        raise SettingsError(f"{phrase[:60]!r} is not a rule.", advice=f"Write e.g. {TEXT_EXAMPLE}.")
     matched = found.groupdict()
     numbers = {name: int(matched[name]) for name in ("customers", "days", "smallest") if matched[name] is not None}
     table: Mapping[str, Any] = numbers | {"direction": (matched["direction"] or "either").lower()}
@@ -101,13 +106,13 @@ def _build_rule(
     days: int,
     smallest: int | None,
 ) -> SizeRule:
-    """The rule, where its parts make one."""
+    """Check how the parts fit together and build the rule."""
     if direction not in (*BOTH_DIRECTIONS, "either"):
         raise SettingsError(f"direction is {direction!r:.40}.", advice='Write "up", "down" or "either".')
     if percent is None and customers is None:
-        raise SettingsError("it does not say how large a change is.", advice="Add percent, customers, or both.")
+        raise SettingsError("percent and customers are missing.", advice="Add percent, customers, or both.")
     if direction == "down" and percent is not None and percent > 100:
-        raise SettingsError("no size goes down by more than 100 %.", advice="Write a percent of up to 100.")
+        raise SettingsError("a size cannot go down by more than 100 %.", advice="Write a percent of up to 100.")
     default_min_size = DEFAULT_MIN_SIZE if customers is None else 0
     return SizeRule(
         segments=segments,
@@ -120,12 +125,11 @@ def _build_rule(
 
 
 def _parse_segments(value: object) -> tuple[int | str, ...]:
+    """Parse a list of segment names and ids."""
     if value is None:
         return ()
     segments = value if isinstance(value, list) else []
-    if not segments or not all(
-        isinstance(segment, int | str) and not isinstance(segment, bool) for segment in segments
-    ):
+    if not segments or not all(isinstance(segment, str) or is_integer(segment) for segment in segments):
         raise SettingsError(
             "segments is not a list of names and ids.", advice='Write e.g. ["VIP", 184211], or leave it out for all.'
         )
@@ -133,13 +137,15 @@ def _parse_segments(value: object) -> tuple[int | str, ...]:
 
 
 def _parse_integer(name: str, number: object, minimum: int, maximum: int) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or not minimum <= number <= maximum:
+    """Check an integer and its bounds."""
+    if not is_integer(number) or not minimum <= number <= maximum:
         raise SettingsError(f"{name} is {number!r:.40}.", advice=f"Write a whole number from {minimum} to {maximum}.")
     return number
 
 
 def _parse_percent(number: object) -> Decimal:
-    is_number = isinstance(number, int | float | Decimal) and not isinstance(number, bool)
+    """Parse a percentage above 0."""
+    is_number = is_integer(number) or isinstance(number, float | Decimal)
     percent = Decimal(str(number)) if is_number else Decimal(0)
     if not percent.is_finite() or not 0 < percent <= MAX_PERCENT:
         raise SettingsError(f"percent is {number!r:.40}.", advice="Write a number above 0, such as 10 or 2.5.")

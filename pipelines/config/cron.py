@@ -1,4 +1,4 @@
-"""Whether a schedule as cron writes it means any time at all. When that is, Dagster works out."""
+"""Check of cron schedules. Dagster computes the times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS: Final = (
     ("month", 1, 12, MONTHS),
     ("weekday", 0, 7, WEEKDAYS),
 )
-"""Each field's name, smallest and largest value, and the names that stand for values from the smallest on."""
+"""Name, minimum and maximum of each field, and names of its values, from the minimum on."""
 
 MAX_DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -25,26 +25,26 @@ _PART: Final = re.compile(r"(?:\*|([0-9a-z]+)(?:-([0-9a-z]+))?)(?:/([0-9]{1,4}))
 
 
 def cron_error(text: str) -> str | None:
-    """What is wrong with the schedule, as the end of a sentence; None where nothing is."""
+    """Return what is wrong with a schedule, as the end of a sentence, or None."""
     if text in MACROS:
         return None
     fields = text.lower().split()
     if len(fields) != len(FIELDS):
-        return f"it has {len(fields)} fields in place of {len(FIELDS)}"
+        return f"it has {len(fields)} fields instead of {len(FIELDS)}"
     found = []
-    for text, (name, minimum, maximum, names) in zip(fields, FIELDS, strict=True):
-        values = _field_values(text, minimum, maximum, names)
+    for field, (name, minimum, maximum, names) in zip(fields, FIELDS, strict=True):
+        values = _field_values(field, minimum, maximum, names)
         if not values:
-            return f"{text[:40]!r} is no {name} ({minimum} to {maximum})"
+            return f"{field[:40]!r} is not a valid {name} ({minimum} to {maximum})"
         found.append(values)
     _, _, days, months, _ = found
     if min(days) > max(MAX_DAYS_IN_MONTH[month - 1] for month in months):
-        return "no month of it has such a day"
+        return "none of its months has such a day"
     return None
 
 
 def _field_values(text: str, minimum: int, maximum: int, names: tuple[str, ...]) -> set[int]:
-    """All values that a field stands for; none where it is wrong."""
+    """Return all values that a field matches; an empty set if it is invalid."""
     values: set[int] = set()
     for part in text.split(","):
         match = _PART.fullmatch(part)
@@ -60,7 +60,7 @@ def _field_values(text: str, minimum: int, maximum: int, names: tuple[str, ...])
             or step < 1
         ):
             return set()
-        # A range may go over the end: 22-4 are the hours of a night, fri-sun a weekend.
+        # A range may wrap around: 22-4, fri-sun.
         numbers = (
             [*range(first, last + 1)] if first <= last else [*range(first, maximum + 1), *range(minimum, last + 1)]
         )
@@ -69,6 +69,7 @@ def _field_values(text: str, minimum: int, maximum: int, names: tuple[str, ...])
 
 
 def _parse_value(text: str, names: tuple[str, ...], minimum: int) -> int | None:
+    """Return a number or the number of a name; None if it is neither."""
     if text in names:
         return names.index(text) + minimum
     return int(text) if text.isdigit() and len(text) <= 2 else None

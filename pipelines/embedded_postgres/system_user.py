@@ -1,4 +1,7 @@
-"""The system user that the embedded server runs as, and what that user can reach. PostgreSQL refuses to run as root."""
+"""System user of the embedded server, and its access to folders.
+
+PostgreSQL refuses to run as root.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,15 @@ from typing import Final, TypedDict
 from pipelines.base.errors import DatabaseUnavailable
 
 SYSTEM_FOLDER: Final = Path("/var/lib/amocrm-warehouse")
-"""Where root keeps what the server's user cannot reach elsewhere, a clone under ``/root`` for example."""
+"""Folder of what root's server user cannot reach elsewhere, such as a clone under ``/root``."""
 
 
 OWN_UIDS: Final = range(60_706, 61_184)
-"""Numbers that neither systemd nor Debian gives to anybody: https://systemd.io/UIDS-GIDS/."""
+"""User ids that neither systemd nor Debian assigns: https://systemd.io/UIDS-GIDS/."""
 
 
 class ProcessUser(TypedDict, total=False):
-    """Arguments of ``subprocess`` that make a process run as somebody else."""
+    """Arguments of ``subprocess`` that change a process's user."""
 
     user: int
     group: int
@@ -31,7 +34,7 @@ class ProcessUser(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerUser:
-    """User of the server: the one that runs this program; for root a number without a name, which no one else has.
+    """User of the server: the current user; for root an unused user id without a name.
 
     Other processes of a shared user such as ``nobody`` could write the server's files and stop it.
     """
@@ -39,33 +42,34 @@ class ServerUser:
     name: str
     uid: int
     gid: int
-    is_other_user: bool  # runs as somebody else than this program does
+    is_other_user: bool  # differs from the current user
     maker_uid: int
 
     @property
     def maker(self) -> ServerUser:
-        """User that makes the cluster while no server runs: PostgreSQL's programs for that want one with a name.
+        """User that creates the cluster while no server runs.
 
-        For root that is ``nobody`` with the group of the server's user alone. Other processes of ``nobody`` lack the
-        group, so that they cannot enter the folder of the data or look into the process; they can end it, which the
-        next start makes good.
+        PostgreSQL's programs require one with a name. For root that is ``nobody`` with the group of
+        the server's user only. Other processes of ``nobody`` lack the group, so they cannot enter
+        the data folder or inspect the process; they can kill it, which the next start repairs.
         """
         return replace(self, uid=self.maker_uid)
 
     @property
     def process(self) -> ProcessUser:
-        """How ``subprocess`` is told to run something as this user."""
+        """Arguments that make ``subprocess`` run as this user."""
         return ProcessUser(user=self.uid, group=self.gid, extra_groups=[]) if self.is_other_user else ProcessUser()
 
     def can_enter(self, folder: Path) -> bool:
-        """Whether the permission bits let this user into ``folder`` and through every folder above it."""
+        """Return True if permission bits let this user into ``folder`` and every folder above it."""
         return all(self._is_allowed(step, 0o1) for step in (folder, *folder.parents))
 
     def can_use(self, path: Path) -> bool:
-        """Whether this user can also read ``path``, and run it or list it."""
+        """Return True if this user can also read ``path``, and run or list it."""
         return self.can_enter(path.parent) and self._is_allowed(path, 0o5)
 
     def _is_allowed(self, path: Path, requested: int) -> bool:
+        """Return True if the permission bits for this user include ``requested``."""
         if not self.is_other_user:
             return True
         status = path.stat()
@@ -74,7 +78,7 @@ class ServerUser:
 
 
 def server_user() -> ServerUser:
-    """The user to run the server as."""
+    """Return the user to run the server as."""
     uid = os.geteuid()
     if uid != 0:
         return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_other_user=False, maker_uid=uid)
@@ -83,7 +87,7 @@ def server_user() -> ServerUser:
 
 
 def _is_free(number: int) -> bool:
-    """Whether neither a user nor a group of this machine has the number."""
+    """Return True if no user and no group has this id."""
     with suppress(KeyError):
         pwd.getpwuid(number)
         return False
@@ -94,7 +98,7 @@ def _is_free(number: int) -> bool:
 
 
 def user_name(uid: int) -> str:
-    """Name of a user, or its number where it has none, as in many containers."""
+    """Return a user's name, or its id if it has none, as in many containers."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -102,13 +106,13 @@ def user_name(uid: int) -> str:
 
 
 def make_folder(folder: Path, user: ServerUser) -> None:
-    """Make a folder that ``user`` can pass through, whatever the umask; no one else sees into it."""
+    """Create a folder that only ``user`` can pass through, whatever the umask."""
     folder.mkdir(parents=True, mode=0o700)
     close_folder(folder, user)
 
 
 def close_folder(folder: Path, user: ServerUser) -> None:
-    """Let no one but ``user`` pass through a folder of ours; versions before let everybody."""
+    """Let only ``user`` pass through a folder; earlier versions left it open."""
     if user.is_other_user:
         os.chown(folder, 0, user.gid)
         folder.chmod(0o710)
@@ -117,17 +121,17 @@ def close_folder(folder: Path, user: ServerUser) -> None:
 
 
 def make_system_folder() -> None:
-    """Make ``SYSTEM_FOLDER``, which everybody may pass through and nobody lists."""
+    """Create ``SYSTEM_FOLDER``, which everybody can pass through and nobody can list."""
     if not SYSTEM_FOLDER.exists():
         SYSTEM_FOLDER.mkdir(parents=True)
         SYSTEM_FOLDER.chmod(0o711)
 
 
 def reachable_folder(requested: Path, user: ServerUser) -> Path:
-    """Make ``wanted``, or use it as it is, and return where it really is.
+    """Create ``requested`` or use it, and return its real path.
 
-    Where ``user`` cannot get to it, it becomes a link to a folder under ``SYSTEM_FOLDER``, so that nobody's
-    permissions are changed and yet the folder is found by its name. Removing the link means starting anew.
+    If ``user`` cannot reach it, it becomes a link to a folder under ``SYSTEM_FOLDER``, so that no
+    permissions of other folders change. Removing the link starts with an empty folder.
     """
     requested = requested.absolute()
     if requested.is_symlink() and not requested.exists():
@@ -142,13 +146,14 @@ def reachable_folder(requested: Path, user: ServerUser) -> Path:
     close_folder(folder, user)
     if not user.can_enter(folder):
         raise DatabaseUnavailable(
-            f"The user '{user.name}', who runs the database server for root, cannot reach {folder}.",
-            advice="Run as another user than root, or set AMOCRM_DATA_DIR to a folder that everybody may enter.",
+            f"The user '{user.name}', which runs the database server for root, cannot reach {folder}.",
+            advice="Run as another user than root, or set AMOCRM_DATA_DIR to a folder that every user may enter.",
         )
     return folder
 
 
 def _link_to_system_folder(link: Path, user: ServerUser) -> None:
+    """Create a folder under ``SYSTEM_FOLDER`` and link to it."""
     make_system_folder()
     target = SYSTEM_FOLDER / f"{link.name}-{secrets.token_hex(4)}"
     make_folder(target, user)

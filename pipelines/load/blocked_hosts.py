@@ -1,4 +1,4 @@
-"""Hosts that blocked this machine's address, kept in the data folder, so that the next process does not ask either."""
+"""Record of the hosts that blocked this machine's address, in the data folder that all processes share."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
+from pipelines.amocrm.limits import BLOCK_DURATION
 from pipelines.base.atomic_file import replace_file
 from pipelines.base.bounded_file import read_text
 from pipelines.base.clock import Clock
 from pipelines.base.errors import Blocked
 
-BLOCK_DURATION: Final = timedelta(hours=1)
-"""How long a host is left alone: whoever goes on asking is blocked for longer."""
-
 
 @contextmanager
 def blocks_recorded(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
-    """Have the next processes leave the host alone if it blocks this address meanwhile."""
+    """Record the block if the host blocks this address within the context."""
     try:
         yield
     except Blocked:
@@ -29,19 +26,19 @@ def blocks_recorded(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
 
 
 def record_block(data_dir: Path, host: str, now: datetime) -> None:
-    """Remember that the host blocked this address."""
+    """Record that the host blocked this address at ``now``."""
     replace_file(_record_file(data_dir, host), (now + BLOCK_DURATION).isoformat().encode())
 
 
 def raise_if_blocked(data_dir: Path, host: str, now: datetime) -> None:
-    """Raise ``Blocked`` while the host is to be left alone."""
+    """Raise ``Blocked`` if a recorded block of the host has not ended yet."""
     try:
         remaining = datetime.fromisoformat(read_text(_record_file(data_dir, host))) - now
     except (FileNotFoundError, ValueError):
         return
     if timedelta() < remaining <= BLOCK_DURATION:
         minutes = max(1, round(remaining.total_seconds() / 60))
-        raise Blocked(f"{host} blocked this address; it is not asked for another {minutes} minutes.")
+        raise Blocked(f"{host} blocked this address; no request is sent to it for another {minutes} minutes.")
 
 
 def _record_file(data_dir: Path, host: str) -> Path:

@@ -1,4 +1,4 @@
-"""Asking an account for all that a load needs, and keeping the answers. What they show is published in ``load``."""
+"""Fetch everything that a load needs from one account, and store the raw responses."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.extract import KnownEntities, extract, is_unchanged
 from pipelines.amocrm.models import Json, RawResponse
-from pipelines.amocrm.session import Clocks
-from pipelines.base.clock import Clock, is_ahead, raise_if_ahead, raise_if_behind
+from pipelines.base.clock import is_ahead, raise_if_ahead, raise_if_behind
 from pipelines.base.errors import ApiError, DatabaseError, WrongAccount
-from pipelines.config.settings import AccountSettings, Settings
+from pipelines.config.settings import Settings
 from pipelines.load.blocked_hosts import blocks_recorded, raise_if_blocked
 from pipelines.load.connection import endpoint_for
+from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.transform.diff import StoredState
@@ -31,7 +31,7 @@ from pipelines.warehouse.unchanged import LatestSnapshot, read_latest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadReference:
-    """A load whose answers are kept in Postgres: what publishing needs to find them, and what they cost."""
+    """Reference to a load's stored responses, with the cost of the load."""
 
     account_id: int
     account_key: str
@@ -45,48 +45,47 @@ class LoadReference:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FetchResult:
-    """What a load was answered. Where that is what ``newest`` was read from, it is neither read nor kept yet."""
+    """Responses of one load.
+
+    ``latest`` is set if they equal those of the latest snapshot; they are then neither parsed nor
+    stored yet.
+    """
 
     extracted: LoadReference
     responses: Sequence[RawResponse]
     latest: LatestSnapshot | None
-    documents: Mapping[int, Json]  # the parsed bodies, by the answers' sequence numbers
+    documents: Mapping[int, Json]  # parsed bodies by sequence number
 
 
-def fetch_account(
-    engine: Engine,
-    account: AccountSettings,
-    settings: Settings,
-    *,
-    clock: Clock,
-    run_id: str | None,
-    may_skip: bool = False,
-) -> FetchResult:
-    """Ask the API for everything, and commit the answers as received.
+def fetch_account(context: LoadContext, *, may_skip: bool = False) -> FetchResult:
+    """Fetch all data of the account, and commit the responses as received.
 
-    With ``may_skip`` answers that are those of the newest snapshot again are left to be published unread.
+    With ``may_skip``, responses that equal those of the latest snapshot are not stored: the caller
+    decides. Raises ``ApiError``; the responses received until then are stored if the account's id
+    is known.
     """
-    observed_at, load_id = clock.now(), uuid4()
+    engine, settings = context.engine, context.settings
+    observed_at, load_id = context.clock.now(), uuid4()
     with (
-        failures_recorded(engine, account.key, started_at=observed_at, clock=clock, run_id=run_id),
-        open_client(account, settings, clock) as client,
-        blocks_recorded(settings.data_dir, urlsplit(client.base_url).netloc, clock),
+        failures_recorded(context, observed_at),
+        open_client(context) as client,
+        blocks_recorded(settings.data_dir, urlsplit(client.base_url).netloc, context.clock),
     ):
-        latest = read_latest_snapshot(engine, account) if may_skip else None
+        latest = read_latest_snapshot(context) if may_skip else None
         if latest:
             raise_if_behind(observed_at, latest.observed_at)
-        account_id = latest.summary.account_id if latest else resolve_account_id(engine, account, client)
+        account_id = latest.summary.account_id if latest else resolve_account_id(context, client)
         try:
             if latest is None or not is_unchanged(client, latest.digests):
                 latest = None
-                state = read_open_state(engine, account, account_id)
+                state = read_open_state(context, account_id)
                 raise_if_behind(observed_at, state.observed_at)
-                extract(client, known_entities(account_id, state), now=lambda: observed_at)
+                extract(client, known_entities(account_id, state))
         except WrongAccount:
-            raise  # what another account says is not kept among this one's answers
+            raise  # never store another account's responses under this one
         except ApiError as error:
-            # The API's error is the one to tell.
-            with suppress(DatabaseError), transaction(engine, account=account.key) as connection:
+            # A database error here must not hide the API's error.
+            with suppress(DatabaseError), transaction(engine, account=context.account_key) as connection:
                 store_responses(connection, account_id, observed_at, load_id, error.responses)
                 if error.responses and not is_ahead(observed_at, client.host_date):
                     purge_expired(connection, account_id, settings, until=observed_at)
@@ -95,73 +94,72 @@ def fetch_account(
         responses = client.responses
         extracted = LoadReference(
             account_id=account_id,
-            account_key=account.key,
+            account_key=context.account_key,
             host=urlsplit(client.base_url).netloc,
             observed_at=observed_at,
             load_id=load_id,
             request_count=client.request_count,
             byte_count=sum(len(response.body) for response in responses),
-            duration_seconds=(clock.now() - observed_at).total_seconds(),
+            duration_seconds=(context.clock.now() - observed_at).total_seconds(),
         )
         if latest is None:
-            store_fetched(engine, extracted, responses)
-    return FetchResult(
-        extracted=extracted,
-        responses=responses,
-        latest=latest,
-        documents=client.documents,
-    )
+            store_fetched(context, extracted, responses)
+    return FetchResult(extracted=extracted, responses=responses, latest=latest, documents=client.documents)
 
 
-def open_client(account: AccountSettings, settings: Settings, clock: Clock) -> AmoClient:
-    """A new conversation with the account, at the pace that the settings allow."""
-    endpoint = endpoint_for(account, settings, clock)
+def open_client(context: LoadContext) -> AmoClient:
+    """Open an API client for the account, rate-limited by the settings.
+
+    Raises ``Blocked`` and ``SettingsError``.
+    """
+    settings, clock = context.settings, context.clock
+    endpoint = endpoint_for(context.account, settings, clock)
     raise_if_blocked(settings.data_dir, urlsplit(endpoint.base_url).netloc, clock.now())
     return AmoClient(
         endpoint.base_url,
         endpoint.token,
-        account_key=account.key,
+        account_key=context.account_key,
         limits=limits_for(settings, endpoint.base_url),
         rate_limiters=rate_limiters_for(settings),
-        clocks=Clocks(now=clock.now, sleep=clock.sleep),
+        clock=clock,
     )
 
 
-def read_known_entities(engine: Engine, account: AccountSettings, client: AmoClient) -> tuple[int, KnownEntities]:
-    """The account's id, and what the warehouse holds open of it, which a reading has to account for."""
-    account_id = resolve_account_id(engine, account, client)
-    return account_id, known_entities(account_id, read_open_state(engine, account, account_id))
+def read_known_entities(context: LoadContext, client: AmoClient) -> KnownEntities:
+    """Read the ids of the account's stored entities, each of which a complete fetch must account for."""
+    account_id = resolve_account_id(context, client)
+    return known_entities(account_id, read_open_state(context, account_id))
 
 
-def read_latest_snapshot(engine: Engine, account: AccountSettings) -> LatestSnapshot | None:
-    """The account's newest snapshot, where a load that is answered the same need not be read."""
-    with transaction(engine, account=account.key) as connection:
-        return read_latest(connection, account.key)
+def read_latest_snapshot(context: LoadContext) -> LatestSnapshot | None:
+    """Read the latest snapshot; None if the next responses must be parsed even if they are the same."""
+    with transaction(context.engine, account=context.account_key) as connection:
+        return read_latest(connection, context.account_key)
 
 
-def resolve_account_id(engine: Engine, account: AccountSettings, client: AmoClient) -> int:
-    """The id of the account that the key is bound to, or of the one that answers where the key is new here."""
-    with transaction(engine, account=account.key) as connection:
-        bound_id = account_id_for_key(connection, account.key)
-    # A key that is new here may stand for an account that has a history under another one.
-    return client.account().id if bound_id is None else bound_id
+def resolve_account_id(context: LoadContext, client: AmoClient) -> int:
+    """Return the account id that the key is bound to; for a new key, ask the API."""
+    with transaction(context.engine, account=context.account_key) as connection:
+        bound_id = account_id_for_key(connection, context.account_key)
+    # The account of a new key may have a history under another key.
+    return client.fetch_account().id if bound_id is None else bound_id
 
 
-def read_open_state(engine: Engine, account: AccountSettings, account_id: int) -> StoredState:
-    """What the warehouse holds open of the account."""
-    with transaction(engine, account=account.key) as connection:
+def read_open_state(context: LoadContext, account_id: int) -> StoredState:
+    """Read the account's open versions."""
+    with transaction(context.engine, account=context.account_key) as connection:
         return read_stored_state(connection, account_id)
 
 
-def store_fetched(engine: Engine, extracted: LoadReference, responses: Sequence[RawResponse]) -> None:
-    """Commit the answers of a load as received."""
-    with transaction(engine, account=extracted.account_key) as connection:
-        store_responses(connection, extracted.account_id, extracted.observed_at, extracted.load_id, responses)
+def store_fetched(context: LoadContext, load: LoadReference, responses: Sequence[RawResponse]) -> None:
+    """Commit the responses of a load as received."""
+    with transaction(context.engine, account=load.account_key) as connection:
+        store_responses(connection, load.account_id, load.observed_at, load.load_id, responses)
 
 
 def purge_expired(connection: Connection, account_id: int, settings: Settings, *, until: datetime) -> None:
-    """Delete the account's raw answers that are too old at ``until``, when this load began.
+    """Delete the account's raw responses that had expired at ``until``, the start of this load.
 
-    Never what began after it: another load may be about to publish that.
+    Later responses stay: a concurrent load may be about to publish them.
     """
     purge_responses(connection, account_id, until=until - timedelta(days=settings.raw_retention_days))

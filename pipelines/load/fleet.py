@@ -1,6 +1,7 @@
-"""Many accounts in one run: a bounded crew of threads, each account's load on its own. What a load does is in ``load``.
+"""Load many accounts in one process, with a pool of threads.
 
-Threads overlap the waiting for amoCRM and Postgres. What is left is Python's own work, which a process does one by one.
+Threads overlap the waits for amoCRM and Postgres. Parsing is bound by Python's global lock and runs
+one at a time.
 """
 
 from __future__ import annotations
@@ -21,26 +22,29 @@ from pipelines.alerts.send import send_size_alerts
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import ApiError, Blocked, DatabaseError, DatabaseUnavailable, RateLimited, Superseded
 from pipelines.config.settings import AnyAccount, Settings
-from pipelines.load.failure_record import require_usable
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.result import LoadResult, Status, report_error, report_skipped
 from pipelines.warehouse.engine import transaction
 
 GRACE_SECONDS: Final = 5.0
-"""How long loads that are on their way may take to end when the fleet is ended. Then they are left, with their threads:
-whatever they had not committed is rolled back."""
+"""Time that active loads have to finish when the fleet stops. After it their threads are abandoned;
+Postgres rolls back what they had not committed."""
 
 MAX_CONSECUTIVE_REFUSALS: Final = 5
-"""So many accounts that amoCRM refuses as too fast, or blocks, one after the other: it is this machine's address."""
-
+"""After this many consecutive 429s or blocks, assume this machine's address is the cause and
+stop."""
 
 GC_THRESHOLD: Final = 100_000
-"""Objects after which Python looks for cycles in them, in place of some hundreds or thousands. A load makes so many,
-next to none in a cycle; looking through them over and over took a tenth of its time."""
+"""Allocations between runs of Python's cycle collector. A load allocates many objects and almost no
+cycles; with the default threshold, collection took a tenth of its time."""
 
 
 class _FleetStopped(BaseException):
-    """Ends a load that is waiting for its turn while the fleet is being ended. It is no error, so nothing notes it."""
+    """Ends a load that is waiting while the fleet stops.
+
+    Not an ``Exception``, so it is not recorded as a failure.
+    """
 
 
 def load_fleet(
@@ -54,12 +58,13 @@ def load_fleet(
     retry_after: float | None = None,
     on_error: Callable[[Exception], object] = lambda _: None,
 ) -> Generator[LoadResult, None, None]:
-    """Load the accounts, ``threads`` at a time; the outcome of each once it is there, in the order in which they end.
+    """Load the accounts, ``threads`` at a time, and yield each result as its load ends.
 
-    No error leaves this function: each is its account's outcome. Passing troubles are tried once more, after all others
-    and at least ``again_after`` seconds later, unless that is None. Where the database is gone, or amoCRM refuses this
-    machine, the accounts that are left are skipped. ``on_error`` is shown every error, in the thread where it happened.
-    Whoever stops asking for outcomes ends the fleet.
+    Errors are returned in the results, never raised. Accounts with a transient error are retried
+    once, after all others and at least ``retry_after`` seconds later; None disables that. If the
+    database is gone, or amoCRM refuses this machine, the remaining accounts are skipped.
+    ``on_error`` is called with every error, in the thread that raised it. Closing the generator
+    stops the remaining loads.
     """
     pool = _WorkerPool(engine=engine, settings=settings, clock=clock, run_id=run_id, on_error=on_error)
     by_key = {account.key: account for account in accounts}
@@ -83,7 +88,7 @@ def load_fleet(
 
 @dataclass(kw_only=True, slots=True)
 class _WorkerPool:
-    """The threads, and what they know together."""
+    """Threads of a fleet, and their shared state."""
 
     engine: Engine
     settings: Settings
@@ -91,13 +96,13 @@ class _WorkerPool:
     run_id: str | None
     on_error: Callable[[Exception], object]
     stopping: Event = field(default_factory=Event)
-    stop_reason: str = "The fleet was ended before its turn came."
+    stop_reason: str = "The fleet was stopped before this account was loaded."
     consecutive_refusals: int = 0
     _lock: Lock = field(default_factory=Lock)
     _threads: list[Thread] = field(default_factory=list)
 
     def load_all(self, accounts: Sequence[AnyAccount], threads: int) -> Iterator[LoadResult]:
-        """Every account's outcome."""
+        """Load the accounts in threads, and yield their results."""
         queue, done = deque(accounts), SimpleQueue[LoadResult]()
 
         def work() -> None:
@@ -108,7 +113,7 @@ class _WorkerPool:
                     return
                 done.put(self.load(account))
 
-        # Daemons: a thread that hangs in a request does not keep the program from ending.
+        # Daemon threads, so that a hanging request does not keep the program from exiting.
         self._threads = [
             Thread(target=work, name=f"fleet-{number}", daemon=True) for number in range(min(threads, len(accounts)))
         ]
@@ -118,23 +123,23 @@ class _WorkerPool:
             yield done.get()
 
     def load(self, account: AnyAccount) -> LoadResult:
-        """Load one account; whatever happens is its outcome."""
+        """Load one account and send its size alerts; an error becomes part of the result."""
         started_at = self.clock.now()
         status: Status = "skipped"
         loaded, failure, alert_error = None, None, None
         if not self.stopping.is_set():
             clock = Clock(now=self.clock.now, sleep=self.wait)
+            context = LoadContext(self.engine, account, self.settings, clock=clock, run_id=self.run_id)
             try:
-                usable_account = require_usable(self.engine, account, clock=clock, run_id=self.run_id)
-                loaded = load_account(self.engine, usable_account, self.settings, clock=clock, run_id=self.run_id)
+                loaded = load_account(context)
                 status = "loaded"
-                alert_error = send_size_alerts(self.engine, usable_account, self.settings, clock=clock).failure
+                alert_error = send_size_alerts(self.engine, context.account, self.settings, clock=clock).failure
             except _FleetStopped:
                 pass
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's own
+            except Exception as error:  # noqa: BLE001 - one account's error must not stop the others
                 failure = report_error(error, account.key)
                 status = "superseded" if isinstance(error, Superseded) else "failed"
-                with suppress(Exception):  # who is shown an error may be gone, as `head` is behind a pipe
+                with suppress(Exception):  # the output may be gone, for example a closed pipe to `head`
                     self.on_error(error)
                 self._stop_if_systemic(error)
         if loaded:
@@ -152,7 +157,7 @@ class _WorkerPool:
         )
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not for a fleet that is being ended."""
+        """Sleep; raise ``_FleetStopped`` as soon as the fleet stops."""
         if self.clock.sleep is time.sleep:
             self.stopping.wait(seconds)
         else:
@@ -161,22 +166,22 @@ class _WorkerPool:
             raise _FleetStopped
 
     def end(self) -> None:
-        """Begin nothing more, and give what is on its way a moment to end."""
+        """Start no more loads, and wait up to ``GRACE_SECONDS`` for active ones."""
         self.stopping.set()
         end = time.monotonic() + GRACE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
     def _stop_if_systemic(self, error: Exception) -> None:
-        """Stop the fleet where an error is not one account's own."""
+        """Stop the fleet if the error will hit all accounts: the database is gone, or amoCRM refuses this machine."""
         if isinstance(error, DatabaseUnavailable) and not self._reaches_database():
-            self._stop(f"Nothing more was asked, since the database is gone: {error.message}")
+            self._stop(f"Not loaded because the database is gone: {error.message}")
         elif isinstance(error, Blocked | RateLimited) and _reached_amocrm(error):
             with self._lock:
                 self.consecutive_refusals += 1
             if self.consecutive_refusals >= MAX_CONSECUTIVE_REFUSALS:
                 self._stop(
-                    f"Nothing more was asked, since amoCRM refused {MAX_CONSECUTIVE_REFUSALS} accounts in a row, the last so: "
+                    f"Not loaded because amoCRM refused {MAX_CONSECUTIVE_REFUSALS} accounts in a row, the last with: "
                     f"{error.message}"
                 )
 
@@ -196,6 +201,7 @@ class _WorkerPool:
 
 @contextmanager
 def _rare_garbage_collection() -> Iterator[None]:
+    """Raise the threshold of Python's cycle collector within the context."""
     thresholds = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, *thresholds[1:])
     try:
@@ -205,5 +211,5 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 
 def _reached_amocrm(error: ApiError) -> bool:
-    """Whether amoCRM itself has said so now, rather than a note of ours about the host."""
+    """Tell if amoCRM itself refused, as opposed to our record of an earlier block."""
     return error.status is not None

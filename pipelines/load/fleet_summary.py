@@ -1,4 +1,4 @@
-"""What became of a fleet, in a few lines: how many accounts were loaded, which were not, why, and what to do."""
+"""Text summary of a fleet: how many accounts were loaded, which failed, why, and what to do."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pipelines.load.result import FailureGroup, LoadResult, Status, group_failur
 
 LINE_WIDTH: Final = 110
 MAX_NAMED_ACCOUNTS: Final = 200
-"""Accounts of one cause that are named; they are loaded again by 'sync --retry-failed', whether named or not."""
+"""Accounts that one cause lists by name. 'sync --retry-failed' loads all of them again, named or
+not."""
 
 MAX_FAILURE_GROUPS: Final = 20
-"""Causes with one cure that are told one by one, those of most accounts first."""
+"""Causes with the same advice that are listed separately, those with most accounts first."""
 
 NOT_LOADED_STATUSES: Final[tuple[Status, ...]] = ("failed", "superseded", "skipped")
 
 
 def format_headline(results: Collection[LoadResult], *, seconds: float | None = None) -> str:
-    """How many accounts were loaded and how many were not: a line without its full stop."""
+    """Format the counts as one line without a full stop."""
     counts = Counter(result.status for result in results)
     loads = [result.loaded for result in results if result.loaded]
     parts = [
@@ -35,7 +36,7 @@ def format_headline(results: Collection[LoadResult], *, seconds: float | None = 
 
 
 def format_failures(results: Collection[LoadResult]) -> Sequence[str]:
-    """A paragraph for each kind of error and what to do about it: which accounts, and what happened to them."""
+    """Format one paragraph per error and advice, with the accounts and their messages."""
     by_advice: dict[tuple[str, str], list[FailureGroup]] = {}
     for group in group_failures(results):
         by_advice.setdefault((group.error, group.advice), []).append(group)
@@ -43,7 +44,7 @@ def format_failures(results: Collection[LoadResult]) -> Sequence[str]:
 
 
 def _format_failure_paragraph(groups: Sequence[FailureGroup]) -> str:
-    """Of causes with one cure. Where there are several, each account is named beside what happened to it."""
+    """Format causes with the same advice; if there are several, list each one's accounts beside its message."""
     keys = [key for group in groups for key in group.account_keys]
     heading = f"{groups[0].error}, {len(keys):,} account{'' if len(keys) == 1 else 's'}"
     if len(groups) == 1:
@@ -54,9 +55,7 @@ def _format_failure_paragraph(groups: Sequence[FailureGroup]) -> str:
         for group in groups[:MAX_FAILURE_GROUPS]:
             lines.append(f"What happened, to {join_names(group.account_keys, MAX_NAMED_ACCOUNTS)}: {group.message}")
         if omitted := [key for group in groups[MAX_FAILURE_GROUPS:] for key in group.account_keys]:
-            lines.append(
-                f"Something else, to {join_names(omitted, MAX_NAMED_ACCOUNTS)}: analytics.load_outcomes tells what."
-            )
+            lines.append(f"Something else, to {join_names(omitted, MAX_NAMED_ACCOUNTS)}: see analytics.load_outcomes.")
     lines += [f"What to do: {groups[0].advice}"] if groups[0].advice else []
     return "\n".join(
         textwrap.fill(part, LINE_WIDTH, subsequent_indent="    ") for line in lines for part in line.splitlines()

@@ -1,4 +1,8 @@
-"""One load of one account, from the API to a published snapshot, in two steps that can be run apart and again."""
+"""Load one account: fetch it from the API and publish its snapshot.
+
+``load_account`` does both. ``extract_load`` and ``publish_load`` are the same in two steps, each of
+which can be retried alone.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-from sqlalchemy import Engine
-
 from pipelines.amocrm.models import RawResponse, Snapshot
 from pipelines.amocrm.response_digest import digest_responses
 from pipelines.amocrm.row_cache import RowCache
 from pipelines.amocrm.snapshot import parse_snapshot, parse_snapshot_with_cache
-from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable
-from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fetch import FetchResult, LoadReference, fetch_account, purge_expired, store_fetched
 from pipelines.transform.summary import SnapshotSummary, summarize
@@ -29,107 +31,82 @@ from pipelines.warehouse.wide_views import update_wide_view
 Result = TypeVar("Result")
 
 PUBLISH_RETRY_WAITS: Final = (1.0, 4.0)
-"""Seconds before publishing again after the connection was lost, which is safe: publishing twice changes nothing."""
+"""Seconds before each retry after a lost connection. Publishing is idempotent, so a retry is
+safe."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedLoad:
-    """A snapshot, and the answers that it was read from."""
+    """A snapshot, and the responses that it was parsed from."""
 
     snapshot: Snapshot
     responses: Sequence[RawResponse]
-    cache: RowCache | None = None  # what the next load may recall, where that is not what this one did
+    cache: RowCache | None = None  # for the next load; None: the stored cache is current
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedLoad:
-    """A load that was published: what it saw, and what publishing it changed."""
+    """Result of a published load."""
 
     extracted: LoadReference
     summary: SnapshotSummary
     published: PublishResult
 
 
-def load_account(
-    engine: Engine,
-    account: AccountSettings,
-    settings: Settings,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    run_id: str | None = None,
-) -> PublishedLoad:
-    """Ask the API, publish what it said, purge raw answers that are too old.
+def load_account(context: LoadContext) -> PublishedLoad:
+    """Fetch the account, publish its snapshot, and purge expired raw responses.
 
-    A failure of any kind leaves what is stored as it was, is noted in ``amocrm.load_failure``, and is raised.
+    If the responses equal those of the latest snapshot, that is republished without parsing. An
+    error leaves the stored history as it was, is recorded in ``amocrm.load_failure``, and is
+    re-raised.
     """
-    fetched = fetch_account(engine, account, settings, clock=clock, run_id=run_id, may_skip=True)
+    fetched = fetch_account(context, may_skip=True)
     if fetched.latest is not None:
-        loaded = publish_unchanged(engine, fetched, fetched.latest, settings, clock=clock, run_id=run_id)
+        loaded = publish_unchanged(context, fetched, fetched.latest)
         if loaded is not None:
             return loaded
-        store_fetched(engine, fetched.extracted, fetched.responses)
-    read = partial(parse_with_cache, engine, fetched)
-    return publish_parsed(engine, fetched.extracted, read, settings, clock=clock, run_id=run_id)[0]
+        store_fetched(context, fetched.extracted, fetched.responses)
+    parse = partial(parse_with_cache, context, fetched)
+    return publish_parsed(context, fetched.extracted, parse)[0]
 
 
-def load_with_snapshot(
-    engine: Engine,
-    account: AccountSettings,
-    settings: Settings,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    run_id: str | None = None,
-) -> tuple[PublishedLoad, Snapshot]:
-    """The same, for those who go on with the snapshot itself."""
-    fetched = fetch_account(engine, account, settings, clock=clock, run_id=run_id)
-    return publish_parsed(engine, fetched.extracted, partial(parse_all, fetched), settings, clock=clock, run_id=run_id)
+def load_with_snapshot(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
+    """Load the account like ``load_account``, and also return the complete snapshot."""
+    fetched = fetch_account(context)
+    return publish_parsed(context, fetched.extracted, partial(parse_all, fetched))
 
 
-def extract_load(
-    engine: Engine,
-    account: AccountSettings,
-    settings: Settings,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    run_id: str | None = None,
-) -> LoadReference:
-    """The first step alone: ask the API for all it says of the account now, and keep its answers in Postgres.
+def extract_load(context: LoadContext) -> LoadReference:
+    """Fetch the account and store its responses, as the first of two steps.
 
-    Raises ``ApiError``, also where the answers cannot be read; what had been answered until then is kept too, where the
-    account is known.
+    Raises ``ApiError``, also if the responses cannot be parsed. The responses received until then
+    are stored if the account's id is known.
     """
-    fetched = fetch_account(engine, account, settings, clock=clock, run_id=run_id)
-    with failures_recorded(engine, account.key, started_at=fetched.extracted.observed_at, clock=clock, run_id=run_id):
+    fetched = fetch_account(context)
+    with failures_recorded(context, fetched.extracted.observed_at):
         parse_all(fetched)
     return fetched.extracted
 
 
-def publish_load(
-    engine: Engine,
-    extracted: LoadReference,
-    settings: Settings,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    run_id: str | None = None,
-) -> PublishedLoad:
-    """The second step alone: publish a load whose answers are kept; doing it again changes nothing."""
+def publish_load(context: LoadContext, extracted: LoadReference) -> PublishedLoad:
+    """Publish a load whose responses are stored, as the second of two steps. Idempotent."""
 
-    def read() -> ParsedLoad:
-        responses = read_stored_responses(engine, extracted)
+    def parse() -> ParsedLoad:
+        responses = read_stored_responses(context, extracted)
         return ParsedLoad(snapshot=parse_snapshot(responses, extracted.observed_at), responses=responses)
 
-    return publish_parsed(engine, extracted, read, settings, clock=clock, run_id=run_id)[0]
+    return publish_parsed(context, extracted, parse)[0]
 
 
 def parse_all(fetched: FetchResult) -> ParsedLoad:
-    """The snapshot that answers make, every segment read."""
+    """Parse the responses, including every segment's row."""
     snapshot = parse_snapshot(fetched.responses, fetched.extracted.observed_at, documents=fetched.documents)
     return ParsedLoad(snapshot=snapshot, responses=fetched.responses)
 
 
-def parse_with_cache(engine: Engine, fetched: FetchResult) -> ParsedLoad:
-    """The same, but segments whose rows were read before are left unread."""
-    with transaction(engine, account=fetched.extracted.account_key) as connection:
+def parse_with_cache(context: LoadContext, fetched: FetchResult) -> ParsedLoad:
+    """Parse the responses, but skip the rows of segments that are in the row cache."""
+    with transaction(context.engine, account=fetched.extracted.account_key) as connection:
         stored_cache = read_row_cache(connection, fetched.extracted.account_id)
     snapshot, cache = parse_snapshot_with_cache(
         fetched.responses, fetched.extracted.observed_at, stored_cache, documents=fetched.documents
@@ -137,13 +114,13 @@ def parse_with_cache(engine: Engine, fetched: FetchResult) -> ParsedLoad:
     return ParsedLoad(snapshot=snapshot, responses=fetched.responses, cache=cache if cache != stored_cache else None)
 
 
-def read_stored_responses(engine: Engine, extracted: LoadReference) -> Sequence[RawResponse]:
-    """The answers of a load as they were kept. Raises ``DatabaseError`` where they are not there any more."""
-    with transaction(engine, account=extracted.account_key) as connection:
+def read_stored_responses(context: LoadContext, extracted: LoadReference) -> Sequence[RawResponse]:
+    """Read the stored responses of a load. Raises ``DatabaseError`` if they have been purged."""
+    with transaction(context.engine, account=extracted.account_key) as connection:
         responses = read_responses(connection, extracted.account_id, extracted.observed_at, extracted.load_id)
     if not responses:
         raise DatabaseError(
-            f"the answers of the load of {extracted.observed_at.isoformat()} are not kept any more.",
+            f"the responses of the load of {extracted.observed_at.isoformat()} have been purged.",
             account=extracted.account_key,
             advice="Load the account again from the beginning.",
         )
@@ -151,7 +128,7 @@ def read_stored_responses(engine: Engine, extracted: LoadReference) -> Sequence[
 
 
 def build_origin(extracted: LoadReference, run_id: str | None) -> LoadOrigin:
-    """What the ledger says of a load beside its snapshot."""
+    """Build the columns of the ledger that describe the load instead of its snapshot."""
     return LoadOrigin(
         account_key=extracted.account_key,
         host=extracted.host,
@@ -163,57 +140,41 @@ def build_origin(extracted: LoadReference, run_id: str | None) -> LoadOrigin:
     )
 
 
-def publish_unchanged(
-    engine: Engine,
-    fetched: FetchResult,
-    latest: LatestSnapshot,
-    settings: Settings,
-    *,
-    clock: Clock,
-    run_id: str | None,
-) -> PublishedLoad | None:
-    """Publish ``newest`` once more, which the account has just said again, and keep the answers.
+def publish_unchanged(context: LoadContext, fetched: FetchResult, latest: LatestSnapshot) -> PublishedLoad | None:
+    """Republish ``latest`` as of this load, and store the load's responses, in one transaction.
 
-    Nothing is read, and all is one transaction. None, with nothing written, where another snapshot is the newest now.
+    Returns None, with nothing written, if ``latest`` is no longer the latest snapshot.
     """
-    extracted = fetched.extracted
+    load, settings = fetched.extracted, context.settings
 
     def publish_once() -> PublishResult | None:
-        with transaction(engine, account=extracted.account_key) as connection:
-            published = republish(connection, latest, build_origin(extracted, run_id), extracted.observed_at)
+        with transaction(context.engine, account=load.account_key) as connection:
+            published = republish(connection, latest, build_origin(load, context.run_id), load.observed_at)
             if published is not None:
                 if settings.raw_retention_days > 0:
-                    store_responses(
-                        connection, extracted.account_id, extracted.observed_at, extracted.load_id, fetched.responses
-                    )
-                purge_expired(connection, extracted.account_id, settings, until=extracted.observed_at)
+                    store_responses(connection, load.account_id, load.observed_at, load.load_id, fetched.responses)
+                purge_expired(connection, load.account_id, settings, until=load.observed_at)
         return published
 
-    with failures_recorded(engine, extracted.account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
-        published = with_retry(publish_once, clock)
-    return (
-        None if published is None else PublishedLoad(extracted=extracted, summary=latest.summary, published=published)
-    )
+    with failures_recorded(context, load.observed_at):
+        published = with_retry(publish_once, context.clock)
+    return None if published is None else PublishedLoad(extracted=load, summary=latest.summary, published=published)
 
 
 def publish_parsed(
-    engine: Engine,
-    extracted: LoadReference,
-    read: Callable[[], ParsedLoad],
-    settings: Settings,
-    *,
-    clock: Clock,
-    run_id: str | None,
+    context: LoadContext, extracted: LoadReference, parse: Callable[[], ParsedLoad]
 ) -> tuple[PublishedLoad, Snapshot]:
-    """Publish the snapshot that ``read`` gives, let the wide view follow the fields, and purge what is too old.
+    """Publish the snapshot that ``parse`` returns, update the account's wide view, and purge expired responses.
 
-    Only when all that is done the answers are remembered as those that the next load need not read again.
+    The digests that let the next load skip parsing are stored last, once all of that has succeeded.
     """
+    engine, settings = context.engine, context.settings
     account_id, account_key = extracted.account_id, extracted.account_key
-    with failures_recorded(engine, account_key, started_at=extracted.observed_at, clock=clock, run_id=run_id):
-        parsed = read()
-        origin = build_origin(extracted, run_id)
-        published = with_retry(partial(publish, engine, parsed.snapshot, origin, has_key=settings.has_key), clock)
+    with failures_recorded(context, extracted.observed_at):
+        parsed = parse()
+        origin = build_origin(extracted, context.run_id)
+        publish_once = partial(publish, engine, parsed.snapshot, origin, has_key=settings.has_key)
+        published = with_retry(publish_once, context.clock)
         is_view_current = update_wide_view(engine, account_id, account=account_key)
         with transaction(engine, account=account_key) as connection:
             if parsed.cache is not None:
@@ -221,13 +182,17 @@ def publish_parsed(
             digests = digest_responses(parsed.responses)
             if is_view_current and digests is not None:
                 store_digests(connection, account_id, extracted.observed_at, digests)
-            # Last, as where a load is published unread: two loads of an account that lock the same do it in one order.
+            # Purge last, as publish_unchanged does: concurrent loads of an account take their locks
+            # in one order.
             purge_expired(connection, account_id, settings, until=extracted.observed_at)
     return PublishedLoad(extracted=extracted, summary=summarize(parsed.snapshot), published=published), parsed.snapshot
 
 
 def with_retry(publish_once: Callable[[], Result], clock: Clock) -> Result:
-    """Publish, and again when the connection was lost: even if COMMIT's answer was lost the snapshot is there once."""
+    """Publish, and retry after a lost connection.
+
+    Safe even if only the response to COMMIT was lost.
+    """
     for wait in PUBLISH_RETRY_WAITS:
         try:
             return publish_once()

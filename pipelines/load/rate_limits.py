@@ -1,4 +1,4 @@
-"""How fast amoCRM may be asked, by the settings, and the gates that all processes on one data folder share."""
+"""Rate limits from the settings, and the rate limiters that all processes of one data folder share."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.config.host import is_local
 from pipelines.config.settings import Settings
 
 HOST_REQUESTS_PER_SECOND: Final = 5.0
 ADDRESS_REQUESTS_PER_SECOND: Final = 6.0
-"""Requests a second. amoCRM allows 7; requests do not arrive as evenly as they are sent."""
+"""Requests per second. amoCRM allows 7; the margin absorbs jitter, since requests arrive less
+evenly than sent."""
 
 
 def limits_for(settings: Settings, base_url: str, limits: Limits | None = None) -> Limits:
-    """The limits for an account at ``base_url``. An emulator is spared only where the settings say so themselves."""
+    """Return the limits for an account at ``base_url``.
+
+    A local emulator has none unless the settings set them.
+    """
     to_host, to_all = (
         (math.inf, math.inf) if is_local(base_url) else (HOST_REQUESTS_PER_SECOND, ADDRESS_REQUESTS_PER_SECOND)
     )
@@ -30,7 +35,7 @@ def limits_for(settings: Settings, base_url: str, limits: Limits | None = None) 
 
 
 def rate_limiters_for(settings: Settings) -> RateLimiters:
-    """The gates of all who use the same data folder."""
+    """Return the rate limiters of the data folder."""
     return _rate_limiters(settings.data_dir.absolute() / "pace")
 
 

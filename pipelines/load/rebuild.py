@@ -1,4 +1,4 @@
-"""Making an account's tables anew from its raw answers, in an empty database, and comparing the two."""
+"""Rebuild an account's tables from its raw responses in a scratch database, and diff them with the stored ones."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from pipelines.warehouse.raw import read_responses
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RebuildResult:
-    """What was made anew: the snapshots whose answers are kept without a hole up to the newest."""
+    """Range of snapshots that were rebuilt: those from which on no responses have been purged."""
 
-    since: datetime | None  # the first of them; None where no answers are kept
+    since: datetime | None  # the first of them; None if no responses are stored
     snapshot_count: int
-    older_count: int  # snapshots before that one, whose answers, or those of one after them, have been purged
+    older_count: int  # snapshots before ``since``
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TableDiff:
-    """The stored rows against those made anew, as ``(table, row as JSON)``."""
+    """Difference between the stored and the rebuilt rows, as ``(table, row as JSON)``."""
 
-    row_count: int  # rows that were made anew
+    row_count: int  # of rebuilt rows
     only_stored: tuple[tuple[str, str], ...]
     only_rebuilt: tuple[tuple[str, str], ...]
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing differs."""
+        """True if nothing differs."""
         return not self.only_stored and not self.only_rebuilt
 
 
 @contextmanager
 def empty_warehouse(pg_bin: Path | None) -> Iterator[Engine]:
-    """A migrated database on a server of its own, gone with the context."""
+    """Start a temporary Postgres server with a migrated, empty database; it is deleted when the context ends."""
     with TemporaryDirectory(prefix="amocrm-warehouse-") as folder:
         root = Path(folder)
-        root.chmod(0o711)  # the server may run as another user than root
+        root.chmod(0o711)  # if we are root, the server runs as another user
         with embedded_postgres(root / "postgres", binaries=pg_bin, is_durable=False) as server:
             engine = open_engine(server.url)
             try:
@@ -60,12 +60,12 @@ def empty_warehouse(pg_bin: Path | None) -> Iterator[Engine]:
 
 
 def rebuild_account(source: Engine, target: Engine, account_id: int) -> RebuildResult:
-    """Publish snapshots of the account again, from the answers kept in ``source`` into ``target``.
+    """Publish the account's snapshots into ``target`` from the raw responses in ``source``.
 
-    They are the newest ones, back to the first from which on all answers are kept.
+    Starts at the oldest snapshot from which on no responses have been purged.
     """
     with transaction(source) as connection:
-        since = connection.scalar(statement("oldest_kept_load"), {"account_id": account_id})
+        since = connection.scalar(statement("oldest_rebuildable_snapshot"), {"account_id": account_id})
         loads = connection.execute(statement("ledger"), {"account_id": account_id}).all()
     rebuildable = [load for load in loads if since is not None and load.observed_at >= since]
     for load in rebuildable:
@@ -88,7 +88,7 @@ def rebuild_account(source: Engine, target: Engine, account_id: int) -> RebuildR
 
 
 def diff_tables(source: Engine, target: Engine, account_id: int, since: datetime) -> TableDiff:
-    """Hold what is stored since a snapshot against what was made anew from it on, row for row."""
+    """Compare the stored rows with the rebuilt ones, from the snapshot at ``since`` on."""
     stored, rebuilt = (read_rows_since(engine, account_id, since) for engine in (source, target))
     return TableDiff(
         row_count=rebuilt.total(),
@@ -98,7 +98,7 @@ def diff_tables(source: Engine, target: Engine, account_id: int, since: datetime
 
 
 def read_rows_since(engine: Engine, account_id: int, since: datetime) -> Counter[tuple[str, str]]:
-    """The rows that an account has from a snapshot on, as if that had been its first."""
+    """Read the account's rows from a snapshot on, as if that had been its first."""
     with transaction(engine) as connection:
         rows = connection.execute(statement("rows_since"), {"account_id": account_id, "since": since})
         return Counter((row.relation, row.row) for row in rows)

@@ -1,4 +1,4 @@
-"""How the load of one account ended, in short, so that a thousand of them take no memory worth speaking of."""
+"""Results of the loads of a fleet, small enough to hold thousands in memory, and their grouping by error."""
 
 from __future__ import annotations
 
@@ -20,38 +20,41 @@ from pipelines.base.errors import (
 from pipelines.load.load import PublishedLoad
 
 Status: TypeAlias = Literal["loaded", "superseded", "failed", "skipped"]
-"""``superseded``: another load of the account was newer; ``skipped``: its turn never came."""
+"""``superseded``: another load of the account was newer; ``skipped``: the fleet stopped before
+it."""
 
 SKIPPED_ERROR_NAME: Final = "Skipped"
-"""In place of the kind of an error, where an account's turn never came."""
+"""Stored instead of an error's name for accounts that were skipped."""
 
 TRANSIENT_ERRORS: Final = (Unavailable, RateLimited, DatabaseUnavailable)
-"""Troubles that may be over in a few minutes. All others need a person, or at least the next load."""
+"""Errors that a retry after a few minutes may cure. All others need a person, or at least the next
+load."""
 
 _ACCOUNT_SPECIFIC: Final = re.compile(
     r"\b[a-z0-9-]+\.(?:amocrm\.ru|kommo\.com|amocrm\.com)\b"  # a host
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?"  # an instant
     r"|\d+(?:\.\d+)?(?= (?:second|minute|hour)s?\b)"  # a duration
-    r"|\d{4,}"  # an id; what is shorter may be the status of an answer
+    r"|\d{4,}"  # an id; a shorter number may be an HTTP status
 )
-"""What differs between messages of two accounts that tell of one cause, beside the account's key."""
+"""Parts of a message, beside the account's key, that differ between accounts with the same
+cause."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorReport:
     """Why an account was not loaded."""
 
-    error: str  # kind of the error, as docs/operations.md lists them
-    message: str  # what happened
+    error: str  # name of the error, see docs/operations.md
+    message: str
     advice: str  # what to do next
-    full_text: str  # both in one, about the account, with what is known beside
+    full_text: str  # account, message, advice and known details
     exit_code: int
     is_transient: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadResult:
-    """How the load of one account ended: ``loaded`` is set, or ``trouble`` is."""
+    """Result of one account's load. Either ``loaded`` or ``failure`` is set."""
 
     account_key: str
     started_at: datetime
@@ -59,22 +62,22 @@ class LoadResult:
     status: Status
     loaded: PublishedLoad | None = None
     failure: ErrorReport | None = None
-    alert_error: str | None = None  # why alerts on sizes wait for the next load, where they do
+    alert_error: str | None = None  # the error if size alerts were postponed to the next load
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Duration of the load."""
         return (self.ended_at - self.started_at).total_seconds()
 
     @property
     def is_transient(self) -> bool:
-        """Whether it failed for a reason that may be over soon."""
+        """True if it failed with a transient error."""
         return self.failure is not None and self.failure.is_transient
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailureGroup:
-    """Accounts that were not loaded for one reason, with one thing to do about it."""
+    """Accounts that were not loaded for the same reason, with the same advice."""
 
     error: str
     advice: str
@@ -84,7 +87,7 @@ class FailureGroup:
 
 
 def report_error(error: Exception, account_key: str) -> ErrorReport:
-    """What an error means to whoever runs the load of that account."""
+    """Describe an error of that account's load."""
     if not isinstance(error, WarehouseError):
         message = describe_unexpected(error)
         full_text = f"account '{account_key}': {message}"
@@ -104,16 +107,21 @@ def report_error(error: Exception, account_key: str) -> ErrorReport:
 
 
 def report_skipped(reason: str, account_key: str) -> ErrorReport:
-    """What it means to an account that its turn never came. The account that was the reason has the exit code."""
-    advice = "Load it when that is over."
+    """Describe why an account was skipped.
+
+    The exit code is that of the account that stopped the fleet.
+    """
+    advice = "Load it once that is resolved."
     full_text = f"account '{account_key}': {reason} {advice}"
     return ErrorReport(error=SKIPPED_ERROR_NAME, message=reason, advice=advice, full_text=full_text, exit_code=0)
 
 
 def group_failures(results: Iterable[LoadResult]) -> Sequence[FailureGroup]:
-    """What kept accounts from being loaded, most accounts first; those that were superseded are no trouble.
+    """Group failed and skipped accounts by cause, the largest group first.
 
-    Messages that differ by more than the account's key, host, ids and times are causes of their own.
+    Superseded loads are no failures.
+
+    Messages of one cause differ only by the account's key, host, ids and times.
     """
     by_reason: defaultdict[tuple[str, str, str], list[LoadResult]] = defaultdict(list)
     for result in sorted(results, key=lambda result: result.account_key):
@@ -134,6 +142,6 @@ def group_failures(results: Iterable[LoadResult]) -> Sequence[FailureGroup]:
 
 
 def _without_ids(result: LoadResult) -> str:
-    """What happened, without what is this account's own."""
+    """Return the message without its account-specific parts."""
     message = result.failure.message if result.failure else ""
     return _ACCOUNT_SPECIFIC.sub("", message.replace(f"'{result.account_key}'", ""))

@@ -1,4 +1,4 @@
-"""What grows in the warehouse though nobody reads it any more. What a load itself purges is ``load``'s subject."""
+"""Retention of raw responses across all accounts, including those that are no longer loaded."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from pipelines.warehouse.queries import statement
 from pipelines.warehouse.raw import purge_responses
 
 MIN_AGE: Final = timedelta(days=1)
-"""Answers that are younger stay, whatever the settings say: a load that is on its way may be about to publish them."""
+"""Younger responses stay, whatever the settings say: an active load may be about to publish
+them."""
 
 
 def purge_all_responses(engine: Engine, settings: Settings, *, now: datetime) -> int:
-    """Delete the raw answers of all accounts that are older than the settings keep them; how many.
+    """Delete expired raw responses of all accounts, one transaction per account, and return their number.
 
-    A load purges its own account's. This is for accounts that are loaded no more, one transaction each. Both this
-    machine's clock and Postgres' must say that an answer is old: one that is wrong deletes nothing.
+    A load purges only its own account. A response counts as old only if both this machine's clock
+    and Postgres' clock say so: a wrong clock never deletes data.
     """
     with transaction(engine) as connection:
         until = min(now, connection.execute(statement("database_time")).scalar_one()) - max(
             timedelta(days=settings.raw_retention_days), MIN_AGE
         )
-        account_ids = connection.scalars(statement("accounts_with_old_answers"), {"until": until}).all()
+        account_ids = connection.scalars(statement("accounts_with_expired_responses"), {"until": until}).all()
     count = 0
     for account_id in account_ids:
         with transaction(engine) as connection:

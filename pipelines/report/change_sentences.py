@@ -1,4 +1,4 @@
-"""Changes of an account as sentences. Pure: nothing is read or compared here."""
+"""Format changes of an account as sentences. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pipelines.base.text import join_names, to_single_line
 from pipelines.warehouse.changes import Change
 
 MAX_NAMED_ENTITIES: Final = 3
-"""Things named one by one; where more came or went at once, they are counted."""
+"""Entities named individually; if more were added or deleted at once, the sentence gives their
+number."""
 
 CHANGE_PHRASES: Final = {
     "added": "added",
@@ -24,17 +25,17 @@ CHANGE_PHRASES: Final = {
 }
 
 MODE_CHANGES: Final = ("mode_on", "mode_off")
-"""What happens to all things of a mode together, and is told once."""
+"""Changes that affect all entities of a mode together, and make one sentence."""
 
 UNQUOTED_VALUE: Final = re.compile(r"[-\u2212+.,:/\s\d]+(?:[ap]m|t[\d:.+-]+)?|true|false", re.IGNORECASE)
-"""What needs no quotes: digits and what stands between them."""
+"""Values without quotes: numbers, dates, times and booleans."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeSentence:
     """A sentence without its full stop, such as "segment 'VIP' renamed to 'VIP club'".
 
-    What it tells of happened after the snapshot before, and not after ``observed_at``.
+    The change happened between the previous snapshot and ``observed_at``.
     """
 
     observed_at: datetime
@@ -42,7 +43,10 @@ class ChangeSentence:
 
 
 def describe_changes(changes: Iterable[Change]) -> list[ChangeSentence]:
-    """The changes in words, in the order given. Things of one kind that came or went together make one sentence."""
+    """Describe the changes in the given order.
+
+    Entities of one kind added or deleted together make one sentence.
+    """
     groups = groupby(changes, key=lambda row: (row.observed_at, row.thing, row.change))
     return [
         ChangeSentence(observed_at=observed_at, text=text)
@@ -52,6 +56,7 @@ def describe_changes(changes: Iterable[Change]) -> list[ChangeSentence]:
 
 
 def _group_sentences(thing: str, change: str, rows: list[Change]) -> Iterator[str]:
+    """Describe changes of the same kind in one snapshot."""
     if change == "changed":
         yield from map(_edit_sentence, rows)
     elif len(rows) == 1 or (len(rows) <= MAX_NAMED_ENTITIES and change not in MODE_CHANGES):
@@ -62,7 +67,7 @@ def _group_sentences(thing: str, change: str, rows: list[Change]) -> Iterator[st
 
 
 def _edit_sentence(row: Change) -> str:
-    """A property that is another now."""
+    """Describe a changed property."""
     old, new = to_single_line(row.old_text or ""), to_single_line(row.new_text or "")
     match row.property:
         case "name":
@@ -86,7 +91,7 @@ def _edit_sentence(row: Change) -> str:
 
 
 def _quote_value(text: str) -> str:
-    """What a field holds: in quotes of its own, unless it is a number, a day, an instant, yes or no."""
+    """Quote a field's value, unless it is a number, date, time or boolean."""
     return text if not text or UNQUOTED_VALUE.fullmatch(text) else f"“{text}”"
 
 
@@ -95,6 +100,6 @@ def _entity_label(row: Change) -> str:
 
 
 def _quote_name(name: str | None) -> str:
-    """The name in quotes; nothing where there is none."""
+    """Quote a name; empty if there is none."""
     text = to_single_line(name or "")
     return f"'{text}'" if text else ""

@@ -1,4 +1,7 @@
-"""A segment's sizes as a picture: SVG by Vega-Lite, in the page's own colours. No text of amoCRM enters it."""
+"""Chart of a segment's sizes: SVG by Vega-Lite, in the page's colours.
+
+Contains no text from amoCRM.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +21,25 @@ from pipelines.report.formats import Formats
 WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20
 LABEL_GAP, CHARACTER_WIDTH = 8, 7
-"""Room beside the lines, of which the numbers of the axis take so much a letter. It is fixed, so that charts align."""
+"""Margin of the axis labels, and width per character in it. Fixed, so that charts align."""
 
 SHARED_MARKS_HEIGHT: Final = 17
-"""Room above the others for marks that all charts share."""
+"""Extra height for marks that all charts share."""
 
 MAX_POINTS: Final = 366
-"""Of a line: a year's days. The picture has no room for more."""
+"""Points of a line: a year of days. The chart has no room for more."""
 
 MARK_WIDTH: Final = 18
-"""Units that a mark takes of the chart's width."""
+"""Width of a mark, in units of the chart."""
 
 INK, SOFT, GRID, ACCENT, PAPER, BAND = (f"var(--{name})" for name in ("ink", "soft", "grid", "accent", "paper", "band"))
-"""Colours of the page: they change with its scheme."""
+"""CSS variables of the page, which follow its light or dark scheme."""
 
 ONE_DAY: Final = timedelta(days=1)
 
 LINE_MARK: Final = {
     "type": "line",
-    "invalid": "break-paths-show-domains",  # a day without a size is a gap
+    "invalid": "break-paths-show-domains",  # a day without a size interrupts the line
     "color": ACCENT,
     "strokeWidth": 1.5,
     "strokeJoin": "round",
@@ -44,7 +47,7 @@ LINE_MARK: Final = {
 }
 
 INVISIBLE_ATTRIBUTES: Final = frozenset({"class", "role", "aria-hidden", "aria-roledescription", "pointer-events"})
-"""Attributes that mean nothing in a picture whose words stand beside it."""
+"""Attributes to remove: the chart is hidden from screen readers, which read the table beside it."""
 
 VEGA_CONFIG: Final = {
     "aria": False,
@@ -71,9 +74,9 @@ def size_chart(
     last: date,
     shared: Mapping[date, int] | None = None,
 ) -> str:
-    """SVG of the days from ``first`` to ``last``.
+    """Draw the days from ``first`` to ``last`` as SVG.
 
-    A number stands over the days of ``marks``, and above the numbers a letter over those of ``shared``, which all
+    Numbers mark the days of ``marks``. Letters above them mark the days of ``shared``, which all
     charts of a page have.
     """
     largest = max((day.size for day in days if day.size is not None), default=0)
@@ -96,7 +99,10 @@ def size_chart(
 
 
 def number_marks(days: Sequence[date], *, first: date, last: date) -> dict[date, int]:
-    """Numbers for days to be marked, oldest first; days too near to each other to be told apart share one."""
+    """Number the marked days, oldest first.
+
+    Days too close to be distinguished in the chart share a number.
+    """
     min_distance = max((last - first).days * MARK_WIDTH // WIDTH, 0)
     numbers: dict[date, int] = {}
     group_start = None
@@ -110,14 +116,14 @@ def number_marks(days: Sequence[date], *, first: date, last: date) -> dict[date,
 
 
 def mark_letter(number: int) -> str:
-    """What stands for the number of a mark that all charts share: A for 1."""
+    """Return the letter of a shared mark: A for 1."""
     return chr(ord("A") + number - 1)
 
 
 def downsample(days: Sequence[ReportDay]) -> Iterator[ReportDay]:
-    """The days of a line: all of a year's; of more, the smallest and the largest of every few days, and the last.
+    """Reduce the days to at most ``MAX_POINTS``: the smallest and largest of every few days, and the last day.
 
-    So peaks stay where they are, and a day without a size still breaks the line.
+    This keeps peaks, and days without a size still interrupt the line.
     """
     if len(days) <= MAX_POINTS:
         yield from days
@@ -134,7 +140,7 @@ def downsample(days: Sequence[ReportDay]) -> Iterator[ReportDay]:
 
 
 def find_gaps(days: Sequence[ReportDay]) -> Iterator[tuple[date, date]]:
-    """Spans without a load: from the last day that had one to the next that has."""
+    """Yield spans without a load, from the last day with one to the next."""
     for is_observed, group in groupby(days, key=lambda day: day.is_observed):
         if not is_observed:
             gap = list(group)
@@ -144,6 +150,7 @@ def find_gaps(days: Sequence[ReportDay]) -> Iterator[tuple[date, date]]:
 def _layers(
     days: Sequence[ReportDay], marks: Mapping[date, int], shared: Mapping[date, int]
 ) -> Iterator[dict[str, Any]]:
+    """Yield the Vega-Lite layers: gaps, the line, ends and single points, shared marks, numbered marks."""
     bands = [{"day": _epoch_milliseconds(begin), "end": _epoch_milliseconds(end)} for begin, end in find_gaps(days)]
     if bands:
         yield {"data": {"values": bands}, "mark": {"type": "rect", "color": BAND}, "encoding": {"x2": {"field": "end"}}}
@@ -179,7 +186,7 @@ def _layers(
 
 
 def _mark_layers(labels: Mapping[date, str], *, shape: str, fill: str, y: float) -> Iterator[dict[str, Any]]:
-    """Marks at a height, each with a line down from its day; a sign of several days stands over the first."""
+    """Yield layers of marks at height ``y``, each with a vertical line; a label of several days marks the first."""
     firsts: dict[str, date] = {}
     for day, label in labels.items():
         firsts.setdefault(label, day)
@@ -206,6 +213,7 @@ def _mark_layers(labels: Mapping[date, str], *, shape: str, fill: str, y: float)
 
 
 def _x_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
+    """Build the time axis, labelled at its start, middle and end."""
     if first == last:
         first, last, values = first - ONE_DAY, last + ONE_DAY, [first]
     else:
@@ -225,7 +233,7 @@ def _x_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
 
 
 def _minify_svg(svg: str, height: int) -> str:
-    """The picture without what nobody sees of it, which is half of what Vega writes; to a tenth of a pixel."""
+    """Remove invisible elements and attributes, half of Vega's output, and round to a tenth of a pixel."""
     root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg))  # noqa: S314 - Vega's, of numbers and days
     root.attrib.clear()
     root.attrib |= {"viewBox": f"0 0 {WIDTH} {height}", "aria-hidden": "true", "focusable": "false"}
@@ -247,5 +255,5 @@ def _round_numbers(text: str) -> str:
 
 
 def _epoch_milliseconds(day: date) -> int:
-    """The day's beginning for Vega, whose clocks are all set to UTC here."""
+    """Convert a day to the timestamp of its start in UTC, the timezone of the charts' axes."""
     return int(datetime.combine(day, time(), UTC).timestamp() * 1000)

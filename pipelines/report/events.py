@@ -1,4 +1,4 @@
-"""What happened, in words and with its day: changes, jumps of sizes and gaps, of a segment and of the whole account."""
+"""Events of a segment or account as dated sentences: changes, jumps of sizes, and gaps."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pipelines.warehouse.changes import Change
 EventKind = Literal["change", "jump", "gap"]
 
 MIN_REPEATS_TO_COLLAPSE: Final = 4
-"""A property that changed so many times, or more, is told once, with its last change."""
+"""A property that changed at least this often is listed once, with its last change."""
 
 DAY_SECONDS: Final = 86_400
 
 ISO_DATE_OR_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
-"""A day or an instant as the views write it."""
+"""Date or timestamp as the views format it."""
 
 MAX_CONTEXT_LENGTH: Final = 200
-"""Characters that are given to what changed around a jump."""
+"""Characters for the changes around a jump."""
 
-CONTEXT_TEMPLATE: Final = "Around it changed: {}."
-NO_CONTEXT: Final = "Nothing that amoCRM tells of this segment, fields or the account changed around it."
+CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
+NO_CONTEXT: Final = "amoCRM shows no change of this segment, of fields or of the account around that time."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A sentence and when it was first seen: what it tells of happened since the snapshot before."""
+    """A sentence about an event, with the time of the snapshot that first showed it."""
 
     at: datetime
     date: date  # the account's day
@@ -45,7 +45,7 @@ class Event:
 
 
 def timeline_events(figures: Figures, formats: Formats) -> list[Event]:
-    """All of the account's, the newest first."""
+    """List all events of the account, latest first."""
     collected = [
         *change_events(figures.changes, formats),
         *(gap_event(gap, formats) for gap in figures.gaps),
@@ -55,7 +55,7 @@ def timeline_events(figures: Figures, formats: Formats) -> list[Event]:
 
 
 def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
-    """Those of each segment by its id, the oldest first."""
+    """List the events of each segment by id, oldest first."""
     changes: dict[int, list[Change]] = {}
     for change in figures.changes:
         if change.thing == "segment":
@@ -75,9 +75,9 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
 
 
 def shared_events(figures: Figures, formats: Formats) -> list[Event]:
-    """Those that concern all segments at once, the oldest first.
+    """List events that concern all segments, oldest first.
 
-    They are changes of the account, of its fields and their options, and gaps of a day and more.
+    These are changes of the account, its fields and their options, and gaps of at least a day.
     """
     shared_changes = [change for change in figures.changes if change.thing in ("account", "field", "option")]
     gaps = [gap for gap in figures.gaps if gap.gap_seconds >= DAY_SECONDS]
@@ -86,15 +86,15 @@ def shared_events(figures: Figures, formats: Formats) -> list[Event]:
 
 
 def describe_gap(gap: Gap) -> str:
-    """How long nothing was seen, and why as far as it is known."""
+    """Describe a gap: its duration, the number of missing loads, and their errors if known."""
     missed = "one load is missing" if gap.missed_count == 1 else f"{gap.missed_count} loads are missing"
     ongoing_note = "" if gap.until_at else " so far"
-    cause = f": {to_single_line(gap.errors)}" if gap.errors else ", none was seen to fail"
-    return f"Nothing was seen for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
+    cause = f": {to_single_line(gap.errors)}" if gap.errors else ", no failure was recorded"
+    return f"No data for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
 
 
 def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
-    """The changes in words, in the order given; of one that happens again and again only the last, and how often."""
+    """Describe the changes in the given order; a frequently repeated one is listed once, with its count."""
     rows = list(changes)
     counts = Counter(map(_repeat_key, rows))
     collected = set()
@@ -114,12 +114,12 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
 
 
 def _repeat_key(change: Change) -> Hashable:
-    """What makes two changes the same thing happening again."""
+    """Return the key that repetitions of a change share."""
     return change.thing, change.thing_id, change.property, change.value_field_name
 
 
 def localize_values(change: Change, formats: Formats) -> Change:
-    """The same with values that are a day or an instant as the account writes them."""
+    """Format dates and timestamps among the change's values for the account's locale."""
     return replace(change, old_text=_localize(change.old_text, formats), new_text=_localize(change.new_text, formats))
 
 
@@ -128,26 +128,28 @@ def _localize(text: str | None, formats: Formats) -> str | None:
         return text
     try:
         return formats.timestamp(datetime.fromisoformat(text)) if "T" in text else formats.day(date.fromisoformat(text))
-    except (ValueError, OverflowError):  # no such day, or one that no calendar of ours has
+    except (ValueError, OverflowError):  # not a valid date, or out of Python's range
         return text
 
 
 def gap_event(gap: Gap, formats: Formats) -> Event:
-    """A gap in words."""
+    """Build the event of a gap."""
     return Event(at=gap.after_at, date=formats.day_of(gap.after_at), kind="gap", text=describe_gap(gap))
 
 
 def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
+    """Yield one event per day with jumps."""
     for day, group in groupby(jumps, key=attrgetter("observed_date")):
         day_jumps = list(group)
         names = "; ".join(
-            f"'{to_single_line(jump.name or str(jump.segment_id))}' {formats.signed(jump.change_count)}{_format_usual_change(jump, formats)}"
+            f"'{to_single_line(jump.name or str(jump.segment_id))}' {formats.signed(jump.change_count)}"
+            + _format_usual_change(jump, formats)
             for jump in day_jumps[:MAX_NAMED_ENTITIES]
         )
         more = f"; and {len(day_jumps) - MAX_NAMED_ENTITIES} more" if len(day_jumps) > MAX_NAMED_ENTITIES else ""
-        subject = "A segment left its" if len(day_jumps) == 1 else f"{len(day_jumps)} segments left their"
+        subject = "A segment's size" if len(day_jumps) == 1 else f"The sizes of {len(day_jumps)} segments"
         context = f" {_describe_jump_context(day_jumps[0])}" if len(day_jumps) == 1 else ""
-        text = f"{subject} own rhythm: {names}{more}.{context}"
+        text = f"{subject} changed unusually: {names}{more}.{context}"
         yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=text)
 
 
@@ -156,6 +158,7 @@ def _format_usual_change(jump: Jump, formats: Formats) -> str:
 
 
 def _describe_jump_context(jump: Jump) -> str:
+    """Describe what else changed around a jump, and days without a size before it."""
     context = (
         CONTEXT_TEMPLATE.format(to_single_line(jump.changed_things, MAX_CONTEXT_LENGTH))
         if jump.changed_things

@@ -1,7 +1,8 @@
-"""The report's figures as CSV, for spreadsheets.
+"""CSV export of the report's figures, for spreadsheets.
 
-Text that a spreadsheet would take for a formula gets an apostrophe in front (``inert_cell``). Numbers are written bare.
-UTF-8 with the mark by which spreadsheets know it; instants are in UTC.
+Text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe (``inert_cell``).
+The encoding is UTF-8 with a byte order mark, by which spreadsheets recognize it. Timestamps are in
+UTC.
 """
 
 from __future__ import annotations
@@ -21,26 +22,29 @@ from pipelines.report.tables import ReportTable, build_tables
 ENCODING: Final = "utf-8-sig"
 
 MARKED: Final = ("\t", "\r", "\n", "|", "'")
-"""Beginnings that get an apostrophe whatever follows: an own apostrophe too, which would be taken for ours."""
+"""Prefixes that always get an apostrophe. The apostrophe is one of them, so that ours stays
+distinguishable."""
 
 ACTIVE: Final = frozenset("=+-@\u2212")
-"""What begins a formula; other widths and sizes of these count too."""
+"""Characters that start a formula; full-width and small variants count, too."""
 
 _SEPARATOR: Final = re.compile(r"([;\t|\r\n])")
-"""Where a spreadsheet that expects another separator than the comma begins a new cell, quoted or not. Excel expects the
-semicolon in countries that write 1,5: https://support.microsoft.com/office/5250ac4c-663c-47ce-937b-339e391393ba"""
+"""Characters at which a spreadsheet with another separator than the comma starts a new cell, quoted
+or not. Excel uses the semicolon in countries that write 1,5:
+https://support.microsoft.com/office/5250ac4c-663c-47ce-937b-339e391393ba"""
 
 _BLANK: Final = frozenset("\"'`\u2800\u3164\u115f\u1160\uffa0")
-"""Beside blanks and invisible characters: quotes that are taken away, and letters that show nothing."""
+"""Characters that spreadsheets drop or show as blanks, beside Unicode's own blanks: quotes and
+invisible letters."""
 
 
 def csv_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
-    """Name and contents of each file."""
+    """Yield the name and contents of each file."""
     return ((f"{table.name}.csv", _format_csv(table).encode(ENCODING)) for table in build_tables(figures))
 
 
 def format_cell(value: object) -> object:
-    """A value as a CSV file is to hold it."""
+    """Convert a value for the CSV writer."""
     match value:
         case str():
             return inert_cell(value)
@@ -55,10 +59,10 @@ def format_cell(value: object) -> object:
 
 
 def inert_cell(text: str) -> str:
-    """Text with an apostrophe before whatever would begin a formula.
+    """Prefix text with an apostrophe wherever it would start a formula.
 
-    That is at its beginning, and after each character that another program may take for the separator of cells. Blanks
-    and invisible characters in front do not count, since spreadsheets drop them.
+    Checks the start of the text, and the position after each character that a spreadsheet may take
+    for a separator. Skips leading blanks and invisible characters, since spreadsheets drop them.
     """
     first, *rest = _SEPARATOR.split(text)
     begin = "'" if text.startswith(MARKED) or _begins_active(first) else ""

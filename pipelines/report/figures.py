@@ -1,4 +1,4 @@
-"""What the report tells, read from the views; nothing is computed that a view says. How it is shown: ``page``."""
+"""Figures of the report, read from the views."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, Row
 
 from pipelines.amocrm.models import Json
-from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
-from pipelines.warehouse.state import account_id_for_key
+from pipelines.warehouse.state import require_account_id
 
 MAX_DAYS: Final = 3 * 366
-"""Days that the report looks back at most, the newest snapshot's included."""
+"""Longest period of the report, including the latest snapshot's day."""
 
 MAX_CHANGES: Final = 1_000
 MAX_MOVERS: Final = 5
@@ -29,7 +28,7 @@ MAX_ANOMALIES: Final = 50
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountState:
-    """The account, from ``analytics.freshness``, and the first day of its history."""
+    """The account's row of ``analytics.freshness``, and the first day of its history."""
 
     account_key: str
     name: str | None
@@ -48,7 +47,7 @@ class AccountState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportDay:
-    """A day of the account; no size where there was no load that day, or no usable number."""
+    """A segment's size at the end of a day; None if there was no load that day, or no usable number."""
 
     date: date
     size: int | None
@@ -102,13 +101,15 @@ class Jump:
 
     segment_id: int
     name: str | None
+    previous_date: date
+    previous_count: int
     observed_date: date
     last_count: int
     change_count: int
     usual_change_count: Decimal
     missed_days: int
     observed_at: datetime
-    changed_things: str | None  # what changed around it, by name
+    changed_things: str | None  # entities that changed around it, by name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,30 +140,29 @@ class AnomalyPeriod:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """All that the report tells of an account."""
+    """All figures of an account's report."""
 
     state: AccountState
-    segments: list[SegmentTrend]  # the largest first
-    stages: list[StageState]  # in their order
+    segments: list[SegmentTrend]  # largest first
+    stages: list[StageState]  # in the account's order
     movers: list[Mover]
-    jumps: list[Jump]  # the newest first, as all below
+    jumps: list[Jump]  # latest first, as all below
     changes: list[Change]
-    changes_from: datetime | None  # the first snapshot whose changes are here, where those of earlier ones are left out
+    changes_from: datetime | None  # first snapshot whose changes are complete; None if all changes were read
     gaps: list[Gap]
     anomalies: list[AnomalyPeriod]
     has_all_anomalies: bool
 
 
 def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> Figures:
-    """The account as its newest snapshot and so many days up to it have it.
+    """Read the figures of the ``days`` up to the account's latest snapshot.
 
-    All is of one moment, whatever is loaded meanwhile. Raises ``DatabaseError`` where there is no snapshot yet.
+    All of them are read in one consistent state of the database. Raises ``DatabaseError`` if there
+    is no snapshot yet.
     """
     repeatable_read_engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with transaction(repeatable_read_engine, account=account_key) as connection:
-        account_id = account_id_for_key(connection, account_key)
-        if account_id is None:
-            raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
+        account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
         state = AccountState(**_fetch_rows(connection, "report_state", key)[0]._asdict())
         first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
@@ -175,7 +175,7 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
             )
         }
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
-        anomalies = _fetch_rows(connection, "report_quality", parameters | {"most": MAX_ANOMALIES + 1})
+        anomalies = _fetch_rows(connection, "report_anomalies", parameters | {"most": MAX_ANOMALIES + 1})
         return Figures(
             state=state,
             segments=[
@@ -186,19 +186,31 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
             movers=[
                 Mover(**row._asdict()) for row in _fetch_rows(connection, "report_movers", key | {"most": MAX_MOVERS})
             ],
-            jumps=[Jump(**row._asdict()) for row in _fetch_rows(connection, "report_jumps", parameters)],
+            jumps=read_jumps(connection, account_id, first_date=first_date),
             changes=changes,
             changes_from=_first_complete_snapshot(connection, changes, parameters),
-            gaps=[Gap(**row._asdict()) for row in _fetch_rows(connection, "report_gaps", parameters)],
+            gaps=read_gaps(connection, account_id, after=after),
             anomalies=[AnomalyPeriod(**row._asdict()) for row in anomalies[:MAX_ANOMALIES]],
             has_all_anomalies=len(anomalies) <= MAX_ANOMALIES,
         )
 
 
+def read_jumps(connection: Connection, account_id: int, *, first_date: date) -> list[Jump]:
+    """Read the account's jumps from ``first_date`` on, latest first."""
+    values = {"account_id": account_id, "first_date": first_date}
+    return [Jump(**row._asdict()) for row in _fetch_rows(connection, "report_jumps", values)]
+
+
+def read_gaps(connection: Connection, account_id: int, *, after: datetime) -> list[Gap]:
+    """Read the account's gaps that end after ``after``, latest first."""
+    values = {"account_id": account_id, "after": after}
+    return [Gap(**row._asdict()) for row in _fetch_rows(connection, "report_gaps", values)]
+
+
 def _first_complete_snapshot(
     connection: Connection, changes: list[Change], parameters: dict[str, Any]
 ) -> datetime | None:
-    """The first snapshot whose changes were read, if there are earlier ones that were not."""
+    """Return the first snapshot whose changes were read if earlier changes were not; else None."""
     if len(changes) < MAX_CHANGES:
         return None
     oldest = changes[-1].observed_at

@@ -1,4 +1,7 @@
-"""Numbers and days as the account's country writes them, in its own timezone. The words around them are English."""
+"""Formats of numbers and dates for the account's country and timezone.
+
+The text around them is English.
+"""
 
 from __future__ import annotations
 
@@ -19,63 +22,63 @@ NO_VALUE: Final = "–"
 MINUS_SIGN: Final = "\u2212"
 
 FALLBACK_LOCALE: Final = Locale.parse("en_SE")
-"""2026-11-22 and 1 234: what nobody can read wrongly."""
+"""Unambiguous formats: 2026-11-22 and 1 234."""
 
 D3_DATE_PARTS: Final = {"dd": "%d", "d": "%-d", "MM": "%m", "M": "%-m", "y": "%Y"}
-"""Parts of a pattern of CLDR in the words of D3, which draws the axes."""
+"""Date parts of CLDR patterns, and their equivalents in D3, which draws the axes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Formats:
-    """How an account writes what people read."""
+    """Locale and timezone of an account."""
 
     locale: Locale
     timezone: ZoneInfo
 
     @classmethod
     def for_account(cls, country: str | None, timezone: str) -> Formats:
-        """Those of a two-letter country code."""
+        """Choose the formats for a two-letter country code."""
         return cls(locale=locale_for_country(country), timezone=ZoneInfo(timezone))
 
     def number(self, number: int | Decimal | None) -> str:
-        """Such as 1 234."""
+        """Format a number, such as 1 234."""
         return NO_VALUE if number is None else format_decimal(number, locale=self.locale).replace("-", MINUS_SIGN)
 
     def signed(self, number: int | Decimal | None) -> str:
-        """Such as +1 234."""
+        """Format a number with its sign, such as +1 234."""
         return f"+{self.number(number)}" if number is not None and number > 0 else self.number(number)
 
     def percent(self, number: Decimal | None) -> str:
-        """Such as +5,4 %; nothing where there is nothing to compare with."""
+        """Format a percentage with its sign, such as +5,4 %; empty for None."""
         return "" if number is None else f"{self.signed(number)}\u00a0%"
 
     def day(self, day: date) -> str:
-        """In digits, the year in four."""
+        """Format a date in digits, with a four-digit year."""
         return format_date(day, self.day_pattern, locale=self.locale)
 
     def timestamp(self, instant: datetime) -> str:
-        """Day and time by the account's clocks."""
+        """Format an instant in the account's timezone."""
         local = instant.astimezone(self.timezone)
         return f"{self.day(local.date())} {format_time(local.time(), 'short', locale=self.locale)}"
 
     def day_of(self, instant: datetime) -> date:
-        """The account's day that an instant belongs to."""
+        """Return the date of an instant in the account's timezone."""
         return instant.astimezone(self.timezone).date()
 
     @property
     def day_pattern(self) -> str:
-        """The country's shortest pattern of a day, with the whole year, in CLDR's words."""
+        """CLDR pattern of the short date format, with the full year."""
         return re.sub("y+", "y", self.locale.date_formats["short"].pattern)
 
     @property
     def d3_day(self) -> str:
-        """The same in D3's words."""
+        """D3's equivalent of ``day_pattern``."""
         plain = self.day_pattern.replace("'", "")
         return re.sub("dd?|MM?|y", lambda match: D3_DATE_PARTS[match[0]], plain)
 
     @property
     def d3_numbers(self) -> dict[str, Any]:
-        """How D3 is to write numbers."""
+        """D3's locale definition for numbers."""
         primary, secondary = self.locale.decimal_formats[None].grouping
         return {
             "decimal": get_decimal_symbol(self.locale),
@@ -87,7 +90,7 @@ class Formats:
 
 @cache
 def locale_for_country(country: str | None) -> Locale:
-    """The locale of most people in a country, an official language's first."""
+    """Return the locale of the most spoken language of a country, preferring official languages."""
     languages = get_global("territory_languages").get((country or "").upper(), {})
     by_usage = sorted(
         languages,

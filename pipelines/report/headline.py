@@ -1,4 +1,4 @@
-"""The account's state in one line, and how its loads are going in another."""
+"""Headlines of the report: the account's state, and the state of its loads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pipelines.report.figures import Figures
 from pipelines.report.formats import Formats
 
 MODE_SENTENCES: Final = {
-    "disabled": "Customers are switched off in amoCRM: there is nothing to see at present",
-    "unavailable": "The account's plan has no customers: there is nothing to see at present",
+    "disabled": "Customers are switched off in amoCRM, so there are no segments or stages at present",
+    "unavailable": "The account's plan does not include customers, so there are no segments or stages at present",
 }
 WEEK_DAYS: Final = 7
 MAX_MESSAGE_LENGTH: Final = 400
@@ -21,15 +21,15 @@ MAX_MESSAGE_LENGTH: Final = 400
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadStatus:
-    """How the loads are going."""
+    """State of the account's loads."""
 
     is_healthy: bool
-    verdict: str  # in a word or two
+    verdict: str  # in one or two words
     text: str
 
 
 def describe_account(figures: Figures, formats: Formats) -> str:
-    """What there is, what is largest, and what moved within a week."""
+    """Describe the account: number of segments or stages, the largest segment, changes within a week."""
     match figures.state.customers_mode:
         case "segments":
             return "; ".join(_segment_clauses(figures, formats)) + "."
@@ -48,31 +48,32 @@ def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
     changes = [segment.change_7_days for segment in figures.segments if segment.change_7_days is not None]
     if changes:
         grown, shrunk = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
-        yield f"within 7 days {grown or 'none'} grew and {shrunk or 'none'} shrank{_describe_top_mover(figures, formats)}"
+        top_mover = _describe_top_mover(figures, formats)
+        yield f"within 7 days {grown or 'none'} grew and {shrunk or 'none'} shrank{top_mover}"
 
 
 def _describe_top_mover(figures: Figures, formats: Formats) -> str:
-    """The one that moved most."""
+    """Describe the segment with the largest change within a week; empty if there is none."""
     week = [mover for mover in figures.movers if mover.days == WEEK_DAYS]
     if not week:
         return ""
     top_mover = max(week, key=lambda mover: abs(mover.change_count))
     name = to_single_line(top_mover.name or "") or str(top_mover.segment_id)
-    return f", most of all '{name}' by {formats.signed(top_mover.change_count)}"
+    return f", '{name}' the most ({formats.signed(top_mover.change_count)})"
 
 
 def describe_loads(figures: Figures, formats: Formats, *, now: datetime) -> LoadStatus:
-    """Whether the newest snapshot is as new as it should be, and what was wrong if not."""
+    """Describe the age of the latest snapshot, and failed or missing loads."""
     state = figures.state
     age = (
-        f"The newest snapshot, of {formats.timestamp(state.observed_at)}, is {_format_age(now, state.observed_at)} old"
+        f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {_format_age(now, state.observed_at)} old"
     )
-    rhythm = f"; usually one comes every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
+    rhythm = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
     late = " A load is missing." if state.is_late else ""
     failed = f" {_pluralize(state.failure_count, 'load')} failed since: " if state.failure_count else ""
     message = to_single_line(state.last_message or "", MAX_MESSAGE_LENGTH) if failed else ""
     is_healthy = not (late or failed)
-    verdict = "Look here." if not is_healthy else "On time." if rhythm else "Loaded."
+    verdict = "Needs attention." if not is_healthy else "On time." if rhythm else "Loaded."
     return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{rhythm}.{late}{failed}{message}")
 
 

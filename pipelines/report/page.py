@@ -1,4 +1,4 @@
-"""The page: figures in, HTML out. How it looks is in ``page.html.jinja`` and ``page.css``."""
+"""Render the report's figures as one HTML page, with ``page.html.jinja`` and ``page.css``."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from pipelines.report.headline import WEEK_DAYS, describe_account, describe_load
 from pipelines.report.stage_rules import describe_rules
 
 MAX_TIMELINE_EVENTS: Final = 60
-"""Sentences of the timeline; all of them are in the views."""
+"""Events in the timeline, the latest; the views have all."""
 
 MAX_SEGMENT_EVENTS: Final = 8
-"""Sentences beside a segment's chart, the newest."""
+"""Events below a segment's chart, the latest."""
 
 RECENT_DAYS: Final = 14
-"""Days that a segment's table has one by one; before these it has the last day of each month."""
+"""Days in a segment's table; before these, the table has the last day of each month."""
 
 MAX_SHARED_EVENTS: Final = 12
-"""Marks that stand on all charts, the newest."""
+"""Events marked in all charts, the latest."""
 
 MAX_WEEK_EVENTS: Final = 8
-"""Sentences of the last 7 days that stand beside the movers, the newest."""
+"""Events of the last 7 days beside the movers, the latest."""
 
 MAX_DETAIL_LENGTH: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SegmentCard:
-    """A segment as the page shows it."""
+    """A segment's part of the page."""
 
     segment: SegmentTrend
     name: str
     chart: Markup
     marks: list[tuple[int, Event]]
-    earlier_count: int  # events that are not told
+    earlier_count: int  # events that are left out
     table: list[ReportDay]
 
 
 def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) -> str:
-    """The report as one HTML document without scripts, which asks no other place for anything."""
+    """Render the report as one HTML document, without scripts and external resources."""
     formats = Formats.for_account(figures.state.country, figures.state.timezone)
     timeline = timeline_events(figures, formats)
     segment_events = events_by_segment(figures, formats)
@@ -104,13 +104,16 @@ def build_card(
     first: date,
     last: date,
 ) -> SegmentCard:
-    """A segment with its chart, what happened to it, and its sizes as a table. ``letters`` mark what concerns all."""
+    """Build a segment's card: chart, events, and table of sizes.
+
+    ``letters`` are the marks shared by all charts.
+    """
     shown = segment_events[-MAX_SEGMENT_EVENTS:]
     numbers = number_marks([event.date for event in shown], first=first, last=last)
     return SegmentCard(
         segment=segment,
         name=display_name(segment.name, segment.segment_id),
-        # Vega's own output, of numbers and days: no text of amoCRM is in it.
+        # Safe: Vega's output for numbers and dates, without text from amoCRM.
         chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
         earlier_count=len(segment_events) - len(shown),
@@ -119,13 +122,13 @@ def build_card(
 
 
 def select_table_days(days: Sequence[ReportDay]) -> list[ReportDay]:
-    """The last days one by one, before these the last of each month; the newest first."""
+    """Select the last ``RECENT_DAYS`` days, and before them the last day of each month; latest first."""
     month_ends = {(day.date.year, day.date.month): day for day in days[:-RECENT_DAYS]}
     return [*reversed(days[-RECENT_DAYS:]), *reversed(month_ends.values())]
 
 
 def group_movers(figures: Figures) -> list[dict[str, Any]]:
-    """The movers of each span of days, with the length of their bars in percent of the longest."""
+    """Group the movers by span of days, with the length of each bar in percent of the longest."""
     return [
         {
             "days": days,
@@ -136,11 +139,12 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
 
 
 def display_name(name: str | None, fallback: object) -> str:
-    """A name on one printable line, or what stands for it where there is none."""
+    """Return a name as one printable line, or the fallback if it is empty."""
     return to_single_line(name or "") or f"{fallback}"
 
 
 def _build_environment(formats: Formats) -> Environment:
+    """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(
         loader=PackageLoader("pipelines.report", ""),
         autoescape=True,

@@ -1,7 +1,7 @@
-"""The report's figures as Parquet, for programs: every value keeps its type, and text is as amoCRM has it.
+"""Parquet export of the report's figures, for programs: every value keeps its type, and text is unchanged.
 
-Whole numbers are whole where some are missing too, percentages are decimals, instants are in UTC and say so. The type
-of a column does not depend on what is in it.
+Integer columns stay integers even with missing values, percentages are decimals, and timestamps are
+in UTC. A column's type does not depend on its values.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ from pipelines.report.figures import Figures
 from pipelines.report.tables import ReportTable, build_tables
 
 DECIMAL_PRECISION: Final = (18, 4)
-"""Of decimals, in all and after the point: the views round to one."""
+"""Precision and scale of decimals; the views round to one decimal."""
 
 
 def parquet_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
-    """Name and contents of each file. Raises ``SettingsError`` where pyarrow is not installed."""
+    """Yield the name and contents of each file.
+
+    Raises ``SettingsError`` if pyarrow is not installed.
+    """
     arrow = _import_pyarrow()
     return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(figures))
 
 
 def _import_pyarrow() -> ModuleType:
-    """An extra of 45 MB, which only this needs."""
+    """Import pyarrow, an optional dependency of 45 MB."""
     try:
         arrow = import_module("pyarrow")
         import_module("pyarrow.parquet")
     except ImportError:
         raise SettingsError(
             "Parquet needs the package pyarrow, which is not installed.",
-            advice="Install it (pip install 'amocrm-warehouse[parquet]'), or have CSV: --format csv.",
+            advice="Install it (pip install 'amocrm-warehouse[parquet]'), or export CSV: --format csv.",
         ) from None
     return arrow
 
@@ -53,7 +56,7 @@ def _to_parquet(table: ReportTable, arrow: ModuleType) -> bytes:
 
 
 def _to_array(values: Iterable[object], annotation: Any, arrow: ModuleType) -> Any:
-    """A column; what may be anything, as amoCRM sent it, is JSON."""
+    """Convert a column to a typed array. Values of type ``Any`` become JSON."""
     if annotation is Any:
         values = (None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values)
     [python_type] = {python_type for python_type in get_args(annotation) if python_type is not NoneType} or {annotation}

@@ -1,7 +1,8 @@
-"""Sizes of segments as a small picture: a line each, in SVG that any page can show. Which ones is decided elsewhere.
+"""Sparklines of segment sizes as one small SVG.
 
-It is drawn by hand, since it is kept with every load: a line of sixty days takes some 250 bytes. Chart libraries make
-30 kB of the same picture, and those that draw well need half as much memory as a whole load.
+Dagster stores the picture with every load, so it must be small: a line of sixty days takes about
+250 bytes. Chart libraries produce 30 kB for the same picture, and the good ones need half as much
+memory as a whole load.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LINE_LEFT, LINE_TOP, LINE_WIDTH, LINE_HEIGHT = 190, 4, 240, 18
 NUMBER_RIGHT, CHANGE_RIGHT, WIDTH = 490, 560, 570
 MAX_NAME_LENGTH: Final = 26
 
-INK, PALE, UP, DOWN, LINE = "#6b7280", "#9ca3af", "#16a34a", "#dc2626", "#4f6ef7"  # to be read on white and on black
+INK, PALE, UP, DOWN, LINE = "#6b7280", "#9ca3af", "#16a34a", "#dc2626", "#4f6ef7"  # legible on white and on black
 
 SVG_ATTRIBUTES: Final = {
     "xmlns": "http://www.w3.org/2000/svg",
@@ -34,7 +35,10 @@ LINE_ATTRIBUTES: Final = {"fill": "none", "stroke": LINE, "stroke-width": "1.5",
 
 
 def render_sparklines(series: Sequence[SizeSeries]) -> str:
-    """SVG of the first segments: name, line of all days given, size now, change over a week. Names are escaped."""
+    """Draw the first ``MAX_SEGMENTS`` segments: name, sparkline, current size, change over a week.
+
+    Escapes names.
+    """
     shown = [item for item in series if item.days][:MAX_SEGMENTS]
     first = min((item.days[0].date for item in shown), default=date.min)
     last = max((item.days[-1].date for item in shown), default=date.min)
@@ -60,12 +64,12 @@ def render_sparklines(series: Sequence[SizeSeries]) -> str:
 
 
 def to_data_uri(svg: str) -> str:
-    """The picture as an address, for where a page takes images only: nothing in it can act or load anything."""
+    """Encode the SVG as a data URI for an ``img`` element, in which it cannot run scripts or load resources."""
     return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
 
 
 def _path_commands(sizes: Sequence[int | None], row: int) -> Iterator[str]:
-    """Path data: a stroke for each run of days with a size, so that a gap stays a gap; a lone day is a dot."""
+    """Yield the path data: one stroke per run of days with a size, and a dot for a single day."""
     present_sizes = [size for size in sizes if size is not None]
     if not present_sizes:
         return

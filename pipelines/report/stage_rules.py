@@ -1,4 +1,7 @@
-"""A stage's rules in words, as far as words go: structure as it was received, no meaning claimed."""
+"""Text of a stage's rules.
+
+It mirrors the received structure, since amoCRM does not document the rules' meaning.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ RULE_SEPARATOR = ", "
 
 
 def describe_rules(conditions: Json) -> str:
-    """'after_purchase 21 | tag Regular, Club': rules by their type and what they compare with; groups between bars."""
+    """Describe rules by type and compared values, groups separated by bars: 'after_purchase 21 | tag Regular, Club'."""
     groups = (RULE_SEPARATOR.join(map(_describe_rule, _iterate(group))) for group in _iterate(conditions))
     return to_single_line(GROUP_SEPARATOR.join(filter(None, groups)), max_length=200)
 
 
 def _iterate(value: Json) -> Iterator[Json]:
-    """What a list holds; a thing where a list belongs is one of its kind."""
+    """Iterate over a list; any other value counts as a list with one item."""
     if isinstance(value, list):
         yield from value
     elif value is not None:
@@ -26,7 +29,7 @@ def _iterate(value: Json) -> Iterator[Json]:
 
 
 def _describe_rule(rule: Json) -> str:
-    """Its type, and the names of what it is about, or else what it compares with."""
+    """Describe a rule by its type and the names of its conditions, or else the value that it compares with."""
     if not isinstance(rule, dict):
         return f"rule {_describe_value(rule)}".rstrip()
     names = [item["name"] for item in _iterate(rule.get("conditions")) if isinstance(item, dict) and item.get("name")]

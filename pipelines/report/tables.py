@@ -1,4 +1,4 @@
-"""The report's figures as tables, a kind of row each, columns named as the views name them. No format of files."""
+"""Tables of the report's figures for export, with columns named as in the views."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipelines.warehouse.changes import Change
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportTable:
-    """Rows of one kind."""
+    """One exported table."""
 
     name: str
-    types: Mapping[str, Any]  # of each column, in their order, as a Python annotation
+    types: Mapping[str, Any]  # Python annotation by column, in order
     rows: list[tuple[object, ...]]
 
 
 def build_tables(figures: Figures) -> Iterator[ReportTable]:
-    """All that the report tells, those without rows too."""
+    """Yield all tables of the report, including empty ones."""
     yield _build_table("segments", SegmentTrend, figures.segments, excluded=("days",))
     yield ReportTable(
         name="segment_sizes_daily",
@@ -40,7 +40,7 @@ def build_tables(figures: Figures) -> Iterator[ReportTable]:
     )
     yield _build_table("stages", StageState, figures.stages)
     yield _build_table("segment_movers", Mover, figures.movers)
-    yield _build_table("segment_jumps", Jump, figures.jumps)
+    yield _build_table("segment_jumps", Jump, figures.jumps, excluded=("previous_date", "previous_count"))
     yield _build_table("changes", Change, figures.changes)
     yield _build_table("gaps", Gap, figures.gaps)
     yield _build_table("data_quality", AnomalyPeriod, figures.anomalies)

@@ -1,4 +1,4 @@
-"""The report as a file: read, drawn, and put in its place whole. Where that place is, the caller says."""
+"""Write the report to a file."""
 
 from __future__ import annotations
 
@@ -15,28 +15,26 @@ from pipelines.report.formats import Formats
 from pipelines.report.headline import describe_account
 from pipelines.report.page import render_page
 
-LOCATION_ADVICE: Final = (
-    "Name a place that has room for it and where this user may write: AMOCRM_REPORT_DIR, or --output."
-)
+LOCATION_ADVICE: Final = "Choose a folder with free space in which this user may write: AMOCRM_REPORT_DIR, or --output."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WrittenReport:
-    """A report that was written."""
+    """A written report."""
 
     file: Path
     byte_count: int
-    observed_at: datetime  # the newest snapshot that is in it
+    observed_at: datetime  # of the latest snapshot in it
     headline: str  # the account's state in one line
 
 
 def write_report(
     engine: Engine, account_key: str, file: Path, *, now: datetime, is_simulated: bool = False
 ) -> WrittenReport:
-    """Write what is known of an account as one HTML file, in place of what is there.
+    """Write an account's report to one HTML file, atomically.
 
-    Whoever reads it meanwhile has the old one or the new one. Raises ``DatabaseError`` where there is no snapshot yet,
-    and ``SettingsError`` where the file cannot be written.
+    Raises ``DatabaseError`` if there is no snapshot yet, and ``SettingsError`` if the file cannot
+    be written.
     """
     figures = read_figures(engine, account_key)
     page = render_page(figures, now=now, is_simulated=is_simulated).encode()

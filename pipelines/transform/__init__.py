@@ -1,1 +1,1 @@
-"""Records to relations in pure pandas, and the diff of a snapshot against stored state. No API and no database."""
+"""Diff of a snapshot against the stored state, and the rows it adds as pandas frames."""

@@ -1,4 +1,4 @@
-"""Which code reads answers and decides what they change, so that what other code has read is not taken for its own."""
+"""Fingerprint of the code that parses and diffs, so that caches of another version are not reused."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 PARSING_PACKAGES: Final = ("amocrm", "transform")
-"""The packages that a snapshot and what it changes depend on."""
+"""Packages that a snapshot and its changes depend on."""
 
 
 def fingerprint_code() -> str:
-    """A hash of that code, as its files are now, and of Python's version."""
+    """Hash those packages' files and Python's version."""
     found = hashlib.sha256(platform.python_version().encode())
     for package in PARSING_PACKAGES:
         for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
@@ -21,4 +21,4 @@ def fingerprint_code() -> str:
 
 
 PARSER_FINGERPRINT: Final = fingerprint_code()
-"""Taken as the program starts: should its files be replaced while it runs, it still reads as they were."""
+"""Computed at startup: a running process keeps its code if the files are replaced."""

@@ -1,4 +1,4 @@
-"""What a snapshot changes: stored state and what was seen in, intents out. Pure: nothing is read or written here."""
+"""Diff of the stored state and a snapshot: a pure function that returns the changes to write."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OptionKey: TypeAlias = tuple[int, int]
 
 
 class Hashed(Protocol):
-    """A record whose state is known by a hash."""
+    """Record with a content hash."""
 
     @property
     def content_hash(self) -> bytes:
-        """Equal for equal states."""
+        """Hash that is equal for equal states."""
         ...
 
 
@@ -31,7 +31,7 @@ Entity = TypeVar("Entity", bound=Hashed)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurrentSegment:
-    """A segment as the newest snapshot saw it."""
+    """Segment as the latest snapshot shows it."""
 
     content_hash: bytes
     customers_count: int | None
@@ -40,9 +40,9 @@ class CurrentSegment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredState:
-    """What the warehouse holds open for one account: all that a decision needs to know of the past."""
+    """Open versions and anomalies of one account: what a diff needs to know of the past."""
 
-    observed_at: datetime | None = None  # of the newest snapshot; None before the first
+    observed_at: datetime | None = None  # of the latest snapshot; None before the first
     observed_date: date | None = None
     stages: Mapping[int, bytes] = field(default_factory=dict)  # content hashes of open versions
     fields: Mapping[int, bytes] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class StoredState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntityDiff(Generic[Key, Entity]):
-    """Versions to open and versions to close, for one sort of thing. A changed thing is in both."""
+    """Versions to open and to close for one kind of entity. A changed entity is in both."""
 
     opened: Mapping[Key, Entity]
     closed: Mapping[Key, EndReason]
@@ -61,34 +61,34 @@ class EntityDiff(Generic[Key, Entity]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnapshotDiff:
-    """All that publishing a snapshot has to write, its ledger row aside."""
+    """Everything that publishing a snapshot writes, except its ledger row."""
 
     stages: EntityDiff[int, Stage]
     fields: EntityDiff[int, Field]
     options: EntityDiff[OptionKey, Option]
     segments: EntityDiff[int, Segment]
-    sizes: Mapping[int, int | None]  # new size by segment, None once it is gone
-    current: Mapping[int, CurrentSegment]  # segments whose newest state differs from the stored one
-    days: Mapping[int, int | None]  # sizes to enter into the day's rows
-    opened_anomalies: frozenset[Anomaly]  # oddities that begin
-    resolved_anomalies: frozenset[Anomaly]  # oddities that are over
+    sizes: Mapping[int, int | None]  # new size by segment; None if it is gone
+    current: Mapping[int, CurrentSegment]  # segments whose latest state differs from the stored one
+    days: Mapping[int, int | None]  # sizes for the day's rows
+    opened_anomalies: frozenset[Anomaly]  # new anomalies
+    resolved_anomalies: frozenset[Anomaly]  # anomalies that ended
 
     @property
     def opened_count(self) -> int:
-        """Versions to open, of all things together."""
+        """Versions to open, of all entities."""
         return sum(len(d.opened) for d in (self.stages, self.fields, self.options, self.segments))
 
     @property
     def closed_count(self) -> int:
-        """Versions to close, of all things together."""
+        """Versions to close, of all entities."""
         return sum(len(d.closed) for d in (self.stages, self.fields, self.options, self.segments))
 
 
 def diff_snapshot(stored: StoredState, snapshot: Snapshot, *, observed_date: date) -> SnapshotDiff:
-    """What to write so that the open versions are exactly what ``seen`` shows.
+    """Return the changes that make the open versions equal to ``snapshot``.
 
-    ``observed_date`` is the snapshot's day in the account's timezone. Raises ``UnprovenEnding`` when a stored thing is
-    missing although its mode is on and the API did not confirm that it is gone.
+    ``observed_date`` is the snapshot's day in the account's timezone. Raises ``UnprovenEnding`` if
+    a stored entity is missing although its mode is on and the API did not confirm its deletion.
     """
     has_segments = snapshot.account.mode == "segments"
     segments = {segment.id: segment for segment in all_segments(snapshot)}
@@ -150,12 +150,15 @@ def diff_snapshot(stored: StoredState, snapshot: Snapshot, *, observed_date: dat
 
 
 def all_segments(snapshot: Snapshot) -> list[Segment | UnparsedSegment]:
-    """All segments of a snapshot, read or not, by their ids."""
+    """Return all segments of a snapshot, parsed or not, sorted by id."""
     return sorted((*snapshot.segments, *snapshot.unparsed_segments), key=attrgetter("id"))
 
 
 def fully_parsed(segment: Segment | UnparsedSegment) -> Segment:
-    """A segment with all that its row says. Nearly none that is unread is asked for: what it says is open already."""
+    """Parse a segment if it is not parsed yet.
+
+    Rarely needed: an unparsed one is usually stored already.
+    """
     return segment.read() if isinstance(segment, UnparsedSegment) else segment
 
 
@@ -167,17 +170,17 @@ def diff_entities(
     gone: Collection[Key],
     is_mode_on: bool,
 ) -> EntityDiff[Key, Entity]:
-    """Compare content hashes: what to open, what to close and why.
+    """Compare content hashes; return versions to open, and to close with the reason.
 
-    A thing that is missing ends as ``mode_off`` when its mode is off, as ``deleted`` when it is in ``gone``, and is an
-    ``UnprovenEnding`` otherwise.
+    A missing entity ends as ``mode_off`` if its mode is off, as ``deleted`` if it is in ``gone``;
+    otherwise raises ``UnprovenEnding``.
     """
     missing = stored.keys() - snapshot.keys()
     unproven = missing - set(gone) if is_mode_on else set()
     if unproven:
         raise UnprovenEnding(
             f"{len(unproven)} {thing}(s) are open in the warehouse and missing from the snapshot, "
-            f"and the API was not asked for them: {sorted(map(str, unproven))[:5]}."
+            f"and the API did not confirm that they are deleted: {sorted(map(str, unproven))[:5]}."
         )
     opened = {key: record for key, record in snapshot.items() if stored.get(key) != record.content_hash}
     closed: dict[Key, EndReason] = {key: "changed" for key in opened if key in stored}
@@ -188,7 +191,7 @@ def diff_entities(
 def size_changes(
     stored: Mapping[int, CurrentSegment], snapshot: Mapping[int, Segment | UnparsedSegment]
 ) -> dict[int, int | None]:
-    """Sizes that differ from the newest stored ones; a segment that is not there has none."""
+    """Return sizes that differ from the latest stored ones; None for a missing segment."""
     stored_sizes = {segment_id: current.customers_count for segment_id, current in stored.items()}
     current_sizes = {segment_id: segment.customers_count for segment_id, segment in snapshot.items()}
     return {

@@ -1,4 +1,4 @@
-"""The relations of schema ``amocrm`` that are written from records, and the frames made of them. No decisions here."""
+"""Relations of schema ``amocrm`` that are written from records, and their data frames."""
 
 from __future__ import annotations
 
@@ -148,11 +148,11 @@ WRITTEN_RELATIONS = (
     SEGMENT_SIZE,
     QUALITY_EVENT,
 )
-"""All of them, parents before their children."""
+"""All written relations, parents before children."""
 
 
 def changed_relations(account_id: int, at: datetime, diff: SnapshotDiff) -> dict[Relation, pd.DataFrame]:
-    """The rows that a decision adds, by relation, parents first; nothing is shaped that did not change."""
+    """Build the frames of a diff's new rows by relation, parents first; unchanged relations are left out."""
     frames: dict[Relation, pd.DataFrame] = {}
     if diff.stages.opened:
         frames |= stage_relations(account_id, at, diff.stages.opened.values())
@@ -170,7 +170,7 @@ def changed_relations(account_id: int, at: datetime, diff: SnapshotDiff) -> dict
 
 
 def stage_relations(account_id: int, at: datetime, stages: Collection[Stage]) -> dict[Relation, pd.DataFrame]:
-    """Versions that these stages open at ``at``, and the rules of each."""
+    """Build the versions that stages open at ``at``, and their rules."""
     return {
         STAGE_VERSION: STAGE_VERSION.frame(
             (
@@ -197,7 +197,7 @@ def stage_relations(account_id: int, at: datetime, stages: Collection[Stage]) ->
 
 
 def field_relation(account_id: int, at: datetime, fields: Collection[Field]) -> pd.DataFrame:
-    """Versions that these definitions of fields open at ``at``."""
+    """Build the versions that fields open at ``at``."""
     return FIELD_VERSION.frame(
         (account_id, field.id, at, field.name, field.code, field.type, field.sort, field.extra, field.content_hash)
         for field in fields
@@ -205,7 +205,7 @@ def field_relation(account_id: int, at: datetime, fields: Collection[Field]) -> 
 
 
 def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, int], Option]) -> pd.DataFrame:
-    """Versions that these options, given by field id and option id, open at ``at``."""
+    """Build the versions that options, by field id and option id, open at ``at``."""
     return OPTION_VERSION.frame(
         (account_id, field_id, option.id, at, option.value, option.sort, option.extra, option.content_hash)
         for (field_id, _), option in options.items()
@@ -213,7 +213,7 @@ def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, i
 
 
 def segment_relations(account_id: int, at: datetime, segments: Collection[Segment]) -> dict[Relation, pd.DataFrame]:
-    """Versions that these segments open at ``at``, with the price fields and field values of each."""
+    """Build the versions that segments open at ``at``, with their price fields and field values."""
     return {
         SEGMENT_VERSION: SEGMENT_VERSION.frame(
             (
@@ -240,12 +240,12 @@ def segment_relations(account_id: int, at: datetime, segments: Collection[Segmen
 
 
 def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> pd.DataFrame:
-    """Changes of size at ``at``, by segment; None for a segment that is gone."""
+    """Build the sizes that changed at ``at``, by segment; None for a segment that is gone."""
     return SEGMENT_SIZE.frame((account_id, segment_id, at, size) for segment_id, size in sizes.items())
 
 
 def anomaly_relation(account_id: int, at: datetime, anomalies: Collection[Anomaly]) -> pd.DataFrame:
-    """Oddities that a snapshot is the first to show."""
+    """Build the anomalies that a snapshot is the first to show."""
     return QUALITY_EVENT.frame(
         (account_id, anomaly.kind, anomaly.thing, anomaly.thing_id, anomaly.detail, at) for anomaly in sorted(anomalies)
     )

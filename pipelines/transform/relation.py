@@ -1,4 +1,4 @@
-"""What a relation is: name, typed columns and key, and how a typed frame is made of rows. None is defined here."""
+"""Relation: name, typed columns and key of a table, and its data frame."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INTEGER = "Int64"
-"""Whole numbers and ids: nullable, never floats, which would turn 2^53 + 1 into 2^53."""
+"""Nullable integers, never floats, which would turn 2^53 + 1 into 2^53."""
 TEXT = "string"
 BOOLEAN = "boolean"
 INSTANT = "datetime64[us, UTC]"
-"""Microseconds, as Postgres has them."""
+"""Microseconds, as in Postgres."""
 OBJECT = "object"
-"""Values that pandas has no exact type for: decimals, days, JSON, hashes."""
+"""Values without an exact pandas type: decimals, days, JSON, hashes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Relation:
-    """One table of schema ``amocrm``: its columns in order with their pandas types, and its key.
+    """Table of schema ``amocrm``: its columns in order with their pandas types, and its key.
 
-    What a column means is said once, by the table's comment in ``sql/migrations``; a test holds both together.
+    Column meanings are in the comments of ``sql/migrations``; a test compares both.
     """
 
     name: str
@@ -31,18 +31,18 @@ class Relation:
     key: tuple[str, ...]
 
     def frame(self, rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-        """A typed frame of these rows, whose values stand in the order of ``columns``.
+        """Build a typed frame from rows whose values are in the order of ``columns``.
 
-        Raises ``ValueError`` that shows the rows when two have the same key.
+        Raises ``ValueError`` with the rows if two have the same key.
         """
-        import pandas as pd  # noqa: PLC0415 - it takes longer than a load in which nothing changed
+        import pandas as pd  # noqa: PLC0415 - the import takes longer than an unchanged load
 
-        array: Callable[..., Any] = pd.array  # its stubs want each type in letters
+        array: Callable[..., Any] = pd.array  # its stubs accept only literal types
         by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
         columns = {name: list(values) for name, values in zip(self.columns, by_column, strict=True)}
         frame = pd.DataFrame(
             {
-                # A series of objects stays one; an array of a type spares the index that each series brings.
+                # A typed array avoids the index that each series would create.
                 name: pd.Series(values, dtype=dtype) if dtype == OBJECT else array(values, dtype=dtype)
                 for (name, dtype), values in zip(self.columns.items(), columns.values(), strict=True)
             },

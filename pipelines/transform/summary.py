@@ -1,4 +1,4 @@
-"""What a published snapshot showed, in short: what there is to tell of a load, whether or not it had to be read."""
+"""Summary of a published snapshot, for messages about a load."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pipelines.amocrm.models import Anomaly, Mode, Snapshot
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SnapshotSummary:
-    """A snapshot in short. Lists that the mode does not have count 0."""
+    """Counts of a snapshot. Lists that the mode does not have count 0."""
 
     account_id: int
-    account_name: str  # empty where the API gave none
+    account_name: str  # empty if the API returns none
     mode: Mode
     stage_count: int
     segment_count: int
@@ -21,7 +21,7 @@ class SnapshotSummary:
 
 
 def summarize(snapshot: Snapshot) -> SnapshotSummary:
-    """The snapshot in short."""
+    """Summarize a snapshot."""
     return SnapshotSummary(
         account_id=snapshot.account.id,
         account_name=snapshot.account.name,

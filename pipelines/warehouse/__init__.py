@@ -1,1 +1,1 @@
-"""Postgres: connections, migrations, publishing and reading. No other package executes queries on the history."""
+"""Postgres: connections, migrations, roles, and reading and publishing the history."""

@@ -1,4 +1,4 @@
-"""Sessions that hold what somebody waits for, in words."""
+"""Description of the sessions that block ours."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ def describe_blockers(connection: Connection) -> str:
     if not rows:
         return ""
     return (
-        f"In the way: {'; '.join(map(_named, rows))}. To end one, as a superuser or a"
+        f"Blocked by: {'; '.join(map(_named, rows))}. To end one, as a superuser or a"
         f" member of its role: {_ending(rows[0])}."
     )
 
 
 def _named(row: Row[Any]) -> str:
+    """Name a session by pid, role, program and start of its transaction."""
     what = f"pid {row.pid}" if row.pid else f"prepared transaction {row.prepared!r}"
     program = f", {_printable(row.application_name)}" if row.application_name else ""
     since = f", since {row.since:%Y-%m-%d %H:%M:%S} UTC" if row.since else ""
@@ -28,9 +29,10 @@ def _named(row: Row[Any]) -> str:
 
 
 def _ending(row: Row[Any]) -> str:
+    """Return the SQL that ends a session or a prepared transaction."""
     return f"select pg_terminate_backend({row.pid})" if row.pid else f"rollback prepared {row.prepared!r}"
 
 
 def _printable(text: str) -> str:
-    """A name that the session gave itself: it must not draw on the terminal."""
+    """Replace control characters: the session chose this name, and it must not send escapes to the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)

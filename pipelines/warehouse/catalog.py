@@ -1,7 +1,7 @@
-"""Our tables, views and functions as the database describes them: columns, types, comments, what a view is made of.
+"""Catalog of our tables, views and functions, read from the database: columns, types, comments, dependencies.
 
-``sql/catalog.json`` holds tables and views for those who must know them without a connection, such as Dagster's
-definitions. It is written from a migrated database, never by hand, and a test compares the two.
+``sql/catalog.json`` holds it for code without a connection, such as Dagster's definitions. ``./run
+dictionary`` generates the file from a migrated database, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class CatalogColumn:
 
     name: str
     type: str  # as Postgres writes it
-    is_required: bool  # declared not null; always false for a view's
+    is_required: bool  # declared not null; always false in a view
     comment: str | None
 
 
@@ -39,7 +39,7 @@ class CatalogTable:
     is_view: bool
     comment: str | None
     columns: tuple[CatalogColumn, ...]
-    uses: tuple[tuple[str, str], ...]  # schema and name of what a view is made of
+    uses: tuple[tuple[str, str], ...]  # schema and name of each relation that a view selects from
 
     @property
     def key(self) -> tuple[str, str]:
@@ -49,16 +49,16 @@ class CatalogTable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CatalogFunction:
-    """One function for those who read the views."""
+    """One function of the schema ``analytics``."""
 
     name: str
     arguments: str  # names and types, as Postgres writes them
-    columns: tuple[str, ...]  # of the rows that it gives; none where it gives a value
+    columns: tuple[str, ...]  # of the rows that it returns; empty if it returns a value
     comment: str | None
 
 
 def read_functions(connection: Connection) -> tuple[CatalogFunction, ...]:
-    """All functions of the schema ``analytics``, by name."""
+    """Read all functions of the schema ``analytics``, by name."""
     return tuple(
         CatalogFunction(
             name=row.function_name,
@@ -71,7 +71,7 @@ def read_functions(connection: Connection) -> tuple[CatalogFunction, ...]:
 
 
 def read_catalog(connection: Connection) -> tuple[CatalogTable, ...]:
-    """All tables and views of the schemas ``amocrm`` and ``analytics``, by schema and name."""
+    """Read all tables and views of the schemas ``amocrm`` and ``analytics``, by schema and name."""
     uses = defaultdict(list)
     for row in connection.execute(statement("catalog_uses")):
         uses[row.schema_name, row.table_name].append((row.used_schema_name, row.used_table_name))
@@ -99,7 +99,7 @@ def read_catalog(connection: Connection) -> tuple[CatalogTable, ...]:
 
 
 def read_packaged_catalog() -> tuple[CatalogTable, ...]:
-    """The catalog as it was written into the package."""
+    """Read ``sql/catalog.json``."""
     return tuple(
         CatalogTable(
             **table
@@ -113,5 +113,5 @@ def read_packaged_catalog() -> tuple[CatalogTable, ...]:
 
 
 def format_catalog(tables: tuple[CatalogTable, ...]) -> str:
-    """The text of ``sql/catalog.json``."""
+    """Format the contents of ``sql/catalog.json``."""
     return json.dumps([asdict(table) for table in tables], ensure_ascii=False, indent=1) + "\n"

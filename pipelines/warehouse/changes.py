@@ -1,4 +1,4 @@
-"""Reading what changed lately in an account. How it is told is ``wording``'s subject."""
+"""Read an account's recent changes from ``analytics.changes``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One row of ``analytics.changes``; its columns' comments say what they mean."""
+    """One row of ``analytics.changes``; the view's comments describe its columns."""
 
     observed_at: datetime
     previous_observed_at: datetime
@@ -32,9 +32,10 @@ class Change:
 def read_changes(
     connection: Connection, account_id: int, *, after: datetime = EARLIEST, limit: int = 20
 ) -> list[Change]:
-    """Changes that snapshots later than ``after`` showed, the newest first.
+    """Read the changes that snapshots after ``after`` showed, latest first.
 
-    There are ``most`` of them, and the rest of the last snapshot's: only all together tell what happened in it.
+    Returns about ``limit`` of them: the changes of the last snapshot among them are always
+    complete.
     """
     rows = connection.execute(statement("recent_changes"), {"account_id": account_id, "after": after, "most": limit})
     return [Change(**row._asdict()) for row in rows]

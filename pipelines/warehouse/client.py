@@ -1,7 +1,7 @@
 """Environment in which PostgreSQL's client programs connect to the warehouse.
 
-Every local user can read the arguments of a process, and only its own user the environment: so nothing of the address
-is an argument.
+The address is passed in the environment, since every local user can read the arguments of a
+process.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from pipelines.base.errors import SettingsError
 from pipelines.config.database_url import connection_parameters
 
 SERVICE: Final = "amocrm_warehouse"
-OF_PSYCOPG_ONLY: Final = ("prepare_threshold", "autocommit")
-"""Parameters that an address may have and that libpq does not know."""
+PSYCOPG_ONLY: Final = ("prepare_threshold", "autocommit")
+"""Parameters that psycopg accepts in an address and libpq does not know."""
 
 
 @contextmanager
 def client_environment(address: URL, environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Add the address to an environment, in the variables that libpq reads.
 
-    Parameters without a variable, such as ``sslpassword``, are in a service file of mode 0600, which is deleted when
-    the context ends.
+    Parameters without a variable, such as ``sslpassword``, go to a service file of mode 0600, which
+    is deleted when the context ends. Raises ``SettingsError`` for a parameter that a service file
+    cannot hold.
     """
     variables = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
     parameters = {
-        name: str(value) for name, value in connection_parameters(address).items() if name not in OF_PSYCOPG_ONLY
+        name: str(value) for name, value in connection_parameters(address).items() if name not in PSYCOPG_ONLY
     }
     by_variable = {
         variable.decode(): value for name, value in parameters.items() if (variable := variables.get(name)) is not None
     }
     by_file = {name: value for name, value in parameters.items() if variables.get(name) is None}
-    # A service of the user's environment would win over the variables, and lead to another database.
+    # PGSERVICE of the user's environment would override the variables and lead to another database.
     kept = {name: value for name, value in environment.items() if name != "PGSERVICE"}
     if not by_file:
         yield kept | by_variable
@@ -59,7 +60,7 @@ def _write_service(file: Path, parameters: Mapping[str, str]) -> None:
     if any("\n" in value or value != value.strip() for value in parameters.values()):
         raise SettingsError(
             f"The database's address has a line break or a blank at the end of {', '.join(sorted(parameters))}.",
-            advice="PostgreSQL's clients cannot be given that: change the value.",
+            advice="A service file cannot hold such a value: change it.",
         )
     lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in parameters.items())]
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:

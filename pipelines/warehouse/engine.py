@@ -1,10 +1,10 @@
-"""Connections to the warehouse, and what their errors mean in our words. No statements of the warehouse's own here."""
+"""Connections to the warehouse, transactions, and the translation of database errors."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -19,14 +19,14 @@ from pipelines.config.database_url import parse_database_url, without_secrets
 from pipelines.config.settings import Settings
 from pipelines.embedded_postgres.server import embedded_postgres
 from pipelines.warehouse.blockers import describe_blockers
-from pipelines.warehouse.queries import statement_text
+from pipelines.warehouse.queries import execute_as_is, statement_text
 
 MIN_SERVER_VERSION: Final = 15
 
 CONNECT_DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "amocrm-warehouse",
     "connect_timeout": 10,
-    # A server that vanished without a word is noticed within a minute.
+    # Detects a dead connection within a minute.
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -34,55 +34,68 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
 }
 
 CONNECT_ALWAYS: Final[dict[str, Any]] = {"prepare_threshold": None}
-"""No prepared statements: behind a pooler that works by transaction, another client may have their names."""
+"""No prepared statements: behind a pooler in transaction mode, another client may use the same
+names."""
 
-PATIENCE_SECONDS: Final = 30.0
-"""How long a server without a free connection is asked again."""
-PAUSE_SECONDS: Final = 0.5
-FULL: Final = re.compile("too many clients|connection slots are reserved|too many connections for")
+CONNECT_RETRY_SECONDS: Final = 30.0
+"""Time for which connecting is retried if the server has no free connection."""
+CONNECT_RETRY_PAUSE_SECONDS: Final = 0.5
+NO_FREE_CONNECTION: Final = re.compile("too many clients|connection slots are reserved|too many connections for")
 
+# SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
+FEATURE_NOT_SUPPORTED: Final = "0A000"
+UNIQUE_VIOLATION: Final = "23505"
+READ_ONLY_TRANSACTION: Final = "25006"
+DEPENDENT_OBJECTS: Final = "2BP01"
+SERIALIZATION_FAILURE: Final = "40001"
+DEADLOCK_DETECTED: Final = "40P01"
 INSUFFICIENT_PRIVILEGE: Final = "42501"
-"""SQLSTATE of a right that is lacking."""
+DUPLICATE_SCHEMA: Final = "42P06"
+DUPLICATE_TABLE: Final = "42P07"
+INVALID_TABLE_DEFINITION: Final = "42P16"
+DISK_FULL: Final = "53100"
+TOO_MANY_CONNECTIONS: Final = "53300"
 LOCK_NOT_AVAILABLE: Final = "55P03"
-"""SQLSTATE of a lock that was not had in time."""
+QUERY_CANCELED: Final = "57014"
 
 DEFAULT_POOL_SIZE: Final = 5
-"""Connections that are kept for whoever does not say how many threads there are."""
+"""Pool size if the caller names no number of threads."""
 
 ADVICE_BY_SQLSTATE: Final = {
-    "25006": "The server is read-only: set DATABASE_URL to the primary.",
-    "2BP01": "Drop what depends on it, run again, and make it anew: what this program made, it may replace.",
-    "40001": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
-    "40P01": "Another transaction was in the way; running again ends in the same state as if it had not failed.",
-    "42501": "Grant the role of DATABASE_URL what it lacks, or set DATABASE_URL to the role that owns the schema.",
-    "53100": "The server's disk is full: make room there, then run again. What is stored is intact.",
-    "53300": "The server is out of connections: see in pg_stat_activity who has them, give the readers' logins a"
-    " CONNECTION LIMIT, raise its max_connections, or run fewer loads at a time.",
-    "55P03": "Another transaction holds what this one needs; run again when it has ended.",
-    "57014": "It took longer than a statement may: look for what keeps the server busy, then run again.",
+    READ_ONLY_TRANSACTION: "The server is read-only: set DATABASE_URL to the primary.",
+    DEPENDENT_OBJECTS: "Drop what depends on it, run again, and re-create it. This program may replace its own views.",
+    SERIALIZATION_FAILURE: "Another transaction conflicted with this one; it is safe to run again.",
+    DEADLOCK_DETECTED: "Another transaction conflicted with this one; it is safe to run again.",
+    INSUFFICIENT_PRIVILEGE: "Grant the privilege to the role of DATABASE_URL, or set that to the schema's owner.",
+    DISK_FULL: "The server's disk is full: make room there, then run again. The stored data are intact.",
+    TOO_MANY_CONNECTIONS: "The server is out of connections: see in pg_stat_activity who has them, give the readers'"
+    " logins a CONNECTION LIMIT, raise its max_connections, or run fewer loads at a time.",
+    LOCK_NOT_AVAILABLE: "Another transaction holds a lock that this one needs; run again when it has ended.",
+    QUERY_CANCELED: "A statement exceeded its time limit: look for what keeps the server busy, then run again.",
 }
-"""What to do about errors that have a cure of their own, by SQLSTATE."""
+"""Advice for errors that have a specific remedy."""
 
-SQLSTATES_WITH_SAFE_DETAIL: Final = ("2BP01", "0A000")
-"""SQLSTATEs whose detail names tables and views only; other details may hold values."""
+SQLSTATES_WITH_SAFE_DETAIL: Final = (DEPENDENT_OBJECTS, FEATURE_NOT_SUPPORTED)
+"""SQLSTATEs whose detail names only tables and views; other details may contain values."""
 
 CONNECTION_LOST_PREFIXES: Final = ("08", "57P")
-"""Beginnings of the SQLSTATEs that mean that the connection, or the server, went away."""
+"""Prefixes of the SQLSTATEs of a lost connection or a server shutdown."""
 
+BLOCKED_ERRORS: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist)
+"""Errors caused by another session: it holds a lock, or has a temporary view on one of our
+views."""
 
-HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DependentObjectsStillExist)
-"""Errors of what another session holds: a lock, or one of our views by a temporary view."""
-
-WAITED_IN: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
-"""Where such an error came up, by the error."""
+ENGINE_BY_ERROR: Final[WeakKeyDictionary[psycopg.Error, Engine]] = WeakKeyDictionary()
+"""Engine in which each of the blocked errors was raised."""
 
 
 def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
-    """Connections to the database at ``url``: one for each of the threads at least, opened when it is asked for.
+    """Create the engine of the database at ``url``, with at least one pooled connection per thread.
 
-    A thread needs one at a time, also while a webhook that it tells of sizes lets it wait: that keeps none of the
-    others waiting. Nothing is connected to yet. Whoever connects gets ``DatabaseUnavailable`` where that fails or the
-    server is too old. Raises ``SettingsError`` for an address that cannot be read.
+    A thread uses one connection at a time, also while it waits for a webhook, so threads never wait
+    for each other's connections. Connections are opened on first use; opening one raises
+    ``DatabaseUnavailable`` if it fails or if the server is too old. Raises ``SettingsError`` for an
+    invalid address.
     """
     address = parse_database_url(url)
     engine = create_engine(
@@ -107,38 +120,39 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        driver: object = connection.connection.dbapi_connection  # that of a detached connection too
+        driver: object = connection.connection.dbapi_connection  # set for a detached connection, too
         assert isinstance(driver, psycopg.Connection)
         driver.execute(statement_text("session"))
 
     @event.listens_for(engine, "handle_error")
     def remember_engine(context: ExceptionContext) -> None:
-        """Let the error's translation ask, once the transaction is over, who was in the way."""
-        if isinstance(context.original_exception, HELD):
-            WAITED_IN[context.original_exception] = engine
+        """Keep the engine, so that the error's translation can look up the blocking session after the rollback."""
+        if isinstance(context.original_exception, BLOCKED_ERRORS):
+            ENGINE_BY_ERROR[context.original_exception] = engine
 
     return engine
 
 
 def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    """Connect; retry while the server has no free connection. Raises ``DatabaseUnavailable``."""
+    deadline = time.monotonic() + CONNECT_RETRY_SECONDS
     while True:
         try:
             return psycopg.connect(*args, **options)
         except psycopg.Error as error:
-            is_full = FULL.search(str(error)) is not None
-            connection_error = _connection_error(
-                address, error, advice=ADVICE_BY_SQLSTATE["53300"] if is_full else None
-            )
-        # Outside of the handler, so that it does not carry libpq's error along, which may repeat parts of the password.
-        if not is_full or time.monotonic() > ends_at:
+            is_full = NO_FREE_CONNECTION.search(str(error)) is not None
+            advice = ADVICE_BY_SQLSTATE[TOO_MANY_CONNECTIONS] if is_full else None
+            connection_error = _connection_error(address, error, advice=advice)
+        # Raised outside of the handler: libpq's error, which may quote parts of the password, must
+        # not be its context.
+        if not is_full or time.monotonic() > deadline:
             raise connection_error
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(CONNECT_RETRY_PAUSE_SECONDS)
 
 
 @contextmanager
 def open_warehouse(settings: Settings) -> Iterator[Engine]:
-    """The warehouse that the settings name, for as long as the context lasts."""
+    """Open the warehouse of the settings for the duration of the context."""
     with database_url(settings) as url:
         engine = open_engine(url, threads=settings.threads)
         try:
@@ -149,9 +163,10 @@ def open_warehouse(settings: Settings) -> Iterator[Engine]:
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
-    """Address of the database that the settings name, or of the embedded server, which then runs meanwhile.
+    """Yield the address of the settings' database, or start the embedded server for the duration of the context.
 
-    It holds a password. Processes started by us get it as ``DATABASE_URL``, so that one server serves them all.
+    The address contains a password. Child processes get it as ``DATABASE_URL``, so that they share
+    one server.
     """
     if settings.database_url:
         yield settings.database_url.reveal()
@@ -162,24 +177,48 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def transaction(engine: Engine, *, account: str | None = None) -> Iterator[Connection]:
-    """One transaction, committed when the context ends well; its errors are ours (see ``database_errors``)."""
+    """Run one transaction: commit at the end, roll back on an error. Raises ``DatabaseError``."""
     with translate_database_errors(account=account), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def translate_database_errors(*, account: str | None = None) -> Iterator[None]:
-    """Turn errors of SQLAlchemy and psycopg into ``DatabaseError`` or ``DatabaseUnavailable``."""
+    """Translate errors of SQLAlchemy and psycopg to ``DatabaseError`` or ``DatabaseUnavailable``."""
     try:
         yield
     except PoolTimeout as error:
         raise DatabaseError(
-            "No connection to Postgres came free for a minute.", account=account, advice="Run fewer loads at a time."
+            "No connection of the pool became free for a minute.", account=account, advice="Run fewer loads at a time."
         ) from error
     except DBAPIError as error:
         raise _translate(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(), account) from error
     except psycopg.Error as error:
         raise _translate(error, account) from error
+
+
+def sqlstate_of(error: DBAPIError) -> str | None:
+    """Return Postgres' error code; None if the error is not from Postgres."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def execute_or_clear(
+    connection: Connection, statements: Sequence[str], conflicts: Collection[str], clear: Callable[[], object]
+) -> None:
+    """Execute the statements.
+
+    If they fail with one of the SQLSTATEs in ``conflicts``, call ``clear`` and repeat.
+    """
+    try:
+        with connection.begin_nested():
+            for one in statements:
+                execute_as_is(connection, one)
+    except DBAPIError as error:
+        if sqlstate_of(error) not in conflicts:
+            raise
+        clear()
+        for one in statements:
+            execute_as_is(connection, one)
 
 
 def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
@@ -191,19 +230,19 @@ def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
         return DatabaseUnavailable(
             f"The connection to Postgres was lost: {reason}.",
             account=account,
-            advice="What was not committed is rolled back; running again ends in the same state as without this.",
+            advice="Uncommitted changes are rolled back; it is safe to run again.",
         )
-    others = _in_the_way(error) if isinstance(error, HELD) else ""
+    blockers = _describe_error_blockers(error) if isinstance(error, BLOCKED_ERRORS) else ""
     return DatabaseError(
-        f"Postgres refused a statement: {reason}. {others}".rstrip(),
+        f"Postgres rejected a statement: {reason}. {blockers}".rstrip(),
         account=account,
         advice=ADVICE_BY_SQLSTATE.get(sqlstate),
     )
 
 
-def _in_the_way(error: psycopg.Error) -> str:
-    """Name the session that holds what this one needed; empty if that cannot be found out."""
-    engine = WAITED_IN.get(error)
+def _describe_error_blockers(error: psycopg.Error) -> str:
+    """Name the sessions that caused the error; empty if they cannot be determined."""
+    engine = ENGINE_BY_ERROR.get(error)
     if engine is None:
         return ""
     with suppress(SQLAlchemyError, psycopg.Error, DatabaseError), engine.connect() as connection:
@@ -222,7 +261,8 @@ def _check_server_version(connection: psycopg.Connection, address: URL) -> None:
     version = connection.info.server_version // 10_000
     if version < MIN_SERVER_VERSION:
         raise DatabaseUnavailable(
-            f"The server at {_format_address(address)} is PostgreSQL {version}; {MIN_SERVER_VERSION} or newer is needed.",
+            f"The server at {_format_address(address)} is PostgreSQL {version}; {MIN_SERVER_VERSION} or newer is"
+            " required.",
             advice="Upgrade it, or set DATABASE_URL to a newer server.",
         )
 

@@ -1,6 +1,7 @@
-"""Changing tables and views that others read at that moment, without any of them ever being ended by a deadlock.
+"""Lock tables and views for a change without deadlocks with their readers.
 
-Whoever changes takes all locks first, sooner than Postgres could see a deadlock in it, or gives way and tries again.
+All locks are taken first, each with a timeout shorter than ``deadlock_timeout``. On a conflict all
+are released, and the attempt is retried.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from sqlalchemy.exc import DBAPIError
 
 from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.blockers import describe_blockers
-from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE
+from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, sqlstate_of
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 
 Result = TypeVar("Result")
 
 ALL_RELATIONS: Final = ("*",)
-"""In place of names: every table, or view, that is ours."""
+"""Passed instead of names: all of our tables, or views."""
 
 MAX_RETRY_SECONDS: Final = 60.0
-"""How long others are given way."""
+"""Time for which taking the locks is retried."""
 
 RETRY_PAUSE_SECONDS: Final = 0.1
 
@@ -39,10 +40,11 @@ def with_lock_retry(
     sleep: Callable[[float], object] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Result:
-    """Do the work in a transaction that holds these tables and views; it may then change them without waiting.
+    """Call ``work`` in a transaction that holds exclusive locks on these tables and views.
 
-    Those ``referred`` to are held against writers alone: a foreign key to them may be made. Raises ``DatabaseError``
-    where others did not let go for a minute; nothing was done then. ``first`` is done at the beginning of each try.
+    Tables in ``referenced`` are locked against writers only, which is enough to add a foreign key
+    to them. ``first`` is called at the start of each attempt. Raises ``DatabaseError``, with
+    nothing done, after a minute of conflicts.
     """
     locks = {"tables": ",".join(tables), "referred": ",".join(referenced), "views": ",".join(views)}
     deadline = monotonic() + MAX_RETRY_SECONDS
@@ -56,19 +58,20 @@ def with_lock_retry(
             transaction.rollback()
         if is_over:
             raise DatabaseError(
-                f"Others have read or written, for a minute without a break, what has to be changed. {others}".rstrip(),
+                f"Other sessions held locks on the tables or views to change for a minute. {others}".rstrip(),
                 advice="Run it again when they have ended; pg_stat_activity shows what they do.",
             )
         sleep(RETRY_PAUSE_SECONDS)
 
 
 def _try_lock(connection: Connection, locks: Mapping[str, str]) -> bool:
+    """Take all locks, or none and return False."""
     connection.execute(statement("name_for_change"), locks)
     try:
         with connection.begin_nested():
             execute_as_is(connection, statement_text("lock_for_change"))
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+        if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise
         return False
     return True

@@ -1,7 +1,4 @@
-"""Bringing a database to the schema that this program needs: migrations forward only, then the views as one set.
-
-How the files are named and ordered is ``sql_files``' knowledge.
-"""
+"""Migrate a database to this version's schema: apply pending migrations, re-create changed views, grant roles."""
 
 from __future__ import annotations
 
@@ -20,7 +17,18 @@ from sqlalchemy.exc import DBAPIError
 import sql
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable, MigrationError
 from pipelines.warehouse.blockers import describe_blockers
-from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, translate_database_errors
+from pipelines.warehouse.engine import (
+    DEPENDENT_OBJECTS,
+    DUPLICATE_SCHEMA,
+    DUPLICATE_TABLE,
+    FEATURE_NOT_SUPPORTED,
+    INVALID_TABLE_DEFINITION,
+    LOCK_NOT_AVAILABLE,
+    UNIQUE_VIOLATION,
+    execute_or_clear,
+    sqlstate_of,
+    translate_database_errors,
+)
 from pipelines.warehouse.locks import with_lock_retry
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.reader_logins import limit_logins
@@ -30,33 +38,33 @@ from pipelines.warehouse.sql_files import Migration, View, read_migrations, read
 
 SQL_FILES: Final = files(sql)
 
-MADE_MEANWHILE: Final = ("23505", "42P06", "42P07")
-"""SQLSTATEs of making a schema or a table that another transaction has just made."""
+CREATED_CONCURRENTLY: Final = (UNIQUE_VIOLATION, DUPLICATE_SCHEMA, DUPLICATE_TABLE)
+"""SQLSTATEs of creating a schema or table that another transaction has just created."""
 
-BLOCKED_BY_VIEWS: Final = ("2BP01", "0A000", "42P16")
-"""SQLSTATEs of what Postgres refuses because a view is there already: dropping or altering a column that it shows, and
-replacing it by one that lacks a column."""
+BLOCKED_BY_VIEWS: Final = (DEPENDENT_OBJECTS, FEATURE_NOT_SUPPORTED, INVALID_TABLE_DEFINITION)
+"""SQLSTATEs of changes that an existing view prevents: dropping or altering a column that it
+selects, or replacing the view by one without a column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MigrationResult:
-    """What migrating did; all is empty when there was nothing to do."""
+    """Changes made by a migration; everything is empty if the database was current."""
 
-    migrations: tuple[str, ...]  # names of the files applied, in order
-    views: tuple[str, ...]  # names of the views made, all of them or none
-    granted: tuple[str, ...] = ()  # roles that were granted what they lacked
-    missing_roles: tuple[str, ...] = ()  # roles that do not exist, and that we may not make
-    limited_logins: tuple[str, ...] = ()  # readers' logins that were given the limits that they lacked
+    migrations: tuple[str, ...]  # names of the applied files, in order
+    views: tuple[str, ...]  # names of the re-created views, all or none
+    granted: tuple[str, ...] = ()  # roles that were granted missing privileges
+    missing_roles: tuple[str, ...] = ()  # roles that do not exist and that we may not create
+    limited_logins: tuple[str, ...] = ()  # readers' logins that were given missing limits
 
 
 def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
-    """Apply what is pending, each migration in a transaction of its own, and make the views if any of them changed.
+    """Apply each pending migration in its own transaction, then re-create all views if one of them changed.
 
-    The roles ``amocrm_reader`` and ``amocrm_loader`` are made where we may make roles, and granted what they need
-    wherever they are there.
-    Only one process at a time does each of these steps; others wait, and do what is left. Loads and readers may go on:
-    it gives way to them (see ``giving_way``), where it changes what they read or write. Raises ``MigrationError``, with
-    all that was finished before kept, and what failed rolled back whole.
+    Creates the roles ``amocrm_reader`` and ``amocrm_loader`` if our role may, and grants them their
+    privileges if they exist. Each step runs in one process at a time; concurrent calls wait, then
+    do the remaining steps. Loads and readers may go on: locks are taken with retries (see
+    ``with_lock_retry``). Raises ``MigrationError``; finished steps stay, the failed one is rolled
+    back.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     applied = []
@@ -67,7 +75,7 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
         with connection.begin():
             pending_migrations = _unapplied_migrations(connection, migrations)
             is_changed = _views_differ(connection, views)
-            view_names = [row.name for row in connection.execute(statement("made_views"))]
+            view_names = [row.name for row in connection.execute(statement("created_views"))]
         for migration in pending_migrations:
             with _raise_migration_errors(migration.name):
                 affected = _affected_relations(connection, migration)
@@ -81,7 +89,7 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
                 )
                 applied += [migration.name] if is_applied else []
         with _raise_migration_errors("The set of views"):
-            # Views that a migration had to drop are gone, so nobody reads them.
+            # Views that a migration dropped need no lock.
             is_changed = with_lock_retry(
                 connection,
                 partial(_update_views, connection, views),
@@ -102,25 +110,28 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
 
 
 def _affected_relations(connection: Connection, migration: Migration) -> frozenset[str]:
-    """What a migration may change of what is there; where that is nothing, no view can stand in its way."""
+    """Read which existing relations a migration may change.
+
+    If there are none, no view can block it.
+    """
     with connection.begin():
-        return migration.changed_relations & set(connection.scalars(statement("what_is_there")))
+        return migration.changed_relations & set(connection.scalars(statement("existing_relations")))
 
 
 def _begin(connection: Connection) -> None:
-    """Make what migrating itself needs, unless it is there or another process makes it at this moment."""
+    """Create the schema and the table of migrations, unless they exist or another process is creating them."""
     try:
         with connection.begin():
-            if not connection.scalar(statement("schema_is_there")):
+            if not connection.scalar(statement("schema_exists")):
                 execute_as_is(connection, sql.read("bootstrap"))
     except DBAPIError as error:
         with connection.begin():
-            if _sqlstate(error) not in MADE_MEANWHILE or not connection.scalar(statement("schema_is_there")):
+            if sqlstate_of(error) not in CREATED_CONCURRENTLY or not connection.scalar(statement("schema_exists")):
                 raise
 
 
 def _apply_migration(connection: Connection, migration: Migration, migrations: Sequence[Migration]) -> bool:
-    """Apply a migration, unless another process did since it was found to be pending; whether it was applied."""
+    """Apply a migration and return True, unless another process has applied it in the meantime."""
     if migration not in _unapplied_migrations(connection, migrations):
         return False
     _execute_dropping_views(connection, [migration.text])
@@ -132,42 +143,49 @@ def _apply_migration(connection: Connection, migration: Migration, migrations: S
 
 
 def _update_views(connection: Connection, views: Sequence[View]) -> bool:
-    """Make the views if they are not those, and have all of them obey the rule for readers; whether they were made."""
+    """Re-create the views if they differ, and re-apply the isolation of readers.
+
+    Returns True if they differed.
+    """
     is_changed = _views_differ(connection, views)
     if is_changed:
         _replace_views(connection, views)
-    # In the same transaction: no reader of one account may find a view made anew that shows them all.
+    # In the same transaction, so that no reader of one account ever sees a new view without its
+    # restriction.
     if is_isolated(connection):
         apply_isolation(connection)
     return is_changed
 
 
 def list_pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:
-    """Names of the migrations that ``migrate`` would apply, and ``views`` if it would make those anew.
+    """List the migrations that ``migrate`` would apply, and ``views`` if it would re-create those.
 
-    Raises ``MigrationError`` where migrating is impossible: an applied migration was edited or is unknown here.
+    Raises ``MigrationError`` if an applied migration was edited or is unknown to this version.
     """
     migrations, views = read_migrations(source / "migrations"), read_views(source / "views")
     with translate_database_errors(), engine.connect() as connection:
-        if not connection.scalar(statement("schema_is_there")):
+        if not connection.scalar(statement("schema_exists")):
             return (*(migration.name for migration in migrations), "views")
         pending_names = [migration.name for migration in _unapplied_migrations(connection, migrations)]
         return (*pending_names, "views") if _views_differ(connection, views) else tuple(pending_names)
 
 
 def check_schema(engine: Engine, source: Traversable = SQL_FILES) -> None:
-    """Raise ``MigrationError`` unless the database has exactly the schema that this program needs."""
+    """Raise ``MigrationError`` unless the database has exactly this version's schema."""
     pending_names = list_pending(engine, source)
     if pending_names:
-        raise MigrationError(f"The database lacks what this version of the program needs: {', '.join(pending_names)}.")
+        raise MigrationError(f"The database lacks migrations of this version: {', '.join(pending_names)}.")
 
 
 def _migration_lock(connection: Connection) -> None:
-    """Keep other migrating processes waiting until the transaction ends."""
+    """Take the migration lock until the transaction ends.
+
+    Raises ``MigrationError`` if another process keeps it.
+    """
     try:
         execute_as_is(connection, statement_text("lock_schema"))
     except DBAPIError as error:
-        if _sqlstate(error) != LOCK_NOT_AVAILABLE:
+        if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise
         connection.rollback()
         raise MigrationError(
@@ -178,6 +196,7 @@ def _migration_lock(connection: Connection) -> None:
 
 @contextmanager
 def _raise_migration_errors(step: str) -> Iterator[None]:
+    """Translate database errors of a step to ``MigrationError``."""
     try:
         with translate_database_errors():
             yield
@@ -190,62 +209,59 @@ def _raise_migration_errors(step: str) -> Iterator[None]:
 
 
 def _unapplied_migrations(connection: Connection, migrations: Sequence[Migration]) -> Sequence[Migration]:
-    """The migrations that are left to apply, after comparing the others with what was applied."""
+    """List the migrations left to apply.
+
+    Raises ``MigrationError`` if the applied ones differ from the files.
+    """
     applied = connection.execute(statement("applied_migrations")).all()
     for row, migration in zip(applied, migrations, strict=False):
         if row.name != migration.name or row.checksum != migration.checksum:
             raise MigrationError(
-                f"The migration {row.name} was applied to this database and is another one here.",
-                advice="Install the version of the program that made this database, or a newer one, unchanged.",
+                f"Migration {row.name} was already applied, but this version's file differs.",
+                advice="Install the version of the program that migrated this database, or a newer one, unchanged.",
             )
     if len(applied) > len(migrations):
         raise MigrationError(
-            f"The database is newer than this program: {applied[-1].name} was applied, which is unknown here.",
+            f"The database is newer than this program, which does not know the applied migration {applied[-1].name}.",
             advice="Install the version of the program that migrated it, or a newer one.",
         )
     return migrations[len(applied) :]
 
 
 def _views_differ(connection: Connection, views: Sequence[View]) -> bool:
-    """Whether the views in the database are not exactly these."""
-    existing = {row.name: row.checksum for row in connection.execute(statement("made_views")) if row.is_there}
+    """Tell if the views in the database differ from these."""
+    existing = {row.name: row.checksum for row in connection.execute(statement("created_views")) if row.is_there}
     return existing != {view.name: view.checksum for view in views}
 
 
 def _replace_views(connection: Connection, views: Sequence[View]) -> None:
-    """Replace the views, which keeps what others built on them; where Postgres refuses, make them anew."""
+    """Replace the views, which keeps dependent objects of others; if Postgres refuses, drop and re-create them."""
     _execute_dropping_views(connection, [view.text for view in views])
     execute_as_is(connection, statement_text("restore_view_grants"))
     for view in views:
         connection.execute(statement("upsert_view"), {"name": view.name, "checksum": view.checksum})
     current_names = {view.name for view in views}
-    for row in connection.execute(statement("made_views")).all():
+    for row in connection.execute(statement("created_views")).all():
         if row.name not in current_names:
             _drop_views(connection, [row.name])
             connection.execute(statement("delete_view"), {"name": row.name})
 
 
 def _execute_dropping_views(connection: Connection, texts: Sequence[str]) -> None:
-    """Execute the texts; where our views stand in the way, drop those first: migrating ends with making them."""
-    try:
-        with connection.begin_nested():
-            for text in texts:
-                execute_as_is(connection, text)
-    except DBAPIError as error:
-        if _sqlstate(error) not in BLOCKED_BY_VIEWS:
-            raise
-        connection.execute(statement("keep_view_grants"))
-        _drop_views(connection, [row.name for row in connection.execute(statement("made_views"))])
-        for text in texts:
-            execute_as_is(connection, text)
+    """Execute the statements; if our views block them, drop the views first.
+
+    ``migrate`` re-creates them at its end.
+    """
+
+    def drop_views() -> None:
+        connection.execute(statement("save_view_grants"))
+        _drop_views(connection, [row.name for row in connection.execute(statement("created_views"))])
+
+    execute_or_clear(connection, texts, BLOCKED_BY_VIEWS, drop_views)
 
 
 def _drop_views(connection: Connection, names: Sequence[str]) -> None:
-    """Never with ``cascade``: what others built on our views is not ours to drop."""
+    """Drop views, without ``cascade``: never drop what others built on our views."""
     if names:
         views = SQL(", ").join(Identifier("analytics", name) for name in names)
         execute_as_is(connection, SQL("drop view if exists {}").format(views))
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)

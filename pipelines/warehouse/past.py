@@ -1,4 +1,4 @@
-"""The past as records: what a snapshot saw, rebuilt from the stored versions. Nothing is asked of the API."""
+"""Read past snapshots, rebuilt from the stored versions."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from pipelines.warehouse.queries import statement
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredAccount:
-    """An account that has a history, whether or not it still answers."""
+    """An account that has a history. It may no longer exist in amoCRM or in the settings."""
 
-    key: str  # in the settings, now or once
+    key: str  # in the settings, current or former
     id: int
     timezone: ZoneInfo
 
 
 def read_stored_accounts(connection: Connection) -> list[StoredAccount]:
-    """All accounts that have a history, by their keys."""
+    """Read all accounts that have a history, ordered by key."""
     return [
         StoredAccount(key=row.account_key, id=row.account_id, timezone=ZoneInfo(row.timezone))
-        for row in connection.execute(statement("known_accounts"))
+        for row in connection.execute(statement("stored_accounts"))
     ]
 
 
 def read_last_observed_at(connection: Connection, account_id: int, kind: EntityKind, thing_id: int) -> datetime | None:
-    """When the newest snapshot that saw a stage or segment was taken; None where none ever did."""
+    """Read the time of the latest snapshot that contains a stage or segment; None if none does."""
     result: datetime | None = connection.scalar(
-        statement("last_seen"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
+        statement("last_observed_at"), {"account_id": account_id, "thing": kind, "thing_id": thing_id}
     )
     return result
 
 
 def read_snapshot_at(connection: Connection, account_id: int, instant: datetime) -> Snapshot | None:
-    """What the account's newest snapshot at or before ``instant`` saw; None where there is none.
+    """Rebuild the account's latest snapshot at or before ``instant``; None if there is none.
 
-    It is equal to the snapshot that was published, but for what is not stored of it: a segment's ``content_hash``
-    is empty, its ``updated_at`` is that of the first snapshot that showed the same state, the account is called as it
-    is now, and what was odd or asked for is left out.
+    It equals the published snapshot except for what is not stored: a segment's ``content_hash`` is
+    empty, its ``updated_at`` is that of the first snapshot with the same state, the account has its
+    current name, and anomalies and requests are missing.
     """
     result = connection.execute(
         statement("past_snapshot"), {"account_id": account_id, "instant": instant}
@@ -164,5 +164,5 @@ def _read_fields(connection: Connection, parameters: dict[str, Any]) -> tuple[Fi
 
 
 def _parse_json(text: str | None) -> Json:
-    """A stored JSON value, its numbers exact."""
+    """Parse a stored JSON value with exact numbers."""
     return None if text is None else strict_json.parse(text.encode())

@@ -1,4 +1,4 @@
-"""Publishing one snapshot: one transaction that leaves all of it or nothing. What to write is decided in ``tables``."""
+"""Publish one snapshot in one transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CODE_VERSION = version("amocrm-warehouse")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadOrigin:
-    """Where a snapshot comes from and what it cost: what the ledger says of a load beside the snapshot itself."""
+    """Source and cost of a load, which the ledger stores beside its snapshot."""
 
     account_key: str  # the account's key in the settings
     host: str
@@ -41,7 +41,10 @@ class LoadOrigin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishResult:
-    """What publishing did. All counts are 0 when ``is_new`` is false: the snapshot had been published before."""
+    """Changes made by publishing.
+
+    If ``is_new`` is false, the snapshot was published before, and all counts are 0.
+    """
 
     account_id: int
     observed_at: datetime
@@ -49,17 +52,19 @@ class PublishResult:
     opened_count: int = 0
     closed_count: int = 0
     size_change_count: int = 0
-    row_counts: Mapping[str, int] | None = None  # rows written by table; None when nothing was
+    row_counts: Mapping[str, int] | None = None  # rows written by table; None if nothing was written
 
 
 def publish(
     engine: Engine, snapshot: Snapshot, origin: LoadOrigin, *, has_key: Callable[[str], bool] = lambda _: False
 ) -> PublishResult:
-    """Write what the snapshot changes, and its ledger row, in one transaction.
+    """Write the snapshot's changes and its ledger row in one transaction. Idempotent.
 
-    Doing it again changes nothing. ``has_key`` says whether the settings have a key: none of those loses its account to
-    another one. Raises ``Superseded`` when a newer snapshot is there, ``WrongAccount`` when the key is bound to another
-    account or the account to such a key, ``UnprovenEnding`` when the snapshot lacks a thing that nobody asked for.
+    ``has_key`` tells if the settings contain a key: an account moves to a new key only if its old
+    one is gone from the settings. Raises ``Superseded`` if a later snapshot is published,
+    ``WrongAccount`` if the key is bound to another account or the account to another key of the
+    settings, and ``UnprovenEnding`` if the snapshot lacks an entity whose absence the load did not
+    confirm.
     """
     account_id, at = snapshot.account.id, snapshot.observed_at
     with transaction(engine, account=origin.account_key) as connection:
@@ -102,9 +107,9 @@ def publish(
 def lock_account(
     connection: Connection, account: Account, origin: LoadOrigin, has_key: Callable[[str], bool]
 ) -> dict[str, Any] | None:
-    """Hold the account's row until the transaction ends, and make it where there is none.
+    """Lock the account's row until the transaction ends; insert it if it is missing.
 
-    Returns what the row has to say where it says something else: a snapshot that is not published again may change it.
+    Returns the row's new values if they differ. The caller writes them only if the snapshot is new.
     """
     row = {
         "account_id": account.id,
@@ -121,7 +126,8 @@ def lock_account(
     bound_account_id = account_id_for_key(connection, origin.account_key)
     if bound_account_id not in (None, account.id):
         raise WrongAccount(
-            f"the key is bound to account {bound_account_id} in the warehouse, and the API answered for account {account.id}.",
+            f"the key is bound to account {bound_account_id} in the warehouse, but the API answered for account"
+            f" {account.id}.",
             account=origin.account_key,
         )
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
@@ -131,16 +137,16 @@ def lock_account(
 
 
 def account_taken_error(account: Account, other_key: str, *, key: str) -> WrongAccount:
-    """The error where an account answers under a key, and its history is under another one of the settings."""
+    """Build the error for an account whose history is under another key of the settings."""
     return WrongAccount(
         f"amoCRM answered for account {account.id} ({account.name}), whose history is under the key '{other_key}'.",
         account=key,
-        advice=f"Give '{key}' the host and the token of its own account, or take one of the two out of the settings.",
+        advice=f"Set the host and token of its own account for '{key}', or remove one of the two from the settings.",
     )
 
 
 def close_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> None:
-    """Close the versions and oddities that ended with this snapshot, before their successors open."""
+    """Close the versions and anomalies that ended with this snapshot, before their successors open."""
     parameters = {"account_id": account_id, "valid_to": at}
     for name, ids_name, closed in (
         ("close_stages", "stage_ids", diff.stages.closed),
@@ -165,21 +171,21 @@ def close_versions(connection: Connection, account_id: int, at: datetime, diff: 
 
 
 def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
-    """Shape what is new into relations and copy them in; rows written by table."""
+    """Insert the new versions, and return the number of rows by table."""
     frames = changed_relations(account_id, at, diff)
     copy_frames(connection, frames)
     return {relation.name: len(frame) for relation, frame in frames.items()}
 
 
 def to_jsonb(value: Any) -> Jsonb | None:
-    """A JSON value for Postgres: decimals keep all their digits."""
+    """Wrap a JSON value for Postgres; decimals keep all their digits."""
     return None if value is None else Jsonb(value, dumps=simplejson.dumps)
 
 
 def write_sizes(
     connection: Connection, account_id: int, *, observed_date: object, diff: SnapshotDiff
 ) -> dict[str, int]:
-    """Bring the newest state of the segments and the day's rows up to date; rows written by table."""
+    """Update the segments' current state and the day's sizes, and return the number of rows by table."""
     key_columns = {"account_id": account_id}
     gone_ids = ids_without_successor(diff.segments.closed, diff.segments.opened)
     if gone_ids:
@@ -210,18 +216,18 @@ def write_sizes(
 
 
 def ids_without_successor(closed: Mapping[int, EndReason], opened: Collection[int]) -> list[int]:
-    """Things that are not there any more, as opposed to those that only changed."""
+    """List the entities that were deleted, as opposed to changed."""
     return [thing_id for thing_id in closed if thing_id not in opened]
 
 
 def anomaly_arrays(anomalies: Collection[Anomaly]) -> dict[str, list[Any]]:
-    """Oddities as one array a column."""
+    """Convert anomalies to one array per column."""
     rows = [asdict(anomaly) for anomaly in sorted(anomalies)]
     return {f"{column}s": [row[column] for row in rows] for column in ("kind", "thing", "thing_id", "detail")}
 
 
 def build_ledger_row(snapshot: Snapshot, origin: LoadOrigin, diff: SnapshotDiff) -> dict[str, Any]:
-    """The snapshot's row in the ledger, its day aside."""
+    """Build the snapshot's row in the ledger, without ``observed_date``."""
     mode = snapshot.account.mode
     return {
         "account_id": snapshot.account.id,

@@ -1,4 +1,4 @@
-"""Raw answers in Postgres: kept as received, read back, purged. What they mean is not known here."""
+"""Store, read and purge raw responses in Postgres."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from pipelines.warehouse.work_locks import lock_work
 def store_responses(
     connection: Connection, account_id: int, observed_at: datetime, load_id: UUID, responses: Sequence[RawResponse]
 ) -> None:
-    """Store a load's answers; a body that is stored already is neither compressed nor sent again.
+    """Store a load's responses.
 
-    Doing it again changes nothing.
+    Idempotent. Each distinct body is compressed and stored once per account.
     """
     if not responses:
         return
     bodies = {response.body_hash: response.body for response in responses}
-    lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
+    lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
     stored_hashes = connection.scalars(
-        statement("known_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
+        statement("stored_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
     ).all()
     new_rows = [
         {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
@@ -36,7 +36,7 @@ def store_responses(
     if new_rows:
         connection.execute(statement("insert_raw_body"), new_rows)
     connection.execute(
-        statement("insert_raw_answer"),
+        statement("insert_raw_response"),
         [
             {
                 "account_id": account_id,
@@ -61,9 +61,9 @@ def store_responses(
 
 
 def read_responses(connection: Connection, account_id: int, observed_at: datetime, load_id: UUID) -> list[RawResponse]:
-    """A load's answers in the order in which they came; empty when they were purged or never kept."""
+    """Read a load's responses in the order of arrival; empty if they were purged or never stored."""
     rows = connection.execute(
-        statement("raw_answers"), {"account_id": account_id, "observed_at": observed_at, "load_id": load_id}
+        statement("raw_responses"), {"account_id": account_id, "observed_at": observed_at, "load_id": load_id}
     )
     return [
         RawResponse(
@@ -86,9 +86,12 @@ def read_responses(connection: Connection, account_id: int, observed_at: datetim
 
 
 def purge_responses(connection: Connection, account_id: int, *, until: datetime) -> int:
-    """Delete answers of loads that began up to this instant, and bodies nobody needs any more; how many answers."""
-    lock_work(connection, "raw_answer", account_id)  # a body must not go while an answer to it arrives
-    purged = connection.execute(statement("purge_raw_answers"), {"account_id": account_id, "until": until}).rowcount
+    """Delete responses of loads that began by then, and unreferenced bodies.
+
+    Returns the number of responses.
+    """
+    lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
+    purged = connection.execute(statement("purge_raw_responses"), {"account_id": account_id, "until": until}).rowcount
     if purged:
         connection.execute(statement("purge_raw_bodies"), {"account_id": account_id})
     return purged

@@ -1,39 +1,37 @@
-"""Readers of single accounts: roles for which every view shows the rows of their account only.
+"""Readers of single accounts: roles to which every view shows only the rows of one account.
 
-Until the first of them is made nothing is different: views run as their owner, and row-level security is off.
+The first such role turns isolation on. Before that, views run as their owner, and row-level
+security is off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
 import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.base.errors import DatabaseError
-from pipelines.warehouse.engine import translate_database_errors
+from pipelines.warehouse.engine import INSUFFICIENT_PRIVILEGE, translate_database_errors
 from pipelines.warehouse.locks import ALL_RELATIONS, with_lock_retry
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.roles import READERS, choose_role_names, name_roles, role_names
 
-MAY_NOT: Final = "42501"
-"""SQLSTATE of a privilege that is lacking."""
-
 
 def create_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
-    """Make the role that reads this account only, and turn row-level security on if it is the first; the role's name.
+    """Create the role that reads only this account, and return its name. Idempotent.
 
-    It cannot log in: logins are made in it. Doing it again changes nothing. Raises ``DatabaseError`` if the tables are
-    another role's, or with the statements for an administrator if Postgres does not let us make or grant the roles.
+    The first such role turns row-level security on. The role cannot log in: logins are created as
+    its members. Raises ``DatabaseError`` if our role does not own the tables; if it may not create
+    or grant roles, the error contains the statements for an administrator.
     """
     with translate_database_errors(account=account), engine.connect() as connection:
         with connection.begin():
             if not connection.scalar(statement("owns_tables")):
                 raise DatabaseError(
-                    "The role of DATABASE_URL may not make roles for this database: it does not own the tables.",
+                    "The role of DATABASE_URL may not create roles for this database: it does not own the tables.",
                     account=account,
                     advice="Run this with DATABASE_URL set to the owner of the schema, with CREATEROLE on PostgreSQL 16"
                     " or newer; without it, an administrator runs the statements that are printed then.",
@@ -51,12 +49,12 @@ def create_account_reader(engine: Engine, account_id: int, *, account: str | Non
 
 
 def reader_role_name(account_id: int) -> str:
-    """Plain name of the role that reads one account."""
+    """Return the default name of the role that reads one account."""
     return f"{READERS}_{account_id}"
 
 
 def reader_role(connection: Connection, account_id: int) -> str:
-    """Name of the role that reads one account: the one stored, else the first that no other database uses."""
+    """Return the name of the role that reads one account: the stored one, else the first not used elsewhere."""
     if stored := connection.scalar(statement("reader_of_account"), {"account_id": account_id}):
         return str(stored)
     suffixes = [str(row.suffix) for row in connection.execute(statement("role_suffixes")) if row.suffix]
@@ -66,29 +64,29 @@ def reader_role(connection: Connection, account_id: int) -> str:
 
 
 def make_roles(connection: Connection, reader: str | None = None, *, account: str | None = None) -> None:
-    """Make the roles that telling readers apart needs, and the reader if one is named, unless they are there."""
+    """Create missing roles that isolation needs, and the named reader."""
     lacking = list(connection.scalars(statement("lacking_roles"), {"reader": reader}))
     try:
         with connection.begin_nested():
             for change in lacking:
                 execute_as_is(connection, change)
     except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate != MAY_NOT:
+        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate != INSUFFICIENT_PRIVILEGE:
             raise
         raise DatabaseError(
-            f"The role of DATABASE_URL may not make roles, or not grant these: {error.orig.diag.message_primary}.",
+            f"The role of DATABASE_URL may not create roles, or not grant these: {error.orig.diag.message_primary}.",
             account=account,
             advice=f"As an administrator: {spelled(lacking)} Then run this again.",
         ) from None
 
 
 def spelled(statements: Sequence[str]) -> str:
-    """Statements in one line."""
+    """Join statements in one line."""
     return " ".join(f"{one};" for one in statements)
 
 
 def store_reader(connection: Connection, name: str, account_id: int) -> None:
-    """Store which account the role reads, where row-level security finds it."""
+    """Store which account the role reads, for the policies of row-level security."""
     row = {"name": name, "purpose": "reader_of_account", "account_id": account_id}
     connection.execute(statement("insert_role_name"), row)
     connection.execute(statement("name_reader"), {"name": name})
@@ -97,12 +95,12 @@ def store_reader(connection: Connection, name: str, account_id: int) -> None:
 
 
 def is_isolated(connection: Connection) -> bool:
-    """Whether the database tells readers of single accounts apart."""
+    """Tell if the database isolates readers of single accounts."""
     return bool(connection.scalar(statement("readers_are_isolated")))
 
 
 def apply_isolation(connection: Connection) -> None:
-    """Bring tables and views that are new under the rule that readers of single accounts see their own rows."""
+    """Restrict new tables and views so that a reader of one account sees only its rows."""
     if connection.scalar(statement("owns_tables")):
         make_roles(connection)
         execute_as_is(connection, statement_text("write_readers"))

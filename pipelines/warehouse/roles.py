@@ -1,7 +1,7 @@
-"""Roles of the server that belong to this database: their names, and the rights of those that read and load.
+"""Names and privileges of this database's roles for reading and loading.
 
-Roles belong to the server and tables to a database, so two warehouses on one server have roles of different names.
-Roles that read one account are in ``readers``.
+Roles belong to the server and tables to a database, so two warehouses on one server need different
+role names. Roles that read a single account are in ``readers``.
 """
 
 from __future__ import annotations
@@ -24,47 +24,55 @@ class RoleNames:
     """Names of this database's roles."""
 
     reader: str = READERS  # reads every account
-    loader: str = "amocrm_loader"  # adds what loads bring
-    views: str = "amocrm_views"  # owns the views once readers are told apart, and is subject to row-level security
-    account_reader: str = "amocrm_account_reader"  # holds the rights of all readers of single accounts
+    loader: str = "amocrm_loader"  # runs loads
+    views: str = "amocrm_views"  # owns the views once readers are isolated, and is subject to row-level security
+    account_reader: str = "amocrm_account_reader"  # holds the privileges of all readers of single accounts
 
     @property
     def suffix(self) -> str:
-        """Ending that sets the names apart from those of other databases of the server."""
+        """Suffix that distinguishes the names from those of other databases of the server."""
         return self.reader.removeprefix(READERS)
 
     def granted(self) -> tuple[str, str]:
-        """Roles that are granted rights by every migration."""
+        """Roles to which every migration grants privileges."""
         return self.reader, self.loader
 
 
 def role_names(connection: Connection) -> RoleNames:
-    """Read the names that this database stores; those that are not stored yet are the plain ones."""
+    """Read the stored names; a name that is not stored yet has its default."""
     if not connection.scalar(statement("has_role_names")):
         return RoleNames()
     return RoleNames(**{row.purpose: row.name for row in connection.execute(statement("role_names"))})
 
 
 def choose_role_names(connection: Connection) -> None:
-    """Store names that no other database of the server uses, unless this one has stored its names already."""
-    if not connection.scalar(statement("has_role_names")) or connection.execute(statement("role_names")).all():
+    """Store names that no other database of the server uses.
+
+    Stored names are kept, unless nothing was granted to them here yet and another database has
+    taken them meanwhile: roles that an administrator creates later would read both.
+    """
+    if not connection.scalar(statement("has_role_names")):
         return
     suffixes = connection.execute(statement("role_suffixes")).all()
+    is_free = {row.suffix: row.is_free for row in suffixes}
+    if connection.execute(statement("role_names")).all() and is_free.get(role_names(connection).suffix, True):
+        return
     suffix = next((row.suffix for row in suffixes if row.is_free), suffixes[-1].suffix)
+    connection.execute(statement("delete_role_names"))
     for purpose, name in asdict(RoleNames()).items():
         row = {"name": name + suffix, "purpose": purpose, "account_id": None}
         connection.execute(statement("insert_role_name"), row)
 
 
 def name_roles(connection: Connection) -> RoleNames:
-    """Name the roles for the rest of the transaction, for statements that take no parameters."""
+    """Set the names as transaction-local settings, for statements that take no parameters."""
     names = role_names(connection)
     connection.execute(statement("name_roles"), asdict(names))
     return names
 
 
 def grant_roles(connection: Connection) -> tuple[str, ...]:
-    """Make the reader and the loader if we may, and grant them what they lack; names of those that lacked something."""
+    """Create the reader and the loader if we may, grant missing privileges, and return the roles that lacked some."""
     choose_role_names(connection)
     roles = name_roles(connection).granted()
     before = count_grants(connection, roles)
@@ -75,13 +83,13 @@ def grant_roles(connection: Connection) -> tuple[str, ...]:
 
 
 def count_grants(connection: Connection, roles: tuple[str, ...]) -> dict[str, int]:
-    """How many privileges in our schemas each role has; nothing of a role that does not exist."""
+    """Count each role's privileges in our schemas; roles that do not exist are left out."""
     rows = connection.execute(statement("grants_of_roles"), {"names": list(roles)})
     return {row.name: row.grant_count for row in rows}
 
 
 def find_missing_roles(connection: Connection) -> tuple[str, ...]:
-    """Those of the reader and the loader that do not exist."""
+    """List which of the reader and the loader do not exist."""
     return tuple(
         role
         for role in role_names(connection).granted()
@@ -90,10 +98,10 @@ def find_missing_roles(connection: Connection) -> tuple[str, ...]:
 
 
 def create_roles_sql(roles: tuple[str, ...]) -> str:
-    """SQL by which an administrator makes the roles."""
+    """Return the SQL with which an administrator creates the roles."""
     return " ".join(f"create role {quoted(role)} nologin;" for role in roles)
 
 
 def quoted(role: str) -> str:
-    """The name of a role as SQL, with quotes only if it needs them."""
+    """Quote a role's name if needed."""
     return role if PLAIN_NAME.fullmatch(role) else Identifier(role).as_string()

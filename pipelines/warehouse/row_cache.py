@@ -1,6 +1,7 @@
-"""What reading the rows of an account's segments gave, kept from one load to the next.
+"""Read and write the row cache: parsed segment rows, kept from one load to the next.
 
-When a row counts as read before is ``amocrm.recall``'s subject. Why recalling is exact: docs/decisions/0020.
+``amocrm.row_cache`` decides when a cached row is reused. docs/decisions/0020 explains why that is
+exact.
 """
 
 from __future__ import annotations
@@ -9,30 +10,27 @@ import json
 
 from sqlalchemy import Connection
 
-from pipelines.amocrm.models import Anomaly
 from pipelines.amocrm.row_cache import CachedRow, RowCache
 from pipelines.transform.code_fingerprint import PARSER_FINGERPRINT
 from pipelines.warehouse.queries import statement
+from pipelines.warehouse.state import to_anomaly
 
 
 def read_row_cache(connection: Connection, account_id: int) -> RowCache:
-    """What this code has read of the account; nothing where other code did, or nobody."""
+    """Read the account's cache; empty if there is none or if other code wrote it."""
     parameters = {"account_id": account_id, "reading_code": PARSER_FINGERPRINT}
-    stored = connection.scalar(statement("row_memory"), parameters) or {}
+    stored = connection.scalar(statement("row_cache"), parameters) or {}
     return {
         bytes.fromhex(digest): CachedRow(
             content_hash=bytes.fromhex(content_hash),
-            anomalies=tuple(
-                Anomaly(kind=kind, thing=thing, thing_id=thing_id, detail=detail)
-                for kind, thing, thing_id, detail in anomalies
-            ),
+            anomalies=tuple(map(to_anomaly, anomalies)),
         )
         for digest, (content_hash, *anomalies) in stored.items()
     }
 
 
 def write_row_cache(connection: Connection, account_id: int, row_cache: RowCache) -> None:
-    """Remember what was read, in place of what was remembered before."""
+    """Replace the account's cache."""
     segments = {
         digest.hex(): [
             cached.content_hash.hex(),
@@ -41,6 +39,6 @@ def write_row_cache(connection: Connection, account_id: int, row_cache: RowCache
         for digest, cached in row_cache.items()
     }
     connection.execute(
-        statement("remember_rows"),
+        statement("upsert_row_cache"),
         {"account_id": account_id, "reading_code": PARSER_FINGERPRINT, "segments": json.dumps(segments)},
     )

@@ -1,4 +1,4 @@
-"""Reading the sizes of an account's segments: now, and day by day. What they mean is for those who ask."""
+"""Read the sizes of an account's segments, current and by day."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 from pipelines.warehouse.queries import statement
 
 DEFAULT_DAYS: Final = 60
-"""Days that are read, the newest snapshot's included: two months show a rhythm of weeks and most of a trend."""
+"""Days to read, including the latest snapshot's: two months show weekly patterns and most of a
+trend."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DailySize:
-    """A day of the account, and the segment's size at its end; None where nobody looked, or no usable number came."""
+    """A segment's size at the end of a day; None if there was no load that day, or no usable number."""
 
     date: date
     size: int | None
@@ -26,7 +27,7 @@ class DailySize:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeSeries:
-    """A segment of the newest snapshot, with the changes that ``analytics.segment_trends`` shows."""
+    """A segment of the latest snapshot, with its changes from ``analytics.segment_trends``."""
 
     segment_id: int
     name: str | None
@@ -34,11 +35,11 @@ class SizeSeries:
     change_1_day: int | None
     change_7_days: int | None
     change_30_days: int | None
-    days: tuple[DailySize, ...]  # oldest first; days on which the segment was not there are missing
+    days: tuple[DailySize, ...]  # oldest first; days on which the segment did not exist are missing
 
 
 def read_sizes(connection: Connection, account_id: int, *, days: int = DEFAULT_DAYS) -> list[SizeSeries]:
-    """The segments that the newest snapshot saw, the largest first."""
+    """Read the segments of the latest snapshot, largest first."""
     rows = connection.execute(statement("segment_days"), {"account_id": account_id, "days": days})
     return [
         SizeSeries(

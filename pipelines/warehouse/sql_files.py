@@ -1,4 +1,4 @@
-"""Migrations and views as files: their names, order and checksums. Applying them is ``migrate``'s work."""
+"""Files of migrations and views: names, order and checksums."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _CHANGED_TABLE: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
 _REFERENCED_TABLE: Final = re.compile(r"\breferences amocrm\.(\w+)")
 _USED_VIEW: Final = re.compile(r"\banalytics\.(\w+)")
 
-_REINSTALL_ADVICE: Final = "This is a mistake in the program: install it again, or report it."
+_REINSTALL_ADVICE: Final = "This is an error in the program: install it again, or report it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Migration:
-    """One step of the schema, applied once and never edited."""
+    """One migration, applied once and never edited."""
 
     version: int  # from 1 without gaps
     name: str  # the file's name
@@ -38,18 +38,18 @@ class Migration:
 
     @property
     def changed_relations(self) -> frozenset[str]:
-        """Tables, and whatever else is in the schema, that it may change, be they there before or not."""
+        """Names of tables and other objects of the schema that the migration may create or change."""
         return frozenset(_CHANGED_TABLE.findall(_strip_comments_and_strings(self.text)))
 
     @property
     def referenced_tables(self) -> frozenset[str]:
-        """Tables that its foreign keys refer to."""
+        """Names of tables that its foreign keys reference."""
         return frozenset(_REFERENCED_TABLE.findall(_strip_comments_and_strings(self.text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """One view of the schema ``analytics``, made anew whenever its file changes."""
+    """One view of the schema ``analytics``, re-created whenever its file changes."""
 
     name: str
     checksum: str
@@ -57,7 +57,10 @@ class View:
 
 
 def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
-    """The migrations of a folder in order. Raises ``MigrationError`` unless numbered from 0001 without gaps."""
+    """Read the migrations of a folder.
+
+    Raises ``MigrationError`` unless they are numbered from 0001 without gaps.
+    """
     migrations = []
     for number, (file, match) in enumerate(_list_sql_files(folder, MIGRATION_NAME), start=1):
         if int(match[1]) != number:
@@ -68,7 +71,10 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 
 
 def read_views(folder: Traversable) -> tuple[View, ...]:
-    """The views of a folder, those that others are made of first."""
+    """Read the views of a folder, ordered by dependency.
+
+    Raises ``MigrationError`` for a circular dependency.
+    """
     views = {}
     for file, match in _list_sql_files(folder, VIEW_NAME):
         text = _read_sql(file)
@@ -81,7 +87,7 @@ def read_views(folder: Traversable) -> tuple[View, ...]:
         return tuple(views[name] for name in TopologicalSorter(uses).static_order())
     except CycleError as error:
         raise MigrationError(
-            f"Views use each other in a circle: {', '.join(error.args[1])}.", advice=_REINSTALL_ADVICE
+            f"Views depend on each other in a circle: {', '.join(error.args[1])}.", advice=_REINSTALL_ADVICE
         ) from None
 
 
@@ -90,23 +96,26 @@ def _list_sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[t
         if file.name.endswith(".sql"):
             match = pattern.fullmatch(file.name)
             if not match:
-                raise MigrationError(f"{file.name} is not named as it should be.", advice=_REINSTALL_ADVICE)
+                raise MigrationError(f"{file.name} has an invalid name.", advice=_REINSTALL_ADVICE)
             yield file, match
 
 
 def _read_sql(file: Traversable) -> str:
-    """The file with the line ends of Unix, whatever the checkout made of them, refused if only psql understands it."""
+    """Read an SQL file with Unix line ends.
+
+    Raises ``MigrationError`` for psql commands and transaction control.
+    """
     text = file.read_bytes().decode("utf-8").replace("\r\n", "\n")
     code = _strip_comments_and_strings(text)
     match = _PSQL_COMMAND.search(code) or _TRANSACTION_COMMAND.search(code)
     if match:
         word = match[0].strip(";\n ")
-        raise MigrationError(f"{file.name} has '{word}', which does not belong there.", advice=_REINSTALL_ADVICE)
+        raise MigrationError(f"{file.name} has '{word}', which is not allowed there.", advice=_REINSTALL_ADVICE)
     return text
 
 
 def _strip_comments_and_strings(text: str) -> str:
-    """The SQL without its comments and string literals."""
+    """Remove comments and string literals from SQL."""
     return _COMMENT_OR_STRING.sub("''", text)
 
 

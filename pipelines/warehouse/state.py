@@ -1,31 +1,46 @@
-"""Reading what the warehouse holds open for an account. Nothing is written here."""
+"""Read the stored state of an account: its open versions and anomalies."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import Connection
 
 from pipelines.amocrm.extract import KnownEntities
 from pipelines.amocrm.models import Anomaly
+from pipelines.base.errors import DatabaseError
 from pipelines.transform.diff import CurrentSegment, StoredState
 from pipelines.warehouse.queries import statement
 
 
 def account_id_for_key(connection: Connection, account_key: str) -> int | None:
-    """The account that a key of the settings is bound to; None before its first snapshot."""
+    """Return the account id that a key of the settings is bound to; None before its first snapshot."""
     value: int | None = connection.scalar(statement("account_of_key"), {"account_key": account_key})
     return value
 
 
+def require_account_id(connection: Connection, account_key: str) -> int:
+    """Return the account id that a key is bound to.
+
+    Raises ``DatabaseError`` before its first snapshot.
+    """
+    account_id = account_id_for_key(connection, account_key)
+    if account_id is None:
+        raise DatabaseError("it has no snapshot yet.", account=account_key, advice="Load the account first.")
+    return account_id
+
+
 def key_for_account_id(connection: Connection, account_id: int) -> str | None:
-    """The key that an account's history is under; None before its first snapshot."""
+    """Return the key that an account's history is under; None before its first snapshot."""
     value: str | None = connection.scalar(statement("key_of_account"), {"account_id": account_id})
     return value
 
 
 def read_stored_state(connection: Connection, account_id: int) -> StoredState:
-    """All that the next snapshot of the account is compared with."""
+    """Read the state that the account's next snapshot is compared with."""
     parameters = {"account_id": account_id}
-    latest = connection.execute(statement("newest_snapshot"), parameters).one_or_none()
+    latest = connection.execute(statement("latest_snapshot"), parameters).one_or_none()
     return StoredState(
         observed_at=latest.observed_at if latest else None,
         observed_date=latest.observed_date if latest else None,
@@ -42,14 +57,19 @@ def read_stored_state(connection: Connection, account_id: int) -> StoredState:
             for row in connection.execute(statement("current_segments"), parameters)
         },
         anomalies=frozenset(
-            Anomaly(kind=row.kind, thing=row.thing, thing_id=row.thing_id, detail=row.detail)
-            for row in connection.execute(statement("open_quality_events"), parameters)
+            to_anomaly(row) for row in connection.execute(statement("open_quality_events"), parameters)
         ),
     )
 
 
+def to_anomaly(row: Iterable[Any]) -> Anomaly:
+    """Convert a row of kind, entity kind, entity id and detail to an anomaly."""
+    kind, thing, thing_id, detail = row
+    return Anomaly(kind=kind, thing=thing, thing_id=thing_id, detail=detail)
+
+
 def known_entities(account_id: int, state: StoredState) -> KnownEntities:
-    """The ids that a load has to account for: seen again, or confirmed as gone."""
+    """Return the ids that a load must account for: found again, or confirmed as deleted."""
     return KnownEntities(
         account_id=account_id,
         stage_ids=frozenset(state.stages),

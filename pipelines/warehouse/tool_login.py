@@ -1,4 +1,4 @@
-"""The login of a tool that we set up and that only reads, in the role that reads all accounts."""
+"""Login for a read-only tool that we set up, in the role that reads all accounts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pipelines.base.errors import DatabaseError, MigrationError
-from pipelines.warehouse.engine import INSUFFICIENT_PRIVILEGE, translate_database_errors
+from pipelines.warehouse.engine import INSUFFICIENT_PRIVILEGE, sqlstate_of, translate_database_errors
 from pipelines.warehouse.queries import execute_as_is, statement
 from pipelines.warehouse.roles import role_names
 
@@ -22,15 +22,16 @@ LIMITS: Final = {
     "lock_timeout": "10s",
     "idle_session_timeout": "1h",
 }
-"""Settings of a login that reads; logins_without_limit.sql has the same."""
+"""Settings of a reader's login; the query ``logins_without_limit`` has the same values."""
 
 
 def reader_url(engine: Engine, login: str) -> URL:
-    """Where and as whom such a tool connects. It holds a password.
+    """Return the address, with password, with which such a tool connects.
 
-    Where we are a reader ourselves, that is as we do. Else ``login`` is made if need be, in the role that reads,
-    with a new password each time: whoever used the one before has to be told this one. Raises ``MigrationError``
-    where there is nothing to read yet, and ``DatabaseError`` where we may make no logins.
+    If our own role only reads, that is our address. Otherwise ``login`` is created if it is
+    missing, as a member of the reader's role, with a new password each time; sessions that know the
+    old password must be updated. Raises ``MigrationError`` if there are no views yet, and
+    ``DatabaseError`` if we may not create logins.
     """
     with translate_database_errors(), engine.begin() as connection:
         reader = role_names(connection).reader
@@ -45,17 +46,20 @@ def reader_url(engine: Engine, login: str) -> URL:
         try:
             create_login(connection, login, password, role=reader)
         except DBAPIError as error:
-            if isinstance(error.orig, psycopg.Error) and error.orig.sqlstate == INSUFFICIENT_PRIVILEGE:
+            if sqlstate_of(error) == INSUFFICIENT_PRIVILEGE:
                 raise DatabaseError(
-                    f"The role of DATABASE_URL may not make the login '{login}'.",
-                    advice="Have one made as docs/dashboards.md says, and start with it as DATABASE_URL.",
+                    f"The role of DATABASE_URL may not create the login '{login}'.",
+                    advice="Have one created as docs/dashboards.md describes, and start with it as DATABASE_URL.",
                 ) from None
             raise
         return engine.url.set(username=login, password=password)
 
 
 def create_login(connection: Connection, login: str, password: str, *, role: str) -> None:
-    """Make a login in a reader's role, with limits. The password leaves this process only as its hash."""
+    """Create or alter a login in a reader's role, with limits.
+
+    Only the password's hash is sent to the server.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     password_hash = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()

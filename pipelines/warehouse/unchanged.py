@@ -1,6 +1,7 @@
-"""The newest snapshot's answers in short: remembered when a load is done, and its snapshot published once more.
+"""Unchanged loads: store digests of the latest responses, and republish the latest snapshot if they recur.
 
-Whether an account says the same again is asked in ``amocrm``. Why skipping is exact: docs/decisions/0016.
+``amocrm.extract`` compares the responses. docs/decisions/0016 explains why skipping the parser is
+exact.
 """
 
 from __future__ import annotations
@@ -9,22 +10,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from pipelines.amocrm.models import Anomaly
 from pipelines.amocrm.response_digest import ResponseDigest
 from pipelines.transform.code_fingerprint import PARSER_FINGERPRINT
 from pipelines.transform.summary import SnapshotSummary
 from pipelines.warehouse.publish import CODE_VERSION, LoadOrigin, PublishResult
 from pipelines.warehouse.queries import statement
+from pipelines.warehouse.state import to_anomaly
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatestSnapshot:
-    """An account's newest snapshot: what it showed, and the answers that it was read from."""
+    """Summary of an account's latest snapshot, with digests of the responses that it was parsed from."""
 
     host: str
     timezone: str
@@ -34,11 +34,12 @@ class LatestSnapshot:
 
 
 def read_latest(connection: Connection, account_key: str) -> LatestSnapshot | None:
-    """The newest snapshot of a key's account; None where its answers must be read, whatever they are.
+    """Read the latest snapshot of a key's account; None if the next responses must be parsed in any case.
 
-    That is where they are not known, other code read them, or the account's wide view has to be made anew.
+    That is so if no digests are stored, if other code parsed them, or if the account's wide view is
+    missing.
     """
-    row = connection.execute(statement("newest_answers"), {"account_key": account_key}).one_or_none()
+    row = connection.execute(statement("latest_digests"), {"account_key": account_key}).one_or_none()
     if row is None or row.reading_code != PARSER_FINGERPRINT or (row.field_count and not row.has_wide_view):
         return None
     return LatestSnapshot(
@@ -53,17 +54,17 @@ def read_latest(connection: Connection, account_key: str) -> LatestSnapshot | No
             stage_count=row.stage_count,
             segment_count=row.segment_count,
             field_count=row.field_count,
-            anomalies=tuple(sorted(_parse_anomaly(item) for item in row.oddities)),
+            anomalies=tuple(sorted(map(to_anomaly, row.anomalies))),
         ),
     )
 
 
 def republish(connection: Connection, latest: LatestSnapshot, origin: LoadOrigin, at: datetime) -> PublishResult | None:
-    """Publish the newest snapshot once more, at ``at``; None, with nothing written, where it is not the newest now."""
+    """Republish the latest snapshot as of ``at``; None, with nothing written, if it is no longer the latest."""
     account_id = latest.summary.account_id
     connection.execute(statement("lock_account"), {"account_id": account_id})
     row = connection.execute(
-        statement("repeat_snapshot"),
+        statement("republish_snapshot"),
         {
             "account_id": account_id,
             "account_key": origin.account_key,
@@ -89,9 +90,9 @@ def republish(connection: Connection, latest: LatestSnapshot, origin: LoadOrigin
 def store_digests(
     connection: Connection, account_id: int, observed_at: datetime, digests: Sequence[ResponseDigest]
 ) -> None:
-    """Remember what a published snapshot was read from, so that the next load need not read the same again."""
+    """Store the digests of a published snapshot's responses, so that the next load can skip equal ones."""
     connection.execute(
-        statement("remember_answers"),
+        statement("upsert_digests"),
         {
             "account_id": account_id,
             "observed_at": observed_at,
@@ -99,8 +100,3 @@ def store_digests(
             "answers": json.dumps([item.as_json() for item in digests]),
         },
     )
-
-
-def _parse_anomaly(row: Sequence[Any]) -> Anomaly:
-    kind, thing, thing_id, detail = row
-    return Anomaly(kind=kind, thing=thing, thing_id=thing_id, detail=detail)

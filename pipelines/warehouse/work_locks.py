@@ -1,4 +1,7 @@
-"""Locks of work that one process at a time may do for an account. They end with the transaction."""
+"""Advisory locks for work that one process at a time may do for an account.
+
+The transaction's end releases them.
+"""
 
 from __future__ import annotations
 
@@ -12,5 +15,5 @@ Work: TypeAlias = Literal["raw_answer", "size_alert", "wide_view", "apply"]
 
 
 def lock_work(connection: Connection, work: Work, account_id: int) -> None:
-    """Wait for whoever does this work for the account, and keep others waiting until the transaction ends."""
+    """Take the account's lock for this kind of work, until the transaction ends."""
     connection.execute(statement("lock_work"), {"work": work, "account_id": account_id})

@@ -1,6 +1,6 @@
-"""Making an account as it is wanted: a plan's calls sent one after the other, each recorded, with a load around them.
+"""Apply a plan: send its calls one by one, record each, and load the account before and after.
 
-After a lost answer no call is sent again blindly: the account is read, and the plan made again from what is there.
+After a lost response, the account is loaded and planned again, so that no call is repeated blindly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.models import Snapshot
 from pipelines.base.errors import ApiError, PlanError, UncertainWrite, WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
 from pipelines.load.load import PublishedLoad
 from pipelines.warehouse.engine import transaction
@@ -26,17 +27,17 @@ from pipelines.writeback.journal import (
     record_done,
     record_outcome,
 )
-from pipelines.writeback.live_account import AccountAccess, load_live_account, plan_from_live
+from pipelines.writeback.live_account import load_live_account, plan_from_live
 from pipelines.writeback.plan_source import DesiredState
 from pipelines.writeback.reconcile import CallFate, reconcile_calls
 
 MAX_LOST_RESPONSES: Final = 3
-"""Lost answers after which an apply gives up: the network, or amoCRM, is in no state to be written to."""
+"""Lost responses after which an apply stops: the network or amoCRM is too unreliable for writes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedCall:
-    """A call that was made, and what became of it."""
+    """A call that was sent, with its outcome."""
 
     call: Call
     call_id: UUID
@@ -46,47 +47,48 @@ class AppliedCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyResult:
-    """How far an apply came. With an ``error`` it stopped, or amoCRM made something else of what it was sent."""
+    """Result of an apply. If ``error`` is set, it stopped early, or amoCRM stored other values than were sent."""
 
     applied_calls: tuple[AppliedCall, ...]
-    remaining_calls: tuple[Call, ...]  # not made
+    remaining_calls: tuple[Call, ...]  # not sent
     load: PublishedLoad | None  # the load after the last call
     error: WarehouseError | None
 
 
 def apply(
-    access: AccountAccess, desired_state: DesiredState, confirmed: Plan, *, who: str, reason: str | None = None
+    context: LoadContext, desired_state: DesiredState, confirmed: Plan, *, who: str, reason: str | None = None
 ) -> ApplyResult:
-    """Make the calls of the plan that was shown and confirmed.
+    """Send the calls of the confirmed plan.
 
-    Raises, with nothing sent, where the account has changed since then (``PlanError``), where another apply is at work
-    (``DatabaseError``), and where the account cannot be loaded. From the first call on, what fails is in the result.
+    Before the first call, raises ``PlanError`` if the account has changed since the plan,
+    ``DatabaseError`` if another apply is running, and the load's error if the account cannot be
+    loaded. Later errors are in the result.
     """
     apply_record = ApplyRecord(
         apply_id=uuid4(),
         account_id=confirmed.account.id,
-        account_key=access.account.key,
+        account_key=context.account_key,
         who=who,
         reason=reason,
         source=confirmed.source,
         restored_from=desired_state.restored_from,
     )
-    apply_run = _ApplyRun(access, desired_state, confirmed, apply_record)
-    with apply_lock(access.engine, apply_record.account_id, apply_record.account_key):
+    apply_run = _ApplyRun(context, desired_state, confirmed, apply_record)
+    with apply_lock(context.engine, apply_record.account_id, apply_record.account_key):
         calls = apply_run.start()
-        with open_client(access.account, access.settings, access.clock) as client:
+        with open_client(context) as client:
             apply_run.send_all(client, calls)
         apply_run.finish()
     return apply_run.result()
 
 
 class _ApplyRun:
-    """One apply: what it has made so far, and what is left."""
+    """State of one apply: calls sent and calls left."""
 
     def __init__(
-        self, access: AccountAccess, desired_state: DesiredState, confirmed: Plan, apply_record: ApplyRecord
+        self, context: LoadContext, desired_state: DesiredState, confirmed: Plan, apply_record: ApplyRecord
     ) -> None:
-        self._access = access
+        self._context = context
         self._desired_state = desired_state
         self._confirmed = confirmed
         self._record = apply_record
@@ -97,7 +99,7 @@ class _ApplyRun:
         self._error: WarehouseError | None = None
 
     def result(self) -> ApplyResult:
-        """How far it came."""
+        """Build the result."""
         return ApplyResult(
             applied_calls=tuple(self._applied),
             remaining_calls=tuple(self._remaining),
@@ -106,15 +108,18 @@ class _ApplyRun:
         )
 
     def start(self) -> Sequence[Call]:
-        """Load the account, and see that the calls that were confirmed are still those to make."""
-        _, live = load_live_account(self._access)
-        calls = plan_from_live(self._access, self._desired_state, live).calls
+        """Load the account, and check that the plan still has the confirmed calls.
+
+        Raises ``PlanError``.
+        """
+        _, live = load_live_account(self._context)
+        calls = plan_from_live(self._context, self._desired_state, live).calls
         if calls != self._confirmed.calls:
-            raise self._account_changed("Nothing was sent. Plan again, and see what is to be done now.")
+            raise self._account_changed("Nothing was sent. Plan again, and review the new plan.")
         return calls
 
     def send_all(self, client: AmoClient, calls: Sequence[Call]) -> None:
-        """Make the calls in their order, until one fails."""
+        """Send the calls in order, until one fails."""
         self._remaining = deque(calls)
         try:
             while self._remaining:
@@ -127,25 +132,26 @@ class _ApplyRun:
             self._error = error
 
     def finish(self) -> None:
-        """Load what was changed, so that the history shows it, and see that it is as it was wanted."""
+        """Load the changed account into the history, and check that it has the desired state."""
         if not self._applied:
             return
         try:
-            self._loaded, live = load_live_account(self._access)
+            self._loaded, live = load_live_account(self._context)
             self._reconcile(live)
-            remaining_plan = plan_from_live(self._access, self._desired_state, live)
+            remaining_plan = plan_from_live(self._context, self._desired_state, live)
         except WarehouseError as error:
             self._error = self._error or error
             return
         if remaining_plan.calls and self._error is None:
             self._error = WarehouseError(
-                f"All calls were made, and yet {len(remaining_plan.calls)} more would be needed.",
+                f"All calls were sent, but {len(remaining_plan.calls)} more would be needed.",
                 account=self._record.account_key,
-                advice="Plan again: amoCRM made something else of a value, or somebody changed it meanwhile.",
+                advice="Plan again: amoCRM stored a different value, or somebody else changed the account.",
             )
 
     def _send(self, client: AmoClient, call: Call) -> None:
-        engine, apply_record, now = self._access.engine, self._record, self._access.clock.now
+        """Record the call, send it, and record its outcome. Raises ``ApiError``."""
+        engine, apply_record, now = self._context.engine, self._record, self._context.clock.now
         call_id = record_call(engine, apply_record, call, position=len(self._applied), at=now())
         try:
             result = client.writes.call(call.method, call.resource, call.thing_id, call.body)
@@ -161,44 +167,44 @@ class _ApplyRun:
         record_outcome(engine, apply_record, call_id, "done", at=now(), attempt=result.attempt, added_ids=added_ids)
 
     def _replan_after(self, uncertain: UncertainWrite) -> Sequence[Call]:
-        """The calls that are left after one whose answer was lost, by the account as it is now."""
+        """Load the account after a lost response, and plan the calls that are left."""
         self._lost_response_count += 1
         if self._lost_response_count > MAX_LOST_RESPONSES:
             raise uncertain
         try:
-            _, live = load_live_account(self._access)
+            _, live = load_live_account(self._context)
         except WarehouseError:
             raise uncertain from None
         applied = self._applied[-1]
         fate = self._reconcile(live)[applied.call_id]
         if fate.new_ids:
             raise self._ambiguous_addition(uncertain, fate.new_ids)
-        plan = plan_from_live(self._access, self._desired_state, live)
+        plan = plan_from_live(self._context, self._desired_state, live)
         if applied.call.method == "PATCH" and applied.call.thing_id not in {change.thing_id for change in plan.changes}:
             self._mark_done(applied.call_id)
         if not all(_was_confirmed(change, self._confirmed.changes) for change in plan.changes):
-            raise self._account_changed("Plan again, and see what is left to do.")
+            raise self._account_changed("Plan again, and review what is left to do.")
         return plan.calls
 
     def _reconcile(self, live: Snapshot) -> dict[UUID, CallFate]:
-        """Find out what became of calls whose answers were lost."""
-        engine, now = self._access.engine, self._access.clock.now
+        """Determine the outcomes of calls with lost responses from the account's current state."""
+        engine, now = self._context.engine, self._context.clock.now
         fates = reconcile_calls(engine, self._record.account_key, live, at=now())
         self._applied = [_with_fate(applied, fates.get(applied.call_id)) for applied in self._applied]
         return fates
 
     def _mark_done(self, call_id: UUID) -> None:
-        """Note that a change turned out to have happened, since it is not wanted any more."""
-        with transaction(self._access.engine, account=self._record.account_key) as connection:
-            record_done(connection, self._record.account_id, call_id, at=self._access.clock.now(), added_ids=())
+        """Record a change as done, since the new plan no longer contains it."""
+        with transaction(self._context.engine, account=self._record.account_key) as connection:
+            record_done(connection, self._record.account_id, call_id, at=self._context.clock.now(), added_ids=())
         self._applied[-1] = replace(self._applied[-1], outcome="done")
 
     def _ambiguous_addition(self, uncertain: UncertainWrite, new_ids: Sequence[int]) -> UncertainWrite:
         ids = " and ".join(f"id {new_id}" for new_id in new_ids)
         return UncertainWrite(
-            f"{uncertain.message} What was to be added is not there under its name, but {ids} came up meanwhile.",
+            f"{uncertain.message} The account has no entity with the name to be added, but {ids} is new.",
             account=uncertain.account,
-            advice="Look at that in amoCRM: if it is what was meant, give it its name; then plan again.",
+            advice="Check the new entity in amoCRM: if it is the one to be added, rename it; then plan again.",
             request=uncertain.request,
             status=uncertain.status,
             request_id=uncertain.request_id,
@@ -206,7 +212,7 @@ class _ApplyRun:
 
     def _account_changed(self, advice: str) -> PlanError:
         return PlanError(
-            ["the account was changed meanwhile, so that other calls are needed than those that were confirmed."],
+            ["the account has changed since the plan was confirmed, so different calls are needed."],
             source=self._record.source,
             account=self._record.account_key,
             advice=advice,
@@ -214,14 +220,14 @@ class _ApplyRun:
 
 
 def _with_fate(applied: AppliedCall, fate: CallFate | None) -> AppliedCall:
-    """The call with what is known of it by now."""
+    """Update a call with its outcome, if it turned out to be done."""
     if fate is None or fate.status != "done":
         return applied
     return replace(applied, outcome="done", added_ids=fate.added_ids)
 
 
 def _was_confirmed(change: PlannedChange, confirmed: Iterable[PlannedChange]) -> bool:
-    """Whether a change, or more than it, was confirmed."""
+    """Tell if the confirmed changes include this one, possibly with further edits."""
     return any(
         _identity_key(change) == _identity_key(confirmed_change) and _edit_keys(change) <= _edit_keys(confirmed_change)
         for confirmed_change in confirmed
@@ -229,6 +235,7 @@ def _was_confirmed(change: PlannedChange, confirmed: Iterable[PlannedChange]) ->
 
 
 def _identity_key(change: PlannedChange) -> tuple[object, ...]:
+    """Return the key by which changes of two plans are compared."""
     name = change.name if change.action == "add" else None
     return (change.kind, change.action, change.thing_id, name, change.replaces)
 

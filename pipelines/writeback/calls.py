@@ -1,4 +1,4 @@
-"""What a plan consists of: calls to the API, and what each changes in words. How they come about is in ``plan``."""
+"""Records of a plan: API calls, and the changes that each makes."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ Method: TypeAlias = Literal["POST", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PropertyEdit:
-    """One property or field of one thing: what it holds and what it shall hold, as a file would have it on one line."""
+    """Change of one property or field of an entity, with values as the file would write them on one line."""
 
-    property: str  # a parameter of the vendor's page; for fields custom_fields_values
-    label: str  # the property as a file calls it; for fields the field's name
-    old: str | None  # None: the thing is new, or there is nothing
-    new: str | None  # None: the thing is deleted, or nothing shall be there
+    property: str  # API parameter; custom_fields_values for fields
+    label: str  # the property's name in the file; the field's name for fields
+    old: str | None  # None: the entity is new, or the value is empty
+    new: str | None  # None: the entity is deleted, or the value is cleared
     field_id: int | None = None
     api_value: Json = None  # the property's value, or the item of custom_fields_values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedChange:
-    """What happens to one stage or segment."""
+    """Change of one stage or segment."""
 
     kind: EntityKind
     action: ChangeAction
-    thing_id: int | None  # None: it is new, and amoCRM will say its id
-    name: str | None  # the one it has; of a new thing the one it shall have
+    thing_id: int | None  # None: it is new, and amoCRM assigns the id
+    name: str | None  # current name; the desired name of a new entity
     edits: tuple[PropertyEdit, ...]
     why: str  # a clause without capital and full stop
-    replaces: int | None = None  # id of the thing of the past whose successor the new one is
-    request_id: str | None = None  # of a new stage, in a list of several
+    replaces: int | None = None  # id of the deleted entity whose successor this one is
+    request_id: str | None = None  # identifies a new stage in a list of several
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,24 +46,24 @@ class Call:
     resource: Literal["stages", "segments"]
     thing_id: int | None  # None for POST
     body: Json  # as sent; None for DELETE
-    changes: tuple[PlannedChange, ...]  # one; of a POST of stages one for each item of the body, in its order
+    changes: tuple[PlannedChange, ...]  # one; for a POST of stages one per item of the body, in its order
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """The calls that make an account as it is wanted, in the order in which they are to be made."""
+    """The calls that lead from an account's current state to the desired state, in order."""
 
     account: Account
-    source: str  # where it is written what is wanted
+    source: str  # of the desired state
     calls: tuple[Call, ...]
-    notes: tuple[str, ...]  # sentences that a person has to know before saying yes
+    notes: tuple[str, ...]  # sentences to read before confirming
 
     @property
     def is_empty(self) -> bool:
-        """Whether the account is as it is wanted already."""
+        """True if the account already has the desired state."""
         return not self.calls
 
     @property
     def changes(self) -> tuple[PlannedChange, ...]:
-        """What happens to each thing, in the order of the calls."""
+        """All changes, in the order of the calls."""
         return tuple(change for call in self.calls for change in call.changes)

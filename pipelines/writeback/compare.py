@@ -1,4 +1,4 @@
-"""What has to happen to one thing so that it is as it is wanted, by the page's rules. Calls are made in ``plan``."""
+"""Compare one entity with its desired state, and validate the change by the vendor's rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.amocrm.models import Field, Segment, Stage
 from pipelines.writeback import validation
 from pipelines.writeback.calls import ChangeAction, PlannedChange, PropertyEdit
 from pipelines.writeback.desired import DesiredSegment, DesiredStage, DesiredValue, normalize_color
-from pipelines.writeback.field_content import Content, content_from_values, parse_content, to_api, to_text
+from pipelines.writeback.field_content import Content, contents_by_field, parse_content, to_api, to_text
 from pipelines.writeback.lookup import display_label, find_field
 from pipelines.writeback.matching import DesiredT, LiveT
 from pipelines.writeback.problems import Problems
@@ -23,7 +23,10 @@ PRICE_TYPES: Final = "available_products_price_types"
 
 
 class Comparison(ABC, Generic[DesiredT, LiveT]):
-    """Compares things of one kind with what is wanted of them. What breaks a rule is noted in ``mistakes``."""
+    """Comparison of entities of one kind with their desired state.
+
+    Adds violations of rules to ``problems``.
+    """
 
     kind: ClassVar[EntityKind]
 
@@ -32,7 +35,7 @@ class Comparison(ABC, Generic[DesiredT, LiveT]):
         self.problems = problems
 
     def addition(self, desired: DesiredT) -> PlannedChange:
-        """The thing to add."""
+        """Build the addition of an entity."""
         if desired.id is None and (missing := validation.missing_properties_problem(self.kind, desired)):
             self._add_problem(desired, missing)
         succession = f"as the successor of id {desired.replaces}, which is gone" if desired.replaces else ""
@@ -47,13 +50,13 @@ class Comparison(ABC, Generic[DesiredT, LiveT]):
         )
 
     def change(self, desired: DesiredT, live: LiveT) -> PlannedChange | None:
-        """What to change in a thing; None where it is as wanted."""
+        """Build the change of an entity; None if it has the desired state."""
         edits = (*self._common_edits(desired, live), *self._edits(desired, live))
         why = f"{self._source_line(desired)} wants it otherwise"
         return self._build_change(live, "change", edits, why) if edits else None
 
     def deletion(self, live: LiveT, desired: DesiredT | None = None) -> PlannedChange:
-        """The end of a thing, with all that it holds: ``wanted``, or else because a complete list does not have it."""
+        """Build the deletion of an entity: ``desired`` requests it, or a complete list lacks it."""
         if desired is None:
             why = f"{self._source} has a complete list without it"
         else:
@@ -69,19 +72,23 @@ class Comparison(ABC, Generic[DesiredT, LiveT]):
         return self._build_change(live, "delete", edits, f"{why}{self._deletion_consequence(live)}")
 
     def deletion_problem(self, live: LiveT) -> str | None:  # noqa: ARG002
-        """Why a thing cannot be deleted."""
+        """Return the reason if an entity cannot be deleted."""
         return None
 
     @abstractmethod
-    def _edits(self, desired: DesiredT, live: LiveT | None) -> Iterator[PropertyEdit]: ...
+    def _edits(self, desired: DesiredT, live: LiveT | None) -> Iterator[PropertyEdit]:
+        """Yield the edits of properties that only this kind of entity has."""
 
     @abstractmethod
-    def _deleted_edits(self, live: LiveT) -> Iterator[PropertyEdit]: ...
+    def _deleted_edits(self, live: LiveT) -> Iterator[PropertyEdit]:
+        """Yield the values that a deletion loses."""
 
     @abstractmethod
-    def _deletion_consequence(self, live: LiveT) -> str: ...
+    def _deletion_consequence(self, live: LiveT) -> str:
+        """Return a clause about further effects of a deletion; empty if there are none."""
 
     def _common_edits(self, desired: DesiredT, live: LiveT | None) -> Iterator[PropertyEdit]:
+        """Yield the edits of name and colour."""
         if desired.name is not None and (live is None or live.name != desired.name):
             if problem := validation.text_problem(desired.name):
                 self._add_problem(desired, problem)
@@ -105,12 +112,12 @@ class Comparison(ABC, Generic[DesiredT, LiveT]):
 
 
 class StageComparison(Comparison[DesiredStage, Stage]):
-    """Stages have a place among each other."""
+    """Comparison of stages, which have an order."""
 
     kind = "stage"
 
     def deletion_problem(self, live: Stage) -> str | None:
-        """System stages stay."""
+        """Return the reason if a stage cannot be deleted."""
         return validation.deletion_problem(live)
 
     def _edits(self, desired: DesiredStage, live: Stage | None) -> Iterator[PropertyEdit]:
@@ -127,7 +134,10 @@ class StageComparison(Comparison[DesiredStage, Stage]):
 
 
 class SegmentComparison(Comparison[DesiredSegment, Segment]):
-    """Segments have prices and custom fields. ``fields`` are the account's, ``zone`` is its timezone."""
+    """Comparison of segments, which have prices and custom fields.
+
+    ``fields`` are the account's fields, ``zone`` is its timezone.
+    """
 
     kind = "segment"
 
@@ -170,13 +180,10 @@ class SegmentComparison(Comparison[DesiredSegment, Segment]):
         return f"; {live.customers_count} customer(s) are in it" if live.customers_count else ""
 
     def _contents(self, live: Segment) -> dict[int, Content]:
-        return {
-            field.id: content_from_values(field, [value for value in live.field_values if value.field_id == field.id])
-            for field in self._fields
-        }
+        return {field.id: content for field, content in contents_by_field(self._fields, live.field_values)}
 
     def _desired_contents(self, desired: DesiredSegment) -> Iterator[tuple[Field, Content]]:
-        """Every field that is mentioned, with what it shall hold. What cannot be understood is noted."""
+        """Yield every field in the file with its desired content; invalid ones are added to ``problems``."""
         mentioned: dict[int, DesiredValue] = {}
         for value in desired.values:
             line, subject = value.field.line, f"field '{value.field.text}'"

@@ -1,6 +1,8 @@
-"""The file of stages and segments, read. No account is needed: names, options and types of values are looked up later.
+"""Parse the file of stages and segments.
 
-Every mistake in the file is reported, with its line, in one ``PlanError``.
+Names of fields and options are resolved later, against the account.
+
+All problems of a file are reported with their lines in one ``PlanError``.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 
 
 def parse_desired(text: str, *, source: str = "segments.yaml") -> DesiredConfig:
-    """What the file's ``text`` wants; ``source`` is its name. Raises ``PlanError`` with all its mistakes."""
+    """Parse the file's ``text``; ``source`` is its name. Raises ``PlanError`` with all problems."""
     problems = Problems(source)
     root = parse_yaml(text, problems)
     desired = _ConfigParser(problems).desired(root, source)
@@ -43,13 +45,17 @@ def parse_desired(text: str, *, source: str = "segments.yaml") -> DesiredConfig:
 
 
 class _ConfigParser:
-    """Turns nodes into what is wanted. What cannot be used is noted and left out."""
+    """Converter of YAML nodes to the desired state.
+
+    Invalid nodes are left out and added to ``problems``.
+    """
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
-        self._context = ""  # the thing that is being read
+        self._context = ""  # the entity that is being parsed
 
     def desired(self, root: Node, source: str) -> DesiredConfig:
+        """Convert the document."""
         entries = self._mapping_entries(root, _TOP_LEVEL_KEYS, "the file")
         if not isinstance(version := entries.get("version"), YamlText) or version.text != str(VERSION):
             self._add_problem(version or root, f"the file begins with 'version: {VERSION}', the only one there is")
@@ -71,7 +77,7 @@ class _ConfigParser:
         found = {item.text for item in nodes if isinstance(item, YamlText)}
         if len(nodes) != len(found) or not found <= _KIND_BY_LIST.keys():
             self._add_problem(
-                node, "'complete' names lists whose unlisted things are to be deleted: [segments] or [stages]"
+                node, "'complete' names lists whose unlisted entities are to be deleted: [segments] or [stages]"
             )
         for name in sorted((found & _KIND_BY_LIST.keys()) - entries.keys()):
             self._add_problem(
@@ -110,7 +116,7 @@ class _ConfigParser:
         )
 
     def _mapping_entries(self, node: Node, allowed: tuple[str, ...], subject: str) -> dict[str, Node]:
-        """The entries of a table by their names, which must be ``known``."""
+        """Return the entries of a mapping by key; keys must be ``allowed``."""
         if not isinstance(node, YamlMapping):
             self._add_problem(node, f"{subject} is written as 'name: value' lines")
             return {}
@@ -190,7 +196,7 @@ class _ConfigParser:
 
 
 def _describe_node(node: Node) -> str:
-    """What a person calls a thing of the file, however wrong the rest of it is."""
+    """Label an entity of the file by its name or id, even if the rest of it is invalid."""
     texts = (
         {key.text: value.text for key, value in node.entries if isinstance(value, YamlText)}
         if isinstance(node, YamlMapping)

@@ -1,4 +1,4 @@
-"""What is wanted, as the text of a file that reads back as the same. What there is to remark on is said elsewhere."""
+"""Format the desired state as a file that parses to the same state."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pipelines.writeback.yaml_nodes import YamlText
 from pipelines.writeback.yaml_scalars import block_text, quote_text, to_scalar
 
 Comments: TypeAlias = Mapping[tuple[EntityKind, int], Sequence[str]]
-"""Sentences that stand above a thing, by its kind and its position in its list, from 0."""
+"""Comment sentences above an entity, by its kind and its position in its list, from 0."""
 
 _INDENT = "    "
 
 
 def format_desired(desired: DesiredConfig, *, heading: Sequence[str] = (), comments: Comments | None = None) -> str:
-    """The file. ``heading`` stands above everything, ``remarks`` above single things, both as comments.
+    """Format the file, with ``heading`` as comments at its top and ``comments`` above single entities.
 
-    Of a thing of the past that a new one replaces (``replaces``) a file knows nothing.
+    The file format has no equivalent of ``replaces``, so that is left out.
     """
     lines = [*(_format_comment(sentence) for sentence in heading), f"version: {VERSION}"]
     if desired.account is not None:

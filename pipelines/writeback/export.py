@@ -1,4 +1,7 @@
-"""What an account has, or had, as the file of stages and segments: planning it against the same state plans nothing."""
+"""Export a snapshot as the file of stages and segments.
+
+A plan of that file against the same state is empty.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,20 @@ from pipelines.writeback.to_desired import segment_to_desired, stage_to_desired,
 
 DesiredT = TypeVar("DesiredT", DesiredStage, DesiredSegment)
 Commented: TypeAlias = tuple[DesiredT, list[str]]
-"""A thing with the remarks that stand above it."""
+"""An entity with the comment sentences above it."""
 
 FILE_NOTES: Final = (
-    "What is not written here is left as it is. Nothing is deleted unless 'delete: true' or 'complete' says so.",
-    "The API brings back neither conditions, nor which customers belonged to what was deleted, nor its id.",
+    "What is not mentioned here stays unchanged. Deletions need 'delete: true' or 'complete'.",
+    "The API cannot restore conditions, nor the customers and the id of a deleted stage or segment.",
 )
 
 
 def export_config(snapshot: Snapshot, *, account_key: str | None = None, with_ids: bool = True) -> str:
-    """The text of a file that wants the account as ``snapshot`` shows it.
+    """Format a file whose desired state is ``snapshot``.
 
-    ``account_key`` binds the file to one account of the settings. Without ids the file can be planned against another
-    account; an id stays where the name alone would not say which thing is meant.
+    ``account_key`` binds the file to one account of the settings. Without ids, the file can be
+    planned against another account; an id is still written if the name does not identify the
+    entity.
     """
     stages = list(_stages(snapshot, with_ids=with_ids)) if snapshot.account.mode == "periodicity" else None
     segments = list(_segments(snapshot, with_ids=with_ids)) if snapshot.account.mode == "segments" else None
@@ -74,13 +78,13 @@ def _segments(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[Desir
                 values.append(value)
             else:
                 comments.append(
-                    f"Left out: what the field '{display_label(field)}' (id {field.id}) holds cannot be written here."
+                    f"Left out: the value of the field '{display_label(field)}' (id {field.id}) cannot be written here."
                 )
         yield segment_to_desired(segment, values, thing_id=ids_to_write.get(segment.id)), comments
 
 
 def _ids_to_write(entities: Sequence[Stage] | Sequence[Segment], *, with_ids: bool) -> dict[int, int]:
-    """The ids to write: all of them, or those of things that a name does not identify."""
+    """Select the ids to write: all, or those of entities that their name does not identify."""
     names = Counter(writable_name(entity.name) for entity in entities)
     return {
         entity.id: entity.id

@@ -1,12 +1,13 @@
-"""What a field of a segment holds, in one form: compared, read from a file, written to one, sent.
+"""Content of a segment's field in one canonical form, which is compared, parsed from a file, written to it, and sent.
 
-The types follow the vendor's page "Custom fields". A field of another type can be emptied, but not filled.
+The types follow the vendor's page "Custom fields". A field of another type can be emptied, but not
+filled.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,13 +21,14 @@ from pipelines.writeback.yaml_nodes import YamlList, YamlText
 
 
 class Unsupported(Enum):
-    """A field holds what a file cannot say: of another type than the field, several values, an unknown option."""
+    """Marker for a content that a file cannot express: a different type, several values, or an unknown option."""
 
     VALUE = "not of its field's type"
 
 
 Content: TypeAlias = str | Decimal | bool | date | datetime | frozenset[int] | Unsupported | None
-"""What a field holds: options by their ids. None: nothing, which an empty text and an unset checkbox are as well."""
+"""Content of a field, options by id. None: empty; an empty text and an unset checkbox count as
+empty."""
 
 ValueKind: TypeAlias = Literal["text", "number", "checkbox", "date", "instant", "option", "options"]
 
@@ -47,7 +49,7 @@ VALUE_KINDS: Final[Mapping[str, ValueKind]] = {
     "category": "option",
     "multiselect": "options",
 }
-"""How the values of each type of field are treated."""
+"""Kind of values by field type."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -58,12 +60,12 @@ _INSTANT: Final = re.compile(
 
 
 def value_kind(field: Field) -> ValueKind | None:
-    """How the field's values are treated; None where its type is not known here."""
+    """Return the kind of the field's values; None for an unknown field type."""
     return VALUE_KINDS.get(field.type or "")
 
 
 def content_from_values(field: Field, values: Sequence[FieldValue]) -> Content:
-    """What ``values``, those of ``field`` in one segment, hold by the type that the field has now."""
+    """Convert ``values``, those of ``field`` in one segment, to its content by the field's current type."""
     kind = value_kind(field)
     if not values:
         return None
@@ -79,10 +81,18 @@ def content_from_values(field: Field, values: Sequence[FieldValue]) -> Content:
     return None if stored is False or stored == "" else stored
 
 
-def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> Content:
-    """What a file's ``value`` means for ``field``. Raises ``ValueError`` with a sentence without its full stop.
+def contents_by_field(fields: Sequence[Field], values: Sequence[FieldValue]) -> Iterator[tuple[Field, Content]]:
+    """Yield every field with its content, from all values of one segment."""
+    for field in fields:
+        yield field, content_from_values(field, [value for value in values if value.field_id == field.id])
 
-    ``zone`` is the account's timezone, whose days dates are.
+
+def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> Content:
+    """Parse a file's ``value`` for ``field``.
+
+    Raises ``ValueError`` with a sentence without its full stop.
+
+    ``zone`` is the account's timezone, in which dates are interpreted.
     """
     if isinstance(value, YamlText) and value.is_null:
         return None
@@ -100,7 +110,10 @@ def parse_content(field: Field, value: YamlText | YamlList, zone: ZoneInfo) -> C
 
 
 def to_text(field: Field, content: Content, zone: ZoneInfo) -> YamlText | YamlList:
-    """``content`` as a file has it, so that ``read_content`` reads the same. Times stand in the account's timezone."""
+    """Format ``content`` for a file, so that ``parse_content`` reads it back.
+
+    Times are in ``zone``.
+    """
     match content:
         case frozenset():
             names = tuple(option_reference(field, option_id) for option_id in sorted(content))
@@ -116,17 +129,17 @@ def to_text(field: Field, content: Content, zone: ZoneInfo) -> YamlText | YamlLi
 
 
 def to_api(field: Field, content: Content, zone: ZoneInfo) -> dict[str, Json]:
-    """The item of ``custom_fields_values`` that makes ``field`` hold ``content``.
+    """Build the item of ``custom_fields_values`` that sets ``field`` to ``content``.
 
-    In a PATCH, fields that are not sent stay as they are, and ``values: null`` empties one. The vendor's page says
-    neither; the vendor's own client does: amocrm-api-php, README on ``NullCustomFieldValueCollection`` and issue 352.
-    An unset checkbox is sent as false, which needs no such rule.
+    In a PATCH, fields that are not sent stay unchanged, and ``values: null`` empties a field. The
+    vendor's page documents neither; the vendor's own client does both: amocrm-api-php, README on
+    ``NullCustomFieldValueCollection`` and issue 352. An unset checkbox is sent as false.
     """
     return {"field_id": field.id, "values": _api_values(field, content, zone)}
 
 
 def is_clearing(item: Mapping[str, Json]) -> bool:
-    """Whether an item of ``custom_fields_values`` rests on what the vendor's page does not say: ``values: null``."""
+    """Tell if an item of ``custom_fields_values`` is ``values: null``, which the vendor's page does not document."""
     return item["values"] is None
 
 
@@ -137,7 +150,7 @@ def _api_values(field: Field, content: Content, zone: ZoneInfo) -> list[Json] | 
         case frozenset():
             return [{"enum_id": option_id} for option_id in sorted(content)]
         case Decimal():
-            return [{"value": format(content, "f")}]  # as text, which no JSON reader turns into a float
+            return [{"value": format(content, "f")}]  # as text, so that no JSON parser converts it to a float
         case datetime():
             return [{"value": (content - _EPOCH) // timedelta(seconds=1)}]
         case date():
@@ -145,7 +158,7 @@ def _api_values(field: Field, content: Content, zone: ZoneInfo) -> list[Json] | 
         case str() | bool():
             return [{"value": content}]
         case Unsupported():
-            raise ValueError("what is not understood is never sent")
+            raise ValueError("an unsupported content cannot be sent")
 
 
 def _parse_text(text: str, _: ZoneInfo) -> str | None:
@@ -202,7 +215,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _to_local(instant: datetime, zone: ZoneInfo) -> datetime:
-    """The instant in ``zone``; in UTC where the offset of that time was not of whole minutes."""
+    """Convert the instant to ``zone``, or to UTC if the offset at that time was not a whole number of minutes."""
     local = instant.astimezone(zone)
     return (
         local if (local.utcoffset() or timedelta()) % timedelta(minutes=1) == timedelta() else instant.astimezone(UTC)

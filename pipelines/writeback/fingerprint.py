@@ -1,4 +1,4 @@
-"""Fingerprint of a plan: it tells that a plan is the one that was shown, without sending the plan around."""
+"""Fingerprint of a plan, by which a later step checks that it applies the plan that was shown."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipelines.writeback.calls import Plan
 from pipelines.writeback.render import plan_document
 
 WORDING: Final = frozenset({"source", "notes", "why"})
-"""Keys of the document that say where a wish is written, not what is sent."""
+"""Keys of the document that do not affect what is sent."""
 
 
 def fingerprint(plan: Plan) -> str:
-    """Hash of the account and of every call, in order, with what each changes from what to what."""
+    """Hash the account and all calls in order, with old and new values."""
     text = simplejson.dumps(
         without_wording(plan_document(plan)), sort_keys=True, ensure_ascii=True, use_decimal=True, separators=(",", ":")
     )
@@ -25,7 +25,7 @@ def fingerprint(plan: Plan) -> str:
 
 
 def without_wording(plan_document: Json) -> Json:
-    """The plan's document without the wording of the plan itself and of its changes; bodies stay as they are sent."""
+    """Remove the keys in ``WORDING`` from a plan's document and its changes; bodies are kept as sent."""
     kept = {key: value for key, value in plan_document.items() if key not in WORDING}
     kept["calls"] = [
         call
@@ -40,7 +40,7 @@ def without_wording(plan_document: Json) -> Json:
 
 
 def deleted_ids(plan: Plan, kind: EntityKind) -> tuple[int, ...]:
-    """Ids of the stages or segments that the plan deletes, in ascending order."""
+    """List the ids of the stages or segments that the plan deletes, in ascending order."""
     return tuple(
         sorted(
             change.thing_id

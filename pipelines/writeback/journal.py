@@ -1,4 +1,4 @@
-"""The record of calls that change accounts: written down before they are sent, completed after."""
+"""Journal of calls that change accounts: each is recorded before it is sent, and completed afterwards."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from pipelines.amocrm.models import Json
 from pipelines.amocrm.sanitize import sanitize_json
 from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.blockers import describe_blockers
-from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, transaction, translate_database_errors
+from pipelines.warehouse.engine import LOCK_NOT_AVAILABLE, sqlstate_of, transaction, translate_database_errors
 from pipelines.warehouse.publish import to_jsonb
 from pipelines.warehouse.queries import statement
 from pipelines.writeback.calls import Call, ChangeAction
 from pipelines.writeback.successors import Successors
 
 CallOutcome: TypeAlias = Literal["done", "refused", "not_sent", "uncertain"]
-"""What became of a call; the comment of ``amocrm.write_back.outcome`` says what each means."""
+"""Outcome of a call; the comment of ``amocrm.write_back.outcome`` describes the values."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyRecord:
-    """What calls are made for: the same for all calls of one apply."""
+    """Columns that all calls of one apply have in common."""
 
     apply_id: UUID
     account_id: int
     account_key: str
     who: str
     reason: str | None
-    source: str  # where it is written what is wanted
-    restored_from: datetime | None  # the snapshot that is restored
+    source: str  # of the desired state
+    restored_from: datetime | None  # time of the restored snapshot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UncertainEntity:
-    """What a call of which nobody knows whether it happened was to do to one thing."""
+    """Intended change of one entity by a call with unknown outcome."""
 
     kind: EntityKind
     action: ChangeAction
-    thing_id: int | None  # None: it was to be added
+    thing_id: int | None  # None: an addition
     name: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UncertainCall:
-    """A call of which nobody knows whether it happened."""
+    """A call with unknown outcome."""
 
     call_id: UUID
     intended_at: datetime
@@ -64,21 +64,24 @@ class UncertainCall:
 
 @contextmanager
 def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[None]:
-    """Keep away whoever would change the account meanwhile by this program; ``DatabaseError`` if one is at it."""
+    """Lock the account against other applies for the duration of the context.
+
+    Raises ``DatabaseError`` if one runs.
+    """
     lock = {"work": "apply", "account_id": account_id}
     with transaction(engine, account=account_key) as connection:
-        connection.execute(statement("make_work_lock"), lock)
+        connection.execute(statement("create_work_lock"), lock)
     with translate_database_errors(account=account_key), engine.connect() as connection:
-        connection.detach()  # of its own: it is idle for as long as amoCRM is written to
-        connection.execute(statement("stay_open"))
+        connection.detach()  # outside of the pool: it stays idle while calls are sent
+        connection.execute(statement("disable_idle_timeout"))
         try:
-            connection.execute(statement("lock_work_at_once"), lock)
+            connection.execute(statement("try_lock_work"), lock)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
                 raise
             connection.rollback()
             raise DatabaseError(
-                "Stages or segments of this account are being changed by another apply or restore."
+                "Another apply or restore is changing stages or segments of this account."
                 f" {describe_blockers(connection)}".rstrip(),
                 account=account_key,
                 advice="Wait until it has ended, then plan again: nothing was sent.",
@@ -87,7 +90,7 @@ def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[No
 
 
 def record_call(engine: Engine, apply_record: ApplyRecord, call: Call, *, position: int, at: datetime) -> UUID:
-    """Commit that a call is about to be made; its id."""
+    """Commit a record of a call before it is sent, and return its id."""
     call_id = uuid4()
     key = {"account_id": apply_record.account_id, "call_id": call_id}
     with transaction(engine, account=apply_record.account_key) as connection:
@@ -136,7 +139,7 @@ def record_outcome(
     added_ids: Sequence[int] = (),
     error: str | None = None,
 ) -> None:
-    """Commit what became of a call; ``added_ids`` are those of what it added, in its order."""
+    """Commit a call's outcome; ``added_ids`` are the ids of added entities, in the call's order."""
     key = {"account_id": apply_record.account_id, "call_id": call_id}
     response = attempt.response if attempt else None
     with transaction(engine, account=apply_record.account_key) as connection:
@@ -153,21 +156,21 @@ def record_outcome(
             },
         )
         if added_ids:
-            connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+            connection.execute(statement("set_added_ids"), key | {"thing_ids": list(added_ids)})
 
 
 def record_done(
     connection: Connection, account_id: int, call_id: UUID, *, at: datetime, added_ids: Sequence[int]
 ) -> None:
-    """Note that a call of which nobody knew turned out to have happened."""
+    """Record that a call with unknown outcome was carried out."""
     key = {"account_id": account_id, "call_id": call_id}
-    connection.execute(statement("settle_write_back"), key | {"ended_at": at})
+    connection.execute(statement("mark_write_back_done"), key | {"ended_at": at})
     if added_ids:
-        connection.execute(statement("name_added_things"), key | {"thing_ids": list(added_ids)})
+        connection.execute(statement("set_added_ids"), key | {"thing_ids": list(added_ids)})
 
 
 def read_uncertain(connection: Connection, account_id: int) -> list[UncertainCall]:
-    """The calls of which nobody knows whether they happened, the oldest first."""
+    """Read the calls with unknown outcome, oldest first."""
     rows = connection.execute(statement("uncertain_write_backs"), {"account_id": account_id})
     return [
         UncertainCall(
@@ -183,19 +186,19 @@ def read_uncertain(connection: Connection, account_id: int) -> list[UncertainCal
 
 
 def read_preexisting(connection: Connection, account_id: int, instant: datetime) -> set[tuple[EntityKind, int]]:
-    """What cannot have been added by a call made at ``instant``: it was there, or another of our calls has added it."""
-    rows = connection.execute(statement("things_not_new"), {"account_id": account_id, "instant": instant})
+    """Read entities that a call at ``instant`` cannot have added: they existed, or another of our calls added them."""
+    rows = connection.execute(statement("preexisting_entities"), {"account_id": account_id, "instant": instant})
     return {(row.thing, row.thing_id) for row in rows}
 
 
 def read_successors(connection: Connection, account_id: int) -> Successors:
-    """What earlier restorations put in the place of things that were gone."""
+    """Read the successors that earlier restores added for deleted entities."""
     rows = connection.execute(statement("successors"), {"account_id": account_id})
     return {(row.thing, row.replaces_id): row.thing_id for row in rows}
 
 
 def _response_json(response: Response | None) -> Json:
-    """The answer's JSON as Postgres can store it; None where it is none."""
+    """Parse the response's JSON and sanitize it for Postgres; None if it is not JSON."""
     try:
         return sanitize_json(strict_json.parse(response.body), lambda _: None) if response else None
     except strict_json.NotStrictJson:

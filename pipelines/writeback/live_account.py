@@ -1,17 +1,14 @@
-"""An account as it is now, read for planning or loaded into its history, and the plan from there to what is wanted."""
+"""Fetch or load the current state of an account, and plan from it to the desired state."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-
-from sqlalchemy import Engine
 
 from pipelines.amocrm.extract import extract
 from pipelines.amocrm.models import Snapshot
-from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.errors import Superseded
-from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client, read_known_entities
 from pipelines.load.load import PublishedLoad, load_with_snapshot
 from pipelines.warehouse.engine import transaction
@@ -21,43 +18,38 @@ from pipelines.writeback.plan_source import DesiredState
 from pipelines.writeback.reconcile import reconcile_calls
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AccountAccess:
-    """An account that can be read and changed, and the warehouse that keeps its history."""
+def fetch_live_account(context: LoadContext) -> Snapshot:
+    """Fetch the account as completely as a load does, without storing anything.
 
-    engine: Engine
-    account: AccountSettings
-    settings: Settings
-    clock: Clock = SYSTEM_CLOCK
-    run_id: str | None = None  # Dagster's
-
-
-def fetch_live_account(access: AccountAccess) -> Snapshot:
-    """The account as it is, read as completely as a load reads it, with nothing stored. Raises ``ApiError``."""
-    with open_client(access.account, access.settings, access.clock) as client:
-        _, known_entities = read_known_entities(access.engine, access.account, client)
-        return extract(client, known_entities, now=access.clock.now).snapshot()
+    Raises ``ApiError``.
+    """
+    with open_client(context) as client:
+        observed_at = context.clock.now()
+        extract(client, read_known_entities(context, client))
+        return parse_snapshot(client.responses, observed_at, documents=client.documents)
 
 
-def load_live_account(access: AccountAccess) -> tuple[PublishedLoad, Snapshot]:
-    """A load and what it read, and another one where a load of somebody else has come between."""
+def load_live_account(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
+    """Load the account, and return the load with its snapshot.
+
+    Retries once if a concurrent load superseded it.
+    """
     with suppress(Superseded):
-        return _load_once(access)
-    return _load_once(access)
+        return load_with_snapshot(context)
+    return load_with_snapshot(context)
 
 
-def plan_from_live(access: AccountAccess, desired_state: DesiredState, live: Snapshot) -> Plan:
-    """The plan from ``live`` to what is wanted, by all that is known of earlier calls. Raises ``PlanError``."""
-    reconcile_calls(access.engine, access.account.key, live, at=access.clock.now())
-    with transaction(access.engine, account=access.account.key) as connection:
+def plan_from_live(context: LoadContext, desired_state: DesiredState, live: Snapshot) -> Plan:
+    """Plan from ``live`` to the desired state, after reconciling earlier calls.
+
+    Raises ``PlanError``.
+    """
+    reconcile_calls(context.engine, context.account_key, live, at=context.clock.now())
+    with transaction(context.engine, account=context.account_key) as connection:
         successors = read_successors(connection, live.account.id)
     return desired_state.plan(live, successors)
 
 
-def preview_plan(access: AccountAccess, desired_state: DesiredState) -> Plan:
-    """What applying would do now. Raises ``ApiError`` and ``PlanError``."""
-    return plan_from_live(access, desired_state, fetch_live_account(access))
-
-
-def _load_once(access: AccountAccess) -> tuple[PublishedLoad, Snapshot]:
-    return load_with_snapshot(access.engine, access.account, access.settings, clock=access.clock, run_id=access.run_id)
+def preview_plan(context: LoadContext, desired_state: DesiredState) -> Plan:
+    """Plan what an apply would do now. Raises ``ApiError`` and ``PlanError``."""
+    return plan_from_live(context, desired_state, fetch_live_account(context))

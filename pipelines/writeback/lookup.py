@@ -1,6 +1,6 @@
-"""Which field or option is meant by an id, a name, a label or a code, and how to name one so that it is found again.
+"""Look up fields and options by id, name, label or code, and choose a reference that finds them again.
 
-Digits without quotes are an id where there is such an id. Everything else is a name or label, or else a code.
+Unquoted digits are an id if it exists. Everything else is a name or label, or else a code.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from pipelines.writeback.yaml_nodes import YamlText
 FieldOrOption = TypeVar("FieldOrOption", Field, Option)
 
 MAX_NAME_LENGTH: Final = 100
-"""Characters of a name that a file repeats; what is called by a longer one is named by its id."""
+"""Longest name that is used as a reference; fields and options with a longer name are referenced by
+id."""
 
 
 def find_field(fields: Sequence[Field], reference: YamlText) -> Field:
-    """The field that is meant. Raises ``ValueError``, with a sentence, where it is not there or could be several."""
+    """Find a field. Raises ``ValueError``, with a sentence, if there is none or more than one."""
     return _find_by_reference(fields, reference, "field")
 
 
 def find_option(field: Field, reference: YamlText) -> Option:
-    """The option of ``field`` that is meant. Raises ``ValueError`` as ``find_field`` does."""
+    """Find an option of ``field``. Raises ``ValueError`` like ``find_field``."""
     return _find_by_reference(field.options, reference, "option")
 
 
 def field_reference(fields: Sequence[Field], field: Field) -> YamlText:
-    """A name by which ``find_field`` finds ``field``, or else its id."""
+    """Return a name with which ``find_field`` finds ``field``, or else its id."""
     return _reference_to(fields, field)
 
 
 def option_reference(field: Field, option_id: int) -> YamlText:
-    """A label by which ``find_option`` finds the option, or else its id."""
+    """Return a label with which ``find_option`` finds the option, or else its id."""
     return next(
         (_reference_to(field.options, option) for option in field.options if option.id == option_id),
         _id_reference(option_id),
@@ -42,7 +43,7 @@ def option_reference(field: Field, option_id: int) -> YamlText:
 
 
 def display_label(candidate: Field | Option) -> str | None:
-    """What amoCRM shows of it."""
+    """Return the name that amoCRM displays."""
     return candidate.name if isinstance(candidate, Field) else candidate.value
 
 
@@ -55,7 +56,7 @@ def _find_by_reference(candidates: Sequence[FieldOrOption], reference: YamlText,
         return matches[0]
     if matches:
         ids = " or ".join(str(candidate.id) for candidate in matches)
-        raise ValueError(f"{len(matches)} {kind}s are called '{reference.text}': write the id, {ids}, in its place")
+        raise ValueError(f"{len(matches)} {kind}s are called '{reference.text}': write the id, {ids}, instead")
     names = [name for candidate in candidates for name in (display_label(candidate), _code(candidate)) if name]
     suggestions = get_close_matches(
         reference.text[:MAX_NAME_LENGTH], [name for name in names if len(name) <= MAX_NAME_LENGTH], n=1

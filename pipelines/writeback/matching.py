@@ -1,4 +1,4 @@
-"""Which things of the account are meant: ids first, then names among the things that no id has claimed."""
+"""Match desired entities with the account's: by id first, then by name among the entities that no id claims."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ LiveT = TypeVar("LiveT", Stage, Segment)
 def match_entities(
     kind: EntityKind, desired: Sequence[DesiredT], live: Sequence[LiveT], problems: Problems
 ) -> list[tuple[DesiredT, LiveT | None]]:
-    """Each wanted thing with the live one that is meant; None where there is none.
+    """Pair each desired entity with the live one; None if there is none.
 
-    What is ambiguous or not there is a mistake, and stays among the rest, whose mistakes are to be found as well.
+    Ambiguous and unknown entities are added to ``problems``, and stay in the result so that further
+    problems are found.
     """
     by_id = {live_entity.id: live_entity for live_entity in live}
     _report_duplicates(kind, desired, problems)

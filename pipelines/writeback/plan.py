@@ -1,8 +1,9 @@
-"""What is, and what is wanted, in; the calls that lead from one to the other out. Pure: nothing is sent here.
+"""Plan the calls that lead from an account's current state to the desired state. Pure.
 
-The calls are as few as the API allows: one for all new stages, one for each new segment, one for each thing that
-changes or goes. Changes come first, then additions, then deletions, so that nothing is lost before the rest is there;
-only as many deletions as the page's limits ask for come before an addition.
+There are as few calls as the API allows: one for all new stages, one per new segment, one per
+changed or deleted entity. Changes come first, then additions, then deletions, so that nothing is
+lost before the rest has succeeded. A deletion comes before an addition only if the vendor's limits
+require it.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ _RESOURCES: Final[dict[EntityKind, Literal["stages", "segments"]]] = {"stage": "
 def make_plan(
     live: Snapshot, desired: DesiredConfig, *, account_key: str | None = None, is_admin: bool | None = None
 ) -> Plan:
-    """The calls that make the account as ``desired``; none where it is so already.
+    """Plan the calls from ``live`` to ``desired``; none if the account has the desired state.
 
-    ``live`` is the account as it is now. ``account_key`` is its key in the settings, which ``desired`` may name;
-    ``is_admin`` whether the token's user is an administrator, None where that is not known. Raises ``PlanError`` with
-    everything that is wrong: nothing breaks a rule of the vendor's page at any step of a plan.
+    ``account_key`` is the account's key in the settings, to which ``desired`` may be bound.
+    ``is_admin`` tells if the token's user is an administrator; None if unknown. Raises
+    ``PlanError`` with all problems. Every step of a plan complies with the rules of the vendor's
+    page.
     """
     problems = Problems(desired.source)
     notes: list[str] = []
@@ -68,7 +70,7 @@ def _plan_changes(
     is_complete: bool,
     notes: list[str],
 ) -> Iterator[PlannedChange]:
-    """What has to happen to each thing that is wanted, and to each that is not, where the list is complete."""
+    """Plan the change of each desired entity, and the deletion of each unlisted one if the list is complete."""
     matched_ids = set()
     for desired_entity, live_entity in match_entities(comparison.kind, desired_entities, live, comparison.problems):
         if live_entity is not None:
@@ -93,7 +95,7 @@ def _plan_changes(
 def _order_calls(
     kind: EntityKind, changes: Sequence[PlannedChange], present: int, problems: Problems, notes: list[str]
 ) -> Iterator[Call]:
-    """The calls for all changes of one kind, such that there are never more things than the page allows."""
+    """Order the calls for all changes of one kind so that the account never exceeds the vendor's limits."""
     added = [change for change in changes if change.action == "add"]
     deletions = deque(change for change in changes if change.action == "delete")
     if problem := validation.limit_problem(kind, present=present, added=len(added), deleted=len(deletions)):
@@ -103,7 +105,8 @@ def _order_calls(
     free_slots = validation.MAX_ENTITIES[kind] - present
     if (early_count := len(added) - free_slots) > 0:
         notes.append(
-            f"{early_count} deletion(s) come before additions, since amoCRM allows {validation.MAX_ENTITIES[kind]} {kind}s."
+            f"{early_count} deletion(s) come before additions, since amoCRM allows"
+            f" {validation.MAX_ENTITIES[kind]} {kind}s."
         )
     for batch in _batch_additions(kind, added):
         while free_slots < len(batch):
@@ -115,7 +118,7 @@ def _order_calls(
 
 
 def _batch_additions(kind: EntityKind, added: Sequence[PlannedChange]) -> Iterable[Sequence[PlannedChange]]:
-    """What is added by one POST: a list of stages, each with a ``request_id``; one segment."""
+    """Group additions by POST: all stages, each with a ``request_id``, in one; each segment in its own."""
     if kind == "segment":
         return [[change] for change in added]
     return [[replace(change, request_id=str(number)) for number, change in enumerate(added, 1)]] if added else []
@@ -141,15 +144,15 @@ def _build_body(change: PlannedChange) -> dict[str, Json]:
 
 
 def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str]:
-    """What a person has to know of these calls, whatever is wanted."""
+    """Yield notes about the limits of these calls."""
     actions = {(change.kind, change.action) for call in calls for change in call.changes}
     if calls and is_admin is None:
         yield (
-            "It is not known whether the token's user is an administrator; if not, amoCRM refuses the first call "
+            "It is unknown whether the token's user is an administrator; if not, amoCRM rejects the first call "
             "and nothing changes."
         )
     if actions & {("stage", "add"), ("segment", "add")}:
-        yield "What is new comes without conditions: the API cannot set them, so do it in amoCRM."
+        yield "New stages and segments have no conditions: the API cannot set them, so add them in amoCRM."
     if ("segment", "delete") in actions:
         yield "A deleted segment never comes back with its id, its customers or its conditions."
     if ("stage", "delete") in actions:
@@ -157,6 +160,4 @@ def _warn_about(calls: Sequence[Call], *, is_admin: bool | None) -> Iterator[str
     if any(
         is_clearing(item) for call in calls if isinstance(call.body, dict) for item in call.body.get(CUSTOM_FIELDS, ())
     ):
-        yield (
-            "Fields are emptied by 'values: null', as the vendor's own client does; the vendor's page does not say how."
-        )
+        yield ("Fields are emptied by 'values: null', as in the vendor's own client; amoCRM does not document it.")

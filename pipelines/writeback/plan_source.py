@@ -1,4 +1,4 @@
-"""What is wanted of an account, as something that can be planned again whenever the account has changed."""
+"""Desired state of an account that can be planned again after the account has changed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipelines.writeback.successors import Successors
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DesiredState:
-    """What is wanted, wherever that is written."""
+    """Desired state from a file, a command or the past."""
 
-    plan: Callable[[Snapshot, Successors], Plan]  # from the account as it is; raises ``PlanError``
-    restored_from: datetime | None = None  # the snapshot that is restored
+    plan: Callable[[Snapshot, Successors], Plan]  # from the account's current state; raises ``PlanError``
+    restored_from: datetime | None = None  # time of the restored snapshot
 
 
 def to_desired_state(desired: DesiredConfig, *, account_key: str) -> DesiredState:
-    """What a file or a command wants."""
+    """Convert the desired state of a file or a command."""
     return DesiredState(plan=lambda live, _: make_plan(live, desired, account_key=account_key))
 
 
@@ -34,7 +34,10 @@ def past_to_desired_state(
     stage_ids: Collection[int] | None = None,
     segment_ids: Collection[int] | None = None,
 ) -> DesiredState:
-    """That the account be as it was, or of it those things alone. Plans tell first what does not come back."""
+    """Build the desired state "as in the past", for all or only the given entities.
+
+    Notes of its plans start with warnings about what cannot be restored.
+    """
 
     def plan(live: Snapshot, successors: Successors) -> Plan:
         restored = restore_desired(live, past, stage_ids=stage_ids, segment_ids=segment_ids, successors=successors)

@@ -1,4 +1,4 @@
-"""What became of calls whose answers were lost, told by the account as it is now. Nothing is sent here."""
+"""Determine the outcomes of calls with lost responses from the account's current state."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ from pipelines.writeback.validation import MODE_BY_KIND
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallFate:
-    """What the account says of a call."""
+    """Outcome of a call according to the account's current state."""
 
     status: Literal["done", "not seen", "unclear"]
-    added_ids: tuple[int, ...] = ()  # of a call that added things, where it is done
-    new_ids: tuple[int, ...] = ()  # where that is unclear: of new things that may be what it added
+    added_ids: tuple[int, ...] = ()  # added entities, if done
+    new_ids: tuple[int, ...] = ()  # new entities that the call may have added, if unclear
 
 
 NOT_SEEN = CallFate(status="not seen")
 
 
 def judge_call(call: UncertainCall, live: Snapshot, preexisting: Collection[tuple[EntityKind, int]]) -> CallFate:
-    """Whether a call happened, by what ``live`` shows; ``not_new`` is what the call cannot have added.
+    """Decide from ``live`` if a call was carried out.
 
-    What was to be added is there if exactly one new thing has its name. New things under other names may be it too,
-    should amoCRM have changed the name: that is unclear, and so is what a change came to.
+    It cannot have added entities in ``preexisting``.
+
+    An addition is done if exactly one new entity has its name. If there are new entities with other
+    names, the outcome is unclear, since amoCRM may have changed the name. The outcome of a change
+    is always unclear.
     """
     kind, action = call.entities[0].kind, call.entities[0].action
-    live_names = {thing.id: thing.name for thing in (live.stages if kind == "stage" else live.segments)}
+    live_names = {entity.id: entity.name for entity in (live.stages if kind == "stage" else live.segments)}
     if live.account.mode != MODE_BY_KIND[kind] or action == "change":
         return CallFate(status="unclear")
     if action == "delete":
@@ -49,7 +52,7 @@ def judge_call(call: UncertainCall, live: Snapshot, preexisting: Collection[tupl
 
 
 def reconcile_calls(engine: Engine, account_key: str, live: Snapshot, *, at: datetime) -> dict[UUID, CallFate]:
-    """Judge every call of which nobody knows, those of killed processes included, and note what turned out done."""
+    """Judge all calls with unknown outcome, including those of killed processes, and record those that were done."""
     account_id, fates = live.account.id, {}
     with transaction(engine, account=account_key) as connection:
         for call in read_uncertain(connection, account_id):

@@ -1,4 +1,4 @@
-"""A plan as people read it, and as programs do. Colours and questions belong to the command."""
+"""Render a plan as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pipelines.writeback.compare import CUSTOM_FIELDS
 from pipelines.writeback.yaml_scalars import quote_text
 
 ACTION_SIGNS: Final[dict[ChangeAction, str]] = {"add": "+", "change": "~", "delete": "-"}
-"""What a line about a change begins with."""
+"""Prefix of a change's line."""
 
 MAX_VALUE_LENGTH: Final = 90
-"""Characters of a value that a person is shown. Programs get all of it."""
+"""Length at which the text truncates a value; the JSON has all of it."""
 
 _CONTEXT_LENGTH: Final = 20
 
 
 def render_text(plan: Plan) -> str:
-    """The plan for a person: what happens to each thing, in order, and what to know before saying yes."""
+    """Render the plan as text: all changes in order, then the notes."""
     subject = f"{quote_text(plan.account.name)} (account {plan.account.id})"
     if plan.is_empty:
-        lines = [f"{subject} is as {printable(plan.source)} wants it: nothing to do."]
+        lines = [f"{subject} already matches {printable(plan.source)}: nothing to do."]
     else:
-        lines = [f"{subject}, to be as {printable(plan.source)} wants it: {summarize_plan(plan)}."]
+        lines = [f"{subject}, changes to match {printable(plan.source)}: {summarize_plan(plan)}."]
         for call in plan.calls:
             lines += ["", *_call_lines(call)]
     if plan.notes:
@@ -36,7 +36,7 @@ def render_text(plan: Plan) -> str:
 
 
 def plan_document(plan: Plan) -> Json:
-    """The plan for a program, as JSON values: all of it, in full, calls with their bodies as they are sent."""
+    """Convert the complete plan to JSON values, with the calls' bodies as sent."""
     return {
         "account": {"id": plan.account.id, "name": plan.account.name, "mode": plan.account.mode},
         "source": plan.source,
@@ -56,20 +56,20 @@ def plan_document(plan: Plan) -> Json:
 
 
 def summarize_plan(plan: Plan) -> str:
-    """How much a plan does, such as "1 to add, 2 to change, 1 to delete, in 4 calls"."""
+    """Summarize a plan, such as "1 to add, 2 to change, 1 to delete, in 4 calls"."""
     counts = Counter(change.action for change in plan.changes)
     actions = [f"{counts[action]} to {action}" for action in ACTION_SIGNS if counts[action]]
     return f"{', '.join(actions)}, in {len(plan.calls)} call{'s' if len(plan.calls) > 1 else ''}"
 
 
 def format_change_line(change: PlannedChange) -> str:
-    """A change in one line, such as "~ segment VIP (id 51): name VIP -> Gold"."""
+    """Format a change in one line, such as "~ segment VIP (id 51): name VIP -> Gold"."""
     edits = [f"{_quote(edit.label)} {_format_edit(edit, change.action)}" for edit in change.edits]
     return f"{ACTION_SIGNS[change.action]} {_describe_entity(change)}" + (f": {'; '.join(edits)}" if edits else "")
 
 
 def change_lines(change: PlannedChange) -> list[str]:
-    """A change in lines: the thing and why, then each property, then each field."""
+    """Format a change in several lines: the entity and the reason, then properties, then fields."""
     sign = ACTION_SIGNS[change.action]
     return [
         f"  {sign} {_describe_entity(change)}: {printable(change.why)}",
@@ -108,7 +108,7 @@ def _quote(name: str) -> str:
 
 
 def _shorten(old: str, new: str) -> tuple[str, str]:
-    """Both texts, long ones from shortly before where they begin to differ."""
+    """Truncate both texts; long ones start shortly before their first difference."""
     first_difference = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), 0)
     start = max(0, first_difference - _CONTEXT_LENGTH) if max(len(old), len(new)) > MAX_VALUE_LENGTH else 0
     return _truncate(old, start), _truncate(new, start)

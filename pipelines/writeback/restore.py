@@ -1,6 +1,7 @@
-"""What was, brought back: the past as what is wanted now, with what no call can bring back said before any is made.
+"""Convert a past snapshot to a desired state, with warnings about what cannot be restored.
 
-Only what the past had is wanted; what came later stays. A thing that is gone is added anew, as successor of its old id.
+Entities that were added later stay. A deleted entity is added again, as the successor of its old
+id.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ EntityT = TypeVar("EntityT", Stage, Segment)
 DesiredT = TypeVar("DesiredT", DesiredStage, DesiredSegment)
 
 MAX_NAMES: Final = 3
-"""Things that a warning names; where it is about more, they are counted."""
+"""Entities that a warning names; it gives the number of further ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestoreResult:
-    """What to plan, and what a person has to know before: sentences about what is not brought back."""
+    """Desired state of a restore, and warnings about what is not restored."""
 
     desired: DesiredConfig
     warnings: tuple[str, ...]
@@ -45,13 +46,14 @@ def restore_desired(
     segment_ids: Collection[int] | None = None,
     successors: Successors | None = None,
 ) -> RestoreResult:
-    """The past of an account as what is wanted of it now; where ids are given, of those things alone.
+    """Convert ``past`` to a desired state of the account: of all entities, or of the given ids.
 
-    ``past`` is a snapshot, or a state rebuilt from history, with the ids of its time; ``successors`` is what earlier
-    restorations recorded. Raises ``PlanError`` where the past is of another account or mode, or lacks what is asked.
+    ``past`` is a snapshot or a state rebuilt from history, with the ids of its time; ``successors``
+    are those recorded by earlier restores. Raises ``PlanError`` if the past is of another account
+    or mode, or lacks one of the ids.
 
-    After a lost answer restore again instead of planning the same again: a successor that was added, yet not recorded,
-    is looked for here only.
+    After a lost response, call this again instead of reusing its result: only this function
+    recognizes a successor that was added but not recorded.
     """
     local_time = past.observed_at.astimezone(ZoneInfo(live.account.timezone)).isoformat(timespec="seconds")
     source = f"the history of {local_time}"
@@ -84,7 +86,7 @@ def _check_restorable(
 
 
 class _RestoreBuilder:
-    """Makes wants of the past, and gathers warnings: what is wrong, with the things it is wrong of."""
+    """Builder of desired entities from past ones. Collects warnings, grouped by text."""
 
     def __init__(self, live: Snapshot, past: Snapshot, successors: Successors) -> None:
         self._live = live
@@ -94,11 +96,11 @@ class _RestoreBuilder:
         self._warnings: dict[str, list[str]] = {}
 
     def warnings(self) -> tuple[str, ...]:
-        """Each warning once, beginning with the things that it is about."""
+        """Return each warning once, starting with its entities."""
         return tuple(f"{join_names(entities, MAX_NAMES)}: {warning}." for warning, entities in self._warnings.items())
 
     def stages(self, chosen: Sequence[Stage]) -> Iterator[DesiredStage]:
-        """The chosen stages, but those that cannot be brought back."""
+        """Yield the desired state of the chosen stages that can be restored."""
         targets = find_targets("stage", self._past.stages, self._live.stages, self._successors)
         live = {stage.id: stage for stage in self._live.stages}
         for stage in chosen:
@@ -116,7 +118,7 @@ class _RestoreBuilder:
                 yield self._finalize("stage", stage_to_desired(stage, thing_id=target.id), stage, live_entity)
 
     def segments(self, chosen: Sequence[Segment]) -> Iterator[DesiredSegment]:
-        """The chosen segments, but those that cannot be brought back."""
+        """Yield the desired state of the chosen segments that can be restored."""
         targets = find_targets("segment", self._past.segments, self._live.segments, self._successors)
         live = {segment.id: segment for segment in self._live.segments}
         for segment in chosen:
@@ -135,61 +137,66 @@ class _RestoreBuilder:
                 yield self._finalize("segment", desired, segment, live_entity)
 
     def _is_restorable(self, kind: EntityKind, entity: Stage | Segment, target: RestoreTarget) -> bool:
-        """Whether it can be told what the thing is today, and it can be made anew where it is nothing."""
+        """Tell if the entity's current equivalent is unambiguous, or the entity can be added again."""
         if target.candidates:
             ids = " or ".join(f"id {candidate}" for candidate in target.candidates)
-            reason = f"nobody can tell whether {ids}, of the same name, took its place; rename what did not"
+            reason = f"it is unclear whether {ids}, of the same name, replaced it; rename those that did not"
             self._warn(kind, entity, f"is not brought back: {reason}")
         elif target.id is None and writable_name(entity.name) is None:
             self._warn(kind, entity, "is not brought back: it is gone, and it had no name")
         else:
             if target.is_name_match:
-                self._warn(kind, entity, f"is gone; id {target.id} has its name now and is taken for it")
+                self._warn(kind, entity, f"is gone; id {target.id} has its name now and is used instead")
             return True
         return False
 
     def _finalize(
         self, kind: EntityKind, desired: DesiredT, past_entity: Stage | Segment, live_entity: Stage | Segment | None
     ) -> DesiredT:
-        """Mark what is added as a successor, and leave out a colour that cannot be written."""
+        """Mark an added entity as a successor, and leave out a colour that cannot be written."""
         desired = replace(desired, replaces=None if live_entity else past_entity.id)
         is_kept = live_entity is not None and normalize_color(kind, live_entity.color) == desired.color
         if desired.color is None or is_kept or validation.color_problem(kind, desired.color) is None:
             return desired
-        self._warn(kind, past_entity, f"the colour {desired.color} is none that amoCRM offers, and is left out")
+        self._warn(kind, past_entity, f"amoCRM does not offer the colour {desired.color}, which is left out")
         return replace(desired, color=None)
 
     def _values(self, segment: Segment) -> Iterator[DesiredValue]:
-        """What the segment's fields held, as far as they can hold it now."""
+        """Yield the past values of the segment's fields that can still be written."""
         restorable = [value for value in segment.field_values if self._still_exists(segment, value)]
         for field, value in values_to_desired(self._live.fields, restorable, self._zone):
             if value is None:
                 self._warn(
-                    "segment", segment, f"what the field {_field_label(field)} held cannot be written, and is left out"
+                    "segment",
+                    segment,
+                    f"the value of the field {_label_with_id(field)} cannot be written, and is left out",
                 )
             else:
                 yield value
 
     def _still_exists(self, segment: Segment, value: FieldValue) -> bool:
-        """Whether the field of a value, and the option that it chose, are still there."""
+        """Tell if a value's field and option still exist."""
         fields = {field.id: field for field in self._live.fields}
         field = fields.get(value.field_id)
         if field is None:
             past_field = next((field for field in self._past.fields if field.id == value.field_id), None)
-            field_label = _field_label(past_field) if past_field else f"id {value.field_id}"
-            self._warn("segment", segment, f"the field {field_label} is gone, and what it held is left out")
+            field_label = _label_with_id(past_field) if past_field else f"id {value.field_id}"
+            self._warn("segment", segment, f"the field {field_label} is gone, and its value is left out")
             return False
         if value.option_id is None or value.option_id in {option.id for option in field.options}:
             return True
         self._warn(
             "segment",
             segment,
-            f"an option of the field {_field_label(field)} is gone (id {value.option_id}), and is left out",
+            f"an option of the field {_label_with_id(field)} is gone (id {value.option_id}), and is left out",
         )
         return False
 
     def _fields_to_clear(self, segment: Segment, live_entity: Segment) -> Iterator[DesiredValue]:
-        """Fields to empty: they were there and held nothing. What fields that came later hold stays."""
+        """Yield fields to clear: those that existed and were empty.
+
+        Fields added later keep their values.
+        """
         empty = {field.id for field in self._past.fields} - {value.field_id for value in segment.field_values}
         filled = {value.field_id for value in live_entity.field_values}
         for field in self._live.fields:
@@ -201,5 +208,5 @@ class _RestoreBuilder:
         self._warnings.setdefault(warning, []).append(f"{kind} {name} (id {entity.id})")
 
 
-def _field_label(field: Field) -> str:
+def _label_with_id(field: Field) -> str:
     return f"{quote_text(display_label(field) or '')} (id {field.id})"

@@ -1,4 +1,4 @@
-"""What a thing of the past is today: itself, the successor that once took its place, or one that has its name now."""
+"""Find the current equivalents of past entities: the same id, a recorded successor, or an entity of the same name."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pipelines.amocrm.messages import EntityKind
 from pipelines.amocrm.models import Segment, Stage
 
 Successors: TypeAlias = Mapping[tuple[EntityKind, int], int]
-"""By a thing's kind and id the id of the thing that was added in its place."""
+"""Id of the entity that replaced a deleted one, by the deleted one's kind and id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RestoreTarget:
-    """What a thing of the past is today."""
+    """Current equivalent of a past entity."""
 
-    id: int | None  # None: it is gone
-    is_name_match: bool = False  # it has nothing but its name in common with the thing of the past
-    candidates: tuple[int, ...] = ()  # ids of things that could be meant, where nobody can tell which
+    id: int | None  # None: there is none
+    is_name_match: bool = False  # found only by its name
+    candidates: tuple[int, ...] = ()  # ids of several entities that could be meant
 
 
 def find_targets(
     kind: EntityKind, past: Sequence[Stage | Segment], live: Sequence[Stage | Segment], successors: Successors
 ) -> dict[int, RestoreTarget]:
-    """What each thing of the past is today, by its old id."""
+    """Find the current equivalent of each past entity, by its old id."""
     live_ids = {entity.id for entity in live}
     current_ids = {entity.id: _current_id(kind, entity.id, live_ids, successors) for entity in past}
     claimed = set(current_ids.values())
@@ -46,7 +46,7 @@ def find_targets(
 
 
 def _current_id(kind: EntityKind, thing_id: int, live_ids: Collection[int], successors: Successors) -> int | None:
-    """The id itself where it is there, otherwise the nearest successor that is."""
+    """Return the id if it exists, else the first existing one along its successors."""
     visited: set[int] = set()
     while thing_id not in live_ids:
         visited.add(thing_id)

@@ -1,4 +1,4 @@
-"""Records of what there is or was, as what is wanted: so that they can be written down or brought back."""
+"""Convert current or past records to desired entities, for export and restore."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from zoneinfo import ZoneInfo
 
 from pipelines.amocrm.models import Field, FieldValue, Segment, Stage
 from pipelines.writeback.desired import DesiredSegment, DesiredStage, DesiredValue, normalize_color
-from pipelines.writeback.field_content import Unsupported, content_from_values, to_text
+from pipelines.writeback.field_content import Unsupported, contents_by_field, to_text
 from pipelines.writeback.lookup import field_reference
 
 
 def stage_to_desired(stage: Stage, *, thing_id: int | None) -> DesiredStage:
-    """A stage with all that can be wanted of one; ``thing_id`` None: it is meant by its name."""
+    """Convert a stage with all its writable properties.
+
+    Without ``thing_id``, its name identifies it.
+    """
     return DesiredStage(
         id=thing_id, name=writable_name(stage.name), sort=stage.sort, color=normalize_color("stage", stage.color)
     )
 
 
 def segment_to_desired(segment: Segment, values: Sequence[DesiredValue], *, thing_id: int | None) -> DesiredSegment:
-    """A segment with all that can be wanted of one, its fields holding ``values``."""
+    """Convert a segment with all its writable properties and these field values."""
     return DesiredSegment(
         id=thing_id,
         name=writable_name(segment.name),
@@ -32,9 +35,8 @@ def segment_to_desired(segment: Segment, values: Sequence[DesiredValue], *, thin
 def values_to_desired(
     fields: Sequence[Field], values: Sequence[FieldValue], zone: ZoneInfo
 ) -> Iterator[tuple[Field, DesiredValue | None]]:
-    """Of each field that holds something what it holds; None where that cannot be wanted (``Unmanaged``)."""
-    for field in fields:
-        content = content_from_values(field, [value for value in values if value.field_id == field.id])
+    """Yield the desired value of each field that is not empty; None if its content is ``Unsupported``."""
+    for field, content in contents_by_field(fields, values):
         if isinstance(content, Unsupported):
             yield field, None
         elif content is not None:
@@ -42,5 +44,5 @@ def values_to_desired(
 
 
 def writable_name(name: str | None) -> str | None:
-    """A name that can be written; None for one of nothing but blanks, which amoCRM would not take."""
+    """Return the name; None if it is blank, which amoCRM rejects."""
     return name if name and name.strip() else None

@@ -1,6 +1,6 @@
-"""The rules of the vendor's page "Customers Stages and Segments" for what is written, checked before the first call.
+"""Rules of the vendor's page "Customers Stages and Segments" for writes, checked before the first call.
 
-Colours and limits bind writes only: what is there already may break them and stays as it is.
+Colours and limits apply to writes only: existing entities may violate them and stay unchanged.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ SEGMENT_COLORS: Final = (
 COLORS: Final[Mapping[EntityKind, tuple[str, ...]]] = {"stage": STAGE_COLORS, "segment": SEGMENT_COLORS}
 
 MAX_ENTITIES: Final[Mapping[EntityKind, int]] = {"stage": 30, "segment": 100}
-"""Stages, system ones included; segments."""
+"""Limits of stages, including system stages, and of segments."""
 
 REQUIRED_PROPERTIES: Final[Mapping[EntityKind, tuple[str, ...]]] = {"stage": ("name", "sort"), "segment": ("name",)}
-"""What a new thing has to have."""
+"""Required properties of a new entity."""
 
 MAX_FIELDS: Final = 30
-"""Custom fields of a segment."""
+"""Limit of custom fields of a segment."""
 
 MODE_BY_KIND: Final[Mapping[EntityKind, Mode]] = {"stage": "periodicity", "segment": "segments"}
-"""The customers mode in which the account has such things at all."""
+"""Customers mode in which an account has entities of the kind."""
 
 _UNSUPPORTED_CHARACTERS: Final = re.compile("[\x00\ud800-\udfff]")
 
@@ -55,12 +55,13 @@ _MODE_DESCRIPTIONS: Final[Mapping[Mode, str]] = {
 def check_account(
     live: Snapshot, desired: DesiredConfig, *, account_key: str | None, is_admin: bool | None, problems: Problems
 ) -> None:
-    """Whether this account may be changed so: its key, its mode, the rights of the token's user.
+    """Check the account's key, its mode, and the rights of the token's user.
 
-    Raises ``PlanError`` at once where another account is meant: what else is wrong with it here means nothing.
+    Raises ``PlanError`` at once if the desired state is for another account, since further problems
+    would mislead.
     """
     if desired.account and account_key and desired.account != account_key:
-        problems.add(f"it is meant for the account '{desired.account}', and this is '{account_key}'")
+        problems.add(f"it is for the account '{desired.account}', but this is '{account_key}'")
         problems.raise_if_any()
     for kind in ("stage", "segment"):
         if (desired.entities(kind) or kind in desired.complete) and live.account.mode != MODE_BY_KIND[kind]:
@@ -72,27 +73,30 @@ def check_account(
 
 
 def text_problem(text: str) -> str | None:
-    """What is wrong with a text that is to be written: nobody could tell later whether it is there."""
+    """Return the problem of a text that the warehouse could not store, so that its write could not be verified."""
     if _UNSUPPORTED_CHARACTERS.search(text) is None:
         return None
-    return "the text holds a character that the warehouse cannot keep: NUL, or half of a surrogate pair"
+    return "the text contains a character that the warehouse cannot store: NUL, or half of a surrogate pair"
 
 
 def color_problem(kind: EntityKind, color: str) -> str | None:
-    """What is wrong with a colour that is to be written."""
+    """Return the problem of a colour that amoCRM does not offer."""
     if color in COLORS[kind]:
         return None
-    return f"the colour '{color}' is none that amoCRM offers for {kind}s; they are {', '.join(COLORS[kind])}"
+    return f"amoCRM does not offer the colour '{color}' for {kind}s; it offers {', '.join(COLORS[kind])}"
 
 
 def missing_properties_problem(kind: EntityKind, desired: DesiredEntity) -> str | None:
-    """What a new thing lacks."""
+    """Return the problem of a new entity without required properties."""
     missing = [name for name in REQUIRED_PROPERTIES[kind] if getattr(desired, name) is None]
     return f"a new {kind} needs a {' and a '.join(missing)}" if missing else None
 
 
 def deletion_problem(stage: Stage) -> str | None:
-    """Why a stage cannot be deleted: "System stages can't be deleted"."""
+    """Return the reason if a stage cannot be deleted.
+
+    Vendor's page: "System stages can't be deleted".
+    """
     if stage.is_default is False:
         return None
     reason = "it is a system stage" if stage.is_default else "amoCRM does not say whether it is a system stage"
@@ -100,8 +104,10 @@ def deletion_problem(stage: Stage) -> str | None:
 
 
 def limit_problem(kind: EntityKind, *, present: int, added: int, deleted: int) -> str | None:
-    """Whether there would be more things than the page allows, were all of this done."""
+    """Return the problem if the account would exceed the vendor's limit of entities."""
     final = present + added - deleted
     if not added or final <= MAX_ENTITIES[kind]:
         return None
-    return f"{final} {kind}s, and amoCRM allows {MAX_ENTITIES[kind]}: {present} are there, {added} to add, {deleted} to delete"
+    return (
+        f"{final} {kind}s, but amoCRM allows {MAX_ENTITIES[kind]}: {present} exist, {added} to add, {deleted} to delete"
+    )

@@ -1,7 +1,8 @@
-"""YAML as a person wrote it: texts, lists and tables that know their lines. What a text means is decided elsewhere.
+"""Parse YAML into texts, lists and mappings with line numbers.
 
-PyYAML only splits the file into events. It builds no values, so a number never becomes a float, a date never an
-instant, ``no`` never a boolean; and whatever could hide something (repeated keys, anchors, tags) is refused.
+PyYAML only splits the file into events and builds no values, so a number never becomes a float, a
+date never a timestamp, and ``no`` never a boolean. Repeated keys, anchors and tags are rejected,
+since they can hide something.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import yaml
 from pipelines.writeback.problems import Problems
 
 MAX_DEPTH: Final = 10
-"""Levels of lists and tables in each other; the file of stages and segments has five."""
+"""Nesting limit of lists and mappings; the file of stages and segments has five levels."""
 
 _MAX_ID: Final = 2**63 - 1
 
@@ -24,7 +25,7 @@ _NULL_TEXTS: Final = ("", "~", "null", "Null", "NULL")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class YamlText:
-    """A single value as written. Quotes matter twice: without them ``null`` is nothing, and digits may be an id."""
+    """A scalar as written. Only without quotes, ``null`` means empty and digits may be an id."""
 
     text: str
     is_quoted: bool = False
@@ -32,12 +33,12 @@ class YamlText:
 
     @property
     def is_null(self) -> bool:
-        """Whether nothing is written, or null."""
+        """True for an empty or null scalar without quotes."""
         return not self.is_quoted and self.text in _NULL_TEXTS
 
     @property
     def id(self) -> int | None:
-        """The id that the text may be: digits without quotes."""
+        """The text as an id, if it is unquoted digits; else None."""
         is_number = not self.is_quoted and self.text.isascii() and self.text.isdecimal() and len(self.text) <= 19
         return int(self.text) if is_number and 0 < int(self.text) <= _MAX_ID else None
 
@@ -62,7 +63,10 @@ Node: TypeAlias = YamlText | YamlList | YamlMapping
 
 
 def parse_yaml(text: str, problems: Problems) -> Node:
-    """The one document of a YAML text. Raises ``PlanError`` where it cannot be read; other mistakes are noted."""
+    """Parse a YAML text with one document.
+
+    Raises ``PlanError`` if it is not YAML; collects other problems.
+    """
     try:
         return _NodeParser(text, problems).document()
     except yaml.reader.ReaderError as error:
@@ -73,15 +77,15 @@ def parse_yaml(text: str, problems: Problems) -> Node:
         mark = error.problem_mark or error.context_mark
         problems.add(
             f"this is not YAML: {error.problem}. A text with ': ' or ' #' in it, or one that begins with a special "
-            "character, has to stand in quotes",
+            "character, must be quoted",
             line=mark.line + 1 if mark else None,
         )
     problems.raise_if_any()
-    raise AssertionError("a file that cannot be read has a mistake")
+    raise AssertionError("an unreadable file has a problem")
 
 
 class _NodeParser:
-    """Makes nodes of PyYAML's events."""
+    """Builder of nodes from PyYAML's events."""
 
     def __init__(self, text: str, problems: Problems) -> None:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
@@ -110,7 +114,7 @@ class _NodeParser:
                 return self._mapping(line, depth)
             case yaml.ScalarEvent():
                 return YamlText(text=event.value, is_quoted=event.style is not None, line=line)
-            case _:  # an alias, which is noted
+            case _:  # an alias, already added to the problems
                 return YamlText(text="", line=line)
 
     def _mapping(self, line: int, depth: int) -> YamlMapping:

@@ -38,6 +38,7 @@ begin
     select
         coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'reader'), '') as reader,
         coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'account_reader'), '') as account_reader,
+        coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'loader'), '') as loader,
         coalesce(array_agg(quote_ident(role.name) order by role.name) filter (where role.account_id is not null), '{}') as names,
         coalesce(array_agg(role.account_id order by role.name) filter (where role.account_id is not null), '{}') as account_ids
     into roles
@@ -52,20 +53,38 @@ begin
             if pg_catalog.pg_has_role(pg_catalog.to_regrole(%1$L)::pg_catalog.oid, 'usage') then
                 return null;
             end if;
-            if pg_catalog.pg_has_role(pg_catalog.to_regrole(%2$L)::pg_catalog.oid, 'usage') then
-                return array(
-                    select role.account_id
-                    from rows from (
-                        pg_catalog.unnest(%3$L::pg_catalog.text[]), pg_catalog.unnest(%4$L::pg_catalog.int8[])
-                    ) as role (name, account_id)
-                    where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'usage')
-                );
+            -- Without rights from the reader of all accounts, a role reads all if it owns the tables, loads, or was granted views by
+            -- itself and is in no reader of single accounts, not even without inheriting. If that role is gone or
+            -- renamed, nobody can tell, and nothing is read.
+            if not coalesce(pg_catalog.pg_has_role(pg_catalog.to_regrole(%2$L)::pg_catalog.oid, 'usage'), false) and (
+                pg_catalog.pg_has_role(pg_catalog.to_regrole(%5$L)::pg_catalog.oid, 'usage')
+                or exists (
+                    select
+                    from pg_catalog.pg_namespace as namespace
+                    where namespace.nspname operator(pg_catalog.=) 'amocrm' and pg_catalog.pg_has_role(namespace.nspowner, 'usage')
+                )
+                or not (
+                    pg_catalog.pg_has_role(pg_catalog.to_regrole(%2$L)::pg_catalog.oid, 'member')
+                    or exists (
+                        select
+                        from pg_catalog.unnest(%3$L::pg_catalog.text[]) as role (name)
+                        where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'member')
+                    )
+                )
+            ) then
+                return null;
             end if;
-            return null;
+            return array(
+                select role.account_id
+                from rows from (
+                    pg_catalog.unnest(%3$L::pg_catalog.text[]), pg_catalog.unnest(%4$L::pg_catalog.int8[])
+                ) as role (name, account_id)
+                where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'usage')
+            );
         end
         $function$
         $create$,
-        roles.reader, roles.account_reader, roles.names, roles.account_ids
+        roles.reader, roles.account_reader, roles.names, roles.account_ids, roles.loader
     );
 end
 $write$;

@@ -46,7 +46,7 @@ with versions as not materialized (
 ),
 
 states as not materialized (
-    -- What each version looked like: worked out for those only that are compared below.
+    -- Properties of each version, computed only for the versions that are compared below.
     select
         segment.account_id,
         'segment' as thing,
@@ -102,7 +102,7 @@ states as not materialized (
 ),
 
 events as (
-    -- A state that began: of a thing that came or came back, or of one that changed.
+    -- Versions that started: an entity was added, returned or changed.
     select
         version.account_id,
         version.valid_from as observed_at,
@@ -170,11 +170,12 @@ events as (
             and old.thing_id = version.thing_id
             and old.valid_from = previous.valid_from
             and new.valid_from = version.valid_from
-            -- Said in this way, Postgres expects few of them, and does not compile a plan for millions of rows.
+            -- The case expression keeps the planner's row estimate low, which avoids JIT
+            -- compilation.
             and case when difference.old_value is distinct from difference.new_value then 1 end = 1
     ) as event
     union all
-    -- A thing that went.
+    -- Entities that were deleted, or ended with the account's mode.
     select
         version.account_id,
         version.valid_to as observed_at,
@@ -190,7 +191,7 @@ events as (
     from versions as version
     where version.end_reason in ('deleted', 'mode_off')
     union all
-    -- What the ledger knows of the account itself.
+    -- Changes of the account itself, from the ledger.
     select
         snapshot.account_id,
         snapshot.observed_at,
@@ -255,19 +256,19 @@ cross join lateral (
 ) as before
 where before.observed_at is not null;
 
-comment on view analytics.changes is 'One row per thing that came or went, and per property that changed, between two snapshots; sizes aside (segment_sizes_daily).';
+comment on view analytics.changes is 'One row per entity that was added or deleted, and per property that changed, between two snapshots. Sizes are in segment_sizes_daily instead.';
 comment on column analytics.changes.account_id is 'The account.';
 comment on column analytics.changes.observed_at is 'The snapshot that first showed the change.';
-comment on column analytics.changes.previous_observed_at is 'The snapshot before, which did not: the change itself lies between the two.';
+comment on column analytics.changes.previous_observed_at is 'The previous snapshot, without the change: it happened between the two.';
 comment on column analytics.changes.thing is 'segment, stage, field (definition of a segment''s custom field), option (choice of such a field) or account (its mode or timezone).';
-comment on column analytics.changes.thing_id is 'amoCRM''s id of the thing.';
-comment on column analytics.changes.field_id is 'The field that an option belongs to. Null for other things.';
-comment on column analytics.changes.thing_name is 'Name of the thing after the change; before it, for a thing that went.';
+comment on column analytics.changes.thing_id is 'amoCRM''s id of the entity.';
+comment on column analytics.changes.field_id is 'The field that an option belongs to. Null for other entities.';
+comment on column analytics.changes.thing_name is 'Name of the entity after the change, or before its deletion.';
 comment on column analytics.changes.change is 'added, returned (after a deletion), mode_on and mode_off (the account''s customers mode was switched), changed, or deleted.';
-comment on column analytics.changes.property is 'The property that changed; field_value for a custom field''s value. Null when the thing itself came or went.';
+comment on column analytics.changes.property is 'The property that changed; field_value for a custom field''s value. Null if the entity itself was added or deleted.';
 comment on column analytics.changes.value_field_id is 'The field whose value changed. Null for other changes.';
 comment on column analytics.changes.value_field_name is 'Name of that field at the time. Null for other changes.';
-comment on column analytics.changes.old_value is 'What it was, as JSON; options by their ids. Null when there was nothing.';
-comment on column analytics.changes.new_value is 'What it became, as JSON; options by their ids. Null when there is nothing.';
-comment on column analytics.changes.old_text is 'What it was, for people: lists with commas, options by their labels of that time, instants in UTC. Null when there was nothing.';
-comment on column analytics.changes.new_text is 'What it became, for people: lists with commas, options by their labels of that time, instants in UTC. Null when there is nothing.';
+comment on column analytics.changes.old_value is 'Value before, as JSON; options by id. Null if it was empty.';
+comment on column analytics.changes.new_value is 'Value after, as JSON; options by id. Null if it is empty.';
+comment on column analytics.changes.old_text is 'Value before, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it was empty.';
+comment on column analytics.changes.new_text is 'Value after, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it is empty.';

@@ -38,13 +38,13 @@ select
     event.detail
 from amocrm.quality_event as event;
 
-comment on view analytics.data_quality is 'One row per stretch of snapshots in which the same oddity was noticed in what amoCRM said. None of them stopped a load.';
+comment on view analytics.data_quality is 'One row per anomaly in amoCRM''s responses and range of consecutive snapshots that show it. Anomalies do not stop a load.';
 comment on column analytics.data_quality.account_id is 'The account.';
-comment on column analytics.data_quality.valid_from is 'The first snapshot that showed it.';
-comment on column analytics.data_quality.valid_to is 'The first snapshot that did not. Null while it lasts.';
-comment on column analytics.data_quality.is_open is 'Whether the account''s newest snapshot still shows it.';
-comment on column analytics.data_quality.kind is 'What was noticed, as docs/operations.md lists them: unknown_key, totals_mismatch, untyped_value and others.';
-comment on column analytics.data_quality.thing is 'What it is about: account, list, stage, segment, field, option.';
-comment on column analytics.data_quality.thing_id is 'Id of that thing. Null for a list or the account as a whole.';
-comment on column analytics.data_quality.thing_name is 'Its newest known name. Null for lists and options.';
-comment on column analytics.data_quality.detail is 'One plain sentence.';
+comment on column analytics.data_quality.valid_from is 'The first snapshot with the anomaly.';
+comment on column analytics.data_quality.valid_to is 'The first snapshot without it. Null while it is open.';
+comment on column analytics.data_quality.is_open is 'True if the account''s latest snapshot still shows it.';
+comment on column analytics.data_quality.kind is 'Kind of anomaly, see docs/operations.md: unknown_key, totals_mismatch, untyped_value and others.';
+comment on column analytics.data_quality.thing is 'Kind of entity: account, list, stage, segment, field, option.';
+comment on column analytics.data_quality.thing_id is 'Id of that entity. Null for a list or the account as a whole.';
+comment on column analytics.data_quality.thing_name is 'Latest known name of the entity. Null for lists and options.';
+comment on column analytics.data_quality.detail is 'Description in one sentence.';

@@ -20,14 +20,14 @@ select
 from amocrm.field_version as field
 where field.valid_to is null;
 
-comment on view analytics.fields is 'One row per custom field of segments that the account''s newest snapshot saw, filled in anywhere or not.';
+comment on view analytics.fields is 'One row per custom field of segments in the account''s latest snapshot, including fields without values.';
 comment on column analytics.fields.account_id is 'The account.';
-comment on column analytics.fields.field_id is 'amoCRM''s id of the field: its identity, while name and code can change.';
+comment on column analytics.fields.field_id is 'amoCRM''s id of the field: its identity; name and code can change.';
 comment on column analytics.fields.name is 'Name; two fields may share one.';
-comment on column analytics.fields.label is 'The name, followed by the id where the name is empty or another field has it too: no two fields of an account share a label.';
-comment on column analytics.fields.code is 'Code given by an integration or a user. Null when there is none.';
+comment on column analytics.fields.label is 'The name, followed by the id if the name is empty or not unique: labels are unique in an account.';
+comment on column analytics.fields.code is 'Code given by an integration or a user. Null if there is none.';
 comment on column analytics.fields.type is 'Type, for example text, numeric, select; as received.';
 comment on column analytics.fields.sort is 'Position among the fields.';
-comment on column analytics.fields.option_labels is 'The options'' labels by their ids. Null where the field has no options.';
-comment on column analytics.fields.state_since_at is 'The snapshot that first showed the definition as it is now, its options aside.';
-comment on column analytics.fields.extra is 'All other properties of the definition, as received. Null when there are none.';
+comment on column analytics.fields.option_labels is 'Labels of the options by id. Null if the field has no options.';
+comment on column analytics.fields.state_since_at is 'The first snapshot with the current definition, not counting its options.';
+comment on column analytics.fields.extra is 'All other properties of the definition, as received. Null if there are none.';

@@ -46,21 +46,21 @@ cross join lateral (
         (array_agg(failure.message order by failure.started_at desc))[1] as last_message
     from amocrm.load_failure as failure
     where failure.account_key = account.account_key and failure.started_at > newest.observed_at
-        and failure.started_at <= now() + interval '2 days' -- beyond is what a wrong clock has noted
+        and failure.started_at <= now() + interval '2 days' -- later rows come from a wrong clock
 ) as failures;
 
-comment on view analytics.freshness is 'One row per account that was ever loaded: how old its newest snapshot is at this moment, and what keeps it from a newer one.';
+comment on view analytics.freshness is 'One row per account that was ever loaded: the current age of its latest snapshot, and failures since then.';
 comment on column analytics.freshness.account_id is 'amoCRM''s id of the account.';
 comment on column analytics.freshness.account_key is 'The account''s key in the settings.';
 comment on column analytics.freshness.name is 'The account''s name.';
 comment on column analytics.freshness.customers_mode is 'Customers mode: segments, periodicity (stages), disabled or unavailable.';
-comment on column analytics.freshness.timezone is 'IANA name of the account''s timezone, which its days follow.';
-comment on column analytics.freshness.observed_at is 'The newest snapshot: what the views call now.';
+comment on column analytics.freshness.timezone is 'IANA name of the account''s timezone, in which its days are counted.';
+comment on column analytics.freshness.observed_at is 'The latest snapshot, which the views show as the current state.';
 comment on column analytics.freshness.observed_date is 'Its day in the account''s timezone.';
 comment on column analytics.freshness.age_seconds is 'Seconds since that snapshot.';
-comment on column analytics.freshness.usual_seconds is 'The account''s rhythm: the median of the last 15 spans from snapshot to snapshot, in seconds. Null with fewer than ten snapshots, or four if they cover eight hours, and where it is below 4 minutes: loads by hand are no rhythm.';
-comment on column analytics.freshness.is_late is 'Whether a load is missing by that rhythm: the newest snapshot is older than half as long again. False while there is no rhythm yet.';
-comment on column analytics.freshness.failure_count is 'Loads that failed since that snapshot.';
-comment on column analytics.freshness.last_failed_at is 'When the last of them gave up. Null when none failed.';
-comment on column analytics.freshness.last_error is 'Its kind, as docs/operations.md lists them. Null when none failed.';
-comment on column analytics.freshness.last_message is 'What it said: what happened and what to do next. Null when none failed.';
+comment on column analytics.freshness.usual_seconds is 'The account''s usual interval: the median of the last 15 intervals between snapshots, in seconds. Null with fewer than ten snapshots (four if they cover eight hours), or if it is below 4 minutes, since manual loads have no usual interval.';
+comment on column analytics.freshness.is_late is 'True if the latest snapshot is older than 1.5 times the usual interval. False while there is no usual interval yet.';
+comment on column analytics.freshness.failure_count is 'Number of failed loads since that snapshot.';
+comment on column analytics.freshness.last_failed_at is 'When the last of them failed. Null if none failed.';
+comment on column analytics.freshness.last_error is 'Name of its error, see docs/operations.md. Null if none failed.';
+comment on column analytics.freshness.last_message is 'Its message: what happened and what to do next. Null if none failed.';

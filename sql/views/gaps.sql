@@ -1,6 +1,6 @@
 create or replace view analytics.gaps as
 with intervals as (
-    -- From each snapshot to the next; from the newest one to this moment.
+    -- Intervals from each snapshot to the next, and from the latest one to now.
     select
         moment.account_id,
         moment.observed_at as after_at,
@@ -32,7 +32,8 @@ with intervals as (
 ),
 
 candidates as (
-    -- A span like all those right beside it is none, whatever was usual further away: few are left to be judged.
+    -- Prefilter: an interval no longer than 1.5 times the shortest nearby cannot be a gap. Few
+    -- candidates remain.
     select
         intervals.*,
         min(intervals.seconds) over (
@@ -103,15 +104,15 @@ cross join lateral (
 where gap.seconds > 1.5 * gap.shortest_seconds
     and gap.seconds > 1.5 * usual.seconds;
 
-comment on view analytics.gaps is 'One row per span without a snapshot in which at least one load is missing, by the account''s own rhythm. What amoCRM held meanwhile is unknown for good.';
+comment on view analytics.gaps is 'One row per span in which at least one load is missing, judged by the account''s usual interval. The account''s state in a gap cannot be recovered.';
 comment on column analytics.gaps.account_id is 'The account.';
 comment on column analytics.gaps.after_at is 'The last snapshot before the gap.';
-comment on column analytics.gaps.until_at is 'The first snapshot after it. Null while it lasts.';
-comment on column analytics.gaps.is_open is 'Whether it lasts: no snapshot has been published since.';
-comment on column analytics.gaps.gap_seconds is 'Seconds from snapshot to snapshot; to this moment while it lasts.';
-comment on column analytics.gaps.usual_seconds is 'The account''s rhythm around it: the median of the seconds from snapshot to snapshot, this span''s and up to fifteen on either side, so that some loads by hand are no rhythm. A gap is half as long again, at least. None is found where fewer than ten snapshots lie around, or four if they cover eight hours, or where they usually come less than 4 minutes apart: loads by hand are no rhythm.';
-comment on column analytics.gaps.missed_count is 'Loads that are missing by that rhythm.';
-comment on column analytics.gaps.missed_days is 'Whole days of the account without a snapshot; 0 when the gap lies within a day, or a night.';
-comment on column analytics.gaps.failure_count is 'Loads that failed meanwhile, and could say so. With 0 none was started, or the database itself was out of reach.';
-comment on column analytics.gaps.errors is 'Their kinds, as docs/operations.md lists them, with how often each occurred. Null when none is known.';
-comment on column analytics.gaps.last_message is 'What the last of them said: what happened and what to do next. Null when none is known.';
+comment on column analytics.gaps.until_at is 'The first snapshot after the gap. Null while it is open.';
+comment on column analytics.gaps.is_open is 'True while no snapshot has been published since.';
+comment on column analytics.gaps.gap_seconds is 'Seconds between the two snapshots, or until now while the gap is open.';
+comment on column analytics.gaps.usual_seconds is 'The account''s usual interval around the gap: the median of this and up to fifteen intervals on either side, in seconds. A gap is longer than 1.5 times the usual interval. No gaps are found with fewer than ten snapshots around (four if they cover eight hours), or if the usual interval is below 4 minutes, since manual loads have no usual interval.';
+comment on column analytics.gaps.missed_count is 'Number of missing loads, judged by the usual interval.';
+comment on column analytics.gaps.missed_days is 'Number of the account''s days without any snapshot; 0 if the gap lies within a day or a night.';
+comment on column analytics.gaps.failure_count is 'Number of recorded failures in the gap. With 0, no load was started, or the database was unreachable.';
+comment on column analytics.gaps.errors is 'Names of their errors with counts, see docs/operations.md. Null if none is known.';
+comment on column analytics.gaps.last_message is 'Message of the last one: what happened and what to do next. Null if none is known.';

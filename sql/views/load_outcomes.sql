@@ -1,5 +1,4 @@
--- Two tables side by side and nothing between them and a range of time, so that a question about one account, or the last
--- hour, reads just that.
+-- A plain union, so that a filter on the account or the time reaches the indexes of both tables.
 create or replace view analytics.load_outcomes as
 select
     snapshot.account_id,
@@ -33,15 +32,15 @@ select
     failure.run_id
 from amocrm.load_failure as failure;
 
-comment on view analytics.load_outcomes is 'One row per account and load that came to an end: what became of it. A load that was killed, or that could not reach the database, has none.';
+comment on view analytics.load_outcomes is 'One row per finished load of an account, with its outcome. A load that was killed or could not reach the database has no row.';
 comment on column analytics.load_outcomes.account_id is 'The account. Null for an account that was never loaded.';
-comment on column analytics.load_outcomes.account_key is 'The account''s key in the settings; of a load that succeeded, the one that it has now.';
-comment on column analytics.load_outcomes.started_at is 'When it began to ask; of a load that succeeded, the snapshot''s observed_at.';
-comment on column analytics.load_outcomes.ended_at is 'When it was published, by the database''s clock, or gave up, by the loader''s.';
+comment on column analytics.load_outcomes.account_key is 'The account''s key in the settings; for a successful load, its current key.';
+comment on column analytics.load_outcomes.started_at is 'When the load started; for a successful load, the snapshot''s observed_at.';
+comment on column analytics.load_outcomes.ended_at is 'When it was published, by the database''s clock, or failed, by the loader''s clock.';
 comment on column analytics.load_outcomes.status is 'loaded; superseded: another load of the account was newer; or failed.';
-comment on column analytics.load_outcomes.error is 'Kind of the error, as docs/operations.md lists them. Null where it was loaded.';
-comment on column analytics.load_outcomes.message is 'What happened and what to do next. Null where it was loaded.';
-comment on column analytics.load_outcomes.size_change_count is 'Segments whose size differs from the snapshot before. Null where nothing was loaded.';
-comment on column analytics.load_outcomes.definition_change_count is 'Versions opened and closed against the snapshot before. Null where nothing was loaded.';
-comment on column analytics.load_outcomes.request_count is 'Requests that it made. Null where nothing was loaded.';
-comment on column analytics.load_outcomes.run_id is 'Dagster''s id of the run: all accounts of a fleet''s bucket have one together. Null for a load without Dagster.';
+comment on column analytics.load_outcomes.error is 'Name of the error, see docs/operations.md. Null if the load succeeded.';
+comment on column analytics.load_outcomes.message is 'What happened and what to do next. Null if the load succeeded.';
+comment on column analytics.load_outcomes.size_change_count is 'Number of segments whose size differs from the previous snapshot. Null if the load failed.';
+comment on column analytics.load_outcomes.definition_change_count is 'Number of versions opened and closed compared with the previous snapshot. Null if the load failed.';
+comment on column analytics.load_outcomes.request_count is 'Number of requests. Null if the load failed.';
+comment on column analytics.load_outcomes.run_id is 'Id of the Dagster run, which all accounts of a bucket share. Null for a load without Dagster.';

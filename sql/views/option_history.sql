@@ -18,22 +18,23 @@ select
     option.extra
 from amocrm.option_version as option;
 
-comment on view analytics.option_history is 'One row per state of an option of a segment field, from the snapshot that first showed it to the first that did not.';
+comment on view analytics.option_history is 'One row per state of an option of a segment field, from the first snapshot with it to the first without it.';
 comment on column analytics.option_history.account_id is 'The account.';
 comment on column analytics.option_history.field_id is 'The field that offers the option.';
-comment on column analytics.option_history.field_name is 'The field''s newest known name.';
-comment on column analytics.option_history.option_id is 'amoCRM''s id of the option (enum): its identity, while the label can change.';
-comment on column analytics.option_history.valid_from is 'The first snapshot that showed this state; the change itself lies between it and the snapshot before.';
-comment on column analytics.option_history.valid_to is 'The first snapshot that did not. Null while it is the current state.';
-comment on column analytics.option_history.end_reason is 'Why it ended: changed, deleted (the field, asked for by its id, no longer offered it), mode_off (the account''s customers mode was switched). Null while open.';
+comment on column analytics.option_history.field_name is 'The field''s latest known name.';
+comment on column analytics.option_history.option_id is 'amoCRM''s id of the option (enum): its identity; the label can change.';
+comment on column analytics.option_history.valid_from is 'The first snapshot with this state; the change happened between it and the previous snapshot.';
+comment on column analytics.option_history.valid_to is 'The first snapshot without this state. Null while it is current.';
+comment on column analytics.option_history.end_reason is 'Why it ended: changed, deleted (a request for the field by its id no longer contained it), mode_off (the account''s customers mode was switched). Null while open.';
 comment on column analytics.option_history.label is 'Label.';
 comment on column analytics.option_history.sort is 'Position among the field''s options.';
-comment on column analytics.option_history.extra is 'All other properties of the option, as received. Null when there are none.';
+comment on column analytics.option_history.extra is 'All other properties of the option, as received. Null if there are none.';
 
--- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
--- beneath the function. It may use what the view above uses: that is there before it.
--- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
--- instead would keep Postgres from planning the function's query as a part of the caller's.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamptz)
 returns text
 language sql stable
@@ -54,4 +55,4 @@ as $$
     ) as label on true
 $$;
 
-comment on function analytics.value_text(bigint, bigint, jsonb, timestamptz) is 'A JSON value for people: lists with commas and, where it is a value of a field, options by their labels at an instant. Null for null.';
+comment on function analytics.value_text(bigint, bigint, jsonb, timestamptz) is 'Format a JSON value as text: lists with commas, options of a field by their labels at an instant. Null for null.';

@@ -75,24 +75,24 @@ left join (
     order by version.account_id, version.field_id, version.valid_from desc
 ) as field using (account_id, field_id);
 
-comment on view analytics.segment_field_values is 'One row per value of a custom field of a segment and state of the segment; add valid_to is null for the values of now.';
+comment on view analytics.segment_field_values is 'One row per value of a custom field and state of a segment. For the current values, add ''valid_to is null''.';
 comment on column analytics.segment_field_values.account_id is 'The account.';
 comment on column analytics.segment_field_values.segment_id is 'The segment.';
 comment on column analytics.segment_field_values.segment_name is 'Name of the segment in that state.';
-comment on column analytics.segment_field_values.valid_from is 'The snapshot that first showed the segment''s state which the value belongs to.';
-comment on column analytics.segment_field_values.valid_to is 'The first snapshot that no longer showed that state. Null while it is the current one.';
-comment on column analytics.segment_field_values.field_id is 'The field: its identity, while its name can change.';
-comment on column analytics.segment_field_values.position is 'Position among the values of the field, from 0.';
-comment on column analytics.segment_field_values.field_name is 'The field''s newest known name. Null when its definition was never seen.';
-comment on column analytics.segment_field_values.field_name_then is 'The field''s name when the state began. Null when its definition was not seen by then.';
-comment on column analytics.segment_field_values.field_type is 'Type of the field when the value was read: it says which of the columns below holds the value.';
-comment on column analytics.segment_field_values.value is 'The value as JSON, whatever its type: an option by its newest label, dates as text.';
+comment on column analytics.segment_field_values.valid_from is 'The first snapshot with the segment''s state that has the value.';
+comment on column analytics.segment_field_values.valid_to is 'The first snapshot without that state. Null while it is current.';
+comment on column analytics.segment_field_values.field_id is 'The field: its identity; its name can change.';
+comment on column analytics.segment_field_values.position is 'Position in the field''s values, from 0.';
+comment on column analytics.segment_field_values.field_name is 'The field''s latest known name. Null if no snapshot has its definition.';
+comment on column analytics.segment_field_values.field_name_then is 'The field''s name when the state started. Null if no snapshot until then has its definition.';
+comment on column analytics.segment_field_values.field_type is 'Type of the field when the value was parsed; it determines which of the columns below has the value.';
+comment on column analytics.segment_field_values.value is 'The value as JSON, of any type: options by their latest label, dates as text.';
 comment on column analytics.segment_field_values.text_value is 'Text. Null for other types.';
 comment on column analytics.segment_field_values.number_value is 'Number, exactly. Null for other types.';
-comment on column analytics.segment_field_values.boolean_value is 'Checkbox. Null for other types; a checkbox that is not set has no row.';
+comment on column analytics.segment_field_values.boolean_value is 'Checkbox. Null for other types. An unset checkbox has no row.';
 comment on column analytics.segment_field_values.date_value is 'Day in the account''s timezone. Null for other types.';
 comment on column analytics.segment_field_values.timestamp_value is 'Instant. Null for other types.';
 comment on column analytics.segment_field_values.option_id is 'Option chosen. Null for other types.';
-comment on column analytics.segment_field_values.option_label is 'The option''s newest known label. Null for other types and for options never listed.';
-comment on column analytics.segment_field_values.option_label_then is 'The option''s label when the state began. Null for other types and for options not listed by then.';
-comment on column analytics.segment_field_values.json_value is 'Value as received where it is an object, of a type unknown here, could not be typed, or says more than the column beside it. Null otherwise.';
+comment on column analytics.segment_field_values.option_label is 'The option''s latest known label. Null for other types and for options never listed.';
+comment on column analytics.segment_field_values.option_label_then is 'The option''s label when the state started. Null for other types and for options not listed by then.';
+comment on column analytics.segment_field_values.json_value is 'Value as received if it is an object, has an unknown type, could not be converted, or has more detail than the typed column. Null otherwise.';

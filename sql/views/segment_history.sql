@@ -43,15 +43,15 @@ select
     version.extra
 from amocrm.segment_version as version;
 
-comment on view analytics.segment_history is 'One row per state of a segment, its size aside: how it was described, from the snapshot that first showed it to the first that did not.';
+comment on view analytics.segment_history is 'One row per state of a segment, without its size, from the first snapshot with it to the first without it.';
 comment on column analytics.segment_history.account_id is 'The account.';
 comment on column analytics.segment_history.segment_id is 'amoCRM''s id of the segment.';
-comment on column analytics.segment_history.valid_from is 'The first snapshot that showed this state; the change itself lies between it and the snapshot before.';
-comment on column analytics.segment_history.valid_to is 'The first snapshot that did not. Null while it is the current state.';
+comment on column analytics.segment_history.valid_from is 'The first snapshot with this state; the change happened between it and the previous snapshot.';
+comment on column analytics.segment_history.valid_to is 'The first snapshot without this state. Null while it is current.';
 comment on column analytics.segment_history.end_reason is 'Why it ended: changed, deleted (confirmed by amoCRM), mode_off (the account''s customers mode was switched). Null while open.';
 comment on column analytics.segment_history.name is 'Name.';
 comment on column analytics.segment_history.color is 'Colour as amoCRM gives it, without a leading #.';
-comment on column analytics.segment_history.created_at is 'When the segment was created, by amoCRM.';
+comment on column analytics.segment_history.created_at is 'When amoCRM created the segment.';
 comment on column analytics.segment_history.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
-comment on column analytics.segment_history.field_values is 'Values of the custom fields by field id, each a list; an option is its id. By name: segment_field_values.';
-comment on column analytics.segment_history.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+comment on column analytics.segment_history.field_values is 'Values of the custom fields by field id, each a list; options by id. segment_field_values has them by name.';
+comment on column analytics.segment_history.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';

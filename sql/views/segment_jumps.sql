@@ -21,7 +21,7 @@ with jumps as not materialized (
         order by earlier.observed_date desc
         limit 1
     ) as previous
-    -- Few changes are large enough, so that the eight weeks before are looked at for those only.
+    -- Few changes are large enough, so the eight weeks before are read only for those.
     cross join lateral (
         with days as (
             select
@@ -80,8 +80,8 @@ with jumps as not materialized (
         group by spanned.change_count, spanned.weekdays, spanned.days
     ) as usual
     cross join lateral (
-        -- A day that the next one does not follow may not be over, or was not watched to its end: between no change and the
-        -- usual one, all is usual then.
+        -- Without a next day, this day may not be over or not observed to its end. A change between
+        -- none and the usual one then counts as usual.
         select
             case
                 when exists (
@@ -96,7 +96,7 @@ with jumps as not materialized (
                 )
             end as change_count
     ) as expected
-    -- Said in this way, Postgres expects few of them, and plans what follows for few.
+    -- The case expressions keep the planner's row estimate low.
     where
         case
             when abs(daily.last_count - previous.last_count) >= greatest(5, 0.05 * previous.last_count) then 1
@@ -142,7 +142,7 @@ select
     around.changes
 from jumps as jump
 cross join lateral (
-    -- Of any timezone, a day lies between the day before and the day after it in UTC.
+    -- In any timezone, a day lies between the previous and the next day in UTC.
     select
         max(snapshot.observed_at) filter (where snapshot.observed_date = jump.previous_date) as previous_observed_at,
         max(snapshot.observed_at) filter (where snapshot.observed_date = jump.observed_date) as observed_at
@@ -174,21 +174,21 @@ left join lateral (
         and (change.thing <> 'segment' or change.thing_id = jump.segment_id)
 ) as around on true;
 
-comment on view analytics.segment_jumps is 'One row per segment and day on which its size changed out of the segment''s own rhythm: by 5 customers and 5 percent at least, and by as much and four times the usual deviation away from the usual change. Judged from the fifth week on.';
+comment on view analytics.segment_jumps is 'One row per segment and day with an unusual change of its size: by at least 5 customers and 5 percent, and different from the usual change by at least as much and by four times the usual deviation. Needs data of four weeks, so the first jumps are found in the fifth week.';
 comment on column analytics.segment_jumps.account_id is 'The account.';
 comment on column analytics.segment_jumps.segment_id is 'amoCRM''s id of the segment.';
-comment on column analytics.segment_jumps.name is 'The segment''s newest known name.';
-comment on column analytics.segment_jumps.observed_date is 'Day of the jump, in the account''s timezone. While the day lasts it is judged by what happened so far, in its favour: a row of the newest day may still go.';
-comment on column analytics.segment_jumps.previous_date is 'The day compared with: the last one before on which the segment''s size was seen.';
-comment on column analytics.segment_jumps.previous_count is 'Size in that day''s last snapshot.';
+comment on column analytics.segment_jumps.name is 'The segment''s latest known name.';
+comment on column analytics.segment_jumps.observed_date is 'Day of the jump, in the account''s timezone. Until the day is over, a change between none and the usual one is not a jump; a row of the latest day may disappear again.';
+comment on column analytics.segment_jumps.previous_date is 'The day compared with: the last previous day with a size of the segment.';
+comment on column analytics.segment_jumps.previous_count is 'Size in the last snapshot of that day.';
 comment on column analytics.segment_jumps.last_count is 'Size in the last snapshot of the day of the jump.';
 comment on column analytics.segment_jumps.change_count is 'The difference.';
-comment on column analytics.segment_jumps.change_percent is 'The same in percent of the size before, to one decimal. Null when that was 0.';
-comment on column analytics.segment_jumps.usual_change_count is 'What is usual for such a span: the median change from day to day on the same weekday, in the eight weeks before; summed up where the span is of several days.';
-comment on column analytics.segment_jumps.usual_deviation is 'What four of five changes from day to day in those eight weeks, and of five on the same weekday, stayed within around their weekday''s median: the larger of the two, times the square root of the days in the span.';
-comment on column analytics.segment_jumps.previous_observed_at is 'The last snapshot of the day compared with: the jump happened after it.';
-comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump: the jump happened before it.';
-comment on column analytics.segment_jumps.missed_days is 'Days between the two on which the segment''s size was not seen. 0 as a rule.';
-comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest span without a snapshot between the two, in seconds: much longer than usual, and the jump may have been a slow change that nobody watched.';
-comment on column analytics.segment_jumps.changed_things is 'Kinds of things that changed between the two or in the 24 hours before: segment (this one), field, option, stage, account (its mode or timezone). Null when nothing did. amoCRM does not tell the conditions of a segment, so an edit of those is never among them.';
-comment on column analytics.segment_jumps.changes is 'Those changes as a list of JSON objects, as the view changes has them. Null when there are none.';
+comment on column analytics.segment_jumps.change_percent is 'The change in percent of the previous size, to one decimal. Null if that was 0.';
+comment on column analytics.segment_jumps.usual_change_count is 'The usual change: the median daily change on the same weekday in the eight weeks before, summed over the days of the span.';
+comment on column analytics.segment_jumps.usual_deviation is 'The usual deviation from the weekday''s median in those eight weeks: the 80th percentile of all days or of the same weekday, whichever is larger, times the square root of the days in the span.';
+comment on column analytics.segment_jumps.previous_observed_at is 'The last snapshot of the day compared with. The jump happened after it.';
+comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump. The jump happened before it.';
+comment on column analytics.segment_jumps.missed_days is 'Number of days between the two without a size of the segment. Usually 0.';
+comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest interval between snapshots within the span, in seconds. If it is much longer than usual, the jump may have been a slow change.';
+comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
+comment on column analytics.segment_jumps.changes is 'These changes as a list of JSON objects, from the view changes. Null if there are none.';

@@ -35,16 +35,16 @@ cross join lateral (
     where one.change_count <> 0
 ) as span;
 
-comment on view analytics.segment_movers is 'One row per segment whose size is not what it was 1, 7, 30 or 90 days before, and span of days: who grew most, who shrank most. Segments that came or went meanwhile are in changes.';
+comment on view analytics.segment_movers is 'One row per segment and span of 1, 7, 30 or 90 days in which its size changed, ranked by growth and shrinkage. Segments that were added or deleted in the span are in changes instead.';
 comment on column analytics.segment_movers.account_id is 'The account.';
 comment on column analytics.segment_movers.days is 'The span: 1, 7, 30 or 90 days of the account.';
-comment on column analytics.segment_movers.direction is 'up for a segment that grew, down for one that shrank.';
-comment on column analytics.segment_movers.place is 'Place among the account''s segments of the same span and direction, 1 for the largest change in customers; equal changes share a place.';
+comment on column analytics.segment_movers.direction is 'up for growth, down for shrinkage.';
+comment on column analytics.segment_movers.place is 'Rank in the account''s segments of the same span and direction, 1 for the largest change in customers; equal changes share a rank.';
 comment on column analytics.segment_movers.segment_id is 'amoCRM''s id of the segment.';
 comment on column analytics.segment_movers.name is 'Name now.';
-comment on column analytics.segment_movers.before_at is 'The snapshot that the span begins with: the last of that day, or of the observed day before it.';
-comment on column analytics.segment_movers.observed_at is 'The account''s newest snapshot, with which the span ends.';
-comment on column analytics.segment_movers.before_count is 'Customers in the segment then.';
-comment on column analytics.segment_movers.customers_count is 'Customers in the segment now.';
-comment on column analytics.segment_movers.change_count is 'Customers now minus customers then.';
-comment on column analytics.segment_movers.change_percent is 'The same in percent of the size then, to one decimal. Null when that was 0.';
+comment on column analytics.segment_movers.before_at is 'The snapshot at the start of the span: the last of that day, or of the nearest earlier day with a snapshot.';
+comment on column analytics.segment_movers.observed_at is 'The account''s latest snapshot, the end of the span.';
+comment on column analytics.segment_movers.before_count is 'Size at the start of the span.';
+comment on column analytics.segment_movers.customers_count is 'Current size.';
+comment on column analytics.segment_movers.change_count is 'Current size minus the size then.';
+comment on column analytics.segment_movers.change_percent is 'The change in percent of the size then, to one decimal. Null if that was 0.';

@@ -32,11 +32,11 @@ left join (
 ) as segment using (account_id, segment_id)
 where size.customers_count is not null;
 
-comment on view analytics.segment_sizes is 'One row per size that a segment had, from the snapshot that first showed it to the first that did not: every change there was.';
+comment on view analytics.segment_sizes is 'One row per size of a segment, from the first snapshot with it to the first without it.';
 comment on column analytics.segment_sizes.account_id is 'The account.';
 comment on column analytics.segment_sizes.segment_id is 'amoCRM''s id of the segment.';
-comment on column analytics.segment_sizes.name is 'The segment''s newest known name.';
-comment on column analytics.segment_sizes.valid_from is 'The first snapshot that showed this size; the change itself lies between it and the snapshot before.';
-comment on column analytics.segment_sizes.valid_to is 'The first snapshot that showed another size, no usable number, or no such segment. Null while it is the current size.';
-comment on column analytics.segment_sizes.customers_count is 'Customers in the segment. A customer can be in several segments: sizes do not add up to customers.';
-comment on column analytics.segment_sizes.change_count is 'This size minus the one before. Null where the segment had no known size right before.';
+comment on column analytics.segment_sizes.name is 'The segment''s latest known name.';
+comment on column analytics.segment_sizes.valid_from is 'The first snapshot with this size; the change happened between it and the previous snapshot.';
+comment on column analytics.segment_sizes.valid_to is 'The first snapshot with another size, with no usable number, or without the segment. Null while it is current.';
+comment on column analytics.segment_sizes.customers_count is 'Customers in the segment. A customer can be in several segments, so sizes do not add up to the number of customers.';
+comment on column analytics.segment_sizes.change_count is 'This size minus the previous one. Null if the segment had no known size right before.';

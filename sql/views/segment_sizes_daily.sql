@@ -27,8 +27,9 @@ left join (
     order by version.account_id, version.segment_id, version.valid_from desc
 ) as names using (account_id, segment_id)
 union all
--- Days without a snapshot of the account, for segments that were there in the snapshots before and after. With the same
--- types in both halves and no common table expression, what nobody asks for is left out of each.
+-- Days without a snapshot, for segments that exist in the snapshots before and after. With the same
+-- types in both halves and without common table expressions, Postgres can skip columns that a query
+-- does not select.
 select
     gap.account_id,
     before.segment_id,
@@ -66,16 +67,17 @@ join amocrm.segment_version as after
     and after.segment_id = before.segment_id
     and after.valid_from <= gap.next_observed_at
     and (after.valid_to is null or after.valid_to > gap.next_observed_at)
--- Said in this way, Postgres expects few gaps (and of an array few items), and does not compile a plan for millions of rows.
+-- The case expression and the array keep the planner's row estimate low, which avoids JIT
+-- compilation.
 where case when gap.next_date > gap.observed_date + 1 then 1 end = 1;
 
-comment on view analytics.segment_sizes_daily is 'One row per segment and day in the account''s timezone, from its first to its last day; days on which no load succeeded are flagged and hold no sizes.';
+comment on view analytics.segment_sizes_daily is 'One row per segment and day in the account''s timezone, from its first to its last day. Days without a successful load are flagged and have no sizes.';
 comment on column analytics.segment_sizes_daily.account_id is 'The account.';
 comment on column analytics.segment_sizes_daily.segment_id is 'The segment.';
-comment on column analytics.segment_sizes_daily.name is 'The segment''s newest known name.';
+comment on column analytics.segment_sizes_daily.name is 'The segment''s latest known name.';
 comment on column analytics.segment_sizes_daily.observed_date is 'Day in the account''s timezone.';
-comment on column analytics.segment_sizes_daily.is_observed is 'Whether any snapshot of the account exists for the day. False is a gap: amoCRM cannot be asked about the past, so nothing is filled in.';
-comment on column analytics.segment_sizes_daily.last_count is 'Size in the day''s last snapshot that saw the segment. Null on a gap, or when amoCRM gave no usable number.';
-comment on column analytics.segment_sizes_daily.min_count is 'Smallest size seen on the day. Null on a gap.';
-comment on column analytics.segment_sizes_daily.max_count is 'Largest size seen on the day. Null on a gap.';
-comment on column analytics.segment_sizes_daily.observation_count is 'Snapshots of the account on the day; 0 on a gap.';
+comment on column analytics.segment_sizes_daily.is_observed is 'True if the account has a snapshot of the day. False is a gap, which is not filled, since amoCRM has no data about the past.';
+comment on column analytics.segment_sizes_daily.last_count is 'Size in the day''s last snapshot with the segment. Null in a gap, or if amoCRM gave no usable number.';
+comment on column analytics.segment_sizes_daily.min_count is 'Smallest size of the day. Null in a gap.';
+comment on column analytics.segment_sizes_daily.max_count is 'Largest size of the day. Null in a gap.';
+comment on column analytics.segment_sizes_daily.observation_count is 'Number of snapshots of the account on the day; 0 in a gap.';

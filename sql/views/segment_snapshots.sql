@@ -26,24 +26,25 @@ join analytics.segment_history as segment
     and segment.valid_from <= snapshot.observed_at
     and (segment.valid_to is null or segment.valid_to > snapshot.observed_at);
 
-comment on view analytics.segment_snapshots is 'One row per segment and snapshot that saw it: every snapshot rebuilt as if it had been stored as a copy.';
+comment on view analytics.segment_snapshots is 'One row per segment and snapshot with it: every snapshot, rebuilt from the stored changes.';
 comment on column analytics.segment_snapshots.account_id is 'The account.';
 comment on column analytics.segment_snapshots.observed_at is 'The snapshot.';
 comment on column analytics.segment_snapshots.observed_date is 'Its day in the account''s timezone.';
 comment on column analytics.segment_snapshots.segment_id is 'amoCRM''s id of the segment.';
 comment on column analytics.segment_snapshots.name is 'Name at that moment.';
 comment on column analytics.segment_snapshots.color is 'Colour at that moment, without a leading #.';
-comment on column analytics.segment_snapshots.created_at is 'When the segment was created, by amoCRM.';
-comment on column analytics.segment_snapshots.customers_count is 'Customers in the segment at that moment. Null when amoCRM gave no usable number.';
+comment on column analytics.segment_snapshots.created_at is 'When amoCRM created the segment.';
+comment on column analytics.segment_snapshots.customers_count is 'Customers in the segment at that moment. Null if amoCRM gave no usable number.';
 comment on column analytics.segment_snapshots.price_field_ids is 'Ids of the catalog price fields available to the segment at that moment, ascending.';
-comment on column analytics.segment_snapshots.field_values is 'Values of the custom fields at that moment by field id, each a list; an option is its id.';
-comment on column analytics.segment_snapshots.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there were none.';
-comment on column analytics.segment_snapshots.state_since_at is 'The snapshot that first showed the segment described like this.';
+comment on column analytics.segment_snapshots.field_values is 'Values of the custom fields at that moment by field id, each a list; options by id.';
+comment on column analytics.segment_snapshots.extra is 'Properties that amoCRM does not document, as received. Null if there were none.';
+comment on column analytics.segment_snapshots.state_since_at is 'The first snapshot with this description of the segment.';
 
--- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
--- beneath the function. It may use what the view above uses: that is there before it.
--- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
--- instead would keep Postgres from planning the function's query as a part of the caller's.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.as_of(account_id bigint, instant timestamptz)
 returns table (
     segment_id bigint,
@@ -81,4 +82,4 @@ as $$
         )
 $$;
 
-comment on function analytics.as_of(bigint, timestamptz) is 'One row per segment of an account as the newest snapshot at or before an instant saw it; observed_at says which. No rows before the first snapshot.';
+comment on function analytics.as_of(bigint, timestamptz) is 'One row per segment of an account in the latest snapshot at or before an instant, which is observed_at. No rows before the first snapshot.';

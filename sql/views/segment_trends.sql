@@ -5,25 +5,25 @@ select
     version.name,
     newest.observed_at,
     segment.customers_count,
-    day_1.observed_at as observed_1_day_ago_at,
-    ago_1.customers_count as count_1_day_ago,
-    segment.customers_count - ago_1.customers_count as change_1_day,
-    round(100.0 * (segment.customers_count - ago_1.customers_count) / nullif(ago_1.customers_count, 0), 1)
+    observed.day_1 as observed_1_day_ago_at,
+    previous.day_1 as count_1_day_ago,
+    segment.customers_count - previous.day_1 as change_1_day,
+    round(100.0 * (segment.customers_count - previous.day_1) / nullif(previous.day_1, 0), 1)
         as change_1_day_percent,
-    day_7.observed_at as observed_7_days_ago_at,
-    ago_7.customers_count as count_7_days_ago,
-    segment.customers_count - ago_7.customers_count as change_7_days,
-    round(100.0 * (segment.customers_count - ago_7.customers_count) / nullif(ago_7.customers_count, 0), 1)
+    observed.day_7 as observed_7_days_ago_at,
+    previous.day_7 as count_7_days_ago,
+    segment.customers_count - previous.day_7 as change_7_days,
+    round(100.0 * (segment.customers_count - previous.day_7) / nullif(previous.day_7, 0), 1)
         as change_7_days_percent,
-    day_30.observed_at as observed_30_days_ago_at,
-    ago_30.customers_count as count_30_days_ago,
-    segment.customers_count - ago_30.customers_count as change_30_days,
-    round(100.0 * (segment.customers_count - ago_30.customers_count) / nullif(ago_30.customers_count, 0), 1)
+    observed.day_30 as observed_30_days_ago_at,
+    previous.day_30 as count_30_days_ago,
+    segment.customers_count - previous.day_30 as change_30_days,
+    round(100.0 * (segment.customers_count - previous.day_30) / nullif(previous.day_30, 0), 1)
         as change_30_days_percent,
-    day_90.observed_at as observed_90_days_ago_at,
-    ago_90.customers_count as count_90_days_ago,
-    segment.customers_count - ago_90.customers_count as change_90_days,
-    round(100.0 * (segment.customers_count - ago_90.customers_count) / nullif(ago_90.customers_count, 0), 1)
+    observed.day_90 as observed_90_days_ago_at,
+    previous.day_90 as count_90_days_ago,
+    segment.customers_count - previous.day_90 as change_90_days,
+    round(100.0 * (segment.customers_count - previous.day_90) / nullif(previous.day_90, 0), 1)
         as change_90_days_percent,
     rank() over (partition by segment.account_id order by segment.customers_count desc nulls last) as size_rank,
     round(
@@ -37,95 +37,65 @@ cross join lateral (
     order by snapshot.observed_at desc
     limit 1
 ) as newest
--- Days are those of the ledger, so that each is the one that the account's timezone made of it at that time.
-left join lateral (
-    select snapshot.observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 1
-    order by snapshot.observed_at desc
-    limit 1
-) as day_1 on true
-left join lateral (
-    select snapshot.observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 7
-    order by snapshot.observed_at desc
-    limit 1
-) as day_7 on true
-left join lateral (
-    select snapshot.observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 30
-    order by snapshot.observed_at desc
-    limit 1
-) as day_30 on true
-left join lateral (
-    select snapshot.observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - 90
-    order by snapshot.observed_at desc
-    limit 1
-) as day_90 on true
+-- Days come from the ledger, which has each day in the account's timezone at that time.
+cross join lateral (
+    select
+        max(before.observed_at) filter (where span.days = 1) as day_1,
+        max(before.observed_at) filter (where span.days = 7) as day_7,
+        max(before.observed_at) filter (where span.days = 30) as day_30,
+        max(before.observed_at) filter (where span.days = 90) as day_90
+    from unnest(array[1, 7, 30, 90]) as span (days)
+    cross join lateral (
+        select snapshot.observed_at
+        from amocrm.snapshot
+        where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - span.days
+        order by snapshot.observed_at desc
+        limit 1
+    ) as before
+) as observed
 join amocrm.segment_current as segment using (account_id)
 join amocrm.segment_version as version using (account_id, segment_id, valid_from)
-left join lateral (
-    select size.customers_count
-    from amocrm.segment_size as size
-    where size.account_id = segment.account_id
-        and size.segment_id = segment.segment_id
-        and size.observed_at <= day_1.observed_at
-    order by size.observed_at desc
-    limit 1
-) as ago_1 on true
-left join lateral (
-    select size.customers_count
-    from amocrm.segment_size as size
-    where size.account_id = segment.account_id
-        and size.segment_id = segment.segment_id
-        and size.observed_at <= day_7.observed_at
-    order by size.observed_at desc
-    limit 1
-) as ago_7 on true
-left join lateral (
-    select size.customers_count
-    from amocrm.segment_size as size
-    where size.account_id = segment.account_id
-        and size.segment_id = segment.segment_id
-        and size.observed_at <= day_30.observed_at
-    order by size.observed_at desc
-    limit 1
-) as ago_30 on true
-left join lateral (
-    select size.customers_count
-    from amocrm.segment_size as size
-    where size.account_id = segment.account_id
-        and size.segment_id = segment.segment_id
-        and size.observed_at <= day_90.observed_at
-    order by size.observed_at desc
-    limit 1
-) as ago_90 on true;
+cross join lateral (
+    select
+        max(before.customers_count) filter (where span.days = 1) as day_1,
+        max(before.customers_count) filter (where span.days = 7) as day_7,
+        max(before.customers_count) filter (where span.days = 30) as day_30,
+        max(before.customers_count) filter (where span.days = 90) as day_90
+    from unnest(
+        array[1, 7, 30, 90], array[observed.day_1, observed.day_7, observed.day_30, observed.day_90]
+    ) as span (days, observed_at)
+    cross join lateral (
+        select size.customers_count
+        from amocrm.segment_size as size
+        where size.account_id = segment.account_id
+            and size.segment_id = segment.segment_id
+            and size.observed_at <= span.observed_at
+        order by size.observed_at desc
+        limit 1
+    ) as before
+) as previous;
 
-comment on view analytics.segment_trends is 'One row per segment that the account''s newest snapshot saw: its size now against 1, 7, 30 and 90 days before, in the account''s days.';
+comment on view analytics.segment_trends is 'One row per segment of the account''s latest snapshot: its current size compared with 1, 7, 30 and 90 days before, in the account''s days.';
 comment on column analytics.segment_trends.account_id is 'The account.';
 comment on column analytics.segment_trends.segment_id is 'amoCRM''s id of the segment.';
 comment on column analytics.segment_trends.name is 'Name now.';
-comment on column analytics.segment_trends.observed_at is 'The account''s newest snapshot: the instant that now means.';
-comment on column analytics.segment_trends.customers_count is 'Customers in the segment now. Null while amoCRM gives no usable number.';
-comment on column analytics.segment_trends.observed_1_day_ago_at is 'The last snapshot of the day that lies 1 day before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
-comment on column analytics.segment_trends.count_1_day_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
-comment on column analytics.segment_trends.change_1_day is 'Size now minus that size. Null when one of them is.';
-comment on column analytics.segment_trends.change_1_day_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.observed_7_days_ago_at is 'The last snapshot of the day that lies 7 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
-comment on column analytics.segment_trends.count_7_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
-comment on column analytics.segment_trends.change_7_days is 'Size now minus that size. Null when one of them is.';
-comment on column analytics.segment_trends.change_7_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.observed_30_days_ago_at is 'The last snapshot of the day that lies 30 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
-comment on column analytics.segment_trends.count_30_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
-comment on column analytics.segment_trends.change_30_days is 'Size now minus that size. Null when one of them is.';
-comment on column analytics.segment_trends.change_30_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.observed_90_days_ago_at is 'The last snapshot of the day that lies 90 days before the newest observed one; of an earlier day where that one has none. Null when nothing had been observed yet.';
-comment on column analytics.segment_trends.count_90_days_ago is 'Size in that snapshot. Null when the segment was not there, or amoCRM gave no usable number.';
-comment on column analytics.segment_trends.change_90_days is 'Size now minus that size. Null when one of them is.';
-comment on column analytics.segment_trends.change_90_days_percent is 'The same in percent of that size, to one decimal. Null when that size is null or 0.';
-comment on column analytics.segment_trends.size_rank is 'Place among the account''s segments by size now, 1 for the largest; equal sizes share a place.';
-comment on column analytics.segment_trends.share_percent is 'Size now in percent of the sum of all sizes. Segments overlap, so this is no share of the customers.';
+comment on column analytics.segment_trends.observed_at is 'The account''s latest snapshot, which has the current size.';
+comment on column analytics.segment_trends.customers_count is 'Current size. Null while amoCRM gives no usable number.';
+comment on column analytics.segment_trends.observed_1_day_ago_at is 'The last snapshot of the day 1 day before the latest observed day, or of the nearest earlier day with a snapshot. Null if there was no snapshot yet.';
+comment on column analytics.segment_trends.count_1_day_ago is 'Size in that snapshot. Null if the segment did not exist or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_1_day is 'Current size minus that size. Null if one of them is null.';
+comment on column analytics.segment_trends.change_1_day_percent is 'The change in percent of that size, to one decimal. Null if that size is null or 0.';
+comment on column analytics.segment_trends.observed_7_days_ago_at is 'The last snapshot of the day 7 days before the latest observed day, or of the nearest earlier day with a snapshot. Null if there was no snapshot yet.';
+comment on column analytics.segment_trends.count_7_days_ago is 'Size in that snapshot. Null if the segment did not exist or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_7_days is 'Current size minus that size. Null if one of them is null.';
+comment on column analytics.segment_trends.change_7_days_percent is 'The change in percent of that size, to one decimal. Null if that size is null or 0.';
+comment on column analytics.segment_trends.observed_30_days_ago_at is 'The last snapshot of the day 30 days before the latest observed day, or of the nearest earlier day with a snapshot. Null if there was no snapshot yet.';
+comment on column analytics.segment_trends.count_30_days_ago is 'Size in that snapshot. Null if the segment did not exist or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_30_days is 'Current size minus that size. Null if one of them is null.';
+comment on column analytics.segment_trends.change_30_days_percent is 'The change in percent of that size, to one decimal. Null if that size is null or 0.';
+comment on column analytics.segment_trends.observed_90_days_ago_at is 'The last snapshot of the day 90 days before the latest observed day, or of the nearest earlier day with a snapshot. Null if there was no snapshot yet.';
+comment on column analytics.segment_trends.count_90_days_ago is 'Size in that snapshot. Null if the segment did not exist or amoCRM gave no usable number.';
+comment on column analytics.segment_trends.change_90_days is 'Current size minus that size. Null if one of them is null.';
+comment on column analytics.segment_trends.change_90_days_percent is 'The change in percent of that size, to one decimal. Null if that size is null or 0.';
+comment on column analytics.segment_trends.size_rank is 'Rank in the account''s segments by current size, 1 for the largest; equal sizes share a rank.';
+comment on column analytics.segment_trends.share_percent is 'Current size in percent of the sum of all sizes. Segments overlap, so this is not a share of customers.';

@@ -40,25 +40,26 @@ left join (
     group by field.account_id
 ) as fields using (account_id);
 
-comment on view analytics.segments is 'One row per segment that the account''s newest snapshot saw: what it holds and how it is described now.';
+comment on view analytics.segments is 'One row per segment of the account''s latest snapshot: its current size and description.';
 comment on column analytics.segments.account_id is 'The account.';
 comment on column analytics.segments.segment_id is 'amoCRM''s id of the segment.';
 comment on column analytics.segments.name is 'Name.';
 comment on column analytics.segments.color is 'Colour as amoCRM gives it, without a leading #.';
-comment on column analytics.segments.customers_count is 'Customers in the segment. A customer can be in several segments: sizes do not add up to customers. Null while amoCRM gives no usable number.';
-comment on column analytics.segments.size_since_at is 'The snapshot that first showed this size. Null while amoCRM never gave a usable number.';
-comment on column analytics.segments.created_at is 'When the segment was created, by amoCRM.';
-comment on column analytics.segments.state_since_at is 'The snapshot that first showed the segment described as it is now.';
-comment on column analytics.segments.observed_at is 'The account''s newest snapshot: the row is true as of this instant.';
+comment on column analytics.segments.customers_count is 'Customers in the segment. A customer can be in several segments, so sizes do not add up to the number of customers. Null while amoCRM gives no usable number.';
+comment on column analytics.segments.size_since_at is 'The first snapshot with this size. Null if amoCRM never gave a usable number.';
+comment on column analytics.segments.created_at is 'When amoCRM created the segment.';
+comment on column analytics.segments.state_since_at is 'The first snapshot with the current description of the segment.';
+comment on column analytics.segments.observed_at is 'The account''s latest snapshot: the row is true as of this instant.';
 comment on column analytics.segments.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
 comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s label (see the view fields), each a list; options by their labels.';
-comment on column analytics.segments.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+comment on column analytics.segments.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
 
--- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
--- beneath the function. It may use what the view above uses: that is there before it. The wide views of accounts are made
--- of this function, so its columns stay as they are: others need another name.
--- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
--- instead would keep Postgres from planning the function's query as a part of the caller's.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. The wide views select from this function, so its columns must not
+-- change: other columns need another function. All names and operators are qualified, so that
+-- nothing is looked up in the caller's search path. Setting the path instead would prevent Postgres
+-- from inlining the function.
 create or replace function analytics.segments_by_field(account_id bigint)
 returns table (
     segment_id bigint,
@@ -115,4 +116,4 @@ as $$
     where segment.account_id operator(pg_catalog.=) segments_by_field.account_id
 $$;
 
-comment on function analytics.segments_by_field(bigint) is 'One row per segment of an account as it is now, with the values of its custom fields by field id: all of them as text, and those of numbers, checkboxes, days and instants as such. What the wide view segments_<account id> is made of.';
+comment on function analytics.segments_by_field(bigint) is 'One row per current segment of an account, with the values of its custom fields by field id: all of them as text, and numbers, checkboxes, dates and timestamps with their types. The wide view segments_<account id> selects from it.';

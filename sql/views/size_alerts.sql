@@ -20,22 +20,22 @@ select
     alert.alert_id
 from amocrm.size_alert as alert;
 
-comment on view analytics.size_alerts is 'One row per change of a segment''s size that reached a threshold of the settings, and was told by the webhook: once, however long it lasts.';
+comment on view analytics.size_alerts is 'One row per size alert: a change of a segment''s size that reached a threshold of the settings. It is sent once, however long the change lasts.';
 comment on column analytics.size_alerts.account_id is 'The account.';
 comment on column analytics.size_alerts.observed_at is 'The snapshot that reached the threshold.';
 comment on column analytics.size_alerts.segment_id is 'amoCRM''s id of the segment.';
-comment on column analytics.size_alerts.segment_name is 'The segment''s name at that moment.';
-comment on column analytics.size_alerts.rule is 'The rule''s threshold, as the settings say it.';
+comment on column analytics.size_alerts.segment_name is 'The segment''s name at that time.';
+comment on column analytics.size_alerts.rule is 'The rule''s threshold, as in the settings.';
 comment on column analytics.size_alerts.direction is 'up or down.';
 comment on column analytics.size_alerts.days is 'The rule''s span, in days of the account.';
-comment on column analytics.size_alerts.previous_observed_at is 'The snapshot compared with: the last of the day that lies the rule''s span before, or of an earlier day where that one has none.';
+comment on column analytics.size_alerts.previous_observed_at is 'The snapshot compared with: the last of the day that is the rule''s span before, or of the nearest earlier day with a snapshot.';
 comment on column analytics.size_alerts.previous_count is 'Size in that snapshot.';
 comment on column analytics.size_alerts.customers_count is 'Size in the snapshot that reached the threshold.';
 comment on column analytics.size_alerts.change_count is 'The difference.';
-comment on column analytics.size_alerts.change_percent is 'The same in percent of the size before, to one decimal. Null when that was 0.';
-comment on column analytics.size_alerts.missed_days is 'Days by which the two lie further apart than the rule''s span, since no load succeeded on the day to compare with. 0 as a rule.';
-comment on column analytics.size_alerts.around is 'What changed between the two or in the 24 hours before, and gaps, as it was told: a list of objects with date (the account''s) and text, the newest first.';
-comment on column analytics.size_alerts.message is 'What was told.';
-comment on column analytics.size_alerts.told_at is 'When the webhook had taken it. Null while it waits: each load tries again.';
-comment on column analytics.size_alerts.ended_at is 'The snapshot in which the change was clearly below the threshold again (under 80 percent of it), or the segment or the rule gone. Null while it lasts.';
-comment on column analytics.size_alerts.alert_id is 'The event; the webhook gets it as id.';
+comment on column analytics.size_alerts.change_percent is 'The change in percent of the previous size, to one decimal. Null if that was 0.';
+comment on column analytics.size_alerts.missed_days is 'Number of days by which the comparison exceeds the rule''s span, because no load succeeded on the day to compare with. Usually 0.';
+comment on column analytics.size_alerts.around is 'Changes between the two or in the 24 hours before, and gaps, as sent: a list of objects with date (in the account''s timezone) and text, latest first.';
+comment on column analytics.size_alerts.message is 'Text that was sent.';
+comment on column analytics.size_alerts.told_at is 'When the webhook accepted the alert. Null while it is pending; each load retries.';
+comment on column analytics.size_alerts.ended_at is 'The snapshot in which the change was below 80 percent of the threshold again, or the segment or the rule was gone. Null while the alert is ongoing.';
+comment on column analytics.size_alerts.alert_id is 'Id of the alert, also sent to the webhook.';

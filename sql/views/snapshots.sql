@@ -1,6 +1,6 @@
--- What can be left out of a question costs nothing: Postgres drops a left join to a key, and a subquery in the select
--- list, where nobody asks for their columns. So the views here prefer them to inner joins and window functions, which
--- would also keep a range of time from reaching the index.
+-- If a query does not select their columns, Postgres removes a left join on a key and a subquery in
+-- the select list. So the views here use these instead of inner joins and window functions, which
+-- would also prevent index scans for a time range.
 create or replace view analytics.snapshots as
 select
     snapshot.account_id,
@@ -29,23 +29,23 @@ select
 from amocrm.snapshot
 left join amocrm.account using (account_id);
 
-comment on view analytics.snapshots is 'One row per snapshot: a moment at which all that amoCRM says of an account was read and stored as a whole.';
+comment on view analytics.snapshots is 'One row per snapshot: the complete state of an account at one instant, as amoCRM''s API shows it.';
 comment on column analytics.snapshots.account_id is 'The account.';
 comment on column analytics.snapshots.account_key is 'The account''s key in the settings.';
-comment on column analytics.snapshots.account_name is 'The account''s name as it is now.';
-comment on column analytics.snapshots.observed_at is 'The instant the snapshot stands for.';
+comment on column analytics.snapshots.account_name is 'The account''s current name.';
+comment on column analytics.snapshots.observed_at is 'The instant of the snapshot.';
 comment on column analytics.snapshots.observed_date is 'Its day in the account''s timezone.';
-comment on column analytics.snapshots.previous_observed_at is 'The snapshot before. Null for the account''s first.';
+comment on column analytics.snapshots.previous_observed_at is 'The previous snapshot. Null for the account''s first.';
 comment on column analytics.snapshots.timezone is 'IANA name of the account''s timezone at that moment.';
 comment on column analytics.snapshots.customers_mode is 'Customers mode at that moment: segments, periodicity (stages), disabled or unavailable.';
-comment on column analytics.snapshots.stage_count is 'Stages seen. Null where the mode has none.';
-comment on column analytics.snapshots.segment_count is 'Segments seen. Null where the mode has none.';
-comment on column analytics.snapshots.field_count is 'Definitions of segment fields seen. Null where the mode has none.';
-comment on column analytics.snapshots.option_count is 'Options of those fields seen. Null where the mode has none.';
-comment on column analytics.snapshots.definition_change_count is 'Versions opened and closed against the snapshot before, of all things together; sizes aside.';
-comment on column analytics.snapshots.size_change_count is 'Segments whose size differs from the snapshot before.';
-comment on column analytics.snapshots.request_count is 'Requests that the load made.';
-comment on column analytics.snapshots.byte_count is 'Bytes of all answers, decoded.';
-comment on column analytics.snapshots.duration_seconds is 'Seconds that reading took.';
-comment on column analytics.snapshots.code_version is 'Version of the software that made the snapshot.';
-comment on column analytics.snapshots.run_id is 'Dagster''s id of the run. Null for a load without Dagster.';
+comment on column analytics.snapshots.stage_count is 'Number of stages. Null if the mode has none.';
+comment on column analytics.snapshots.segment_count is 'Number of segments. Null if the mode has none.';
+comment on column analytics.snapshots.field_count is 'Number of segment fields. Null if the mode has none.';
+comment on column analytics.snapshots.option_count is 'Number of options of these fields. Null if the mode has none.';
+comment on column analytics.snapshots.definition_change_count is 'Number of versions of all entities opened and closed compared with the previous snapshot. Does not count sizes.';
+comment on column analytics.snapshots.size_change_count is 'Number of segments whose size differs from the previous snapshot.';
+comment on column analytics.snapshots.request_count is 'Number of requests of the load.';
+comment on column analytics.snapshots.byte_count is 'Size of all responses in bytes, decompressed.';
+comment on column analytics.snapshots.duration_seconds is 'Duration of fetching, in seconds.';
+comment on column analytics.snapshots.code_version is 'Version of the program that loaded the snapshot.';
+comment on column analytics.snapshots.run_id is 'Id of the Dagster run. Null for a load without Dagster.';

@@ -30,16 +30,16 @@ select
     version.extra
 from amocrm.stage_version as version;
 
-comment on view analytics.stage_history is 'One row per state of a stage, its rules included, from the snapshot that first showed it to the first that did not.';
+comment on view analytics.stage_history is 'One row per state of a stage, including its rules, from the first snapshot with it to the first without it.';
 comment on column analytics.stage_history.account_id is 'The account.';
 comment on column analytics.stage_history.stage_id is 'amoCRM''s id of the stage (customer status).';
-comment on column analytics.stage_history.valid_from is 'The first snapshot that showed this state; the change itself lies between it and the snapshot before.';
-comment on column analytics.stage_history.valid_to is 'The first snapshot that did not. Null while it is the current state.';
+comment on column analytics.stage_history.valid_from is 'The first snapshot with this state; the change happened between it and the previous snapshot.';
+comment on column analytics.stage_history.valid_to is 'The first snapshot without this state. Null while it is current.';
 comment on column analytics.stage_history.end_reason is 'Why it ended: changed, deleted (confirmed by amoCRM), mode_off (the account''s customers mode was switched). Null while open.';
 comment on column analytics.stage_history.name is 'Name.';
-comment on column analytics.stage_history.sort is 'Position among the stages.';
-comment on column analytics.stage_history.is_default is 'Whether it is a system stage, which cannot be deleted.';
+comment on column analytics.stage_history.sort is 'Position in the list of stages.';
+comment on column analytics.stage_history.is_default is 'True for a system stage, which cannot be deleted.';
 comment on column analytics.stage_history.color is 'Colour as amoCRM gives it, with a leading #.';
 comment on column analytics.stage_history.type is 'Type as received: amoCRM''s documentation contradicts itself on the meaning of 1 to 3.';
 comment on column analytics.stage_history.conditions is 'Rules by which customers enter the stage: a list of groups of rules, as received. How groups combine is undocumented.';
-comment on column analytics.stage_history.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+comment on column analytics.stage_history.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';

@@ -1,4 +1,4 @@
--- Few things were ever restored, so what is looked through in each direction is short; the history itself is only joined.
+-- Restored entities are few, so the recursion stays small; the history itself is only joined.
 create or replace view analytics.stage_lineage as
 with recursive successors as not materialized (
     select
@@ -84,15 +84,15 @@ left join lateral (
     limit 1
 ) as own on true;
 
-comment on view analytics.stage_lineage is 'One row per stage that was ever seen, with what it was restored from and what took its place: grouped by lineage_id, a stage and its successors are one.';
+comment on view analytics.stage_lineage is 'One row per stage that ever existed, with its predecessor and successor by restores. A stage and its successors share a lineage_id.';
 comment on column analytics.stage_lineage.account_id is 'The account.';
 comment on column analytics.stage_lineage.stage_id is 'amoCRM''s id of the stage.';
-comment on column analytics.stage_lineage.name is 'Its newest known name.';
-comment on column analytics.stage_lineage.lineage_id is 'Id of the oldest stage of its line; its own where it was never restored.';
-comment on column analytics.stage_lineage.generation is 'How many restorations lie between that one and this one; 0 where none does.';
-comment on column analytics.stage_lineage.predecessor_id is 'The stage whose place it took. Null where it was not restored.';
-comment on column analytics.stage_lineage.successor_id is 'The stage that took its place, the latest where several did. Null where none did.';
-comment on column analytics.stage_lineage.restored_at is 'When it was added in place of its predecessor. Null where it was not restored.';
-comment on column analytics.stage_lineage.restored_from is 'The snapshot whose state of the predecessor it was given. Null where it was not restored.';
-comment on column analytics.stage_lineage.first_observed_at is 'The first snapshot that showed it.';
-comment on column analytics.stage_lineage.gone_at is 'The first snapshot that did not show it any more. Null while it is there.';
+comment on column analytics.stage_lineage.name is 'Latest known name.';
+comment on column analytics.stage_lineage.lineage_id is 'Id of the oldest stage of its lineage; its own id if it was never restored.';
+comment on column analytics.stage_lineage.generation is 'Number of restores between that one and this one.';
+comment on column analytics.stage_lineage.predecessor_id is 'The deleted stage that it replaced. Null if it was not restored.';
+comment on column analytics.stage_lineage.successor_id is 'The stage that replaced it, the latest if there are several. Null if there is none.';
+comment on column analytics.stage_lineage.restored_at is 'When it was added to replace its predecessor. Null if it was not restored.';
+comment on column analytics.stage_lineage.restored_from is 'The snapshot from which the predecessor''s state was restored. Null if it was not restored.';
+comment on column analytics.stage_lineage.first_observed_at is 'The first snapshot with the stage.';
+comment on column analytics.stage_lineage.gone_at is 'The first snapshot without the stage. Null while it exists.';

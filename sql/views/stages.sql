@@ -20,23 +20,24 @@ select
 from analytics.stage_history as stage
 where stage.valid_to is null;
 
-comment on view analytics.stages is 'One row per stage that the account''s newest snapshot saw, as it is now.';
+comment on view analytics.stages is 'One row per stage of the account''s latest snapshot, with its current state.';
 comment on column analytics.stages.account_id is 'The account.';
 comment on column analytics.stages.stage_id is 'amoCRM''s id of the stage (customer status).';
 comment on column analytics.stages.name is 'Name.';
-comment on column analytics.stages.sort is 'Position among the stages.';
-comment on column analytics.stages.is_default is 'Whether it is a system stage, which cannot be deleted.';
+comment on column analytics.stages.sort is 'Position in the list of stages.';
+comment on column analytics.stages.is_default is 'True for a system stage, which cannot be deleted.';
 comment on column analytics.stages.color is 'Colour as amoCRM gives it, with a leading #.';
 comment on column analytics.stages.type is 'Type as received: amoCRM''s documentation contradicts itself on the meaning of 1 to 3.';
 comment on column analytics.stages.conditions is 'Rules by which customers enter the stage: a list of groups of rules, as received. How groups combine is undocumented.';
-comment on column analytics.stages.state_since_at is 'The snapshot that first showed the stage as it is now.';
-comment on column analytics.stages.observed_at is 'The account''s newest snapshot: the row is true as of this instant.';
-comment on column analytics.stages.extra is 'Properties that amoCRM''s documentation does not know, as received. Null when there are none.';
+comment on column analytics.stages.state_since_at is 'The first snapshot with the current state of the stage.';
+comment on column analytics.stages.observed_at is 'The account''s latest snapshot: the row is true as of this instant.';
+comment on column analytics.stages.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
 
--- Not the view's own text, so that Postgres knows of no tie between the two, and views can be dropped and made anew
--- beneath the function. It may use what the view above uses: that is there before it.
--- Names are qualified down to the operators, so that nothing is looked up in the caller's search path; pinning the path
--- instead would keep Postgres from planning the function's query as a part of the caller's.
+-- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
+-- dropped and re-created beneath the function. Views that it uses are created before it, since the
+-- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
+-- the caller's search path. Setting the path instead would prevent Postgres from inlining the
+-- function.
 create or replace function analytics.stages_as_of(account_id bigint, instant timestamptz)
 returns table (
     stage_id bigint,
@@ -76,4 +77,4 @@ as $$
         and (stage.valid_to is null or stage.valid_to operator(pg_catalog.>) snapshot.observed_at)
 $$;
 
-comment on function analytics.stages_as_of(bigint, timestamptz) is 'One row per stage of an account as the newest snapshot at or before an instant saw it; observed_at says which. No rows before the first snapshot.';
+comment on function analytics.stages_as_of(bigint, timestamptz) is 'One row per stage of an account in the latest snapshot at or before an instant, which is observed_at. No rows before the first snapshot.';

@@ -23,6 +23,7 @@ from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.simulated_account import simulated_account
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times, simulate_loads
 from commands.demo.summary import read_summary
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url
 from tests.command_line import build_environment, command_line, run, running_processes
@@ -159,9 +160,9 @@ def test_an_outage_leaves_a_reported_gap(folder: Path, engine: Engine) -> None:
     assert missed, "the API was never out"
     with engine.connect() as connection:
         assert connection.execute(text("select distinct error from amocrm.load_failure")).all() == [("Unavailable",)]
-    (gap,) = read_summary(engine, days=10, news_count=5).gaps
+    (gap,) = read_summary(engine, days=10, change_count=5).gaps
     assert gap.previous_observed_at < missed[0] <= missed[-1] < gap.observed_at
-    sizes = next(row.last_counts for row in read_summary(engine, days=5, news_count=0).segments)
+    sizes = next(row.last_counts for row in read_summary(engine, days=5, change_count=0).segments)
     assert None in sizes, "the day without a load has no size"
 
 
@@ -171,7 +172,7 @@ def test_an_outage_of_this_moment_is_taken_as_over(folder: Path, engine: Engine)
     with simulated_account(home, config, started_at + timedelta(days=45)) as simulated:
         assert simulated.simulation.is_outage_at(datetime.now(UTC))
         simulated.set_time_to_present()
-        assert load_account(engine, simulated.account, simulated.settings).published.is_new
+        assert load_account(LoadContext(engine, simulated.account, simulated.settings)).published.is_new
 
 
 def test_two_demos_do_not_meddle(folder: Path) -> None:

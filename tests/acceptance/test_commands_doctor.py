@@ -41,6 +41,7 @@ from pipelines.base.errors import (
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import AccountSettings, Settings, load_location_settings, load_settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from tests.accounts import account_settings
@@ -130,7 +131,7 @@ def test_clocks_that_disagree(ahead: timedelta, words: str) -> None:
         emulator.world.add_account("Corner Coffee")
         check = checks_by_subject(account_of(emulator))["clock"]
     assert check.status == "warning"
-    assert check.finding == f"This machine is {words} amoCRM."
+    assert check.finding == f"This machine's clock is {words} amoCRM's."
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable"])
@@ -150,7 +151,7 @@ def test_lists_that_may_not_be_read(emulator: Emulator) -> None:
 
 def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = account_of(emulator)
-    load_account(engine, account, Settings(data_dir=tmp_path))
+    load_account(LoadContext(engine, account, Settings(data_dir=tmp_path)))
     assert checks_by_subject(account, engine)["identity"].status == "ok"
     other = emulator.world.add_account("Another")
     check = checks_by_subject(account_of(emulator, emulator.long_lived_token(other)), engine)["identity"]
@@ -159,7 +160,7 @@ def test_a_history_of_another_account(emulator: Emulator, engine: Engine, tmp_pa
 
 def test_an_account_that_another_key_has_already(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
     account = account_of(emulator)
-    load_account(engine, account, Settings(data_dir=tmp_path))
+    load_account(LoadContext(engine, account, Settings(data_dir=tmp_path)))
     second = replace(account, key="second")
     settings = Settings(data_dir=tmp_path, accounts=(account, second))
     (check,) = (one for one in check_account(second, settings, engine, SYSTEM_CLOCK) if "identity" in one.subject)
@@ -241,8 +242,8 @@ def test_secrets_that_everybody_can_read(tmp_path: Path, mode: int, content: str
     for check in checks:
         assert "canary" not in check.finding
         if check.status == "warning":
-            assert "get at AMOCRM_TOKEN, ACME in .env, whose mode is 0644" in check.finding
-            subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+            assert "read or change AMOCRM_TOKEN, ACME in .env (mode 0644)" in check.finding
+            subprocess.run(["sh", "-c", check.advice.removeprefix("Run: ")], check=True)
             assert [check.status for check in check_env_file(file)] == ["ok"]
 
 
@@ -299,7 +300,7 @@ def test_what_is_too_open_is_named_with_the_line_that_mends_it(site: Settings, n
     assert check.status == "warning"
     assert f"{path} can be" in check.finding
     assert f"{mode:04o}" in check.finding
-    subprocess.run(["sh", "-c", check.advice.removeprefix("Type: ")], check=True)
+    subprocess.run(["sh", "-c", check.advice.removeprefix("Run: ")], check=True)
     assert not [found for found in openness(site) if found.finding == check.finding]
 
 
@@ -413,7 +414,7 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("response", "status", "words"),
-    [(200, "ok", "took it"), (404, "failed", "answered 404"), (None, "failed", "not set")],
+    [(200, "ok", "accepted the message"), (404, "failed", "answered 404"), (None, "failed", "not set")],
 )
 def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:
     with Hook(response or 200).running() as hook:

@@ -89,5 +89,5 @@ def test_who_may_not_make_roles_is_told(tmp_path: Path, history_url: str) -> Non
         finally:
             admin.execute("drop role humble")
     assert told.returncode == DatabaseError.exit_code
-    assert "may not make roles" in told.stderr
+    assert "may not create roles" in told.stderr
     assert "CREATEROLE" in told.stderr

@@ -30,6 +30,7 @@ from pipelines.base.errors import (
     WarehouseError,
     WrongAccount,
 )
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.accounts import account_settings, fast_settings, frozen_clock
 from tests.command_line import build_environment, command_line, run
@@ -110,7 +111,8 @@ def test_a_load_that_is_older_than_what_is_published_is_superseded(
     tmp_path: Path, postgres_url: str, engine: Engine, emulator: Emulator
 ) -> None:
     account = account_settings(emulator, next(iter(emulator.world.accounts)))
-    load_account(engine, account, fast_settings(tmp_path), clock=frozen_clock(datetime.now(UTC) + timedelta(hours=1)))
+    clock = frozen_clock(datetime.now(UTC) + timedelta(hours=1))
+    load_account(LoadContext(engine, account, fast_settings(tmp_path), clock=clock))
     variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
     result = run("sync", folder=tmp_path, **variables)
     assert result.returncode == Superseded.exit_code
@@ -174,7 +176,7 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     ]
     assert again.returncode == 0
     nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
-    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's newest load failed.\n")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's latest load failed.\n")
 
 
 def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:

@@ -15,17 +15,18 @@ from emulator.entities import Mode
 from faults.killing import Deed, killed, make_mortal
 from pipelines.amocrm.writes import WriteClient
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.past import read_snapshot_at
 from pipelines.writeback import apply as module
 from pipelines.writeback.apply import apply
-from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.live_account import load_live_account, preview_plan
 from pipelines.writeback.plan_source import DesiredState, past_to_desired_state
 from tests.accounts import account_settings, fast_settings, fetch_rows, ticking_clock
 from tests.records import START, hours
 
 
-def past_desired_state(access: AccountAccess, account_id: int) -> DesiredState:
+def past_desired_state(access: LoadContext, account_id: int) -> DesiredState:
     """That the account be as it was when the test began."""
     with access.engine.connect() as connection:
         past = read_snapshot_at(connection, account_id, START + timedelta(minutes=59))
@@ -39,7 +40,7 @@ def apply_until_killed(
     """Restore the account, and be killed before or after the ``death``-th lasting step."""
     steps = ((module, "record_call"), (module, "record_outcome"), (WriteClient, "call"))
     make_mortal([Deed(holder=holder, name=name) for holder, name in steps], death=death, passed=passed)
-    access = AccountAccess(engine=open_engine(url), account=account, settings=settings, clock=ticking_clock(hours(2)))
+    access = LoadContext(open_engine(url), account, settings, clock=ticking_clock(hours(2)))
     desired_state = past_desired_state(access, account_id)
     apply(access, desired_state, preview_plan(access, desired_state), who="victim")
 
@@ -51,13 +52,11 @@ class DamagedAccounts:
         self.emulator, self.world, self.engine, self.url = emulator, emulator.world, engine, url
         self.settings = fast_settings(root)
 
-    def create_damaged_account(self, mode: Mode) -> tuple[AccountAccess, int]:
+    def create_damaged_account(self, mode: Mode) -> tuple[LoadContext, int]:
         """An account whose history has two things that are gone, and one that is other now."""
         account_id = self.world.add_account(mode=mode)
         account = account_settings(self.emulator, account_id, f"account-{account_id}")
-        access = AccountAccess(
-            engine=self.engine, account=account, settings=self.settings, clock=ticking_clock(hours(0))
-        )
+        access = LoadContext(self.engine, account, self.settings, clock=ticking_clock(hours(0)))
         add, delete, rename = (
             (self.world.add_segment, self.world.delete_segment, self.world.rename_segment)
             if mode == "segments"

@@ -13,6 +13,7 @@ from emulator import Emulator
 from faults.killing import Deed, killed, make_mortal
 from faults.oracle import table_contents
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from tests.accounts import account_settings, fast_settings, frozen_clock
@@ -20,7 +21,7 @@ from tests.records import START
 
 
 def load(engine: Engine, account: AccountSettings, settings: Settings, at: datetime) -> None:
-    load_account(engine, account, settings, clock=frozen_clock(at))
+    load_account(LoadContext(engine, account, settings, clock=frozen_clock(at)))
 
 
 def load_until_killed(

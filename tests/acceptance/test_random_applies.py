@@ -22,9 +22,10 @@ from pipelines.base.clock import Clock
 from pipelines.base.errors import UncertainWrite
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import apply
 from pipelines.writeback.desired import DesiredConfig, DesiredSegment, DesiredStage
-from pipelines.writeback.live_account import AccountAccess, load_live_account, preview_plan
+from pipelines.writeback.live_account import load_live_account, preview_plan
 from pipelines.writeback.plan_source import to_desired_state
 from tests.records import START
 
@@ -92,12 +93,12 @@ def test_the_account_is_as_wanted_in_the_end(
         add = world.add_segment if mode == "segments" else world.add_stage
         add(account_id, name, color=colors[color])
     seconds = count()
-    access = AccountAccess(
-        engine=engine,
-        account=AccountSettings(
+    access = LoadContext(
+        engine,
+        AccountSettings(
             key=f"account-{account_id}", base_url=emulator.url, token=Secret(emulator.long_lived_token(account_id))
         ),
-        settings=Settings(data_dir=tmp_path, requests_per_second=10_000.0),
+        Settings(data_dir=tmp_path, requests_per_second=10_000.0),
         clock=Clock(now=lambda: START + timedelta(seconds=next(seconds)), sleep=lambda _: None),
     )
     desired_state = to_desired_state(desired(mode, wanted, is_complete=is_complete), account_key=access.account.key)

@@ -37,6 +37,7 @@ from faults.killing import killed
 from faults.stepping import Stepping, Walker
 from pipelines.amocrm import strict_json
 from pipelines.base.errors import SettingsError, Superseded, WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load, load_account, load_with_snapshot, publish_load
 from pipelines.load.rebuild import diff_tables, rebuild_account
@@ -184,7 +185,7 @@ class WarehouseMachine(RuleBasedStateMachine):
     def ask(self, account_index: int) -> None:
         """A load asks, and does not come to publishing."""
         account = self.watched(account_index, 1.0)
-        extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock)
+        extracted = extract_load(LoadContext(account.engine, account.account, account.settings, clock=account.clock))
         self.late[account_index] = extracted, account.shown()
 
     @action(account_index=ACCOUNT_INDEX)
@@ -195,7 +196,11 @@ class WarehouseMachine(RuleBasedStateMachine):
         account = self.watched(account_index, 1.0)
         (extracted, shown), before = self.late.pop(account_index), account.contents()
         is_newer = all(at < extracted.observed_at for at in account.history)
-        loaded = account.tell(lambda: publish_load(account.engine, extracted, account.settings, clock=account.clock))
+        loaded = account.tell(
+            lambda: publish_load(
+                LoadContext(account.engine, account.account, account.settings, clock=account.clock), extracted
+            )
+        )
         account.settle()
         if is_newer:
             assert loaded.error is None
@@ -212,8 +217,8 @@ class WarehouseMachine(RuleBasedStateMachine):
         if not account.history:
             return
         before, earlier = account.contents(), max(account.history) - timedelta(seconds=seconds)
-        clock = frozen_clock(earlier)
-        loaded = account.tell(lambda: load_account(account.engine, account.account, account.settings, clock=clock))
+        context = LoadContext(account.engine, account.account, account.settings, clock=frozen_clock(earlier))
+        loaded = account.tell(lambda: load_account(context))
         assert isinstance(loaded.error, Superseded | SettingsError), loaded.error
         assert account.contents() == before
 
@@ -328,7 +333,7 @@ class WarehouseMachine(RuleBasedStateMachine):
         """A load in one of the ways, not begun yet."""
         if loader is schedules.in_two_steps:
             return partial(loader, account, account.now)
-        return partial(loader, account.engine, account.account, account.settings, clock=account.clock)
+        return partial(loader, LoadContext(account.engine, account.account, account.settings, clock=account.clock))
 
 
 def change_sizes(account: AccountUnderTest, chances: random.Random) -> None:

@@ -34,6 +34,7 @@ from faults.oracle import (
 )
 from pipelines.base.clock import Clock
 from pipelines.base.errors import Superseded, WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import rebuild_account
 from tests.accounts import account_settings, fast_settings, frozen_clock
@@ -214,7 +215,7 @@ class AccountMachine(RuleBasedStateMachine):
     def load(self, minutes: int) -> None:
         """Load whatever there is, some time later, and compare everything with what was shown."""
         self.pass_time(minutes)
-        loaded = load_account(self.engine, self.account, self.settings, clock=self.clock)
+        loaded = load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
         self.shown[self.now] = sorted(
             segment_row(item, self.timezone) for item in self.world.shown_segments(self.account_id)
         )
@@ -231,7 +232,7 @@ class AccountMachine(RuleBasedStateMachine):
             self.load(some)
         before = self.contents()
         self.now += timedelta(microseconds=1)
-        loaded = load_account(self.engine, self.account, self.settings, clock=self.clock)
+        loaded = load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
         self.shown[self.now] = self.shown[max(self.shown)]
         assert loaded.published.row_counts == {"snapshot": 1}
         after = self.contents()
@@ -246,7 +247,7 @@ class AccountMachine(RuleBasedStateMachine):
         before = self.contents()
         earlier = frozen_clock(max(self.shown) - timedelta(seconds=1))
         with pytest.raises(Superseded):
-            load_account(self.engine, self.account, self.settings, clock=earlier)
+            load_account(LoadContext(self.engine, self.account, self.settings, clock=earlier))
         assert self.contents() == before
 
     @rule(fault=st.sampled_from(sorted(FAULTS)), resource=st.sampled_from(RESOURCES), times=st.sampled_from([1, 2, 99]))
@@ -258,7 +259,7 @@ class AccountMachine(RuleBasedStateMachine):
         self.pass_time(1)
         with self.emulator.faults.during(FAULTS[fault], resource=resource, times=times):
             try:
-                load_account(self.engine, self.account, self.settings, clock=self.clock)
+                load_account(LoadContext(self.engine, self.account, self.settings, clock=self.clock))
             except WarehouseError:
                 assert self.contents() == before
                 return

@@ -18,6 +18,7 @@ from commands.doctor.check import Check
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.command_line import run
 from tests.dagster_account import DagsterAccount, materialization_metadata, open_dagster_account
@@ -45,7 +46,9 @@ def test_sync_continues_if_the_webhook_is_down(dagster_account: DagsterAccount, 
     [account] = dagster_account.settings.accounts
     dagster_account.emulator.clock.advance(datetime.now(UTC) - START - timedelta(days=2))
     load_account(
-        dagster_account.engine, replace(account, key="main"), dagster_account.settings, clock=dagster_account.clock
+        LoadContext(
+            dagster_account.engine, replace(account, key="main"), dagster_account.settings, clock=dagster_account.clock
+        )
     )
     dagster_account.emulator.clock.advance(timedelta(days=2))
     dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
@@ -63,12 +66,12 @@ def test_sync_continues_if_the_webhook_is_down(dagster_account: DagsterAccount, 
     database_only = {"DATABASE_URL": variables["DATABASE_URL"]}
     asked = run("alerts", "up 50% in 1 day; down 1 in 1 day", folder=tmp_path, **database_only)
     calm = run("alerts", "up 500% and 91 customers in 1 day", folder=tmp_path, **database_only)
-    assert (asked.returncode, calm.stdout) == (0, "Nobody would be told of anything.\n")
+    assert (asked.returncode, calm.stdout) == (0, "No alert would be sent.\n")
     assert asked.stdout.startswith("Segment 'VIP' grew by 90 (")
     assert run("alerts", "up a bit", folder=tmp_path, **database_only).returncode == SettingsError.exit_code
     assert dagster_account.rows("select count(*) from amocrm.size_alert") == [(1,)], "only sync keeps what it told"
     assert [one.returncode for one in (down, up, again)] == [0, 0, 0]
-    assert down.stderr.startswith("account 'main': alerts wait for the next load. The webhook of ")
+    assert down.stderr.startswith("account 'main': alerts are deferred to the next load. The webhook of ")
     assert "canary-key" not in down.stdout + down.stderr
     assert up.stderr == again.stderr == ""
     [(_, body, _)] = hook.received
@@ -87,7 +90,7 @@ def test_a_run_sends_alerts_and_counts_them(dagster_account: DagsterAccount) -> 
     assert after.success
     notes = [materialization_metadata(result)["amocrm/size_alert"] for result in (before, down, after)]
     assert [(note["begun"], note["told"]) for note in notes] == [(0, 0), (1, 0), (0, 1)]
-    assert "cannot be reached" in notes[1]["trouble"]
+    assert "cannot be reached" in notes[1]["failure"]
     assert len(hook.received) == 1
 
 
@@ -106,13 +109,15 @@ def test_doctor_knows_what_keeps_rules_from_telling(dagster_account: DagsterAcco
     [early] = checked(dagster_account, dagster_account.engine, named)
     assert early.status == "ok"
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.accounts[0],
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.accounts[0],
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     [unknown] = checked(dagster_account, dagster_account.engine, named)
-    assert (unknown.status, unknown.finding) == ("warning", "No segment is called, or has the id, 'Gone', 404.")
+    assert (unknown.status, unknown.finding) == ("warning", "No segment has the name or id 'Gone', 404.")
     [fine] = checked(dagster_account, dagster_account.engine, HALF, HALF)
-    assert (fine.status, fine.finding) == ("ok", "It has 2 rules.")
+    assert (fine.status, fine.finding) == ("ok", "2 rules.")
     assert checked(dagster_account, None, HALF) == []

@@ -93,6 +93,7 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
     "row_memory": {"account_id": 1, "reading_code": "c", "segments": {}},
     "work_lock": {"work": "apply", "account_id": 1, "taken_at": T1},
+    "role_name": {"name": "amocrm_reader_1", "purpose": "reader_of_account", "account_id": 1},
     "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
     "schema_view": {"name": "v", "checksum": "c", "grants": []},
 }
@@ -131,6 +132,7 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "newest_answers": {"account_id": 2},
     "row_memory": {"account_id": 2},
     "work_lock": {"account_id": 2},
+    "role_name": {"name": "amocrm_reader_2", "account_id": 2},
     "schema_migration": {"version": 901},
     "schema_view": {"name": "other"},
 }

@@ -170,7 +170,7 @@ def test_nothing_is_sent_while_another_apply_is_at_work(account: WritableAccount
 
 def test_missing_write_permission_changes_nothing_and_is_reported(account: WritableAccount) -> None:
     token = Secret(account.emulator.long_lived_token(account.id, is_admin=False))
-    account.live = replace(account.live, account=replace(account.live.account, token=token))
+    account.live = replace(account.live, configured_account=replace(account.live.account, token=token))
     applied = account.apply(account.desired_state(EVERYTHING))
     assert isinstance(applied.error, Forbidden)
     assert ([made.outcome for made in applied.applied_calls], len(applied.remaining_calls)) == (["refused"], 3)

@@ -16,6 +16,7 @@ from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from emulator import effects
 from emulator.faults import Effect
 from pipelines.base.secret import Secret
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.dagster_account import (
     DagsterAccount,
@@ -91,7 +92,7 @@ def test_changes_are_described_in_words(dagster_account: DagsterAccount, instanc
     dagster_account.emulator.world.rename_segment(dagster_account.id, dagster_account.vip, "VIP | <b>`club`</b>")
     shown = materialization_metadata(dagster_account.load(instance))
     [told] = table_rows(shown["analytics/changes"]["what_changed_lately"])
-    assert told["what"] == "segment 'VIP' renamed to 'VIP | <b>`club`</b>'"
+    assert told["change"] == "segment 'VIP' renamed to 'VIP | <b>`club`</b>'"
     [vip, _] = table_rows(shown["analytics/segment_trends"]["sizes"])
     assert (vip["segment"], vip["size"]) == ("VIP | <b>`club`</b>", "10")
 
@@ -214,7 +215,7 @@ def test_publishing_without_any_answers_says_what_to_do(
     result = dagster_account.load(instance, selection=HISTORY)
     assert not result.success
     [event] = [event for event in result.all_events if event.is_step_failure]
-    assert "was never asked" in event.step_failure_data.error_display_string
+    assert "was never fetched" in event.step_failure_data.error_display_string
 
 
 def test_a_load_that_another_one_overtook_changes_nothing(
@@ -238,7 +239,7 @@ def test_anomalies_warn_and_stop_nothing(dagster_account: DagsterAccount, instan
     assert result.success
     found = check_evaluations(result)["answers_are_as_documented"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    [odd] = table_rows(found.metadata["oddities"].value)
+    [odd] = table_rows(found.metadata["anomalies"].value)
     assert odd["kind"] == "unknown_key"
 
 
@@ -270,7 +271,9 @@ def test_a_jump_of_a_size_warns(dagster_account: DagsterAccount, instance: dg.Da
     for day in range(30):
         dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 1000 + day % 2)
         dagster_account.emulator.clock.advance(timedelta(days=1))
-        load_account(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock)
+        load_account(
+            LoadContext(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock)
+        )
     dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 2000)
     dagster_account.emulator.clock.advance(timedelta(days=1))
     found = check_evaluations(dagster_account.load(instance))["sizes_are_usual"]

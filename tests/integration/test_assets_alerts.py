@@ -11,7 +11,7 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
 from assets.tick import run_tick
 from emulator import effects
@@ -34,7 +34,7 @@ def run_sensor(instance: dg.DagsterInstance, settings: Settings, result: dg.Exec
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=end,
-            resources={"workbench": WarehouseResource(lambda: settings, exit_stack)},
+            resources={"workbench": Warehouse(lambda: settings, exit_stack)},
         )
         told = (
             notify_of_recovered_loads(context) if result.success else notify_of_failed_loads(context.for_run_failure())
@@ -75,12 +75,12 @@ def test_only_new_failures_of_a_bucket_are_reported(postgres_url: str, engine: E
 
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[0])
         [told], _ = hour()
-        assert "load of 'bucket 01 of 01' failed: Fails from now on: shop-0. 1 of 2 accounts were not loaded. " in told
+        assert "load of 'bucket 01 of 01' failed: Started failing: shop-0. 1 of 2 accounts were not loaded. " in told
         assert hour() == ([], NOTHING_NEW)
         dagster_account.emulator.faults.remove(fault)
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[1])
         [told, again], _ = hour()
-        assert "failed: Fails from now on: shop-1. 1 of 2 accounts were not loaded. " in told
+        assert "failed: Started failing: shop-1. 1 of 2 accounts were not loaded. " in told
         assert "load of 'bucket 01 of 01' works again: Loaded again: shop-0 (failed since " in again
         dagster_account.emulator.faults.remove(fault)
         [again], _ = hour()

@@ -12,9 +12,9 @@ import pytest
 
 from assets.definitions import build_definitions, settings_or_defaults
 from assets.jobs import LOAD_ACCOUNT
+from assets.names import LOAD_SCHEDULE
 from assets.partitions import ACCOUNTS
 from assets.report import REPORT, SOURCE_VIEWS
-from assets.schedules import SCHEDULE_NAME
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
 from pipelines.config.settings import Settings
@@ -118,7 +118,7 @@ def test_the_schedule_has_the_times_of_the_settings_and_is_shipped_stopped(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("AMOCRM_SCHEDULE_CRON=15 */3 * * *\nAMOCRM_SCHEDULE_TIMEZONE=Asia/Tokyo\n")
     settings = settings_or_defaults()
-    schedule = build_definitions(settings.schedule_cron, settings.schedule_timezone).resolve_schedule_def(SCHEDULE_NAME)
+    schedule = build_definitions(settings.schedule_cron, settings.schedule_timezone).resolve_schedule_def(LOAD_SCHEDULE)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 */3 * * *", "Asia/Tokyo")
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
@@ -135,7 +135,7 @@ def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
     "cron", ["0 * * * *", "* * * * *", "15 6 * * *", "0 8-20 * * 1-5", "@daily", "@weekly", "@monthly"]
 )
 def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
-    schedule = build_definitions(cron, "Europe/Moscow").resolve_schedule_def(SCHEDULE_NAME)
+    schedule = build_definitions(cron, "Europe/Moscow").resolve_schedule_def(LOAD_SCHEDULE)
     assert schedule.cron_schedule == cron
 
 

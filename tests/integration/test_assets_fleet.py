@@ -13,12 +13,11 @@ import pytest
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from sqlalchemy import Engine, text
 
-from assets.active_runs import LOAD_FLEET, PARTITION_TAG
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
 from assets.fleet import FLEET, register_buckets
-from assets.resources import WarehouseResource
-from assets.schedules import SCHEDULE_NAME
+from assets.names import LOAD_FLEET, LOAD_SCHEDULE, PARTITION_TAG
+from assets.resources import Warehouse
 from assets.specs import SNAPSHOT
 from assets.tick import QUIET_LOGGING, run_tick
 from emulator import Emulator, effects
@@ -143,7 +142,7 @@ def test_a_run_s_end_names_who_was_not_loaded_and_all_others_are(
         run_failure_sensor(instance, replace(settings, alert_webhook_url=hook.url), failed)
     [(_, alert, _)] = hook.received
     assert (alert["account"], alert["error"]) == ("bucket 02 of 03", "Unauthorized, NotFound")
-    news = f"Fails from now on: {mine[0]}, {mine[1]}."
+    news = f"Started failing: {mine[0]}, {mine[1]}."
     assert f"load of 'bucket 02 of 03' failed: {news} 2 of " in str(alert["text"])
 
 
@@ -170,7 +169,7 @@ def test_a_run_that_is_executed_again_loads_only_what_is_left(
     first = next(result for result in run_tick(instance, settings, clock=IMPATIENT_CLOCK) if not result.success)
     emulator.faults.remove(fault)
     with ExitStack() as until:
-        bench = WarehouseResource(lambda: settings, until, IMPATIENT_CLOCK)
+        bench = Warehouse(lambda: settings, until, IMPATIENT_CLOCK)
         again = (
             build_definitions("0 * * * *", "UTC", bench, is_fleet=True)
             .resolve_job_def(LOAD_FLEET)
@@ -220,5 +219,5 @@ def test_fresh_is_expected_of_what_runs_have_events_for(is_many: bool) -> None:
     assert SNAPSHOT in expected
     assert (FLEET.key in expected) == is_many
     assert (dg.AssetKey(["analytics", "segments"]) in expected) == (not is_many)
-    schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
+    schedule = definitions.resolve_schedule_def(LOAD_SCHEDULE)
     assert schedule.job_name == (LOAD_FLEET if is_many else "load_account")

@@ -16,9 +16,10 @@ from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.report import REPORT, REPORT_SENSOR
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.tick import QUIET_LOGGING
 from emulator import effects
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.dagster_account import (
     CRON,
@@ -55,7 +56,7 @@ class Reporting:
     def write(self, key: str = KEY) -> dg.ExecuteInProcessResult:
         """One run of the asset."""
         with ExitStack() as until:
-            bench = WarehouseResource(lambda: self.company.settings, until, self.company.clock)
+            bench = Warehouse(lambda: self.company.settings, until, self.company.clock)
             job = build_definitions(CRON, "UTC", bench).resolve_implicit_global_asset_job_def()
             return job.execute_in_process(
                 instance=self.instance,
@@ -131,10 +132,12 @@ def test_an_unwritable_report_is_explained(reporting: Reporting, dagster_account
     assert told == "it has no snapshot yet."
     assert facts["what_to_do"] == "Load the account first."
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.account(),
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.account(),
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     (dagster_account.settings.data_dir / "reports").write_text("in the way")
     told, facts, was_retried = step_failure(reporting.write())

@@ -22,9 +22,9 @@ from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
 from assets.jobs import LOAD_ACCOUNT
 from assets.launcher import WatchedRunLauncher
+from assets.names import LOAD_SCHEDULE
 from assets.partitions import register_accounts
-from assets.resources import WarehouseResource
-from assets.schedules import SCHEDULE_NAME
+from assets.resources import Warehouse
 from assets.sensors import notify_of_failed_loads
 from assets.specs import RAW_ANSWER
 from assets.tick import QUIET_LOGGING, run_tick
@@ -71,7 +71,7 @@ def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterat
 def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
     """What the real schedule decides now."""
     with ExitStack() as until:
-        bench = WarehouseResource(lambda: settings, until)
+        bench = Warehouse(lambda: settings, until)
         definitions = build_definitions(settings.schedule_cron, settings.schedule_timezone, bench)
         with dg.build_schedule_context(
             instance,
@@ -79,7 +79,7 @@ def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
             resources={"workbench": bench},
             repository_def=definitions.get_repository_def(),
         ) as context:
-            return definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
+            return definitions.resolve_schedule_def(LOAD_SCHEDULE).evaluate_tick(context)
 
 
 def run_of(instance: dg.DagsterInstance, key: str, status: dg.DagsterRunStatus, **what: Any) -> dg.DagsterRun:
@@ -110,7 +110,7 @@ def test_an_account_whose_load_is_on_its_way_is_left_alone(
     assert [one.partition_key for one in decided.run_requests] == ["beta"]
     decision = tick(instance, Settings(data_dir=tmp_path, accounts=TWO[:1]))
     assert decision.run_requests == []
-    assert decision.skip_message.startswith(f"Account 'acme' is left alone: run {run.run_id} is ")
+    assert decision.skip_message.startswith(f"Account 'acme' is skipped: run {run.run_id} is ")
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_unreadable_settings_fail_the_tick_and_are_reported(instance: dg.Dagster
         raise SettingsError("AMOCRM_TOKEN is missing.")
 
     with ExitStack() as until, Hook(200).running() as hook:
-        bench = WarehouseResource(broken, until, read_alert_address=lambda: hook.url)
+        bench = Warehouse(broken, until, read_alert_webhook=lambda: hook.url)
         definitions = build_definitions("0 * * * *", "UTC", bench)
         with (
             dg.build_schedule_context(instance, resources={"workbench": bench}) as context,
             pytest.raises(dg.DagsterError) as caught,
         ):
-            definitions.resolve_schedule_def(SCHEDULE_NAME).evaluate_tick(context)
+            definitions.resolve_schedule_def(LOAD_SCHEDULE).evaluate_tick(context)
     assert "AMOCRM_TOKEN is missing" in str(caught.value.__cause__)
     [(_, told, _)] = hook.received
     assert (told["account"], told["error"], told["run_id"]) == ("*", "SettingsError", None)
@@ -167,7 +167,7 @@ def test_a_tick_loads_as_the_daemon_would(dagster_account: DagsterAccount, insta
     [run] = instance.get_runs()
     assert (run.job_name, run.status) == (LOAD_ACCOUNT.name, dg.DagsterRunStatus.SUCCESS)
     assert run.tags[PARTITION] == KEY
-    assert run.tags["dagster/schedule_name"] == SCHEDULE_NAME
+    assert run.tags["dagster/schedule_name"] == LOAD_SCHEDULE
     assert dagster_account.rows("select run_id, observed_at from amocrm.snapshot") == [
         (run.run_id, dagster_account.clock.now())
     ]
@@ -227,7 +227,7 @@ def run_failure_sensor(instance: dg.DagsterInstance, settings: Settings, result:
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=failed,
-            resources={"workbench": WarehouseResource(lambda: settings, until)},
+            resources={"workbench": Warehouse(lambda: settings, until)},
         ).for_run_failure()
         return notify_of_failed_loads(context)
 
@@ -278,9 +278,9 @@ def test_a_failed_change_is_reported_with_its_account(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance, given: dict[str, str]
 ) -> None:
     with ExitStack() as until:
-        job = build_definitions(
-            "0 * * * *", "UTC", WarehouseResource(lambda: dagster_account.settings, until)
-        ).resolve_job_def("manage_account")
+        job = build_definitions("0 * * * *", "UTC", Warehouse(lambda: dagster_account.settings, until)).resolve_job_def(
+            "manage_account"
+        )
         config = {"ops": {"make_as_wanted": {"config": {"text": "version: 2", **given}}}}
         result = job.execute_in_process(instance=instance, run_config=QUIET_LOGGING | config, raise_on_error=False)
     settings = dagster_account.settings if not given else replace(dagster_account.settings, accounts=TWO)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.write_back import fence_markdown
 from emulator import effects
 from tests.accounts import ticking_clock
@@ -34,7 +34,7 @@ def run(
     """One run by hand, in which time passes by a second whenever it is asked."""
     settings = replace(dagster_account.settings, write_back_from_dagster=is_on, write_back_dir=folder)
     with ExitStack() as until, dg.DagsterInstance.ephemeral() as instance:
-        bench = WarehouseResource(lambda: settings, until, ticking_clock())
+        bench = Warehouse(lambda: settings, until, ticking_clock())
         job = build_definitions(CRON, "UTC", bench).resolve_job_def("manage_account")
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
@@ -103,9 +103,9 @@ def test_what_is_refused_fails_the_run_after_showing_how_far_it_came(dagster_acc
 @pytest.mark.parametrize(
     ("config", "what"),
     [
-        ({}, "not clear what is wanted"),
-        ({"file": "a", "text": "b"}, "not clear what is wanted"),
-        ({"file": "/nonexistent"}, "reads no files"),
+        ({}, "missing or given twice"),
+        ({"file": "a", "text": "b"}, "missing or given twice"),
+        ({"file": "/nonexistent"}, "may not read files"),
         ({"text": "version: 1\nsegments: [{name: A, color: red}]"}, "'red'"),
         ({"text": FILE, "account": "other"}, "no account 'other'"),
     ],

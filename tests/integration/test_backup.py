@@ -22,9 +22,11 @@ from pipelines.embedded_postgres import cluster
 from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.server import embedded_postgres
 from pipelines.embedded_postgres.system_user import server_user
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, migrate
+from pipelines.warehouse.roles import quoted, role_names
 from tests.conftest import pg_bin, render_url, shared_temporary_folder
 from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump
 
@@ -120,7 +122,7 @@ def opened(url: str) -> Iterator[Engine]:
 def load_all(engine: Engine, companies: ReleasedAccounts) -> list[tuple[int, int, int]]:
     """Load each account; how many versions opened and closed, and sizes changed."""
     loaded = [
-        load_account(engine, account, companies.settings, clock=companies.clock).published
+        load_account(LoadContext(engine, account, companies.settings, clock=companies.clock)).published
         for account in companies.settings.accounts
     ]
     return [(one.opened_count, one.closed_count, one.size_change_count) for one in loaded]
@@ -145,7 +147,7 @@ def test_a_dump_restored_into_a_fresh_server_goes_on(
     load_all(warehouse, companies)
     saved = contents(warehouse)
     with warehouse.begin() as connection:
-        connection.execute(text("grant amocrm_reader to hostile"))
+        connection.execute(text(f"grant {quoted(role_names(connection).reader)} to hostile"))
     with psycopg.connect(hostile_reader, autocommit=True) as reader:
         reader.execute("begin; select from analytics.segments; select * from analytics.changes")
         with psycopg.connect(hostile_reader, autocommit=True) as other:

@@ -1,9 +1,14 @@
-"""The packaged catalog equals a migrated database."""
+"""The generated files ``sql/catalog.json`` and ``sql/schema.sql`` match a migrated database."""
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import Engine
 
+from commands.schema_dump import SCHEMA_FILE, dump_schema, format_schema
+from pipelines.config.database_url import parse_database_url
+from pipelines.embedded_postgres.binaries import find_binaries
+from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.catalog import (
     CATALOG_FILE,
     format_catalog,
@@ -11,13 +16,31 @@ from pipelines.warehouse.catalog import (
     read_functions,
     read_packaged_catalog,
 )
+from tests.command_line import ROOT
+from tests.conftest import pg_bin
 
 
 def test_the_stored_catalog_is_the_database_s(engine: Engine) -> None:
     with engine.connect() as connection:
         catalog = read_catalog(connection)
-    assert read_packaged_catalog() == catalog, "run './run dictionary' to write sql/catalog.json anew"
+    assert read_packaged_catalog() == catalog, "run './run dictionary' to write sql/catalog.json"
     assert CATALOG_FILE.read_text(encoding="utf-8") == format_catalog(catalog)
+
+
+def test_the_stored_schema_is_the_databases(postgres_url: str, engine: Engine) -> None:
+    programs = find_binaries(pg_bin(), server_user())
+    with engine.connect() as connection:
+        server_version = int(connection.exec_driver_sql("show server_version_num").scalar_one())
+    if programs.major != server_version // 10_000:
+        pytest.skip("pg_dump is not of the version of the server of TEST_DATABASE_URL")
+    schema = dump_schema(parse_database_url(postgres_url), programs.folder)
+    assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == schema, "run './run dictionary' to write sql/schema.sql"
+
+
+def test_a_dump_keeps_comments_of_function_bodies_and_loses_versions() -> None:
+    dump = "--\n-- PostgreSQL database dump\n--\n\n\\restrict a1B2\n\n-- Dumped by pg_dump version 18.4\n\nSET x = 0;\n"
+    body = "create function f() as '\n    -- a reason\n';\n"
+    assert format_schema(dump + "\n\n" + body + "\n\\unrestrict a1B2\n\n").endswith("differently.\n\n" + body)
 
 
 def test_everything_is_explained(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from pipelines.base.secret import Secret
 from pipelines.config.integration import Integration
 from pipelines.config.settings import AccountSettings
 from pipelines.load.connection import endpoint_for, oauth_authorization, token_expiry
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from tests.accounts import EmulatedAccount, emulator_clock
 from tests.records import START
@@ -36,7 +37,7 @@ class OAuthAccount(EmulatedAccount):
         oauth_authorization(self.account, self.settings, emulator_clock(self.emulator)).authorize(code)
 
     def load_now(self) -> PublishedLoad:
-        return load_account(self.engine, self.account, self.settings, clock=emulator_clock(self.emulator))
+        return load_account(LoadContext(self.engine, self.account, self.settings, clock=emulator_clock(self.emulator)))
 
     def stored(self) -> str:
         """Everything in every table of ours."""

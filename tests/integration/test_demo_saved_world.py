@@ -32,7 +32,7 @@ def client(simulated: SimulatedAccount) -> AmoClient:
 
 def names(home: DemoHome, at: datetime) -> dict[int, str]:
     with simulated_account(home, STORY, at) as simulated, client(simulated) as asking:
-        return {segment_id: row["name"] for segment_id, row in asking.segments().rows.items()}
+        return {segment_id: row["name"] for segment_id, row in asking.fetch_list("segments").rows.items()}
 
 
 def test_reading_leaves_the_account_what_the_story_makes_it(home: DemoHome) -> None:

@@ -224,7 +224,7 @@ def test_a_process_number_in_use_again_is_not_taken_for_the_server(root: Path) -
 def test_data_of_another_version_are_refused(root: Path) -> None:
     (root / cluster.DATA_FOLDER / "PG_VERSION").write_text("13\n")
     with (
-        pytest.raises(DatabaseUnavailable, match=r"of PostgreSQL 13, and the programs here of .*AMOCRM_PG_BIN"),
+        pytest.raises(DatabaseUnavailable, match=r"to PostgreSQL 13, but the programs are PostgreSQL .*AMOCRM_PG_BIN"),
         embedded_postgres(root, binaries=pg_bin()),
     ):
         pass
@@ -274,7 +274,7 @@ def test_a_full_disk_is_reported(root: Path, failing: str) -> None:
     if failing == "initdb":
         shutil.rmtree(root / cluster.DATA_FOLDER)
     with (
-        pytest.raises(DatabaseUnavailable, match=r"is full.*Make some room"),
+        pytest.raises(DatabaseUnavailable, match=r"is full.*Free some space"),
         embedded_postgres(root, binaries=programs),
     ):
         pass
@@ -292,7 +292,7 @@ def test_a_folder_without_programs_is_reported(tmp_path: Path, root: Path) -> No
 def test_a_folder_that_cannot_be_created_is_reported(root: Path) -> None:
     (root.parent / "file").touch()
     with (
-        pytest.raises(DatabaseUnavailable, match=r"cannot keep its data in .*postgres: File exists"),
+        pytest.raises(DatabaseUnavailable, match=r"cannot store its data in .*postgres: File exists"),
         embedded_postgres(root.parent / "file" / "postgres"),
     ):
         pass
@@ -420,6 +420,19 @@ def test_the_warehouse_s_role_reaches_neither_files_nor_programs(folder: str, re
                 psycopg.connect(server.url, user="postgres", password=password)
 
 
+@pytest.mark.parametrize("folder", ["root", "old"])
+@pytest.mark.parametrize(
+    "statement", ["select pg_advisory_lock(1)", "select pg_try_advisory_xact_lock(1)", "select lo_create(0)"]
+)
+def test_no_login_can_fill_what_all_share(folder: str, called: str, request: pytest.FixtureRequest) -> None:
+    root: Path = request.getfixturevalue(folder)
+    with (
+        embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        ask(server, f"select {called}")
+
+
 def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no_superuser(old: Path) -> None:
     with embedded_postgres(old, binaries=pg_bin(), is_durable=False) as server:
         assert server.password == "released-password"
@@ -445,7 +458,7 @@ def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no
     )
 
 
-@pytest.mark.parametrize("cut_at", ["embedded_databases", "embedded_owner", "embedded_done"])
+@pytest.mark.parametrize("cut_at", ["embedded/databases", "embedded/owner", "embedded/done"])
 def test_a_change_of_the_role_that_was_cut_short_is_finished(
     old: Path, cut_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

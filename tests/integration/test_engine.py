@@ -133,7 +133,7 @@ def test_an_address_that_is_none_is_not_repeated(wrong: str) -> None:
 def test_a_statement_that_is_refused(engine: Engine) -> None:
     error = caught_in(engine, "select :: from nowhere where x = 'canary'")
     assert type(error) is DatabaseError
-    assert str(error).startswith("account 'acme': Postgres refused a statement: syntax error at or near")
+    assert str(error).startswith("account 'acme': Postgres rejected a statement: syntax error at or near")
     assert "canary" not in str(error)
 
 

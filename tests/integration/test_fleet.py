@@ -24,8 +24,9 @@ from pipelines.alerts.load_outcomes import read_failing_keys
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
-from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
+from pipelines.config.settings import AccountSettings, UnusableAccount
 from pipelines.load import fleet
+from pipelines.load.context import LoadContext
 from pipelines.load.fleet import MAX_CONSECUTIVE_REFUSALS, load_fleet
 from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.load import load_account
@@ -85,10 +86,10 @@ def test_one_accounts_error_affects_no_other(accounts: Fleet, monkeypatch: pytes
     accounts.failure("token", effects.error(401))
     accounts.failure("unpaid", effects.error(402))
 
-    def mistaken(engine: Engine, account: AccountSettings, settings: Settings, **options: Any) -> object:
-        if account.key == "mistaken":
+    def mistaken(context: LoadContext) -> object:
+        if context.account_key == "mistaken":
             raise ZeroDivisionError("canary")
-        return load_account(engine, account, settings, **options)
+        return load_account(context)
 
     monkeypatch.setattr(fleet, "load_account", mistaken)
     found = accounts.statuses()
@@ -178,7 +179,7 @@ def test_without_the_database_the_rest_is_skipped(accounts: Fleet, postgres_url:
     assert statuses.count("skipped") > 20
     assert 1 <= statuses.count("failed") <= 4
     [why] = {one.failure.message for one in outcomes if one.failure and one.status == "skipped"}
-    assert why.startswith("Nothing more was asked, since the database is gone: ")
+    assert why.startswith("Not loaded because the database is gone: ")
 
 
 @pytest.mark.parametrize("effect", [effects.blocked(), effects.too_many(in_body=100_000)])

@@ -170,19 +170,17 @@ def test_an_empty_list_is_read_again(account: Shop, fault: Effect) -> None:
 
 
 def test_separate_steps_publish_once(account: Shop) -> None:
-    extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
+    extracted = extract_load(account.context(0))
     assert account.rows("select count(*) from amocrm.snapshot") == [(0,)]
-    steps: list[Callable[[], PublishedLoad]] = [
-        lambda: publish_load(account.engine, extracted, account.settings, clock=account.clock(0))
-    ] * 2
+    steps: list[Callable[[], PublishedLoad]] = [lambda: publish_load(account.context(0), extracted)] * 2
     assert [step().published.is_new for step in steps] == [True, False]
 
 
 def test_storing_responses_twice_changes_nothing(account: Shop) -> None:
-    extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
-    responses = read_stored_responses(account.engine, extracted)
-    store_fetched(account.engine, extracted, responses)
-    assert read_stored_responses(account.engine, extracted) == responses
+    extracted = extract_load(account.context(0))
+    responses = read_stored_responses(account.context(0), extracted)
+    store_fetched(account.context(0), extracted, responses)
+    assert read_stored_responses(account.context(0), extracted) == responses
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, 0), (30, 2), (1, 1)])
@@ -199,8 +197,8 @@ def test_old_responses_are_purged_with_unreferenced_bodies(account: Shop, days: 
 
 
 def test_a_purge_keeps_bodies_of_concurrent_loads(account: Shop) -> None:
-    extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
-    responses = read_stored_responses(account.engine, extracted)
+    extracted = extract_load(account.context(0))
+    responses = read_stored_responses(account.context(0), extracted)
     later, load_id = extracted.observed_at + timedelta(hours=1), uuid4()
 
     def purged() -> int:
@@ -274,15 +272,15 @@ def test_a_block_holds_for_the_next_process(account: Shop) -> None:
 
 def test_publishing_an_old_load_again_changes_nothing(account: Shop) -> None:
     """As when an old run of Dagster is executed again."""
-    old = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
-    publish_load(account.engine, old, account.settings, clock=account.clock(0))
+    old = extract_load(account.context(0))
+    publish_load(account.context(0), old)
     account.world.account(account.id).name = "Renamed"
     account.world.switch_mode(account.id, "periodicity")
     for hour in (1, 2):
         account.load(hour)
     described = "select name, customers_mode from amocrm.account"
     assert account.rows(described) == [("Renamed", "periodicity")]
-    assert not publish_load(account.engine, old, account.settings, clock=account.clock(3)).published.is_new
+    assert not publish_load(account.context(3), old).published.is_new
     assert account.rows(described) == [("Renamed", "periodicity")]
 
 
@@ -290,7 +288,7 @@ def test_publishing_an_old_load_again_changes_nothing(account: Shop) -> None:
 def test_unreadable_responses_record_a_failure(account: Shop, load: Callable[..., object]) -> None:
     strangers = effects.items(lambda rows: [row | {"account_id": 999} for row in rows])
     with account.emulator.faults.during(strangers, resource="segments"), pytest.raises(WrongAccount):
-        load(account.engine, account.account, account.settings, clock=account.clock(0))
+        load(account.context(0))
     assert account.rows("select error from amocrm.load_failure") == [("WrongAccount",)]
 
 

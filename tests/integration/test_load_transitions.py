@@ -13,6 +13,7 @@ from emulator.faults import Effect
 from pipelines.alerts.load_outcomes import transitions_in_run
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.base.errors import WarehouseError
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.accounts import EmulatedAccount, emulator_clock, frozen_clock
 
@@ -32,9 +33,11 @@ class HourlyAccount(EmulatedAccount):
         clock = emulator_clock(self.emulator)
         if effect:
             with pytest.raises(WarehouseError):
-                load_account(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+                load_account(
+                    LoadContext(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+                )
         else:
-            load_account(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id))
+            load_account(LoadContext(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id)))
 
     def transition(self) -> LoadTransition:
         """Transition of the latest run."""
@@ -78,7 +81,7 @@ def test_a_superseded_load_is_no_failure(emulator: Emulator, engine: Engine, tmp
     account.load_next()
     clock = frozen_clock(emulator.clock.now() - timedelta(minutes=5))
     with pytest.raises(WarehouseError):
-        load_account(engine, account.account, account.settings, clock=clock, run_id="late")
+        load_account(LoadContext(engine, account.account, account.settings, clock=clock, run_id="late"))
     assert transitions_in_run(engine, "late", ["corner"]) == []
     account.load_next()
     assert account.transition().event is None

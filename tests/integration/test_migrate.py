@@ -99,7 +99,7 @@ def test_refuses_what_was_edited(empty: Engine, write: Write) -> None:
     write({"0001_base": BASE + " -- harmless?"})
     for refused in (migrate, list_pending, check_schema):
         with pytest.raises(
-            MigrationError, match=r"0001_base\.sql was applied to this database and is another one here"
+            MigrationError, match=r"0001_base\.sql was already applied, but this version's file differs"
         ):
             refused(empty, source)
 
@@ -124,7 +124,7 @@ def test_refuses_a_database_that_is_newer(empty: Engine, write: Write) -> None:
     ("name", "content", "message"),
     [
         ("0003_gap", "select 1;", "0003_gap.sql should have the number 0001"),
-        ("first", "select 1;", "first.sql is not named as it should be"),
+        ("first", "select 1;", "first.sql has an invalid name"),
         ("0001_psql", "select 1;\n\\copy x from y\n", r"0001_psql.sql has '\\copy'"),
         ("0001_commit", "select 1; COMMIT; select 2;", "0001_commit.sql has 'COMMIT'"),
     ],

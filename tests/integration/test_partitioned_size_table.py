@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from faults.invariants import broken
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.retention import purge_all_responses
 from pipelines.warehouse.engine import open_engine
@@ -58,7 +59,7 @@ def test_partitioned_by_account_it_holds_the_same_and_loads_go_on(
 
     with open_released_accounts(empty_database_url, tmp_path) as companies:
         loaded = [
-            load_account(warehouse, account, companies.settings, clock=companies.clock)
+            load_account(LoadContext(warehouse, account, companies.settings, clock=companies.clock))
             for account in companies.settings.accounts
         ]
         assert all(one.published.is_new for one in loaded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -146,13 +147,26 @@ def test_a_load_that_waits_in_vain_names_who_is_in_the_way(engine: Engine, postg
         assert f"pid {other.info.backend_pid} (role {other.info.user}, of somebody, since" in str(raised.value)
 
 
-def test_migrating_names_the_session_whose_temporary_view_is_in_the_way(engine: Engine, reader_url: str) -> None:
+@pytest.mark.parametrize(
+    "making",
+    [
+        "create temporary view mine as select * from analytics.segments",
+        "create temporary table mine (kept analytics.segments)",
+        "create temporary table mine (kept analytics.segments[])",
+        "create domain pg_temp.mine as analytics.segments",
+        "create function pg_temp.mine(analytics.segments) returns int language sql as 'select 1'",
+        "create function pg_temp.mine() returns bigint begin atomic select count(*) from analytics.segments; end",
+    ],
+)
+def test_migrating_names_the_session_whose_temporary_object_is_in_the_way(
+    engine: Engine, reader_url: str, making: str
+) -> None:
     with psycopg.connect(reader_url, autocommit=True) as reader:
-        reader.execute("create temporary view mine as select * from analytics.segments")
+        reader.execute(making.encode())
         with pytest.raises(DatabaseError) as raised, transaction(engine) as connection:
             connection.exec_driver_sql("drop view analytics.segments")
         message = str(raised.value)
-        assert "mine depends on view analytics.segments" in message
+        assert re.search(r"pg_temp_\d+\.mine.* depends on \w+ analytics\.segments", message)
         assert f"pid {reader.info.backend_pid} (role {LOGIN}" in message
 
 
@@ -233,7 +247,7 @@ def test_who_may_not_limit_a_login_goes_on(engine: Engine, postgres_url: str, re
 def test_a_full_server_is_retried_until_there_is_room(
     reader_url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "CONNECT_RETRY_PAUSE_SECONDS", 0.02)
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(f"alter role {LOGIN} connection limit 1")
     taken = psycopg.connect(reader_url)
@@ -245,7 +259,7 @@ def test_a_full_server_is_retried_until_there_is_room(
         taken.close()
         work.result(SECONDS).close()
     engine.dispose()
-    monkeypatch.setattr(engine_module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(engine_module, "CONNECT_RETRY_SECONDS", 0.0)
     with psycopg.connect(reader_url), pytest.raises(DatabaseUnavailable, match="CONNECTION LIMIT"):
         engine.connect()
     engine.dispose()

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from emulator import Emulator, World
 from emulator.clock import Clock as EmulatorClock
 from pipelines.base.errors import RebuildDiffers
+from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.load.rebuild import RebuildResult, diff_tables, rebuild_account
 from pipelines.warehouse.engine import open_engine
@@ -78,7 +79,7 @@ def load_history(engine: Engine, root: Path) -> int:
         for number, change in enumerate(changes):
             change()
             emulator.clock.set(START + number * LOAD_INTERVAL)
-            load_account(engine, account, settings, clock=emulator_clock(emulator))
+            load_account(LoadContext(engine, account, settings, clock=emulator_clock(emulator)))
     return account_id
 
 
@@ -155,10 +156,10 @@ def test_the_command_reports_differences(engine: Engine, tmp_path: Path) -> None
     told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
     assert told.returncode == 0, told.stderr
     assert "10 snapshots since 2026-03-01" in told.stdout
-    assert "all are as stored" in told.stdout
+    assert "equal to the stored ones" in told.stdout
     with engine.begin() as connection:
         connection.execute(text("update amocrm.segment_size set customers_count = 11 where customers_count = 12"))
     told = run("rebuild", folder=tmp_path, DATABASE_URL=url)
     assert told.returncode == RebuildDiffers.exit_code
     assert "only stored: segment_size" in told.stdout
-    assert "2 stored rows and 2 rows made anew differ" in told.stderr
+    assert "2 stored rows and 2 rebuilt rows differ" in told.stderr

@@ -15,9 +15,10 @@ from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
-from assets.resources import WarehouseResource
+from assets.resources import Warehouse
 from assets.run_retention import delete_old_runs
 from pipelines.base.clock import Clock
+from pipelines.load.context import LoadContext
 from pipelines.load.load import extract_load, load_account
 from pipelines.load.retention import purge_all_responses
 from tests.command_line import run
@@ -146,10 +147,12 @@ def test_an_account_that_is_loaded_no_more_keeps_its_history_and_not_its_answers
     dagster_account: DagsterAccount,
 ) -> None:
     load_account(
-        dagster_account.engine,
-        dagster_account.settings.account(KEY),
-        dagster_account.settings,
-        clock=dagster_account.clock,
+        LoadContext(
+            dagster_account.engine,
+            dagster_account.settings.account(KEY),
+            dagster_account.settings,
+            clock=dagster_account.clock,
+        )
     )
     settings = replace(dagster_account.settings, raw_retention_days=30)
     now = dagster_account.emulator.clock.now()
@@ -162,7 +165,7 @@ def test_an_account_that_is_loaded_no_more_keeps_its_history_and_not_its_answers
 
 def test_answers_of_a_load_on_its_way_stay_even_where_none_are_kept(dagster_account: DagsterAccount) -> None:
     settings = replace(dagster_account.settings, raw_retention_days=0)
-    extract_load(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock)
+    extract_load(LoadContext(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock))
     now = dagster_account.emulator.clock.now()
     assert purge_all_responses(dagster_account.engine, settings, now=now + timedelta(hours=1)) == 0
     assert purge_all_responses(dagster_account.engine, settings, now=now + timedelta(hours=25)) > 0
@@ -173,7 +176,7 @@ def test_the_job_does_both_and_says_how_much(dagster_account: DagsterAccount, in
         dagster_account.load(instance)
     clock = Clock(now=lambda: LATER + timedelta(days=91), sleep=dagster_account.wait)
     with ExitStack() as until:
-        bench = WarehouseResource(lambda: dagster_account.settings, until, clock)
+        bench = Warehouse(lambda: dagster_account.settings, until, clock)
         done = (
             build_definitions(CRON, "UTC", bench).resolve_job_def("housekeeping").execute_in_process(instance=instance)
         )
@@ -184,7 +187,7 @@ def test_the_job_does_both_and_says_how_much(dagster_account: DagsterAccount, in
 
 def test_the_command_does_both_by_the_settings(dagster_account: DagsterAccount, tmp_path: Path) -> None:
     settings = dagster_account.settings
-    extract_load(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock)
+    extract_load(LoadContext(dagster_account.engine, settings.account(KEY), settings, clock=dagster_account.clock))
     with dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "data" / "dagster"))) as instance:
         for _ in range(2):
             run_asset(instance, "acme")
@@ -193,6 +196,6 @@ def test_the_command_does_both_by_the_settings(dagster_account: DagsterAccount, 
         kept = run("housekeep", folder=tmp_path, **variables)
         assert (kept.returncode, kept.stdout.splitlines()[1:]) == (0, ["deleted 0 runs of Dagster"])
         # The emulated account lives in the past, so that its answers are older than a day.
-        assert re.match(r"deleted [1-9] raw answers\n", kept.stdout)
+        assert re.match(r"deleted [1-9] raw responses\n", kept.stdout)
         done = run("housekeep", folder=tmp_path, AMOCRM_DAGSTER_RUN_DAYS="0", **variables)
         assert done.stdout.splitlines() == ["deleted 0 raw answers", "deleted 1 run of Dagster"]

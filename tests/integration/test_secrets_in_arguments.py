@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from commands.auth import opened
 from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.warehouse.client import client_environment
@@ -189,3 +191,19 @@ def test_dagster_s_processes_show_no_secret(postgres_url: str, tmp_path: Path) -
 def dagster_runs_below(pid: int) -> bool:
     """Whether a process of Dagster's has begun that this one started."""
     return any("dagster" in line and number > pid for number, line in arguments_of_all().items())
+
+
+@needs_proc
+def test_the_browser_s_arguments_do_not_show_the_state_of_a_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nsleep 0.3\ncat "${{1#file://}}" >{tmp_path}/shown\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    with watched() as shown, opened(f"https://www.amocrm.ru/oauth?client_id=1&state={CANARY}"):
+        pass
+    assert any(str(browser) in line for line in shown), "the browser was seen"
+    assert [line for line in shown if CANARY in line] == []
+    assert f"https://www.amocrm.ru/oauth?client_id=1&amp;state={CANARY}" in (tmp_path / "shown").read_text()

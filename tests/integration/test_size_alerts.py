@@ -220,9 +220,9 @@ def test_an_alert_mentions_a_gap(engine: Engine) -> None:
     [alert] = received_alerts(hook)
     assert alert["missed_days"] == 5
     assert alert["before"]["observed_at"] == day(3).isoformat()
-    assert "so this is the change of 6 days in place of 1." in alert["message"]
+    assert "so this is the change of 6 days instead of 1." in alert["message"]
     assert [(one["kind"], one["date"]) for one in alert["around"]] == [("gap", "2026-03-04")]
-    assert "Nothing was seen for 6 days; 5 loads are missing" in alert["message"]
+    assert "No data for 6 days; 5 loads are missing" in alert["message"]
 
 
 def test_a_mode_that_is_switched_off_and_on_is_no_event(engine: Engine) -> None:
@@ -248,7 +248,7 @@ def test_many_events_are_one_message_that_stays_short(engine: Engine) -> None:
     [(_, body, _)] = hook.received
     assert len(received_alerts(hook)) == 40
     assert (body["text"] or "").count("shrank by 90") == 10
-    assert (body["text"] or "").endswith("\n\nAnd 30 more: analytics.size_alerts has them all.")
+    assert (body["text"] or "").endswith("\n\nAnd 30 more: see analytics.size_alerts.")
 
 
 def test_names_mention_no_user(engine: Engine) -> None:

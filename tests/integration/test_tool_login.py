@@ -56,7 +56,7 @@ def test_who_may_make_no_logins_is_told_what_to_do(engine: Engine, postgres_url:
         admin.execute("grant usage on schema amocrm to mere_owner")
         try:
             owner = open_engine(render_url(engine.url.set(username="mere_owner", password="made up")))
-            with pytest.raises(DatabaseError, match="may not make the login 'some_tool'"):
+            with pytest.raises(DatabaseError, match="may not create the login 'some_tool'"):
                 reader_url(owner, LOGIN)
             owner.dispose()
         finally:

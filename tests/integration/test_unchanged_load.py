@@ -51,9 +51,7 @@ def count_parsed_responses(account: Shop, monkeypatch: pytest.MonkeyPatch) -> No
 
 def fetch(account: Shop, hour: float) -> FetchResult:
     """Fetch the account as a load does that may skip parsing."""
-    fetched = fetch_account(
-        account.engine, account.account, account.settings, clock=account.clock(hour), run_id=None, may_skip=True
-    )
+    fetched = fetch_account(account.context(hour), may_skip=True)
     assert fetched.latest is not None
     return fetched
 
@@ -61,15 +59,12 @@ def fetch(account: Shop, hour: float) -> FetchResult:
 def publish_as_unchanged(account: Shop, fetched: FetchResult, hour: float) -> PublishedLoad | None:
     """Publish what was fetched as an unchanged load; None if it has to be parsed."""
     assert fetched.latest is not None
-    clock = account.clock(hour)
-    return publish_unchanged(account.engine, fetched, fetched.latest, account.settings, clock=clock, run_id=None)
+    return publish_unchanged(account.context(hour), fetched, fetched.latest)
 
 
 def parse_and_publish(account: Shop, fetched: FetchResult, hour: float) -> PublishedLoad:
     """Publish what was fetched, parsed."""
-    parse = partial(parse_all, fetched)
-    clock = account.clock(hour)
-    return publish_parsed(account.engine, fetched.extracted, parse, account.settings, clock=clock, run_id=None)[0]
+    return publish_parsed(account.context(hour), fetched.extracted, partial(parse_all, fetched))[0]
 
 
 def test_unchanged_responses_are_not_parsed(account: Shop) -> None:
@@ -92,7 +87,7 @@ def test_an_unchanged_load_stores_its_responses(account: Shop) -> None:
     assert account.rows("select count(*), count(distinct body_hash) from amocrm.raw_answer where is_accepted") == [
         (7, 3)
     ]
-    snapshot = parse_snapshot(read_stored_responses(account.engine, loaded.extracted), loaded.extracted.observed_at)
+    snapshot = parse_snapshot(read_stored_responses(account.context(1), loaded.extracted), loaded.extracted.observed_at)
     assert [segment.name for segment in snapshot.segments] == ["VIP", "New"]
 
 
@@ -193,9 +188,9 @@ def test_a_change_between_comparing_and_publishing_is_noticed(account: Shop, sql
 
 def test_digests_of_other_code_are_not_compared(account: Shop) -> None:
     account.load(0)
-    assert read_latest_snapshot(account.engine, account.account) is not None
+    assert read_latest_snapshot(account.context(1)) is not None
     account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
-    assert read_latest_snapshot(account.engine, account.account) is None
+    assert read_latest_snapshot(account.context(1)) is None
 
 
 def test_digests_of_a_later_snapshot_stay(account: Shop) -> None:
@@ -379,8 +374,8 @@ def test_token_of_another_account_and_a_clock_of_the_future_are_refused(account:
 
 
 def test_separate_steps_store_digests(account: Shop) -> None:
-    extracted = extract_load(account.engine, account.account, account.settings, clock=account.clock(0))
-    publish_load(account.engine, extracted, account.settings, clock=account.clock(0))
+    extracted = extract_load(account.context(0))
+    publish_load(account.context(0), extracted)
     assert account.count_parsed(1) == 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,9 +18,11 @@ import sql
 from emulator import effects
 from faults.invariants import broken
 from pipelines.base.errors import DatabaseUnavailable, MigrationError
+from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, list_pending, migrate
+from pipelines.warehouse.readers import create_account_reader
 from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump
 
 OTHERWISE = {
@@ -72,7 +75,7 @@ def contents(engine: Engine, columns: dict[str, list[str]]) -> dict[str, list[st
 
 
 def load(engine: Engine, companies: ReleasedAccounts, key: str) -> PublishedLoad:
-    return load_account(engine, companies.settings.account(key), companies.settings, clock=companies.clock)
+    return load_account(LoadContext(engine, companies.settings.account(key), companies.settings, clock=companies.clock))
 
 
 def account_ids(engine: Engine) -> list[int]:
@@ -129,6 +132,56 @@ def test_loads_go_on_where_they_were(old: Engine, companies: ReleasedAccounts) -
         )
         assert {tuple(row) for row in rows} == shown
     assert invariants_broken(old) == []
+
+
+RAW = "a\x01\t\x1b[31mb\x7f\x9b c\u061c\u200e\u2028\u202e\u2066\u2069\nd’é"
+VISIBLE = "a???[31mb?? c??????\nd’é"
+
+
+@pytest.mark.parametrize("is_partial", [False, True])
+def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path, is_partial: bool) -> None:
+    """Also if the last version before told readers apart, whose tables have row-level security."""
+    [account_id, *_] = account_ids(old)
+    if is_partial:
+        migrate(old, before("0015", tmp_path))
+        create_account_reader(old, account_id)
+    calls = {str(uuid4()): error for error in (RAW, "plain", None)}
+    with old.begin() as connection:
+        for number, message in enumerate((RAW, "plain")):
+            connection.execute(
+                text("""
+                    insert into amocrm.load_failure (account_key, account_id, started_at, failed_at, error, message)
+                    values ('made', :account_id, now() + make_interval(mins => :number), now(), 'E', :message)
+                """),
+                {"account_id": account_id, "number": number, "message": message},
+            )
+        for position, (call_id, error) in enumerate(calls.items()):
+            connection.execute(
+                text("""
+                    insert into amocrm.write_back
+                        (account_id, call_id, apply_id, position, intended_at, ended_at, outcome, who, source, method,
+                        path, error)
+                    values (:account_id, :call_id, gen_random_uuid(), :position, now(), now(), 'refused', 'w', 's',
+                        'POST', '/', :error)
+                """),
+                {"account_id": account_id, "call_id": call_id, "position": position, "error": error},
+            )
+    assert migrate(old).migrations[-1].startswith("0015")
+    with old.connect() as connection:
+        query = "select message from amocrm.load_failure where account_key = 'made' order by started_at"
+        assert connection.scalars(text(query)).all() == [VISIBLE, "plain"]
+        query = "select error from amocrm.write_back where call_id = any(cast(:calls as uuid[])) order by position"
+        assert connection.scalars(text(query), {"calls": list(calls)}).all() == [VISIBLE, "plain", None]
+
+
+def before(version: str, folder: Path) -> Path:
+    """The program's migrations and views, as they were before a version of the schema."""
+    for part in ("migrations", "views"):
+        (folder / part).mkdir()
+        for file in files(sql).joinpath(part).iterdir():
+            if part == "views" or file.name < version:
+                (folder / part / file.name).write_bytes(file.read_bytes())
+    return folder
 
 
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:

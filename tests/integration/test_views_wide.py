@@ -231,6 +231,6 @@ def test_migrate_can_always_rebuild_views(engine: Engine) -> None:
     load(engine, 0, field(1, name="Note"), values=(text_value(1, "still there"),))
     update_wide_view(engine, ACCOUNT_ID)
     with engine.begin() as connection:
-        connection.execute(text("drop view analytics.segments, analytics.fields"))
+        connection.execute(text("drop view analytics.segments, analytics.fields cascade"))
     migrate(engine)
     assert rows(engine, f'select "Note" from {VIEW}') == [("still there",)]

@@ -10,6 +10,7 @@ import pytest
 from emulator import effects
 from pipelines.alerts.load_outcomes import read_failing_keys
 from pipelines.base.errors import ApiError, SettingsError
+from pipelines.load.context import LoadContext
 from pipelines.load.fleet import load_fleet
 from pipelines.load.load import load_account
 from pipelines.load.result import group_failures
@@ -43,7 +44,7 @@ def test_load_that_fails_in_the_future_deletes_nothing(account: Shop, is_answere
 def test_housekeeping_needs_both_clocks_to_delete(account: Shop) -> None:
     now = datetime.now(UTC)
     account.emulator.clock.set(now)
-    load_account(account.engine, account.account, account.settings, clock=frozen_clock(now))
+    load_account(LoadContext(account.engine, account.account, account.settings, clock=frozen_clock(now)))
     settings = replace(account.settings, raw_retention_days=30)
     assert purge_all_responses(account.engine, settings, now=now + timedelta(days=400)) == 0
 

@@ -16,10 +16,10 @@ import pytest
 
 from assets.write_back import WriteBackConfig
 from commands.demo.home import DemoHome
-from pipelines.amocrm.session import Clocks
 from pipelines.amocrm.token_store import TokenStore
 from pipelines.base import bounded_file
 from pipelines.base.bounded_file import PLAN_BYTES, SETTINGS_BYTES, read_bytes, read_json, read_text
+from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import PlanError, SettingsError
 from pipelines.config.settings import UnusableAccount, load_settings
 from pipelines.load.blocked_hosts import raise_if_blocked
@@ -64,7 +64,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "accounts.toml": ("accounts.toml", lambda folder: load_settings({}, folder)),
     "token file": ("secret", lambda folder: read_account_file("token", folder)),
     "client secret file": ("secret", lambda folder: read_account_file("client_secret", folder)),
-    "stored tokens": ("main.json", lambda folder: TokenStore(folder / "main.json", Clocks()).read()),
+    "stored tokens": ("main.json", lambda folder: TokenStore(folder / "main.json", SYSTEM_CLOCK).read()),
     "file of a run": ("plan.yaml", lambda folder: WriteBackConfig(file="plan.yaml").contents(folder)),
 }
 
@@ -139,7 +139,7 @@ def test_deep_nesting_in_settings_is_a_mistake_of_the_user(tmp_path: Path, text:
 @pytest.mark.parametrize("document", ["[" * 200_000, '{"a":' * 100_000])
 def test_deep_nesting_in_stored_tokens_counts_as_no_tokens(tmp_path: Path, document: str) -> None:
     (tmp_path / "main.json").write_text(document)
-    assert TokenStore(tmp_path / "main.json", Clocks()).read() is None
+    assert TokenStore(tmp_path / "main.json", SYSTEM_CLOCK).read() is None
 
 
 @pytest.mark.parametrize(

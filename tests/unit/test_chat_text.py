@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipelines.alerts.chat_text import LONGEST, inert, inert_payload
+from pipelines.alerts.chat_text import LONGEST, PAGES, inert, inert_payload
 from pipelines.alerts.size_alert import SizeAlertBatch
 from pipelines.alerts.webhook import FailureAlert
+from tests.command_line import ROOT
 
 LINK = "https://dagster.example.com/runs/0d5c2a4e-1111-2222-3333-444455556666"
 
@@ -37,6 +38,8 @@ HOSTILE = [
     "mailto:a@evil.example tel:+7999 tg://resolve?domain=x javascript:alert(1) slack://open",
     "evil。example evil．example",
     "/start /settings",
+    "'/start' (/start) \"/start\" ./start /start. </start>",
+    "evil\u0301.example evil\U0001f4a9.example evil\u2024example evil\ufe52example",
     "name\u202egnp.exe \u2066x\u2069 \u200b@\u200beveryone \ufeff<\u200b!channel>",
     "\x1b[31mred\x1b[0m \x9b31m \x07 \x00 \x85 \u2028Run: x",
     "\ud800",
@@ -44,8 +47,8 @@ HOSTILE = [
 
 ACTIVE = re.compile(
     r"[<>*`~|\[\]\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-    r"|[@＠](?!\u200b)|#\S|#(?= )|://|\b(?:www|evil)[.。．｡]\w|(?i:mailto|tel|javascript|tg|slack):(?!\u200b)"
-    r"|(?m:^[ \t]*&gt;)|(?<!\S)/start"
+    r"|[@＠](?!\u200b)|#\S|#(?= )|://|\b(?:www|evil)\W?[.。．｡․﹒]\w|(?i:mailto|tel|javascript|tg|slack):(?!\u200b)"
+    r"|(?m:^[ \t]*&gt;)|(?<!\w)/start"
 )
 
 
@@ -76,6 +79,48 @@ def test_markdown_and_html_show_text_alone(text: str) -> None:
 def test_a_reader_sees_what_was_written() -> None:
     shown = "Segment 'VIP & Co' grew by 1 234 (+5,4 %) to 2 000. Rule: up 10% in 7 days, see AMOCRM_DATA_DIR."
     assert html.unescape(inert(shown)) == shown
+    advice = "Correct '.env', then type: ./run doctor, or chmod 600 /srv/warehouse/tokens"
+    assert inert(advice) == advice
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Correct it in .env or accounts.toml, then run './run doctor'.",
+        "/srv/amocrm/accounts.toml: line 3 is no table; see docs/operations.md.",
+        "Read data/postgres/postgres.log, or set AMOCRM_PG_BIN to /usr/lib/postgresql/17/bin.",
+    ],
+)
+def test_file_names_can_be_copied(shown: str) -> None:
+    assert inert(shown) == shown
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_that_can_be_copied_are_ours(page: str) -> None:
+    assert (ROOT / "docs" / f"{page}.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "www.toml",
+        "accounts.toml.evil.example",
+        "accounts.toml。example",
+        "evil.accounts.toml",
+        "docs/evil.md",
+        "operations.md",
+        "evil.example/docs/operations.md",
+        "a@accounts.toml",
+        "accounts.toml@evil.example",
+        "accounts.toml/evil.example",
+        "https://accounts.toml",
+    ],
+)
+def test_a_host_that_looks_like_a_file_is_parted(text: str) -> None:
+    assert inert(text) != text
+    assert not re.search(
+        r"://|[@＠](?!\u200b)|\b(?:www|evil)[.。．｡]\w|[.。．｡](?:example|md)\b(?<!docs/operations.md)", inert(text)
+    )
 
 
 def test_a_long_text_is_cut() -> None:

@@ -40,7 +40,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
 
 def test_every_module_that_defines_a_command_is_listed() -> None:
     folder = Path(commands.__file__).parent
-    modules = {path.stem if path.suffix else path.name for path in folder.iterdir() if not path.name.startswith("__")}
+    modules = {path.stem for path in folder.iterdir() if path.suffix in ("", ".py") and not path.name.startswith("__")}
     defining = {name.replace("_", "-") for name in modules if hasattr(import_module(f"commands.{name}"), "command")}
     assert defining == set(NAMES)
 

@@ -27,13 +27,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_superset_knows_the_database_and_none_of_our_settings(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMOCRM_TOKEN", "a token")
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db.example.com/warehouse")
+    monkeypatch.setenv("PGPASSWORD", "secret")
+    monkeypatch.setenv("TOKEN_OF_ACME", "token by any name")  # as accounts.toml may call it
     given = superset_environment(here, 8088, "made up", READER)
     assert (
         given["AMOCRM_SUPERSET_DATABASE"]
         == "postgresql+psycopg2://reader:p%40ss@db.example.com:5433/warehouse?sslmode=require"
     )
     assert not {"AMOCRM_TOKEN", "DATABASE_URL"} & given.keys()
-    assert not {"a token", "secret"} & set(given.values())
+    assert not {"a token", "secret", "token by any name"} & set(given.values())
 
 
 def test_its_secret_key_is_made_once_and_for_nobody_else(here: Path) -> None:

@@ -103,7 +103,7 @@ def test_variables_are_those_that_are_read() -> None:
 
 def test_the_token_is_only_where_loads_run() -> None:
     assert [name for name, service in PROGRAM.items() if "env_file" in service] == ["code"]
-    assert [name for name, service in PROGRAM.items() if "volumes" in service] == ["code"], "OAuth's tokens"
+    assert [name for name, service in PROGRAM.items() if "data:/data" in service.get("volumes", [])] == ["code"]
     code = PROGRAM["code"]["environment"]
     assert (code["POSTGRES_PASSWORD"], code["AMOCRM_DAGSTER_SECRET"]) == ("", "")
     for name in ("webserver", "daemon"):
@@ -112,6 +112,19 @@ def test_the_token_is_only_where_loads_run() -> None:
         assert {"name": "amocrm-warehouse"} not in HELM[name].get("envSecrets", [])
     [deployment] = HELM["dagster-user-deployments"]["deployments"]
     assert deployment["envSecrets"] == [{"name": "amocrm-warehouse"}]
+
+
+def test_the_code_server_of_compose_has_a_socket_and_no_port() -> None:
+    folder, socket = "/run/amocrm", "/run/amocrm/code"
+    [location] = read("deploy/workspace.yaml")["load_from"]
+    assert location["grpc_server"] == {"socket": socket, "location_name": "amocrm"}
+    for words in (PROGRAM["code"]["command"], PROGRAM["code"]["healthcheck"]["test"]):
+        assert socket == words[words.index("--socket") + 1]
+        assert not {"--port", "--host"} & set(words)
+    sharing = {name for name, service in PROGRAM.items() if f"socket:{folder}" in service.get("volumes", [])}
+    assert sharing == {"code", "daemon", "webserver"}
+    assert "socket" in COMPOSE["volumes"]
+    assert re.search(rf"^    && install .*--owner=amocrm .*--mode=0700 .*{folder}$", DOCKERFILE, re.MULTILINE)
 
 
 def test_every_container_of_compose_is_confined() -> None:
@@ -206,12 +219,10 @@ def test_everything_waits_for_the_schema_and_starts_again() -> None:
     assert all(service["restart"] == "unless-stopped" and service["healthcheck"] for service in lasting.values())
 
 
-def test_the_code_location_is_found_where_it_listens() -> None:
+def test_the_code_location_has_the_name_that_the_workspace_gives_it() -> None:
     [location] = read("deploy/workspace.yaml")["load_from"]
-    server = location["grpc_server"]
-    command = COMPOSE["services"][server["host"]]["command"]
-    assert command[command.index("--port") + 1] == str(server["port"])
-    assert command[command.index("--location-name") + 1] == server["location_name"]
+    command = PROGRAM["code"]["command"]
+    assert command[command.index("--location-name") + 1] == location["grpc_server"]["location_name"]
     [home] = re.findall(r"DAGSTER_HOME=(\S+)", DOCKERFILE)
     assert f"{home}/workspace.yaml" in COMPOSE["services"]["daemon"]["command"]
 

@@ -132,6 +132,33 @@ def test_a_link_of_another_user_is_refused_anywhere_on_the_way(tmp_path: Path, s
     assert (secret.read_bytes(), list((tmp_path / "target").iterdir())) == (b"untouched", [])
 
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - everybody writes there
+
+
+@root_only
+@pytest.mark.parametrize(
+    "way", [f"{SHARED_MEMORY}/{{name}}", "/dev/..{there}", "/proc/self/root{there}", "/proc/self/cwd/{name}"]
+)
+def test_a_link_is_planted_nowhere_below_dev_and_proc(
+    tmp_path: Path, secret: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SHARED_MEMORY if "shm" in way else shared(tmp_path / "shared")
+    monkeypatch.chdir(folder)
+    planted = folder / f"report-{os.getpid()}.html"
+    plant_link(planted, secret)
+    try:
+        with pytest.raises(SettingsError):
+            write_file(Path(way.format(name=planted.name, there=planted)), b"new")
+    finally:
+        planted.unlink()
+    assert secret.read_bytes() == b"untouched"
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2"])
+def test_what_is_open_already_can_be_written_to(name: str) -> None:
+    write_file(Path(name), b"\n")
+
+
 @root_only
 @pytest.mark.parametrize("name", ["a/log", "a/lock", "a/turns", "blocked/acme.amocrm.ru", "demo/segments.lock"])
 def test_no_log_lock_or_note_is_written_through_a_planted_link(tmp_path: Path, secret: Path, name: str) -> None:

@@ -15,7 +15,21 @@ import pytest
 from commands.cli import COMMANDS
 
 PROJECT = Path(__file__).parents[2]
-OURS = {"setup", "test", "check", "format", "lock", "bench", "faults", "mutate", "fuzz", "audit", "licences", "help"}
+RUN_ONLY = {
+    "setup",
+    "test",
+    "check",
+    "format",
+    "lock",
+    "bench",
+    "faults",
+    "mutate",
+    "fuzz",
+    "audit",
+    "licences",
+    "coverage",
+    "help",
+}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,10 +39,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_alone_it_lists_every_command_with_what_it_is_for() -> None:
     response = run()
     assert (response.returncode, response.stderr) == (0, "")
-    assert "\nThe product\n" in response.stdout
+    assert "\nEvery day\n" in response.stdout
     listed = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", response.stdout, re.MULTILINE))
-    assert set(listed) == OURS.union(*COMMANDS.values())
+    assert set(listed) == RUN_ONLY.union(*COMMANDS.values())
     assert run("help").stdout == run("--help").stdout == response.stdout
+
+
+def test_commands_of_the_program_are_passed_to_it_and_others_are_not() -> None:
+    script = (PROJECT / "run").read_text(encoding="utf-8").replace('main "$@"\n', 'is_product_command "$1"\n')
+    names = {name for section in COMMANDS.values() for name in section}
+    for name in (*names, *RUN_ONLY, "Every", "", "#"):
+        done = subprocess.run(["/bin/bash", "-c", script, PROJECT / "run", name], check=False, cwd=PROJECT)
+        assert (done.returncode == 0) == (name in names), name
 
 
 def test_an_unknown_command_is_reported() -> None:
@@ -111,7 +133,7 @@ def test_a_clone_that_its_owner_cannot_write_to_is_named(clone: Path) -> None:
     response = set_up(clone, *AS_NOBODY)
     assert response.returncode == 1
     assert response.stderr == (
-        f"{clone} cannot be written to, so no environment can be made in it. Make it writable, or clone the project to "
+        f"{clone} is not writable, so the environment cannot be created. Make it writable, or clone the project to "
         "another folder.\n"
     )
 

@@ -130,8 +130,8 @@ def test_an_account_of_the_history_is_chosen(
         (known(), None, settings(), "no history yet"),
         (known("a", "b"), None, settings(), "Several accounts"),
         (known(*(f"a{number}" for number in range(30))), None, settings(), "a0, .*, a19 and 10 more"),
-        (known("a"), "c", settings(), "no history of an account 'c'"),
-        (known("a"), None, settings("c"), "no history of an account 'c'"),
+        (known("a"), "c", settings(), "account 'c' has no history"),
+        (known("a"), None, settings("c"), "account 'c' has no history"),
     ],
 )
 def test_an_ambiguous_choice_is_reported(

@@ -1,6 +1,6 @@
--- name: courses_in_run
--- How the loads of these accounts ended in one of Dagster's runs, and how they had ended before it. Accounts of which the run
--- leaves no trace are left out. A load that was superseded is no failure: a newer one had succeeded.
+-- name: transitions_in_run
+-- Outcomes of these accounts' loads in a Dagster run and before it. Accounts without an outcome in
+-- the run are left out. A superseded load is not a failure, since a newer one succeeded.
 select
     chosen.account_key,
     coalesce(loaded.observed_at, failed.last_at) as ended_at,
@@ -59,20 +59,21 @@ left join lateral (
 where failed.last_at is not null or loaded.observed_at is not null
 order by chosen.account_key
 
--- name: failed_keys
--- Accounts whose newest load failed. One that was superseded was none: a newer one had succeeded.
+-- name: failing_keys
+-- Accounts whose latest load failed. A superseded load is not a failure, since a newer one
+-- succeeded.
 select failure.account_key
 from amocrm.load_failure as failure
 left join amocrm.account using (account_key)
-where failure.started_at <= now() + interval '2 days' -- beyond is what a wrong clock has noted
+where failure.started_at <= now() + interval '2 days' -- later rows come from a wrong clock
 group by failure.account_key, account.account_id
 having max(failure.started_at) > coalesce(
     (select max(snapshot.observed_at) from amocrm.snapshot where snapshot.account_id = account.account_id),
     '-infinity'
 )
 
--- name: loaded_in_runs
--- Accounts of which one of these runs has published a snapshot: a run that is executed again leaves them alone.
+-- name: keys_loaded_in_runs
+-- Accounts with a snapshot of one of these runs, which a re-executed run skips.
 select account.account_key
 from amocrm.snapshot
 join amocrm.account using (account_id)

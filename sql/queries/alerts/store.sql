@@ -1,12 +1,12 @@
--- name: alerting_account
--- What telling of sizes has to know of an account.
+-- name: alert_account
+-- Properties of an account that size alerts need.
 select account_id, timezone, country, customers_mode
 from amocrm.account
 where account_key = :account_key
 
 -- name: compared_sizes
--- The segments of an account's newest snapshot beside their sizes so many days before: the days and sizes of analytics.segment_trends,
--- for spans of any length.
+-- Sizes of the latest snapshot's segments, now and each of so many days before. Like
+-- analytics.segment_trends, for any span.
 select
     segment.segment_id,
     version.name,
@@ -48,7 +48,7 @@ join amocrm.segment_version as version
 order by segment.segment_id, span.days
 
 -- name: end_size_alerts
--- Events that the account's newest snapshot shows as over.
+-- Mark alerts as ended with the account's latest snapshot.
 update amocrm.size_alert
 set ended_at = (select max(snapshot.observed_at) from amocrm.snapshot where snapshot.account_id = :account_id)
 where account_id = :account_id and alert_id = any (cast(:alert_ids as uuid[])) and ended_at is null
@@ -63,26 +63,26 @@ values (
     :observed_at, :customers_count, :missed_days, :around, :message
 )
 
--- name: lasting_size_alerts
--- Events that have not ended, of which nobody is told again.
+-- name: ongoing_size_alerts
+-- Alerts that have not ended and are not sent again.
 select alert_id, segment_id, rule, direction
 from amocrm.size_alert
 where account_id = :account_id and ended_at is null
 
--- name: tell_size_alerts
--- The webhook has taken them.
+-- name: mark_size_alerts_sent
+-- Mark alerts as accepted by the webhook.
 update amocrm.size_alert
 set told_at = :told_at
 where account_id = :account_id and alert_id = any (cast(:alert_ids as uuid[]))
 
--- name: waiting_size_alert_count
--- How many events nobody could be told of yet.
+-- name: pending_size_alert_count
+-- Number of pending alerts.
 select count(*)
 from amocrm.size_alert
 where account_id = :account_id and told_at is null
 
--- name: waiting_size_alerts
--- Events that nobody could be told of yet, the oldest first, but for those that another load is telling of right now.
+-- name: pending_size_alerts
+-- Pending alerts, oldest first, without those that another load is sending right now.
 select
     alert_id, segment_id, segment_name, rule, direction, days, previous_observed_at, previous_count, observed_at,
     customers_count, missed_days, around, message

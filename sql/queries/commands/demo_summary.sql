@@ -1,5 +1,6 @@
 -- name: demo_account
--- One row for the account: what it is, since when it is observed, and what observing it has cost so far.
+-- One row for the account: its properties, the start of its history, and the cost of its loads so
+-- far.
 select
     account.account_id,
     account.name,
@@ -17,7 +18,7 @@ where account.account_key = :account_key
 group by account.account_id
 
 -- name: demo_gaps
--- One row per stretch without a successful load: the last snapshot before it and the first one after, oldest first.
+-- One row per gap: the last snapshot before it and the first one after, oldest first.
 select
     snapshot.previous_observed_at,
     snapshot.observed_at
@@ -27,7 +28,7 @@ where snapshot.account_id = :account_id
 order by snapshot.observed_at
 
 -- name: demo_row_count
--- Rows that the account's history takes, the answers as received aside.
+-- Number of rows of the account's history, without raw responses.
 select
     (select count(*) from amocrm.snapshot where account_id = :account_id)
     + (select count(*) from amocrm.stage_version where account_id = :account_id)
@@ -41,8 +42,8 @@ select
     + (select count(*) from amocrm.segment_size_daily where account_id = :account_id)
 
 -- name: demo_segments
--- One row per segment: its size now, what became of it, and its sizes of the last days, oldest first; null on a day that
--- was not observed or before the segment was there.
+-- One row per segment: its current size, its fate, and its sizes of the last days, oldest first.
+-- Null on days without a load, or before the segment existed.
 select
     trend.name,
     trend.customers_count,
@@ -64,7 +65,7 @@ where trend.account_id = :account_id
 order by trend.customers_count desc nulls last, trend.name
 
 -- name: demo_stages
--- One row per stage, in their order, with its rules and since when it is as it is.
+-- One row per stage in order, with its rules and the time of its last change.
 select
     stage.name,
     stage.is_default,

@@ -1,5 +1,6 @@
 -- name: doctor_database
--- What the server is, and whether this role may write to the warehouse, or make it where it is not there yet.
+-- Properties of the server, and if this role may write to the warehouse, or create it if it is
+-- missing.
 select
     current_setting('server_version') as version,
     current_database() as name,

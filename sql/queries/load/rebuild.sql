@@ -1,5 +1,6 @@
 -- name: ledger
--- Every snapshot of an account in order, with what its publishing needs beside the raw answers.
+-- Every snapshot of an account in order, with the columns that republishing needs beside the raw
+-- responses.
 select
     snapshot.observed_at, snapshot.load_id, snapshot.request_count, snapshot.byte_count, snapshot.duration_seconds,
     snapshot.run_id, account.account_key, account.host
@@ -8,8 +9,9 @@ join amocrm.account using (account_id)
 where snapshot.account_id = :account_id
 order by snapshot.observed_at
 
--- name: oldest_kept_load
--- The first snapshot of an account from which on every snapshot's answers are kept as received. No row where the newest's are not.
+-- name: oldest_rebuildable_snapshot
+-- The oldest snapshot of an account from which on no raw responses have been purged. No row if
+-- those of the latest have.
 select min(snapshot.observed_at) as observed_at
 from amocrm.snapshot
 where snapshot.account_id = :account_id
@@ -30,8 +32,9 @@ where snapshot.account_id = :account_id
 having min(snapshot.observed_at) is not null
 
 -- name: rows_since
--- All that is stored of an account from one of its snapshots on, as if that had been its first: a row per row, as text. What the
--- snapshot found there begins with it. Two databases that were told the same from then on answer the same.
+-- All stored rows of an account from a snapshot on, as text, as if that snapshot had been its
+-- first: versions that were open then start with it. Databases with the same snapshots from then on
+-- return the same rows.
 with stated as (
     select 'stage_version' as relation, to_jsonb(version) as row from amocrm.stage_version as version where account_id = :account_id
     union all
@@ -65,7 +68,8 @@ select
     (
         case
             when (stated.row ->> 'valid_from')::timestamptz > :since then stated.row
-            -- amoCRM's updated_at makes no version: the row has that of the first snapshot that showed the state.
+            -- updated_at is left out: it does not open a version, so the row has that of the first
+            -- snapshot with the state.
             else stated.row - 'updated_at' || jsonb_build_object('valid_from', cast(:since as timestamptz))
         end
     )::text as row
@@ -85,7 +89,7 @@ from (
 ) as size
 where size.customers_count is not null
 union all
--- The day of that snapshot may have had others before it.
+-- The first day is left out: it may have had earlier snapshots.
 select 'segment_size_daily', to_jsonb(day)::text
 from amocrm.segment_size_daily as day
 where day.account_id = :account_id

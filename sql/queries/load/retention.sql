@@ -1,7 +1,7 @@
--- name: accounts_with_old_answers
--- Of a load that was never published too: its account may not be known otherwise.
+-- name: accounts_with_expired_responses
+-- Includes accounts whose loads were never published.
 select distinct account_id from amocrm.raw_answer where observed_at <= :until order by account_id
 
 -- name: database_time
--- What time it is by Postgres' clock.
+-- Current time by Postgres' clock.
 select now()

@@ -1,5 +1,5 @@
 -- name: report_days
--- Sizes of an account's segments of now, day by day from a day on, oldest first.
+-- Daily sizes of an account's current segments from a day on, oldest first.
 select daily.segment_id, daily.observed_date as date, daily.last_count as size, daily.is_observed
 from analytics.segment_sizes_daily as daily
 join amocrm.segment_current as segment using (account_id, segment_id)
@@ -7,23 +7,32 @@ where daily.account_id = :account_id and daily.observed_date >= :first_date
 order by daily.segment_id, daily.observed_date
 
 -- name: report_gaps
--- Spans in which loads are missing, the newest first.
+-- Gaps, latest first.
 select after_at, until_at, gap_seconds, missed_count, missed_days, failure_count, errors
 from analytics.gaps
 where account_id = :account_id and coalesce(until_at, now()) >= :after
 order by after_at desc
 
 -- name: report_has_earlier_changes
--- Whether snapshots between two instants showed changes.
+-- True if snapshots between two instants have changes.
 select exists (
     select from analytics.changes
     where account_id = :account_id and observed_at > :after and observed_at < :before
 )
 
 -- name: report_jumps
--- Days from a day on, on which a segment's size left its own rhythm, the newest first; what changed around them by name.
+-- Jumps from a day on, latest first, with the names of entities that changed around them.
 select
-    segment_id, name, observed_date, last_count, change_count, usual_change_count, missed_days, observed_at,
+    segment_id,
+    name,
+    previous_date,
+    previous_count,
+    observed_date,
+    last_count,
+    change_count,
+    usual_change_count,
+    missed_days,
+    observed_at,
     (
         select string_agg(
             distinct case
@@ -39,14 +48,14 @@ where account_id = :account_id and observed_date >= :first_date
 order by observed_date desc, abs(change_count) desc, segment_id
 
 -- name: report_movers
--- Who grew and who shrank most over 7 and over 30 days.
+-- Segments with the largest growth and shrinkage over 7 and 30 days.
 select days, direction, segment_id, name, before_count, customers_count, change_count, change_percent
 from analytics.segment_movers
 where account_id = :account_id and days in (7, 30) and place <= :most
 order by days, direction desc, place, segment_id
 
--- name: report_quality
--- Oddities in what amoCRM said, those that last first, then the newest.
+-- name: report_anomalies
+-- Anomalies, open ones first, then the latest.
 select kind, thing, thing_id, thing_name, detail, valid_from, valid_to
 from analytics.data_quality
 where account_id = :account_id and coalesce(valid_to, now()) >= :after
@@ -54,7 +63,7 @@ order by is_open desc, valid_from desc, kind, thing_id
 limit :most
 
 -- name: report_segments
--- The segments that an account's newest snapshot saw, the largest first.
+-- Segments of an account's latest snapshot, largest first.
 select
     segment_id,
     name,
@@ -70,14 +79,14 @@ where account_id = :account_id
 order by customers_count desc nulls last, segment_id
 
 -- name: report_stages
--- An account's stages in their order, with the rules that lead into each.
+-- An account's stages in order, with their rules.
 select stage_id, name, is_default, state_since_at, conditions
 from analytics.stages
 where account_id = :account_id
 order by sort, stage_id
 
 -- name: report_state
--- One row for the account: what it is, how fresh what is known of it is, and since when it is known.
+-- One row for the account: its properties, freshness, and the start of its history.
 select
     fresh.account_key,
     fresh.name,

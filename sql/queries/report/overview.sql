@@ -1,12 +1,5 @@
--- name: newest_jumps
--- Segments of an account whose size jumped on its newest observed day.
-select segment_id, name, previous_date, previous_count, last_count, usual_change_count, changed_things
-from analytics.segment_jumps
-where account_id = :account_id and observed_date = :observed_date
-order by abs(change_count) desc, segment_id
-
 -- name: view_rows
--- How many rows views show of an account, told from the tables where that is cheaper than asking the view.
+-- Number of rows of an account in each view, counted in the tables if that is cheaper.
 select view_rows.view_name, view_rows.row_count
 from (
     values

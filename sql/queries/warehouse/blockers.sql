@@ -1,7 +1,7 @@
 -- name: who_is_in_the_way
--- Other sessions with a lock on our tables or views, or of a role with temporary views on them; and open prepared transactions. The oldest
--- first. Since when is null where the
--- session belongs to a role that this one may not watch.
+-- Other sessions that lock our tables or views, or whose role has temporary objects that depend on
+-- ours (views, tables and domains of a view's row type, functions), and open prepared transactions,
+-- oldest first. The start is null if our role may not see the session's activity.
 select
     activity.pid,
     activity.usename::text as role_name,
@@ -19,6 +19,13 @@ where activity.datname = current_database()
         join pg_namespace as temporary on temporary.oid = shown.relnamespace and temporary.nspname ~ '^pg_temp_'
         join pg_class as ours on ours.oid = depend.refobjid and depend.refclassid = 'pg_class'::regclass
         where ours.relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'))
+        union all
+        select owner.refobjid
+        from pg_depend as depend
+        join pg_shdepend as owner on owner.classid = depend.classid and owner.objid = depend.objid and owner.deptype = 'o'
+        join pg_database as here on here.oid = owner.dbid and here.datname = current_database()
+        where (pg_identify_object(depend.refclassid, depend.refobjid, 0)).schema in ('amocrm', 'analytics')
+            and (pg_identify_object(depend.classid, depend.objid, 0)).schema ~ '^pg_temp_'
     ) or exists (
         select
         from pg_locks as held

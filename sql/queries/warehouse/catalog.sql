@@ -1,5 +1,5 @@
 -- name: catalog
--- Every column of our tables and views, in their order, with what its comment says.
+-- Every column of our tables and views, in order, with its comment.
 select
     namespace.nspname as schema_name,
     relation.relname as table_name,
@@ -17,7 +17,7 @@ where namespace.nspname in ('amocrm', 'analytics') and relation.relkind in ('r',
 order by namespace.nspname, relation.relname, attribute.attnum
 
 -- name: catalog_functions
--- Every function of the schema analytics, with what it takes, the columns that it gives, and what its comment says.
+-- Every function of the schema analytics, with its arguments, result columns and comment.
 select
     function.proname as function_name,
     replace(pg_get_function_identity_arguments(function.oid), 'timestamp with time zone', 'timestamptz') as arguments,
@@ -33,7 +33,7 @@ where function.pronamespace = 'analytics'::regnamespace
 order by function.proname, arguments
 
 -- name: catalog_uses
--- Which tables and views each of our views is made of.
+-- Tables and views that each of our views selects from.
 select distinct
     view_namespace.nspname as schema_name,
     view.relname as table_name,

@@ -1,5 +1,6 @@
 -- name: recent_changes
--- The newest changes of an account that snapshots after an instant showed; of the last snapshot told all, lest it be told wrong.
+-- The latest changes of an account in snapshots after an instant. The changes of the last snapshot
+-- among them are complete, since a part of them would mislead.
 select
     observed_at, previous_observed_at, thing, thing_id, thing_name, change, property, value_field_name, old_text, new_text
 from (

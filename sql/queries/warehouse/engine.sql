@@ -1,7 +1,8 @@
 -- name: session
--- What every transaction of ours begins with: values read and written in the forms that this program relies on, whatever the server, the
--- database or the role say, and no statement or lock waited for without end. Names are looked up in Postgres' own schema only. Local to the transaction: a pooler gives the server's
--- connection to other clients afterwards.
+-- Settings of every transaction, regardless of the defaults of server, database and role: output
+-- formats that this program relies on, timeouts of statements and locks, and a search path with
+-- Postgres' own schema only. Local to the transaction, since a pooler gives the connection to other
+-- clients afterwards.
 select
     set_config('search_path', 'pg_catalog, pg_temp', true),
     set_config('timezone', 'UTC', true),

@@ -1,7 +1,8 @@
 -- name: lock_for_change
--- Locks the tables and views that are named in amocrm.tables and amocrm.views ('*': all of ours), one after the other, against
--- everybody; those in amocrm.referred against writers, as a foreign key to them does. It waits for all of them together half as long as Postgres lets somebody wait before it looks for a deadlock: whoever
--- waits for one that is locked already, and holds the next, is let go on before Postgres could take it for one and end it.
+-- Lock the tables and views named in amocrm.tables and amocrm.views ('*': all of ours), one by one,
+-- in exclusive mode, and those in amocrm.referred against writers, as a foreign key to them does.
+-- The total wait is half of deadlock_timeout: a session that waits for us and holds the next lock
+-- continues before Postgres could detect a deadlock and cancel it.
 do $$
 declare
     ends_at constant timestamptz := clock_timestamp() + current_setting('deadlock_timeout')::interval / 2;
@@ -9,7 +10,8 @@ declare
     locking text;
 begin
     for locking in
-        -- Changes nothing. "lock table" would lock all that the view is made of, too.
+        -- A change without effect. "lock table" would also lock the tables and views beneath the
+        -- view.
         select format('alter view analytics.%I reset (security_barrier)', relation.relname)
         from pg_class as relation
         where relation.relnamespace = 'analytics'::regnamespace
@@ -39,7 +41,7 @@ end
 $$
 
 -- name: name_for_change
--- What lock_for_change is to lock, in this transaction. A block takes no parameters.
+-- Set the targets of lock_for_change for this transaction. A DO block takes no parameters.
 select
     set_config('amocrm.tables', :tables, true),
     set_config('amocrm.referred', :referred, true),

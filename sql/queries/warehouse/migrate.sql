@@ -1,21 +1,22 @@
 -- name: applied_migrations
--- What was applied to this database, in order.
+-- Applied migrations, in order.
 select version, name, checksum
 from amocrm.schema_migration
 order by version
 
 -- name: delete_view
--- Forget a view that is no longer part of the program.
+-- Delete the record of a view that is no longer part of the program.
 delete from amocrm.schema_view
 where name = :name
 
 -- name: insert_migration
--- Remember a migration, in its own transaction.
+-- Record a migration, in its own transaction.
 insert into amocrm.schema_migration (version, name, checksum)
 values (:version, :name, :checksum)
 
--- name: keep_view_grants
--- Before views are dropped: the rights that others have on them, as the statements that grant them again.
+-- name: save_view_grants
+-- Before views are dropped, save the privileges of other roles on them, as the statements that
+-- grant them again.
 update amocrm.schema_view
 set grants = granted.grants
 from (
@@ -38,8 +39,9 @@ from (
 where schema_view.name = granted.name
 
 -- name: lock_schema
--- One migrating process at a time, until its transaction ends: neither readers nor loaders may take this lock. A role that may not take
--- it cannot migrate either, and finds at most that there is nothing to do. Changing tables may take longer than other statements.
+-- Take the migration lock until the transaction ends. Readers and loaders may not take it. A role
+-- without the privilege cannot migrate, and can only find that the schema is current. Statements of
+-- migrations may take longer than others.
 do $$
 begin
     perform set_config('statement_timeout', '0', true);
@@ -49,14 +51,14 @@ begin
 end
 $$
 
--- name: made_views
--- The views that are ours, and whether they are still there.
+-- name: created_views
+-- Views that this program created, and if they still exist.
 select name, checksum, to_regclass(format('analytics.%I', name)) is not null as is_there
 from amocrm.schema_view
 order by name
 
 -- name: restore_view_grants
--- After views were made anew: the rights that others had on them. A role that is gone meanwhile needs none.
+-- After views were re-created, grant the saved privileges again. Skip roles that no longer exist.
 do $$
 declare
     kept text;
@@ -71,18 +73,18 @@ begin
 end
 $$
 
--- name: schema_is_there
--- Whether migrating was ever begun in this database.
+-- name: schema_exists
+-- True if a migration was ever started in this database.
 select to_regclass('amocrm.schema_migration') is not null
 
 -- name: upsert_view
--- Remember a view as ours.
+-- Record a view as created by this program.
 insert into amocrm.schema_view (name, checksum)
 values (:name, :checksum)
 on conflict (name) do update set checksum = excluded.checksum
 
--- name: what_is_there
--- Names of all that is in the schema amocrm: tables, indexes, types, functions.
+-- name: existing_relations
+-- Names of all objects in the schema amocrm: tables, indexes, types, functions.
 select relname::text as name
 from pg_class
 where relnamespace = 'amocrm'::regnamespace

@@ -1,9 +1,9 @@
--- name: known_accounts
--- The accounts that have a history, by their keys.
+-- name: stored_accounts
+-- Accounts that have a history, by key.
 select account_key, account_id, timezone from amocrm.account order by account_key
 
--- name: last_seen
--- The newest snapshot that saw a stage or segment.
+-- name: last_observed_at
+-- The latest snapshot with a stage or segment.
 select max(snapshot.observed_at)
 from (
     select valid_from, valid_to
@@ -22,7 +22,7 @@ join amocrm.snapshot
     and (version.valid_to is null or snapshot.observed_at < version.valid_to)
 
 -- name: past_field_values
--- The values of fields of the segments that a snapshot saw, JSON as text, so that it is read exactly.
+-- Field values of a snapshot's segments. JSON is text, so that numbers are parsed exactly.
 select
     value.segment_id, value.field_id, value.position, value.field_type, value.text_value, value.number_value,
     value.boolean_value, value.date_value, value.timestamp_value, value.option_id, value.json_value::text as json_value
@@ -34,21 +34,21 @@ where segment.account_id = :account_id
 order by value.segment_id, value.field_id, value.position
 
 -- name: past_fields
--- The fields that a snapshot saw, JSON as text, so that it is read exactly.
+-- Fields of a snapshot. JSON is text, so that numbers are parsed exactly.
 select field_id, name, code, type, sort, extra::text as extra, content_hash
 from amocrm.field_version
 where account_id = :account_id and valid_from <= :observed_at and (valid_to is null or valid_to > :observed_at)
 order by field_id
 
 -- name: past_options
--- The options that a snapshot saw, JSON as text, so that it is read exactly.
+-- Options of a snapshot. JSON is text, so that numbers are parsed exactly.
 select field_id, option_id, value, sort, extra::text as extra, content_hash
 from amocrm.option_version
 where account_id = :account_id and valid_from <= :observed_at and (valid_to is null or valid_to > :observed_at)
 order by field_id, option_id
 
 -- name: past_segments
--- The segments that a snapshot saw, with their sizes and prices; JSON as text, so that it is read exactly.
+-- Segments of a snapshot with sizes and prices. JSON is text, so that numbers are parsed exactly.
 select
     segment.segment_id, segment.name, segment.color, segment.created_at, segment.updated_at, segment.extra::text as extra,
     (
@@ -75,7 +75,8 @@ where segment.account_id = :account_id
 order by segment.segment_id
 
 -- name: past_snapshot
--- The newest snapshot of an account at or before an instant, with the account as it was then as far as that is known.
+-- The latest snapshot of an account at or before an instant, with the account's properties then, as
+-- far as stored.
 select
     snapshot.observed_at, snapshot.customers_mode, snapshot.timezone,
     account.account_id, account.name, account.subdomain, account.country, account.currency
@@ -86,7 +87,7 @@ order by snapshot.observed_at desc
 limit 1
 
 -- name: past_stage_rules
--- The rules of the stages that a snapshot saw, JSON as text, so that it is read exactly.
+-- Rules of a snapshot's stages. JSON is text, so that numbers are parsed exactly.
 select rule.stage_id, rule.group_position, rule.rule_position, rule.type, rule.match::text as match, rule.rule::text as rule
 from amocrm.stage_version as stage
 join amocrm.stage_rule as rule using (account_id, stage_id, valid_from)
@@ -96,7 +97,7 @@ where stage.account_id = :account_id
 order by rule.stage_id, rule.group_position, rule.rule_position
 
 -- name: past_stages
--- The stages that a snapshot saw, JSON as text, so that it is read exactly.
+-- Stages of a snapshot. JSON is text, so that numbers are parsed exactly.
 select stage_id, name, sort, is_default, color, type, rule_group_count, extra::text as extra, content_hash
 from amocrm.stage_version
 where account_id = :account_id and valid_from <= :observed_at and (valid_to is null or valid_to > :observed_at)

@@ -43,14 +43,14 @@ delete from amocrm.segment_current
 where account_id = :account_id and segment_id = any (cast(:segment_ids as bigint[]))
 
 -- name: insert_account
--- Makes the account's row if this is its first snapshot, so that there is a row to lock. Without a
--- target: of two first loads at once the second may meet the first in either key.
+-- Insert the account's row for its first snapshot, so that there is a row to lock. ON CONFLICT has
+-- no target, since two concurrent first loads may conflict in either key.
 insert into amocrm.account (account_id, account_key, host, name, subdomain, timezone, customers_mode, country, currency)
 values (:account_id, :account_key, :host, :name, :subdomain, :timezone, :customers_mode, :country, :currency)
 on conflict do nothing
 
 -- name: insert_snapshot
--- The ledger's row comes last: with its commit the snapshot exists.
+-- Inserted last: the snapshot exists once this row is committed.
 insert into amocrm.snapshot (
     account_id, observed_at, observed_date, load_id, customers_mode, timezone,
     stage_count, segment_count, field_count, option_count,
@@ -65,11 +65,12 @@ values (
 )
 
 -- name: load_of_snapshot
--- The load that made the snapshot of an instant, if there is one.
+-- The load of the snapshot at an instant, if there is one.
 select load_id from amocrm.snapshot where account_id = :account_id and observed_at = :observed_at
 
 -- name: lock_account
--- Publishing into one account happens one after the other: whoever holds this row decides on what is stored.
+-- Serialize publishing per account: only the holder of this row lock compares with and changes the
+-- stored state.
 select account_key, host, name, subdomain, timezone, customers_mode, country, currency
 from amocrm.account
 where account_id = :account_id
@@ -91,7 +92,7 @@ on conflict (account_id, segment_id) do update
 set valid_from = excluded.valid_from, customers_count = excluded.customers_count, content_hash = excluded.content_hash
 
 -- name: upsert_segment_days
--- The day's row follows the newest snapshot of that day; least() and greatest() pass over a null.
+-- The row has the size of the day's latest snapshot. least() and greatest() ignore nulls.
 insert into amocrm.segment_size_daily as day (account_id, segment_id, observed_date, last_count, min_count, max_count)
 select :account_id, seen.segment_id, :observed_date, seen.customers_count, seen.customers_count, seen.customers_count
 from unnest(cast(:segment_ids as bigint[]), cast(:customers_counts as bigint[])) as seen (segment_id, customers_count)
@@ -101,6 +102,7 @@ set last_count = excluded.last_count,
     max_count = greatest(day.max_count, excluded.max_count)
 
 -- name: use_indexes
--- Until the transaction ends, indexes are used even where a table seems to be empty. How a foreign key is checked is planned
--- once a session: planned on tables that were analysed while empty, each check of a first load would read a whole table.
+-- Use indexes even on seemingly empty tables, until the transaction ends. The plan of a foreign key
+-- check is cached per session: with statistics of empty tables, each check of a first load would
+-- scan a whole table.
 select set_config('enable_seqscan', 'off', true)

@@ -1,5 +1,6 @@
 -- name: is_another_role
--- Whether there is a role of this name that is no login made for this reader's role: one with other rights must not get a new password.
+-- True if a role of this name exists and is not a login created for this reader's role: a role with
+-- other privileges must not get a new password.
 select exists (
     select
     from pg_roles as login
@@ -21,8 +22,9 @@ select exists (
 )
 
 -- name: logins_without_limit
--- One row per login that reads through one of our reader roles and lacks a limit, with the statements that set what it lacks. Settings
--- of a role do not pass to its members, so each login has its own. Zero is no limit. Logins that load, or that own the schema, are left alone.
+-- One row per login in one of our reader roles that lacks a limit, with the statements that set it.
+-- Members do not inherit a role's settings, so each login has its own. Zero means no limit. Logins
+-- that load or own the schema are left out.
 with wanted (name, setting) as (
     values
         ('statement_timeout', '60s'),

@@ -1,6 +1,6 @@
 -- name: grant_account_reader
--- Grants the reader of one account the schema by its own name as well: that is how other databases of the server know that the
--- role is taken.
+-- Grant the schema to the reader of one account directly as well, by which other databases of the
+-- server see that the role is in use.
 do $$
 begin
     if not exists (
@@ -15,8 +15,9 @@ end
 $$
 
 -- name: grant_connect
--- Let the roles that may use our schemas connect to this database, if they lack that: an administrator may have revoked it from
--- PUBLIC, as deploy/postgres-init.sh does. Nothing where our role may not grant it.
+-- Grant CONNECT on this database to roles that may use our schemas and lack it: an administrator
+-- may have revoked it from PUBLIC, as deploy/postgres-init.sh does. Does nothing if our role may
+-- not grant it.
 do $$
 declare
     missing regrole;
@@ -36,10 +37,11 @@ end
 $$
 
 -- name: hide_statistics
--- Planner statistics hold values of all accounts, and explain shows every reader the estimates that follow from them. Once
--- readers are told apart, no column of ours has any: none are collected, and those that were are removed. Before
--- PostgreSQL 18 only a superuser can remove them; doctor shows the statement. account_id is left out: it tells how many rows
--- each account has, which is conceded, and plans would be bad without.
+-- Planner statistics contain values of all accounts, and EXPLAIN shows estimates based on them to
+-- every reader. Once readers are isolated, statistics of our columns are removed and no longer
+-- collected. Before PostgreSQL 18 only a superuser can remove them; doctor shows the statement.
+-- account_id is exempt: its statistics reveal only the number of rows per account, and plans would
+-- be bad without them. Extended statistics are dropped.
 do $$
 declare
     change text;
@@ -67,6 +69,13 @@ begin
                 )
             )
         union all
+        select format('drop statistics %I.%I', namespace.nspname, extended.stxname)
+        from pg_statistic_ext as extended
+        join pg_namespace as namespace on namespace.oid = extended.stxnamespace
+        join pg_class as relation on relation.oid = extended.stxrelid
+        where relation.relnamespace = 'amocrm'::regnamespace
+            and (pg_has_role(extended.stxowner, 'usage') or pg_has_role(namespace.nspowner, 'usage'))
+        union all
         select format(
             'select pg_clear_attribute_stats(%L, %L, %L, %L)',
             collected.schemaname, collected.tablename, collected.attname, collected.inherited
@@ -88,15 +97,16 @@ end
 $$
 
 -- name: insert_role_name
--- Stores that a role is this database's own.
+-- Store that a role belongs to this database.
 insert into amocrm.role_name (name, purpose, account_id)
 values (:name, :purpose, :account_id)
 on conflict do nothing
 
 -- name: isolate_readers
--- Readers of single accounts: the views' owner is subject to row-level security, and every table shows it the accounts of the
--- role that asks. Running it again adds what is new: tables, views, policies. The columns of a wide view are named after fields,
--- and every login can read column names in Postgres' catalog: wide views are dropped.
+-- Isolate readers of single accounts: the views' owner is subject to row-level security, and every
+-- table shows it only the accounts of the session's role. Idempotent; adds new tables, views and
+-- policies. Wide views are dropped, since their columns are named after fields and every login can
+-- read column names in Postgres' catalog.
 do $$
 declare
     views_owner constant regrole := to_regrole(quote_ident(current_setting('amocrm.views_owner')));
@@ -172,8 +182,8 @@ end
 $$
 
 -- name: lacking_roles
--- Statements that make the roles which telling readers apart needs, and the reader of one account where it is named, in their
--- order: those that have no effect yet.
+-- Statements, in order, that create the roles needed for isolation and the named reader of one
+-- account; only those that would have an effect.
 select step.change
 from (
     select
@@ -209,17 +219,18 @@ where step.is_lacking
 order by step.position
 
 -- name: name_reader
--- Names the reader of one account for a statement of the same transaction that takes no parameters.
+-- Set the name of the reader of one account for a statement of this transaction that takes no
+-- parameters.
 select set_config('amocrm.reader_of_account', :name, true)
 
 -- name: owns_tables
--- Whether the role that asks owns the tables, or is a member of the role that does.
+-- True if the session's role owns the tables or is a member of their owner.
 select pg_has_role(relowner, 'usage')
 from pg_class
 where oid = to_regclass('amocrm.account')
 
 -- name: reader_of_account
--- Name of the role that reads one account here.
+-- Name of the role that reads one account in this database.
 select name
 from amocrm.role_name
 where purpose = 'reader_of_account' and account_id = :account_id
@@ -227,13 +238,13 @@ order by name
 limit 1
 
 -- name: readers_are_isolated
--- Whether readers of single accounts are told apart: row-level security is on once the first of them was made.
+-- True if readers of single accounts are isolated: the first of them turns row-level security on.
 select relrowsecurity
 from pg_class
 where oid = to_regclass('amocrm.account')
 
 -- name: role_is_used_elsewhere
--- Whether another database of the server was granted to a role.
+-- True if a role has privileges in another database of the server.
 select exists (
     select
     from pg_shdepend as depend
@@ -244,9 +255,10 @@ select exists (
 )
 
 -- name: role_suffixes
--- Endings of role names that this database may use, the best first, each with whether it is free. The plain names are free if
--- this database was granted to them already, or if no other database was; pg_shdepend shows that to every role.
--- Role names have 63 bytes: a longer database name does not fit in.
+-- Suffixes of role names for this database, best first, with a flag if they are free. The default
+-- names are free if they already have privileges in this database, or in no other one; every role
+-- can read that in pg_shdepend. Role names have at most 63 bytes, so a longer database name does
+-- not fit.
 select candidate.suffix, candidate.is_here or not candidate.is_elsewhere as is_free
 from (
     select
@@ -273,5 +285,5 @@ from (
 order by candidate.position
 
 -- name: write_readers
--- Brings the roles of amocrm.role_name into the function that row-level security uses.
+-- Write the roles of amocrm.role_name into the function that row-level security uses.
 call amocrm.write_readable_account_ids()

@@ -1,6 +1,12 @@
+-- name: delete_role_names
+-- Forgets which roles are this database's own; those that read one account are left out.
+delete from amocrm.role_name
+where account_id is null
+
 -- name: grant_loader
--- What the role that loads lacks: it adds, closes versions that are open, and purges raw answers; it defines nothing and rewrites
--- no history. Every table of amocrm stands here, which a test sees to. Nothing where there is no such role.
+-- Grant missing privileges to the loader's role: it inserts rows, closes open versions and purges
+-- raw responses, but cannot change definitions or rewrite history. A test checks that every table
+-- of amocrm is listed here. Does nothing if the role does not exist.
 do $$
 declare
     loader constant regrole := to_regrole(quote_ident(current_setting('amocrm.loader')));
@@ -46,7 +52,8 @@ begin
         cross join unnest(entitled.verbs) as verb
         where not has_table_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), verb)
         union all
-        -- What may change in a row that is there. Of history only the end of what is open, which a trigger holds to as well.
+        -- Columns that may be updated. In history tables only the end of open versions, which a
+        -- trigger enforces, too.
         select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
@@ -87,7 +94,8 @@ end
 $$
 
 -- name: grant_reader
--- What the role that dashboards read with lacks of the schema analytics. Nothing where there is no such role.
+-- Grant missing privileges on the schema analytics to the readers' role. Does nothing if the role
+-- does not exist.
 do $$
 declare
     reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.reader')));
@@ -113,7 +121,8 @@ begin
             and pg_has_role(routine.proowner, 'usage')
             and not has_function_privilege(reader, routine.oid, 'execute')
         union all
-        -- For views that come later, whoever of us makes them. Of a role that cannot, it would stand in a restore's way.
+        -- For future views of each role that may create them. For other roles, the entry would
+        -- break a restore of a backup.
         select format('alter default privileges in schema analytics grant select on tables to %s', reader)
         where has_schema_privilege('analytics', 'create') and not exists (
             select
@@ -131,7 +140,8 @@ end
 $$
 
 -- name: grants_of_roles
--- How much each of these roles was granted in our schemas, by name. A role that is not there has no row.
+-- Number of privileges of each of these roles in our schemas. A role that does not exist has no
+-- row.
 select role.rolname as name, count(granted.grantee) as grant_count
 from pg_roles as role
 left join (
@@ -164,7 +174,8 @@ where role.rolname = any(:names)
 group by role.rolname
 
 -- name: has_role_names
--- Whether this database stores which roles are its own, where the role that asks can read it: migration 0013 makes the table.
+-- True if this database stores its role names and the session's role can read them. Migration 0013
+-- creates the table.
 select exists (
     select
     from pg_class as relation
@@ -176,7 +187,8 @@ select exists (
 )
 
 -- name: make_roles
--- The roles that read and load, made where we may make roles. Whoever may make them can do so too, with the same names.
+-- Create the reader's and the loader's roles if we may create roles. An administrator can also
+-- create them, by the same names.
 do $$
 declare
     missing name;
@@ -188,14 +200,15 @@ begin
     loop
         begin
             execute format('create role %I nologin', missing);
-        exception when duplicate_object or unique_violation then null; -- another database of this server was quicker
+        exception when duplicate_object or unique_violation then null; -- another database of this server created it concurrently
         end;
     end loop;
 end
 $$
 
 -- name: name_roles
--- Names this database's roles for statements of the same transaction that take no parameters.
+-- Set the names of this database's roles for statements of this transaction that take no
+-- parameters.
 select
     set_config('amocrm.reader', :reader, true),
     set_config('amocrm.loader', :loader, true),
@@ -203,11 +216,11 @@ select
     set_config('amocrm.account_reader', :account_reader, true)
 
 -- name: role_is_there
--- Whether the server has a role of this name.
+-- True if the server has a role of this name.
 select to_regrole(quote_ident(:name)) is not null
 
 -- name: role_names
--- The roles of the server that are this database's own, by purpose; those that read one account are left out.
+-- This database's roles by purpose, without readers of single accounts.
 select purpose, name
 from amocrm.role_name
 where account_id is null

@@ -1,5 +1,5 @@
 -- name: segment_days
--- The segments that an account's newest snapshot saw, the largest first, with their last days, oldest first.
+-- Segments of an account's latest snapshot, largest first, with their last days, oldest first.
 select
     segment.segment_id,
     segment.name,

@@ -1,15 +1,15 @@
 -- name: account_of_key
--- The account that a key of the settings is bound to.
+-- Account that a key of the settings is bound to.
 select account_id from amocrm.account where account_key = :account_key
 
 -- name: current_segments
 select segment_id, content_hash, customers_count, valid_from from amocrm.segment_current where account_id = :account_id
 
 -- name: key_of_account
--- The key that an account's history is under.
+-- Key of an account's history.
 select account_key from amocrm.account where account_id = :account_id
 
--- name: newest_snapshot
+-- name: latest_snapshot
 select observed_at, observed_date
 from amocrm.snapshot
 where account_id = :account_id

@@ -1,5 +1,6 @@
 -- name: who_reads
--- Whether this session is a reader's, which sees the schema analytics and no tables below it; and whether readers see anything.
+-- Tell if this session's role is a reader, which can select from the schema analytics and not from
+-- its tables, and if there is anything to read.
 select
     coalesce(has_schema_privilege(to_regnamespace('analytics'), 'usage'), false)
     and not coalesce(has_schema_privilege(to_regnamespace('amocrm'), 'usage'), false) as is_reader,

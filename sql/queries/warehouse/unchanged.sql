@@ -1,5 +1,6 @@
--- name: newest_answers
--- What the newest snapshot of a key's account was read from, and what it showed. No row where that is not known.
+-- name: latest_digests
+-- Digests of the latest snapshot of a key's account, and its summary. No row if they are not
+-- stored.
 select
     account.account_id,
     account.host,
@@ -11,35 +12,36 @@ select
     coalesce(snapshot.stage_count, 0) as stage_count,
     coalesce(snapshot.segment_count, 0) as segment_count,
     coalesce(snapshot.field_count, 0) as field_count,
-    newest.reading_code,
-    newest.answers,
+    latest.reading_code,
+    latest.answers,
     array(
-        select jsonb_build_array(oddity.kind, oddity.thing, oddity.thing_id, oddity.detail)
-        from amocrm.quality_event as oddity
-        where oddity.account_id = account.account_id and oddity.valid_to is null
-    ) as oddities,
+        select jsonb_build_array(event.kind, event.thing, event.thing_id, event.detail)
+        from amocrm.quality_event as event
+        where event.account_id = account.account_id and event.valid_to is null
+    ) as anomalies,
     to_regclass('analytics.segments_' || account.account_id) is not null or not (
         select has_schema_privilege('analytics', 'create') and not relrowsecurity
         from pg_class
         where oid = 'amocrm.account'::regclass
     ) as has_wide_view
 from amocrm.account
-join amocrm.newest_answers as newest using (account_id)
+join amocrm.newest_answers as latest using (account_id)
 join amocrm.snapshot using (account_id, observed_at)
 where account.account_key = :account_key
 
--- name: remember_answers
--- What the snapshot of an instant was read from; a newer one's stays.
+-- name: upsert_digests
+-- Store the digests of a snapshot; those of a later snapshot are kept.
 insert into amocrm.newest_answers (account_id, observed_at, reading_code, answers)
 values (:account_id, :observed_at, :reading_code, cast(:answers as jsonb))
 on conflict (account_id) do update
 set observed_at = excluded.observed_at, reading_code = excluded.reading_code, answers = excluded.answers
 where newest_answers.observed_at < excluded.observed_at
 
--- name: repeat_snapshot
--- A snapshot that is the newest one once more, unless that one, its account's row or both are not what they were when it was
--- compared. Whoever runs this holds the account's row. On a day that has no snapshot yet the day's rows are made.
-with newest as (
+-- name: republish_snapshot
+-- Insert a copy of the latest snapshot, unless that snapshot or its account's row changed since it
+-- was compared. The caller holds the lock of the account's row. For the first snapshot of a day,
+-- also insert the day's sizes.
+with latest as (
     select snapshot.*
     from amocrm.newest_answers as answers
     join amocrm.account using (account_id)
@@ -58,8 +60,8 @@ with newest as (
 remembered as (
     update amocrm.newest_answers as answers
     set observed_at = :observed_at
-    from newest
-    where answers.account_id = newest.account_id and answers.observed_at = newest.observed_at
+    from latest
+    where answers.account_id = latest.account_id and answers.observed_at = latest.observed_at
 ),
 days as (
     insert into amocrm.segment_size_daily as day (
@@ -68,9 +70,9 @@ days as (
     select
         segment.account_id, segment.segment_id, :observed_date,
         segment.customers_count, segment.customers_count, segment.customers_count
-    from newest
+    from latest
     join amocrm.segment_current as segment using (account_id)
-    where newest.observed_date <> :observed_date
+    where latest.observed_date <> :observed_date
     on conflict (account_id, segment_id, observed_date) do update
     set last_count = excluded.last_count,
         min_count = least(day.min_count, excluded.min_count),
@@ -89,7 +91,7 @@ ledger as (
         stage_count, segment_count, field_count, option_count,
         0, 0, 0,
         :request_count, :byte_count, :duration_seconds, :code_version, :run_id
-    from newest
+    from latest
     returning 1
 )
 select (select count(*) from days) as day_count from ledger

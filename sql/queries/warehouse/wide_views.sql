@@ -1,11 +1,12 @@
--- name: may_make_wide_views
--- Whether wide views are for us to make: we may, and no reader of a single account could learn from their columns' names.
+-- name: may_create_wide_views
+-- True if our role may create wide views, and no reader of a single account exists, who could read
+-- their column names.
 select has_schema_privilege('analytics', 'create') and not relrowsecurity
 from pg_class
 where oid = 'amocrm.account'::regclass
 
 -- name: view_grants
--- Rights that others have on a view of analytics, as the statements that grant them again.
+-- Privileges of other roles on a view of analytics, as the statements that grant them again.
 select
     format(
         'grant %s on analytics.%I to %s%s',
@@ -20,12 +21,13 @@ where relation.relnamespace = 'analytics'::regnamespace
     and relation.relname = :view
     and acl.grantee <> relation.relowner
 
--- name: wait_briefly
--- In this transaction no lock is waited for long: what it would change can be changed at the next load.
+-- name: set_short_lock_timeout
+-- Use a short lock timeout in this transaction, since the next load can make the change as well.
 select set_config('lock_timeout', '1s', true)
 
 -- name: wide_columns
--- Columns of a view in analytics with their comments; the view's own comment beside each. No rows where there is no such view.
+-- Columns of a view in analytics with their comments and the view's own comment. No rows if the
+-- view does not exist.
 select
     attribute.attname as name,
     col_description(relation.oid, attribute.attnum) as comment,
@@ -36,7 +38,7 @@ where relation.relnamespace = 'analytics'::regnamespace and relation.relname = :
 order by attribute.attnum
 
 -- name: wide_fields
--- Fields of an account as they are now, the oldest first, so that new ones come last.
+-- Current fields of an account, oldest first, so that new ones come last.
 select field.field_id, field.name, field.type
 from analytics.fields as field
 where field.account_id = :account_id

@@ -1,5 +1,5 @@
 -- name: complete_write_back
--- What became of a call.
+-- Record the outcome of a call.
 update amocrm.write_back
 set ended_at = :ended_at, outcome = :outcome, status = :status, answer = :answer, request_id = :request_id, error = :error
 where account_id = :account_id and call_id = :call_id
@@ -14,21 +14,22 @@ values
 insert into amocrm.write_back_thing (account_id, call_id, position, thing, action, thing_id, name, replaces_id)
 values (:account_id, :call_id, :position, :thing, :action, :thing_id, :name, :replaces_id)
 
--- name: lock_work_at_once
--- The same lock without waiting: SQLSTATE 55P03 where another process has it.
+-- name: try_lock_work
+-- Take the same lock without waiting: SQLSTATE 55P03 if another process has it.
 select taken_at
 from amocrm.work_lock
 where work = :work and account_id = :account_id
 for update nowait
 
--- name: make_work_lock
--- The row for lock_work_at_once, which cannot make it: a row that another transaction is making has to be waited for.
+-- name: create_work_lock
+-- Insert the row for try_lock_work, which cannot do it itself without waiting for concurrent
+-- inserts of the row.
 insert into amocrm.work_lock (work, account_id)
 values (:work, :account_id)
 on conflict (work, account_id) do nothing
 
--- name: name_added_things
--- The ids that amoCRM gave to what a call added, by their places in the call.
+-- name: set_added_ids
+-- Store the ids of added entities, by their positions in the call.
 update amocrm.write_back_thing as written
 set thing_id = added.thing_id
 from unnest(cast(:thing_ids as bigint[])) with ordinality as added (thing_id, place)
@@ -37,18 +38,18 @@ where written.account_id = :account_id
     and written.position = added.place - 1
     and written.action = 'add'
 
--- name: settle_write_back
--- A call whose answer was lost turned out to have happened.
+-- name: mark_write_back_done
+-- Record that a call with a lost response was carried out.
 update amocrm.write_back
 set ended_at = coalesce(ended_at, :ended_at), outcome = 'done'
 where account_id = :account_id and call_id = :call_id and outcome = 'uncertain'
 
--- name: stay_open
--- This transaction may be idle for as long as it has to hold a lock.
+-- name: disable_idle_timeout
+-- Disable the idle timeout of this transaction, which holds a lock.
 select set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- name: successors
--- What took the place of things that were restored, the latest where one was restored again and again.
+-- Successors of restored entities, the latest if an entity was restored several times.
 select distinct on (restored.thing, restored.replaces_id) restored.thing, restored.replaces_id, restored.thing_id
 from amocrm.write_back_thing as restored
 join amocrm.write_back as call using (account_id, call_id)
@@ -57,8 +58,9 @@ where restored.account_id = :account_id
     and restored.thing_id is not null
 order by restored.thing, restored.replaces_id, call.intended_at desc
 
--- name: things_not_new
--- Things that were there before an instant, or that one of our calls has added: none of them can be what another call added.
+-- name: preexisting_entities
+-- Entities that existed before an instant or that one of our calls added, which another call cannot
+-- have added.
 select 'stage' as thing, stage_id as thing_id
 from amocrm.stage_version
 where account_id = :account_id and valid_from <= :instant
@@ -72,7 +74,7 @@ from amocrm.write_back_thing
 where account_id = :account_id and action = 'add' and thing_id is not null
 
 -- name: uncertain_write_backs
--- Calls of which nobody knows whether they happened, thing by thing, the oldest call first.
+-- Calls with unknown outcome, one row per entity, oldest call first.
 select call.call_id, call.intended_at, written.thing, written.action, written.thing_id, written.name
 from amocrm.write_back as call
 join amocrm.write_back_thing as written using (account_id, call_id)

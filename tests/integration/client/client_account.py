@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from emulator import Emulator
 from faults import oauth_account
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.extract import ExtractResult, KnownEntities, extract
-from pipelines.amocrm.limits import Limits, RateLimiters
-from pipelines.amocrm.session import Clocks
+from pipelines.amocrm.extract import KnownEntities, extract
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.models import Snapshot
+from pipelines.amocrm.rate_limiter import RateLimiters
+from pipelines.amocrm.snapshot import parse_snapshot
+from pipelines.base.clock import Clock
 from tests.records import START
 
 QUICK_LIMITS = oauth_account.QUICK
@@ -65,13 +68,23 @@ class ClientAccount:
             account_key="shop",
             limits=limits,
             rate_limiters=self.rate_limiters,
-            clocks=Clocks(monotonic=monotonic, sleep=self.slept.append, random=lambda: 1.0),
+            clock=Clock(monotonic=monotonic, sleep=self.slept.append, random=lambda: 1.0),
         )
 
-    def extract(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> ExtractResult:
-        """Extract the account."""
+    def extract(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> AmoClient:
+        """Fetch everything as one load does; the client holds the responses."""
         with self.client(limits) as client:
-            return extract(client, known or KnownEntities(), lambda: START)
+            extract(client, known or KnownEntities())
+            return client
+
+    def snapshot(self, known: KnownEntities | None = None, limits: Limits = QUICK_LIMITS) -> Snapshot:
+        """Fetch everything as one load does, and parse it."""
+        return parsed(self.extract(known, limits))
+
+
+def parsed(client: AmoClient) -> Snapshot:
+    """Parse the responses that a client holds."""
+    return parse_snapshot(client.responses, START, documents=client.documents)
 
 
 def requested_paths(account: ClientAccount) -> list[str]:

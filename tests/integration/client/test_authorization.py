@@ -25,8 +25,8 @@ from pipelines.base.errors import (
 def test_a_code_gives_access_that_is_kept_and_works(oauth_account: OAuthAccount) -> None:
     authorization = oauth_account.authorized()
     with oauth_account.client(authorization) as client:
-        assert client.account().id == oauth_account.account_id
-        assert len(client.segments().rows) == 1
+        assert client.fetch_account().id == oauth_account.account_id
+        assert len(client.fetch_list("segments").rows) == 1
     [sent] = oauth_account.sent_for_tokens
     assert set(sent) == {"client_id", "client_secret", "redirect_uri", "grant_type", "code"}
     assert sent["grant_type"] == "authorization_code"
@@ -49,10 +49,10 @@ def test_a_file_that_others_could_read_is_closed_to_them(oauth_account: OAuthAcc
 
 
 def test_without_access_no_request_is_sent(oauth_account: OAuthAccount) -> None:
-    with pytest.raises(MustAuthorize, match=r"Nobody has given access .* auth login"):
+    with pytest.raises(MustAuthorize, match=r"has not been granted yet.* auth login"):
         oauth_account.authorization()()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
-        client.account()
+        client.fetch_account()
     assert oauth_account.emulator.requests == []
 
 
@@ -61,7 +61,7 @@ def test_a_code_that_is_refused_leaves_what_was_there(oauth_account: OAuthAccoun
     oauth_account.authorized()
     before, code = oauth_account.stored_tokens, oauth_account.code() if is_late else "no-such-code-at-all"
     oauth_account.emulator.clock.advance(timedelta(minutes=20))
-    with pytest.raises(MustAuthorize, match=r"The code brought no tokens.*another one"):
+    with pytest.raises(MustAuthorize, match=r"issued no tokens for the code.*a new one"):
         oauth_account.authorization().authorize(code)
     assert (oauth_account.stored_tokens, oauth_account.is_open) == (before, False)
     oauth_account.authorization().refresh()
@@ -71,7 +71,7 @@ def test_a_code_whose_answer_is_lost_costs_a_code_and_no_more(oauth_account: OAu
     oauth_account.authorized()
     before = oauth_account.stored_tokens
     fault = oauth_account.emulator.faults.add(effects.reset(), resource="token")
-    with pytest.raises(MustAuthorize, match=r"The code brought no tokens"):
+    with pytest.raises(MustAuthorize, match=r"issued no tokens for the code"):
         oauth_account.authorization().authorize(oauth_account.code())
     assert (fault.hits, oauth_account.stored_tokens) == (1, before)
     oauth_account.emulator.faults.clear()
@@ -88,7 +88,7 @@ def test_access_that_has_ended_is_renewed_before_it_is_used(oauth_account: OAuth
     oauth_account.let_access_end()
     for worker in (authorization, oauth_account.authorization()):
         with oauth_account.client(worker) as client:
-            client.account()
+            client.fetch_account()
     assert [sent["grant_type"] for sent in oauth_account.sent_for_tokens] == ["authorization_code", "refresh_token"]
     assert 401 not in {response.status for response in client.responses}
     assert oauth_account.stored_tokens.pair.refresh_token != before.pair.refresh_token
@@ -101,12 +101,12 @@ def test_access_that_is_refused_is_renewed_once_and_the_request_repeated(oauth_a
     authorization = oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.error(401), resource="account", times=1)
     with oauth_account.client(authorization) as client:
-        assert client.account().id == oauth_account.account_id
+        assert client.fetch_account().id == oauth_account.account_id
     assert [response.status for response in client.responses] == [401, 200]
     assert oauth_account.renewals == 2
     oauth_account.emulator.faults.add(effects.error(401), resource="account")
     with oauth_account.client(authorization) as client, pytest.raises(Unauthorized):
-        client.account()
+        client.fetch_account()
     assert oauth_account.renewals == 3
 
 
@@ -181,7 +181,7 @@ def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
 ) -> None:
     oauth_account.authorized()
     oauth_account.emulator.faults.add(lost(), resource="token", times=1)
-    with pytest.raises(MustAuthorize, match=r"The tokens are lost: .*no answer arrived.* auth login") as caught:
+    with pytest.raises(MustAuthorize, match=r"The tokens are lost: .*did not arrive.* auth login") as caught:
         oauth_account.authorization().refresh()
     assert caught.value.exit_code == 19
     assert oauth_account.renewals == 3, "a code, the renewal, and the same again"
@@ -191,13 +191,13 @@ def test_an_answer_lost_for_good_ends_in_authorize_again_and_no_more_questions(
     assert oauth_account.renewals == 3
     oauth_account.let_access_end()
     with oauth_account.client(oauth_account.authorization()) as client, pytest.raises(MustAuthorize):
-        client.account()
+        client.fetch_account()
     assert oauth_account.renewals == 3
     assert oauth_account.authorization().find() == oauth_account.emulator.url
     assert oauth_account.emulator.requests[-1].path == "/oauth2/access_token", "nothing is asked with a dead token"
     oauth_account.authorized()
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()
 
 
 def test_access_that_has_not_ended_is_used_though_there_is_no_next(oauth_account: OAuthAccount) -> None:
@@ -206,4 +206,4 @@ def test_access_that_has_not_ended_is_used_though_there_is_no_next(oauth_account
     with pytest.raises(MustAuthorize):
         oauth_account.authorization().refresh()
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()

@@ -37,13 +37,13 @@ def test_an_unwritable_disk_is_noticed_before_the_request(oauth_account: OAuthAc
     oauth_account.authorized()
     moved = oauth_account.file.parent.rename(oauth_account.file.parent.with_name("moved"))
     oauth_account.file.parent.write_text("no folder")
-    with pytest.raises(SettingsError, match=r"Nothing was asked of amoCRM.*AMOCRM_TOKEN_DIR"):
+    with pytest.raises(SettingsError, match=r"No request was sent to amoCRM.*AMOCRM_TOKEN_DIR"):
         oauth_account.authorization().authorize(oauth_account.code())
     assert oauth_account.renewals == 1
     oauth_account.file.parent.unlink()
     moved.rename(oauth_account.file.parent)
     disk(0)
-    with pytest.raises(SettingsError, match=r"cannot be kept: File too large"):
+    with pytest.raises(SettingsError, match=r"cannot be stored: File too large"):
         oauth_account.authorization().refresh()
     disk(None)
     assert oauth_account.renewals == 1
@@ -80,7 +80,7 @@ def test_a_disk_that_fails_after_the_answer_is_tried_again(oauth_account: OAuthA
 def test_a_disk_that_fails_for_good_after_the_answer_says_so(oauth_account: OAuthAccount, disk: Disk) -> None:
     oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.before_response(lambda _: disk(0)), resource="token", times=1)
-    with pytest.raises(MustAuthorize, match=r"cannot be kept in .*: File too large.*auth login"):
+    with pytest.raises(MustAuthorize, match=r"cannot be stored in .*: File too large.*auth login"):
         oauth_account.authorization().refresh()
     disk(None)
     with pytest.raises(MustAuthorize, match=r"The tokens are lost"):
@@ -125,7 +125,7 @@ def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(oauth_accoun
     with oauth_account.authorization()._file.locked():
         oauth_account.emulator.clock.advance(timedelta(hours=24))
         ticks = iter(range(10**6))
-        authorization._file._clocks = replace(oauth_account.clocks, monotonic=lambda: float(next(ticks)))
+        authorization._file._clock = replace(oauth_account.clock, monotonic=lambda: float(next(ticks)))
         with pytest.raises(Unavailable, match=r"Another process has been renewing the tokens for 300 seconds"):
             authorization()
 

@@ -41,14 +41,14 @@ def test_a_server_that_does_nothing_for_a_while_costs_nothing(oauth_account: OAu
 def test_a_server_that_does_nothing_for_long_costs_nothing_either(oauth_account: OAuthAccount) -> None:
     oauth_account.authorized()
     oauth_account.answers_with(Outage(response=OUT_OF_ORDER))
-    with pytest.raises(Unavailable, match=r"could not be renewed in 3 tries.*503"):
+    with pytest.raises(Unavailable, match=r"could not be renewed in 3 attempts.*503"):
         oauth_account.authorization().refresh()
     assert (oauth_account.stored_tokens.lost_reason, oauth_account.is_open) == (None, True)
     oauth_account.answers_with(None)
     oauth_account.authorization().refresh()
     assert (oauth_account.stored_tokens.lost_reason, oauth_account.is_open) == (None, False)
     with oauth_account.client(oauth_account.authorization()) as client:
-        client.account()
+        client.fetch_account()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_blocked_host_gets_no_token_requests(oauth_account: OAuthAccount) -> N
     authorization = oauth_account.authorized()
     oauth_account.emulator.faults.add(effects.blocked(), resource="account")
     with oauth_account.client(authorization) as client, pytest.raises(Blocked):
-        client.account()
+        client.fetch_account()
     count = len(oauth_account.emulator.requests)
     with pytest.raises(Blocked):
         authorization.refresh()
@@ -129,7 +129,7 @@ def test_tokens_unused_for_three_months_expire(oauth_account: OAuthAccount) -> N
     oauth_account.authorized()
     oauth_account.emulator.clock.advance(REFRESH_TOKEN_LIFETIME)
     for _ in range(2):
-        with pytest.raises(MustAuthorize, match=r"good for nothing any more.*Token has expired"):
+        with pytest.raises(MustAuthorize, match=r"no longer work.*Token has expired"):
             oauth_account.authorization()()
     assert oauth_account.renewals == 2
 
@@ -159,6 +159,6 @@ def test_tokens_of_another_integration_or_account_are_not_used(oauth_account: OA
     oauth_account.authorized()
     for other in (oauth_account.authorization(client_id="other"), oauth_account.authorization("http://127.0.0.1:1")):
         assert other.stored_tokens is None
-        with pytest.raises(MustAuthorize, match=r"of another integration or account"):
+        with pytest.raises(MustAuthorize, match=r"to another integration or account"):
             other()
     assert oauth_account.renewals == 1

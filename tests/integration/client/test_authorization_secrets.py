@@ -86,6 +86,6 @@ def test_an_answer_that_repeats_secrets_is_not_repeated(oauth_account: OAuthAcco
 def test_the_file_says_what_it_is(oauth_account: OAuthAccount) -> None:
     oauth_account.authorized()
     document = json.loads(oauth_account.file.read_bytes())
-    assert "Keep this file to yourself" in document["warning"]
+    assert "Keep this file private" in document["warning"]
     assert oauth.REFRESH_TOKEN_LIFETIME == REFRESH_TOKEN_LIFETIME
     assert sorted(one.name for one in oauth_account.file.parent.iterdir()) == ["main.json", "main.lock"]

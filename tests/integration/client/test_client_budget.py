@@ -19,7 +19,7 @@ from tests.integration.client.client_account import QUICK_LIMITS, ClientAccount,
 
 def test_a_token_that_is_not_good_is_not_tried_again(account: ClientAccount) -> None:
     with account.client(token=lambda: "expired") as client, pytest.raises(Unauthorized):
-        client.account()
+        client.fetch_account()
     assert len(account.emulator.requests) == 1
 
 
@@ -41,22 +41,22 @@ class Refreshing:
 def test_a_token_that_can_be_refreshed_is_once(account: ClientAccount) -> None:
     token = Refreshing(account.token)
     with account.client(token=token) as client:
-        assert client.account().id == account.account_id
-        assert client.segments().rows
+        assert client.fetch_account().id == account.account_id
+        assert client.fetch_list("segments").rows
     assert (token.refreshed, len(account.emulator.requests)) == (1, 3)
 
 
 def test_a_refreshed_token_that_is_no_better_is_given_up(account: ClientAccount) -> None:
     token = Refreshing("still-expired")
     with account.client(token=token) as client, pytest.raises(Unauthorized):
-        client.account()
+        client.fetch_account()
     assert (token.refreshed, len(account.emulator.requests)) == (1, 2)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "é", "\x00"])
 def test_a_token_that_no_header_can_carry_is_never_sent_nor_shown(account: ClientAccount, token: str) -> None:
     with account.client(token=lambda: token) as client, pytest.raises(Unauthorized) as caught:
-        client.account()
+        client.fetch_account()
     assert account.emulator.requests == []
     assert not token or token not in str(caught.value)
 
@@ -74,23 +74,23 @@ def test_a_load_has_a_number_of_requests(account: ClientAccount) -> None:
 def test_a_load_has_an_end(account: ClientAccount) -> None:
     clock = [1_000.0]
     with account.client(monotonic=lambda: clock[0]) as client:
-        client.account()
+        client.fetch_account()
         clock[0] += 899
-        client.segments()
+        client.fetch_list("segments")
         clock[0] += 2
         with pytest.raises(Unavailable, match="longer than 900 seconds"):
-            client.fields()
+            client.fetch_list("fields")
     assert requested_paths(account) == ["account", "segments"]
 
 
 def test_the_last_answer_has_no_more_time_than_the_load(account: ClientAccount) -> None:
     clock = [1_000.0]
     with account.client(monotonic=lambda: clock[0]) as client:
-        client.account()
+        client.fetch_account()
         clock[0] += 899.8
         account.emulator.faults.add(effects.drip(0.05, is_head_too=True))
         with pytest.raises(Unavailable, match="not complete after 0 seconds"):
-            client.segments()
+            client.fetch_list("segments")
 
 
 def test_time_that_getting_a_token_takes_is_the_loads(account: ClientAccount) -> None:
@@ -104,7 +104,7 @@ def test_time_that_getting_a_token_takes_is_the_loads(account: ClientAccount) ->
         account.client(monotonic=lambda: clock[0], token=token) as client,
         pytest.raises(Unavailable, match="getting a token"),
     ):
-        client.account()
+        client.fetch_account()
     assert requested_paths(account) == []
 
 
@@ -112,7 +112,7 @@ def test_confirmations_have_no_number_but_their_retries_do(account: ClientAccoun
     known = account.known
     for segment_id in account.segment_ids:
         account.emulator.world.delete_segment(account.account_id, segment_id)
-    assert len(account.extract(known, replace(QUICK_LIMITS, requests=4)).snapshot().gone_segment_ids) == 7
+    assert len(account.snapshot(known, replace(QUICK_LIMITS, requests=4)).gone_segment_ids) == 7
     assert len(account.emulator.requests) == 11
     account.emulator.requests.clear()
     account.emulator.faults.add(effects.status(500), resource="segment")

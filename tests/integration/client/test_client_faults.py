@@ -87,7 +87,7 @@ def comparable(snapshot: Snapshot) -> list[object]:
 def expected_content(account: ClientAccount) -> list[object]:
     """What there is; the account has three pages of segments."""
     account.set_page_size(3)
-    found = comparable(account.extract(account.known).snapshot())
+    found = comparable(account.snapshot(account.known))
     account.emulator.requests.clear()
     return found
 
@@ -145,7 +145,7 @@ def test_pages_that_do_not_fit_together_are_exact_or_refused(
 ) -> None:
     account.emulator.faults.add(effect, **REQUEST_FILTERS[place])
     if kind is None:
-        assert comparable(account.extract(account.known).snapshot()) == expected_content
+        assert comparable(account.snapshot(account.known)) == expected_content
     else:
         assert type(load_error(account)) is kind
 
@@ -163,7 +163,7 @@ def test_segments_of_another_account_are_refused(account: ClientAccount, expecte
         effects.items(lambda rows: [row | {"account_id": 8} for row in rows]), resource="segments", page=3
     )
     with pytest.raises(WrongAccount):
-        account.extract(account.known).snapshot()
+        account.snapshot(account.known)
     assert expected_content
 
 
@@ -185,7 +185,7 @@ def test_segments_of_another_account_are_refused(account: ClientAccount, expecte
 def test_a_requested_wait_is_kept(account: ClientAccount, effect: Effect, waits: list[float]) -> None:
     account.emulator.faults.add(effect, resource="account", times=1)
     with account.client() as client:
-        assert client.account().id == account.account_id
+        assert client.fetch_account().id == account.account_id
     assert account.slept[: len(waits)] == waits
 
 
@@ -193,7 +193,7 @@ def test_a_wait_as_a_date_is_counted_from_the_servers_clock(account: ClientAccou
     until = (account.emulator.clock.now() + timedelta(seconds=45)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     account.emulator.faults.add(effects.too_many(in_header=until), resource="account", times=1)
     with account.client() as client:
-        client.account()
+        client.fetch_account()
     assert account.slept[0] == 45.0
 
 
@@ -216,9 +216,9 @@ def test_a_blocked_host_is_left_alone_by_all_clients(account: ClientAccount) -> 
 def test_a_rate_limited_host_is_left_alone_by_all_clients_for_the_while(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.too_many(30), resource="account", times=1)
     with account.client() as client:
-        client.account()
+        client.fetch_account()
     with account.client() as other:
-        other.account()
+        other.fetch_account()
     assert [round(wait) for wait in account.slept] == [30, 30, 30]
 
 
@@ -242,7 +242,7 @@ def test_an_answer_that_takes_too_long_is_cut_off(account: ClientAccount, effect
 def test_a_response_cut_off_once_is_retried(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.drip(0.05, is_head_too=True), resource="segments", times=1)
     limits = replace(QUICK_LIMITS, response_seconds=1.0, transient_retries=1)
-    assert len(account.extract(account.known, limits).snapshot().segments) == 7
+    assert len(account.snapshot(account.known, limits).segments) == 7
 
 
 # Hosts and secrets
@@ -260,7 +260,7 @@ def test_a_link_to_another_host_is_not_followed(
 ) -> None:
     link = f"{stranger.url}/api/v4/customers/segments?page=2&limit=250"
     account.emulator.faults.add(effects.next_link(link), resource="segments", page=1)
-    assert comparable(account.extract(account.known).snapshot()) == expected_content
+    assert comparable(account.snapshot(account.known)) == expected_content
     assert stranger.requests == []
 
 
@@ -284,7 +284,7 @@ def test_the_environment_is_not_trusted(
         monkeypatch.setenv(name, stranger.url)
     token = account.token
     with account.client(token=lambda: token) as client:
-        client.account()
+        client.fetch_account()
     assert stranger.requests == []
     assert account.emulator.requests[0].headers["authorization"] == f"Bearer {token}"
 
@@ -310,7 +310,7 @@ def test_no_error_log_or_context_holds_the_token(
     account.emulator.faults.add(effect)
     with caplog.at_level(logging.DEBUG), account.client(SHORT_TIMEOUTS, token=lambda: token) as client:
         with pytest.raises(ApiError) as caught:
-            client.account()
+            client.fetch_account()
         assert token not in repr(client)
     error: BaseException | None = caught.value
     assert token not in "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))

@@ -143,9 +143,9 @@ _GZIP = gzip.compress(b'{"id": 1}')
         (ok(_GZIP[:5], "Content-Encoding: gzip"), "the body's gzip is cut short"),
         (ok(_GZIP[:-8] + b"\0\0\0\0" + _GZIP[-4:], "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
         (ok(b'{"id": 1}', "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
-        (ok(_GZIP + b"{}", "Content-Encoding: gzip"), "something follows the end of the body's gzip"),
-        (ok(b"\x1b\x08", "Content-Encoding: br"), "the body has an encoding that was not asked for"),
-        (ok(_GZIP, "Content-Encoding: gzip, gzip"), "the body has an encoding that was not asked for"),
+        (ok(_GZIP + b"{}", "Content-Encoding: gzip"), "there is data after the end of the body's gzip"),
+        (ok(b"\x1b\x08", "Content-Encoding: br"), "the body has an encoding that was not requested"),
+        (ok(_GZIP, "Content-Encoding: gzip, gzip"), "the body has an encoding that was not requested"),
         (ok(b" " * 1_000_001), "the body is larger than 1,000,000 bytes"),
         (ok(gzip.compress(b" " * 1_000_001), "Content-Encoding: gzip"), "the body is larger than 1,000,000 bytes"),
     ],
@@ -189,7 +189,7 @@ def resets(connection: socket.socket, _: threading.Event) -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (sends(), "the host closed the connection without an answer"),
+        (sends(), "the host closed the connection without a response"),
         (resets, "the host reset the connection"),
         (sends(b"HTTP/1.1 20"), "not HTTP"),
         (sends(b"SSH-2.0-OpenSSH_9.6\r\n"), "not HTTP"),
@@ -224,7 +224,7 @@ def test_an_unresolvable_name_is_reported() -> None:
 def test_a_silent_host_times_out() -> None:
     with (
         RawServer(script=lambda _, stopped: stopped.wait(10)) as server,
-        pytest.raises(NoResponse, match="stopped answering"),
+        pytest.raises(NoResponse, match="stopped responding"),
     ):
         ask(server, replace(LIMITS, read_seconds=0.1))
 
@@ -257,7 +257,7 @@ def test_a_slow_body_is_cut_off_and_never_taken_for_whole(length: str) -> None:
     with RawServer(script=drips(b"1388\r\n[" + b" " * 4_990, after=head)) as server:
         found = ask(server, seconds=0.3)
     assert (found.status, found.is_interrupted) == (200, True)
-    assert found.defect == "the answer was not complete after 0 seconds"
+    assert found.defect == "the response was not complete after 0 seconds"
 
 
 def test_a_body_that_stops_is_interrupted() -> None:
@@ -267,7 +267,7 @@ def test_a_body_that_stops_is_interrupted() -> None:
 
     with RawServer(script=script) as server:
         found = ask(server, replace(LIMITS, read_seconds=0.1))
-    assert (found.defect, found.is_interrupted) == ("the host stopped answering", True)
+    assert (found.defect, found.is_interrupted) == ("the host stopped responding", True)
 
 
 def test_a_body_whose_connection_is_reset_is_interrupted() -> None:
@@ -319,7 +319,7 @@ def test_a_trusted_certificate_is_accepted() -> None:
 )
 def test_a_certificate_that_is_not_to_be_trusted_is_refused_for_good(certificate: str, why: str) -> None:
     with RawServer(script=sends(ok(b"{}")), certificate=certificate) as server:
-        with pytest.raises(NoResponse, match=f"certificate is not to be trusted .*{why}") as caught:
+        with pytest.raises(NoResponse, match=f"certificate is not trusted .*{why}") as caught:
             ask(server)
         assert server.received == []
     assert not caught.value.is_transient
@@ -328,7 +328,7 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused_for_good(certificate
 def test_an_unknown_authority_is_refused() -> None:
     with RawServer(script=sends(ok(b"{}")), certificate="good.pem") as server:
         transport = Transport(server.url, limits=LIMITS)
-        with pytest.raises(NoResponse, match="not to be trusted"):
+        with pytest.raises(NoResponse, match="not trusted"):
             transport.send(ACCOUNT, "token", seconds=4)
         transport.close()
         assert server.received == []

@@ -49,9 +49,9 @@ class Method:
 
 
 METHODS: Mapping[str, Method] = {
-    "Stages list": Method(verb="GET", path=STAGES, statuses=READ, call=lambda client, _, __: client.stages()),
+    "Stages list": Method(verb="GET", path=STAGES, statuses=READ, call=lambda client, *_: client.fetch_list("stages")),
     "Getting a customers stage by its ID": Method(
-        verb="GET", path=STAGES + "/{id}", statuses=READ, call=lambda client, one, _: client.stage(one)
+        verb="GET", path=STAGES + "/{id}", statuses=READ, call=lambda client, one, _: client.fetch_entity("stage", one)
     ),
     "Adding stages into the customers pipeline": Method(
         verb="POST",
@@ -73,9 +73,14 @@ METHODS: Mapping[str, Method] = {
         statuses=DELETED,
         call=lambda client, one, _: client.writes.delete_stage(one),
     ),
-    "Segments list": Method(verb="GET", path=SEGMENTS, statuses=READ, call=lambda client, _, __: client.segments()),
+    "Segments list": Method(
+        verb="GET", path=SEGMENTS, statuses=READ, call=lambda client, *_: client.fetch_list("segments")
+    ),
     "Getting a customers segment by its ID": Method(
-        verb="GET", path=SEGMENTS + "/{id}", statuses=READ, call=lambda client, one, _: client.segment(one)
+        verb="GET",
+        path=SEGMENTS + "/{id}",
+        statuses=READ,
+        call=lambda client, one, _: client.fetch_entity("segment", one),
     ),
     "Adding a customers segment": Method(
         verb="POST",
@@ -258,7 +263,7 @@ def test_what_was_added_and_changed_is_there_under_its_link(documented_account: 
     with documented_account.client() as client:
         added = client.writes.add_segment(example_body(METHODS["Adding a customers segment"]))
         [segment_id] = added.ids
-        row = client.segment(segment_id)
+        row = client.fetch_entity("segment", segment_id)
         assert links(added) == [f"{SEGMENTS}/{segment_id}"]
         assert row is not None
         assert (row["name"], row["color"]) == ("Example segment", "ae003f")
@@ -268,11 +273,11 @@ def test_what_was_added_and_changed_is_there_under_its_link(documented_account: 
         ]
         changed = client.writes.update_segment(segment_id, example_body(METHODS["Updating a customers segment"]))
         assert (changed.ids, links(changed)) == ((segment_id,), [f"{SEGMENTS}/{segment_id}"])
-        row = client.segment(segment_id)
+        row = client.fetch_entity("segment", segment_id)
         assert row is not None
         assert row["name"] == "New segment name"
         assert client.writes.delete_segment(segment_id).ids == (segment_id,)
-        assert client.segment(segment_id) is None
+        assert client.fetch_entity("segment", segment_id) is None
 
 
 def test_added_stages_are_matched_by_request_id(documented_account: ClientAccount) -> None:
@@ -288,12 +293,12 @@ def test_added_stages_are_matched_by_request_id(documented_account: ClientAccoun
             [{"name": "Fifth", "sort": 5, "request_id": "x"}, {"name": "Sixth", "sort": 6}],
         ):
             added = client.writes.add_stages(stages)
-            rows = [client.stage(stage_id) for stage_id in added.ids]
+            rows = [client.fetch_entity("stage", stage_id) for stage_id in added.ids]
             assert [row and row["name"] for row in rows] == [stage["name"] for stage in stages]
             assert sorted(links(added)) == [f"{STAGES}/{stage_id}" for stage_id in sorted(added.ids)]
         [stage_id] = client.writes.update_stage(added.ids[0], {"sort": 50}).ids
-        row = client.stage(stage_id)
+        row = client.fetch_entity("stage", stage_id)
         assert row is not None
         assert (row["sort"], row["name"], "request_id" in row) == (50, "Fifth", False)
         client.writes.delete_stage(stage_id)
-        assert client.stage(stage_id) is None
+        assert client.fetch_entity("stage", stage_id) is None

@@ -80,7 +80,7 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
             WRITES[verb](client, account.segment_ids[0])
         assert len(account.emulator.requests) == 1
         assert names(account) != before, "here it had happened"
-        assert "not known whether it happened" in caught.value.message
+        assert "outcome of the write is unknown" in caught.value.message
         assert "Plan again" in caught.value.advice
         assert caught.value.exit_code == 18
         attempt = caught.value.attempt
@@ -89,12 +89,15 @@ def test_a_write_that_may_have_happened_is_never_sent_twice(
         assert caught.value.status == (attempt.response and attempt.response.status)
         assert client.responses == (), "what a load reads from holds no writes"
         account.emulator.faults.clear()
-        assert len(client.segments().rows) == len(names(account)), "the connection is good again"
+        assert len(client.fetch_list("segments").rows) == len(names(account)), "the connection is good again"
 
 
 def test_a_response_about_another_entity_stays_uncertain(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.payload(lambda row: row | {"id": row["id"] + 1}), method="PATCH")
-    with account.client() as client, pytest.raises(UncertainWrite, match="another segment came than was changed"):
+    with (
+        account.client() as client,
+        pytest.raises(UncertainWrite, match="another segment was returned than was changed"),
+    ):
         client.writes.update_segment(account.segment_ids[0], {"name": "New"})
 
 
@@ -216,7 +219,7 @@ def test_every_validation_error_is_reported(account: ClientAccount) -> None:
         client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])
     for told in ("name: This value should not be blank. (NotBlank)", "sort: ", "(InvalidType)", "shape: "):
         assert told in caught.value.message
-    assert "Correct what the answer names" in caught.value.advice
+    assert "Correct what the response names" in caught.value.advice
 
 
 def test_a_plan_may_need_more_calls_than_a_load(account: ClientAccount) -> None:

@@ -58,7 +58,7 @@ def test_all_of_it_in_words() -> None:
     assert describe_transitions(
         [*transitions, transition(None, None), transition("NotFound", "NotFound")], about_account="bucket"
     ) == (
-        "Fails from now on: acme. Fails for another reason now: acme (since 2026-11-01 10:00 UTC). "
+        "Started failing: acme. Now fails with a different error: acme (since 2026-11-01 10:00 UTC). "
         "Still fails: acme (since 2026-11-01 10:00 UTC)."
     )
     over = "Loaded again: acme (failed since 2026-11-01 10:00 UTC)."
@@ -73,7 +73,7 @@ def test_all_of_it_in_words() -> None:
     ("error", "error_before", "hours", "words"),
     [
         ("Unauthorized", None, 1, ""),
-        ("Unauthorized", "NotFound", 1, "It has failed since 2026-11-01 10:00 UTC, now for another reason."),
+        ("Unauthorized", "NotFound", 1, "It has failed since 2026-11-01 10:00 UTC, now with a different error."),
         ("NotFound", "NotFound", 24, "It has failed since 2026-11-01 10:00 UTC."),
         (None, "NotFound", 1, "It had failed since 2026-11-01 10:00 UTC."),
         (None, None, 1, None),

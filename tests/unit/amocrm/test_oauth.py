@@ -83,9 +83,9 @@ def test_a_code_comes_alone_or_in_an_address(text: str) -> None:
         ("кодкодкодкод", "no authorization code"),
         ("https://example.com/back", "holds no authorization code"),
         ("https://example.com/back?code=&state=ours", "holds no authorization code"),
-        ("https://example.com/back?error=access_denied&state=ours", "Access was not given"),
-        ("https://example.com/back?code=def50200c0de&state=theirs", "another question"),
-        ("https://example.com/back?code=def50200c0de", "another question"),
+        ("https://example.com/back?error=access_denied&state=ours", "Access was not granted"),
+        ("https://example.com/back?code=def50200c0de&state=theirs", "another login attempt"),
+        ("https://example.com/back?code=def50200c0de", "another login attempt"),
     ],
 )
 def test_what_is_no_answer_to_our_question_is_refused(text: str, says: str) -> None:

@@ -126,7 +126,7 @@ def test_a_row_that_always_stands_twice_is_kept_once() -> None:
 @pytest.mark.parametrize("total", [3, 4])
 def test_a_row_that_stands_twice_where_another_is_counted_is_refused(total: int) -> None:
     twice = page(1, 2, 2, total=total)
-    with pytest.raises(IncompleteList, match="fewer rows than it counts"):
+    with pytest.raises(IncompleteList, match="fewer rows than its total"):
         listed(twice, twice)
 
 
@@ -184,7 +184,7 @@ def test_what_is_not_this_list_is_never_an_empty_one(document: Json) -> None:
 
 @pytest.mark.parametrize("number", [2, 0, -1, "2", True, [], {}, 1.5])
 def test_another_page_than_requested_is_refused(number: Json) -> None:
-    with pytest.raises(InvalidRecord, match="page 1 was asked for"):
+    with pytest.raises(InvalidRecord, match="page 1 was requested"):
         parse_page({"_page": number, "_embedded": {"segments": []}}, "segments", 1)
 
 
@@ -247,5 +247,5 @@ def test_an_unusable_list_says_what_is_wrong_with_it(document: Json, why: str) -
 
 
 def test_a_row_that_may_hide_another_is_refused_with_the_reason() -> None:
-    with pytest.raises(IncompleteList, match=r"^The list has a row twice and fewer rows than it counts\."):
+    with pytest.raises(IncompleteList, match=r"^The list has a row twice and fewer rows than its total\."):
         merge_pages([page(1, 1, total=2)])

@@ -140,13 +140,13 @@ def test_what_would_not_help_to_ask_again(status: int, kind: type[ApiError], req
     ("status", "reason", "kind"),
     [
         (401, "token", Unauthorized),
-        (408, "passing trouble", Unavailable),
+        (408, "transient error", Unavailable),
         (429, "rate limit", RateLimited),
-        (500, "passing trouble", Unavailable),
-        (502, "passing trouble", Unavailable),
-        (503, "passing trouble", Unavailable),
-        (504, "passing trouble", Unavailable),
-        (599, "passing trouble", Unavailable),
+        (500, "transient error", Unavailable),
+        (502, "transient error", Unavailable),
+        (503, "transient error", Unavailable),
+        (504, "transient error", Unavailable),
+        (599, "transient error", Unavailable),
     ],
 )
 @pytest.mark.parametrize("body", [b"", HTML, b'{"detail": "No."}', b'{"detail":'])
@@ -173,19 +173,19 @@ def test_a_success_that_is_not_json_may_be_right_the_next_time(body: bytes) -> N
 
 def test_a_damaged_body_is_never_read_though_it_may_look_whole() -> None:
     cut = Response(status=200, headers={}, body=b"[]", defect="the body is cut short")
-    lost = Response(status=200, headers={}, body=b"[]", defect="the host stopped answering", is_interrupted=True)
+    lost = Response(status=200, headers={}, body=b"[]", defect="the host stopped responding", is_interrupted=True)
     assert isinstance(error_of(interpret(cut, LIST)), MalformedAnswer)
     assert isinstance(error_of(interpret(lost, LIST)), Unavailable)
 
 
 def test_the_status_counts_though_the_body_is_damaged() -> None:
-    lost = Response(status=429, headers={}, body=b"", defect="the host stopped answering", is_interrupted=True)
+    lost = Response(status=429, headers={}, body=b"", defect="the host stopped responding", is_interrupted=True)
     assert isinstance(error_of(interpret(lost, LIST)), RateLimited)
 
 
 def test_no_answer_is_tried_again_unless_it_would_be_the_same() -> None:
     assert isinstance(no_response(LIST, "the host refuses connections", is_transient=True), Retry)
-    assert isinstance(no_response(LIST, "the host's certificate is not to be trusted", is_transient=False), Failed)
+    assert isinstance(no_response(LIST, "the host's certificate is not trusted", is_transient=False), Failed)
 
 
 def test_422_of_a_write_is_about_what_was_written() -> None:
@@ -232,14 +232,14 @@ def test_a_body_never_shows_in_a_representation() -> None:
 
 def test_malformed_says_why() -> None:
     assert malformed_response(response(200), LIST, "the list is not an object").error.message == (
-        "amoCRM's answer cannot be used: the list is not an object."
+        "amoCRM's response cannot be used: the list is not an object."
     )
 
 
 def test_a_busy_server_may_say_how_long_to_wait() -> None:
     outcome = interpret(response(503, retry_after="7"), LIST)
     assert isinstance(outcome, Retry)
-    assert (outcome.reason, outcome.wait) == ("passing trouble", 7)
+    assert (outcome.reason, outcome.wait) == ("transient error", 7)
 
 
 @pytest.mark.parametrize("status", [300, 301, 399])
@@ -250,8 +250,8 @@ def test_a_redirect_is_refused_and_named(status: int) -> None:
 
 
 def test_a_block_and_an_unknown_status_are_explained() -> None:
-    assert "without JSON, as it does to a blocked address" in error_of(interpret(response(403, HTML), LIST)).message
-    assert error_of(interpret(response(418), LIST)).message.endswith(": which has no meaning here.")
+    assert "without JSON, so this address is blocked" in error_of(interpret(response(403, HTML), LIST)).message
+    assert error_of(interpret(response(418), LIST)).message.endswith(": which is not expected here.")
     assert error_of(interpret(response(599), LIST)).message == "amoCRM answered 599."
 
 
@@ -276,4 +276,4 @@ def test_every_error_carries_its_request_status_and_request_id(failed: Response,
 def test_a_missing_answer_names_its_request(request_: Request) -> None:
     lost = no_response(request_, "the host reset the connection", is_transient=True)
     assert lost.error.request == str(request_)
-    assert not isinstance(lost, Retry) or lost.reason == "passing trouble"
+    assert not isinstance(lost, Retry) or lost.reason == "transient error"

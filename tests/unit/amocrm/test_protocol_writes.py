@@ -115,15 +115,15 @@ def test_a_damaged_answer_leaves_it_open(status: int) -> None:
 def test_a_lost_answer_leaves_it_open_unless_the_request_never_left() -> None:
     lost = no_response(ADD, "the host reset the connection", is_transient=True)
     assert isinstance(lost, Failed)
-    assert lost.error.message == "It is not known whether it happened. No answer: the host reset the connection."
+    assert lost.error.message == "The outcome of the write is unknown. No response: the host reset the connection."
     assert type(lost.error) is UncertainWrite
     assert isinstance(no_response(ADD, "the host refuses connections", is_transient=True, is_sent=False), Retry)
-    never = no_response(ADD, "the host's certificate is not to be trusted", is_transient=False, is_sent=False)
+    never = no_response(ADD, "the host's certificate is not trusted", is_transient=False, is_sent=False)
     assert isinstance(never, Failed)
     assert type(never.error) is Unavailable
 
 
 def test_an_answer_that_is_about_something_else_leaves_it_open() -> None:
-    outcome = malformed_response(response(200), CHANGE, "another segment came than was changed")
+    outcome = malformed_response(response(200), CHANGE, "another segment was returned than was changed")
     assert isinstance(outcome, Failed)
     assert type(outcome.error) is UncertainWrite

@@ -80,4 +80,4 @@ def test_a_variable_that_is_no_name_is_its_account_s_mistake(
 def test_a_path_with_a_nul_character_is_its_account_s_mistake(tmp_path: Path, table: dict[str, Any], key: str) -> None:
     write(tmp_path, table | {key: "a\0b"})
     [acme] = load_settings(SECRET, tmp_path).unusable
-    assert acme.problems == "accounts.toml: no path has a NUL character in it. Write the path without '\\u0000'."
+    assert acme.problems == "accounts.toml: a path cannot contain a NUL character. Write the path without '\\u0000'."

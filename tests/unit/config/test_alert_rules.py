@@ -65,14 +65,14 @@ def test_a_rule_s_text_is_that_rule(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("days = 7", "does not say how large.*percent, customers"),
+        ("days = 7", "percent and customers are missing.*percent, customers"),
         ("percent = 0", "percent is 0.*above 0"),
         ("percent = -5", "percent is -5"),
         ("percent = nan", "percent is nan"),
         ("percent = inf", "percent is inf"),
         ("percent = true", "percent is True"),
         ('percent = "10%"', "percent is '10%'"),
-        ('percent = 101\ndirection = "down"', "no size goes down by more than 100 %"),
+        ('percent = 101\ndirection = "down"', "a size cannot go down by more than 100 %"),
         ("customers = 0", "customers is 0.*whole number from 1"),
         ("customers = 2.5", "customers is 2.5"),
         ("customers = 1\ndays = 0", "days is 0.*from 1 to 3660"),
@@ -82,7 +82,7 @@ def test_a_rule_s_text_is_that_rule(
         ("customers = 1\nsegments = []", "segments is not a list.*leave it out"),
         ('customers = 1\nsegments = "VIP"', "segments is not a list"),
         ("customers = 1\nsegments = [true]", "segments is not a list"),
-        ("customers = 1\nheads = 2", "'heads' is not known.*segments, direction, customers"),
+        ("customers = 1\nheads = 2", "'heads' is unknown.*segments, direction, customers"),
     ],
 )
 def test_what_is_no_rule_says_why(text: str, says: str) -> None:

@@ -48,7 +48,7 @@ def test_mistakes_name_the_account_and_the_rule(tmp_path: Path) -> None:
     )
     [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
     assert "accounts.toml, alert 2: percent is 0. Write a number above 0" in acme.problems
-    assert "accounts.toml, alert 3: 'heads' is not known." in acme.problems
+    assert "accounts.toml, alert 3: 'heads' is unknown." in acme.problems
     for text in ("alerts = 5", "alerts = [5]"):
         (tmp_path / "accounts.toml").write_text(ACME + text)
         [acme] = load_settings({"ACME": "t"}, tmp_path).unusable
@@ -59,12 +59,12 @@ def test_rules_in_a_line_need_the_account_of_the_variables(tmp_path: Path) -> No
     (tmp_path / "accounts.toml").write_text(ACME)
     said = problems({"ACME": "t", "AMOCRM_SIZE_ALERTS": "50"}, tmp_path)
     assert "AMOCRM_SIZE_ALERTS is for the account of AMOCRM_HOST" in said
-    assert "'x' is no rule" in problems(ONE | {"AMOCRM_SIZE_ALERTS": "x"}, tmp_path)
+    assert "'x' is not a rule" in problems(ONE | {"AMOCRM_SIZE_ALERTS": "x"}, tmp_path)
 
 
 def test_a_schedule_that_would_break_the_code_location_is_refused(tmp_path: Path) -> None:
     said = problems(ONE | {"AMOCRM_SCHEDULE_CRON": "99 * * * *"}, tmp_path)
-    assert "'99 * * * *' is not a cron schedule: '99' is no minute (0 to 59)." in said
+    assert "'99 * * * *' is not a cron schedule: '99' is not a valid minute (0 to 59)." in said
 
 
 def test_broken_settings_are_reported_if_the_webhook_is_readable(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_host_of_an_account_or_of_this_machine_is_accepted(text: str, base_url
     ],
 )
 def test_any_other_host_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="not that of an amoCRM account") as caught:
+    with pytest.raises(SettingsError, match="not an amoCRM account") as caught:
         parse_host(text)
     assert "secret" not in str(caught.value)
 
@@ -84,7 +84,7 @@ def test_any_other_host_is_refused(text: str) -> None:
 def test_only_the_host_of_a_pasted_url_is_shown(text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_host(text)
-    assert str(caught.value) == "There is more than a host. Write the host alone: example.amocrm.ru."
+    assert str(caught.value) == "There is more than a host name. Write the host alone: example.amocrm.ru."
 
 
 @pytest.mark.parametrize(

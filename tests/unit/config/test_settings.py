@@ -159,9 +159,9 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
     for read, key, message in (
         (none, None, "AMOCRM_HOST"),
         (none, "main", "AMOCRM_HOST"),
-        (one, "other", "no account 'other'.*know: main"),
+        (one, "other", "no account 'other'.*settings: main"),
         (two, None, "--all.*acme, zenith"),
-        (two, "other", "know: acme, zenith"),
+        (two, "other", "settings: acme, zenith"),
     ):
         with pytest.raises(SettingsError, match=message):
             read.account(key)
@@ -170,13 +170,17 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "wrong", "says"),
     [
-        ("AMOCRM_HOST", "example.com", r"The host 'example.com' is not that of .*example\.amocrm\.ru"),
-        ("AMOCRM_TOKEN", "Bearer canary-token", "AMOCRM_TOKEN: a token has neither spaces .*without 'Bearer'"),
-        ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has neither spaces"),
-        ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not begin with postgresql://"),
+        ("AMOCRM_HOST", "example.com", r"The host 'example.com' is not an amoCRM account.*example\.amocrm\.ru"),
+        (
+            "AMOCRM_TOKEN",
+            "Bearer canary-token",
+            "AMOCRM_TOKEN: a token has only ASCII characters and no spaces.*without 'Bearer'",
+        ),
+        ("AMOCRM_TOKEN", "canary-tokén", "AMOCRM_TOKEN: a token has only ASCII"),
+        ("DATABASE_URL", "mysql://u:canary@db/w", "DATABASE_URL: .* does not start with postgresql://"),
         ("DATABASE_URL", "postgresql://u:can@ary@db/w", "DATABASE_URL: .*more than one '@'.*%40"),
-        ("DATABASE_URL", "canary", "DATABASE_URL: .*is not the address of a database.*postgresql://user:password@"),
-        ("DATABASE_URL", "postgresql://u:canary@db:port/w", "DATABASE_URL: .*is not the address of a database"),
+        ("DATABASE_URL", "canary", "DATABASE_URL: .*is not a database URL.*postgresql://user:password@"),
+        ("DATABASE_URL", "postgresql://u:canary@db:port/w", "DATABASE_URL: .*is not a database URL"),
         ("AMOCRM_RAW_RETENTION_DAYS", "-1", "'-1' is not a number of days.*e.g. 30"),
         ("AMOCRM_RAW_RETENTION_DAYS", "a month", "'a month' is not a number of days"),
         ("AMOCRM_REQUESTS_PER_SECOND", "0", "'0' is not a number above 0 and up to 7"),
@@ -193,11 +197,11 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
         (
             "AMOCRM_ALERT_WEBHOOK_URL",
             "http://hooks.example.com/canary",
-            "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address",
+            "AMOCRM_ALERT_WEBHOOK_URL: .*not an https URL",
         ),
-        ("AMOCRM_ALERT_WEBHOOK_URL", "https://[canary", "AMOCRM_ALERT_WEBHOOK_URL: .*not an https address"),
-        ("AMOCRM_DAGSTER_URL", "canary.example.com", "AMOCRM_DAGSTER_URL: .*not the address of a page"),
-        ("AMOCRM_DAGSTER_URL", "https://[canary", "AMOCRM_DAGSTER_URL: .*not the address of a page"),
+        ("AMOCRM_ALERT_WEBHOOK_URL", "https://[canary", "AMOCRM_ALERT_WEBHOOK_URL: .*not an https URL"),
+        ("AMOCRM_DAGSTER_URL", "canary.example.com", "AMOCRM_DAGSTER_URL: .*this is not a URL"),
+        ("AMOCRM_DAGSTER_URL", "https://[canary", "AMOCRM_DAGSTER_URL: .*this is not a URL"),
     ],
 )
 def test_a_mistake_names_the_variable_and_an_example(tmp_path: Path, variable: str, wrong: str, says: str) -> None:
@@ -216,7 +220,7 @@ def test_all_errors_are_reported_at_once(tmp_path: Path, write: Write) -> None:
         "- AMOCRM_RAW_RETENTION_DAYS",
         "- AMOCRM_SCHEDULE_CRON",
         "- accounts.toml, account 'ACME'",
-        "- AMOCRM_TOKENS in .env is not known. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
+        "- AMOCRM_TOKENS in .env is unknown. Did you mean AMOCRM_TOKEN? .env.example explains every variable.",
     ]
 
 
@@ -224,9 +228,9 @@ def test_all_errors_are_reported_at_once(tmp_path: Path, write: Write) -> None:
 def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
     environ = {name: text for name, text in ONE.items() if name != missing}
     [other] = {"AMOCRM_HOST", "AMOCRM_TOKEN"} - {missing}
-    assert f"{missing} is missing, and {other} is nothing without it." in problems(environ, tmp_path)
+    assert f"{missing} is missing, and {other} needs it." in problems(environ, tmp_path)
     both = problems(environ | {"AMOCRM_SIZE_ALERTS": "10%"}, tmp_path)
-    assert f"{missing} is missing, and {other} and AMOCRM_SIZE_ALERTS are nothing without it." in both
+    assert f"{missing} is missing, and {other} and AMOCRM_SIZE_ALERTS need it." in both
 
 
 @pytest.mark.parametrize(
@@ -240,14 +244,14 @@ def test_host_and_token_belong_together(tmp_path: Path, missing: str) -> None:
         ('host = "a.amocrm.ru"\nclient_id = "b"\nclient_secret_env = "A"', "client_id, redirect_uri and one"),
         (
             'host = "a.amocrm.ru"\nclient_id = "b"\nredirect_uri = "https://x.com"\nclient_secret_env = "UNSET"',
-            "the variable UNSET that its client_secret_env names is not set",
+            "the variable UNSET, which its client_secret_env names, is not set",
         ),
-        ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is not known.*token_env, token_file"),
-        ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET that its token_env names is not set"),
+        ('host = "a.amocrm.ru"\ntoken = "canary"', "'token' is unknown.*token_env, token_file"),
+        ('host = "a.amocrm.ru"\ntoken_env = "UNSET"', "the variable UNSET, which its token_env names, is not set"),
         ('host = "a.amocrm.ru"\ntoken_file = "nowhere"', "nowhere cannot be read: No such file"),
-        ('host = "a.amocrm.ru"\ntoken_env = "EMPTY"', "the variable EMPTY that its token_env names is not set"),
-        ('host = "a.amocrm.ru"\ntoken_env = "SPACED"', "neither spaces"),
-        ('host = "a.example.com"\ntoken_env = "A"', "The host 'a.example.com' is not that of an amoCRM account"),
+        ('host = "a.amocrm.ru"\ntoken_env = "EMPTY"', "the variable EMPTY, which its token_env names, is not set"),
+        ('host = "a.amocrm.ru"\ntoken_env = "SPACED"', "no spaces"),
+        ('host = "a.example.com"\ntoken_env = "A"', "The host 'a.example.com' is not an amoCRM account"),
         ('host = "a.amocrm.ru"\ntoken_env = "A"\nalerts = [{ percent = "x" }]', "alert 1: "),
     ],
 )
@@ -266,17 +270,17 @@ def test_a_mistake_in_one_account_s_table_is_that_account_s_alone(
 def test_all_errors_of_an_account_are_reported_at_once(tmp_path: Path, write: Write) -> None:
     write("accounts.toml", '[accounts.acme]\nhost = "a.amocrm.ru"\ntoken = "a"\nlogin = "b"\n')
     said = load_settings({}, tmp_path).unusable[0].problems
-    assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is not known. ")
-    assert "\n  - accounts.toml: 'token' is not known. " in said
+    assert said.startswith("3 settings cannot be used:\n  - accounts.toml: 'login' is unknown. ")
+    assert "\n  - accounts.toml: 'token' is unknown. " in said
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("[accounts", "accounts.toml cannot be read: it is not TOML"),
-        ("[account.acme]\n", "'account' is not known"),
-        ('accounts = "acme"', "an account is a table of its own"),
-        ('[accounts]\nacme = "a.amocrm.ru"', "an account is a table of its own"),
+        ("[account.acme]\n", "'account' is unknown"),
+        ('accounts = "acme"', "an account is a table like"),
+        ('[accounts]\nacme = "a.amocrm.ru"', "an account is a table like"),
         ('[accounts."A b"]\nhost = "a.amocrm.ru"\ntoken_env = "A"', r"account 'A b': a key has up to 63"),
         (
             '[accounts.a]\nhost = "x.amocrm.ru"\ntoken_env = "A"\n[accounts.b]\nhost = "X.amocrm.ru"\ntoken_env = "A"',
@@ -337,21 +341,21 @@ def test_what_oauth_needs_belongs_together(tmp_path: Path, missing: str) -> None
 
 def test_there_are_two_ways_to_an_account_and_one_is_to_be_chosen(tmp_path: Path) -> None:
     said = problems(BY_OAUTH | ONE, tmp_path)
-    assert "AMOCRM_TOKEN and AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET, AMOCRM_REDIRECT_URI are two ways" in said
+    assert "AMOCRM_TOKEN and AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET, AMOCRM_REDIRECT_URI are alternatives" in said
 
 
 @pytest.mark.parametrize(
     ("variable", "wrong", "says"),
     [
-        ("AMOCRM_CLIENT_ID", "two words", "not the id of an integration"),
-        ("AMOCRM_CLIENT_SECRET", "canary secret", "a secret key has neither spaces"),
-        ("AMOCRM_REDIRECT_URI", "http://example.com/back", "'http://example.com/back' is not an address"),
-        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1/", "is not an address"),
-        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1:port/", "is not an address"),
-        ("AMOCRM_REDIRECT_URI", "https://[x", "is not an address"),
-        ("AMOCRM_REDIRECT_URI", "https://example.com/#part", "is not an address"),
-        ("AMOCRM_REDIRECT_URI", "https://user@example.com/", "is not an address"),
-        ("AMOCRM_REDIRECT_URI", "example.com", "is not an address.*https://example.com/back"),
+        ("AMOCRM_CLIENT_ID", "two words", "not an integration ID"),
+        ("AMOCRM_CLIENT_SECRET", "canary secret", "a secret key has only ASCII"),
+        ("AMOCRM_REDIRECT_URI", "http://example.com/back", "'http://example.com/back' is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1/", "is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "http://127.0.0.1:port/", "is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "https://[x", "is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "https://example.com/#part", "is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "https://user@example.com/", "is not a URL"),
+        ("AMOCRM_REDIRECT_URI", "example.com", "is not a URL.*https://example.com/back"),
     ],
 )
 def test_mistakes_about_oauth(tmp_path: Path, variable: str, wrong: str, says: str) -> None:
@@ -364,7 +368,7 @@ def test_a_line_of_env_that_is_no_setting_is_named_and_the_others_hold(tmp_path:
     (tmp_path / ".env").write_text(
         "# mine\nAMOCRM_RAW_RETENTION_DAYS=7\nAMOCRM_TOKEN secret\nAMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/a\n"
     )
-    assert problems({}, tmp_path).startswith(".env, line 3: this is neither a setting nor a comment.")
+    assert problems({}, tmp_path).startswith(".env, line 3: this is not a setting or a comment.")
     assert "secret" not in problems({}, tmp_path)
     assert load_alert_webhook({}, tmp_path) is not None
 

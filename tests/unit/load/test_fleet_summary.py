@@ -17,16 +17,22 @@ def failed(account_key: str, error: WarehouseError) -> LoadResult:
 
 def test_every_cause_is_listed() -> None:
     """What differs by the account alone is one cause; what is another message is another."""
-    unset = "2 settings cannot be used:\n  - the variable {} is not set.\n  - 'logn' is not known.\n"
+    unset = "2 settings cannot be used:\n  - the variable {} is not set.\n  - 'logn' is unknown.\n"
     told = format_failures(
         [
             failed("down-503", Unavailable("amoCRM answered 503 Service Unavailable.")),
-            failed("refused", Unavailable("No answer: the connection was refused.")),
+            failed("refused", Unavailable("No response: the connection was refused.")),
             failed("down-too", Unavailable("amoCRM answered 503 Service Unavailable.")),
             failed("one", SettingsError(unset.format("ONE"))),
             failed("two", SettingsError("the host is wrong.")),
-            failed("blocked-1", Blocked("a.amocrm.ru blocked this address; it is not asked for another 9 minutes.")),
-            failed("blocked-2", Blocked("b.kommo.com blocked this address; it is not asked for another 10 minutes.")),
+            failed(
+                "blocked-1",
+                Blocked("a.amocrm.ru blocked this address; no request is sent to it for another 9 minutes."),
+            ),
+            failed(
+                "blocked-2",
+                Blocked("b.kommo.com blocked this address; no request is sent to it for another 10 minutes."),
+            ),
             failed("wrong-1", WrongAccount("The token belongs to account 1234567, and the history to account 89012.")),
             failed("wrong-2", WrongAccount("The token belongs to account 7654321, and the history to account 21098.")),
         ]
@@ -36,13 +42,13 @@ def test_every_cause_is_listed() -> None:
     assert found["Unavailable"][:3] == [
         "Unavailable, 3 accounts",
         "What happened, to down-503, down-too: amoCRM answered 503 Service Unavailable.",
-        "What happened, to refused: No answer: the connection was refused.",
+        "What happened, to refused: No response: the connection was refused.",
     ]
     assert found["SettingsError"][:5] == [
         "SettingsError, 2 accounts",
         "What happened, to one: 2 settings cannot be used:",
         "  - the variable ONE is not set.",
-        "  - 'logn' is not known.",
+        "  - 'logn' is unknown.",
         "What happened, to two: the host is wrong.",
     ]
     assert found["Blocked"][0] == "Blocked, 2 accounts: blocked-1, blocked-2"
@@ -56,4 +62,4 @@ def test_hundreds_of_causes_are_shortened() -> None:
     assert "to account-019: the variable V19 is not set." in told
     assert "\nSomething else, to account-020, account-021, " in told
     assert told.count("the variable") == 20
-    assert " and 80 more: analytics.load_outcomes tells what." in " ".join(told.split())
+    assert " and 80 more: see analytics.load_outcomes." in " ".join(told.split())

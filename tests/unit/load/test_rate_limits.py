@@ -17,8 +17,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.amocrm.limits import Limits, RateLimiter, RateLimiters
-from pipelines.amocrm.slot_store import MAX_SECONDS_AHEAD, FileSlotStore
+from pipelines.amocrm.limits import MAX_SLOT_SECONDS_AHEAD, Limits
+from pipelines.amocrm.rate_limiter import RateLimiter, RateLimiters
+from pipelines.amocrm.slot_store import FileSlotStore
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
@@ -29,7 +30,8 @@ LIMITED_SETTINGS = Limits(requests_per_second_per_address=6)
 REQUESTER_SCRIPT = """
 import json, sys, time
 from pathlib import Path
-from pipelines.amocrm.limits import Limits, RateLimiters
+from pipelines.amocrm.limits import Limits
+from pipelines.amocrm.rate_limiter import RateLimiters
 gate = RateLimiters(Path(sys.argv[1])).of(sys.argv[2], Limits(requests_per_second_per_address=50))
 _, address = gate.limiter_chain()
 print("ready", flush=True)
@@ -132,9 +134,9 @@ def test_a_host_that_asks_to_wait_delays_no_other() -> None:
 
 def test_slots_from_before_a_reboot_are_ignored(tmp_path: Path) -> None:
     rate_limiter, now = RateLimiter(interval=1.0, burst=1, slots=FileSlotStore(tmp_path / "turns")), time.monotonic()
-    rate_limiter.hold_until(now + MAX_SECONDS_AHEAD - 10)
-    assert rate_limiter.reserve(now) > MAX_SECONDS_AHEAD - 11
-    rate_limiter.hold_until(now + MAX_SECONDS_AHEAD + 1000)
+    rate_limiter.hold_until(now + MAX_SLOT_SECONDS_AHEAD - 10)
+    assert rate_limiter.reserve(now) > MAX_SLOT_SECONDS_AHEAD - 11
+    rate_limiter.hold_until(now + MAX_SLOT_SECONDS_AHEAD + 1000)
     assert rate_limiter.reserve(now) == 0
 
 

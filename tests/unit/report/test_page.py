@@ -109,6 +109,8 @@ def figures(name: str = "VIP") -> Figures:
             Jump(
                 segment_id=1,
                 name=name,
+                previous_date=TODAY - timedelta(days=1),
+                previous_count=1039,
                 observed_date=TODAY,
                 last_count=1009,
                 change_count=-30,
@@ -177,11 +179,11 @@ def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
     "told",
     [
         "1 segment; the largest, 'VIP', holds 1\u00a0009 customers; within 7 days 1 grew and none shrank, ",
-        "most of all 'VIP' by +7.",
-        "of 10.03.2026 14:00, is 1 h old; usually one comes every 6 h. A load is missing. 2 loads failed since: VIP",
+        "'VIP' the most (+7).",
+        "of 10.03.2026 14:00, is 1 h old; usually there is one every 6 h. A load is missing. 2 loads failed since: VIP",
         "'VIP' of segment 'VIP' changed from “VIP” to 08.03.2026 00:30.",
-        "Dropped by 30 to 1\u00a0009 (usual: +1). Around it changed: field 'Region', the segment.",
-        "Nothing was seen for 1 day so far; 3 loads are missing: VIP.",
+        "Dropped by 30 to 1\u00a0009 (usual: +1). Changed around that time: field 'Region', the segment.",
+        "No data for 1 day so far; 3 loads are missing: VIP.",
     ],
 )
 def test_content_of_the_page(told: str) -> None:
@@ -199,7 +201,7 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
     state = replace(full.state, customers_mode=mode, is_late=False, failure_count=0, usual_seconds=None)
     empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], anomalies=[])
     text = ReportReader(render_page(empty, now=NOW)).text
-    assert ("The newest snapshot holds no segments." in text) == (mode != "periodicity")
+    assert ("The latest snapshot contains no segments." in text) == (mode != "periodicity")
     assert "Loaded." in text
     assert "On time." not in text
     assert "No load is missing." in text
@@ -207,7 +209,7 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("days", "told"),
-    [(6, "There is no load of 7 days ago yet."), (7, "No segment's size is other than it was 7 days before.")],
+    [(6, "There is no load from 7 days ago yet."), (7, "No segment's size has changed in 7 days.")],
 )
 def test_a_week_without_movers_needs_a_week_of_history(days: int, told: str) -> None:
     full = figures()
@@ -230,7 +232,7 @@ def test_jumps_of_one_day_are_listed_together_in_order() -> None:
     jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
     told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
     assert [event.kind for event in told] == ["jump", "gap", "change"]
-    assert told[0].text.startswith("5 segments left their own rhythm: 'S0' \u221230 (usual: +1); 'S1'")
+    assert told[0].text.startswith("The sizes of 5 segments changed unusually: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
 
 
@@ -244,7 +246,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
     assert [event.text[:12] for event in shared_events(shown, RUSSIAN)] == [
         "Field 'Owner",
         "Customers mo",
-        "Nothing was ",
+        "No data for ",
     ]
     html = render_page(shown, now=NOW)
     [charts] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
@@ -265,14 +267,14 @@ def test_the_last_seven_days_come_first() -> None:
 
 def test_omissions_are_stated() -> None:
     full = figures()
-    assert "more changes than this page reads" not in PLAIN.text
+    assert "more changes than this page shows" not in PLAIN.text
     assert "see the view data_quality" not in PLAIN.text
     cut = replace(full, changes_from=NOW, has_all_anomalies=False)
     text = ReportReader(render_page(cut, now=NOW)).text
-    assert "none that was first seen before 10.03.2026 15:00 is on it" in text
+    assert "those before 10.03.2026 15:00 are missing here" in text
     assert "see the view data_quality" in text
     long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)))
-    assert "shows those from 01.03.2026 on" in ReportReader(render_page(long, now=NOW)).text
+    assert "This page starts at 01.03.2026" in ReportReader(render_page(long, now=NOW)).text
 
 
 def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:

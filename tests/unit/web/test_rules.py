@@ -46,6 +46,7 @@ def test_our_own_names_are_answered(host: str) -> None:
         ),
         *("evil.example@127.0.0.1", "localhost, evil.example", "", " ", "10.0.0.5:3000", "0.0.0.0:3000", "localhost."),
         *("x.dagster.example.com", "http://127.0.0.1", "127.0.0.1:port\\evil"),
+        *("localhost/evil", "localhost?evil", "localhost#evil", "localhost:port", "localhost:99999", "localhost:1:2"),
     ],
 )
 @pytest.mark.parametrize("websocket", [False, True])

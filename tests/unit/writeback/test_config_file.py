@@ -95,7 +95,7 @@ def test_a_file_may_be_empty(text: str) -> None:
 
 VERSION = "the file begins with 'version: 1', the only one there is."
 A_LIST = "segments are a list, each beginning with '- name: ...'; none are written []."
-LISTS = "'complete' names lists whose unlisted things are to be deleted: [segments] or [stages]."
+LISTS = "'complete' names lists whose unlisted entities are to be deleted: [segments] or [stages]."
 NO_COLOR = "a colour is missing; one that is written with '#' needs quotes, since '#' begins a comment."
 NO_VALUE = "is given a table or lists in lists: write a value, or a list of values."
 

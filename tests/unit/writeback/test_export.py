@@ -14,8 +14,8 @@ from pipelines.writeback.plan import make_plan
 from tests.records import START, account, field, option, segment, snapshot, stage, text_value
 
 HEAD = """\
-# What is not written here is left as it is. Nothing is deleted unless 'delete: true' or 'complete' says so.
-# The API brings back neither conditions, nor which customers belonged to what was deleted, nor its id.
+# What is not mentioned here stays unchanged. Deletions need 'delete: true' or 'complete'.
+# The API cannot restore conditions, nor the customers and the id of a deleted stage or segment.
 version: 1
 """
 
@@ -60,7 +60,7 @@ account: main
 
 segments:
   # 120 customers.
-  # Left out: what the field 'Payer' (id 6) holds cannot be written here.
+  # Left out: the value of the field 'Payer' (id 6) cannot be written here.
   - name: "VIP: best"
     id: 51
     color: "6610f2"

@@ -171,7 +171,7 @@ def test_fields_are_found_by_id_name_and_code() -> None:
 @pytest.mark.parametrize(
     ("named", "why"),
     [
-        (plain("Twin"), "2 fields are called 'Twin': write the id, 7 or 8, in its place"),
+        (plain("Twin"), "2 fields are called 'Twin': write the id, 7 or 8, instead"),
         (plain("rate"), "there is no field 'rate': did you mean 'Rate'?"),
         (plain("99"), "there is no field '99'"),
         (YamlText(text="7", is_quoted=True), "there is no field '7'"),

@@ -50,7 +50,7 @@ def test_the_plan_explains_each_change() -> None:
     assert (
         render_text(planned())
         == """\
-Corner Coffee (account 28805383), to be as segments.yaml wants it: 1 to add, 1 to change, 1 to delete, in 3 calls.
+Corner Coffee (account 28805383), changes to match segments.yaml: 1 to add, 1 to change, 1 to delete, in 3 calls.
 
 PATCH segments/51
   ~ segment Regulars (id 51): line 3 of segments.yaml wants it otherwise
@@ -72,9 +72,9 @@ DELETE segments/52
       field Note: bye
 
 Good to know:
-  * What is new comes without conditions: the API cannot set them, so do it in amoCRM.
+  * New stages and segments have no conditions: the API cannot set them, so add them in amoCRM.
   * A deleted segment never comes back with its id, its customers or its conditions.
-  * Fields are emptied by 'values: null', as the vendor's own client does; the vendor's page does not say how.
+  * Fields are emptied by 'values: null', as in the vendor's own client; amoCRM does not document it.
 """
     )
 
@@ -92,7 +92,7 @@ def test_stages_of_one_call_stand_together() -> None:
     live = snapshot(START, "periodicity", stages=(stage(1, name=None, sort=None),))
     text = "version: 1\nstages: [{name: A, sort: 1}, {name: B, sort: 2}, {id: 1, sort: 3}]"
     assert render_text(make_plan(live, parse_desired(text), is_admin=True)).startswith(
-        "Corner Coffee (account 28805383), to be as segments.yaml wants it: 2 to add, 1 to change, in 2 calls.\n"
+        "Corner Coffee (account 28805383), changes to match segments.yaml: 2 to add, 1 to change, in 2 calls.\n"
         "\n"
         "PATCH stages/1\n"
         "  ~ stage without a name (id 1): line 2 of segments.yaml wants it otherwise\n"
@@ -119,7 +119,7 @@ def test_a_deleted_stage_shows_what_is_lost() -> None:
 
 def test_a_matching_account_needs_no_call() -> None:
     made = make_plan(snapshot(START, account=account(name="A\nB")), parse_desired("version: 1", source="mine.yaml"))
-    assert render_text(made) == '"A\\nB" (account 28805383) is as mine.yaml wants it: nothing to do.\n'
+    assert render_text(made) == '"A\\nB" (account 28805383) already matches mine.yaml: nothing to do.\n'
 
 
 def test_long_values_are_shown_from_where_they_differ() -> None:

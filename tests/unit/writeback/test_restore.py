@@ -161,7 +161,7 @@ def test_a_later_namesake_replaces_a_deleted_entity_with_a_note() -> None:
     past = of_segments(segment(51, name="VIP", color="ae003f"))
     made, warnings = planned(of_segments(segment(90, name="VIP")), past)
     assert [(call.method, call.thing_id, call.body) for call in made.calls] == [("PATCH", 90, {"color": "ae003f"})]
-    assert warnings == ("segment VIP (id 51): is gone; id 90 has its name now and is taken for it.",)
+    assert warnings == ("segment VIP (id 51): is gone; id 90 has its name now and is used instead.",)
 
 
 @pytest.mark.parametrize(("gone", "there"), [([51], [90, 91]), ([51, 52], [90])])
@@ -170,7 +170,7 @@ def test_ambiguous_namesakes_are_left_alone(gone: list[int], there: list[int]) -
     made, warnings = planned(of_segments(*(segment(one, name="VIP", color="ae003f") for one in there)), past)
     assert made.is_empty
     [warning] = warnings
-    assert f"nobody can tell whether {' or '.join(f'id {one}' for one in there)}, of the same name, took" in warning
+    assert f"it is unclear whether {' or '.join(f'id {one}' for one in there)}, of the same name, replaced" in warning
 
 
 def test_what_is_gone_is_not_what_has_the_first_id() -> None:
@@ -201,9 +201,9 @@ def test_fields_and_options_that_are_gone_are_left_out() -> None:
     about = "segment S51 (id 51), segment S52 (id 52), segment S53 (id 53) and 2 more: "
     assert warnings == (
         f"{about}an option of the field Tags (id 2) is gone (id 22), and is left out.",
-        f"{about}the field Gone (id 3) is gone, and what it held is left out.",
-        f"{about}the field id 5 is gone, and what it held is left out.",
-        f"{about}what the field Turned (id 4) held cannot be written, and is left out.",
+        f"{about}the field Gone (id 3) is gone, and its value is left out.",
+        f"{about}the field id 5 is gone, and its value is left out.",
+        f"{about}the value of the field Turned (id 4) cannot be written, and is left out.",
     )
 
 
@@ -224,8 +224,7 @@ def test_a_colour_outside_the_palette_is_left_out_where_it_would_have_to_be_writ
     made, warnings = planned(live, past)
     assert [call.body for call in made.calls] == [{"name": "B"}, {"name": "C"}]
     assert (
-        "segment A (id 51), segment C (id 53): the colour ffffff is none that amoCRM offers, and is left out."
-        in warnings
+        "segment A (id 51), segment C (id 53): amoCRM does not offer the colour ffffff, which is left out." in warnings
     )
 
 

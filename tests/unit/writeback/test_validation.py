@@ -19,9 +19,9 @@ FIELDS = (
     field(2, option(21, value="A"), name="Tags", type="multiselect"),
     field(3, name="Note"),
 )
-NO_STAGE_COLOR = f"is none that amoCRM offers for stages; they are {', '.join(validation.STAGE_COLORS)}."
-NO_SEGMENT_COLOR = f"is none that amoCRM offers for segments; they are {', '.join(validation.SEGMENT_COLORS)}."
-UNKEPT = "the text holds a character that the warehouse cannot keep: NUL, or half of a surrogate pair."
+NO_STAGE_COLOR = f"for stages; it offers {', '.join(validation.STAGE_COLORS)}."
+NO_SEGMENT_COLOR = f"for segments; it offers {', '.join(validation.SEGMENT_COLORS)}."
+UNKEPT = "the text contains a character that the warehouse cannot store: NUL, or half of a surrogate pair."
 SYSTEM = "and system stages cannot be deleted."
 MODE = "cannot be written: the account's customers mode is"
 NO_9 = "the account has no segment with the id 9"
@@ -52,7 +52,7 @@ def test_the_palettes_are_those_of_the_page() -> None:
         ("stages: [{name: A}]", ["line 2: stage 'A': a new stage needs a sort."]),
         (
             "stages: [{name: A, sort: 1, color: ccff66}]",
-            [f"line 2: stage 'A': the colour '#ccff66' {NO_STAGE_COLOR}"],
+            [f"line 2: stage 'A': amoCRM does not offer the colour '#ccff66' {NO_STAGE_COLOR}"],
         ),
         ("stages: [{id: 1, delete: true}]", [f"line 2: stage id 1: it is a system stage, {SYSTEM}"]),
         (
@@ -109,7 +109,7 @@ def test_rules_of_stages(text: str, problems: list[str]) -> None:
         ),
         (
             "segments: [{name: A, fields: {Note: x}}]",
-            ["line 2: segment 'A': 2 fields are called 'Note': write the id, 1 or 3, in its place."],
+            ["line 2: segment 'A': 2 fields are called 'Note': write the id, 1 or 3, instead."],
         ),
         (
             "segments: [{name: A, fields: {2: [B]}}]",
@@ -146,12 +146,12 @@ def test_what_breaks_a_rule_already_may_stay_as_it_is() -> None:
         (
             in_segments(*(segment(number) for number in range(1, 101))),
             "segments: [{name: A}, {name: B}, {id: 1, delete: true}]",
-            "101 segments, and amoCRM allows 100: 100 are there, 2 to add, 1 to delete.",
+            "101 segments, but amoCRM allows 100: 100 exist, 2 to add, 1 to delete.",
         ),
         (
             in_stages(*(stage(number, is_default=number < 6) for number in range(1, 31))),
             "stages: [{name: A, sort: 1}]",
-            "31 stages, and amoCRM allows 30: 30 are there, 1 to add, 0 to delete.",
+            "31 stages, but amoCRM allows 30: 30 exist, 1 to add, 0 to delete.",
         ),
     ],
 )
@@ -173,7 +173,7 @@ def test_a_segment_has_at_most_30_fields_filled() -> None:
 def test_a_file_for_another_account_reports_only_that() -> None:
     text = "account: acme\nsegments: [{name: ' A', color: x}, {id: 404, delete: true}]"
     assert refused(in_segments(), text, account_key="main", is_admin=False) == [
-        "it is meant for the account 'acme', and this is 'main'."
+        "it is for the account 'acme', but this is 'main'."
     ]
 
 
@@ -181,7 +181,7 @@ def test_mistakes_and_a_user_without_rights_are_refused_together() -> None:
     text = "account: main\nsegments: [{name: ' A', color: x}]"
     assert refused(in_segments(), text, account_key="main", is_admin=False) == [
         "the token's user is no administrator, and only administrators may change stages and segments.",
-        f"line 3: segment ' A': the colour 'x' {NO_SEGMENT_COLOR}",
+        f"line 3: segment ' A': amoCRM does not offer the colour 'x' {NO_SEGMENT_COLOR}",
     ]
 
 

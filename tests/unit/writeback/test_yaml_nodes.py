@@ -106,7 +106,7 @@ def test_an_alias_is_refused_where_it_stands_and_where_it_comes_from() -> None:
 def test_what_is_not_yaml_says_where(text: str) -> None:
     [mistake] = problems_in(text)
     assert mistake.startswith(("line 1: this is not YAML: ", "line 2: this is not YAML: "))
-    assert mistake.endswith("has to stand in quotes.")
+    assert mistake.endswith("must be quoted.")
 
 
 def test_digits_and_the_same_digits_in_quotes_are_two_keys() -> None:

@@ -1,0 +1,17 @@
+"""Names that several modules use, and that Dagster stores with every event: they stay as they were released."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOAD_ACCOUNT: Final = "load_account"
+LOAD_FLEET: Final = "load_fleet"
+MANAGE_ACCOUNT: Final = "manage_account"
+HOUSEKEEPING: Final = "housekeeping"
+"""Name of the job and of its schedule."""
+
+LOAD_SCHEDULE: Final = "load_accounts"
+APPLY_OP: Final = "make_as_wanted"
+"""Op of the job ``manage_account``."""
+
+PARTITION_TAG: Final = "dagster/partition"

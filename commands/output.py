@@ -1,0 +1,25 @@
+"""Formatting that several commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import simplejson
+
+from pipelines.base.escape import printable_json
+
+
+def pluralize(count: int, noun: str) -> str:
+    """Format a count with its noun: '1 segment', '2,000 segments'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; decimals keep all their digits."""
+    click.echo(printable_json(simplejson.dumps(document, ensure_ascii=False, indent=2, use_decimal=True)))
+
+
+def escape_cell(text: str | None) -> str:
+    """Escape a text for a cell of a Markdown table."""
+    return (text or "").replace("|", "\\|")

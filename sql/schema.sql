@@ -1,0 +1,1319 @@
+-- The schema that all migrations give, for reading. './run dictionary' writes this file; nothing executes it.
+-- Views are in sql/views: Postgres versions print the same view differently.
+
+CREATE SCHEMA amocrm;
+
+COMMENT ON SCHEMA amocrm IS 'History of amoCRM accounts as the pipeline stores it. Read it through the schema analytics.';
+
+CREATE SCHEMA analytics;
+
+COMMENT ON SCHEMA analytics IS 'What analysts and dashboards read: views on the history of amoCRM accounts.';
+
+CREATE FUNCTION amocrm.account_ranges(account_ids bigint[]) RETURNS int8multirange[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    return array[(
+        select pg_catalog.range_agg(pg_catalog.int8range(one.account_id, one.account_id, '[]'))
+        from pg_catalog.unnest(account_ids) as one (account_id)
+    )];
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.account_ranges(account_ids bigint[]) IS 'Account ids as one multirange in an array. Part of the policies of row-level security.';
+
+CREATE FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (account_ids IS NULL) THEN true WHEN (cardinality(account_ids) = 1) THEN ((account_id = (account_ids)[1]) AND (CASE WHEN (account_id = ANY (account_ids)) THEN 1 ELSE NULL::integer END IS NOT NULL)) ELSE ((account_id = ANY (account_ids)) AND (CASE WHEN (account_id <@ ANY (amocrm.account_ranges(account_ids))) THEN 1 ELSE NULL::integer END IS NOT NULL)) END;
+
+COMMENT ON FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) IS 'Whether an account is among those that a role may read; null for all. Part of the policies of row-level security.';
+
+CREATE FUNCTION amocrm.readable_account_ids() RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+        begin
+            if pg_catalog.pg_has_role(pg_catalog.to_regrole('')::pg_catalog.oid, 'usage') then
+                return null;
+            end if;
+            -- Without rights from the reader of all accounts, a role reads all if it owns the tables, loads, or was granted views by
+            -- itself and is in no reader of single accounts, not even without inheriting. If that role is gone or
+            -- renamed, nobody can tell, and nothing is read.
+            if not coalesce(pg_catalog.pg_has_role(pg_catalog.to_regrole('')::pg_catalog.oid, 'usage'), false) and (
+                pg_catalog.pg_has_role(pg_catalog.to_regrole('')::pg_catalog.oid, 'usage')
+                or exists (
+                    select
+                    from pg_catalog.pg_namespace as namespace
+                    where namespace.nspname operator(pg_catalog.=) 'amocrm' and pg_catalog.pg_has_role(namespace.nspowner, 'usage')
+                )
+                or not (
+                    pg_catalog.pg_has_role(pg_catalog.to_regrole('')::pg_catalog.oid, 'member')
+                    or exists (
+                        select
+                        from pg_catalog.unnest('{}'::pg_catalog.text[]) as role (name)
+                        where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'member')
+                    )
+                )
+            ) then
+                return null;
+            end if;
+            return array(
+                select role.account_id
+                from rows from (
+                    pg_catalog.unnest('{}'::pg_catalog.text[]), pg_catalog.unnest('{}'::pg_catalog.int8[])
+                ) as role (name, account_id)
+                where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'usage')
+            );
+        end
+        $$;
+
+COMMENT ON FUNCTION amocrm.readable_account_ids() IS 'Accounts that the current role may read; null for all. Part of the policies of row-level security.';
+
+CREATE FUNCTION amocrm.refuse_rewriting() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    raise exception 'a row of % that has ended is not changed any more', tg_table_name
+        using errcode = 'integrity_constraint_violation';
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.refuse_rewriting() IS 'Refuses a change of a row that has ended.';
+
+CREATE PROCEDURE amocrm.write_readable_account_ids()
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+declare
+    roles record;
+begin
+    select
+        coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'reader'), '') as reader,
+        coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'account_reader'), '') as account_reader,
+        coalesce(max(quote_ident(role.name)) filter (where role.purpose = 'loader'), '') as loader,
+        coalesce(array_agg(quote_ident(role.name) order by role.name) filter (where role.account_id is not null), '{}') as names,
+        coalesce(array_agg(role.account_id order by role.name) filter (where role.account_id is not null), '{}') as account_ids
+    into roles
+    from amocrm.role_name as role;
+    execute format(
+        $create$
+        create or replace function amocrm.readable_account_ids() returns bigint[]
+        language plpgsql immutable parallel safe
+        set search_path = pg_catalog, pg_temp
+        as $function$
+        begin
+            if pg_catalog.pg_has_role(pg_catalog.to_regrole(%1$L)::pg_catalog.oid, 'usage') then
+                return null;
+            end if;
+            -- Without rights from the reader of all accounts, a role reads all if it owns the tables, loads, or was granted views by
+            -- itself and is in no reader of single accounts, not even without inheriting. If that role is gone or
+            -- renamed, nobody can tell, and nothing is read.
+            if not coalesce(pg_catalog.pg_has_role(pg_catalog.to_regrole(%2$L)::pg_catalog.oid, 'usage'), false) and (
+                pg_catalog.pg_has_role(pg_catalog.to_regrole(%5$L)::pg_catalog.oid, 'usage')
+                or exists (
+                    select
+                    from pg_catalog.pg_namespace as namespace
+                    where namespace.nspname operator(pg_catalog.=) 'amocrm' and pg_catalog.pg_has_role(namespace.nspowner, 'usage')
+                )
+                or not (
+                    pg_catalog.pg_has_role(pg_catalog.to_regrole(%2$L)::pg_catalog.oid, 'member')
+                    or exists (
+                        select
+                        from pg_catalog.unnest(%3$L::pg_catalog.text[]) as role (name)
+                        where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'member')
+                    )
+                )
+            ) then
+                return null;
+            end if;
+            return array(
+                select role.account_id
+                from rows from (
+                    pg_catalog.unnest(%3$L::pg_catalog.text[]), pg_catalog.unnest(%4$L::pg_catalog.int8[])
+                ) as role (name, account_id)
+                where pg_catalog.pg_has_role(pg_catalog.to_regrole(role.name)::pg_catalog.oid, 'usage')
+            );
+        end
+        $function$
+        $create$,
+        roles.reader, roles.account_reader, roles.names, roles.account_ids, roles.loader
+    );
+end
+$_$;
+
+COMMENT ON PROCEDURE amocrm.write_readable_account_ids() IS 'Writes amocrm.readable_account_ids() from amocrm.role_name.';
+
+CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(segment_id bigint, observed_at timestamp with time zone, name text, color text, customers_count bigint, created_at timestamp with time zone, price_field_ids bigint[], field_values jsonb, extra jsonb, state_since_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    select
+        segment.segment_id,
+        segment.observed_at,
+        segment.name,
+        segment.color,
+        segment.customers_count,
+        segment.created_at,
+        segment.price_field_ids,
+        segment.field_values,
+        segment.extra,
+        segment.state_since_at
+    from analytics.segment_snapshots as segment
+    where segment.account_id operator(pg_catalog.=) as_of.account_id
+        and segment.observed_at operator(pg_catalog.=) (
+            select snapshot.observed_at
+            from analytics.snapshots as snapshot
+            where snapshot.account_id operator(pg_catalog.=) as_of.account_id and snapshot.observed_at operator(pg_catalog.<=) as_of.instant
+            order by snapshot.observed_at desc
+            limit 1
+        )
+$$;
+
+COMMENT ON FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) IS 'One row per segment of an account in the latest snapshot at or before an instant, which is observed_at. No rows before the first snapshot.';
+
+CREATE FUNCTION analytics.segments_by_field(account_id bigint) RETURNS TABLE(segment_id bigint, name text, customers_count bigint, color text, created_at timestamp with time zone, state_since_at timestamp with time zone, observed_at timestamp with time zone, texts jsonb, numbers jsonb, booleans jsonb, dates jsonb, instants jsonb)
+    LANGUAGE sql STABLE
+    AS $$
+    select
+        segment.segment_id,
+        segment.name,
+        segment.customers_count,
+        segment.color,
+        segment.created_at,
+        segment.state_since_at,
+        segment.observed_at,
+        by_field.texts,
+        by_field.numbers,
+        by_field.booleans,
+        by_field.dates,
+        by_field.instants
+    from analytics.segments as segment
+    cross join lateral (
+        select
+            pg_catalog.jsonb_object_agg(field.field_id, field.text) as texts,
+            pg_catalog.jsonb_object_agg(field.field_id, field.number) as numbers,
+            pg_catalog.jsonb_object_agg(field.field_id, field.boolean) as booleans,
+            pg_catalog.jsonb_object_agg(field.field_id, field.date) as dates,
+            pg_catalog.jsonb_object_agg(field.field_id, field.instant) as instants
+        from (
+            select
+                value.field_id,
+                pg_catalog.string_agg(value.value operator(pg_catalog.#>>) '{}', ', ' order by value.position) as text,
+                pg_catalog.min(value.number_value) filter (where value.position operator(pg_catalog.=) 0) as number,
+                pg_catalog.bool_or(value.boolean_value) filter (where value.position operator(pg_catalog.=) 0) as boolean,
+                pg_catalog.min(value.date_value) filter (where value.position operator(pg_catalog.=) 0) as date,
+                pg_catalog.min(value.timestamp_value) filter (where value.position operator(pg_catalog.=) 0) as instant
+            from analytics.segment_field_values as value
+            where value.account_id operator(pg_catalog.=) segments_by_field.account_id
+                and value.segment_id operator(pg_catalog.=) segment.segment_id
+                and value.valid_from operator(pg_catalog.=) segment.state_since_at
+            group by value.field_id
+        ) as field
+    ) as by_field
+    where segment.account_id operator(pg_catalog.=) segments_by_field.account_id
+$$;
+
+COMMENT ON FUNCTION analytics.segments_by_field(account_id bigint) IS 'One row per current segment of an account, with the values of its custom fields by field id: all of them as text, and numbers, checkboxes, dates and timestamps with their types. The wide view segments_<account id> selects from it.';
+
+CREATE FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(stage_id bigint, observed_at timestamp with time zone, name text, sort bigint, is_default boolean, color text, type bigint, conditions jsonb, extra jsonb, state_since_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    select
+        stage.stage_id,
+        snapshot.observed_at,
+        stage.name,
+        stage.sort,
+        stage.is_default,
+        stage.color,
+        stage.type,
+        stage.conditions,
+        stage.extra,
+        stage.valid_from as state_since_at
+    from (
+        select one.observed_at
+        from analytics.snapshots as one
+        where one.account_id operator(pg_catalog.=) stages_as_of.account_id and one.observed_at operator(pg_catalog.<=) stages_as_of.instant
+        order by one.observed_at desc
+        limit 1
+    ) as snapshot
+    join analytics.stage_history as stage
+        on stage.account_id operator(pg_catalog.=) stages_as_of.account_id
+        and stage.valid_from operator(pg_catalog.<=) snapshot.observed_at
+        and (stage.valid_to is null or stage.valid_to operator(pg_catalog.>) snapshot.observed_at)
+$$;
+
+COMMENT ON FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp with time zone) IS 'One row per stage of an account in the latest snapshot at or before an instant, which is observed_at. No rows before the first snapshot.';
+
+CREATE FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    select pg_catalog.string_agg(coalesce(label.label, item.value operator(pg_catalog.#>>) '{}'), ', ' order by item.position)
+    from pg_catalog.jsonb_array_elements(
+        case when pg_catalog.jsonb_typeof(value_text.value) operator(pg_catalog.=) 'array' then value_text.value else pg_catalog.jsonb_build_array(value_text.value) end
+    ) with ordinality as item (value, position)
+    left join lateral (
+        select option.label
+        from analytics.option_history as option
+        where option.account_id operator(pg_catalog.=) value_text.account_id
+            and option.field_id operator(pg_catalog.=) value_text.field_id
+            and option.option_id::pg_catalog.text operator(pg_catalog.=) item.value::pg_catalog.text
+            and option.valid_from operator(pg_catalog.<=) value_text.instant
+        order by option.valid_from desc
+        limit 1
+    ) as label on true
+$$;
+
+COMMENT ON FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) IS 'Format a JSON value as text: lists with commas, options of a field by their labels at an instant. Null for null.';
+
+CREATE TABLE amocrm.account (
+    account_id bigint NOT NULL,
+    account_key text NOT NULL,
+    host text NOT NULL,
+    name text,
+    subdomain text,
+    timezone text NOT NULL,
+    customers_mode text NOT NULL,
+    country text,
+    currency text,
+    CONSTRAINT account_account_id_check CHECK ((account_id > 0)),
+    CONSTRAINT account_customers_mode_check CHECK ((customers_mode = ANY (ARRAY['unavailable'::text, 'disabled'::text, 'segments'::text, 'periodicity'::text])))
+);
+
+COMMENT ON TABLE amocrm.account IS 'One row per amoCRM account, as its newest snapshot described it.';
+
+COMMENT ON COLUMN amocrm.account.account_id IS 'amoCRM''s id of the account.';
+
+COMMENT ON COLUMN amocrm.account.account_key IS 'The account''s key in the settings. A key that is bound to one account is refused for another.';
+
+COMMENT ON COLUMN amocrm.account.host IS 'Host the account was last loaded from.';
+
+COMMENT ON COLUMN amocrm.account.name IS 'Name of the account. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.account.subdomain IS 'Subdomain of the account. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.account.timezone IS 'IANA name of the account''s timezone; its days and date fields follow it.';
+
+COMMENT ON COLUMN amocrm.account.customers_mode IS 'Customers mode: segments (dynamic segmentation), periodicity (recurring purchases: stages), disabled, or unavailable (not in the plan).';
+
+COMMENT ON COLUMN amocrm.account.country IS 'Two-letter country code. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API gave none.';
+
+CREATE TABLE amocrm.field_version (
+    account_id bigint NOT NULL,
+    field_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    end_reason text,
+    name text,
+    code text,
+    type text,
+    sort bigint,
+    extra jsonb,
+    content_hash bytea NOT NULL,
+    CONSTRAINT field_version_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT field_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
+    CONSTRAINT field_version_content_hash_check CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT field_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
+    CONSTRAINT field_version_field_id_check CHECK ((field_id > 0))
+);
+
+COMMENT ON TABLE amocrm.field_version IS 'One row per state of a segment field''s definition, from the snapshot that first showed it to the first that did not.';
+
+COMMENT ON COLUMN amocrm.field_version.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.field_version.field_id IS 'amoCRM''s id of the field: its identity, while name and code can change.';
+
+COMMENT ON COLUMN amocrm.field_version.valid_from IS 'observed_at of the first snapshot that showed this state.';
+
+COMMENT ON COLUMN amocrm.field_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
+
+COMMENT ON COLUMN amocrm.field_version.end_reason IS 'Why it ended: changed, deleted (the API said so, asked for the id), mode_off. Null while open.';
+
+COMMENT ON COLUMN amocrm.field_version.name IS 'Name; two fields may share one. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.field_version.code IS 'Code given by an integration or a user. Null when there is none.';
+
+COMMENT ON COLUMN amocrm.field_version.type IS 'Type, for example text, numeric, select; as received.';
+
+COMMENT ON COLUMN amocrm.field_version.sort IS 'Position among the fields. Null where the API gave no usable number.';
+
+COMMENT ON COLUMN amocrm.field_version.extra IS 'All other properties of the definition, as received. Null when there are none.';
+
+COMMENT ON COLUMN amocrm.field_version.content_hash IS 'SHA-256 of the definition without its options: another hash is another version.';
+
+CREATE TABLE amocrm.load_failure (
+    account_key text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    account_id bigint,
+    failed_at timestamp with time zone NOT NULL,
+    error text NOT NULL,
+    message text NOT NULL,
+    run_id text
+);
+
+COMMENT ON TABLE amocrm.load_failure IS 'One row per load that failed: why a snapshot is missing.';
+
+COMMENT ON COLUMN amocrm.load_failure.account_key IS 'The account''s key in the settings.';
+
+COMMENT ON COLUMN amocrm.load_failure.started_at IS 'When the load began.';
+
+COMMENT ON COLUMN amocrm.load_failure.account_id IS 'The account. Null when the failure came before it was known.';
+
+COMMENT ON COLUMN amocrm.load_failure.failed_at IS 'When it gave up.';
+
+COMMENT ON COLUMN amocrm.load_failure.error IS 'Kind of the error, as docs/operations.md lists them.';
+
+COMMENT ON COLUMN amocrm.load_failure.message IS 'What happened and what to do next. Holds no secret.';
+
+COMMENT ON COLUMN amocrm.load_failure.run_id IS 'Dagster''s id of the run. Null for a load without Dagster.';
+
+CREATE TABLE amocrm.newest_answers (
+    account_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    reading_code text NOT NULL,
+    answers jsonb NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.newest_answers IS 'One row per account whose newest load left nothing undone: the answers that its snapshot shows, in short. It may be deleted: then the next load reads everything.';
+
+COMMENT ON COLUMN amocrm.newest_answers.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.newest_answers.observed_at IS 'The snapshot. Where it is not the newest one, the row means nothing.';
+
+COMMENT ON COLUMN amocrm.newest_answers.reading_code IS 'SHA-256 of the code that read the answers: other code may read the same answers otherwise.';
+
+COMMENT ON COLUMN amocrm.newest_answers.answers IS 'What was asked, in order, and what of each answer matters: its status, whether it called itself JSON, and the SHA-256 of its body.';
+
+CREATE TABLE amocrm.option_version (
+    account_id bigint NOT NULL,
+    field_id bigint NOT NULL,
+    option_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    end_reason text,
+    value text,
+    sort bigint,
+    extra jsonb,
+    content_hash bytea NOT NULL,
+    CONSTRAINT option_version_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT option_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
+    CONSTRAINT option_version_content_hash_check CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT option_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
+    CONSTRAINT option_version_field_id_check CHECK ((field_id > 0)),
+    CONSTRAINT option_version_option_id_check CHECK ((option_id > 0))
+);
+
+COMMENT ON TABLE amocrm.option_version IS 'One row per state of an option of a segment field, from the snapshot that first showed it to the first that did not.';
+
+COMMENT ON COLUMN amocrm.option_version.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.option_version.field_id IS 'The field that offers the option.';
+
+COMMENT ON COLUMN amocrm.option_version.option_id IS 'amoCRM''s id of the option (enum): its identity, while the label can change.';
+
+COMMENT ON COLUMN amocrm.option_version.valid_from IS 'observed_at of the first snapshot that showed this state.';
+
+COMMENT ON COLUMN amocrm.option_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
+
+COMMENT ON COLUMN amocrm.option_version.end_reason IS 'Why it ended: changed, deleted (the API, asked for the field, no longer names it), mode_off. Null while open.';
+
+COMMENT ON COLUMN amocrm.option_version.value IS 'Label. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.option_version.sort IS 'Position among the field''s options. Null where the API gave no usable number.';
+
+COMMENT ON COLUMN amocrm.option_version.extra IS 'All other properties of the option, as received. Null when there are none.';
+
+COMMENT ON COLUMN amocrm.option_version.content_hash IS 'SHA-256 of the option: another hash is another version.';
+
+CREATE TABLE amocrm.quality_event (
+    account_id bigint NOT NULL,
+    kind text NOT NULL,
+    thing text NOT NULL,
+    thing_id bigint NOT NULL,
+    detail text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    CONSTRAINT quality_event_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT quality_event_detail_check CHECK ((length(detail) <= 300))
+);
+
+COMMENT ON TABLE amocrm.quality_event IS 'One row per stretch of snapshots in which the same oddity was noticed. None of them stopped a load.';
+
+COMMENT ON COLUMN amocrm.quality_event.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.quality_event.kind IS 'What was noticed, as docs/operations.md lists them: unknown_key, totals_mismatch, untyped_value and others.';
+
+COMMENT ON COLUMN amocrm.quality_event.thing IS 'What it is about: account, list, stage, segment, field, option.';
+
+COMMENT ON COLUMN amocrm.quality_event.thing_id IS 'Id of that thing; 0 for a list or the account as a whole.';
+
+COMMENT ON COLUMN amocrm.quality_event.detail IS 'One plain sentence.';
+
+COMMENT ON COLUMN amocrm.quality_event.valid_from IS 'observed_at of the first snapshot that showed it.';
+
+COMMENT ON COLUMN amocrm.quality_event.valid_to IS 'observed_at of the first snapshot that did not. Null while it lasts.';
+
+CREATE TABLE amocrm.raw_answer (
+    account_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    load_id uuid NOT NULL,
+    sequence integer NOT NULL,
+    resource text NOT NULL,
+    thing_id bigint,
+    page integer,
+    pass_number integer,
+    is_accepted boolean NOT NULL,
+    path text NOT NULL,
+    status integer NOT NULL,
+    content_type text,
+    request_id text,
+    received_at timestamp with time zone NOT NULL,
+    body_hash bytea NOT NULL,
+    CONSTRAINT raw_answer_resource_check CHECK ((resource = ANY (ARRAY['account'::text, 'stages'::text, 'segments'::text, 'fields'::text, 'stage'::text, 'segment'::text, 'field'::text]))),
+    CONSTRAINT raw_answer_sequence_check CHECK ((sequence >= 0))
+);
+
+COMMENT ON TABLE amocrm.raw_answer IS 'One row per answer received, of failed loads too. A snapshot is a pure function of its accepted answers.';
+
+COMMENT ON COLUMN amocrm.raw_answer.account_id IS 'The account that answered.';
+
+COMMENT ON COLUMN amocrm.raw_answer.observed_at IS 'When the load began; the snapshot''s observed_at if it was published.';
+
+COMMENT ON COLUMN amocrm.raw_answer.load_id IS 'The load that asked.';
+
+COMMENT ON COLUMN amocrm.raw_answer.sequence IS 'Order of the answer in its load, from 0.';
+
+COMMENT ON COLUMN amocrm.raw_answer.resource IS 'What was asked for: account; a list (stages, segments, fields); or one thing by its id (stage, segment, field).';
+
+COMMENT ON COLUMN amocrm.raw_answer.thing_id IS 'The id asked for. Null for lists and the account.';
+
+COMMENT ON COLUMN amocrm.raw_answer.page IS 'The page asked for. Null where the resource has no pages.';
+
+COMMENT ON COLUMN amocrm.raw_answer.pass_number IS 'Which reading of the list, from 1: a list of several pages is read until two passes agree. Null elsewhere.';
+
+COMMENT ON COLUMN amocrm.raw_answer.is_accepted IS 'Whether the snapshot is read from this answer; false for answers that were asked for again.';
+
+COMMENT ON COLUMN amocrm.raw_answer.path IS 'Path and query of the request.';
+
+COMMENT ON COLUMN amocrm.raw_answer.status IS 'HTTP status.';
+
+COMMENT ON COLUMN amocrm.raw_answer.content_type IS 'Content-Type as received. Null when there was none.';
+
+COMMENT ON COLUMN amocrm.raw_answer.request_id IS 'amoCRM''s X-Request-Id, which its support asks for. Null when there was none.';
+
+COMMENT ON COLUMN amocrm.raw_answer.received_at IS 'When the answer was complete.';
+
+COMMENT ON COLUMN amocrm.raw_answer.body_hash IS 'The body, in amocrm.raw_body.';
+
+CREATE TABLE amocrm.raw_body (
+    account_id bigint NOT NULL,
+    body_hash bytea NOT NULL,
+    body bytea NOT NULL,
+    byte_count integer NOT NULL,
+    CONSTRAINT raw_body_body_hash_check CHECK ((octet_length(body_hash) = 32)),
+    CONSTRAINT raw_body_byte_count_check CHECK ((byte_count >= 0))
+);
+ALTER TABLE ONLY amocrm.raw_body ALTER COLUMN body SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE amocrm.raw_body IS 'One row per account and content of an answer''s body: the same body is stored once.';
+
+COMMENT ON COLUMN amocrm.raw_body.account_id IS 'The account that answered.';
+
+COMMENT ON COLUMN amocrm.raw_body.body_hash IS 'SHA-256 of the body as received.';
+
+COMMENT ON COLUMN amocrm.raw_body.body IS 'The body as received, compressed with zlib.';
+
+COMMENT ON COLUMN amocrm.raw_body.byte_count IS 'Length of the body in bytes before compression.';
+
+CREATE TABLE amocrm.role_name (
+    name text NOT NULL,
+    purpose text NOT NULL,
+    account_id bigint,
+    CONSTRAINT role_name_account_id_check CHECK ((account_id > 0)),
+    CONSTRAINT role_name_check CHECK (((purpose = 'reader_of_account'::text) = (account_id IS NOT NULL))),
+    CONSTRAINT role_name_purpose_check CHECK ((purpose = ANY (ARRAY['reader'::text, 'loader'::text, 'views'::text, 'account_reader'::text, 'reader_of_account'::text])))
+);
+
+COMMENT ON TABLE amocrm.role_name IS 'One row per role of the server that belongs to this database: only these are granted rights here, and only these select accounts.';
+
+COMMENT ON COLUMN amocrm.role_name.name IS 'Name of the role. Postgres may have lost it since.';
+
+COMMENT ON COLUMN amocrm.role_name.purpose IS 'reader: reads all accounts; loader: loads; views: owns the views; account_reader: holds the rights of all readers of single accounts; reader_of_account: reads one account.';
+
+COMMENT ON COLUMN amocrm.role_name.account_id IS 'The account that the role reads. Null for the other purposes.';
+
+CREATE TABLE amocrm.row_memory (
+    account_id bigint NOT NULL,
+    reading_code text NOT NULL,
+    segments jsonb NOT NULL
+);
+
+COMMENT ON TABLE amocrm.row_memory IS 'One row per account that ever showed segments: what reading the rows of its segments gave. It may be deleted: then the next load reads every row.';
+
+COMMENT ON COLUMN amocrm.row_memory.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.row_memory.reading_code IS 'SHA-256 of the code that read the rows: other code may read the same rows otherwise.';
+
+COMMENT ON COLUMN amocrm.row_memory.segments IS 'By the SHA-256 of each row, its size aside: the hash of the content, and the oddities that reading noticed.';
+
+CREATE TABLE amocrm.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT schema_migration_version_check CHECK ((version > 0))
+);
+
+COMMENT ON TABLE amocrm.schema_migration IS 'One row per migration applied to this database.';
+
+COMMENT ON COLUMN amocrm.schema_migration.version IS 'Number of the migration: they are applied in this order, each once.';
+
+COMMENT ON COLUMN amocrm.schema_migration.name IS 'Name of its file in sql/migrations.';
+
+COMMENT ON COLUMN amocrm.schema_migration.checksum IS 'SHA-256 of the file as it was applied, in hexadecimal. A file that was edited since is refused.';
+
+COMMENT ON COLUMN amocrm.schema_migration.applied_at IS 'When it was applied, by the database''s clock.';
+
+CREATE TABLE amocrm.schema_view (
+    name text NOT NULL,
+    checksum text NOT NULL,
+    grants text[] DEFAULT '{}'::text[] NOT NULL
+);
+
+COMMENT ON TABLE amocrm.schema_view IS 'One row per view that migrating made in the schema analytics: these, and no others, it may replace or drop.';
+
+COMMENT ON COLUMN amocrm.schema_view.name IS 'Name of the view, and of its file in sql/views.';
+
+COMMENT ON COLUMN amocrm.schema_view.checksum IS 'SHA-256 of the file that made it, in hexadecimal.';
+
+COMMENT ON COLUMN amocrm.schema_view.grants IS 'Rights that others were granted on it, while the view itself is dropped for being made anew.';
+
+CREATE TABLE amocrm.segment_current (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    customers_count bigint,
+    content_hash bytea NOT NULL,
+    CONSTRAINT segment_current_content_hash_check CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT segment_current_customers_count_check CHECK ((customers_count >= 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE amocrm.segment_current IS 'One row per segment that the newest snapshot of its account saw: what the next load compares with.';
+
+COMMENT ON COLUMN amocrm.segment_current.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_current.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.segment_current.valid_from IS 'Its open version.';
+
+COMMENT ON COLUMN amocrm.segment_current.customers_count IS 'Its size. Null while the API gives no usable number.';
+
+COMMENT ON COLUMN amocrm.segment_current.content_hash IS 'SHA-256 of all that makes a version of the segment.';
+
+CREATE TABLE amocrm.segment_field_value (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    field_id bigint NOT NULL,
+    position integer NOT NULL,
+    field_type text,
+    text_value text,
+    number_value numeric,
+    boolean_value boolean,
+    date_value date,
+    timestamp_value timestamp with time zone,
+    option_id bigint,
+    json_value jsonb,
+    CONSTRAINT segment_field_value_position_check CHECK ((position >= 0))
+);
+
+COMMENT ON TABLE amocrm.segment_field_value IS 'One row per value of a custom field of a segment, by version of the segment; several where the field holds several.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.valid_from IS 'The version of the segment that the value belongs to.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.field_id IS 'The field; its name at that time is in amocrm.field_version.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.position IS 'Position among the values of the field, from 0; options are ordered by their id, since amoCRM''s order is not stable.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.field_type IS 'Type of the field when the value was read, which decides the column that holds it.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.text_value IS 'Value of a text, textarea, url or streetaddress field, and any value that could not be typed. Null otherwise.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.number_value IS 'Value of a numeric field, exactly. Null otherwise.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.boolean_value IS 'Value of a checkbox. Null otherwise; a checkbox that is not set has no row.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.date_value IS 'Value of a date field: a day in the account''s timezone. Null otherwise.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.timestamp_value IS 'Value of a date_time field: an instant. Null otherwise.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.option_id IS 'Option chosen in a select, multiselect or radiobutton field; its label at that time is in amocrm.option_version. Null otherwise.';
+
+COMMENT ON COLUMN amocrm.segment_field_value.json_value IS 'Value of a field of a type that is an object or unknown here, and any value that could not be typed, as received. Null otherwise.';
+
+CREATE TABLE amocrm.segment_price_field (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    price_field_id bigint NOT NULL
+);
+
+COMMENT ON TABLE amocrm.segment_price_field IS 'One row per price available to a segment, by version of the segment.';
+
+COMMENT ON COLUMN amocrm.segment_price_field.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_price_field.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.segment_price_field.valid_from IS 'The version of the segment that the price belongs to.';
+
+COMMENT ON COLUMN amocrm.segment_price_field.price_field_id IS 'Id of a catalog''s custom field of type price (available_products_price_types).';
+
+CREATE TABLE amocrm.segment_size (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    customers_count bigint,
+    CONSTRAINT segment_size_customers_count_check CHECK ((customers_count >= 0))
+);
+
+COMMENT ON TABLE amocrm.segment_size IS 'One row per change of a segment''s size: it holds from this snapshot to the segment''s next row. Only ever appended to.';
+
+COMMENT ON COLUMN amocrm.segment_size.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_size.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.segment_size.observed_at IS 'The first snapshot that showed this size.';
+
+COMMENT ON COLUMN amocrm.segment_size.customers_count IS 'Customers in the segment. Null once the segment is gone, or while the API gives no usable number.';
+
+CREATE TABLE amocrm.segment_size_daily (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    observed_date date NOT NULL,
+    last_count bigint,
+    min_count bigint,
+    max_count bigint,
+    CONSTRAINT segment_size_daily_check CHECK ((max_count >= min_count)),
+    CONSTRAINT segment_size_daily_last_count_check CHECK ((last_count >= 0)),
+    CONSTRAINT segment_size_daily_min_count_check CHECK ((min_count >= 0))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE amocrm.segment_size_daily IS 'One row per segment and day on which a snapshot saw it, in the account''s timezone. Derived from amocrm.segment_size and amocrm.snapshot.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.observed_date IS 'Day in the account''s timezone.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.last_count IS 'Size in the day''s last snapshot that saw the segment. Null when the API gave no usable number in it.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.min_count IS 'Smallest size seen on the day. Null when no snapshot of the day gave a usable number.';
+
+COMMENT ON COLUMN amocrm.segment_size_daily.max_count IS 'Largest size seen on the day. Null when no snapshot of the day gave a usable number.';
+
+CREATE TABLE amocrm.segment_version (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    end_reason text,
+    name text,
+    color text,
+    created_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    extra jsonb,
+    CONSTRAINT segment_version_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT segment_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
+    CONSTRAINT segment_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
+    CONSTRAINT segment_version_segment_id_check CHECK ((segment_id > 0))
+);
+
+COMMENT ON TABLE amocrm.segment_version IS 'One row per state of a segment, its size aside, from the snapshot that first showed it to the first that did not.';
+
+COMMENT ON COLUMN amocrm.segment_version.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_version.segment_id IS 'amoCRM''s id of the segment.';
+
+COMMENT ON COLUMN amocrm.segment_version.valid_from IS 'observed_at of the first snapshot that showed this state.';
+
+COMMENT ON COLUMN amocrm.segment_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
+
+COMMENT ON COLUMN amocrm.segment_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API said so, asked for the id), mode_off (the customers mode was switched). Null while open.';
+
+COMMENT ON COLUMN amocrm.segment_version.name IS 'Name. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.segment_version.color IS 'Colour as received, without a leading #.';
+
+COMMENT ON COLUMN amocrm.segment_version.created_at IS 'When the segment was created, by amoCRM. Null where the API gave no usable time.';
+
+COMMENT ON COLUMN amocrm.segment_version.updated_at IS 'amoCRM''s time of the last update, as the first snapshot of this version showed it; on its own it makes no version.';
+
+COMMENT ON COLUMN amocrm.segment_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
+
+CREATE TABLE amocrm.size_alert (
+    account_id bigint NOT NULL,
+    alert_id uuid NOT NULL,
+    segment_id bigint NOT NULL,
+    segment_name text,
+    rule text NOT NULL,
+    direction text NOT NULL,
+    days integer NOT NULL,
+    previous_observed_at timestamp with time zone NOT NULL,
+    previous_count bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    customers_count bigint NOT NULL,
+    missed_days integer NOT NULL,
+    around jsonb NOT NULL,
+    message text NOT NULL,
+    told_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT size_alert_check CHECK ((previous_observed_at < observed_at)),
+    CONSTRAINT size_alert_check1 CHECK ((direction =
+CASE
+    WHEN (customers_count > previous_count) THEN 'up'::text
+    ELSE 'down'::text
+END)),
+    CONSTRAINT size_alert_customers_count_check CHECK ((customers_count >= 0)),
+    CONSTRAINT size_alert_days_check CHECK ((days > 0)),
+    CONSTRAINT size_alert_direction_check CHECK ((direction = ANY (ARRAY['up'::text, 'down'::text]))),
+    CONSTRAINT size_alert_missed_days_check CHECK ((missed_days >= 0)),
+    CONSTRAINT size_alert_previous_count_check CHECK ((previous_count >= 0)),
+    CONSTRAINT size_alert_segment_id_check CHECK ((segment_id > 0))
+);
+
+COMMENT ON TABLE amocrm.size_alert IS 'One row per event that somebody wanted to be told of: a segment''s change that reached a rule''s threshold. Only ever added to and completed.';
+
+COMMENT ON COLUMN amocrm.size_alert.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.size_alert.alert_id IS 'The event. Receivers get it as id, to know one that arrives twice.';
+
+COMMENT ON COLUMN amocrm.size_alert.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.size_alert.segment_name IS 'Its name at that moment. Null where it had none.';
+
+COMMENT ON COLUMN amocrm.size_alert.rule IS 'The rule''s threshold, in the words of the settings.';
+
+COMMENT ON COLUMN amocrm.size_alert.direction IS 'up or down.';
+
+COMMENT ON COLUMN amocrm.size_alert.days IS 'The rule''s span, in days of the account.';
+
+COMMENT ON COLUMN amocrm.size_alert.previous_observed_at IS 'Snapshot compared with: the last of the day that lies the rule''s span before, or of an earlier one where that day has none.';
+
+COMMENT ON COLUMN amocrm.size_alert.previous_count IS 'Size in that snapshot.';
+
+COMMENT ON COLUMN amocrm.size_alert.observed_at IS 'The snapshot that reached the threshold.';
+
+COMMENT ON COLUMN amocrm.size_alert.customers_count IS 'Size in it.';
+
+COMMENT ON COLUMN amocrm.size_alert.missed_days IS 'Days by which the two lie further apart than the rule''s span, since no load succeeded on the day to compare with. 0 as a rule.';
+
+COMMENT ON COLUMN amocrm.size_alert.around IS 'What amoCRM told to have changed between the two or in the 24 hours before, and gaps: a list of objects with date (the account''s) and text, the newest first. Empty when there is nothing.';
+
+COMMENT ON COLUMN amocrm.size_alert.message IS 'What was told, as text.';
+
+COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When the webhook had taken it. Null while it waits.';
+
+COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts: so long it is not told again.';
+
+CREATE TABLE amocrm.snapshot (
+    account_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    observed_date date NOT NULL,
+    load_id uuid NOT NULL,
+    customers_mode text NOT NULL,
+    timezone text NOT NULL,
+    stage_count integer,
+    segment_count integer,
+    field_count integer,
+    option_count integer,
+    opened_count integer NOT NULL,
+    closed_count integer NOT NULL,
+    size_change_count integer NOT NULL,
+    request_count integer NOT NULL,
+    byte_count bigint NOT NULL,
+    duration_seconds double precision NOT NULL,
+    code_version text NOT NULL,
+    run_id text,
+    published_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT snapshot_byte_count_check CHECK ((byte_count >= 0)),
+    CONSTRAINT snapshot_check CHECK (((stage_count IS NOT NULL) = (customers_mode = 'periodicity'::text))),
+    CONSTRAINT snapshot_check1 CHECK (((segment_count IS NOT NULL) = (customers_mode = 'segments'::text))),
+    CONSTRAINT snapshot_check2 CHECK (((field_count IS NOT NULL) = (customers_mode = 'segments'::text))),
+    CONSTRAINT snapshot_check3 CHECK (((option_count IS NOT NULL) = (customers_mode = 'segments'::text))),
+    CONSTRAINT snapshot_closed_count_check CHECK ((closed_count >= 0)),
+    CONSTRAINT snapshot_customers_mode_check CHECK ((customers_mode = ANY (ARRAY['unavailable'::text, 'disabled'::text, 'segments'::text, 'periodicity'::text]))),
+    CONSTRAINT snapshot_duration_seconds_check CHECK ((duration_seconds >= (0)::double precision)),
+    CONSTRAINT snapshot_field_count_check CHECK ((field_count >= 0)),
+    CONSTRAINT snapshot_opened_count_check CHECK ((opened_count >= 0)),
+    CONSTRAINT snapshot_option_count_check CHECK ((option_count >= 0)),
+    CONSTRAINT snapshot_request_count_check CHECK ((request_count >= 0)),
+    CONSTRAINT snapshot_segment_count_check CHECK ((segment_count >= 0)),
+    CONSTRAINT snapshot_size_change_count_check CHECK ((size_change_count >= 0)),
+    CONSTRAINT snapshot_stage_count_check CHECK ((stage_count >= 0))
+);
+
+COMMENT ON TABLE amocrm.snapshot IS 'One row per snapshot published: the ledger. All that belongs to a snapshot was committed together with its row.';
+
+COMMENT ON COLUMN amocrm.snapshot.account_id IS 'The account observed.';
+
+COMMENT ON COLUMN amocrm.snapshot.observed_at IS 'When the load began to ask the API: the instant the snapshot stands for. Strictly rising per account.';
+
+COMMENT ON COLUMN amocrm.snapshot.observed_date IS 'Day of observed_at in the account''s timezone of that moment.';
+
+COMMENT ON COLUMN amocrm.snapshot.load_id IS 'The load that made the snapshot; publishing it twice changes nothing.';
+
+COMMENT ON COLUMN amocrm.snapshot.customers_mode IS 'Customers mode at that moment. A change of mode is a break in the series, not a deletion.';
+
+COMMENT ON COLUMN amocrm.snapshot.timezone IS 'IANA name of the account''s timezone at that moment.';
+
+COMMENT ON COLUMN amocrm.snapshot.stage_count IS 'Stages seen. Null where the mode has none.';
+
+COMMENT ON COLUMN amocrm.snapshot.segment_count IS 'Segments seen. Null where the mode has none.';
+
+COMMENT ON COLUMN amocrm.snapshot.field_count IS 'Definitions of segment fields seen. Null where the mode has none.';
+
+COMMENT ON COLUMN amocrm.snapshot.option_count IS 'Options of those fields seen. Null where the mode has none.';
+
+COMMENT ON COLUMN amocrm.snapshot.opened_count IS 'Versions that this snapshot opened, of all things together.';
+
+COMMENT ON COLUMN amocrm.snapshot.closed_count IS 'Versions that this snapshot closed, of all things together.';
+
+COMMENT ON COLUMN amocrm.snapshot.size_change_count IS 'Segments whose size differs from the snapshot before, those that came and went included.';
+
+COMMENT ON COLUMN amocrm.snapshot.request_count IS 'Requests the load made, retries included.';
+
+COMMENT ON COLUMN amocrm.snapshot.byte_count IS 'Bytes of all answers, decoded.';
+
+COMMENT ON COLUMN amocrm.snapshot.duration_seconds IS 'Seconds from the first request to the last answer.';
+
+COMMENT ON COLUMN amocrm.snapshot.code_version IS 'Version of this software that made the snapshot.';
+
+COMMENT ON COLUMN amocrm.snapshot.run_id IS 'Dagster''s id of the run. Null for a load without Dagster.';
+
+COMMENT ON COLUMN amocrm.snapshot.published_at IS 'When the row was written, by the database''s clock.';
+
+CREATE TABLE amocrm.stage_rule (
+    account_id bigint NOT NULL,
+    stage_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    group_position integer NOT NULL,
+    rule_position integer NOT NULL,
+    type text,
+    match jsonb,
+    rule jsonb NOT NULL,
+    CONSTRAINT stage_rule_group_position_check CHECK ((group_position >= 0)),
+    CONSTRAINT stage_rule_rule_position_check CHECK ((rule_position >= 0))
+);
+
+COMMENT ON TABLE amocrm.stage_rule IS 'One row per rule in the conditions of a stage''s version. How groups combine is undocumented: structure is kept, no meaning claimed.';
+
+COMMENT ON COLUMN amocrm.stage_rule.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.stage_rule.stage_id IS 'The stage.';
+
+COMMENT ON COLUMN amocrm.stage_rule.valid_from IS 'The version of the stage that the rule belongs to.';
+
+COMMENT ON COLUMN amocrm.stage_rule.group_position IS 'Position of the rule''s group, from 0.';
+
+COMMENT ON COLUMN amocrm.stage_rule.rule_position IS 'Position of the rule in its group, from 0.';
+
+COMMENT ON COLUMN amocrm.stage_rule.type IS 'Kind of rule, for example before_purchase, after_today, tag. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.stage_rule.match IS 'What the rule compares with (match.value): a number or a list. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.stage_rule.rule IS 'The whole rule as received.';
+
+CREATE TABLE amocrm.stage_version (
+    account_id bigint NOT NULL,
+    stage_id bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_to timestamp with time zone,
+    end_reason text,
+    name text,
+    sort bigint,
+    is_default boolean,
+    color text,
+    type bigint,
+    rule_group_count integer NOT NULL,
+    extra jsonb,
+    content_hash bytea NOT NULL,
+    CONSTRAINT stage_version_check CHECK ((valid_to > valid_from)),
+    CONSTRAINT stage_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
+    CONSTRAINT stage_version_content_hash_check CHECK ((octet_length(content_hash) = 32)),
+    CONSTRAINT stage_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
+    CONSTRAINT stage_version_rule_group_count_check CHECK ((rule_group_count >= 0)),
+    CONSTRAINT stage_version_stage_id_check CHECK ((stage_id > 0))
+);
+
+COMMENT ON TABLE amocrm.stage_version IS 'One row per state of a stage, from the snapshot that first showed it to the first that did not.';
+
+COMMENT ON COLUMN amocrm.stage_version.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.stage_version.stage_id IS 'amoCRM''s id of the stage.';
+
+COMMENT ON COLUMN amocrm.stage_version.valid_from IS 'observed_at of the first snapshot that showed this state.';
+
+COMMENT ON COLUMN amocrm.stage_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
+
+COMMENT ON COLUMN amocrm.stage_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API said so, asked for the id), mode_off (the customers mode was switched). Null while open.';
+
+COMMENT ON COLUMN amocrm.stage_version.name IS 'Name. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.stage_version.sort IS 'Position among the stages. Null where the API gave no usable number.';
+
+COMMENT ON COLUMN amocrm.stage_version.is_default IS 'Whether it is a system stage, which cannot be deleted. Null where the API did not say.';
+
+COMMENT ON COLUMN amocrm.stage_version.color IS 'Colour with a leading #, as received.';
+
+COMMENT ON COLUMN amocrm.stage_version.type IS 'Type as received; amoCRM''s text and its example disagree on the meaning, so nothing is corrected here.';
+
+COMMENT ON COLUMN amocrm.stage_version.rule_group_count IS 'Number of groups of rules, empty ones included.';
+
+COMMENT ON COLUMN amocrm.stage_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
+
+COMMENT ON COLUMN amocrm.stage_version.content_hash IS 'SHA-256 of all the API said of the stage: another hash is another version.';
+
+CREATE TABLE amocrm.work_lock (
+    work text NOT NULL,
+    account_id bigint NOT NULL,
+    taken_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.work_lock IS 'One row per account and kind of work that one process at a time may do. Whoever does it holds the row''s lock until the transaction ends. It may be emptied while nothing runs.';
+
+COMMENT ON COLUMN amocrm.work_lock.work IS 'The work: raw_answer (keeping and purging raw answers), size_alert (deciding on alerts), wide_view (making the view segments_<account id>), apply (changing the account in amoCRM).';
+
+COMMENT ON COLUMN amocrm.work_lock.account_id IS 'amoCRM''s id of the account, which need not have a snapshot yet.';
+
+COMMENT ON COLUMN amocrm.work_lock.taken_at IS 'When the lock was last taken, by the database''s clock. For apply: when the account was first changed.';
+
+CREATE TABLE amocrm.write_back (
+    account_id bigint NOT NULL,
+    call_id uuid NOT NULL,
+    apply_id uuid NOT NULL,
+    position integer NOT NULL,
+    intended_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    outcome text DEFAULT 'uncertain'::text NOT NULL,
+    who text NOT NULL,
+    reason text,
+    source text NOT NULL,
+    restored_from timestamp with time zone,
+    method text NOT NULL,
+    path text NOT NULL,
+    body jsonb,
+    status integer,
+    answer jsonb,
+    request_id text,
+    error text,
+    CONSTRAINT write_back_check CHECK (((ended_at IS NOT NULL) OR (outcome = 'uncertain'::text))),
+    CONSTRAINT write_back_method_check CHECK ((method = ANY (ARRAY['POST'::text, 'PATCH'::text, 'DELETE'::text]))),
+    CONSTRAINT write_back_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text, 'not_sent'::text, 'uncertain'::text]))),
+    CONSTRAINT write_back_position_check CHECK ((position >= 0))
+);
+
+COMMENT ON TABLE amocrm.write_back IS 'One row per call that this program made to change an account. Only ever added to and completed.';
+
+COMMENT ON COLUMN amocrm.write_back.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.write_back.call_id IS 'The call.';
+
+COMMENT ON COLUMN amocrm.write_back.apply_id IS 'The command or run whose plan the call was part of.';
+
+COMMENT ON COLUMN amocrm.write_back.position IS 'Order of the call among those of its apply, from 0.';
+
+COMMENT ON COLUMN amocrm.write_back.intended_at IS 'When the row was written, right before the call was sent.';
+
+COMMENT ON COLUMN amocrm.write_back.ended_at IS 'When its outcome was written. Null where the process did not live to see it.';
+
+COMMENT ON COLUMN amocrm.write_back.outcome IS 'done: amoCRM said so, or, where its answer was lost, the account as it was read afterwards; refused: amoCRM said no; not_sent: amoCRM was not reached; uncertain: nobody knows.';
+
+COMMENT ON COLUMN amocrm.write_back.who IS 'Who made it: user and machine, or what --as was given.';
+
+COMMENT ON COLUMN amocrm.write_back.reason IS 'Why, in the words of whoever made it. Null where nothing was said.';
+
+COMMENT ON COLUMN amocrm.write_back.source IS 'Where it was written what is wanted: a file, a command, an instant of the history.';
+
+COMMENT ON COLUMN amocrm.write_back.restored_from IS 'observed_at of the snapshot that was restored. Null where the past was not what was wanted.';
+
+COMMENT ON COLUMN amocrm.write_back.method IS 'HTTP method.';
+
+COMMENT ON COLUMN amocrm.write_back.path IS 'Path of the request.';
+
+COMMENT ON COLUMN amocrm.write_back.body IS 'The body as sent. Null where the method has none.';
+
+COMMENT ON COLUMN amocrm.write_back.status IS 'HTTP status of the answer. Null where none came.';
+
+COMMENT ON COLUMN amocrm.write_back.answer IS 'The answer''s body. Null where there was none, or none in JSON.';
+
+COMMENT ON COLUMN amocrm.write_back.request_id IS 'amoCRM''s X-Request-Id, which its support asks for. Null where there was none.';
+
+COMMENT ON COLUMN amocrm.write_back.error IS 'What went wrong, and what to do next. Null where nothing did.';
+
+CREATE TABLE amocrm.write_back_thing (
+    account_id bigint NOT NULL,
+    call_id uuid NOT NULL,
+    position integer NOT NULL,
+    thing text NOT NULL,
+    action text NOT NULL,
+    thing_id bigint,
+    name text,
+    replaces_id bigint,
+    CONSTRAINT write_back_thing_action_check CHECK ((action = ANY (ARRAY['add'::text, 'change'::text, 'delete'::text]))),
+    CONSTRAINT write_back_thing_check CHECK (((thing_id IS NOT NULL) OR (action = 'add'::text))),
+    CONSTRAINT write_back_thing_check1 CHECK (((replaces_id IS NULL) OR (action = 'add'::text))),
+    CONSTRAINT write_back_thing_position_check CHECK ((position >= 0)),
+    CONSTRAINT write_back_thing_replaces_id_check CHECK ((replaces_id > 0)),
+    CONSTRAINT write_back_thing_thing_check CHECK ((thing = ANY (ARRAY['stage'::text, 'segment'::text]))),
+    CONSTRAINT write_back_thing_thing_id_check CHECK ((thing_id > 0))
+);
+
+COMMENT ON TABLE amocrm.write_back_thing IS 'One row per stage or segment that a call is about: one a call, but for stages, which are added several at a time.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.call_id IS 'The call.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.position IS 'Its place in the call''s body, from 0.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.thing IS 'stage or segment.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.action IS 'add, change or delete.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.thing_id IS 'amoCRM''s id of the thing; of one to add the id that amoCRM gave it. Null while that is not known, or it was not added.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.name IS 'Name of the thing before the call; of one to add the name it was to have. Null where it has none.';
+
+COMMENT ON COLUMN amocrm.write_back_thing.replaces_id IS 'Of a restored thing the id it had before, whose successor it is. Null otherwise.';
+
+ALTER TABLE ONLY amocrm.account
+    ADD CONSTRAINT account_account_key_key UNIQUE (account_key);
+
+ALTER TABLE ONLY amocrm.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY amocrm.field_version
+    ADD CONSTRAINT field_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(field_id, field_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY amocrm.field_version
+    ADD CONSTRAINT field_version_pkey PRIMARY KEY (account_id, field_id, valid_from);
+
+ALTER TABLE ONLY amocrm.load_failure
+    ADD CONSTRAINT load_failure_pkey PRIMARY KEY (account_key, started_at);
+
+ALTER TABLE ONLY amocrm.newest_answers
+    ADD CONSTRAINT newest_answers_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY amocrm.option_version
+    ADD CONSTRAINT option_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(field_id, field_id, '[]'::text) WITH &&, int8range(option_id, option_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY amocrm.option_version
+    ADD CONSTRAINT option_version_pkey PRIMARY KEY (account_id, field_id, option_id, valid_from);
+
+ALTER TABLE ONLY amocrm.quality_event
+    ADD CONSTRAINT quality_event_pkey PRIMARY KEY (account_id, kind, thing, thing_id, detail, valid_from);
+
+ALTER TABLE ONLY amocrm.raw_answer
+    ADD CONSTRAINT raw_answer_pkey PRIMARY KEY (account_id, observed_at, load_id, sequence);
+
+ALTER TABLE ONLY amocrm.raw_body
+    ADD CONSTRAINT raw_body_pkey PRIMARY KEY (account_id, body_hash);
+
+ALTER TABLE ONLY amocrm.role_name
+    ADD CONSTRAINT role_name_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY amocrm.row_memory
+    ADD CONSTRAINT row_memory_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY amocrm.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY amocrm.schema_view
+    ADD CONSTRAINT schema_view_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY amocrm.segment_current
+    ADD CONSTRAINT segment_current_pkey PRIMARY KEY (account_id, segment_id);
+
+ALTER TABLE ONLY amocrm.segment_field_value
+    ADD CONSTRAINT segment_field_value_pkey PRIMARY KEY (account_id, segment_id, valid_from, field_id, position);
+
+ALTER TABLE ONLY amocrm.segment_price_field
+    ADD CONSTRAINT segment_price_field_pkey PRIMARY KEY (account_id, segment_id, valid_from, price_field_id);
+
+ALTER TABLE ONLY amocrm.segment_size_daily
+    ADD CONSTRAINT segment_size_daily_pkey PRIMARY KEY (account_id, segment_id, observed_date);
+
+ALTER TABLE ONLY amocrm.segment_size
+    ADD CONSTRAINT segment_size_pkey PRIMARY KEY (account_id, segment_id, observed_at);
+
+ALTER TABLE ONLY amocrm.segment_version
+    ADD CONSTRAINT segment_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(segment_id, segment_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY amocrm.segment_version
+    ADD CONSTRAINT segment_version_pkey PRIMARY KEY (account_id, segment_id, valid_from);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_pkey PRIMARY KEY (account_id, alert_id);
+
+ALTER TABLE ONLY amocrm.snapshot
+    ADD CONSTRAINT snapshot_pkey PRIMARY KEY (account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.stage_rule
+    ADD CONSTRAINT stage_rule_pkey PRIMARY KEY (account_id, stage_id, valid_from, group_position, rule_position);
+
+ALTER TABLE ONLY amocrm.stage_version
+    ADD CONSTRAINT stage_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(stage_id, stage_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY amocrm.stage_version
+    ADD CONSTRAINT stage_version_pkey PRIMARY KEY (account_id, stage_id, valid_from);
+
+ALTER TABLE ONLY amocrm.work_lock
+    ADD CONSTRAINT work_lock_pkey PRIMARY KEY (work, account_id);
+
+ALTER TABLE ONLY amocrm.write_back
+    ADD CONSTRAINT write_back_account_id_apply_id_position_key UNIQUE (account_id, apply_id, position);
+
+ALTER TABLE ONLY amocrm.write_back
+    ADD CONSTRAINT write_back_pkey PRIMARY KEY (account_id, call_id);
+
+ALTER TABLE ONLY amocrm.write_back_thing
+    ADD CONSTRAINT write_back_thing_pkey PRIMARY KEY (account_id, call_id, position);
+
+CREATE UNIQUE INDEX field_version_open ON amocrm.field_version USING btree (account_id, field_id) WHERE (valid_to IS NULL);
+
+CREATE UNIQUE INDEX option_version_open ON amocrm.option_version USING btree (account_id, field_id, option_id) WHERE (valid_to IS NULL);
+
+CREATE UNIQUE INDEX quality_event_open ON amocrm.quality_event USING btree (account_id, kind, thing, thing_id, detail) WHERE (valid_to IS NULL);
+
+CREATE INDEX raw_answer_body ON amocrm.raw_answer USING btree (account_id, body_hash);
+
+CREATE UNIQUE INDEX role_name_purpose ON amocrm.role_name USING btree (purpose) WHERE (account_id IS NULL);
+
+CREATE UNIQUE INDEX segment_version_open ON amocrm.segment_version USING btree (account_id, segment_id) WHERE (valid_to IS NULL);
+
+CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account_id, segment_id, rule, direction) WHERE (ended_at IS NULL);
+
+CREATE INDEX size_alert_waiting ON amocrm.size_alert USING btree (account_id) WHERE (told_at IS NULL);
+
+CREATE UNIQUE INDEX stage_version_open ON amocrm.stage_version USING btree (account_id, stage_id) WHERE (valid_to IS NULL);
+
+CREATE INDEX write_back_thing_replaced ON amocrm.write_back_thing USING btree (account_id, thing, replaces_id) WHERE (replaces_id IS NOT NULL);
+
+CREATE INDEX write_back_uncertain ON amocrm.write_back USING btree (account_id) WHERE (outcome = 'uncertain'::text);
+
+CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.field_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.option_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.quality_event FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.segment_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.stage_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+ALTER TABLE ONLY amocrm.field_version
+    ADD CONSTRAINT field_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.field_version
+    ADD CONSTRAINT field_version_account_id_valid_from_fkey FOREIGN KEY (account_id, valid_from) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.field_version
+    ADD CONSTRAINT field_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.newest_answers
+    ADD CONSTRAINT newest_answers_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.newest_answers
+    ADD CONSTRAINT newest_answers_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.option_version
+    ADD CONSTRAINT option_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.option_version
+    ADD CONSTRAINT option_version_account_id_valid_from_fkey FOREIGN KEY (account_id, valid_from) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.option_version
+    ADD CONSTRAINT option_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.quality_event
+    ADD CONSTRAINT quality_event_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.quality_event
+    ADD CONSTRAINT quality_event_account_id_valid_from_fkey FOREIGN KEY (account_id, valid_from) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.quality_event
+    ADD CONSTRAINT quality_event_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.raw_answer
+    ADD CONSTRAINT raw_answer_account_id_body_hash_fkey FOREIGN KEY (account_id, body_hash) REFERENCES amocrm.raw_body(account_id, body_hash);
+
+ALTER TABLE ONLY amocrm.row_memory
+    ADD CONSTRAINT row_memory_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.segment_current
+    ADD CONSTRAINT segment_current_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
+
+ALTER TABLE ONLY amocrm.segment_field_value
+    ADD CONSTRAINT segment_field_value_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
+
+ALTER TABLE ONLY amocrm.segment_price_field
+    ADD CONSTRAINT segment_price_field_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
+
+ALTER TABLE ONLY amocrm.segment_size
+    ADD CONSTRAINT segment_size_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.segment_size_daily
+    ADD CONSTRAINT segment_size_daily_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.segment_version
+    ADD CONSTRAINT segment_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.segment_version
+    ADD CONSTRAINT segment_version_account_id_valid_from_fkey FOREIGN KEY (account_id, valid_from) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.segment_version
+    ADD CONSTRAINT segment_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_account_id_ended_at_fkey FOREIGN KEY (account_id, ended_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_account_id_previous_observed_at_fkey FOREIGN KEY (account_id, previous_observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.snapshot
+    ADD CONSTRAINT snapshot_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.stage_rule
+    ADD CONSTRAINT stage_rule_account_id_stage_id_valid_from_fkey FOREIGN KEY (account_id, stage_id, valid_from) REFERENCES amocrm.stage_version(account_id, stage_id, valid_from);
+
+ALTER TABLE ONLY amocrm.stage_version
+    ADD CONSTRAINT stage_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.stage_version
+    ADD CONSTRAINT stage_version_account_id_valid_from_fkey FOREIGN KEY (account_id, valid_from) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.stage_version
+    ADD CONSTRAINT stage_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY amocrm.write_back
+    ADD CONSTRAINT write_back_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.write_back
+    ADD CONSTRAINT write_back_account_id_restored_from_fkey FOREIGN KEY (account_id, restored_from) REFERENCES amocrm.snapshot(account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.write_back_thing
+    ADD CONSTRAINT write_back_thing_account_id_call_id_fkey FOREIGN KEY (account_id, call_id) REFERENCES amocrm.write_back(account_id, call_id);
