@@ -154,7 +154,7 @@ def test_nothing_is_sent_if_the_account_changed_after_the_preview(account: Writa
     desired_state = account.desired_state(EVERYTHING)
     shown = preview_plan(account.live, desired_state)
     account.world.add_segment(account.id, "Gold")
-    with pytest.raises(PlanError, match="changed meanwhile"):
+    with pytest.raises(PlanError, match="has changed since the plan was confirmed"):
         apply(account.live, desired_state, shown, who="ann@desk")
     assert account.sent() == []
 
@@ -162,7 +162,7 @@ def test_nothing_is_sent_if_the_account_changed_after_the_preview(account: Writa
 def test_nothing_is_sent_while_another_apply_is_at_work(account: WritableAccount) -> None:
     desired_state = account.desired_state(EVERYTHING)
     shown = preview_plan(account.live, desired_state)
-    with apply_lock(account.engine, account.id, "main"), pytest.raises(DatabaseError, match="another apply"):
+    with apply_lock(account.engine, account.id, "main"), pytest.raises(DatabaseError, match="Another apply or restore"):
         apply(account.live, desired_state, shown, who="ann@desk")
     assert account.sent() == []
     assert apply(account.live, desired_state, shown, who="ann@desk").error is None
@@ -248,7 +248,7 @@ def test_a_new_entity_of_another_name_stops_the_apply(account: WritableAccount) 
         account.emulator.faults.add(renamed, method="POST", times=1)
         applied = account.apply(account.desired_state("segments: [{name: Gold}]"))
     assert isinstance(applied.error, UncertainWrite)
-    assert "came up meanwhile" in applied.error.message
+    assert "no entity with the name to be added" in applied.error.message
     assert len(account.sent()) == 1
 
 

@@ -273,5 +273,5 @@ def test_summary_of_a_fleet(accounts: Fleet) -> None:
     assert format_headline(outcomes).startswith("1 of 4 accounts loaded, 3 failed, ")
     tokens, hosts = format_failures(outcomes)
     assert tokens.startswith("Unauthorized, 2 accounts: beta, gamma\nWhat happened, to beta: ")
-    assert "What to do: Make a new long-lived token" in tokens
+    assert "What to do: Create a new long-lived token" in tokens
     assert hosts.startswith("NotFound, 1 account: alpha\nWhat happened: ")

@@ -91,7 +91,7 @@ def test_migrations_loads_and_applies_go_through(pooled: Engine, pooled_url: str
     publish_history(pooled)
     assert update_wide_view(pooled, ACCOUNT_ID)
     with apply_lock(pooled, ACCOUNT_ID, "main"):
-        with pytest.raises(DatabaseError, match="another apply"), apply_lock(pooled, ACCOUNT_ID, "main"):
+        with pytest.raises(DatabaseError, match="Another apply"), apply_lock(pooled, ACCOUNT_ID, "main"):
             pass
         assert migrate(pooled).migrations == ()
 

@@ -173,7 +173,7 @@ def test_migrating_names_the_session_whose_temporary_object_is_in_the_way(
 def test_an_apply_names_the_other_and_ends_with_its_connection(engine: Engine) -> None:
     with apply_lock(engine, ACCOUNT_ID, "main"):
         with (
-            pytest.raises(DatabaseError, match=r"another apply.*pid \d+ .*amocrm-warehouse, since"),
+            pytest.raises(DatabaseError, match=r"Another apply.*pid \d+ .*amocrm-warehouse, since"),
             apply_lock(engine, ACCOUNT_ID, "main"),
         ):
             pass
