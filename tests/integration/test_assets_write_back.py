@@ -146,7 +146,7 @@ def test_a_plan_that_was_shown_is_not_applied_to_an_account_that_changed(dagster
     shown = planned(run(dagster_account, text=FILE))["fingerprint"]
     dagster_account.emulator.world.recolor_segment(dagster_account.id, dagster_account.vip, "f9deff")
     told, _, _ = step_failure(run(dagster_account, text=FILE, dry_run=False, fingerprint=shown))
-    assert "not the one of this fingerprint" in (told or "")
+    assert "has another fingerprint" in (told or "")
     assert sent(dagster_account) == {"GET"}
 
 

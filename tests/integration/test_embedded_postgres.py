@@ -424,13 +424,13 @@ def test_the_warehouse_s_role_reaches_neither_files_nor_programs(folder: str, re
 @pytest.mark.parametrize(
     "statement", ["select pg_advisory_lock(1)", "select pg_try_advisory_xact_lock(1)", "select lo_create(0)"]
 )
-def test_no_login_can_fill_what_all_share(folder: str, called: str, request: pytest.FixtureRequest) -> None:
+def test_no_login_can_fill_what_all_share(folder: str, statement: str, request: pytest.FixtureRequest) -> None:
     root: Path = request.getfixturevalue(folder)
     with (
         embedded_postgres(root, binaries=pg_bin(), is_durable=False) as server,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
-        ask(server, f"select {called}")
+        ask(server, statement)
 
 
 def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no_superuser(old: Path) -> None:

@@ -116,7 +116,7 @@ def test_refuses_a_database_that_is_newer(empty: Engine, write: Write) -> None:
     migrate(empty, source)
     write({"0002_more": None})
     for refused in (migrate, list_pending, check_schema):
-        with pytest.raises(MigrationError, match=r"newer than this program: 0002_more\.sql"):
+        with pytest.raises(MigrationError, match=r"newer than this program, .*0002_more\.sql"):
             refused(empty, source)
 
 

@@ -83,7 +83,9 @@ def test_no_statement_takes_an_advisory_lock() -> None:
         *(PROJECT / "pipelines").rglob("*.py"),
         *(PROJECT / "assets").rglob("*.py"),
     ]
-    assert [file.name for file in files if "pg_advisory" in file.read_text(encoding="utf-8")] == []
+    signature = "'pg_catalog.pg_advisory_lock(bigint)'"  # doctor asks who may call it
+    texts = {file: file.read_text(encoding="utf-8").replace(signature, "") for file in files}
+    assert [file for file, content in texts.items() if "pg_advisory" in content] == []
 
 
 def test_a_reader_can_lock_nothing_but_against_changes_of_views(engine: Engine, reader_url: str) -> None:

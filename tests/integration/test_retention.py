@@ -198,4 +198,4 @@ def test_the_command_does_both_by_the_settings(dagster_account: DagsterAccount, 
         # The emulated account lives in the past, so that its answers are older than a day.
         assert re.match(r"deleted [1-9] raw responses\n", kept.stdout)
         done = run("housekeep", folder=tmp_path, AMOCRM_DAGSTER_RUN_DAYS="0", **variables)
-        assert done.stdout.splitlines() == ["deleted 0 raw answers", "deleted 1 run of Dagster"]
+        assert done.stdout.splitlines() == ["deleted 0 raw responses", "deleted 1 run of Dagster"]
