@@ -55,7 +55,8 @@ def reconcile_calls(engine: Engine, account_key: str, live: Snapshot, *, at: dat
     """Judge all calls with unknown outcome, including those of killed processes, and record those that were done."""
     account_id, fates = live.account.id, {}
     with transaction(engine, account=account_key) as connection:
-        for call in read_uncertain(connection, account_id):
+        # The latest first: of two attempts to add an entity, a load after the earlier one has not shown it.
+        for call in reversed(read_uncertain(connection, account_id)):
             fate = judge_call(call, live, read_preexisting(connection, account_id, call.intended_at))
             fates[call.call_id] = fate
             if fate.status == "done":

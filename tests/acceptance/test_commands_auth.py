@@ -135,7 +135,7 @@ def test_a_code_that_is_pasted(user: UserFolder) -> None:
 
 def test_every_command_reports_lost_access(user: UserFolder, postgres_url: str) -> None:
     never = user.run("auth", "status")
-    assert (never.returncode, "Nobody has given access" in never.stdout) == (19, True)
+    assert (never.returncode, "Access to the account has not been granted" in never.stdout) == (19, True)
     assert user.login()[0] == 0
     user.emulator.faults.add(effects.reset(), resource="token", times=1)
     lost = user.run("auth", "refresh")

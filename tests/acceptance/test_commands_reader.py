@@ -76,7 +76,7 @@ def test_a_login_of_another_purpose_gets_no_new_password(tmp_path: Path, history
     for name in ("amocrm_loader", str(make_url(history_url).username)):
         told = run("reader", "--login", name, folder=tmp_path, DATABASE_URL=history_url)
         assert told.returncode == DatabaseError.exit_code
-        assert f"There is a role '{name}' already" in told.stderr
+        assert f"A role '{name}' already exists" in told.stderr
 
 
 def test_who_may_not_make_roles_is_told(tmp_path: Path, history_url: str) -> None:

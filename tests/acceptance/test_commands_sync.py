@@ -207,7 +207,7 @@ def test_an_account_without_its_token_stops_no_other(tmp_path: Path, postgres_ur
     outcomes = {one["account"]: one for one in json.loads(result.stdout)["accounts"]}
     assert [one["status"] for one in outcomes.values()] == ["loaded", "failed", "loaded"]
     assert (result.returncode, outcomes["account-01"]["error"]) == (SettingsError.exit_code, "SettingsError")
-    assert f"the variable TOKEN_{ids['account-01']} that its token_env names" in outcomes["account-01"]["message"]
+    assert f"the variable TOKEN_{ids['account-01']}, which its token_env names" in outcomes["account-01"]["message"]
     single = run("sync", "--account", "account-01", folder=tmp_path, **variables)
     assert (single.returncode, single.stdout) == (SettingsError.exit_code, "")
     assert "Add a line TOKEN_" in single.stderr
