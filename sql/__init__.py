@@ -1,4 +1,4 @@
-"""What is stored and how it is queried, as plain SQL files. Python only reads them here."""
+"""Schema and queries as plain SQL files. Python only reads them here."""
 
 from __future__ import annotations
 

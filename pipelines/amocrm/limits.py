@@ -16,7 +16,7 @@ RetryReason: TypeAlias = Literal["rate limit", "transient error", "malformed bod
 """Why a request may be sent again. Each reason has its own number of retries."""
 
 BLOCK_DURATION: Final = timedelta(hours=1)
-"""How long no request is sent to a host that blocked this address: further requests prolong a block."""
+"""Time without requests to a host that blocked this address: further requests prolong a block."""
 
 MAX_RETRY_AFTER_SECONDS: Final = 31_536_000.0
 """Cap of a wait that a server asks for: a year, to keep arithmetic finite. A load gives up long before."""

@@ -95,7 +95,7 @@ def test_a_run_sends_alerts_and_counts_them(dagster_account: DagsterAccount) -> 
 
 
 def checked(dagster_account: DagsterAccount, engine: Engine | None, *rules: SizeRule, **changes: Any) -> list[Check]:
-    """What doctor says of the rules."""
+    """Doctor's checks of the rules."""
     changes = {"alert_webhook_url": NOWHERE, **ruled(dagster_account, *rules), **changes}
     settings = replace(dagster_account.settings, **changes)
     return list(check_alerts(settings.accounts[0], settings, engine))

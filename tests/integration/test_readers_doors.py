@@ -80,7 +80,7 @@ def reader(url: str) -> Iterator[psycopg.Connection]:
 
 
 def shown(reader: psycopg.Connection, query: SQL | Any) -> str:
-    """What explain shows of a query apart from the query's own words."""
+    """Output of explain without the query's own words."""
     explained = SQL("explain (analyze, buffers, verbose, settings, wal, timing off, summary off) {}").format(query)
     for _ in range(3):  # the first ones fill caches
         lines = [str(row[0]) for row in reader.execute(explained)]

@@ -189,7 +189,7 @@ def test_dagster_s_processes_show_no_secret(postgres_url: str, tmp_path: Path) -
 
 
 def dagster_runs_below(pid: int) -> bool:
-    """Whether a process of Dagster's has begun that this one started."""
+    """Return True if a process of Dagster that this one started is running."""
     return any("dagster" in line and number > pid for number, line in arguments_of_all().items())
 
 

@@ -74,7 +74,7 @@ CODE_AND_LINKS = re.compile(
     r"```.*?```|`[^`]*`|<!-- exit codes.*?end of exit codes|<!-- Written by.*?: end -->|\]\([^)]*\)|^    .*?$",
     re.DOTALL | re.MULTILINE,
 )
-"""What is not prose of a page: code, addresses, and the table whose texts are the errors' docstrings."""
+"""Parts of a page that are not prose: code, addresses, and the table made of the errors' docstrings."""
 
 
 def identifiers(path: Path) -> Iterator[str]:

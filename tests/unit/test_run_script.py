@@ -67,7 +67,7 @@ def test_both_scripts_can_be_run() -> None:
 
 @pytest.fixture
 def clone() -> Iterator[Path]:
-    """What ``run`` needs of a clone, in a folder that other users can enter."""
+    """Copy the files that ``run`` needs into a folder that other users can enter."""
     folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-clone-"))
     folder.chmod(0o755)
     for name in ("run", "requirements.lock", "pyproject.toml"):

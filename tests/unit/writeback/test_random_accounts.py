@@ -28,7 +28,7 @@ patient = settings(deadline=None, suppress_health_check=slow)
 
 
 def outcome(account: ReferenceAccount, wished: DesiredAccount) -> tuple[dict[int, Entity], list[Entity]]:
-    """What there must be in the end: things by their ids, and new ones."""
+    """Expected entities: existing ones by their ids, and new ones."""
     entities, new = deepcopy(account.things), []
     for desired_state in wished.each:
         if desired_state.wanted is None:
@@ -51,7 +51,7 @@ def changed(entity: Entity, wanted: dict[str, Any]) -> Entity:
 
 
 def first_color(account: ReferenceAccount) -> str:
-    """What a thing gets that was added without a colour; any would do."""
+    """Color of an entity that was added without one; any would do."""
     return (STAGE_COLORS if account.mode == "periodicity" else SEGMENT_COLORS)[0]
 
 
