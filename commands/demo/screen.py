@@ -17,7 +17,7 @@ from commands.demo.simulated_loads import LoadStep
 from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
 from commands.output import pluralize
-from pipelines.base.text import to_single_line
+from pipelines.base.text import display_name, to_single_line
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120
@@ -131,7 +131,7 @@ def _segments_table(console: Console, summary: Summary) -> Table:
     table.add_column(f"last {sparkline_days(console)} days", no_wrap=True)
     for row in summary.segments:
         table.add_row(
-            to_single_line(row.name or ""),
+            display_name(row.name),
             Text(NO_VALUE if row.customers_count is None else f"{row.customers_count:,}", "bold"),
             _format_change(row.change_1_day),
             _format_change(row.change_7_days),
@@ -155,7 +155,7 @@ def _stages_table(summary: Summary) -> Table:
     table.add_column("last change", justify="right", no_wrap=True)
     for row in summary.stages:
         table.add_row(
-            Text(to_single_line(row.name or ""), "bold"),
+            Text(display_name(row.name), "bold"),
             "system" if row.is_default else "",
             describe_rules(row.conditions) or Text("no rule", "dim"),
             f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NO_VALUE, "dim"),

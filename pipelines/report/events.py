@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, Literal
 
-from pipelines.base.text import format_duration, to_single_line
+from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
@@ -142,7 +142,7 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
     for day, group in groupby(jumps, key=attrgetter("observed_date")):
         day_jumps = list(group)
         names = "; ".join(
-            f"'{to_single_line(jump.name or str(jump.segment_id))}' {formats.signed(jump.change_count)}"
+            f"'{display_name(jump.name, jump.segment_id)}' {formats.signed(jump.change_count)}"
             + _format_usual_change(jump, formats)
             for jump in day_jumps[:MAX_NAMED_ENTITIES]
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipelines.base.text import format_duration, to_single_line
+from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.figures import Figures
 from pipelines.report.formats import Formats
 
@@ -43,7 +43,7 @@ def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
     yield _pluralize(len(figures.segments), "segment")
     largest = figures.segments[0] if figures.segments else None
     if largest and largest.customers_count is not None:
-        name = to_single_line(largest.name or "") or str(largest.segment_id)
+        name = display_name(largest.name, largest.segment_id)
         yield f"the largest, '{name}', holds {formats.number(largest.customers_count)} customers"
     changes = [segment.change_7_days for segment in figures.segments if segment.change_7_days is not None]
     if changes:
@@ -58,7 +58,7 @@ def _describe_top_mover(figures: Figures, formats: Formats) -> str:
     if not week:
         return ""
     top_mover = max(week, key=lambda mover: abs(mover.change_count))
-    name = to_single_line(top_mover.name or "") or str(top_mover.segment_id)
+    name = display_name(top_mover.name, top_mover.segment_id)
     return f", '{name}' the most ({formats.signed(top_mover.change_count)})"
 
 
