@@ -86,6 +86,7 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
         required_resource_keys={"workbench"},
     )
     def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        """Register accounts and buckets, and request their runs."""
         workbench: Warehouse = context.resources.workbench
         try:
             settings = workbench.settings

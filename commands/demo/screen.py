@@ -124,6 +124,7 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def _segments_table(console: Console, summary: Summary) -> Table:
+    """Build the table of segments: size, changes, sparkline."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Segment", no_wrap=True, max_width=name_width(console))
     for title in ("now", "1 day", "7 days", "30 days"):
@@ -148,6 +149,7 @@ def _format_change(change: int | None) -> Text:
 
 
 def _stages_table(summary: Summary) -> Table:
+    """Build the table of stages: rules and last change."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Stage", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
@@ -164,6 +166,7 @@ def _stages_table(summary: Summary) -> Table:
 
 
 def _changes_table(summary: Summary) -> Table:
+    """Build the list of recent changes."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")

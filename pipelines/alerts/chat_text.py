@@ -113,6 +113,7 @@ def inert_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inert_value(name: str, value: Any) -> Any:
+    """Escape every text in a value of a message, also in lists and nested objects."""
     match value:
         case str():
             return _inert_field(name, value)
