@@ -69,13 +69,13 @@ def describe_loads(figures: Figures, formats: Formats, *, now: datetime) -> Load
     age = (
         f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {_format_age(now, state.observed_at)} old"
     )
-    rhythm = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
+    interval = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
     late = " A load is missing." if state.is_late else ""
     failed = f" {_pluralize(state.failure_count, 'load')} failed since: " if state.failure_count else ""
     message = to_single_line(state.last_message or "", MAX_MESSAGE_LENGTH) if failed else ""
     is_healthy = not (late or failed)
-    verdict = "Needs attention." if not is_healthy else "On time." if rhythm else "Loaded."
-    return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{rhythm}.{late}{failed}{message}")
+    verdict = "Needs attention." if not is_healthy else "On time." if interval else "Loaded."
+    return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{interval}.{late}{failed}{message}")
 
 
 def _format_age(now: datetime, observed_at: datetime) -> str:

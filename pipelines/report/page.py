@@ -153,13 +153,13 @@ def _build_environment(formats: Formats) -> Environment:
         "signed": formats.signed,
         "percent": formats.percent,
         "day": formats.day,
-        "moment": formats.timestamp,
-        "gap_words": describe_gap,
-        "line": display_name,
+        "timestamp": formats.timestamp,
+        "gap_text": describe_gap,
+        "name": display_name,
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
         "rules": describe_rules,
-        "span": format_duration,
+        "duration": format_duration,
     }
     return environment
 
