@@ -66,9 +66,8 @@ def _describe_top_mover(figures: Figures, formats: Formats) -> str:
 def describe_loads(figures: Figures, formats: Formats, *, now: datetime) -> LoadStatus:
     """Describe the age of the latest snapshot, and failed or missing loads."""
     state = figures.state
-    age = (
-        f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {_format_age(now, state.observed_at)} old"
-    )
+    seconds = (now - state.observed_at).total_seconds()
+    age = f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {format_duration(seconds)} old"
     interval = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
     late = " A load is missing." if state.is_late else ""
     failed = f" {_pluralize(state.failure_count, 'load')} failed since: " if state.failure_count else ""
@@ -76,10 +75,6 @@ def describe_loads(figures: Figures, formats: Formats, *, now: datetime) -> Load
     is_healthy = not (late or failed)
     verdict = "Needs attention." if not is_healthy else "On time." if interval else "Loaded."
     return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{interval}.{late}{failed}{message}")
-
-
-def _format_age(now: datetime, observed_at: datetime) -> str:
-    return format_duration((now - observed_at).total_seconds())
 
 
 def _pluralize(count: int, noun: str) -> str:
