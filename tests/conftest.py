@@ -38,6 +38,9 @@ settings.load_profile("repeatable")
 # A shell script's background jobs ignore Ctrl-C, and so would all processes that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+MEMORY_BYTES = 4 << 30
+"""Free space from which the tests' servers and their folders are kept in memory."""
+
 NewDatabase = Callable[[str | None], AbstractContextManager[str]]
 
 
@@ -66,10 +69,23 @@ def server_url() -> Iterator[URL]:
         yield url
 
 
+def memory_folder() -> Path | None:
+    """Linux's file system in memory, or None if it is missing, small or without programs, as in containers.
+
+    Copying a database there takes a fifth of the processor time that it takes on a disk.
+    """
+    folder = Path("/dev/shm")  # noqa: S108  # mkdtemp creates a private folder there
+    if "TMPDIR" in os.environ or not folder.is_dir() or not os.access(folder, os.W_OK):
+        return None
+    system = os.statvfs(folder)
+    is_large = system.f_bavail * system.f_frsize > MEMORY_BYTES
+    return folder if is_large and not system.f_flag & os.ST_NOEXEC else None
+
+
 @contextmanager
 def shared_temporary_folder() -> Iterator[Path]:
-    """Create a folder that the server's user can enter, unlike pytest's own under root."""
-    folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-"))
+    """Create a folder that the server's user can enter, unlike pytest's own under root. It is in memory if possible."""
+    folder = Path(tempfile.mkdtemp(prefix="amocrm-warehouse-test-", dir=memory_folder()))
     folder.chmod(0o711)
     try:
         yield folder.resolve()
