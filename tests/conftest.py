@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +30,11 @@ from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
 from tests.records import START
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from tests.dagster_account import DagsterAccount
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
@@ -165,3 +171,38 @@ def live_emulator() -> Iterator[Emulator]:
     """An amoCRM with the system's time, for programs that read the system's clock."""
     with Emulator() as running:
         yield running
+
+
+# Importing Dagster takes two seconds, so only its tests do.
+
+
+@pytest.fixture(scope="session")
+def dagster_home_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dagster's home as './run dev' creates it, which is only copied."""
+    from assets.dagster_home import prepare_home  # noqa: PLC0415
+
+    return prepare_home(tmp_path_factory.mktemp("template") / "dagster")
+
+
+@pytest.fixture
+def dagster_home(dagster_home_template: Path, tmp_path: Path) -> Path:
+    """A fresh home of Dagster."""
+    return Path(shutil.copytree(dagster_home_template, tmp_path / "dagster"))
+
+
+@pytest.fixture
+def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
+    """Dagster's runs and events in a fresh home."""
+    from dagster import DagsterInstance  # noqa: PLC0415
+
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
+    """An emulated account that Dagster's jobs load."""
+    from tests.dagster_account import open_dagster_account  # noqa: PLC0415
+
+    with open_dagster_account(postgres_url, engine, tmp_path) as account:
+        yield account
