@@ -38,16 +38,7 @@ class UserFolder:
 
     def run(self, *arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         """Run the program to its end, with what the user types."""
-        return subprocess.run(
-            command_line(*arguments),
-            cwd=self.folder,
-            env=build_environment(**(self.variables | more)),
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        return run(*arguments, folder=self.folder, typed=typed, **(self.variables | more))
 
     def login(self, *arguments: str) -> tuple[int, str, str]:
         """Let a browser do what the program asks for; its exit code, what it printed, and what the browser showed."""
