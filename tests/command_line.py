@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from commands.cli import main
@@ -69,6 +72,15 @@ def _run_main(
     os.environ.update(environment)
     sys.argv = ["amocrm-warehouse", *arguments]
     main()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that Linux gives to outgoing connections in the meantime."""
+    for port in random.SystemRandom().sample(range(12_000, 20_000), k=100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def running_processes(folder: Path) -> list[str]:

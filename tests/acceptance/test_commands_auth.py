@@ -16,7 +16,7 @@ import requests
 
 from emulator import Emulator, effects, oauth
 from emulator.entities import Integration
-from tests.command_line import build_environment, command_line, run
+from tests.command_line import build_environment, command_line, free_port, run
 
 
 @dataclass(kw_only=True)
@@ -68,11 +68,9 @@ class UserFolder:
 
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[UserFolder]:
-    with Emulator() as emulator, socket.create_server(("127.0.0.1", 0)) as free:
+    with Emulator() as emulator:
         emulator.world.add_account("Corner Coffee")
-        port = free.getsockname()[1]
-        free.close()
-        integration = oauth.add_integration(emulator.world, f"http://127.0.0.1:{port}/")
+        integration = oauth.add_integration(emulator.world, f"http://127.0.0.1:{free_port()}/")
         yield UserFolder(emulator=emulator, folder=tmp_path, integration=integration)
 
 

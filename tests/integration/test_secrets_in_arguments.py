@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +20,7 @@ from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.warehouse.client import client_environment
 from pipelines.warehouse.engine import open_engine
-from tests.command_line import build_environment, command_line, run
+from tests.command_line import build_environment, command_line, free_port, run
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="only Linux shows the arguments of processes in /proc")
@@ -60,13 +59,6 @@ def watched() -> Iterator[list[str]]:
         stop.set()
         thread.join()
         shown.extend(seen)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
