@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from emulator import Emulator
 from pipelines.embedded_postgres.server import embedded_postgres
 from tests.accounts import Shop
-from tests.conftest import pg_bin, shared_temporary_folder
+from tests.conftest import NewDatabase, pg_bin, shared_temporary_folder
+from tests.hidden_account import create_hidden_account
 
 
 @pytest.fixture
@@ -33,3 +34,18 @@ def root(created_cluster: Path) -> Iterator[Path]:
     with shared_temporary_folder() as folder:
         subprocess.run(["cp", "-a", created_cluster, folder / "postgres"], check=True)
         yield folder / "postgres"
+
+
+@pytest.fixture(scope="module")
+def hidden_account(new_database: NewDatabase, migrated_template: str) -> Iterator[str]:
+    """Name of a database with a reader's account and one whose values are its own. It is only copied."""
+    with new_database(migrated_template) as url:
+        create_hidden_account(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def hidden_account_url(new_database: NewDatabase, hidden_account: str) -> Iterator[str]:
+    """Address of a fresh copy of it."""
+    with new_database(hidden_account) as url:
+        yield url
