@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
+from pipelines.amocrm.numbered_lists import as_list
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
@@ -162,6 +163,7 @@ def _parse_rows(embedded: Json, name: str) -> list[Row]:
     if embedded == []:
         return []
     rows = embedded.get(name) if isinstance(embedded, dict) else None
+    rows = as_list(rows) if rows else rows  # ``{}`` does not say that nothing is left
     if not isinstance(rows, list):
         raise InvalidRecord(f"the list has no '_embedded' with '{name}'")
     return rows

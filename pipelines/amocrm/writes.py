@@ -13,6 +13,7 @@ from functools import partial
 
 from pipelines.amocrm.messages import Request, Writable, WriteAttempt, WriteMethod, write_request
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.numbered_lists import as_list
 from pipelines.amocrm.session import Session
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.errors import ApiError
@@ -99,7 +100,7 @@ def _parse_ids(document: Json, request: Request, body: Json) -> tuple[int, ...]:
 def _parse_added_stage_ids(document: Json, sent_stages: Sequence[Mapping[str, Json]]) -> tuple[int, ...]:
     """Return the new ids in the order sent, matched by request ids; missing ones are 0, 1, 2…."""
     embedded = document.get("_embedded") if isinstance(document, dict) else None
-    rows = embedded.get("statuses") if isinstance(embedded, dict) else None
+    rows = as_list(embedded.get("statuses")) if isinstance(embedded, dict) else None
     if not isinstance(rows, list):
         raise InvalidRecord("the list of added stages is missing")
     by_request = {str(row.get("request_id")): parse_row_id(row, "stage") for row in rows if isinstance(row, dict)}
