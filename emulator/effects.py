@@ -328,13 +328,13 @@ def gzip_bomb(megabytes: int = 40) -> Effect:
 @named
 def drip(seconds: float = 0.5, piece: int = 1, is_head_too: bool = False) -> Effect:
     """Send the response in small pieces with a wait before each: every read is quick, the whole response is slow."""
-    return Effect(wire=partial(replace, pace=seconds, piece=piece, is_head_delayed=is_head_too))
+    return Effect(wire=partial(replace, piece_seconds=seconds, piece=piece, is_head_delayed=is_head_too))
 
 
 @named
 def silence() -> Effect:
     """Keep the connection open and send nothing."""
-    return Effect(wire=partial(replace, pace=3_600.0, is_head_delayed=True))
+    return Effect(wire=partial(replace, piece_seconds=3_600.0, is_head_delayed=True))
 
 
 @named

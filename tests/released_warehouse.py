@@ -6,11 +6,13 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
+import sql
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from emulator.entities import Mode
@@ -31,6 +33,24 @@ def restore_dump(url: str) -> None:
     """Restore the released warehouse into the empty database at ``url``."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(gzip.decompress(RELEASED_DUMP.read_bytes()))
+
+
+def write_earlier_release(url: str, version: str, folder: Path) -> Path:
+    """Write the migrations before a version, and the views that the database has.
+
+    Today's views may read columns that later migrations add.
+    """
+    for kind in ("migrations", "views"):
+        (folder / kind).mkdir()
+    for file in files(sql).joinpath("migrations").iterdir():
+        if file.name < version:
+            (folder / "migrations" / file.name).write_bytes(file.read_bytes())
+    with psycopg.connect(url) as connection:
+        views = "select viewname, definition from pg_views where schemaname = 'analytics' and viewname !~ '_[0-9]+$'"
+        for name, definition in connection.execute(views):  # without wide views
+            text = f"create or replace view analytics.{name} as {definition}"
+            (folder / "views" / f"{name}.sql").write_text(text, encoding="utf-8")
+    return folder
 
 
 class ReleasedAccounts:

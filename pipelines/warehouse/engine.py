@@ -111,6 +111,7 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
     def connect(
         _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
     ) -> psycopg.Connection:
+        """Connect, and close the connection if the server is too old."""
         connection = _connect(address, *args, **(CONNECT_DEFAULTS | options | CONNECT_ALWAYS))
         with ExitStack() as cleanup_on_error:
             cleanup_on_error.callback(connection.close)
@@ -222,6 +223,7 @@ def execute_or_clear(
 
 
 def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
+    """Convert a driver's error to ours: ``DatabaseUnavailable`` if the connection was lost, else ``DatabaseError``."""
     sqlstate = error.sqlstate or ""
     reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
     if sqlstate in SQLSTATES_WITH_SAFE_DETAIL and error.diag.message_detail:

@@ -200,6 +200,7 @@ class _ApplyRun:
         self._applied[-1] = replace(self._applied[-1], outcome="done")
 
     def _ambiguous_addition(self, uncertain: UncertainWrite, new_ids: Sequence[int]) -> UncertainWrite:
+        """Build the error for a lost response after which an unexpected new entity exists."""
         ids = " and ".join(f"id {new_id}" for new_id in new_ids)
         return UncertainWrite(
             f"{uncertain.message} The account has no entity with the name to be added, but {ids} is new.",

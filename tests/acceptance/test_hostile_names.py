@@ -25,7 +25,7 @@ from assets.views import view_metadata
 from assets.write_back import fence_markdown
 from commands.cli import cli
 from emulator import Emulator, effects
-from pipelines.report.export import _is_dropped
+from pipelines.report.csv_export import _is_dropped
 from pipelines.report.overview import read_overview
 from pipelines.report.size_picture import render_sparklines
 from pipelines.writeback.problems import Problems
@@ -177,7 +177,7 @@ def test_the_yaml_reads_back_as_the_same_names(our: Run) -> None:
 
 def test_pictures_and_markdown_of_dagster_are_inert(our: Run, engine: Engine) -> None:
     overview = read_overview(engine, "main")
-    picture = ET.fromstring(render_sparklines(overview.sizes))  # noqa: S314  # made by us
+    picture = ET.fromstring(render_sparklines(overview.segments))  # noqa: S314  # made by us
     assert {one.tag.rpartition("}")[2] for one in picture.iter()} <= {"svg", "g", "path", "text"}
     for view in ("segment_sizes_daily", "segment_trends", "changes"):
         for value in view_metadata(view, overview).values():

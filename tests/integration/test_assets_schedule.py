@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
-from assets.jobs import LOAD_ACCOUNT
+from assets.jobs import load_account_job
 from assets.launcher import WatchedRunLauncher
 from assets.names import LOAD_SCHEDULE
 from assets.partitions import register_accounts
@@ -40,7 +40,7 @@ from tests.integration.test_webhook import Hook
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(
-    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("amocrm"), "__repository__"), LOAD_ACCOUNT.name
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("amocrm"), "__repository__"), load_account_job.name
 )
 TWO = (
     AccountSettings(key="acme", base_url="https://acme.amocrm.ru", token=Secret("one")),
@@ -84,7 +84,7 @@ def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
 
 def run_of(instance: dg.DagsterInstance, key: str, status: dg.DagsterRunStatus, **what: Any) -> dg.DagsterRun:
     """A run that loads an account, or waits to."""
-    plain: dict[str, Any] = {"job_name": LOAD_ACCOUNT.name, "tags": {PARTITION: key}, "remote_job_origin": ORIGIN}
+    plain: dict[str, Any] = {"job_name": load_account_job.name, "tags": {PARTITION: key}, "remote_job_origin": ORIGIN}
     run: dg.DagsterRun = create_run_for_test(instance, status=status, **plain | what)
     return run
 
@@ -165,7 +165,7 @@ def test_a_tick_loads_as_the_daemon_would(dagster_account: DagsterAccount, insta
     [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     assert result.success
     [run] = instance.get_runs()
-    assert (run.job_name, run.status) == (LOAD_ACCOUNT.name, dg.DagsterRunStatus.SUCCESS)
+    assert (run.job_name, run.status) == (load_account_job.name, dg.DagsterRunStatus.SUCCESS)
     assert run.tags[PARTITION] == KEY
     assert run.tags["dagster/schedule_name"] == LOAD_SCHEDULE
     assert dagster_account.rows("select run_id, observed_at from amocrm.snapshot") == [

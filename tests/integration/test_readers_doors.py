@@ -23,6 +23,7 @@ from pipelines.warehouse.publish import publish
 from pipelines.warehouse.readers import create_account_reader
 from tests.conftest import NewDatabase
 from tests.records import ACCOUNT_ID, origin
+from tests.released_warehouse import restore_dump, write_earlier_release
 from tests.sample_history import HISTORY, publish_history
 
 HIDDEN_ID: Final = ACCOUNT_ID + 1
@@ -537,27 +538,19 @@ RELEASED: Final = """
 def test_migrating_alone_mends_a_released_database_with_readers(
     empty_database_url: str, tmp_path: Path, engine: Engine
 ) -> None:
-    for folder in ("migrations", "views"):
-        (tmp_path / folder).mkdir()
-        for file in files(sql).joinpath(folder).iterdir():
-            if folder == "views" or file.name < "0013":
-                (tmp_path / folder / file.name).write_bytes(file.read_bytes())
+    restore_dump(empty_database_url)
     released = open_engine(empty_database_url)
-    migrate(released, tmp_path)
-    publish_history(released)
-    for seen in HISTORY:
-        publish(released, replace(seen, account=replace(seen.account, id=HIDDEN_ID)), origin(account_key="other"))
+    migrate(released, write_earlier_release(empty_database_url, "0013", tmp_path))
+    accounts = "select distinct account_id from analytics.snapshots order by 1"
     with psycopg.connect(empty_database_url, autocommit=True) as owner:
-        owner.execute(RELEASED.replace("{own}", str(ACCOUNT_ID)).encode())
+        [(own,), (hidden,), *_] = owner.execute(accounts).fetchall()
+        owner.execute(RELEASED.replace("{own}", str(own)).encode())
         owner.execute("analyze")
-        owner.execute(SQL("set session authorization {}").format(Identifier(f"amocrm_reader_{ACCOUNT_ID}")))
-        owner.execute(SHADOWED.format(own=ACCOUNT_ID, hidden=HIDDEN_ID).encode())
-        accounts = "select distinct account_id from analytics.segments order by 1"
-        assert owner.execute(accounts).fetchall() == [(ACCOUNT_ID,), (HIDDEN_ID,)], (
-            "the hole was not there to be mended"
-        )
+        owner.execute(SQL("set session authorization {}").format(Identifier(f"amocrm_reader_{own}")))
+        owner.execute(SHADOWED.format(own=own, hidden=hidden).encode())
+        assert owner.execute(accounts).fetchall() == [(own,), (hidden,)], "the hole was not there to be mended"
         migrate(released)
-        assert owner.execute(accounts).fetchall() == [(ACCOUNT_ID,)]
+        assert owner.execute(accounts).fetchall() == [(own,)]
         plan = "\n".join(row[0] for row in owner.execute("explain analyze select * from analytics.segments"))
         assert "account_ids" not in plan
         owner.execute("reset session authorization")

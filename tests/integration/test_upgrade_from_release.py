@@ -23,7 +23,7 @@ from pipelines.load.load import PublishedLoad, load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, list_pending, migrate
 from pipelines.warehouse.readers import create_account_reader
-from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump
+from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump, write_earlier_release
 
 OTHERWISE = {
     "freshness": {"age_seconds", "is_stale", "missed_count", "usual_seconds", "is_late"},
@@ -139,11 +139,13 @@ VISIBLE = "a???[31mb?? c??????\nd’é"
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
-def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path, is_partial: bool) -> None:
+def test_messages_of_earlier_versions_become_visible(
+    old: Engine, empty_database_url: str, tmp_path: Path, is_partial: bool
+) -> None:
     """Also if the last version before told readers apart, whose tables have row-level security."""
     [account_id, *_] = account_ids(old)
     if is_partial:
-        migrate(old, before("0015", tmp_path))
+        migrate(old, write_earlier_release(empty_database_url, "0015", tmp_path))
         create_account_reader(old, account_id)
     calls = {str(uuid4()): error for error in (RAW, "plain", None)}
     with old.begin() as connection:
@@ -166,22 +168,12 @@ def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path
                 """),
                 {"account_id": account_id, "call_id": call_id, "position": position, "error": error},
             )
-    assert migrate(old).migrations[-1].startswith("0015")
+    assert "0015_visible_messages.sql" in migrate(old).migrations
     with old.connect() as connection:
         query = "select message from amocrm.load_failure where account_key = 'made' order by started_at"
         assert connection.scalars(text(query)).all() == [VISIBLE, "plain"]
         query = "select error from amocrm.write_back where call_id = any(cast(:calls as uuid[])) order by position"
         assert connection.scalars(text(query), {"calls": list(calls)}).all() == [VISIBLE, "plain", None]
-
-
-def before(version: str, folder: Path) -> Path:
-    """The program's migrations and views, as they were before a version of the schema."""
-    for part in ("migrations", "views"):
-        (folder / part).mkdir()
-        for file in files(sql).joinpath(part).iterdir():
-            if part == "views" or file.name < version:
-                (folder / part / file.name).write_bytes(file.read_bytes())
-    return folder
 
 
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:
