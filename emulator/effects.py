@@ -83,6 +83,19 @@ def status(code: int, body: str = "", content_type: str | None = None, headers: 
 
 
 @named
+def success_status(code: int = 201, has_body: bool = True) -> Effect:
+    """Respond to a write that succeeded with another 2xx, with the same body or without one."""
+
+    def change(response: Response) -> Response:
+        if not 200 <= response.status < 300:
+            return response
+        body = {"result": True} if response.status == 204 else response.payload
+        return replace(response, status=code, payload=body if has_body else None)
+
+    return Effect(response=change)
+
+
+@named
 def error(code: int, detail: str = "Simulated error") -> Effect:
     """Respond with an error document like amoCRM's."""
     return _replace_response(problem(code, detail))

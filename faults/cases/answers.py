@@ -101,7 +101,7 @@ TRANSPORT: Final[Mapping[str, Make]] = {
     "a redirect": partial(effects.redirect, "/api/v4/other"),
     "a date of the year 99999999999": partial(effects.headers, {"Date": "Thu, 01 Jan 99999999999 00:00:00 GMT"}),
     "a date with an absurd offset": partial(effects.headers, {"Date": f"Thu, 01 Jan 2026 00:00:00 +{'9' * 14}"}),
-    "a content type of rubbish": partial(effects.headers, {"Content-Type": "\x01;;=json"}),
+    "a content type of rubbish": partial(effects.headers, {"Content-Type": "\x00\x01;;=json"}),
     "two lengths": partial(effects.status, 200, headers={"Content-Length": "5, 7"}),
 }
 

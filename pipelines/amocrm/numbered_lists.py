@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 from pipelines.amocrm.models import Json
 
 
 def is_numbered(value: Json) -> bool:
-    """Return True for an object whose keys are all whole numbers, such as ``{"0": a, "2": b}``, or for ``{}``."""
-    return type(value) is dict and all(key.isascii() and key.isdecimal() for key in value)
+    """Return True for an object whose keys are all PHP's indices, such as ``{"0": a, "2": b}``, and for ``{}``."""
+    return type(value) is dict and all(_INDEX.fullmatch(key) for key in value)
 
 
 def as_list(value: Json) -> Json:
@@ -27,10 +29,12 @@ def with_lists(row: dict[str, Json]) -> tuple[dict[str, Json], list[str]]:
     return (row | changed, sorted(found)) if found else (row, [])
 
 
+_INDEX: Final = re.compile(r"0|[1-9][0-9]*")
+
+
 def _number(key: str) -> tuple[int, str]:
     """Return a sort key for digits of any length: Python may refuse to convert long ones."""
-    digits = key.lstrip("0")
-    return len(digits), digits
+    return len(key), key
 
 
 def _converter(name: str) -> Callable[[Json, set[str]], Json]:
@@ -58,19 +62,26 @@ def _convert_entries(value: Json, found: set[str]) -> Json:
     ]
 
 
-def _convert_rules(value: Json, found: set[str]) -> Json:
-    """Convert ``conditions`` at every level: groups, rules, and the lists within a rule."""
-    value = _converter("conditions")(value, found)
-    if isinstance(value, list):
-        return [_convert_rules(item, found) for item in value]
-    if isinstance(value, dict):
-        return {key: _convert_rules(item, found) for key, item in value.items()}
-    return value
+def _convert_groups(value: Json, found: set[str]) -> Json:
+    """Convert ``conditions`` of a stage, their groups, and the ``conditions`` of each rule."""
+    convert = _converter("conditions")
+    groups = convert(value, found)
+    if not isinstance(groups, list):
+        return groups
+    lists = [convert(group, found) for group in groups]
+    return [[_convert_rule(rule, found) for rule in group] if isinstance(group, list) else group for group in lists]
+
+
+def _convert_rule(rule: Json, found: set[str]) -> Json:
+    """Convert the ``conditions`` of a rule; what else it holds is not documented as a list."""
+    if not isinstance(rule, dict) or not is_numbered(rule.get("conditions")):
+        return rule
+    return rule | {"conditions": _converter("conditions")(rule["conditions"], found)}
 
 
 _LISTS = {
     "available_products_price_types": _converter("available_products_price_types"),
-    "conditions": _convert_rules,
+    "conditions": _convert_groups,
     "custom_fields_values": _convert_entries,
     "enums": _converter("enums"),
 }

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
-from pipelines.amocrm.numbered_lists import as_list
+from pipelines.amocrm.numbered_lists import as_list, with_lists
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
@@ -110,7 +110,7 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
         for thing_id, row in zip(page.ids, page.rows, strict=True):
             if rows.setdefault(thing_id, row) is row:
                 continue
-            if rows[thing_id] != row:
+            if with_lists(rows[thing_id])[0] != with_lists(row)[0]:
                 raise IncompleteList(f"The list has id {thing_id} twice, with different content.")
             duplicates[thing_id] = None
     totals = {page.total for page in pages if page.total is not None}

@@ -181,6 +181,7 @@ RUBBISH = (
     "+5",
     "1, 2",
     "\x01\x7f",
+    "application/json\0",
     "\xff\xfe",
     ";;=,,",
     "Thu, 01 Jan 99999999999 00:00:00 GMT",
@@ -218,6 +219,7 @@ def test_no_header_of_rubbish_is_an_internal_error() -> None:
             with suppress(NoResponse):
                 found = ask(server)
                 assert interpret(found, ACCOUNT) is not None
+                assert "\0" not in (found.content_type or "")
                 assert not is_ahead(NOW, found.headers.get("date"))
 
 

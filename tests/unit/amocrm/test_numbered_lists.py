@@ -14,12 +14,12 @@ from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.entities import ParseContext, parse_field, parse_segment, parse_stage
 from pipelines.amocrm.error_document import describe_error_document
 from pipelines.amocrm.numbered_lists import as_list
-from pipelines.amocrm.pagination import parse_page
+from pipelines.amocrm.pagination import merge_pages, parse_page
 from pipelines.amocrm.validation import InvalidRecord
 
 RULE = {
     "type": "before_purchase",
-    "match": {"value": [1, 2]},
+    "match": {"value": {"5": "a"}},
     "conditions": [{"value": 0}],
 }
 ROWS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
@@ -77,9 +77,15 @@ def test_so_may_the_errors_of_a_response() -> None:
     assert describe_error_document({"validation-errors": errors}) == "name: too long (Length)"
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, {"0": 1, "a": 2}, {"-1": 1}, {"²": 1}, "0", 0, None])
+@pytest.mark.parametrize("value", [{"a": 1}, {"0": 1, "a": 2}, {"-1": 1}, {"²": 1}, {"0": 1, "00": 2}, "0", 0, None])
 def test_other_objects_are_no_lists(value: Any) -> None:
     assert as_list(value) is value
+
+
+def test_a_row_may_be_listed_twice_in_both_forms() -> None:
+    row, numbered = {"id": 1, "enums": [{"id": 5}]}, {"id": 1, "enums": {"0": {"id": 5}}}
+    pages = [parse_page({"_embedded": {"custom_fields": [one]}}, "fields", 1) for one in (row, numbered)]
+    assert merge_pages(pages).duplicate_ids == (1,)
 
 
 def test_one_rule_instead_of_a_list_of_rules_is_refused() -> None:
