@@ -17,9 +17,7 @@ from sqlalchemy import make_url
 from tests.conftest import shared_temporary_folder
 
 PROGRAM: Final = shutil.which("pgbouncer")
-needs_pgbouncer = pytest.mark.skipif(
-    PROGRAM is None, reason="PgBouncer is not installed (Debian's package pgbouncer)"
-)
+needs_pgbouncer = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (Debian's package pgbouncer)")
 
 SETTINGS: Final = """
 [databases]
