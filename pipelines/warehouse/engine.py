@@ -65,9 +65,13 @@ QUERY_CANCELED: Final = "57014"
 DEFAULT_POOL_SIZE: Final = 5
 """Pool size if the caller names no number of threads."""
 
+READ_ONLY_ADVICE: Final = (
+    "If the server is read-only: set DATABASE_URL to the primary. If it is the primary, reset"
+    " default_transaction_read_only of the role or database."
+)
+
 ADVICE_BY_SQLSTATE: Final = {
-    READ_ONLY_TRANSACTION: "The server is read-only: set DATABASE_URL to the primary. If it is the primary, reset"
-    " default_transaction_read_only of the role or database.",
+    READ_ONLY_TRANSACTION: READ_ONLY_ADVICE,
     DEPENDENT_OBJECTS: "Drop what depends on it, run again, and re-create it. This program may replace its own views.",
     SERIALIZATION_FAILURE: "Another transaction conflicted with this one; it is safe to run again.",
     DEADLOCK_DETECTED: "Another transaction conflicted with this one; it is safe to run again.",

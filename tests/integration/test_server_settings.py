@@ -182,7 +182,7 @@ def test_every_parameter_of_an_address_works_or_is_refused_in_a_sentence(postgre
                 engine = open_engine(f"{postgres_url}?{name}{values}")
                 stack.callback(engine.dispose)
                 with transaction(engine) as connection:
-                    driver = connection.connection.dbapi_connection
+                    driver: object = connection.connection.dbapi_connection
                     assert isinstance(driver, psycopg.Connection)
-                    assert (driver.autocommit, driver.prepare_threshold) == (False, None)
-                    assert driver.info.encoding == "utf-8"
+                    found = (driver.autocommit, driver.prepare_threshold, driver.info.encoding)
+                    assert found == (False, None, "utf-8"), name

@@ -143,7 +143,9 @@ def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path
     """Also if the last version before told readers apart, whose tables have row-level security."""
     [account_id, *_] = account_ids(old)
     if is_partial:
-        migrate(old, before("0015", tmp_path))
+        # Its last step fails, since it grants columns of a later version.
+        with pytest.raises(MigrationError, match="database_timezone"):
+            migrate(old, before("0015", tmp_path))
         create_account_reader(old, account_id)
     calls = {str(uuid4()): error for error in (RAW, "plain", None)}
     with old.begin() as connection:
