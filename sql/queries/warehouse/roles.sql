@@ -1,5 +1,5 @@
 -- name: delete_role_names
--- Forgets which roles are this database's own; those that read one account are left out.
+-- Delete the names of this database's roles, except readers of single accounts.
 delete from amocrm.role_name
 where account_id is null
 
@@ -57,7 +57,7 @@ begin
         select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
-                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
+                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency,database_timezone}'::text[]),
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
@@ -215,7 +215,7 @@ select
     set_config('amocrm.views_owner', :views, true),
     set_config('amocrm.account_reader', :account_reader, true)
 
--- name: role_is_there
+-- name: role_exists
 -- True if the server has a role of this name.
 select to_regrole(quote_ident(:name)) is not null
 
