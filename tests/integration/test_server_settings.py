@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pipelines.report.export import csv_files
 from psycopg import pq
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import Engine, text
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, text
 from emulator import Clock, Emulator
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
+from pipelines.report.csv_export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.warehouse.catalog import read_catalog
