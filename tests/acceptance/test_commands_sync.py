@@ -168,6 +168,10 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     assert result.returncode == Unauthorized.exit_code
     assert result.stdout.startswith("22 of 24 accounts loaded, 2 failed, ")
     assert "Unauthorized, 2 accounts: account-03, account-11\nWhat happened, to account-03: " in result.stderr
+    quiet = run("sync", "--retry-failed", "--quiet", folder=tmp_path, **variables)
+    assert (quiet.returncode, quiet.stdout) == (Unauthorized.exit_code, "")
+    assert quiet.stderr.startswith("0 of 2 accounts loaded, 2 failed, ")
+    assert "Unauthorized, 2 accounts: account-03, account-11\nWhat happened, to account-03: " in quiet.stderr
     emulator.faults.clear()
     again = run("sync", "--retry-failed", folder=tmp_path, **variables)
     assert [line.partition(" (")[0] for line in sorted(again.stdout.splitlines())] == [
@@ -175,13 +179,16 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
         "account 'account-11'",
     ]
     assert again.returncode == 0
+    quiet = run("sync", "--all", "--quiet", folder=tmp_path, **variables)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's latest load failed.\n")
 
 
 def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
-    variables, _ = fleet(tmp_path, emulator, 24)
-    emulator.faults.add(effects.too_many(in_body=100))
+    variables, ids = fleet(tmp_path, emulator, 24)
+    for place, account_id in enumerate(ids.values()):
+        emulator.faults.add(effects.error(401) if place < 2 else effects.too_many(in_body=100), account_id=account_id)
     process = subprocess.Popen(
         command_line("sync", "--all"),
         cwd=tmp_path,
@@ -190,13 +197,14 @@ def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: E
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not emulator.requests:
+    while len(emulator.requests) < 10:  # two loads failed, and each of the eight threads waits
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)  # nobody waits for the hundred seconds that amoCRM asks for
     assert process.returncode == 128 + signal.SIGTERM
     assert said.endswith("Interrupted.\n")
+    assert "0 of 24 accounts loaded, 2 failed; 22 accounts left. Run the same command to load them.\n" in said
 
 
 def test_an_account_without_its_token_stops_no_other(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
