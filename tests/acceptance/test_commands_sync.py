@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine
 
+from commands.cli import cli
 from emulator import Emulator, effects
 from emulator.faults import Effect
 from pipelines.base.errors import (
@@ -34,6 +36,7 @@ from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.accounts import account_settings, fast_settings, frozen_clock
 from tests.command_line import build_environment, command_line, run
+from tests.integration.test_webhook import Hook
 
 EFFECTS_AND_ERRORS: dict[str, tuple[Effect, type[WarehouseError]]] = {
     "blocked": (effects.blocked(), Blocked),
@@ -235,3 +238,54 @@ def test_a_file_of_accounts_that_cannot_be_read_stops_everything(
     result = run("sync", "--all", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
     assert (result.returncode, result.stdout) == (SettingsError.exit_code, "")
     assert emulator.requests == []
+
+
+def test_sync_notifies_once_of_what_nobody_was_told(
+    tmp_path: Path, postgres_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables, ids = fleet(tmp_path, emulator, 2)
+    with Hook(200).running() as hook:
+        variables |= {"DATABASE_URL": postgres_url, "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal()}
+
+        def texts(*arguments: str) -> list[str]:
+            hook.received.clear()
+            CliRunner().invoke(cli, ["sync", "--all", *arguments], env=variables)
+            return [str(body["text"]) for _, body, _ in hook.received]
+
+        assert texts("--notify") == []
+        emulator.faults.add(effects.error(401), account_id=ids["account-01"])
+        assert texts() == []
+        [begun] = texts("--notify")
+        assert begun.startswith("amoCRM load of 'account-01' failed: ")
+        assert texts("--notify") == []
+        emulator.faults.clear()
+        assert texts() == []
+        [over] = texts("--notify")
+        assert over.startswith("amoCRM load of 'account-01' works again: It had failed since ")
+        assert texts("--notify") == []
+
+        emulator.faults.add(effects.error(401))
+        [begun] = texts("--notify")
+        assert (
+            "load of 'fleet' failed: Started failing: account-00, account-01. 2 of 2 accounts were not loaded." in begun
+        )
+    without = CliRunner().invoke(cli, ["sync", "--notify"], env=variables | {"AMOCRM_ALERT_WEBHOOK_URL": ""})
+    assert without.exit_code == SettingsError.exit_code
+    assert "Set AMOCRM_ALERT_WEBHOOK_URL" in without.stderr
+
+
+def test_an_alert_that_the_webhook_rejects_is_sent_by_the_next_load(
+    tmp_path: Path, postgres_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    emulator.faults.add(effects.error(401))
+    with Hook(400, 200).running() as hook:
+        variables = variables_of(emulator) | {
+            "DATABASE_URL": postgres_url,
+            "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal(),
+        }
+        rejected, accepted, third = (CliRunner().invoke(cli, ["sync", "--notify"], env=variables) for _ in range(3))
+        assert "An alert was not sent; the next load tries again." in rejected.stderr
+        assert "An alert" not in accepted.stderr + third.stderr
+        assert len(hook.received) == 2

@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.resources import Warehouse
-from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
+from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads
 from assets.tick import run_tick
 from emulator import effects
 from pipelines.alerts.webhook import FailureAlert
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.failure_alerts import with_transitions
 from tests.dagster_account import DagsterAccount, open_dagster_account
 from tests.integration.test_webhook import Hook
 from tests.unit.alerts.test_failures import transition
