@@ -19,6 +19,7 @@ import commands
 from commands.cli import COMMANDS, Commands, cli
 from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.options import select_demo
+from commands.demo.run import next_steps
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
 from commands.demo.sparkline import sparkline
 from commands.error_output import Failure
@@ -76,6 +77,19 @@ def test_paths_start_in_the_callers_folder(monkeypatch: pytest.MonkeyPatch, tmp_
         assert path_type.convert(name, None, None) == tmp_path / name
         assert path_type.convert(str(tmp_path / name), None, None) == tmp_path / name
         assert not path_type.allow_dash or path_type.convert("-", None, None) == Path("-")
+
+
+def test_a_next_step_that_is_pasted_later_keeps_the_token_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env.example").write_text("AMOCRM_TOKEN=\n", encoding="utf-8")
+    copy = next_steps("segments")[-1][1].rpartition("; ")[0]
+    for contents in ("AMOCRM_TOKEN=\n", "AMOCRM_TOKEN=secret\n"):
+        subprocess.run(["bash", "-c", copy], check=False)
+        assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+        assert (tmp_path / ".env").read_text(encoding="utf-8") == contents
+        (tmp_path / ".env").write_text("AMOCRM_TOKEN=secret\n", encoding="utf-8")
 
 
 def test_a_load_imports_neither_dagster_nor_what_draws_on_the_screen() -> None:
