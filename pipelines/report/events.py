@@ -31,7 +31,10 @@ MAX_CONTEXT_LENGTH: Final = 200
 """Characters for the changes around a jump."""
 
 CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
-NO_CONTEXT: Final = "amoCRM shows no change of this segment, of fields or of the account around that time."
+NO_CONTEXT: Final = (
+    "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
+    "went."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +66,12 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
     collected = {
         segment_id: list(change_events(segment_changes, formats)) for segment_id, segment_changes in changes.items()
     }
+    jump_counts = Counter(jump.observed_date for jump in figures.jumps)
     for jump in figures.jumps:
         direction = "Jumped up" if jump.change_count > 0 else "Dropped"
         delta, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
         text = f"{direction} by {delta} to {size}{_format_usual_change(jump, formats)}. {_describe_jump_context(jump)}"
+        text += _describe_other_jumps(jump_counts[jump.observed_date] - 1)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.segment_id, []).append(event)
     return {
@@ -155,6 +160,13 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
 
 def _format_usual_change(jump: Jump, formats: Formats) -> str:
     return f" (usual: {formats.signed(jump.usual_change_count.normalize())})"
+
+
+def _describe_other_jumps(count: int) -> str:
+    """Say how many other segments jumped on the same day: then the cause probably concerns the account."""
+    if not count:
+        return ""
+    return f" {count} other segment{'s' if count > 1 else ''} jumped on that day."
 
 
 def _describe_jump_context(jump: Jump) -> str:
