@@ -105,6 +105,8 @@ def next_steps(mode: Mode) -> list[tuple[str, str]]:
     )
     return [
         ("The history in SQL:", f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),
+        ("The report, one HTML page:", f"{program} report --demo {mode}"),
+        ("Dashboards on the same data, in Apache Superset:", f"{program} superset --demo {mode}"),
         (
             "Dagster's UI on the same data, at http://127.0.0.1:3000; Ctrl-C stops it:",
             f"{program} dev --demo {mode}",

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from pipelines.base.text import format_duration, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
+from pipelines.report.failure_words import describe_failures
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change
@@ -94,7 +95,7 @@ def describe_gap(gap: Gap) -> str:
     """Describe a gap: its duration, the number of missing loads, and their errors if known."""
     missed = "one load is missing" if gap.missed_count == 1 else f"{gap.missed_count} loads are missing"
     ongoing_note = "" if gap.until_at else " so far"
-    cause = f": {to_single_line(gap.errors)}" if gap.errors else ", no failure was recorded"
+    cause = f": {to_single_line(describe_failures(gap.errors))}" if gap.errors else ", no failure was recorded"
     return f"No data for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
 
 
