@@ -19,6 +19,7 @@ from pipelines.alerts.webhook import FailureAlert
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.failure_alerts import with_transitions
+from pipelines.load.fleet import load_fleet
 from tests.dagster_account import DagsterAccount, open_dagster_account
 from tests.integration.test_webhook import Hook
 from tests.unit.alerts.test_failures import transition
@@ -75,6 +76,8 @@ def test_only_new_failures_of_a_bucket_are_reported(postgres_url: str, engine: E
             return told, why
 
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[0])
+        by_cron = load_fleet(engine, settings.accounts, settings, threads=1, clock=dagster_account.clock)
+        assert sorted(result.status for result in by_cron) == ["failed", "loaded"], "which nobody is told of"
         [told], _ = hour()
         assert "load of 'bucket 01 of 01' failed: Started failing: shop-0. 1 of 2 accounts were not loaded. " in told
         assert hour() == ([], NOTHING_NEW)
