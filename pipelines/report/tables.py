@@ -63,6 +63,7 @@ def _build_table(
     *,
     excluded: tuple[str, ...] = (),
 ) -> ReportTable:
+    """Build the table of records: a column per attribute that is not excluded, after the account's key."""
     types = {column: hint for column, hint in _column_types(record_type).items() if column not in excluded}
     rows = [
         (figures.state.account_key, *_row_values(types, record, ZoneInfo(figures.state.timezone)))

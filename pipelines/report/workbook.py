@@ -63,6 +63,7 @@ def _accounts_table(accounts: Sequence[Figures]) -> ReportTable:
 
 
 def _fill(sheet: Any, table: ReportTable, rows: Sequence[tuple[object, ...]], formats: Mapping[str, Any]) -> None:
+    """Write the header and the rows, and freeze the header."""
     for column, name in enumerate(table.types):
         sheet.set_column(column, column, WIDTHS.get(name, DEFAULT_WIDTH))
         sheet.write_string(0, column, name, formats["header"])
@@ -74,6 +75,7 @@ def _fill(sheet: Any, table: ReportTable, rows: Sequence[tuple[object, ...]], fo
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: object, formats: Mapping[str, Any]) -> None:
+    """Write a value into a cell of its type; a number that a spreadsheet would round is text."""
     match value:
         case None:
             pass
