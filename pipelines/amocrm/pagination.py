@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
+from pipelines.amocrm.segment_row import SegmentRow
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
@@ -27,7 +28,8 @@ MAX_PAGES = 40
 EMBEDDED_NAMES: Mapping[Resource, str] = {"stages": "statuses", "segments": "segments", "fields": "custom_fields"}
 """Key of ``_embedded`` that holds each list's rows."""
 
-Row: TypeAlias = dict[str, Json]
+Row: TypeAlias = Mapping[str, Json]
+"""JSON object, or a ``SegmentRow``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +75,10 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
     href = _parse_next_href(document.get("_links"))
     return Page(
         rows=tuple(rows),
-        ids=tuple(parse_row_id(row, resource.removesuffix("s")) for row in rows),
+        ids=tuple(
+            row.fields.id if isinstance(row, SegmentRow) else parse_row_id(row, resource.removesuffix("s"))
+            for row in rows
+        ),
         total=_parse_count(document.get("_total_items")),
         number=None if number is None else requested_page,
         page_count=_parse_count(document.get("_page_count")),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipelines.amocrm.models import Anomaly, Field, Option, Segment, Stage
+from pipelines.amocrm.models import Anomaly, Field, Option, QuickSegment, Segment, Stage
 from pipelines.transform.diff import SnapshotDiff
 from pipelines.transform.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
 
@@ -212,8 +212,13 @@ def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, i
     )
 
 
-def segment_relations(account_id: int, at: datetime, segments: Collection[Segment]) -> dict[Relation, pd.DataFrame]:
-    """Build the versions that segments open at ``at``, with their price fields and field values."""
+def segment_relations(
+    account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]
+) -> dict[Relation, pd.DataFrame]:
+    """Build the versions that segments open at ``at``, with their price fields and field values.
+
+    Values of the quick reader are left out: ``quick_value_text`` has them.
+    """
     return {
         SEGMENT_VERSION: SEGMENT_VERSION.frame(
             (
@@ -234,9 +239,22 @@ def segment_relations(account_id: int, at: datetime, segments: Collection[Segmen
             for price_field_id in segment.price_field_ids
         ),
         SEGMENT_FIELD_VALUE: SEGMENT_FIELD_VALUE.frame(
-            (account_id, segment.id, at, *value) for segment in segments for value in segment.field_values
+            (account_id, segment.id, at, *value)
+            for segment in segments
+            if isinstance(segment, Segment)
+            for value in segment.field_values
         ),
     }
+
+
+def quick_value_text(account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]) -> str:
+    """Build the rows of ``SEGMENT_FIELD_VALUE`` in COPY's text format, of segments that the quick reader read."""
+    return "".join(
+        f"{account_id}\t{segment.id}\t{at}\t{line}\n"
+        for segment in segments
+        if isinstance(segment, QuickSegment)
+        for line in segment.value_lines
+    )
 
 
 def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> pd.DataFrame:

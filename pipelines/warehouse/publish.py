@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from pipelines.amocrm.models import Account, Anomaly, Snapshot
 from pipelines.base.errors import Superseded, WrongAccount
 from pipelines.transform.diff import EndReason, SnapshotDiff, diff_snapshot
-from pipelines.transform.frames import changed_relations
+from pipelines.transform.frames import SEGMENT_FIELD_VALUE, changed_relations, quick_value_text
 from pipelines.warehouse.bulk_copy import copy_frames
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -173,8 +173,8 @@ def close_versions(connection: Connection, account_id: int, at: datetime, diff: 
 def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
     """Insert the new versions, and return the number of rows by table."""
     frames = changed_relations(account_id, at, diff)
-    copy_frames(connection, frames)
-    return {relation.name: len(frame) for relation, frame in frames.items()}
+    texts = {SEGMENT_FIELD_VALUE: quick_value_text(account_id, at, diff.segments.opened.values())}
+    return copy_frames(connection, frames, texts)
 
 
 def to_jsonb(value: Any) -> Jsonb | None:
