@@ -29,6 +29,45 @@ CREATE FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) RETU
 
 COMMENT ON FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) IS 'Whether an account is among those that a role may read; null for all. Part of the policies of row-level security.';
 
+CREATE FUNCTION amocrm.known_timezone(names text[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    candidate text;
+begin
+    foreach candidate in array names loop
+        begin
+            perform pg_catalog.timezone(candidate, pg_catalog.now());
+            return candidate;
+        exception when others then null;
+        end;
+    end loop;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.known_timezone(names text[]) IS 'The first of these timezones that the server knows. Null if it knows none.';
+
+CREATE FUNCTION amocrm.local_date(instant timestamp with time zone, names text[]) RETURNS date
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    candidate text;
+begin
+    foreach candidate in array pg_catalog.array_remove(names, null) loop
+        begin
+            return pg_catalog.timezone(candidate, instant)::pg_catalog.date;
+        exception when others then null;
+        end;
+    end loop;
+    return pg_catalog.timezone('UTC', instant)::pg_catalog.date;
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.local_date(instant timestamp with time zone, names text[]) IS 'The day of an instant in the first of these timezones that the server knows; in UTC if it knows none.';
+
 CREATE FUNCTION amocrm.readable_account_ids() RETURNS bigint[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -276,6 +315,7 @@ CREATE TABLE amocrm.account (
     customers_mode text NOT NULL,
     country text,
     currency text,
+    database_timezone text,
     CONSTRAINT account_account_id_check CHECK ((account_id > 0)),
     CONSTRAINT account_customers_mode_check CHECK ((customers_mode = ANY (ARRAY['unavailable'::text, 'disabled'::text, 'segments'::text, 'periodicity'::text])))
 );
@@ -299,6 +339,8 @@ COMMENT ON COLUMN amocrm.account.customers_mode IS 'Customers mode: segments (dy
 COMMENT ON COLUMN amocrm.account.country IS 'Two-letter country code. Null where the API gave none.';
 
 COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.account.database_timezone IS 'Another name of the account''s timezone, by which this server knows it. Null if the server knows the name in timezone, or no name of the zone.';
 
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,

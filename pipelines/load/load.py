@@ -7,6 +7,7 @@ which can be retried alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -161,23 +162,33 @@ def publish_parsed(
     """Publish the snapshot that ``parse`` returns, update the account's wide view, and purge expired responses.
 
     The digests that let the next load skip parsing are stored last, once all of that has succeeded.
+    An error of Postgres after publishing does not fail the load.
     """
-    engine, settings = context.engine, context.settings
-    account_id, account_key = extracted.account_id, extracted.account_key
     with failures_recorded(context, extracted.observed_at):
         parsed = parse()
         origin = build_origin(extracted, context.run_id)
-        publish_once = partial(publish, engine, parsed.snapshot, origin, has_key=settings.has_key)
+        publish_once = partial(publish, context.engine, parsed.snapshot, origin, has_key=context.settings.has_key)
         published = with_retry(publish_once, context.clock)
-        is_view_current = update_wide_view(engine, account_id, account=account_key)
-        with transaction(engine, account=account_key) as connection:
-            digests = digest_responses(parsed.responses)
-            if is_view_current and digests is not None:
-                store_digests(connection, account_id, extracted.observed_at, digests)
-            # Purge last, as publish_unchanged does: concurrent loads of an account take their locks
-            # in one order.
-            purge_expired(connection, account_id, settings, until=extracted.observed_at)
+        # The snapshot is stored, so the load succeeded. Without digests the next load parses its
+        # responses again and repeats these steps.
+        with suppress(DatabaseError):
+            with_retry(partial(follow_up, context, extracted, parsed), context.clock)
     return PublishedLoad(extracted=extracted, summary=summarize(parsed.snapshot), published=published), parsed.snapshot
+
+
+def follow_up(context: LoadContext, extracted: LoadReference, parsed: ParsedLoad) -> None:
+    """Update what depends on a published snapshot: wide view, row cache, digests, raw responses. Idempotent."""
+    engine, account_id, account_key = context.engine, extracted.account_id, extracted.account_key
+    is_view_current = update_wide_view(engine, account_id, account=account_key)
+    with transaction(engine, account=account_key) as connection:
+        if parsed.cache is not None:
+            write_row_cache(connection, account_id, parsed.cache)
+        digests = digest_responses(parsed.responses)
+        if is_view_current and digests is not None:
+            store_digests(connection, account_id, extracted.observed_at, digests)
+        # Purge last, as publish_unchanged does: concurrent loads of an account take their locks in
+        # one order.
+        purge_expired(connection, account_id, context.settings, until=extracted.observed_at)
 
 
 def with_retry(publish_once: Callable[[], Result], clock: Clock) -> Result:

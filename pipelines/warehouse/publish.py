@@ -22,6 +22,7 @@ from pipelines.warehouse.bulk_copy import copy_frames
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 from pipelines.warehouse.state import account_id_for_key, read_stored_state
+from pipelines.warehouse.timezones import database_timezone
 
 CODE_VERSION = version("amocrm-warehouse")
 
@@ -43,7 +44,8 @@ class LoadOrigin:
 class PublishResult:
     """Changes made by publishing.
 
-    If ``is_new`` is false, the snapshot was published before, and all counts are 0.
+    If ``is_new`` is false, an earlier attempt had published the snapshot already: its response was
+    lost, or the step was repeated. The counts are those of that attempt.
     """
 
     account_id: int
@@ -52,7 +54,7 @@ class PublishResult:
     opened_count: int = 0
     closed_count: int = 0
     size_change_count: int = 0
-    row_counts: Mapping[str, int] | None = None  # rows written by table; None if nothing was written
+    row_counts: Mapping[str, int] | None = None  # rows written by table; None if an earlier attempt wrote them
 
 
 def publish(
@@ -70,11 +72,18 @@ def publish(
     with transaction(engine, account=origin.account_key) as connection:
         connection.execute(statement("use_indexes"))
         account_update = lock_account(connection, snapshot.account, origin, has_key)
-        published_load_id = connection.scalar(
+        existing = connection.execute(
             statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at}
-        )
-        if published_load_id == origin.load_id:
-            return PublishResult(account_id=account_id, observed_at=at, is_new=False)
+        ).one_or_none()
+        if existing is not None and existing.load_id == origin.load_id:
+            return PublishResult(
+                account_id=account_id,
+                observed_at=at,
+                is_new=False,
+                opened_count=existing.opened_count,
+                closed_count=existing.closed_count,
+                size_change_count=existing.size_change_count,
+            )
         stored = read_stored_state(connection, account_id)
         if stored.observed_at is not None and stored.observed_at >= at:
             raise Superseded(
@@ -122,7 +131,7 @@ def lock_account(
         "country": account.country,
         "currency": account.currency,
     }
-    connection.execute(statement("insert_account"), row)
+    is_inserted = connection.execute(statement("insert_account"), row).rowcount == 1
     bound_account_id = account_id_for_key(connection, origin.account_key)
     if bound_account_id not in (None, account.id):
         raise WrongAccount(
@@ -133,6 +142,11 @@ def lock_account(
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
     if stored["account_key"] != origin.account_key and has_key(stored["account_key"]):
         raise account_taken_error(account, stored["account_key"], key=origin.account_key)
+    row["database_timezone"] = (
+        database_timezone(connection, account.timezone)
+        if is_inserted or stored["timezone"] != account.timezone
+        else stored["database_timezone"]
+    )
     return row if dict(stored) != {column: row[column] for column in stored} else None
 
 

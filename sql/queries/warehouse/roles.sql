@@ -56,7 +56,7 @@ begin
         select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
-                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
+                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency,database_timezone}'::text[]),
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
