@@ -177,12 +177,10 @@ def publish_parsed(
 
 
 def follow_up(context: LoadContext, extracted: LoadReference, parsed: ParsedLoad) -> None:
-    """Update what depends on a published snapshot: wide view, row cache, digests, raw responses. Idempotent."""
+    """Update what depends on a published snapshot: wide view, digests, raw responses. Idempotent."""
     engine, account_id, account_key = context.engine, extracted.account_id, extracted.account_key
     is_view_current = update_wide_view(engine, account_id, account=account_key)
     with transaction(engine, account=account_key) as connection:
-        if parsed.cache is not None:
-            write_row_cache(connection, account_id, parsed.cache)
         digests = digest_responses(parsed.responses)
         if is_view_current and digests is not None:
             store_digests(connection, account_id, extracted.observed_at, digests)
