@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import simplejson
@@ -20,7 +21,9 @@ JSON_COLUMNS: Final = frozenset({"extra", "match", "rule", "json_value"})
 
 
 def copy_frames(
-    connection: Connection, frames: Mapping[Relation, pd.DataFrame], texts: Mapping[Relation, str] | None = None
+    connection: Connection,
+    frames: Mapping[Relation, pd.DataFrame],
+    texts: Mapping[Relation, str] = MappingProxyType({}),
 ) -> dict[str, int]:
     """Copy the frames' rows, and rows that are text already, into their tables; return the number of rows by table.
 
@@ -29,10 +32,10 @@ def copy_frames(
     temporary table.
     """
     counts: dict[str, int] = {}
-    if frames:
+    if frames or texts:
         tables_with_row_security = frozenset(connection.scalars(statement("tables_with_row_security")))
-        for relation, frame in frames.items():
-            rows = format_copy_rows(frame) + (texts or {}).get(relation, "")
+        for relation in dict.fromkeys((*frames, *texts)):
+            rows = (format_copy_rows(frames[relation]) if relation in frames else "") + texts.get(relation, "")
             if rows:
                 _copy_rows(connection, relation, rows, is_direct=relation.name not in tables_with_row_security)
             counts[relation.name] = rows.count("\n")

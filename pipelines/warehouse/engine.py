@@ -135,8 +135,7 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
     def begin(connection: Connection) -> None:
         driver: object = connection.connection.dbapi_connection  # set for a detached connection, too
         assert isinstance(driver, psycopg.Connection)
-        with driver.pipeline():  # BEGIN and its settings in one round trip
-            driver.execute(statement_text("session"))
+        driver.execute(statement_text("session"))
 
     @event.listens_for(engine, "handle_error")
     def remember_engine(context: ExceptionContext) -> None:

@@ -179,8 +179,8 @@ def closing_calls(account_id: int, at: datetime, diff: SnapshotDiff) -> Iterator
 def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
     """Insert the new versions, and return the number of rows by table."""
     frames = changed_relations(account_id, at, diff)
-    texts = {SEGMENT_FIELD_VALUE: quick_value_text(account_id, at, diff.segments.opened.values())}
-    return copy_frames(connection, frames, texts)
+    value_text = quick_value_text(account_id, at, diff.segments.opened.values())
+    return copy_frames(connection, frames, {SEGMENT_FIELD_VALUE: value_text} if value_text else {})
 
 
 def to_jsonb(value: Any) -> Jsonb | None:
