@@ -16,7 +16,7 @@ from assets.specs import RAW_ANSWER, SNAPSHOT, TABLES
 from pipelines.amocrm.models import Anomaly
 from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
 from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
-from pipelines.base.text import to_single_line
+from pipelines.base.text import display_name, to_single_line
 from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry
 from pipelines.load.expiry_text import describe_expiry, ends_soon
 from pipelines.report.figures import Jump
@@ -165,7 +165,7 @@ def check_size_jumps(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
                 ("segment", "before", "now", "usual change", "also changed"),
                 (
                     (
-                        to_single_line(row.name or str(row.segment_id)),
+                        display_name(row.name, row.segment_id),
                         row.previous_count,
                         row.last_count,
                         f"{row.usual_change_count:+}",

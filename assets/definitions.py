@@ -11,7 +11,7 @@ from assets.dagster_internals import get_smallest_cron_interval
 from assets.fleet import FLEET
 from assets.history import history_tables
 from assets.io_managers import LoadReferenceIOManager
-from assets.jobs import LOAD_ACCOUNT, housekeeping, load_fleet, manage_account
+from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_account
 from assets.raw import raw_answer
 from assets.report import REPORT_SENSOR, report
 from assets.resources import Warehouse, WarehouseResource
@@ -62,7 +62,7 @@ def build_definitions(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
             [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, *WRITE_BACKS],
         ),
-        jobs=[LOAD_ACCOUNT, load_fleet, manage_account, housekeeping],
+        jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
         sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR],
         resources={"workbench": warehouse or WarehouseResource(), "hand_over": LoadReferenceIOManager()},

@@ -10,7 +10,6 @@ from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.partitions import ACCOUNTS
 from assets.resources import Warehouse
 from assets.specs import PUBLISHED, RAW_ANSWER, SNAPSHOT
-from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import PublishedLoad, publish_load
 
@@ -30,14 +29,8 @@ def history_tables(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Publish the fetched snapshot and report the changes of each table."""
     with errors_shown():
-        load = LoadContext(
-            workbench.engine,
-            workbench.settings.any_account(context.partition_key),
-            workbench.settings,
-            clock=workbench.clock,
-            run_id=context.run.run_id,
-        )
-        loaded = publish_load(load, extracted)
+        account = workbench.settings.any_account(context.partition_key)
+        loaded = publish_load(workbench.load_context(account, context.run.run_id), extracted)
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=load_metadata(spec.key, loaded))
     yield checks.check_documented_limits(loaded.summary)

@@ -12,7 +12,7 @@ from assets.report import REPORT
 from assets.retention import purge_old_data
 from assets.write_back import apply_desired_state
 
-LOAD_ACCOUNT: Final = dg.define_asset_job(
+load_account_job: Final = dg.define_asset_job(
     names.LOAD_ACCOUNT,
     selection=dg.AssetSelection.all() - dg.AssetSelection.assets(REPORT),
     executor_def=dg.in_process_executor,
@@ -26,7 +26,7 @@ LOAD_ACCOUNT: Final = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Load the accounts of one bucket in parallel. The schedule uses it if there are many accounts.",
 )
-def load_fleet() -> None:
+def load_fleet_job() -> None:
     """Load one bucket of accounts."""
     load_bucket()
 

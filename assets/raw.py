@@ -12,7 +12,6 @@ from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
 from pipelines.load.connection import token_expiry
-from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load
@@ -38,8 +37,7 @@ def raw_answer(
     """Fetch the account, store the responses, and check that they are complete and valid."""
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
-        configured = settings.any_account(context.partition_key)
-        load = LoadContext(workbench.engine, configured, settings, clock=clock, run_id=context.run.run_id)
+        load = workbench.load_context(settings.any_account(context.partition_key), context.run.run_id)
         with failures_recorded(load, clock.now()):
             token = token_expiry(load.account, settings)
         yield checks.check_token_expiry(token, clock.now())

@@ -16,7 +16,8 @@ from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.base.settings_folder import settings_folder
-from pipelines.config.settings import AccountSettings, Settings, load_alert_webhook, load_settings
+from pipelines.config.settings import AnyAccount, Settings, load_alert_webhook, load_settings
+from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
 
@@ -56,9 +57,9 @@ class Warehouse:
         check_schema(engine)
         return engine
 
-    def account(self, key: str) -> AccountSettings:
-        """Return the account with that key. Raises ``SettingsError`` if the settings no longer contain it."""
-        return self.settings.account(key)
+    def load_context(self, account: AnyAccount, run_id: str) -> LoadContext:
+        """Return what loads and changes of an account need. Raises as ``settings`` and ``engine``."""
+        return LoadContext(self.engine, account, self.settings, clock=self.clock, run_id=run_id)
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):

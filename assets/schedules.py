@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.active_runs import active_loads
 from assets.fleet import register_buckets
-from assets.jobs import LOAD_ACCOUNT, housekeeping, load_fleet
+from assets.jobs import housekeeping, load_account_job, load_fleet_job
 from assets.names import HOUSEKEEPING, LOAD_SCHEDULE
 from assets.notify import notify
 from assets.partitions import register_accounts
@@ -78,7 +78,7 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
 
     @dg.schedule(
         name=LOAD_SCHEDULE,
-        job=load_fleet if is_fleet else LOAD_ACCOUNT,
+        job=load_fleet_job if is_fleet else load_account_job,
         cron_schedule=cron,
         execution_timezone=timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
@@ -86,6 +86,7 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
         required_resource_keys={"workbench"},
     )
     def load_accounts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        """Register accounts and buckets, and request their runs."""
         workbench: Warehouse = context.resources.workbench
         try:
             settings = workbench.settings

@@ -43,10 +43,8 @@ def notify_of_failed_loads(
 ) -> dg.SkipReason | None:
     """Send alerts about one failed run: its failures, and the accounts that it loaded after earlier failures."""
     settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
-    failed, recovered = (
-        with_transitions(failure_alert(context, settings), transitions),
-        recovery_alert(context.dagster_run, settings, transitions),
-    )
+    failed = with_transitions(failure_alert(context, settings), transitions)
+    recovered = recovery_alert(context.dagster_run, settings, transitions)
     # An unsent alert is no error of the sensor: Dagster would not process the failures after this one.
     unsent = [notify(alert, workbench, context.log) for alert in (failed, recovered) if alert]
     return next((dg.SkipReason(reason) for reason in unsent if reason), None if unsent else dg.SkipReason(NOTHING_NEW))

@@ -30,7 +30,7 @@ def size_alerts(
 ) -> dg.MaterializeResult[None]:
     """Send the alerts that the account's rules require, and report how many."""
     with errors_shown():
-        account = workbench.account(context.partition_key)
+        account = workbench.settings.account(context.partition_key)
         result = send_size_alerts(workbench.engine, account, workbench.settings, clock=workbench.clock)
     metadata: dict[str, int | str] = {"begun": result.started_count, "told": result.sent_count}
     if result.failure:

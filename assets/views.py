@@ -11,7 +11,7 @@ from assets.metadata_tables import small_table
 from assets.partitions import ACCOUNTS
 from assets.resources import Warehouse
 from assets.specs import VIEWS
-from pipelines.base.text import to_single_line
+from pipelines.base.text import display_name
 from pipelines.report.overview import Overview, read_overview
 from pipelines.report.size_picture import render_sparklines, to_data_uri
 
@@ -42,24 +42,24 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
     if view in overview.row_counts:
         metadata["dagster/partition_row_count"] = overview.row_counts[view]
     if view == "segment_sizes_daily":
-        picture = to_data_uri(render_sparklines(overview.sizes))
+        picture = to_data_uri(render_sparklines(overview.segments))
         metadata["sizes_by_day"] = dg.MetadataValue.md(f"![Sizes of the largest segments, day by day]({picture})")
     if view == "segment_trends":
         metadata["sizes"] = small_table(
             ("segment", "size", "1 day", "7 days", "30 days"),
             (
                 (
-                    to_single_line(one.name or ""),
-                    one.size,
-                    *map(format_signed, (one.change_1_day, one.change_7_days, one.change_30_days)),
+                    display_name(segment.name),
+                    segment.customers_count,
+                    *map(format_signed, (segment.change_1_day, segment.change_7_days, segment.change_30_days)),
                 )
-                for one in overview.sizes
+                for segment in overview.segments
             ),
         )
     if view == "changes":
         metadata["what_changed_lately"] = small_table(
             ("first seen (UTC)", "change"),
-            ((f"{one.observed_at:%Y-%m-%d %H:%M}", one.text) for one in overview.changes),
+            ((f"{change.observed_at:%Y-%m-%d %H:%M}", change.text) for change in overview.changes),
         )
     return metadata
 

@@ -18,7 +18,6 @@ from pipelines.base.bounded_file import PLAN_BYTES
 from pipelines.base.confined_file import read_below
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
-from pipelines.load.context import LoadContext
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.calls import Plan
 from pipelines.writeback.config_file import parse_desired
@@ -81,13 +80,7 @@ def apply_desired_state(
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization | dg.Output[None]]:
     """Plan, show the plan, and apply it if dry_run is off."""
     with errors_shown():
-        access = LoadContext(
-            workbench.engine,
-            workbench.settings.account(config.account),
-            workbench.settings,
-            clock=workbench.clock,
-            run_id=context.run.run_id,
-        )
+        access = workbench.load_context(workbench.settings.account(config.account), context.run.run_id)
         if not config.dry_run:
             refuse_unless_allowed(config, workbench.settings)
         text, source = config.contents(workbench.settings.write_back_dir)

@@ -92,6 +92,7 @@ def format_dictionary(tables: Iterable[CatalogTable], functions: Iterable[Catalo
 def _dictionary_lines(
     tables_by_schema: dict[str, list[CatalogTable]], functions: Iterable[CatalogFunction]
 ) -> Iterator[str]:
+    """Yield the lines of the page: per schema an overview, then each table."""
     yield "# Data dictionary"
     yield ""
     yield "Every table, column and function, as the database itself describes them. `./run dictionary` generates this"
@@ -122,6 +123,7 @@ def _function_lines(functions: Iterable[CatalogFunction]) -> Iterator[str]:
 
 
 def _table_lines(table: CatalogTable) -> Iterator[str]:
+    """Yield the section of one table or view."""
     yield ""
     yield f"### {table.schema}.{table.name}"
     yield ""

@@ -11,7 +11,7 @@ from commands.demo.options import demo_option, select_settings
 from commands.options import account_option
 from commands.writeback.account import open_history
 from pipelines.base.atomic_file import write_file
-from pipelines.report.export import csv_files
+from pipelines.report.csv_export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.parquet import parquet_files
 from pipelines.report.write import LOCATION_ADVICE

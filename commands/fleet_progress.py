@@ -29,6 +29,7 @@ def show_fleet_progress(fleet: Iterable[LoadResult], total: int) -> list[LoadRes
 
 
 def _show_bar(console: Console, fleet: Iterable[LoadResult], total: int) -> list[LoadResult]:
+    """Load with a progress bar in a terminal."""
     outcomes, failed_count = [], 0
     columns = (BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console, expand=True, transient=True) as progress:
@@ -41,6 +42,7 @@ def _show_bar(console: Console, fleet: Iterable[LoadResult], total: int) -> list
 
 
 def _print_lines(fleet: Iterable[LoadResult], total: int, started: float) -> list[LoadResult]:
+    """Load with a line every ``LINE_INTERVAL_SECONDS``, for logs."""
     outcomes, printed_at = [], started
     for outcome in fleet:
         outcomes.append(outcome)

@@ -23,8 +23,8 @@ def command() -> None:
     settings, now = load_current_settings(), datetime.now(UTC)
     with open_warehouse(settings) as engine:
         check_schema(engine)
-        answer_count = purge_all_responses(engine, settings, now=now)
-    click.echo(f"deleted {pluralize(answer_count, 'raw response')}")
+        response_count = purge_all_responses(engine, settings, now=now)
+    click.echo(f"deleted {pluralize(response_count, 'raw response')}")
     home = dagster_home(settings)
     if home.exists():
         run_count = delete_dagster_runs(home, before=now - timedelta(days=settings.dagster_run_days))

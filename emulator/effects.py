@@ -5,6 +5,7 @@ Those with plain arguments can also be added by name over HTTP (``named``).
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,6 +57,20 @@ def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
     return Effect(payload=apply_change)
 
 
+@named
+def numbered_lists() -> Effect:
+    """Write every list below the rows, and the rows themselves, as PHP writes an array with holes: ``{"1": a}``."""
+
+    def numbered(value: Json) -> Json:
+        if isinstance(value, dict):
+            return {key: numbered(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return {str(number): numbered(item) for number, item in enumerate(value, 1)}
+        return value
+
+    return Effect(payload=lambda document: document | {"_embedded": numbered(document.get("_embedded", {}))})
+
+
 # Statuses
 
 
@@ -65,6 +80,19 @@ def status(code: int, body: str = "", content_type: str | None = None, headers: 
     return _replace_response(
         Response(status=code, content_type=content_type, body=body.encode(), headers=headers or {})
     )
+
+
+@named
+def success_status(code: int = 201, has_body: bool = True) -> Effect:
+    """Respond to a write that succeeded with another 2xx, with the same body or without one."""
+
+    def change(response: Response) -> Response:
+        if not 200 <= response.status < 300:
+            return response
+        body = {"result": True} if response.status == 204 else response.payload
+        return replace(response, status=code, payload=body if has_body else None)
+
+    return Effect(response=change)
 
 
 @named
@@ -108,6 +136,12 @@ def too_many(in_body: Json = None, in_header: str | None = None, is_html: bool =
 def redirect(url: str, code: int = 302) -> Effect:
     """Redirect the client."""
     return _replace_response(Response(status=code, headers={"Location": url}))
+
+
+@named
+def headers(values: dict[str, str]) -> Effect:
+    """Add headers to the response, or replace its own."""
+    return Effect(wire=lambda wire: replace(wire, headers=wire.headers | values))
 
 
 @named
@@ -267,6 +301,21 @@ def gzip_bad_crc() -> Effect:
 
 
 @named
+def gzip_members() -> Effect:
+    """Send the body as a gzip stream of several members, which is legal (RFC 1952, 2.2)."""
+
+    def split(wire: WireResponse) -> WireResponse:
+        half = len(wire.body) // 2
+        parts = (wire.body[:half], b"", wire.body[half:])
+        return wire.with_body(b"".join(map(gzip.compress, parts))).with_headers(Content_Encoding="gzip")
+
+    return Effect(
+        response=lambda response: replace(response, headers=response.headers | {"Content-Encoding": "identity"}),
+        wire=split,
+    )
+
+
+@named
 def plain_called_gzip() -> Effect:
     """Send plain text with ``Content-Encoding: gzip``."""
     return Effect(
@@ -292,13 +341,13 @@ def gzip_bomb(megabytes: int = 40) -> Effect:
 @named
 def drip(seconds: float = 0.5, piece: int = 1, is_head_too: bool = False) -> Effect:
     """Send the response in small pieces with a wait before each: every read is quick, the whole response is slow."""
-    return Effect(wire=partial(replace, pace=seconds, piece=piece, is_head_delayed=is_head_too))
+    return Effect(wire=partial(replace, piece_seconds=seconds, piece=piece, is_head_delayed=is_head_too))
 
 
 @named
 def silence() -> Effect:
     """Keep the connection open and send nothing."""
-    return Effect(wire=partial(replace, pace=3_600.0, is_head_delayed=True))
+    return Effect(wire=partial(replace, piece_seconds=3_600.0, is_head_delayed=True))
 
 
 @named

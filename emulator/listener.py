@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         head, body = wire.head(), wire.body
         if wire.sent is not None:
             head, body = head[: wire.sent], body[: max(0, wire.sent - len(head))]
-        if not wire.pace:
+        if not wire.piece_seconds:
             self.wfile.write(head + body)
         elif wire.is_head_delayed:
             self._drip(head + body, wire)
@@ -132,6 +132,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _drip(self, data: bytes, wire: WireResponse) -> None:
         for start in range(0, len(data), wire.piece):
-            if self.server.closing.wait(wire.pace):
+            if self.server.closing.wait(wire.piece_seconds):
                 return
             self.wfile.write(data[start : start + wire.piece])

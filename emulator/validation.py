@@ -28,19 +28,19 @@ Check: TypeAlias = Callable[[Json], tuple[str, str] | None]
 """Function from a parameter's value to an error's code and detail, or None."""
 
 
-def validate_stage(body: Json, *, is_new: bool) -> list[FieldError]:
-    """Return the errors in a stage's body."""
+def validate_stage(body: Json, *, thing_id: int | None = None) -> list[FieldError]:
+    """Return the errors in a stage's body; ``thing_id`` is that of a change, whose body may repeat it."""
     checks: dict[str, Check] = {
         "name": _check_name,
         "sort": _type_check(int, "int"),
         "color": _choice_check(STAGE_COLORS),
         "request_id": _type_check(str, "string"),
     }
-    return list(_validate_parameters(body, checks, required=("name", "sort") if is_new else ()))
+    return list(_validate_parameters(body, checks, thing_id, required=("name", "sort")))
 
 
-def validate_segment(body: Json, account: Account, *, is_new: bool) -> list[FieldError]:
-    """Return the errors in a segment's body."""
+def validate_segment(body: Json, account: Account, *, thing_id: int | None = None) -> list[FieldError]:
+    """Return the errors in a segment's body; ``thing_id`` is that of a change, whose body may repeat it."""
     checks: dict[str, Check] = {
         "name": _check_name,
         "available_products_price_types": _check_ids,
@@ -48,7 +48,7 @@ def validate_segment(body: Json, account: Account, *, is_new: bool) -> list[Fiel
         "custom_fields_values": _check_list_or_null,
         "request_id": _type_check(str, "string"),
     }
-    field_errors = list(_validate_parameters(body, checks, required=("name",) if is_new else ()))
+    field_errors = list(_validate_parameters(body, checks, thing_id, required=("name",)))
     return field_errors or list(_validate_values(body.get("custom_fields_values") or [], account))
 
 
@@ -65,21 +65,25 @@ def find_field(body: Mapping[str, Json], account: Account) -> Field | None:
     for definition in account.live_fields():
         if body.get("field_id") == definition.id:
             return definition
-        if "field_id" not in body and definition.code is not None and body.get("field_code") == definition.code:
+        if body.get("field_id") is None and definition.code is not None and body.get("field_code") == definition.code:
             return definition
     return None
 
 
-def _validate_parameters(body: Json, checks: Mapping[str, Check], *, required: tuple[str, ...]) -> Iterator[FieldError]:
+def _validate_parameters(
+    body: Json, checks: Mapping[str, Check], thing_id: int | None, *, required: tuple[str, ...]
+) -> Iterator[FieldError]:
+    """Check a body's keys and values. The vendor's PHP client repeats the id in the body of a change."""
     if not isinstance(body, dict):
         yield FieldError("InvalidType", "", "This value should be of type object.")
         return
-    for name in required:
-        if name not in body:
-            yield FieldError("FieldMissing", name, "This field is missing.")
-    if not required and not body.keys() & (checks.keys() - {"request_id"}):
+    if thing_id is None:
+        yield from (FieldError("FieldMissing", name, "This field is missing.") for name in required if name not in body)
+    elif not body.keys() & (checks.keys() - {"request_id"}):
         yield FieldError("FieldMissing", "", "At least one parameter should be passed.")
     for name, value in body.items():
+        if name == "id" and str(value) == str(thing_id):
+            continue
         if name not in checks:
             yield FieldError("NotExpected", name, "This field was not expected.")
         elif problem_found := checks[name](value):

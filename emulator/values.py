@@ -48,7 +48,7 @@ def parse_values(definition: Field, received: Json, timezone: str) -> list[dict[
 def _parse_option(definition: Field, received: dict[str, Json]) -> int:
     for option in definition.options.values():
         if received.get("enum_id") == option.id or (
-            "enum_id" not in received and received.get("value") == option.value
+            received.get("enum_id") is None and received.get("value") == option.value
         ):
             return option.id
     raise ValueError("The value you selected is not a valid choice.")

@@ -19,15 +19,15 @@ ConnectionEnd: TypeAlias = Literal["keep", "close", "reset"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WireResponse:
-    """Bytes to send. Only faults change ``sent``, ``end`` and ``pace``."""
+    """Bytes to send. Only faults change ``sent``, ``end`` and ``piece_seconds``."""
 
     status: int
     headers: dict[str, str]
     body: bytes
     sent: int | None = None  # bytes of head and body that are sent; None sends all
     end: ConnectionEnd = "keep"
-    pace: float = 0.0  # seconds before each piece
-    piece: int = 1  # bytes per piece, if there is a pace
+    piece_seconds: float = 0.0  # wait before each piece; 0: the response is sent at once
+    piece: int = 1  # bytes per piece, if ``piece_seconds`` is set
     is_head_delayed: bool = False  # the head is sent in pieces too
 
     def head(self) -> bytes:

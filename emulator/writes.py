@@ -21,10 +21,12 @@ from emulator.values import parse_values
 def add_stages(call: Call) -> Response:
     """``POST /customers/statuses``: add a list of stages; 422 if there would be too many."""
     body = _body(call)
+    if isinstance(body, dict) and all(key.isdecimal() for key in body):
+        body = list(body.values())  # the vendor's PHP client sends a collection with holes as an object
     if not isinstance(body, list) or not body:
         return _refused([validation.FieldError("InvalidType", "", "This value should be an array of stages.")])
     results = [
-        (_request_id(stage_body, position), validation.validate_stage(stage_body, is_new=True))
+        (_request_id(stage_body, position), validation.validate_stage(stage_body))
         for position, stage_body in enumerate(body)
     ]
     if invalid := [(request_id, errors) for request_id, errors in results if errors]:
@@ -46,7 +48,7 @@ def update_stage(call: Call) -> Response:
     if stage is None:
         return not_found(call)
     body = _body(call)
-    if errors := validation.validate_stage(body, is_new=False):
+    if errors := validation.validate_stage(body, thing_id=stage.id):
         return _refused(errors, _request_id(body))
     world, account_id = call.world, call.account.id
     if "name" in body:
@@ -73,7 +75,7 @@ def delete_stage(call: Call) -> Response:
 def add_segment(call: Call) -> Response:
     """``POST /customers/segments``: add a segment and return all of it."""
     body = _body(call)
-    if errors := validation.validate_segment(body, call.account, is_new=True):
+    if errors := validation.validate_segment(body, call.account):
         return _refused(errors, _request_id(body))
     if len(call.account.live_segments()) >= validation.MAX_SEGMENTS:
         return problem(400, f"No more than {validation.MAX_SEGMENTS} segments can be created")
@@ -88,7 +90,7 @@ def update_segment(call: Call) -> Response:
     if segment is None:
         return not_found(call)
     body = _body(call)
-    if errors := validation.validate_segment(body, call.account, is_new=False):
+    if errors := validation.validate_segment(body, call.account, thing_id=segment.id):
         return _refused(errors, _request_id(body))
     if "name" in body:
         call.world.rename_segment(call.account.id, segment.id, body["name"])

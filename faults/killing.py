@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 PROCESSES: Final = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["faults.cases", "pandas"])  # or each process would import all of it
+PRELOADED: Final = ("faults.cases", "pandas")
+PROCESSES.set_forkserver_preload(list(PRELOADED))  # or each process would import all of it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

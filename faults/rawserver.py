@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 Script = Callable[[socket.socket, threading.Event], object]
-"""What to do with a connection on which a request came in; the event tells that the server is to stop.
+"""Handler of a connection with a request; the event is set when the server stops.
 
 A script that returns True keeps the connection for another request."""
 

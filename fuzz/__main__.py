@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def is_held(name: str, seconds: int) -> bool:
-    """Whether the target held for as long as it was tried."""
+    """Fuzz the target in a process of its own; return True if nothing broke it."""
     print(f"{name}: {seconds} s", flush=True)
     again = [sys.executable, "-m", "fuzz", "--in-this-process", "--target", name, "--seconds", str(seconds)]
     return subprocess.run(again, check=False).returncode == 0
@@ -50,7 +50,7 @@ def fuzz(name: str, seconds: int) -> None:
     """Hand this process over to atheris."""
     import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415 - in an environment of its own
 
-    # What is imported in here is watched; all that pandas brings along would take minutes to prepare, and is not asked.
+    # Only our modules are instrumented: those that pandas imports would take minutes.
     with atheris.instrument_imports(include=["pipelines", "fuzz"]):
         from fuzz.targets import TARGETS, seeds  # noqa: PLC0415
 

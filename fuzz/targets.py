@@ -1,6 +1,6 @@
-"""What is fuzzed, and what must hold of it: functions of bytes that raise only where something is wrong.
+"""Fuzz targets: functions of bytes that raise only if a promise of a parser is broken.
 
-They know nothing of the fuzzer, so the tests call them too, with what it once found.
+They do not depend on the fuzzer, so tests call them too, with input that it once found.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def an_answer_means_one_thing(data: bytes) -> None:
 
 
 def json_is_what_others_read(data: bytes) -> None:
-    """What is accepted is JSON to the standard library too, with the same values and every digit."""
+    """Compare accepted JSON with what the standard library reads: the same values, every digit."""
     try:
         value = strict_json.parse(data)
     except strict_json.NotStrictJson:
@@ -178,7 +178,7 @@ def raw_answer(sequence: int, resource: Resource, body: bytes) -> RawResponse:
 
 
 def assert_storable(value: Any) -> None:
-    """Whether Postgres takes it: no NUL, no half of a surrogate pair, whole numbers within ``bigint``."""
+    """Fail unless Postgres can store the value: no NUL, no lone surrogate, integers within ``bigint``."""
     match value:
         case None | bool() | datetime() | date() | Decimal() | bytes():
             pass

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
-from assets.jobs import LOAD_ACCOUNT
+from assets.jobs import load_account_job
 from assets.resources import Warehouse
 from assets.tick import QUIET_LOGGING
 from emulator import Emulator
@@ -63,7 +63,7 @@ class DagsterAccount:
         instance.add_dynamic_partitions("accounts", [KEY])
         with ExitStack() as exit_stack:
             resource = Warehouse(lambda: replace(self.settings, **changes), exit_stack, self.clock)
-            job = build_definitions(CRON, "UTC", resource).resolve_job_def(LOAD_ACCOUNT.name)
+            job = build_definitions(CRON, "UTC", resource).resolve_job_def(load_account_job.name)
             return job.execute_in_process(
                 instance=instance,
                 partition_key=KEY,

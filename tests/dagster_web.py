@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import dagster as dg
 import requests
 
 from assets.web.session import LOGIN_KEY
-from tests.command_line import build_environment
+from tests.command_line import build_environment, free_port
 
 SECRET: Final = "a-secret-of-the-test-" + "x" * 20
 KEY: Final = "a-login-key-of-the-test"
@@ -109,8 +108,7 @@ def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
     code.write_text(CODE, encoding="utf-8")
     workspace = folder / "workspace.yaml"
     workspace.write_text(f"load_from: [{{python_file: {{relative_path: {code}, location_name: trial}}}}]\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

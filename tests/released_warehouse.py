@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import psycopg
+from sqlalchemy import Engine
 
+import sql
 from emulator import Emulator
 from emulator.clock import Clock as EmulatorClock
 from emulator.entities import Mode
 from emulator.simulation import Simulation
 from pipelines.base.clock import Clock
+from pipelines.base.errors import MigrationError
 from pipelines.base.secret import Secret
+from pipelines.warehouse.migrate import migrate
 from tests.accounts import account_settings, fast_settings
 
 RELEASED_DUMP: Final = Path(__file__).parent / "payloads" / "warehouse_0008.sql.gz"
@@ -31,6 +36,30 @@ def restore_dump(url: str) -> None:
     """Restore the released warehouse into the empty database at ``url``."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(gzip.decompress(RELEASED_DUMP.read_bytes()))
+
+
+def write_earlier_release(url: str, version: str, folder: Path) -> Path:
+    """Write the migrations before a version, and the views that the database has.
+
+    Today's views may read columns that later migrations add.
+    """
+    for kind in ("migrations", "views"):
+        (folder / kind).mkdir()
+    for file in files(sql).joinpath("migrations").iterdir():
+        if file.name < version:
+            (folder / "migrations" / file.name).write_bytes(file.read_bytes())
+    with psycopg.connect(url) as connection:
+        views = "select viewname, definition from pg_views where schemaname = 'analytics' and viewname !~ '_[0-9]+$'"
+        for name, definition in connection.execute(views):  # without wide views
+            text = f"create or replace view analytics.{name} as {definition}"
+            (folder / "views" / f"{name}.sql").write_text(text, encoding="utf-8")
+    return folder
+
+
+def migrate_before(engine: Engine, url: str, version: str, folder: Path) -> None:
+    """Migrate to the schema before ``version``. The last step fails if it grants columns of later versions."""
+    with suppress(MigrationError):
+        migrate(engine, write_earlier_release(url, version, folder))
 
 
 class ReleasedAccounts:

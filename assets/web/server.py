@@ -73,6 +73,7 @@ def _app_maker(settings: Settings, given_key: str) -> Any:
         live_data_poll_rate: int | None = None,
         **named: Any,
     ) -> Starlette:
+        """Build Dagster's application behind the guard, and print the login address."""
         options = click.get_current_context().params
         port = options.get("port") or cli.DEFAULT_WEBSERVER_PORT
         key = given_key or secrets.token_urlsafe(32)

@@ -119,10 +119,13 @@ class _Server(ThreadingHTTPServer):
 
 
 def _handler_for(listener: RedirectListener) -> type[BaseHTTPRequestHandler]:
+    """Return a request handler that passes requests to the listener."""
+
     class Handler(BaseHTTPRequestHandler):
         timeout = REQUEST_SECONDS
 
         def do_GET(self) -> None:
+            """Respond with the page for an accepted redirect, or with 404."""
             headers = {name.lower(): value for name, value in self.headers.items()}
             is_taken = listener.take(self.path, headers)
             self.send_response(200 if is_taken else 404)

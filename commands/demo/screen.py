@@ -17,7 +17,7 @@ from commands.demo.simulated_loads import LoadStep
 from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
 from commands.output import pluralize
-from pipelines.base.text import to_single_line
+from pipelines.base.text import display_name, to_single_line
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120
@@ -124,6 +124,7 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def _segments_table(console: Console, summary: Summary) -> Table:
+    """Build the table of segments: size, changes, sparkline."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Segment", no_wrap=True, max_width=name_width(console))
     for title in ("now", "1 day", "7 days", "30 days"):
@@ -131,7 +132,7 @@ def _segments_table(console: Console, summary: Summary) -> Table:
     table.add_column(f"last {sparkline_days(console)} days", no_wrap=True)
     for row in summary.segments:
         table.add_row(
-            to_single_line(row.name or ""),
+            display_name(row.name),
             Text(NO_VALUE if row.customers_count is None else f"{row.customers_count:,}", "bold"),
             _format_change(row.change_1_day),
             _format_change(row.change_7_days),
@@ -148,6 +149,7 @@ def _format_change(change: int | None) -> Text:
 
 
 def _stages_table(summary: Summary) -> Table:
+    """Build the table of stages: rules and last change."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Stage", no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
@@ -155,7 +157,7 @@ def _stages_table(summary: Summary) -> Table:
     table.add_column("last change", justify="right", no_wrap=True)
     for row in summary.stages:
         table.add_row(
-            Text(to_single_line(row.name or ""), "bold"),
+            Text(display_name(row.name), "bold"),
             "system" if row.is_default else "",
             describe_rules(row.conditions) or Text("no rule", "dim"),
             f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NO_VALUE, "dim"),
@@ -164,6 +166,7 @@ def _stages_table(summary: Summary) -> Table:
 
 
 def _changes_table(summary: Summary) -> Table:
+    """Build the list of recent changes."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")

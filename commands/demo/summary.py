@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row
 from commands.demo.home import ACCOUNT_KEY
 from commands.demo.simulated_loads import LOAD_INTERVAL
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
-from pipelines.report.events import localize_values
+from pipelines.report.events import localize_values, property_key
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
@@ -66,9 +66,8 @@ def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
     """Yield the changes, latest first, with only the latest of each property."""
     yielded = set()
     for change in changes:
-        key = (change.thing, change.thing_id, change.property, change.value_field_name)
-        if change.property is None or key not in yielded:
-            yielded.add(key)
+        if change.property is None or property_key(change) not in yielded:
+            yielded.add(property_key(change))
             yield change
 
 

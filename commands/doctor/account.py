@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from sqlalchemy import Engine
 
@@ -13,7 +12,7 @@ from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.models import Account
 from pipelines.amocrm.snapshot import LISTS_BY_MODE
-from pipelines.base.clock import Clock
+from pipelines.base.clock import Clock, parse_http_date
 from pipelines.base.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.base.text import format_duration
 from pipelines.config.settings import AccountSettings, Settings
@@ -92,10 +91,10 @@ def check_host(subject: str, account: AccountSettings, client: AmoClient, found:
 
 def check_clock(subject: str, date: str, now: datetime) -> Check:
     """Check that this machine's clock, which snapshots are stamped with, agrees with amoCRM's."""
-    try:
-        offset = now - parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    shown_at = parse_http_date(date)
+    if shown_at is None:
         return ok(subject, "amoCRM's response has no time to compare with.")
+    offset = now - shown_at
     if abs(offset) <= CLOCK_TOLERANCE:
         return ok(subject, "This machine's clock agrees with amoCRM's.")
     where = "ahead of" if offset > timedelta() else "behind"

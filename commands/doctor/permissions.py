@@ -73,6 +73,7 @@ def check_folders(settings: Settings, folder: Path) -> Iterator[Check]:
 
 
 def _too_open(subject: str, paths: list[Path], what: str, mode: str) -> Iterator[Check]:
+    """Yield a warning with a ``chmod`` for each of the first paths, and one for the rest."""
     for path in paths[:MOST_LISTED]:
         yield warning(
             subject,

@@ -86,6 +86,7 @@ def _raw_value(value: FieldValue) -> Json:
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows as a table without lines; numbers are aligned at the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         is_number = column in ("id", "sort", "customers", "rules", "field values")

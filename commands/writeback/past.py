@@ -33,6 +33,7 @@ def read_last_seen(engine: Engine, account: StoredAccount, kind: EntityKind, thi
 
 
 def _read_at(engine: Engine, account: StoredAccount, at: datetime) -> Snapshot:
+    """Read the latest snapshot at or before ``at``. Raises ``SettingsError`` if there is none."""
     with transaction(engine, account=account.key) as connection:
         past = read_snapshot_at(connection, account.id, at)
     if past is None:

@@ -76,6 +76,7 @@ BODIES: Final[Mapping[str, Make]] = {
     "gzip cut short": effects.gzip_cut_short,
     "gzip with a bad checksum": effects.gzip_bad_crc,
     "plain text called gzip": effects.plain_called_gzip,
+    "gzip of several members": effects.gzip_members,
     "a bomb of 40 MB": effects.gzip_bomb,
     "invalid UTF-8": partial(effects.raw, b'{"name":"\xc3\x28\xff"}'),
     "invalid UTF-8 in a name": effects.invalid_utf8,
@@ -98,6 +99,9 @@ TRANSPORT: Final[Mapping[str, Make]] = {
     "closed in the head": partial(effects.hang_up, 40),
     "closed in the body": partial(effects.hang_up, 300),
     "a redirect": partial(effects.redirect, "/api/v4/other"),
+    "a date of the year 99999999999": partial(effects.headers, {"Date": "Thu, 01 Jan 99999999999 00:00:00 GMT"}),
+    "a date with an absurd offset": partial(effects.headers, {"Date": f"Thu, 01 Jan 2026 00:00:00 +{'9' * 14}"}),
+    "a content type of rubbish": partial(effects.headers, {"Content-Type": "\x00\x01;;=json"}),
     "two lengths": partial(effects.status, 200, headers={"Content-Length": "5, 7"}),
 }
 
@@ -129,6 +133,7 @@ PAGINATION: Final[Mapping[str, Make]] = {
     "rows in another order": partial(effects.items, lambda rows: rows[::-1]),
     "a row of another account": partial(effects.items, lambda rows: [*rows[1:], rows[0] | {"account_id": 8}]),
     "rows that are no objects": partial(effects.items, lambda rows: [*rows, 7, None, "x"]),
+    "every list as an object with numbered keys": effects.numbered_lists,
     "a list that is an object": partial(effects.items, lambda rows: {str(n): row for n, row in enumerate(rows)}),  # type: ignore[arg-type,return-value]
 }
 

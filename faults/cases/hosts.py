@@ -29,6 +29,7 @@ NO_HTTP: Final[Mapping[str, Script]] = {
     "200 headers": sends(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
     "a header of 100 kB": sends(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
     "a chunk of no length": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+    "a chunk of length -1": sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n{}"),
     "a chunk cut short": sends(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{"id'),
     "two answers in one": sends(ok(b"{}") + ok(b'{"id": 666}')),
     "an encoding nobody asked for": sends(ok(b"\x1b\x08", "Content-Encoding: br")),

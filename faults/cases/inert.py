@@ -18,7 +18,7 @@ from emulator.entities import Mode
 from faults.account_under_test import AccountUnderTest, account_under_test
 from faults.case import EXACT, Case, Trial, Verdict
 from faults.harness import Harness
-from pipelines.report.export import csv_files
+from pipelines.report.csv_export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.report.parquet import parquet_files

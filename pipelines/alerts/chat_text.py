@@ -9,11 +9,10 @@ MarkdownV2 must also escape ``.``, ``-`` and the like.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipelines.base.text import ZERO_WIDTH_JOINER
+from pipelines.base.text import visible_character
 
 LONGEST: Final = 8_000
 """Characters of one text of a message; Mattermost takes 16,383."""
@@ -87,7 +86,8 @@ _RULE: Final = re.compile(r"^(?=[ \t]*(?:=+|[-+_ \t]{2,}|&gt;.*)[ \t]*$)", re.MU
 def inert(text: str, longest: int = LONGEST) -> str:
     """Escape mentions, links, pictures and markup in a text, and truncate it."""
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    text = "".join(map(_visible, text)).translate(_ACTIVE)
+    visible = (character if character == "\n" else visible_character(character) for character in text)
+    text = "".join(visible).translate(_ACTIVE)
     text = _UNDERSCORE.sub("＿", text)
     text = _SCHEME.sub(f":{APART}", text)
     text = _outside_of_files(text)
@@ -113,6 +113,7 @@ def inert_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inert_value(name: str, value: Any) -> Any:
+    """Escape every text in a value of a message, also in lists and nested objects."""
     match value:
         case str():
             return _inert_field(name, value)
@@ -131,16 +132,3 @@ def _inert_field(name: str, value: str) -> str:
     if own_link is None:
         return inert(value)
     return f"{inert(value[: own_link.start(1)])}{own_link[1]}"
-
-
-def _visible(character: str) -> str:
-    """Replace a control character by a space, and remove invisible and direction-changing characters."""
-    if character == "\n":
-        return character
-    match unicodedata.category(character):
-        case "Cc" | "Zl" | "Zp":
-            return " "
-        case "Cf" | "Cs" if character != ZERO_WIDTH_JOINER:
-            return ""
-        case _:
-            return character

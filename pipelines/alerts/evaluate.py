@@ -48,11 +48,6 @@ class OngoingAlert:
     rule: str
     direction: Direction
 
-    @property
-    def key(self) -> AlertKey:
-        """Key that is unique among ongoing alerts."""
-        return self.segment_id, self.rule, self.direction
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewAlert:
@@ -68,11 +63,6 @@ class NewAlert:
     observed_at: datetime
     customers_count: int
     missed_days: int
-
-    @property
-    def key(self) -> AlertKey:
-        """Key that is unique among ongoing alerts."""
-        return self.segment_id, self.rule, self.direction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +83,7 @@ def evaluate_rules(
     """
     started: dict[AlertKey, NewAlert] = {}
     continuing: set[AlertKey] = set()
-    before = {alert.key: alert.alert_id for alert in ongoing}
+    before = {_key_of(alert): alert.alert_id for alert in ongoing}
     for comparison, rule in _applicable_rules(comparisons, rules):
         for direction in rule.directions:
             alert = _potential_alert(comparison, rule, direction)
@@ -102,13 +92,18 @@ def evaluate_rules(
                 continue
             position = _compare_to_threshold(alert, rule)
             if position != "below":
-                continuing.add(alert.key)
-            if position == "beyond" and alert.key not in before:
-                started[alert.key] = alert
+                continuing.add(_key_of(alert))
+            if position == "beyond" and _key_of(alert) not in before:
+                started[_key_of(alert)] = alert
     return AlertDecision(
         started=tuple(started.values()),
         ended=tuple(alert_id for key, alert_id in before.items() if key not in continuing),
     )
+
+
+def _key_of(alert: OngoingAlert | NewAlert) -> AlertKey:
+    """Return the key that is unique among ongoing alerts."""
+    return alert.segment_id, alert.rule, alert.direction
 
 
 def _applicable_rules(

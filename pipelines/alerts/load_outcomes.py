@@ -32,6 +32,5 @@ def transitions_in_run(engine: Engine, run_id: str, account_keys: Sequence[str])
     """Read the accounts' outcomes in a Dagster run and before it, by key; accounts that did not finish are left out."""
     parameters = {"run_id": run_id, "account_keys": list(account_keys)}
     with transaction(engine) as connection:
-        return [
-            LoadTransition(**row) for row in connection.execute(statement("transitions_in_run"), parameters).mappings()
-        ]
+        rows = connection.execute(statement("transitions_in_run"), parameters)
+        return [LoadTransition(**row._asdict()) for row in rows]

@@ -11,7 +11,7 @@ from typing import Final
 
 from pipelines.alerts.evaluate import NewAlert
 from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
-from pipelines.base.text import to_single_line
+from pipelines.base.text import display_name
 from pipelines.report.events import NO_CONTEXT, Event, change_events, gap_event
 from pipelines.report.figures import Gap
 from pipelines.report.formats import Formats
@@ -41,7 +41,7 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
 
 def describe_event(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
     """Describe the alert in a few lines."""
-    name = to_single_line(alert.segment_name or str(alert.segment_id))
+    name = display_name(alert.segment_name, alert.segment_id)
     change = alert.customers_count - alert.previous_count
     share = formats.percent(percent_change(alert.previous_count, alert.customers_count))
     moved = f"{'grew' if change > 0 else 'shrank'} by {formats.number(abs(change))}{f' ({share})' if share else ''}"

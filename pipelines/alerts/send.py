@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 
 from pipelines.alerts import store
-from pipelines.alerts.evaluate import NewAlert, evaluate_rules
+from pipelines.alerts.evaluate import NewAlert, SizeComparison, evaluate_rules
 from pipelines.alerts.size_alert import SizeAlert, SizeAlertBatch
 from pipelines.alerts.webhook import RETRY_WAITS, AlertNotSent, send_alert
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
@@ -21,6 +21,7 @@ from pipelines.config.settings import AccountSettings, Settings
 from pipelines.report.figures import read_gaps
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.work_locks import lock_work
 
 MAX_CHANGES: Final = 1_000
 """Latest changes of the account that are searched for the context of its alerts."""
@@ -60,12 +61,12 @@ def send_size_alerts(
             started_count=started_count, sent_count=send_pending(engine, alert_account, account, url, clock)
         )
     except WarehouseError as error:
-        return SendResult(started_count=started_count, failure=error.message)
+        failure = error.message
     except AlertNotSent as error:
-        return SendResult(started_count=started_count, failure=str(error))
+        failure = str(error)
     except Exception as error:  # noqa: BLE001 - the load is published and must not fail
         failure = f"Unexpected error: {type(error).__name__}."
-        return SendResult(started_count=started_count, failure=failure)
+    return SendResult(started_count=started_count, failure=failure)
 
 
 def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> Sequence[SizeAlert]:
@@ -77,10 +78,7 @@ def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) 
         alert_account = store.read_account(connection, account_key)
         if alert_account is None or alert_account.customers_mode != "segments":
             return []
-        comparisons = store.read_comparisons(
-            connection, alert_account.account_id, sorted({rule.days for rule in rules})
-        )
-        started = evaluate_rules(comparisons, rules, ()).started
+        started = evaluate_rules(_read_comparisons(connection, alert_account, rules), rules, ()).started
         return with_context(connection, alert_account, started) if started else []
 
 
@@ -91,10 +89,8 @@ def record_events(connection: Connection, alert_account: store.AlertAccount, acc
     """
     if alert_account.customers_mode != "segments":
         return 0
-    store.lock_alerts(connection, alert_account.account_id)
-    comparisons = store.read_comparisons(
-        connection, alert_account.account_id, sorted({rule.days for rule in account.alerts})
-    )
+    lock_work(connection, "size_alert", alert_account.account_id)
+    comparisons = _read_comparisons(connection, alert_account, account.alerts)
     decision = evaluate_rules(comparisons, account.alerts, store.read_ongoing(connection, alert_account.account_id))
     store.write_ended(connection, alert_account.account_id, decision.ended)
     if decision.started:
@@ -102,6 +98,13 @@ def record_events(connection: Connection, alert_account: store.AlertAccount, acc
             connection, alert_account.account_id, with_context(connection, alert_account, decision.started)
         )
     return len(decision.started)
+
+
+def _read_comparisons(
+    connection: Connection, alert_account: store.AlertAccount, rules: Sequence[SizeRule]
+) -> list[SizeComparison]:
+    """Read the sizes that these rules compare."""
+    return store.read_comparisons(connection, alert_account.account_id, sorted({rule.days for rule in rules}))
 
 
 def with_context(

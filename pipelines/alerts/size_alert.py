@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
+
+from pipelines.alerts.evaluate import NewAlert
 
 MAX_ALERTS_IN_TEXT: Final = 10
 """Alerts in a message's text; the key ``alerts`` contains all."""
@@ -17,20 +18,10 @@ MAX_CONTEXT_EVENTS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SizeAlert:
-    """A stored alert; the comments of ``amocrm.size_alert`` describe its fields."""
+class SizeAlert(NewAlert):
+    """A stored alert, with its id, context and text."""
 
     alert_id: UUID
-    segment_id: int
-    segment_name: str | None
-    rule: str
-    direction: str
-    days: int
-    previous_observed_at: datetime
-    previous_count: int
-    observed_at: datetime
-    customers_count: int
-    missed_days: int
     around: Sequence[Mapping[str, str]]
     message: str
 

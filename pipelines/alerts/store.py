@@ -14,7 +14,6 @@ from pipelines.alerts.evaluate import OngoingAlert, SizeComparison
 from pipelines.alerts.size_alert import SizeAlert
 from pipelines.warehouse.publish import to_jsonb
 from pipelines.warehouse.queries import statement
-from pipelines.warehouse.work_locks import lock_work
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +30,6 @@ def read_account(connection: Connection, account_key: str) -> AlertAccount | Non
     """Read the account; None before its first snapshot."""
     row = connection.execute(statement("alert_account"), {"account_key": account_key}).one_or_none()
     return AlertAccount(**row._asdict()) if row else None
-
-
-def lock_alerts(connection: Connection, account_id: int) -> None:
-    """Take the lock on this account's alerts until the transaction ends."""
-    lock_work(connection, "size_alert", account_id)
 
 
 def read_comparisons(connection: Connection, account_id: int, days: Sequence[int]) -> list[SizeComparison]:

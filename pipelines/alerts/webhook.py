@@ -111,5 +111,5 @@ def _post(url: Secret, alert: Notification) -> tuple[str | None, bool]:
                 return f"answered {response.status_code}", response.status_code in TRANSIENT_STATUSES
         except (requests.ConnectionError, requests.Timeout) as error:
             return f"cannot be reached ({type(error).__name__})", True
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: a Location that is not UTF-8
             return f"cannot be used ({type(error).__name__})", False

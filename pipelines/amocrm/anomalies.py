@@ -11,6 +11,7 @@ ANOMALY_KINDS: Mapping[str, str] = {
     "date_off_midnight": "a date is not midnight in the account's timezone, so its day may be wrong",
     "duplicate_row": "a list shows the same entity more than once, with the same content; it is kept once",
     "id_as_text": "an id is a text; it is read as a number",
+    "list_as_object": "a list is an object with numbered keys, as PHP writes arrays; it is read as the list",
     "missing_value": "a value that the vendor's page documents is missing or null",
     "over_documented_limit": "there are more entities than the vendor's page allows",
     "timezone_spelling": "the account's timezone has another case than the IANA name, which is used",

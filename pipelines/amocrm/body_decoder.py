@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from typing import Final
+
+_MAGIC: Final = b"\x1f\x8b"
+"""First bytes of a gzip member."""
 
 
 class BodyDecoder:
@@ -13,8 +17,9 @@ class BodyDecoder:
         self._limit = limit
         self._chunks: list[bytes] = []
         self._size = 0
-        self._gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if encoding.strip().lower() == "gzip" else None
-        if self._gzip is None and encoding.strip().lower() not in ("", "identity"):
+        encoding = encoding.strip().lower()
+        self._gzip = _new_member() if encoding in ("gzip", "x-gzip") else None
+        if self._gzip is None and encoding not in ("", "identity"):
             self.defect = "the body has an encoding that was not requested"
 
     @property
@@ -26,19 +31,43 @@ class BodyDecoder:
         """Decode one chunk as received."""
         if self._gzip is not None:
             try:
-                chunk = self._gzip.decompress(chunk, self._limit - self._size + 1)
+                chunk = self._decompress(self._gzip, chunk)
             except zlib.error:
                 self.defect = "the body is not gzip, or is damaged"
                 return
-            if self._gzip.unused_data:
-                self.defect = "there is data after the end of the body's gzip"
         self._size += len(chunk)
         if self._size > self._limit:
             self.defect = f"the body is larger than {self._limit:,} bytes"
             return
         self._chunks.append(chunk)
 
+    def _decompress(self, member: zlib._Decompress, data: bytes) -> bytes:
+        """Decompress a chunk, which may end a gzip member and begin others (RFC 1952, 2.2); zeros may pad the last.
+
+        Raises ``zlib.error``.
+        """
+        parts: list[bytes] = []
+        room = self._limit - self._size + 1
+        while room > 0:
+            if member.eof:
+                data = data.lstrip(b"\0")
+                if data and not _MAGIC.startswith(data[:2]):
+                    self.defect = "there is data after the end of the body's gzip"
+                    break
+                member = _new_member() if data else member
+            if not data:
+                break
+            parts.append(member.decompress(data, room))
+            room -= len(parts[-1])
+            data = member.unused_data
+        self._gzip = member
+        return b"".join(parts)
+
     def finish(self) -> str | None:
         """Return what is wrong with the complete body, or None. An empty body is valid."""
         is_cut = self._gzip is not None and self._chunks and not self._gzip.eof
         return "the body's gzip is cut short" if is_cut else None
+
+
+def _new_member() -> zlib._Decompress:
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

@@ -78,7 +78,7 @@ def parse_stage(row: Json, context: ParseContext) -> Stage:
         row, thing="stage", known=STAGE_KEYS, anomaly_log=context.anomaly_log, account_id=context.account_id
     )
     parser.report_unknown_keys()
-    groups = parse_list(row.get("conditions"), "conditions")
+    groups = parse_list(parser.row.get("conditions"), "conditions")
     type_ = parser.integer("type")
     if type_ is not None and type_ not in STAGE_TYPES:
         parser.report("unknown_type", f"the type is {type_}")
@@ -96,7 +96,7 @@ def parse_stage(row: Json, context: ParseContext) -> Stage:
             for position, rule in enumerate(parse_list(rules, "conditions"))
         ),
         extra=parser.extra(),
-        content_hash=fingerprint.stage_hash(row),
+        content_hash=fingerprint.stage_hash(parser.row),
     )
 
 
@@ -106,11 +106,11 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
         row, thing="segment", known=SEGMENT_KEYS, anomaly_log=context.anomaly_log, account_id=context.account_id
     )
     parser.report_unknown_keys()
-    prices = parse_list(row.get("available_products_price_types"), "available_products_price_types")
+    prices = parse_list(parser.row.get("available_products_price_types"), "available_products_price_types")
     price_ids = [parse_id(price) for price in prices]
     if None in price_ids:
         parser.keep_invalid("available_products_price_types")
-    entries = parse_list(row.get("custom_fields_values"), "custom_fields_values")
+    entries = parse_list(parser.row.get("custom_fields_values"), "custom_fields_values")
     field_context = FieldContext(segment_id=parser.id, timezone=context.timezone, anomaly_log=context.anomaly_log)
     values = sorted(parse_field_values(entries, field_context), key=_FIELD_AND_POSITION)
     if unknown := unknown_entry_keys(entries, field_context):
@@ -125,7 +125,7 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
         price_field_ids=tuple(sorted({price_id for price_id in price_ids if price_id is not None})),
         field_values=tuple(values),
         extra=parser.extra(),
-        content_hash=fingerprint.segment_hash(row, context.timezone.key),
+        content_hash=fingerprint.segment_hash(parser.row, context.timezone.key),
     )
 
 
@@ -144,9 +144,9 @@ def parse_field(row: Json, context: ParseContext) -> Field:
         code=parser.text("code", is_optional=True),
         type=type_,
         sort=parser.integer("sort"),
-        options=_parse_options(row, parser.id, context.anomaly_log),
+        options=_parse_options(parser.row, parser.id, context.anomaly_log),
         extra=parser.extra(),
-        content_hash=fingerprint.field_hash(row),
+        content_hash=fingerprint.field_hash(parser.row),
     )
 
 

@@ -7,13 +7,14 @@ page.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.limits import MAX_RETRY_AFTER_SECONDS
 from pipelines.amocrm.messages import Response
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.numbered_lists import as_list
+from pipelines.base.clock import parse_http_date
 
 ErrorDocument: TypeAlias = Mapping[str, Json]
 
@@ -69,13 +70,11 @@ def _parse_seconds(value: Json) -> float | None:
 
 def _seconds_until_date(headers: Mapping[str, str]) -> float | None:
     """Read Retry-After as a date, relative to the server's own Date."""
-    try:
-        until, now = (parsedate_to_datetime(headers[name]) for name in ("retry-after", "date"))
-        return (until - now).total_seconds()
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
+    until, now = (parse_http_date(headers.get(name)) for name in ("retry-after", "date"))
+    return None if until is None or now is None else (until - now).total_seconds()
 
 
 def _objects(value: Json) -> list[dict[str, Json]]:
     """Return the objects in a list; an empty list for any other value."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    items = as_list(value)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

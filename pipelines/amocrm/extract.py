@@ -13,6 +13,7 @@ from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.fingerprint import parse_list
 from pipelines.amocrm.messages import LIST_OF
 from pipelines.amocrm.models import Account, Resource
+from pipelines.amocrm.numbered_lists import as_list
 from pipelines.amocrm.pagination import Row
 from pipelines.amocrm.response_digest import ResponseDigest
 from pipelines.amocrm.snapshot import LISTS_BY_MODE
@@ -134,4 +135,4 @@ def _contradicts(listed: Row | None, fetched: Row | None, known_options: Abstrac
 
 def _option_ids(row: Row) -> set[int]:
     """Return the ids of a field row's options."""
-    return {parse_row_id(option, "option") for option in parse_list(row.get("enums"), "enums")}
+    return {parse_row_id(option, "option") for option in parse_list(as_list(row.get("enums")), "enums")}

@@ -30,7 +30,8 @@ _NETWORK_ERRORS = (
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,
-    UnicodeError,
+    ValueError,  # of urllib3: a chunk size or a length that is no number
+    OverflowError,
 )
 _CHUNK_BYTES = 64 * 1024
 

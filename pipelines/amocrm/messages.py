@@ -16,6 +16,7 @@ from urllib.parse import quote
 import simplejson
 
 from pipelines.amocrm.models import Json, Resource
+from pipelines.amocrm.sanitize import sanitize_text
 
 PAGE_LIMIT = 250
 """Rows per page: the API's maximum, so that 100 segments are one page and cannot drift between pages."""
@@ -127,8 +128,9 @@ class Response:
 
     @property
     def content_type(self) -> str | None:
-        """Content-Type as received."""
-        return self.headers.get("content-type")
+        """Content-Type as received, as far as Postgres can store it."""
+        text = self.headers.get("content-type")
+        return None if text is None else sanitize_text(text)
 
     @property
     def request_id(self) -> str | None:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
+from pipelines.amocrm.numbered_lists import as_list, with_lists
 from pipelines.amocrm.segment_row import SegmentRow
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.checks import is_integer
@@ -114,7 +115,7 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
         for thing_id, row in zip(page.ids, page.rows, strict=True):
             if rows.setdefault(thing_id, row) is row:
                 continue
-            if rows[thing_id] != row:
+            if _content(rows[thing_id]) != _content(row):
                 raise IncompleteList(f"The list has id {thing_id} twice, with different content.")
             duplicates[thing_id] = None
     totals = {page.total for page in pages if page.total is not None}
@@ -125,6 +126,11 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
         duplicate_ids=tuple(duplicates),
         is_total_wrong=bool(totals - {len(rows)}),
     )
+
+
+def _content(row: Row) -> Row:
+    """Return a row as the careful reader compares it."""
+    return with_lists(row.json() if isinstance(row, SegmentRow) else dict(row))[0]
 
 
 def _paginate_once(pass_number: int) -> Generator[PageRequest, Page | None, tuple[tuple[Page, ...], bool]]:
@@ -167,6 +173,7 @@ def _parse_rows(embedded: Json, name: str) -> list[Row]:
     if embedded == []:
         return []
     rows = embedded.get(name) if isinstance(embedded, dict) else None
+    rows = as_list(rows) if rows else rows  # ``{}`` does not say that nothing is left
     if not isinstance(rows, list):
         raise InvalidRecord(f"the list has no '_embedded' with '{name}'")
     return rows

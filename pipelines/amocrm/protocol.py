@@ -71,14 +71,18 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
     """Map a status to its meaning, before the rule that writes are not retried."""
     is_read = request.is_retryable
     match response.status:
-        case 200 | 204 | 404 if response.defect:
+        case 200 | 201 | 202 | 204 | 404 if response.defect:
             return _corrupt_response(response, request, response.defect)
-        case 200 if request.method != "DELETE":
+        case 200 if is_read:
+            return _parse_document(response, request)
+        case 200 | 201 | 202 if (
+            not is_read and request.method != "DELETE"
+        ):  # amoCRM's own client takes each; the body is the proof
             return _parse_document(response, request)
         case 204 if request.method == "DELETE" or (is_read and (request.is_list_page or request.is_single_entity)):
             return NoContent()
         case status if 200 <= status < 300 and not is_read:
-            return malformed_response(response, request, f"{status} is not what the vendor's page says")
+            return malformed_response(response, request, f"{status} does not prove that it was carried out")
         case 401:
             return Retry(reason="token", error=_build_error(Unauthorized, response, request))
         case 403 if parse_error_document(response) is None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pipelines.amocrm import timestamps
 from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.numbered_lists import with_lists
 from pipelines.amocrm.sanitize import sanitize_json
 from pipelines.amocrm.validation import parse_id, parse_row_id
 from pipelines.base.checks import is_integer
@@ -28,12 +29,15 @@ class RowParser:
         self, row: Json, *, thing: str, known: Collection[str], anomaly_log: AnomalyLog, account_id: int | None = None
     ) -> None:
         self.id = parse_row_id(row, thing)
-        self._row: Mapping[str, Json] = row
+        self.row: Mapping[str, Json]  # with lists where the API wrote objects with numbered keys
+        self.row, numbered = with_lists(row)
         self._thing = thing
         self._anomaly_log = anomaly_log
-        self._extra = {key: value for key, value in self._row.items() if key not in known}
+        self._extra = {key: value for key, value in self.row.items() if key not in known}
         if isinstance(row["id"], str):
             self.report("id_as_text", "the id came as text")
+        for key in numbered:
+            anomaly_log.add("list_as_object", thing, 0, quote_name(key))
         owner_id = row.get("account_id")
         if account_id is not None and owner_id is not None and parse_id(owner_id) != account_id:
             raise WrongAccount(f"{thing.capitalize()} {self.id} belongs to another account than {account_id}.")
@@ -54,7 +58,7 @@ class RowParser:
     def keep_invalid(self, key: str) -> None:
         """Report that a documented key's value has another type, and keep it."""
         self.report("untyped_value", quote_name(key))
-        self.keep_extra(key, self._row[key])
+        self.keep_extra(key, self.row[key])
 
     def text(self, key: str, *, is_optional: bool = False) -> str | None:
         """Return a text as Postgres can store it."""
@@ -116,12 +120,12 @@ class RowParser:
 
     def _get_value(self, key: str, *, is_optional: bool = False) -> Json:
         """Return a value; report a missing one unless it is optional."""
-        value = self._row.get(key)
+        value = self.row.get(key)
         if value is None and not is_optional:
             self.report("missing_value", quote_name(key))
         return value
 
     def _keep_if_present(self, key: str) -> None:
         """Keep a value that could not be typed."""
-        if self._row.get(key) is not None:
+        if self.row.get(key) is not None:
             self.keep_invalid(key)

@@ -13,6 +13,7 @@ from functools import partial
 
 from pipelines.amocrm.messages import Request, Writable, WriteAttempt, WriteMethod, write_request
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.numbered_lists import as_list
 from pipelines.amocrm.session import Session
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.errors import ApiError
@@ -38,39 +39,17 @@ class WriteClient:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add_stages(self, stages: Sequence[Mapping[str, Json]]) -> WriteResult:
-        """``POST /customers/statuses``: stages with name and sort; color and ``request_id`` are optional.
-
-        Request ids must differ, since they identify the new ids in the response; amoCRM numbers
-        missing ones.
-        """
-        return self.call("POST", "stages", None, [dict(stage) for stage in stages])
-
-    def update_stage(self, stage_id: int, changes: Mapping[str, Json]) -> WriteResult:
-        """``PATCH /customers/statuses/{id}``: at least one of name, sort and colour."""
-        return self.call("PATCH", "stages", stage_id, dict(changes))
-
-    def delete_stage(self, stage_id: int) -> WriteResult:
-        """``DELETE /customers/statuses/{id}``: not a system stage.
-
-        Its customers move asynchronously.
-        """
-        return self.call("DELETE", "stages", stage_id, None)
-
-    def add_segment(self, segment: Mapping[str, Json]) -> WriteResult:
-        """``POST /customers/segments``: one segment, with its name at least."""
-        return self.call("POST", "segments", None, dict(segment))
-
-    def update_segment(self, segment_id: int, changes: Mapping[str, Json]) -> WriteResult:
-        """``PATCH /customers/segments/{id}``: at least one property; omitted ones stay as they are."""
-        return self.call("PATCH", "segments", segment_id, dict(changes))
-
-    def delete_segment(self, segment_id: int) -> WriteResult:
-        """``DELETE /customers/segments/{id}``."""
-        return self.call("DELETE", "segments", segment_id, None)
-
     def call(self, method: WriteMethod, resource: Writable, thing_id: int | None, body: Json) -> WriteResult:
-        """Send one of the six writes: ``thing_id`` is None for POST, ``body`` for DELETE."""
+        """Send one write. Returns the ids added, in the order sent, or the id changed or deleted.
+
+        - POST of ``stages``: a list of stages with name and sort; color and ``request_id`` are optional. Request
+          ids must differ, since they identify the new ids in the response; amoCRM numbers missing ones.
+        - POST of ``segments``: one segment, with its name at least.
+        - PATCH: at least one property; omitted ones stay as they are. Of a stage: name, sort and color.
+        - DELETE: ``body`` is None. System stages stay; the customers of others move asynchronously.
+
+        ``thing_id`` is None for POST.
+        """
         request = write_request(method, resource, thing_id, body)
         attempts = self._session.attempts
         attempt_count = len(attempts)
@@ -99,7 +78,7 @@ def _parse_ids(document: Json, request: Request, body: Json) -> tuple[int, ...]:
 def _parse_added_stage_ids(document: Json, sent_stages: Sequence[Mapping[str, Json]]) -> tuple[int, ...]:
     """Return the new ids in the order sent, matched by request ids; missing ones are 0, 1, 2…."""
     embedded = document.get("_embedded") if isinstance(document, dict) else None
-    rows = embedded.get("statuses") if isinstance(embedded, dict) else None
+    rows = as_list(embedded.get("statuses")) if isinstance(embedded, dict) else None
     if not isinstance(rows, list):
         raise InvalidRecord("the list of added stages is missing")
     by_request = {str(row.get("request_id")): parse_row_id(row, "stage") for row in rows if isinstance(row, dict)}

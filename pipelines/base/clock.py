@@ -65,7 +65,14 @@ def is_ahead(observed_at: datetime, host_date: str | None) -> bool:
 
 def _time_ahead(observed_at: datetime, host_date: str | None) -> timedelta:
     """Return how far ``observed_at`` is ahead of an HTTP date; zero if there is no valid date."""
+    shown_at = parse_http_date(host_date)
+    return timedelta() if shown_at is None else observed_at - shown_at
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """Parse the value of a ``Date`` header; None without a value or an offset, and for rubbish."""
     try:
-        return observed_at - parsedate_to_datetime(host_date or "").astimezone(UTC)
-    except ValueError:
-        return timedelta()
+        parsed = parsedate_to_datetime(value or "")
+        return None if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):  # OverflowError: a year or an offset that does not exist
+        return None

@@ -17,9 +17,14 @@ ZERO_WIDTH_JOINER: Final = "\u200d"  # holds emoji together
 
 def to_single_line(text: str, max_length: int = MAX_TEXT_LENGTH) -> str:
     """Return one printable line of bounded length, without control characters and bidirectional marks."""
-    visible = "".join(_printable(character) for character in text[: max_length * 4])
+    visible = "".join(map(visible_character, text[: max_length * 4]))
     line = " ".join(visible.split())
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
+
+
+def display_name(name: str | None, fallback: object = "", max_length: int = MAX_TEXT_LENGTH) -> str:
+    """Return a name as one printable line, or the fallback, such as its id, if nothing of it is visible."""
+    return to_single_line(name or "", max_length) or f"{fallback}"
 
 
 def join_names(names: Sequence[str], max_names: int = MAX_NAMES) -> str:
@@ -28,7 +33,7 @@ def join_names(names: Sequence[str], max_names: int = MAX_NAMES) -> str:
     return ", ".join(names[:max_names]) + (f" and {hidden_count:,} more" if hidden_count > 0 else "")
 
 
-def _printable(character: str) -> str:
+def visible_character(character: str) -> str:
     """Replace line breaks and control characters by a space, and remove invisible characters."""
     match unicodedata.category(character):
         case "Cc" | "Zl" | "Zp":

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 
-from pipelines.base.text import join_names, to_single_line
+from pipelines.base.text import display_name, join_names, to_single_line
 from pipelines.warehouse.changes import Change
 
 MAX_NAMED_ENTITIES: Final = 3
@@ -101,5 +101,5 @@ def _entity_label(row: Change) -> str:
 
 def _quote_name(name: str | None) -> str:
     """Quote a name; empty if there is none."""
-    text = to_single_line(name or "")
+    text = display_name(name)
     return f"'{text}'" if text else ""

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, Literal
 
-from pipelines.base.text import format_duration, to_single_line
+from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
@@ -96,15 +96,15 @@ def describe_gap(gap: Gap) -> str:
 def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
     """Describe the changes in the given order; a frequently repeated one is listed once, with its count."""
     rows = list(changes)
-    counts = Counter(map(_repeat_key, rows))
+    counts = Counter(map(property_key, rows))
     collected = set()
     single, repeated = [], []
     for row in rows:
-        if row.property is None or counts[_repeat_key(row)] < MIN_REPEATS_TO_COLLAPSE:
+        if row.property is None or counts[property_key(row)] < MIN_REPEATS_TO_COLLAPSE:
             single.append(localize_values(row, formats))
-        elif _repeat_key(row) not in collected:
-            collected.add(_repeat_key(row))
-            repeated.append((localize_values(row, formats), counts[_repeat_key(row)]))
+        elif property_key(row) not in collected:
+            collected.add(property_key(row))
+            repeated.append((localize_values(row, formats), counts[property_key(row)]))
     sentences = [(item, "") for item in describe_changes(single)]
     sentences += [(item, f", the last of {count} times") for row, count in repeated for item in describe_changes([row])]
     for item, repeat_note in sentences:
@@ -113,8 +113,8 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
         yield Event(at=item.observed_at, date=formats.day_of(item.observed_at), kind="change", text=text)
 
 
-def _repeat_key(change: Change) -> Hashable:
-    """Return the key that repetitions of a change share."""
+def property_key(change: Change) -> Hashable:
+    """Return the key that all changes of one property of an entity share."""
     return change.thing, change.thing_id, change.property, change.value_field_name
 
 
@@ -142,7 +142,7 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
     for day, group in groupby(jumps, key=attrgetter("observed_date")):
         day_jumps = list(group)
         names = "; ".join(
-            f"'{to_single_line(jump.name or str(jump.segment_id))}' {formats.signed(jump.change_count)}"
+            f"'{display_name(jump.name, jump.segment_id)}' {formats.signed(jump.change_count)}"
             + _format_usual_change(jump, formats)
             for jump in day_jumps[:MAX_NAMED_ENTITIES]
         )

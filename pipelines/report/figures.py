@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.models import Json
 from pipelines.warehouse.changes import Change, read_changes
@@ -24,6 +25,8 @@ MAX_DAYS: Final = 3 * 366
 MAX_CHANGES: Final = 1_000
 MAX_MOVERS: Final = 5
 MAX_ANOMALIES: Final = 50
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,47 +167,50 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
     with transaction(repeatable_read_engine, account=account_key) as connection:
         account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
-        state = AccountState(**_fetch_rows(connection, "report_state", key)[0]._asdict())
+        [state] = _read_records(connection, "report_state", key, AccountState)
         first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
         after = datetime.combine(first_date, time(), ZoneInfo(state.timezone))
         parameters = key | {"first_date": first_date, "after": after}
-        days_by_segment = {
-            segment_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
-            for segment_id, rows in groupby(
-                _fetch_rows(connection, "report_days", parameters), key=attrgetter("segment_id")
-            )
-        }
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
-        anomalies = _fetch_rows(connection, "report_anomalies", parameters | {"most": MAX_ANOMALIES + 1})
+        anomaly_parameters = parameters | {"most": MAX_ANOMALIES + 1}
+        anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
             state=state,
-            segments=[
-                SegmentTrend(**row._asdict(), days=days_by_segment.get(row.segment_id, ()))
-                for row in _fetch_rows(connection, "report_segments", key)
-            ],
-            stages=[StageState(**row._asdict()) for row in _fetch_rows(connection, "report_stages", key)],
-            movers=[
-                Mover(**row._asdict()) for row in _fetch_rows(connection, "report_movers", key | {"most": MAX_MOVERS})
-            ],
+            segments=read_segments(connection, account_id, first_date=first_date),
+            stages=_read_records(connection, "report_stages", key, StageState),
+            movers=_read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),
             jumps=read_jumps(connection, account_id, first_date=first_date),
             changes=changes,
             changes_from=_first_complete_snapshot(connection, changes, parameters),
             gaps=read_gaps(connection, account_id, after=after),
-            anomalies=[AnomalyPeriod(**row._asdict()) for row in anomalies[:MAX_ANOMALIES]],
+            anomalies=anomalies[:MAX_ANOMALIES],
             has_all_anomalies=len(anomalies) <= MAX_ANOMALIES,
         )
 
 
+def read_segments(connection: Connection, account_id: int, *, first_date: date) -> list[SegmentTrend]:
+    """Read the segments of the latest snapshot, largest first, with their days from ``first_date`` on."""
+    parameters = {"account_id": account_id, "first_date": first_date}
+    days = {
+        segment_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
+        for segment_id, rows in groupby(
+            connection.execute(statement("report_days"), parameters), key=attrgetter("segment_id")
+        )
+    }
+    return [
+        SegmentTrend(**row._asdict(), days=days.get(row.segment_id, ()))
+        for row in connection.execute(statement("report_segments"), parameters)
+    ]
+
+
 def read_jumps(connection: Connection, account_id: int, *, first_date: date) -> list[Jump]:
     """Read the account's jumps from ``first_date`` on, latest first."""
-    values = {"account_id": account_id, "first_date": first_date}
-    return [Jump(**row._asdict()) for row in _fetch_rows(connection, "report_jumps", values)]
+    return _read_records(connection, "report_jumps", {"account_id": account_id, "first_date": first_date}, Jump)
 
 
 def read_gaps(connection: Connection, account_id: int, *, after: datetime) -> list[Gap]:
     """Read the account's gaps that end after ``after``, latest first."""
-    values = {"account_id": account_id, "after": after}
-    return [Gap(**row._asdict()) for row in _fetch_rows(connection, "report_gaps", values)]
+    return _read_records(connection, "report_gaps", {"account_id": account_id, "after": after}, Gap)
 
 
 def _first_complete_snapshot(
@@ -218,5 +224,8 @@ def _first_complete_snapshot(
     return oldest if is_cut else None
 
 
-def _fetch_rows(connection: Connection, name: str, values: dict[str, Any]) -> list[Row[Any]]:
-    return list(connection.execute(statement(name), values))
+def _read_records(
+    connection: Connection, query: str, parameters: dict[str, Any], record_type: Callable[..., Record]
+) -> list[Record]:
+    """Execute a query whose columns are the attributes of ``record_type``."""
+    return [record_type(**row._asdict()) for row in connection.execute(statement(query), parameters)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipelines.base.text import format_duration, to_single_line
+from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.figures import Figures
 from pipelines.report.formats import Formats
 
@@ -40,10 +40,11 @@ def describe_account(figures: Figures, formats: Formats) -> str:
 
 
 def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
+    """Yield the number of segments, the largest one, and how many grew and shrank within a week."""
     yield _pluralize(len(figures.segments), "segment")
     largest = figures.segments[0] if figures.segments else None
     if largest and largest.customers_count is not None:
-        name = to_single_line(largest.name or "") or str(largest.segment_id)
+        name = display_name(largest.name, largest.segment_id)
         yield f"the largest, '{name}', holds {formats.number(largest.customers_count)} customers"
     changes = [segment.change_7_days for segment in figures.segments if segment.change_7_days is not None]
     if changes:
@@ -58,27 +59,22 @@ def _describe_top_mover(figures: Figures, formats: Formats) -> str:
     if not week:
         return ""
     top_mover = max(week, key=lambda mover: abs(mover.change_count))
-    name = to_single_line(top_mover.name or "") or str(top_mover.segment_id)
+    name = display_name(top_mover.name, top_mover.segment_id)
     return f", '{name}' the most ({formats.signed(top_mover.change_count)})"
 
 
 def describe_loads(figures: Figures, formats: Formats, *, now: datetime) -> LoadStatus:
     """Describe the age of the latest snapshot, and failed or missing loads."""
     state = figures.state
-    age = (
-        f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {_format_age(now, state.observed_at)} old"
-    )
-    rhythm = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
+    seconds = (now - state.observed_at).total_seconds()
+    age = f"The latest snapshot, of {formats.timestamp(state.observed_at)}, is {format_duration(seconds)} old"
+    interval = f"; usually there is one every {format_duration(state.usual_seconds)}" if state.usual_seconds else ""
     late = " A load is missing." if state.is_late else ""
     failed = f" {_pluralize(state.failure_count, 'load')} failed since: " if state.failure_count else ""
     message = to_single_line(state.last_message or "", MAX_MESSAGE_LENGTH) if failed else ""
     is_healthy = not (late or failed)
-    verdict = "Needs attention." if not is_healthy else "On time." if rhythm else "Loaded."
-    return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{rhythm}.{late}{failed}{message}")
-
-
-def _format_age(now: datetime, observed_at: datetime) -> str:
-    return format_duration((now - observed_at).total_seconds())
+    verdict = "Needs attention." if not is_healthy else "On time." if interval else "Loaded."
+    return LoadStatus(is_healthy=is_healthy, verdict=verdict, text=f"{age}{interval}.{late}{failed}{message}")
 
 
 def _pluralize(count: int, noun: str) -> str:

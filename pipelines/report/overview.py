@@ -10,14 +10,16 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
-from pipelines.report.figures import Jump, read_jumps
+from pipelines.report.figures import Jump, SegmentTrend, read_jumps, read_segments
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
-from pipelines.warehouse.sizes import SizeSeries, read_sizes
 from pipelines.warehouse.state import require_account_id
 
 RECENT_PERIOD: Final = timedelta(days=30)
+
+SPARKLINE_DAYS: Final = 60
+"""Days of sizes, including the latest: two months show weekly patterns and most of a trend."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +28,7 @@ class Overview:
 
     observed_at: datetime  # of the latest snapshot
     row_counts: Mapping[str, int]  # by view, if counting is cheap
-    sizes: list[SizeSeries]  # largest segment first
+    segments: list[SegmentTrend]  # largest first
     jumps: list[Jump]  # on the latest snapshot's day
     changes: list[ChangeSentence]  # of ``RECENT_PERIOD``, latest first
 
@@ -40,7 +42,9 @@ def read_overview(engine: Engine, account_key: str) -> Overview:
         return Overview(
             observed_at=latest.observed_at,
             row_counts={row.view_name: int(row.row_count) for row in connection.execute(statement("view_rows"), key)},
-            sizes=read_sizes(connection, account_id),
+            segments=read_segments(
+                connection, account_id, first_date=latest.observed_date - timedelta(days=SPARKLINE_DAYS - 1)
+            ),
             jumps=read_jumps(connection, account_id, first_date=latest.observed_date),
             changes=describe_changes(read_changes(connection, account_id, after=latest.observed_at - RECENT_PERIOD)),
         )

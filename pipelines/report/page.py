@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines.base.text import format_duration, to_single_line
+from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.chart import mark_letter, number_marks, size_chart
 from pipelines.report.events import Event, describe_gap, events_by_segment, shared_events, timeline_events
 from pipelines.report.figures import Figures, ReportDay, SegmentTrend
@@ -138,11 +138,6 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
     ]
 
 
-def display_name(name: str | None, fallback: object) -> str:
-    """Return a name as one printable line, or the fallback if it is empty."""
-    return to_single_line(name or "") or f"{fallback}"
-
-
 def _build_environment(formats: Formats) -> Environment:
     """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(
@@ -158,13 +153,13 @@ def _build_environment(formats: Formats) -> Environment:
         "signed": formats.signed,
         "percent": formats.percent,
         "day": formats.day,
-        "moment": formats.timestamp,
-        "gap_words": describe_gap,
-        "line": lambda text, fallback="": display_name(text, fallback),
+        "timestamp": formats.timestamp,
+        "gap_text": describe_gap,
+        "name": display_name,
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
         "rules": describe_rules,
-        "span": format_duration,
+        "duration": format_duration,
     }
     return environment
 

@@ -45,6 +45,7 @@ def _import_pyarrow() -> ModuleType:
 
 
 def _to_parquet(table: ReportTable, arrow: ModuleType) -> bytes:
+    """Write a table as a Parquet file in memory."""
     columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.types)
     arrays = [
         _to_array(column, annotation, arrow) for column, annotation in zip(columns, table.types.values(), strict=True)

@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from pipelines.base.text import to_single_line
-from pipelines.warehouse.sizes import SizeSeries
+from pipelines.base.text import display_name
+from pipelines.report.figures import SegmentTrend
 
 MAX_SEGMENTS: Final = 12
 
@@ -34,14 +34,14 @@ SVG_ATTRIBUTES: Final = {
 LINE_ATTRIBUTES: Final = {"fill": "none", "stroke": LINE, "stroke-width": "1.5", "stroke-linecap": "round"}
 
 
-def render_sparklines(series: Sequence[SizeSeries]) -> str:
+def render_sparklines(segments: Sequence[SegmentTrend]) -> str:
     """Draw the first ``MAX_SEGMENTS`` segments: name, sparkline, current size, change over a week.
 
     Escapes names.
     """
-    shown = [item for item in series if item.days][:MAX_SEGMENTS]
-    first = min((item.days[0].date for item in shown), default=date.min)
-    last = max((item.days[-1].date for item in shown), default=date.min)
+    shown = [segment for segment in segments if segment.days][:MAX_SEGMENTS]
+    first = min((segment.days[0].date for segment in shown), default=date.min)
+    last = max((segment.days[-1].date for segment in shown), default=date.min)
     dates = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     height = str(ROW_HEIGHT * (len(shown) + 1))
     svg = Element("svg", SVG_ATTRIBUTES | {"viewBox": f"0 0 {WIDTH} {height}", "width": str(WIDTH), "height": height})
@@ -50,14 +50,14 @@ def render_sparklines(series: Sequence[SizeSeries]) -> str:
     _add_text(svg, LINE_LEFT, 0, f"{first:%d.%m.} – {last:%d.%m.%Y}" if shown else "no segments", fill=PALE)
     _add_text(numbers, NUMBER_RIGHT, 0, "now", fill=PALE)
     _add_text(numbers, CHANGE_RIGHT, 0, "7 days", fill=PALE)
-    for row, item in enumerate(shown, start=1):
-        sizes = {day.date: day.size for day in item.days}
+    for row, segment in enumerate(shown, start=1):
+        sizes = {day.date: day.size for day in segment.days}
         path = "".join(_path_commands([sizes.get(day) for day in dates], row))
         if path:
             SubElement(lines, "path", {"d": path})
-        change = item.change_7_days
-        _add_text(svg, 0, row, to_single_line(item.name or str(item.segment_id), MAX_NAME_LENGTH))
-        _add_text(numbers, NUMBER_RIGHT, row, "–" if item.size is None else f"{item.size:,}")
+        change, size = segment.change_7_days, segment.customers_count
+        _add_text(svg, 0, row, display_name(segment.name, segment.segment_id, MAX_NAME_LENGTH))
+        _add_text(numbers, NUMBER_RIGHT, row, "–" if size is None else f"{size:,}")
         if change is not None:
             _add_text(numbers, CHANGE_RIGHT, row, f"{change:+,}" if change else "0", fill=_change_color(change))
     return tostring(svg, encoding="unicode")

@@ -40,6 +40,7 @@ def _describe_rule(rule: Json) -> str:
 
 
 def _describe_value(value: Json) -> str:
+    """Describe a value that a rule compares with; an object's contents are left out."""
     match value:
         case None:
             return ""

@@ -49,14 +49,8 @@ def build_tables(figures: Figures) -> Iterator[ReportTable]:
 def _build_table(
     name: str, record_type: type, records: Iterable[object], *, excluded: tuple[str, ...] = ()
 ) -> ReportTable:
-    types = {column: hint for column, hint in _column_types(record_type).items() if column not in excluded}
-    return ReportTable(name=name, types=types, rows=[_row_values(types, record) for record in records])
-
-
-def _column_types(record_type: type) -> dict[str, Any]:
+    """Build the table of records: a column per attribute that is not excluded."""
     hints = get_type_hints(record_type)
-    return {field.name: hints[field.name] for field in fields(record_type)}
-
-
-def _row_values(columns: Iterable[str], record: object) -> tuple[object, ...]:
-    return tuple(getattr(record, column) for column in columns)
+    types = {field.name: hints[field.name] for field in fields(record_type) if field.name not in excluded}
+    rows = [tuple(getattr(record, column) for column in types) for record in records]
+    return ReportTable(name=name, types=types, rows=rows)

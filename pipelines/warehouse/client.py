@@ -53,6 +53,7 @@ def client_environment(address: URL, environment: Mapping[str, str]) -> Iterator
 
 
 def _write_service(file: Path, parameters: Mapping[str, str]) -> None:
+    """Write the service file, readable by this user only. Raises ``SettingsError`` for a value it cannot hold."""
     if any("\n" in value or value != value.strip() for value in parameters.values()):
         raise SettingsError(
             f"The database's address has a line break or a blank at the end of {', '.join(sorted(parameters))}.",

@@ -65,9 +65,13 @@ QUERY_CANCELED: Final = "57014"
 DEFAULT_POOL_SIZE: Final = 5
 """Pool size if the caller names no number of threads."""
 
+READ_ONLY_ADVICE: Final = (
+    "If the server is read-only: set DATABASE_URL to the primary. If it is the primary, reset"
+    " default_transaction_read_only of the role or database."
+)
+
 ADVICE_BY_SQLSTATE: Final = {
-    READ_ONLY_TRANSACTION: "The server is read-only: set DATABASE_URL to the primary. If it is the primary, reset"
-    " default_transaction_read_only of the role or database.",
+    READ_ONLY_TRANSACTION: READ_ONLY_ADVICE,
     DEPENDENT_OBJECTS: "Drop what depends on it, run again, and re-create it. This program may replace its own views.",
     SERIALIZATION_FAILURE: "Another transaction conflicted with this one; it is safe to run again.",
     DEADLOCK_DETECTED: "Another transaction conflicted with this one; it is safe to run again.",
@@ -124,6 +128,7 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
     def connect(
         _dialect: object, _record: object, args: tuple[Any, ...], options: dict[str, Any]
     ) -> psycopg.Connection:
+        """Connect, and close the connection if the server is too old."""
         connection = _connect(address, *args, **(CONNECT_DEFAULTS | options | CONNECT_ALWAYS))
         with ExitStack() as cleanup_on_error:
             cleanup_on_error.callback(connection.close)
@@ -235,6 +240,7 @@ def execute_or_clear(
 
 
 def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
+    """Convert a driver's error to ours: ``DatabaseUnavailable`` if the connection was lost, else ``DatabaseError``."""
     sqlstate = error.sqlstate or ""
     reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
     if sqlstate in SQLSTATES_WITH_SAFE_DETAIL and error.diag.message_detail:

@@ -72,6 +72,7 @@ def read_snapshot_at(connection: Connection, account_id: int, instant: datetime)
 
 
 def _read_stages(connection: Connection, parameters: dict[str, Any]) -> tuple[Stage, ...]:
+    """Read the stages of a snapshot with their rules."""
     rules: defaultdict[int, list[Rule]] = defaultdict(list)
     for row in connection.execute(statement("past_stage_rules"), parameters):
         rules[row.stage_id].append(
@@ -101,6 +102,7 @@ def _read_stages(connection: Connection, parameters: dict[str, Any]) -> tuple[St
 
 
 def _read_segments(connection: Connection, parameters: dict[str, Any]) -> tuple[Segment, ...]:
+    """Read the segments of a snapshot with their field values."""
     values: defaultdict[int, list[FieldValue]] = defaultdict(list)
     for row in connection.execute(statement("past_field_values"), parameters):
         values[row.segment_id].append(_parse_field_value(row))
@@ -122,6 +124,7 @@ def _read_segments(connection: Connection, parameters: dict[str, Any]) -> tuple[
 
 
 def _parse_field_value(row: Row[Any]) -> FieldValue:
+    """Build a field value from a row of ``segment_field_value``."""
     return FieldValue(
         field_id=row.field_id,
         field_type=row.field_type,
@@ -137,6 +140,7 @@ def _parse_field_value(row: Row[Any]) -> FieldValue:
 
 
 def _read_fields(connection: Connection, parameters: dict[str, Any]) -> tuple[Field, ...]:
+    """Read the fields of a snapshot with their options."""
     options: defaultdict[int, list[Option]] = defaultdict(list)
     for row in connection.execute(statement("past_options"), parameters):
         options[row.field_id].append(

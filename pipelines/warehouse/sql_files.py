@@ -15,6 +15,9 @@ from pipelines.base.errors import MigrationError
 MIGRATION_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 VIEW_NAME: Final = re.compile(r"([a-z0-9_]+)\.sql")
 
+_LIKE: Final = re.compile(r"-- like (\w+): (\w+) for (\w+)\n")
+"""Whole content of a view's file that is another view's file with one word replaced."""
+
 _COMMENT_OR_STRING: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _PSQL_COMMAND: Final = re.compile(r"^\s*\\\w+", re.MULTILINE)
 _TRANSACTION_COMMAND: Final = re.compile(
@@ -71,16 +74,18 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 
 
 def read_views(folder: Traversable) -> tuple[View, ...]:
-    """Read the views of a folder, ordered by dependency.
+    """Read the views of a folder, ordered by dependency, always in the same order.
 
     Raises ``MigrationError`` for a circular dependency.
     """
-    views = {}
-    for file, match in _list_sql_files(folder, VIEW_NAME):
-        text = _read_sql(file)
-        views[match[1]] = View(name=match[1], checksum=_checksum(text), text=text)
+    texts = {match[1]: _read_sql(file) for file, match in _list_sql_files(folder, VIEW_NAME)}
+    for name, text in texts.items():
+        if like := _LIKE.fullmatch(text):
+            original, word, replaced = like.groups()
+            texts[name] = texts[original].replace(replaced, word)
+    views = {name: View(name=name, checksum=_checksum(text), text=text) for name, text in texts.items()}
     uses = {
-        name: set(_USED_VIEW.findall(_strip_comments_and_strings(view.text))) & (views.keys() - {name})
+        name: sorted(set(_USED_VIEW.findall(_strip_comments_and_strings(view.text))) & (views.keys() - {name}))
         for name, view in views.items()
     }
     try:

@@ -36,6 +36,10 @@ MAX_LOST_RESPONSES: Final = 3
 """Lost responses after which an apply stops: the network or amoCRM is too unreliable for writes."""
 
 
+_SUCCESSES: Final = range(200, 300)
+"""HTTP statuses of success."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedCall:
     """A call that was sent, with its outcome."""
@@ -174,8 +178,13 @@ class _ApplyRun:
         with_retry(record, self._context.clock)
 
     def _replan_after(self, uncertain: UncertainWrite) -> Sequence[Call]:
-        """Load the account after a lost response, and plan the calls that are left."""
-        self._lost_response_count += 1
+        """Load the account after a lost response, and plan the calls that are left.
+
+        Raises ``uncertain`` after too many, and after a success without proof whose effect the account does not
+        show: amoCRM may carry it out later.
+        """
+        is_success = uncertain.status in _SUCCESSES
+        self._lost_response_count += not is_success
         if self._lost_response_count > MAX_LOST_RESPONSES:
             raise uncertain
         try:
@@ -189,6 +198,8 @@ class _ApplyRun:
         plan = plan_from_live(self._context, self._desired_state, live)
         if applied.call.method == "PATCH" and applied.call.thing_id not in {change.thing_id for change in plan.changes}:
             self._mark_done(applied.call_id)
+        if is_success and self._applied[-1].outcome != "done":
+            raise uncertain
         if not all(_was_confirmed(change, self._confirmed.changes) for change in plan.changes):
             raise self._account_changed("Plan again, and review what is left to do.")
         return plan.calls
@@ -207,6 +218,7 @@ class _ApplyRun:
         self._applied[-1] = replace(self._applied[-1], outcome="done")
 
     def _ambiguous_addition(self, uncertain: UncertainWrite, new_ids: Sequence[int]) -> UncertainWrite:
+        """Build the error for a lost response after which an unexpected new entity exists."""
         ids = " and ".join(f"id {new_id}" for new_id in new_ids)
         return UncertainWrite(
             f"{uncertain.message} The account has no entity with the name to be added, but {ids} is new.",

@@ -147,6 +147,7 @@ class SegmentComparison(Comparison[DesiredSegment, Segment]):
         self._zone = zone
 
     def _edits(self, desired: DesiredSegment, live: Segment | None) -> Iterator[PropertyEdit]:
+        """Yield the edits of a segment's price fields and custom fields."""
         old = live.price_field_ids if live else ()
         if desired.price_field_ids is not None and desired.price_field_ids != old:
             yield _price_edit(old, desired.price_field_ids)

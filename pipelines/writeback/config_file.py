@@ -70,6 +70,7 @@ class _ConfigParser:
         )
 
     def _complete(self, entries: Mapping[str, Node]) -> frozenset[EntityKind]:
+        """Parse 'complete': the kinds of entities of which the file lists all."""
         node = entries.get("complete")
         if node is None:
             return frozenset()
@@ -94,6 +95,7 @@ class _ConfigParser:
         return entities
 
     def _entity(self, kind: EntityKind, node: Node) -> DesiredStage | DesiredSegment:
+        """Parse one stage or segment."""
         self._context = f"{kind} {_describe_node(node)}: "
         entries = self._mapping_entries(node, _ALLOWED_PROPERTIES[kind], f"a {kind}")
         common: dict[str, Any] = {

@@ -58,6 +58,7 @@ def _format_entity(entity: DesiredEntity) -> Iterator[str]:
 
 
 def _format_properties(entity: DesiredEntity) -> Iterator[str]:
+    """Yield a line of YAML for each property but the segment's fields."""
     if entity.name is not None:
         yield f"name: {quote_text(entity.name)}"
     if entity.id is not None:

@@ -57,6 +57,7 @@ def _format_title(snapshot: Snapshot) -> str:
 
 
 def _stages(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[DesiredStage]]:
+    """Yield the stages with comments on what a file cannot set."""
     ids_to_write = _ids_to_write(snapshot.stages, with_ids=with_ids)
     for stage in snapshot.stages:
         comments = (
@@ -68,6 +69,7 @@ def _stages(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[Desired
 
 
 def _segments(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[DesiredSegment]]:
+    """Yield the segments with comments on their sizes and on values left out."""
     ids_to_write = _ids_to_write(snapshot.segments, with_ids=with_ids)
     zone = ZoneInfo(snapshot.account.timezone)
     for segment in snapshot.segments:

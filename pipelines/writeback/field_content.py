@@ -144,6 +144,7 @@ def is_clearing(item: Mapping[str, Json]) -> bool:
 
 
 def _api_values(field: Field, content: Content, zone: ZoneInfo) -> list[Json] | None:
+    """Build the list ``values`` of a field as the API takes it; None clears the field."""
     match content:
         case None:
             return [{"value": False}] if value_kind(field) == "checkbox" else None
@@ -199,6 +200,7 @@ def _parse_instant(text: str, _: ZoneInfo) -> datetime:
 
 
 def _format_plain(content: Decimal | date | datetime | None, zone: ZoneInfo) -> str:
+    """Format a number, day or instant for a plan."""
     match content:
         case None:
             return "null"

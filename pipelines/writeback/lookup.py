@@ -48,6 +48,7 @@ def display_label(candidate: Field | Option) -> str | None:
 
 
 def _find_by_reference(candidates: Sequence[FieldOrOption], reference: YamlText, kind: str) -> FieldOrOption:
+    """Find a field or option by id, else by name, else by code. Raises ``ValueError``."""
     if by_id := [candidate for candidate in candidates if candidate.id == reference.id]:
         return by_id[0]
     by_name = [candidate for candidate in candidates if display_label(candidate) == reference.text]

@@ -51,6 +51,7 @@ def match_entities(
 
 
 def _report_duplicates(kind: EntityKind, desired: Sequence[DesiredEntity], problems: Problems) -> None:
+    """Report ids and names that the desired state lists more than once."""
     ids = Counter(entity.id for entity in desired if entity.id is not None)
     names = Counter(
         entity.name for entity in desired if entity.id is None and entity.name is not None and not entity.replaces

@@ -125,6 +125,7 @@ def _batch_additions(kind: EntityKind, added: Sequence[PlannedChange]) -> Iterab
 
 
 def _build_call(kind: EntityKind, changes: Sequence[PlannedChange]) -> Call:
+    """Build the API call for changes with the same action."""
     action = changes[0].action
     bodies = [_build_body(change) for change in changes]
     return Call(

@@ -121,6 +121,7 @@ def _truncate(text: str, start: int) -> str:
 
 
 def _change_document(change: PlannedChange) -> Json:
+    """Build a change's JSON object."""
     return {
         "kind": change.kind,
         "action": change.action,

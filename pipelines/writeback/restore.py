@@ -71,6 +71,7 @@ def restore_desired(
 def _check_restorable(
     live: Snapshot, past: Snapshot, chosen: Mapping[EntityKind, Collection[int]], source: str
 ) -> None:
+    """Raise ``PlanError`` if the past state is of another account or mode, or lacks a chosen entity."""
     problems = []
     if live.account.id != past.account.id:
         problems.append(f"it is of the account {past.account.id}, and this is the account {live.account.id}.")

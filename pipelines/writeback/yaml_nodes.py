@@ -92,6 +92,7 @@ class _NodeParser:
         self._problems = problems
 
     def document(self) -> Node:
+        """Parse the only document of the stream; an empty stream is an empty text."""
         next(self._events)  # the stream's start
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return YamlText(text="", line=1)
@@ -102,6 +103,7 @@ class _NodeParser:
         return root
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
+        """Parse the node that an event begins, reading its children's events."""
         line = _line_of(event)
         self._reject_aliases_and_tags(event, line)
         if depth > MAX_DEPTH:
@@ -118,6 +120,7 @@ class _NodeParser:
                 return YamlText(text="", line=line)
 
     def _mapping(self, line: int, depth: int) -> YamlMapping:
+        """Parse a mapping up to its end; report keys that are not texts or repeat."""
         entries: dict[tuple[str, int | None], tuple[YamlText, Node]] = {}
         for event in self._child_events():
             key = self._node(event, depth + 1)

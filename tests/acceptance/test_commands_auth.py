@@ -16,7 +16,7 @@ import requests
 
 from emulator import Emulator, effects, oauth
 from emulator.entities import Integration
-from tests.command_line import build_environment, command_line, run
+from tests.command_line import build_environment, command_line, free_port, run
 
 
 @dataclass(kw_only=True)
@@ -38,16 +38,7 @@ class UserFolder:
 
     def run(self, *arguments: str, typed: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         """Run the program to its end, with what the user types."""
-        return subprocess.run(
-            command_line(*arguments),
-            cwd=self.folder,
-            env=build_environment(**(self.variables | more)),
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        return run(*arguments, folder=self.folder, typed=typed, **(self.variables | more))
 
     def login(self, *arguments: str) -> tuple[int, str, str]:
         """Let a browser do what the program asks for; its exit code, what it printed, and what the browser showed."""
@@ -77,11 +68,9 @@ class UserFolder:
 
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[UserFolder]:
-    with Emulator() as emulator, socket.create_server(("127.0.0.1", 0)) as free:
+    with Emulator() as emulator:
         emulator.world.add_account("Corner Coffee")
-        port = free.getsockname()[1]
-        free.close()
-        integration = oauth.add_integration(emulator.world, f"http://127.0.0.1:{port}/")
+        integration = oauth.add_integration(emulator.world, f"http://127.0.0.1:{free_port()}/")
         yield UserFolder(emulator=emulator, folder=tmp_path, integration=integration)
 
 

@@ -17,14 +17,7 @@ import yaml
 
 from commands.dev import WORKSPACE_TEXT
 from emulator import Emulator
-from tests.command_line import ROOT, build_environment, command_line, run, running_processes
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.command_line import ROOT, build_environment, command_line, free_port, run, running_processes
 
 
 def ask(browser: requests.Session, port: int, query: str) -> Any:

@@ -195,7 +195,7 @@ def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: E
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)  # nobody waits for the hundred seconds that amoCRM asks for
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + signal.SIGTERM, said
     assert said.endswith("Interrupted.\n")
 
 

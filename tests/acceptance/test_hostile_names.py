@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import stat
 import subprocess
@@ -25,12 +24,12 @@ from assets.views import view_metadata
 from assets.write_back import fence_markdown
 from commands.cli import cli
 from emulator import Emulator, effects
-from pipelines.report.export import _is_dropped
+from pipelines.report.csv_export import _is_dropped
 from pipelines.report.overview import read_overview
 from pipelines.report.size_picture import render_sparklines
 from pipelines.writeback.problems import Problems
 from pipelines.writeback.yaml_nodes import parse_yaml
-from tests.command_line import build_environment, command_line
+from tests.command_line import run
 from tests.integration.test_webhook import Hook
 from tests.other_user import plant_link, root_only, shared
 from tests.unit.test_chat_text import ACTIVE
@@ -177,7 +176,7 @@ def test_the_yaml_reads_back_as_the_same_names(our: Run) -> None:
 
 def test_pictures_and_markdown_of_dagster_are_inert(our: Run, engine: Engine) -> None:
     overview = read_overview(engine, "main")
-    picture = ET.fromstring(render_sparklines(overview.sizes))  # noqa: S314  # made by us
+    picture = ET.fromstring(render_sparklines(overview.segments))  # noqa: S314  # made by us
     assert {one.tag.rpartition("}")[2] for one in picture.iter()} <= {"svg", "g", "path", "text"}
     for view in ("segment_sizes_daily", "segment_trends", "changes"):
         for value in view_metadata(view, overview).values():
@@ -216,16 +215,7 @@ def test_commands_write_through_no_planted_link_and_for_nobody_else(
     plant_link(folder / "csv", tmp_path / "target")
 
     def ours(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command_line(*arguments),
-            cwd=tmp_path,
-            env=build_environment(**variables),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            preexec_fn=lambda: (os.umask(umask), None)[1],
-        )
+        return run(*arguments, folder=tmp_path, umask=oct(umask), **variables)
 
     assert ours("sync").returncode == 0
     written = [

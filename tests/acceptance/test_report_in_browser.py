@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from pipelines.base.text import display_name
 from pipelines.report.figures import read_figures
-from pipelines.report.page import display_name, render_page
+from pipelines.report.page import render_page
 from pipelines.warehouse.engine import open_engine
 from tests.browser import BROWSER_NAMES, Page, find_browser, open_browser
 from tests.conftest import NewDatabase

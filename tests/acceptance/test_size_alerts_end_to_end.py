@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 from sqlalchemy import Engine
 
 from commands.doctor.alerts import check_alerts
@@ -21,19 +19,12 @@ from pipelines.config.alert_rules import SizeRule
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.command_line import run
-from tests.dagster_account import DagsterAccount, materialization_metadata, open_dagster_account
+from tests.dagster_account import DagsterAccount, materialization_metadata
 from tests.integration.test_webhook import Hook
 from tests.records import START
 
 NOWHERE = Secret("http://127.0.0.1:1/canary-key")
 HALF = SizeRule(percent=Decimal(50))
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    """The account, with VIP at 10 customers and New at 3."""
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 def ruled(dagster_account: DagsterAccount, *rules: SizeRule) -> dict[str, Any]:

@@ -233,6 +233,34 @@ def test_repeatedly_lost_responses_stop_the_apply(account: WritableAccount) -> N
     assert account.names() == ["New", "VIP"]
 
 
+SIX = "segments: [{name: VIP, color: ae003f}, {name: A}, {name: B}, {name: C}, {name: D}, {name: New, delete: true}]"
+
+
+@pytest.mark.parametrize(("code", "has_body"), [(200, False), (201, True), (202, True), (202, False), (204, False)])
+def test_any_success_is_done_by_its_body_or_by_a_look_at_the_account(
+    account: WritableAccount, code: int, has_body: bool
+) -> None:
+    for method in WRITES:
+        account.emulator.faults.add(effects.success_status(code, has_body), method=method)
+    applied = account.apply(account.desired_state(SIX))
+    assert (applied.error, len(account.sent())) == (None, 6)
+    assert [made.outcome for made in applied.applied_calls] == ["done"] * 6
+    assert account.names() == ["A", "B", "C", "D", "VIP"]
+
+
+def test_stages_added_with_another_success_have_their_ids(stages: WritableAccount) -> None:
+    with stages.emulator.faults.during(effects.success_status(201), method="POST"):
+        applied = stages.apply(stages.desired_state("stages: [{name: A, sort: 5}, {name: B, sort: 6}]"))
+    assert (applied.error, len(applied.applied_calls[0].added_ids)) == (None, 2)
+
+
+def test_a_success_whose_effect_is_not_seen_is_not_sent_again(account: WritableAccount) -> None:
+    with account.emulator.faults.during(undo_addition(account, effects.success_status(202, False)), method="POST"):
+        applied = account.apply(account.desired_state("segments: [{name: Gold}]"))
+    assert isinstance(applied.error, UncertainWrite)
+    assert [made.outcome for made in applied.applied_calls] == ["uncertain"]
+
+
 def test_a_recorded_outcome_is_not_overwritten(account: WritableAccount) -> None:
     """As where the lock of an apply that is still at work was lost with its connection, and another one has begun."""
     [made] = account.apply(account.desired_state("segments: [{name: Gold}]")).applied_calls

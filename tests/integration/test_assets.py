@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import Engine
 
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
@@ -23,7 +21,6 @@ from tests.dagster_account import (
     check_evaluations,
     count_events,
     materialization_metadata,
-    open_dagster_account,
     skip_retry_waits,
     step_failure,
     table_rows,
@@ -31,13 +28,6 @@ from tests.dagster_account import (
 
 HISTORY = [spec.key for spec in PUBLISHED]
 VIEW_KEYS = [spec.key for spec in VIEWS]
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    """The account."""
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 @pytest.fixture

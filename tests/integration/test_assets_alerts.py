@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Engine
 
-from assets.dagster_home import prepare_home
 from assets.resources import Warehouse
 from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
 from assets.tick import run_tick
@@ -18,7 +15,7 @@ from emulator import effects
 from pipelines.alerts.webhook import FailureAlert
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
-from tests.dagster_account import DagsterAccount, open_dagster_account
+from tests.dagster_account import DagsterAccount
 from tests.integration.test_webhook import Hook
 from tests.unit.alerts.test_failures import transition
 
@@ -56,12 +53,10 @@ def add_two_accounts(dagster_account: DagsterAccount, hook: Hook) -> tuple[list[
     return ids, replace(dagster_account.settings, accounts=tuple(listed), fleet_buckets=1, alert_webhook_url=hook.url)
 
 
-def test_only_new_failures_of_a_bucket_are_reported(postgres_url: str, engine: Engine, tmp_path: Path) -> None:
-    with (
-        open_dagster_account(postgres_url, engine, tmp_path) as dagster_account,
-        dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "dagster"))) as instance,
-        Hook(200).running() as hook,
-    ):
+def test_only_new_failures_of_a_bucket_are_reported(
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
+) -> None:
+    with Hook(200).running() as hook:
         ids, settings = add_two_accounts(dagster_account, hook)
 
         def hour() -> tuple[list[str], str | None]:

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from assets.definitions import build_definitions, settings_or_defaults
-from assets.jobs import LOAD_ACCOUNT
+from assets.jobs import load_account_job
 from assets.names import LOAD_SCHEDULE
 from assets.partitions import ACCOUNTS
 from assets.report import REPORT, SOURCE_VIEWS
@@ -140,5 +140,5 @@ def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
 
 
 def test_the_job_runs_in_one_process() -> None:
-    job = build_definitions("0 * * * *", "UTC").resolve_job_def(LOAD_ACCOUNT.name)
+    job = build_definitions("0 * * * *", "UTC").resolve_job_def(load_account_job.name)
     assert job.executor_def is dg.in_process_executor

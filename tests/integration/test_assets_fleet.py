@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from sqlalchemy import Engine, text
 
-from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
 from assets.fleet import FLEET, register_buckets
 from assets.names import LOAD_FLEET, LOAD_SCHEDULE, PARTITION_TAG
@@ -51,12 +49,6 @@ def settings(emulator: Emulator, postgres_url: str, tmp_path: Path) -> Settings:
         database_url=Secret(postgres_url),
         fleet_buckets=3,
     )
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(prepare_home(tmp_path / "dagster"))) as instance:
-        yield instance
 
 
 def materializations(result: dg.ExecuteInProcessResult) -> list[tuple[dg.AssetKey, str | None, dict[str, Any]]]:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
-from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.report import REPORT, REPORT_SENSOR
@@ -26,7 +24,6 @@ from tests.dagster_account import (
     KEY,
     DagsterAccount,
     materialization_metadata,
-    open_dagster_account,
     skip_retry_waits,
     step_failure,
 )
@@ -65,13 +62,6 @@ class Reporting:
                 run_config=QUIET_LOGGING,
                 raise_on_error=False,
             )
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    """The account."""
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 @pytest.fixture

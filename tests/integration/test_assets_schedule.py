@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,10 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
-from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
-from assets.jobs import LOAD_ACCOUNT
+from assets.jobs import load_account_job
 from assets.launcher import WatchedRunLauncher
 from assets.names import LOAD_SCHEDULE
 from assets.partitions import register_accounts
@@ -35,37 +33,17 @@ from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
-from tests.dagster_account import KEY, DagsterAccount, open_dagster_account, skip_retry_waits
+from tests.dagster_account import KEY, DagsterAccount, skip_retry_waits
 from tests.integration.test_webhook import Hook
 
 PARTITION = "dagster/partition"
 ORIGIN = RemoteJobOrigin(
-    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("amocrm"), "__repository__"), LOAD_ACCOUNT.name
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("amocrm"), "__repository__"), load_account_job.name
 )
 TWO = (
     AccountSettings(key="acme", base_url="https://acme.amocrm.ru", token=Secret("one")),
     AccountSettings(key="beta", base_url="https://beta.amocrm.ru", token=Secret("two")),
 )
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Dagster's home, configured as './run dev' does."""
-    return prepare_home(tmp_path / "dagster")
-
-
-@pytest.fixture
-def instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """What is kept there."""
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    """The account."""
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
@@ -84,7 +62,7 @@ def tick(instance: dg.DagsterInstance, settings: Settings) -> Any:
 
 def run_of(instance: dg.DagsterInstance, key: str, status: dg.DagsterRunStatus, **what: Any) -> dg.DagsterRun:
     """A run that loads an account, or waits to."""
-    plain: dict[str, Any] = {"job_name": LOAD_ACCOUNT.name, "tags": {PARTITION: key}, "remote_job_origin": ORIGIN}
+    plain: dict[str, Any] = {"job_name": load_account_job.name, "tags": {PARTITION: key}, "remote_job_origin": ORIGIN}
     run: dg.DagsterRun = create_run_for_test(instance, status=status, **plain | what)
     return run
 
@@ -165,7 +143,7 @@ def test_a_tick_loads_as_the_daemon_would(dagster_account: DagsterAccount, insta
     [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     assert result.success
     [run] = instance.get_runs()
-    assert (run.job_name, run.status) == (LOAD_ACCOUNT.name, dg.DagsterRunStatus.SUCCESS)
+    assert (run.job_name, run.status) == (load_account_job.name, dg.DagsterRunStatus.SUCCESS)
     assert run.tags[PARTITION] == KEY
     assert run.tags["dagster/schedule_name"] == LOAD_SCHEDULE
     assert dagster_account.rows("select run_id, observed_at from amocrm.snapshot") == [
@@ -195,7 +173,7 @@ def test_a_tick_while_a_load_is_on_its_way_loads_nothing(
 def test_no_secret_is_kept_whatever_goes_wrong(
     dagster_account: DagsterAccount,
     instance: dg.DagsterInstance,
-    home: Path,
+    dagster_home: Path,
     monkeypatch: pytest.MonkeyPatch,
     effect: Effect,
 ) -> None:
@@ -204,18 +182,18 @@ def test_no_secret_is_kept_whatever_goes_wrong(
     assert address
     with dagster_account.emulator.faults.during(effect, resource="segments"):
         run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
-    assert places_of(home, KEY), "what is kept would be found"
-    assert not places_of(home, dagster_account.token, urlsplit(address.reveal()).password or "")
+    assert places_of(dagster_home, KEY), "what is kept would be found"
+    assert not places_of(dagster_home, dagster_account.token, urlsplit(address.reveal()).password or "")
 
 
 def test_an_address_of_the_database_that_is_wrong_is_not_kept(
-    dagster_account: DagsterAccount, instance: dg.DagsterInstance, home: Path, monkeypatch: pytest.MonkeyPatch
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance, dagster_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_retry_waits(monkeypatch)
     wrong = Secret("postgresql://warehouse:canary-password@127.0.0.1:1/none?sslmode=canary-mode")
     [result] = run_tick(instance, replace(dagster_account.settings, database_url=wrong), clock=dagster_account.clock)
     assert not result.success
-    assert not places_of(home, "canary-password")
+    assert not places_of(dagster_home, "canary-password")
 
 
 def run_failure_sensor(instance: dg.DagsterInstance, settings: Settings, result: dg.ExecuteInProcessResult) -> Any:
@@ -319,10 +297,10 @@ def test_a_run_without_its_code_server_counts_as_dead(instance: dg.DagsterInstan
     assert launcher.check_run_worker_health(elsewhere).status is WorkerStatus.RUNNING
 
 
-def test_the_home_keeps_what_its_user_changed(home: Path) -> None:
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
-    assert prepare_home(home) == home
-    assert (home / "dagster.yaml").read_text(encoding="utf-8") == "telemetry: {enabled: false}\n"
+def test_the_home_keeps_what_its_user_changed(dagster_home: Path) -> None:
+    (dagster_home / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    assert prepare_home(dagster_home) == dagster_home
+    assert (dagster_home / "dagster.yaml").read_text(encoding="utf-8") == "telemetry: {enabled: false}\n"
 
 
 def test_the_home_s_configuration_means_what_it_says(instance: dg.DagsterInstance) -> None:

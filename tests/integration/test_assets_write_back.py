@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +9,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import Engine
 
 from assets.definitions import build_definitions
 from assets.resources import Warehouse
 from assets.write_back import fence_markdown
 from emulator import effects
 from tests.accounts import ticking_clock
-from tests.dagster_account import CRON, DagsterAccount, materialization_metadata, open_dagster_account, step_failure
+from tests.dagster_account import CRON, DagsterAccount, materialization_metadata, step_failure
 
 FILE = "version: 1\nsegments: [{name: VIP, color: ae003f}, {name: '```Gold'}]"
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 def run(

@@ -44,7 +44,7 @@ def sorted_keys(keys: Iterable[dg.AssetKey | dg.AssetCheckKey]) -> list[str]:
 def test_names_in_dagster_stay_as_they_were_released(*, is_fleet: bool) -> None:
     repository = build_definitions("0 * * * *", "UTC", is_fleet=is_fleet).get_repository_def()
     graph, jobs = repository.asset_graph, repository.get_all_jobs()
-    assert sorted_keys(graph.get_all_asset_keys()) == names(ASSETS)
+    assert set(names(ASSETS)) <= set(sorted_keys(graph.get_all_asset_keys())), "a released asset is gone"
     assert sorted_keys(graph.asset_check_keys) == names(CHECKS)
     assert sorted(job.name for job in jobs) == names(JOBS)
     assert sorted({node.name for job in jobs for node in job.nodes}) == names(OPS)

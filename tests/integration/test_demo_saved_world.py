@@ -45,8 +45,8 @@ def test_what_was_changed_is_there_for_the_next_command(home: DemoHome) -> None:
     before = names(home, NOW)
     gone = min(before)
     with simulated_account(home, STORY, NOW) as simulated, client(simulated) as asking:
-        asking.writes.delete_segment(gone)
-        [added] = asking.writes.add_segment({"name": "By hand"}).ids
+        asking.writes.call("DELETE", "segments", gone, None)
+        [added] = asking.writes.call("POST", "segments", None, {"name": "By hand"}).ids
     assert names(home, NOW) == {one: name for one, name in before.items() if one != gone} | {added: "By hand"}
     later = names(home, NOW + timedelta(days=30))  # cold brew has come by then, and another id is its own
     assert later[added] == "By hand"
@@ -56,14 +56,14 @@ def test_what_was_changed_is_there_for_the_next_command(home: DemoHome) -> None:
 
 def test_an_account_that_was_changed_is_never_shown_as_it_was_before(home: DemoHome) -> None:
     with simulated_account(home, STORY, NOW) as simulated, client(simulated) as asking:
-        asking.writes.add_segment({"name": "By hand"})
+        asking.writes.call("POST", "segments", None, {"name": "By hand"})
     with simulated_account(home, STORY, BEGAN) as simulated:
         assert simulated.emulator.clock.now() >= NOW
 
 
 def test_restarting_the_demo_discards_it(home: DemoHome) -> None:
     with simulated_account(home, STORY, NOW) as simulated, client(simulated) as asking:
-        asking.writes.add_segment({"name": "By hand"})
+        asking.writes.call("POST", "segments", None, {"name": "By hand"})
     home.begin(STORY)
     assert "By hand" not in names(home, NOW).values()
 

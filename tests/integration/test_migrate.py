@@ -16,6 +16,7 @@ import sql
 from pipelines.base.errors import MigrationError
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import MigrationResult, check_schema, list_pending, migrate
+from pipelines.warehouse.sql_files import View, read_views
 from tests.accounts import fetch_rows
 
 BASE = "create table amocrm.thing (id bigint primary key, name text, old text);"
@@ -283,7 +284,14 @@ def test_the_program_s_own_schema_is_complete(engine: Engine) -> None:
     check_schema(engine)
 
 
-@pytest.mark.parametrize("file", sorted(files(sql).joinpath("views").iterdir(), key=str), ids=lambda file: file.name)
-def test_each_view_has_the_name_of_its_file_and_can_be_replaced(file: Path) -> None:
-    code = re.sub(r"^--.*\n", "", file.read_text(), flags=re.MULTILINE).lstrip()
-    assert code.startswith(f"create or replace view analytics.{file.name.removesuffix('.sql')} ")
+@pytest.mark.parametrize("view", read_views(files(sql) / "views"), ids=lambda view: view.name)
+def test_each_view_has_the_name_of_its_file_and_can_be_replaced(view: View) -> None:
+    code = re.sub(r"^--.*\n", "", view.text, flags=re.MULTILINE).lstrip()
+    assert code.startswith(f"create or replace view analytics.{view.name} ")
+
+
+def test_a_view_like_another_one_has_its_text_with_one_word_replaced(write: Write) -> None:
+    one = "create or replace view analytics.cat_names as select cat_name from amocrm.cat;"
+    views = {"cat_names": one, "dog_names": "-- like cat_names: dog for cat\n"}
+    folder = write({}, views) / "views"
+    assert [view.text for view in read_views(folder)] == [one, one.replace("cat", "dog")]

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, text
 
 from pipelines.base.errors import DatabaseError
 from pipelines.report.change_sentences import describe_changes
+from pipelines.report.figures import ReportDay, read_segments
 from pipelines.report.overview import read_overview
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.sizes import DailySize, read_sizes
 from tests.records import ACCOUNT_ID, origin, segment, snapshot
 from tests.sample_history import GOOD_FRIDAY, VIP, WEDNESDAY, publish_history
 
@@ -63,15 +63,15 @@ def test_only_later_changes_and_only_so_many(engine: Engine) -> None:
 def test_days_of_the_segments_that_are_there_the_largest_first(engine: Engine) -> None:
     publish_history(engine, until=WEDNESDAY)
     with engine.connect() as connection:
-        vip, cold, fresh = read_sizes(connection, ACCOUNT_ID, days=4)
-    assert (vip.name, vip.size, cold.size, fresh.size) == ("VIP club", 120, 7, 5)
+        vip, cold, fresh = read_segments(connection, ACCOUNT_ID, first_date=date(2026, 3, 29))
+    assert (vip.name, vip.customers_count, cold.customers_count, fresh.customers_count) == ("VIP club", 120, 7, 5)
     assert vip.days == (
-        DailySize(date=date(2026, 3, 29), size=109),
-        DailySize(date=date(2026, 3, 30), size=None),
-        DailySize(date=date(2026, 3, 31), size=None),
-        DailySize(date=date(2026, 4, 1), size=120),
+        ReportDay(date=date(2026, 3, 29), size=109, is_observed=True),
+        ReportDay(date=date(2026, 3, 30), size=None, is_observed=False),
+        ReportDay(date=date(2026, 3, 31), size=None, is_observed=False),
+        ReportDay(date=date(2026, 4, 1), size=120, is_observed=True),
     )
-    assert fresh.days == (DailySize(date=date(2026, 4, 1), size=5),)
+    assert fresh.days == (ReportDay(date=date(2026, 4, 1), size=5, is_observed=True),)
 
 
 def test_only_a_jump_of_the_latest_day_is_reported(engine: Engine) -> None:

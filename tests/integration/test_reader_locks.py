@@ -45,12 +45,18 @@ def reader_url(postgres_url: str) -> Iterator[str]:
             yield address.render_as_string(hide_password=False)
         finally:
             admin.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where usename = '{LOGIN}'")
-            for _ in range(100):
-                if admin.execute(f"select count(*) from pg_stat_activity where usename = '{LOGIN}'").fetchone() == (0,):
-                    break
-                time.sleep(0.05)
+            wait_until_disconnected(admin)
             admin.execute(f"drop owned by {LOGIN}")
             admin.execute(f"drop role {LOGIN}")
+
+
+def wait_until_disconnected(admin: psycopg.Connection) -> None:
+    """Wait until the server has ended the login's sessions: it does so only after the client has closed them."""
+    for _ in range(600):
+        if admin.execute(f"select count(*) from pg_stat_activity where usename = '{LOGIN}'").fetchone() == (0,):
+            return
+        time.sleep(0.05)
+    pytest.fail("a session of the login did not end")
 
 
 def test_advisory_locks_stop_nothing(engine: Engine, reader_url: str) -> None:
@@ -261,6 +267,8 @@ def test_a_full_server_is_retried_until_there_is_room(
         taken.close()
         work.result(SECONDS).close()
     engine.dispose()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        wait_until_disconnected(admin)
     monkeypatch.setattr(engine_module, "CONNECT_RETRY_SECONDS", 0.0)
     with psycopg.connect(reader_url), pytest.raises(DatabaseUnavailable, match="CONNECTION LIMIT"):
         engine.connect()

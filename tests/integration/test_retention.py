@@ -11,7 +11,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import Engine
 
 from assets.dagster_home import prepare_home
 from assets.definitions import build_definitions
@@ -22,29 +21,18 @@ from pipelines.load.context import LoadContext
 from pipelines.load.load import extract_load, load_account
 from pipelines.load.retention import purge_all_responses
 from tests.command_line import run
-from tests.dagster_account import CRON, KEY, DagsterAccount, open_dagster_account
+from tests.dagster_account import CRON, KEY, DagsterAccount
 
 ROOT = Path(__file__).parents[2]
 LATER = datetime.now(UTC) + timedelta(days=1)
 """Before then every run of these tests was created: Dagster dates runs by the machine's clock."""
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return prepare_home(tmp_path / "dagster")
-
-
-@pytest.fixture
-def instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
-
-
 @pytest.fixture(params=["files", "postgres"])
 def any_instance(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Dagster with either storage: of './run dev', and of containers."""
     if request.param == "files":
-        folder = prepare_home(tmp_path / "dagster")
+        folder = request.getfixturevalue("dagster_home")
     else:
         folder = tmp_path
         (folder / "dagster.yaml").write_bytes((ROOT / "deploy" / "dagster.yaml").read_bytes())
@@ -52,12 +40,6 @@ def any_instance(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", url.replace("postgresql://", "postgresql+psycopg2://"))
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         yield instance
-
-
-@pytest.fixture
-def dagster_account(postgres_url: str, engine: Engine, tmp_path: Path) -> Iterator[DagsterAccount]:
-    with open_dagster_account(postgres_url, engine, tmp_path) as dagster_account:
-        yield dagster_account
 
 
 class SimulatedError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +20,7 @@ from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.warehouse.client import client_environment
 from pipelines.warehouse.engine import open_engine
-from tests.command_line import build_environment, command_line, run
+from tests.command_line import build_environment, command_line, free_port, run
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="only Linux shows the arguments of processes in /proc")
@@ -60,13 +59,6 @@ def watched() -> Iterator[list[str]]:
         stop.set()
         thread.join()
         shown.extend(seen)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -178,19 +170,19 @@ def test_dagster_s_processes_show_no_secret(postgres_url: str, tmp_path: Path) -
         )
         try:
             until = time.monotonic() + 60
-            while time.monotonic() < until and process.poll() is None and not dagster_runs_below(process.pid):
+            while time.monotonic() < until and process.poll() is None and not dagster_runs_in(tmp_path):
                 time.sleep(0.1)
             time.sleep(1)
         finally:
             process.terminate()
             process.wait(60)
-    assert any("dagster" in line for line in shown)
+    assert any("dagster" in line and str(tmp_path) in line for line in shown)
     assert [line for line in shown if any(secret in line for secret in secrets)] == []
 
 
-def dagster_runs_below(pid: int) -> bool:
-    """Return True if a process of Dagster that this one started is running."""
-    return any("dagster" in line and number > pid for number, line in arguments_of_all().items())
+def dagster_runs_in(folder: Path) -> bool:
+    """Return True if a process of Dagster on this folder is running; other runs of the tests have others."""
+    return any("dagster" in line and str(folder) in line for line in arguments_of_all().values())
 
 
 @needs_proc

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pipelines.report.export import csv_files
 from psycopg import pq
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import Engine, text
@@ -15,7 +16,6 @@ from sqlalchemy import Engine, text
 from emulator import Clock, Emulator
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
-from pipelines.report.export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.warehouse.catalog import read_catalog
@@ -182,7 +182,7 @@ def test_every_parameter_of_an_address_works_or_is_refused_in_a_sentence(postgre
                 engine = open_engine(f"{postgres_url}?{name}{values}")
                 stack.callback(engine.dispose)
                 with transaction(engine) as connection:
-                    driver = connection.connection.dbapi_connection
+                    driver: object = connection.connection.dbapi_connection
                     assert isinstance(driver, psycopg.Connection)
-                    assert (driver.autocommit, driver.prepare_threshold) == (False, None)
-                    assert driver.info.encoding == "utf-8"
+                    found = (driver.autocommit, driver.prepare_threshold, driver.info.encoding)
+                    assert found == (False, None, "utf-8"), name

@@ -23,7 +23,7 @@ from pipelines.load.load import PublishedLoad, load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, list_pending, migrate
 from pipelines.warehouse.readers import create_account_reader
-from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump
+from tests.released_warehouse import ReleasedAccounts, migrate_before, open_released_accounts, restore_dump
 
 OTHERWISE = {
     "freshness": {"age_seconds", "is_stale", "missed_count", "usual_seconds", "is_late"},
@@ -139,11 +139,13 @@ VISIBLE = "a???[31mb?? c??????\nd’é"
 
 
 @pytest.mark.parametrize("is_partial", [False, True])
-def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path, is_partial: bool) -> None:
+def test_messages_of_earlier_versions_become_visible(
+    old: Engine, empty_database_url: str, tmp_path: Path, is_partial: bool
+) -> None:
     """Also if the last version before told readers apart, whose tables have row-level security."""
     [account_id, *_] = account_ids(old)
     if is_partial:
-        migrate(old, before("0015", tmp_path))
+        migrate_before(old, empty_database_url, "0015", tmp_path)
         create_account_reader(old, account_id)
     calls = {str(uuid4()): error for error in (RAW, "plain", None)}
     with old.begin() as connection:
@@ -172,19 +174,6 @@ def test_messages_of_earlier_versions_become_visible(old: Engine, tmp_path: Path
         assert connection.scalars(text(query)).all() == [VISIBLE, "plain"]
         query = "select error from amocrm.write_back where call_id = any(cast(:calls as uuid[])) order by position"
         assert connection.scalars(text(query), {"calls": list(calls)}).all() == [VISIBLE, "plain", None]
-
-
-def before(version: str, folder: Path) -> Path:
-    """The program's migrations and views, as they were before a version of the schema."""
-    for part in ("migrations", "views"):
-        (folder / part).mkdir()
-        for file in files(sql).joinpath(part).iterdir():
-            if part == "views" or file.name < version:
-                text_then = file.read_text().replace(
-                    "amocrm.local_date(now(), array[account.timezone, account.database_timezone])", "current_date"
-                )
-                (folder / part / file.name).write_text(text_then)
-    return folder
 
 
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:

@@ -54,16 +54,14 @@ def test_every_command_explains_itself(name: str) -> None:
 
 DATABASE = {"click", "psycopg", "sqlalchemy"}
 LOAD = {*DATABASE, "msgspec", "requests", "simplejson", "urllib3"}
+SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pandas", "rich", "vl_convert", "yaml"}
 IMPORT_BUDGETS = {
     "cli": {"click"},
     "psql": DATABASE,
     "housekeep": {*DATABASE, "simplejson"},
-    "doctor": LOAD,
     "sync": LOAD,
 }
-"""Slow packages that a command may import at its start. pandas is imported by the first frame, rich by a progress bar."""
-
-SLOW = {*LOAD, *"assets babel dagster emulator jinja2 numpy pandas pyarrow rich vl_convert websockets yaml".split()}
+"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
 
 
 @pytest.mark.parametrize("name", IMPORT_BUDGETS)

@@ -10,6 +10,7 @@ import pytest
 
 from emulator.effects import EFFECTS
 from pipelines.amocrm.anomalies import ANOMALY_KINDS
+from pipelines.warehouse.sql_files import read_views
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -43,7 +44,7 @@ def test_every_kind_of_anomaly_is_explained() -> None:
 
 def made_in_analytics() -> set[str]:
     """Names of all views and functions of schema ``analytics``."""
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "sql/views").glob("*.sql")]
+    texts = [view.text for view in read_views(ROOT / "sql/views")]
     return {name for text in texts for name in re.findall(r"create or replace \w+ analytics\.(\w+)", text)}
 
 

@@ -66,10 +66,6 @@ RELEASED = {
 }
 """Names that were released: tables, columns, ops, sensors, metadata."""
 
-UNMENDED = {"_answer", "_told", "answer_count", "newest_checks", "newest_events", "news", "news_count", "pace"}
-"""Identifiers that still have to be renamed. Add none."""
-
-
 CODE_AND_LINKS = re.compile(
     r"```.*?```|`[^`]*`|<!-- exit codes.*?end of exit codes|<!-- Written by.*?: end -->|\]\([^)]*\)|^    .*?$",
     re.DOTALL | re.MULTILINE,
@@ -111,7 +107,7 @@ def test_no_identifier_has_a_retired_word(package: str) -> None:
         f"{path.relative_to(ROOT)}: {name} (use {', '.join(RETIRED_NAMES[word] for word in retired)})"
         for path in (ROOT / package).rglob("*.py")
         for name in identifiers(path)
-        if name.lower() not in {word.lower() for word in RELEASED | UNMENDED}
+        if name.lower() not in {word.lower() for word in RELEASED}
         and (retired := sorted(words(name) & RETIRED_NAMES.keys()))
     }
     assert not found

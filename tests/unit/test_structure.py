@@ -105,6 +105,18 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     assert set(TopologicalSorter(found).static_order()) >= found.keys()
 
 
+@pytest.mark.parametrize("package", ["pipelines", "assets", "commands"])
+def test_every_function_over_eight_lines_has_a_docstring(package: str) -> None:
+    without = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__" and not ast.get_docstring(node)
+        if (node.end_lineno or 0) - node.lineno >= 8
+    }
+    assert not without
+
+
 def test_internals_of_dagster_are_imported_in_two_modules() -> None:
     """An upgrade of Dagster may move them."""
     found = {

@@ -1,5 +1,5 @@
 -- name: delete_role_names
--- Forgets which roles are this database's own; those that read one account are left out.
+-- Delete the names of this database's roles, except readers of single accounts.
 delete from amocrm.role_name
 where account_id is null
 
@@ -213,7 +213,7 @@ select
     set_config('amocrm.views_owner', :views, true),
     set_config('amocrm.account_reader', :account_reader, true)
 
--- name: role_is_there
+-- name: role_exists
 -- True if the server has a role of this name.
 select to_regrole(quote_ident(:name)) is not null
 

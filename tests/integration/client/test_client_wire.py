@@ -6,7 +6,10 @@ import gzip
 import socket
 import struct
 import threading
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 
@@ -14,9 +17,12 @@ from faults.rawserver import TLS, RawServer, Script, drips, ok, sends
 from pipelines.amocrm.http import NoResponse, Transport
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.messages import Request, Response, account_request
+from pipelines.amocrm.protocol import interpret
+from pipelines.base.clock import is_ahead
 
 LIMITS = Limits(connect_seconds=2, read_seconds=2, response_seconds=4, body_bytes=1_000_000)
 ACCOUNT = account_request()
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def ask(server: RawServer, limits: Limits = LIMITS, seconds: float = 4.0, request: Request = ACCOUNT) -> Response:
@@ -97,6 +103,10 @@ def test_a_closed_connection_is_reopened() -> None:
         ok(b'{"id": 1}'),
         ok(gzip.compress(b'{"id": 1}'), "Content-Encoding: gzip"),
         ok(gzip.compress(b'{"id": 1}'), "Content-Encoding: GZIP"),
+        ok(gzip.compress(b'{"id": 1}'), "Content-Encoding: x-gzip"),
+        ok(gzip.compress(b'{"id"') + gzip.compress(b"") + gzip.compress(b": 1}"), "Content-Encoding: gzip"),
+        ok(gzip.compress(b'{"id": 1}') + bytes(9), "Content-Encoding: gzip"),
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9;a=b\r\n{"id": 1}\r\n0\r\nX: y\r\n\r\n',
         ok(b'{"id": 1}', "Content-Encoding: identity"),
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"id\r\n5\r\n": 1}\r\n0\r\n\r\n',
         b'HTTP/1.1 200 OK\r\n\r\n{"id": 1}',
@@ -143,6 +153,8 @@ _GZIP = gzip.compress(b'{"id": 1}')
         (ok(_GZIP[:5], "Content-Encoding: gzip"), "the body's gzip is cut short"),
         (ok(_GZIP[:-8] + b"\0\0\0\0" + _GZIP[-4:], "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
         (ok(b'{"id": 1}', "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
+        (ok(_GZIP + _GZIP[:-3], "Content-Encoding: gzip"), "the body's gzip is cut short"),
+        (ok(_GZIP + b"\x1f\x8b{}", "Content-Encoding: gzip"), "the body is not gzip, or is damaged"),
         (ok(_GZIP + b"{}", "Content-Encoding: gzip"), "there is data after the end of the body's gzip"),
         (ok(b"\x1b\x08", "Content-Encoding: br"), "the body has an encoding that was not requested"),
         (ok(_GZIP, "Content-Encoding: gzip, gzip"), "the body has an encoding that was not requested"),
@@ -153,6 +165,62 @@ _GZIP = gzip.compress(b'{"id": 1}')
 def test_a_damaged_body_is_noticed(data: bytes, defect: str) -> None:
     found = answer_to(sends(data))
     assert (found.status, found.defect, found.is_interrupted) == (200, defect, False)
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-9", b"", b"9" * 400, b"\xff\xfe", b"9 9", b"1e1"])
+def test_a_chunk_of_no_real_size_is_a_broken_body(size: bytes) -> None:
+    found = answer_to(sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b'\r\n{"id": 1}\r\n'))
+    assert (found.status, found.defect is not None) == (200, True)
+
+
+RUBBISH = (
+    "",
+    "\t",
+    "9" * 5000,
+    "-1",
+    "+5",
+    "1, 2",
+    "\x01\x7f",
+    "application/json\0",
+    "\xff\xfe",
+    ";;=,,",
+    "Thu, 01 Jan 99999999999 00:00:00 GMT",
+    f"Thu, 01 Jan 2026 00:00:00 +{'9' * 14}",
+)
+HEADERS = (
+    "Content-Type",
+    "Content-Length",
+    "Content-Encoding",
+    "Transfer-Encoding",
+    "Date",
+    "Retry-After",
+    "X-Request-Id",
+    "Set-Cookie",
+    "Location",
+    "Connection",
+    "Keep-Alive",
+    "WWW-Authenticate",
+    "Content-Disposition",
+)
+
+
+def test_no_header_of_rubbish_is_an_internal_error() -> None:
+    """Every header that we or the library parses, with each value, also twice and with a redirect or a 429."""
+    sent: list[tuple[str, str]] = []  # status and header, the latest last
+
+    def script(connection: socket.socket, _: threading.Event) -> None:
+        status, header = sent[-1]
+        head = f"HTTP/1.1 {status}\r\n{header}\r\n{header}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode("latin-1") + b'{"id": 1}')
+
+    with RawServer(script=script) as server:
+        for name, value, status in product(HEADERS, RUBBISH, ("200 OK", "302 Found", "429 Too Many Requests")):
+            sent.append((status, f"{name}: {value}"))
+            with suppress(NoResponse):
+                found = ask(server)
+                assert interpret(found, ACCOUNT) is not None
+                assert "\0" not in (found.content_type or "")
+                assert not is_ahead(NOW, found.headers.get("date"))
 
 
 def test_a_body_of_exactly_the_limit_is_taken() -> None:

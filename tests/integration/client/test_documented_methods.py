@@ -57,21 +57,21 @@ METHODS: Mapping[str, Method] = {
         verb="POST",
         path=STAGES,
         statuses=LIST_ADDED,
-        call=lambda client, _, body: client.writes.add_stages(body),
+        call=lambda client, _, body: client.writes.call("POST", "stages", None, body),
         example="stages_add",
     ),
     "Updating a customers stage": Method(
         verb="PATCH",
         path=STAGES + "/{id}",
         statuses=CHANGED,
-        call=lambda client, one, body: client.writes.update_stage(one, body),
+        call=lambda client, one, body: client.writes.call("PATCH", "stages", one, body),
         example="stage_update",
     ),
     "Deleting a customers stage": Method(
         verb="DELETE",
         path=STAGES + "/{id}",
         statuses=DELETED,
-        call=lambda client, one, _: client.writes.delete_stage(one),
+        call=lambda client, one, _: client.writes.call("DELETE", "stages", one, None),
     ),
     "Segments list": Method(
         verb="GET", path=SEGMENTS, statuses=READ, call=lambda client, *_: client.fetch_list("segments")
@@ -86,21 +86,21 @@ METHODS: Mapping[str, Method] = {
         verb="POST",
         path=SEGMENTS,
         statuses=CHANGED,
-        call=lambda client, _, body: client.writes.add_segment(body),
+        call=lambda client, _, body: client.writes.call("POST", "segments", None, body),
         example="segment_add",
     ),
     "Updating a customers segment": Method(
         verb="PATCH",
         path=SEGMENTS + "/{id}",
         statuses=CHANGED,
-        call=lambda client, one, body: client.writes.update_segment(one, body),
+        call=lambda client, one, body: client.writes.call("PATCH", "segments", one, body),
         example="segment_update",
     ),
     "Deleting a customers segment": Method(
         verb="DELETE",
         path=SEGMENTS + "/{id}",
         statuses=DELETED,
-        call=lambda client, one, _: client.writes.delete_segment(one),
+        call=lambda client, one, _: client.writes.call("DELETE", "segments", one, None),
     ),
 }
 
@@ -261,7 +261,7 @@ def links(written: WriteResult) -> list[str]:
 
 def test_what_was_added_and_changed_is_there_under_its_link(documented_account: ClientAccount) -> None:
     with documented_account.client() as client:
-        added = client.writes.add_segment(example_body(METHODS["Adding a customers segment"]))
+        added = client.writes.call("POST", "segments", None, example_body(METHODS["Adding a customers segment"]))
         [segment_id] = added.ids
         row = client.fetch_entity("segment", segment_id)
         assert links(added) == [f"{SEGMENTS}/{segment_id}"]
@@ -271,12 +271,14 @@ def test_what_was_added_and_changed_is_there_under_its_link(documented_account: 
             [{"value": "This is an example segment"}],
             [{"value": "multiselect field value", "enum_id": 387477}],
         ]
-        changed = client.writes.update_segment(segment_id, example_body(METHODS["Updating a customers segment"]))
+        changed = client.writes.call(
+            "PATCH", "segments", segment_id, example_body(METHODS["Updating a customers segment"])
+        )
         assert (changed.ids, links(changed)) == ((segment_id,), [f"{SEGMENTS}/{segment_id}"])
         row = client.fetch_entity("segment", segment_id)
         assert row is not None
         assert row["name"] == "New segment name"
-        assert client.writes.delete_segment(segment_id).ids == (segment_id,)
+        assert client.writes.call("DELETE", "segments", segment_id, None).ids == (segment_id,)
         assert client.fetch_entity("segment", segment_id) is None
 
 
@@ -292,13 +294,13 @@ def test_added_stages_are_matched_by_request_id(documented_account: ClientAccoun
             [{"name": "Third", "sort": 3, "request_id": "c"}, {"name": "Fourth", "sort": 4, "request_id": "d"}],
             [{"name": "Fifth", "sort": 5, "request_id": "x"}, {"name": "Sixth", "sort": 6}],
         ):
-            added = client.writes.add_stages(stages)
+            added = client.writes.call("POST", "stages", None, stages)
             rows = [client.fetch_entity("stage", stage_id) for stage_id in added.ids]
             assert [row and row["name"] for row in rows] == [stage["name"] for stage in stages]
             assert sorted(links(added)) == [f"{STAGES}/{stage_id}" for stage_id in sorted(added.ids)]
-        [stage_id] = client.writes.update_stage(added.ids[0], {"sort": 50}).ids
+        [stage_id] = client.writes.call("PATCH", "stages", added.ids[0], {"sort": 50}).ids
         row = client.fetch_entity("stage", stage_id)
         assert row is not None
         assert (row["sort"], row["name"], "request_id" in row) == (50, "Fifth", False)
-        client.writes.delete_stage(stage_id)
+        client.writes.call("DELETE", "stages", stage_id, None)
         assert client.fetch_entity("stage", stage_id) is None

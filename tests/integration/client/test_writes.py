@@ -29,9 +29,9 @@ from tests.records import START
 SHORT_TIMEOUTS = replace(QUICK_LIMITS, read_seconds=0.2, response_seconds=0.3)
 
 WRITES: Mapping[str, Callable[[AmoClient, int], WriteResult]] = {
-    "POST": lambda client, _: client.writes.add_segment({"name": "New"}),
-    "PATCH": lambda client, segment_id: client.writes.update_segment(segment_id, {"name": "New"}),
-    "DELETE": lambda client, segment_id: client.writes.delete_segment(segment_id),
+    "POST": lambda client, _: client.writes.call("POST", "segments", None, {"name": "New"}),
+    "PATCH": lambda client, segment_id: client.writes.call("PATCH", "segments", segment_id, {"name": "New"}),
+    "DELETE": lambda client, segment_id: client.writes.call("DELETE", "segments", segment_id, None),
 }
 
 OUTCOME_UNKNOWN: Mapping[str, Callable[[], Effect]] = {
@@ -98,7 +98,7 @@ def test_a_response_about_another_entity_stays_uncertain(account: ClientAccount)
         account.client() as client,
         pytest.raises(UncertainWrite, match="another segment was returned than was changed"),
     ):
-        client.writes.update_segment(account.segment_ids[0], {"name": "New"})
+        client.writes.call("PATCH", "segments", account.segment_ids[0], {"name": "New"})
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_indistinguishable_added_stages_stay_uncertain(account: ClientAccount, r
     changed = effects.payload(lambda document: {"_embedded": {"statuses": rows(document["_embedded"]["statuses"])}})
     account.emulator.faults.add(changed, method="POST")
     with account.client() as client, pytest.raises(UncertainWrite):
-        client.writes.add_stages([{"name": "A", "sort": 1}, {"name": "B", "sort": 2}])
+        client.writes.call("POST", "stages", None, [{"name": "A", "sort": 1}, {"name": "B", "sort": 2}])
     assert len(account.emulator.requests) == 1
 
 
@@ -144,7 +144,7 @@ def test_a_write_that_is_always_too_fast_is_given_up(account: ClientAccount) -> 
     account.emulator.limit = RateLimit(per_second=0)
     before = names(account)
     with account.client() as client, pytest.raises(RateLimited) as caught:
-        client.writes.add_segment({"name": "New"})
+        client.writes.call("POST", "segments", None, {"name": "New"})
     assert len(account.emulator.requests) == 1 + QUICK_LIMITS.rate_limit_retries
     assert "changed nothing" in caught.value.advice
     assert names(account) == before
@@ -169,18 +169,18 @@ def test_a_write_with_an_expired_token_is_sent_again_once(account: ClientAccount
     expired = account.emulator.long_lived_token(account.account_id, START - timedelta(days=1))
     token = Refreshing(old=expired, new=account.token)
     with account.client(token=token) as client:
-        client.writes.add_segment({"name": "New"})
+        client.writes.call("POST", "segments", None, {"name": "New"})
     assert (token.refreshed, len(account.emulator.requests), names(account).count("New")) == (1, 2, 1)
     hopeless = Refreshing(old=expired, new=expired)
     with account.client(token=hopeless) as client, pytest.raises(Unauthorized):
-        client.writes.add_segment({"name": "New"})
+        client.writes.call("POST", "segments", None, {"name": "New"})
     assert (hopeless.refreshed, len(account.emulator.requests), names(account).count("New")) == (1, 4, 1)
 
 
 def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(account: ClientAccount) -> None:
     with account.client() as client, pytest.raises(Unavailable) as caught:
         account.emulator.stop()
-        client.writes.add_segment({"name": "New"})
+        client.writes.call("POST", "segments", None, {"name": "New"})
     assert "refuses connections" in caught.value.message
     assert caught.value.attempt is None
     assert len(account.slept) >= QUICK_LIMITS.transient_retries
@@ -189,14 +189,14 @@ def test_a_write_that_never_left_is_tried_again_and_then_nothing_happened(accoun
 def test_a_write_is_not_begun_without_time_to_hear_of_it(account: ClientAccount) -> None:
     hurried = replace(QUICK_LIMITS, load_seconds=QUICK_LIMITS.response_seconds)
     with account.client(hurried) as client, pytest.raises(Unavailable, match="would take longer") as caught:
-        client.writes.add_segment({"name": "New"})
+        client.writes.call("POST", "segments", None, {"name": "New"})
     assert account.emulator.requests == []
     assert caught.value.attempt is None
 
 
 def test_what_is_gone_says_so(account: ClientAccount) -> None:
     with account.client() as client:
-        client.writes.delete_segment(account.segment_ids[0])
+        client.writes.call("DELETE", "segments", account.segment_ids[0], None)
         for write in (WRITES["PATCH"], WRITES["DELETE"]):
             with pytest.raises(NotFound, match="plan again"):
                 write(client, account.segment_ids[0])
@@ -206,7 +206,7 @@ def test_a_blocked_host_is_left_alone(account: ClientAccount) -> None:
     account.emulator.faults.add(effects.blocked())
     for _ in range(2):
         with account.client() as client, pytest.raises(Blocked):
-            client.writes.add_segment({"name": "New"})
+            client.writes.call("POST", "segments", None, {"name": "New"})
     assert len(account.emulator.requests) == 1
 
 
@@ -216,7 +216,9 @@ def test_a_blocked_host_is_left_alone(account: ClientAccount) -> None:
 def test_every_validation_error_is_reported(account: ClientAccount) -> None:
     account.emulator.world.switch_mode(account.account_id, "periodicity")
     with account.client() as client, pytest.raises(InvalidRequest) as caught:
-        client.writes.add_stages([{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}])
+        client.writes.call(
+            "POST", "stages", None, [{"name": "", "sort": 1}, {"name": "B", "sort": "2", "shape": "round"}]
+        )
     for told in ("name: This value should not be blank. (NotBlank)", "sort: ", "(InvalidType)", "shape: "):
         assert told in caught.value.message
     assert "Correct what the response names" in caught.value.advice
@@ -225,14 +227,14 @@ def test_every_validation_error_is_reported(account: ClientAccount) -> None:
 def test_a_plan_may_need_more_calls_than_a_load(account: ClientAccount) -> None:
     with account.client(replace(QUICK_LIMITS, requests=1)) as client:
         for number in range(50):
-            client.writes.add_segment({"name": f"New {number}"})
+            client.writes.call("POST", "segments", None, {"name": f"New {number}"})
     assert len(names(account)) == 57
 
 
 def test_texts_and_numbers_arrive_as_they_are(account: ClientAccount) -> None:
     name = 'Кофе ☕ \ud800 " \\ </script> %s'
     with account.client() as client:
-        [segment_id] = client.writes.add_segment({"name": name}).ids
+        [segment_id] = client.writes.call("POST", "segments", None, {"name": name}).ids
     assert account.emulator.world.account(account.account_id).segments[segment_id].name == name
 
 
@@ -240,6 +242,6 @@ def test_a_refusal_holds_no_token(account: ClientAccount) -> None:
     token = account.token
     account.emulator.faults.add(effects.reset())
     with account.client(token=lambda: token) as client, pytest.raises(ApiError) as caught:
-        client.writes.add_segment({"name": "canary"})
+        client.writes.call("POST", "segments", None, {"name": "canary"})
     assert token not in repr(vars(caught.value))
     assert "canary" not in repr(caught.value.attempt)

@@ -108,3 +108,23 @@ def test_threads_get_whole_answers_while_the_world_changes(emulator: Emulator, a
     for reader in readers:
         reader.join()
     assert failures == []
+
+
+def test_bodies_of_the_vendors_php_client_are_accepted(emulator: Emulator, account_id: int) -> None:
+    """It repeats the id in the body of a change, sends nulls, and a list with holes as an object."""
+    world, token = emulator.world, emulator.long_lived_token(account_id)
+    segment_id = world.add_segment(account_id, "VIP")
+    text_id = world.add_field(account_id, "Note", "text")
+
+    def status_of(method: str, path: str, body: object) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.request(method, emulator.url + path, json=body, headers=headers, timeout=5).status_code
+
+    values = {"field_id": text_id, "field_code": None, "values": [{"value": "a"}]}
+    change = {"id": segment_id, "name": "Gold", "custom_fields_values": [values], "request_id": "0"}
+    assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change) == 200
+    assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", {"id": segment_id}) == 400
+    assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change | {"id": segment_id + 1}) == 400
+    world.switch_mode(account_id, "periodicity")
+    stage = {"name": "A", "sort": 1, "request_id": "0"}
+    assert status_of("POST", "/api/v4/customers/statuses", {"1": stage}) == 200

@@ -183,7 +183,9 @@ def test_between_two_events_of_one_kind_the_change_was_below(
                 since[direction] = False
             elif moved * 10 <= customers * 8:
                 since[direction] = True
-    assert len({event.key for event in told.lasting.values()}) == len(told.lasting)
+    assert len({(event.segment_id, event.rule, event.direction) for event in told.lasting.values()}) == len(
+        told.lasting
+    )
 
 
 def test_an_event_names_its_segment() -> None:

@@ -263,13 +263,13 @@ def test_price_fields_are_ordered_and_each_is_there_once() -> None:
 
 
 @pytest.mark.parametrize("key", ["custom_fields_values", "available_products_price_types"])
-@pytest.mark.parametrize("value", [{}, {"0": 1}, "x", 5, True])
+@pytest.mark.parametrize("value", [{"a": 1}, {"0": 1, "a": 2}, "x", 5, True])
 def test_a_list_that_is_none_stops_the_load(key: str, value: Json) -> None:
     with pytest.raises(MalformedAnswer, match=f"'{key}' is not a list"):
         parse_segments_snapshot(SEGMENT | {key: value})
 
 
-@pytest.mark.parametrize("conditions", [{}, "x", [1], [{"type": "tag"}], [None, "x"]])
+@pytest.mark.parametrize("conditions", [{"a": 1}, "x", [1], [{"type": "tag"}], [None, "x"]])
 def test_conditions_of_another_shape_stop_the_load(conditions: Json) -> None:
     with pytest.raises(MalformedAnswer, match="'conditions' is not a list"):
         parse_stages_snapshot(STAGE | {"conditions": conditions})

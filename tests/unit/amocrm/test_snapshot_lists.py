@@ -75,7 +75,7 @@ def test_an_option_that_is_there_twice_is_kept_once() -> None:
         parse_field(enums=[option, option | {"value": "B"}])
 
 
-@pytest.mark.parametrize("enums", [{}, {"3": "A"}, "x", [None], ["A"]])
+@pytest.mark.parametrize("enums", [{"a": "A"}, {"3": "A"}, "x", [None], ["A"]])
 def test_options_of_another_shape_stop_the_load(enums: Json) -> None:
     with pytest.raises(MalformedAnswer):
         parse_field(enums=enums)

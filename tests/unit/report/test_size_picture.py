@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree.ElementTree import Element, fromstring
 
+from pipelines.report.figures import ReportDay, SegmentTrend
 from pipelines.report.size_picture import LINE_HEIGHT, MAX_SEGMENTS, render_sparklines, to_data_uri
-from pipelines.warehouse.sizes import DailySize, SizeSeries
 
 FIRST = date(2026, 3, 1)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def series(*sizes: int | None, name: str = "VIP", change: int | None = 5) -> SizeSeries:
-    return SizeSeries(
+def series(*sizes: int | None, name: str = "VIP", change: int | None = 5) -> SegmentTrend:
+    return SegmentTrend(
         segment_id=51,
         name=name,
-        size=sizes[-1] if sizes else None,
+        customers_count=sizes[-1] if sizes else None,
+        share_percent=None,
         change_1_day=None,
         change_7_days=change,
+        change_7_days_percent=None,
         change_30_days=None,
-        days=tuple(DailySize(date=FIRST + timedelta(days=number), size=size) for number, size in enumerate(sizes)),
+        change_30_days_percent=None,
+        days=tuple(
+            ReportDay(date=FIRST + timedelta(days=number), size=size, is_observed=size is not None)
+            for number, size in enumerate(sizes)
+        ),
     )
 
 
-def drawn(*many: SizeSeries) -> Element:
+def drawn(*many: SegmentTrend) -> Element:
     return fromstring(render_sparklines(many))  # noqa: S314 - our own text
 
 
@@ -50,13 +57,7 @@ def test_a_gap_stays_a_gap_and_a_lone_day_is_a_dot() -> None:
 
 def test_a_day_on_which_the_segment_was_not_there_is_a_gap() -> None:
     whole = series(10, 20, 30)
-    [path] = paths(
-        drawn(
-            SizeSeries(
-                **{field: getattr(whole, field) for field in whole.__slots__} | {"days": (whole.days[0], whole.days[2])}
-            )
-        )
-    )
+    [path] = paths(drawn(replace(whole, days=(whole.days[0], whole.days[2]))))
     assert path.count("M") == 2
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report.export import csv_files, format_cell, inert_cell
+from pipelines.report.csv_export import csv_files, format_cell, inert_cell
 from tests.unit.report.test_page import figures
 
 
