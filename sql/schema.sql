@@ -342,6 +342,28 @@ COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API 
 
 COMMENT ON COLUMN amocrm.account.database_timezone IS 'Another name of the account''s timezone, by which this server knows it. Null if the server knows the name in timezone, or no name of the zone.';
 
+CREATE TABLE amocrm.failure_notice (
+    account_key text NOT NULL,
+    error text NOT NULL,
+    failing_since timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    notified_at timestamp with time zone NOT NULL,
+    CONSTRAINT failure_notice_check CHECK ((failing_since <= failed_at))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that the webhook was notified of: the last notification. Deleted when the webhook was notified of the recovery. If it is emptied, each failing account is reported once more.';
+
+COMMENT ON COLUMN amocrm.failure_notice.account_key IS 'The account''s key in the settings.';
+
+COMMENT ON COLUMN amocrm.failure_notice.error IS 'Kind of the error in the notification, as docs/operations.md lists them.';
+
+COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first failed load after the last success.';
+
+COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about.';
+
+COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When the webhook had accepted the notification, by the database''s clock.';
+
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,
     field_id bigint NOT NULL,
@@ -1130,6 +1152,9 @@ ALTER TABLE ONLY amocrm.account
 
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY amocrm.failure_notice
+    ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key);
 
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(field_id, field_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);

@@ -152,6 +152,7 @@ def publish_unchanged(context: LoadContext, fetched: FetchResult, latest: Latest
         return published
 
     with failures_recorded(context, load.observed_at):
+        context.before_publishing()
         published = with_retry(publish_once, context.clock)
     return None if published is None else PublishedLoad(extracted=load, summary=latest.summary, published=published)
 
@@ -166,6 +167,7 @@ def publish_parsed(
     """
     with failures_recorded(context, extracted.observed_at):
         parsed = parse()
+        context.before_publishing()
         origin = build_origin(extracted, context.run_id)
         publish_once = partial(publish, context.engine, parsed.snapshot, origin, has_key=context.settings.has_key)
         published = with_retry(publish_once, context.clock)

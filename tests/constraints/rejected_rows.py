@@ -55,6 +55,8 @@ REJECTED: Final[Mapping[str, Row]] = {
     "snapshot_check3": {"option_count": None},
     "snapshot_stage_count_check": IN_PERIODICITY_MODE | {"stage_count": -1},
     **dict(_negative_counts("snapshot", "segment_count", "field_count", "option_count", *COUNTS)),
+    "failure_notice_pkey": {"account_key": "main"},
+    "failure_notice_check": {"failed_at": "2026-01-01 00:00+00"},
     "load_failure_pkey": {"started_at": T1},
     "raw_body_pkey": {"body_hash": HASH},
     "raw_body_body_hash_check": {"body_hash": "\\x00"},
@@ -144,6 +146,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "account": "account_key customers_mode host timezone",
     "snapshot": "byte_count closed_count code_version customers_mode duration_seconds load_id observed_date "
     "opened_count published_at request_count size_change_count timezone",
+    "failure_notice": "error failed_at failing_since notified_at",
     "load_failure": "error failed_at message",
     "raw_body": "body byte_count",
     "raw_answer": "body_hash is_accepted path received_at resource status",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pipelines.report.export import csv_files
 from psycopg import pq
 from psycopg.sql import SQL, Identifier, Literal
 from sqlalchemy import Engine, text
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, text
 from emulator import Clock, Emulator
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
+from pipelines.report.csv_export import csv_files
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.warehouse.catalog import read_catalog
@@ -111,7 +111,7 @@ def loaded_and_shown(url: str, root: Path) -> dict[str, list[str]]:
         assert account.load(30).published.size_change_count == 1
         figures = read_figures(engine, "main")
         shown = dict(account.contents())
-        shown |= {"page": [render_page(figures, now=hours(31))], "files": list(map(str, csv_files(figures)))}
+        shown |= {"page": [render_page(figures, now=hours(31))], "files": list(map(str, csv_files([figures])))}
         with transaction(engine) as connection:
             for view in (*VIEWS, f"segments_{account.id}"):
                 rows = connection.scalars(text(f"select to_jsonb(t)::text from analytics.{view} as t"))

@@ -24,6 +24,7 @@ begin
         from (
             values
                 ('account', '{select,insert}'::text[]),
+                ('failure_notice', '{select,insert,delete}'),
                 ('field_version', '{select,insert}'),
                 ('load_failure', '{select,insert}'),
                 ('newest_answers', '{select,insert}'),
@@ -57,6 +58,7 @@ begin
         from (
             values
                 ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency,database_timezone}'::text[]),
+                ('failure_notice', '{error,failing_since,failed_at,notified_at}'),
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
