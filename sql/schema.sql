@@ -609,20 +609,6 @@ COMMENT ON COLUMN amocrm.role_name.purpose IS 'reader: reads all accounts; loade
 
 COMMENT ON COLUMN amocrm.role_name.account_id IS 'The account that the role reads. Null for the other purposes.';
 
-CREATE TABLE amocrm.row_memory (
-    account_id bigint NOT NULL,
-    reading_code text NOT NULL,
-    segments jsonb NOT NULL
-);
-
-COMMENT ON TABLE amocrm.row_memory IS 'One row per account that ever showed segments: what reading the rows of its segments gave. It may be deleted: then the next load reads every row.';
-
-COMMENT ON COLUMN amocrm.row_memory.account_id IS 'The account.';
-
-COMMENT ON COLUMN amocrm.row_memory.reading_code IS 'SHA-256 of the code that read the rows: other code may read the same rows otherwise.';
-
-COMMENT ON COLUMN amocrm.row_memory.segments IS 'By the SHA-256 of each row, its size aside: the hash of the content, and the oddities that reading noticed.';
-
 CREATE TABLE amocrm.schema_migration (
     version integer NOT NULL,
     name text NOT NULL,
@@ -1200,9 +1186,6 @@ ALTER TABLE ONLY amocrm.raw_body
 ALTER TABLE ONLY amocrm.role_name
     ADD CONSTRAINT role_name_pkey PRIMARY KEY (name);
 
-ALTER TABLE ONLY amocrm.row_memory
-    ADD CONSTRAINT row_memory_pkey PRIMARY KEY (account_id);
-
 ALTER TABLE ONLY amocrm.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
 
@@ -1324,9 +1307,6 @@ ALTER TABLE ONLY amocrm.quality_event
 
 ALTER TABLE ONLY amocrm.raw_answer
     ADD CONSTRAINT raw_answer_account_id_body_hash_fkey FOREIGN KEY (account_id, body_hash) REFERENCES amocrm.raw_body(account_id, body_hash);
-
-ALTER TABLE ONLY amocrm.row_memory
-    ADD CONSTRAINT row_memory_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
 ALTER TABLE ONLY amocrm.segment_current
     ADD CONSTRAINT segment_current_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);

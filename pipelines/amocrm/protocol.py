@@ -15,6 +15,7 @@ from pipelines.amocrm.error_document import describe_error_document, parse_error
 from pipelines.amocrm.limits import RetryReason
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.segment_row import parse_segment_list
 from pipelines.base.errors import (
     ApiError,
     Blocked,
@@ -168,9 +169,10 @@ def _corrupt_response(response: Response, request: Request, defect: str) -> Retr
 
 
 def _parse_document(response: Response, request: Request) -> Interpretation:
-    """Parse the body as strict JSON."""
+    """Parse the body as strict JSON; usual rows of segments become ``SegmentRow``."""
     try:
-        return Document(value=strict_json.parse(response.body))
+        parse = parse_segment_list if request.resource == "segments" and request.is_retryable else strict_json.parse
+        return Document(value=parse(response.body))
     except strict_json.NotStrictJson as error:
         return malformed_response(response, request, str(error))
 

@@ -130,8 +130,6 @@ REJECTED: Final[Mapping[str, Row]] = {
     "newest_answers_pkey": {"account_id": 1},
     "newest_answers_account_id_fkey": _UNKNOWN_ACCOUNT,
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
-    "row_memory_pkey": {"account_id": 1},
-    "row_memory_account_id_fkey": _UNKNOWN_ACCOUNT,
     "work_lock_pkey": {"account_id": 1},
     "role_name_pkey": {"name": "amocrm_reader_1"},
     "role_name_purpose_check": {"purpose": "writer", "account_id": None},
@@ -162,7 +160,6 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "size_alert": "around customers_count days direction message missed_days observed_at previous_count "
     "previous_observed_at rule segment_id",
     "newest_answers": "answers observed_at reading_code",
-    "row_memory": "reading_code segments",
     "work_lock": "taken_at",
     "role_name": "purpose",
     "schema_migration": "applied_at checksum name",

@@ -60,7 +60,7 @@ def loaded(account: Shop) -> LoadResult:
     return result
 
 
-@pytest.mark.parametrize(("step", "times"), [("update_wide_view", 1), ("store_digests", 1), ("write_row_cache", 9)])
+@pytest.mark.parametrize(("step", "times"), [("update_wide_view", 1), ("store_digests", 1), ("purge_expired", 9)])
 def test_a_lost_connection_after_publishing_does_not_fail_the_load(
     account: Shop, monkeypatch: pytest.MonkeyPatch, step: str, times: int
 ) -> None:

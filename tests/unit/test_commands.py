@@ -92,10 +92,23 @@ def test_a_next_step_that_is_pasted_later_keeps_the_token_secret(
         (tmp_path / ".env").write_text("AMOCRM_TOKEN=secret\n", encoding="utf-8")
 
 
-def test_a_load_imports_neither_dagster_nor_what_draws_on_the_screen() -> None:
-    program = "import sys, commands.cli, commands.sync; print(*{name.partition('.')[0] for name in sys.modules})"
+DATABASE = {"click", "psycopg", "sqlalchemy"}
+LOAD = {*DATABASE, "msgspec", "requests", "simplejson", "urllib3"}
+SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pandas", "rich", "vl_convert", "yaml"}
+IMPORT_BUDGETS = {
+    "cli": {"click"},
+    "psql": DATABASE,
+    "housekeep": {*DATABASE, "simplejson"},
+    "sync": LOAD,
+}
+"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
+
+
+@pytest.mark.parametrize("name", IMPORT_BUDGETS)
+def test_a_command_imports_no_more_than_its_budget(name: str) -> None:
+    program = f"import sys, commands.cli, commands.{name}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert not {"dagster", "rich", "emulator", "assets"} & set(done.stdout.split())
+    assert SLOW & set(done.stdout.split()) == IMPORT_BUDGETS[name]
 
 
 def failing(error: BaseException) -> click.Group:
