@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -27,6 +28,7 @@ from pipelines.warehouse.engine import (
     sqlstate_of,
     translate_database_errors,
 )
+from pipelines.warehouse.locks import with_lock_retry
 from pipelines.warehouse.queries import execute_as_is, statement
 from pipelines.warehouse.work_locks import lock_work
 
@@ -86,9 +88,11 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
     with translate_database_errors(account=account):
         try:
             with engine.begin() as connection:
+                columns = desired_columns(connection, account_id)
+                # After the tables were read: the lock on them keeps readers from being isolated
+                # before this transaction ends.
                 if not connection.scalar(statement("may_create_wide_views")):
                     return True
-                columns = desired_columns(connection, account_id)
                 if len(columns) == len(FIXED_COLUMNS):
                     return True
                 connection.execute(statement("set_short_lock_timeout"))
@@ -189,6 +193,22 @@ def replace_view(connection: Connection, account_id: int, columns: Sequence[Wide
         name = Identifier("analytics", view_name(account_id), column.name)
         comments.append(SQL("comment on column {} is {}").format(name, Literal(column.comment)))
     execute_as_is(connection, SQL("; ").join(comments))
+
+
+def drop_wide_views(connection: Connection) -> None:
+    """Drop all wide views if readers of single accounts are isolated.
+
+    Their columns are named after fields, and every login can read column names in Postgres'
+    catalog. Each transaction drops some: to drop all, it would need a lock per account.
+    """
+    while True:
+        with connection.begin():
+            names = list(connection.scalars(statement("wide_views_to_drop")))
+        if not names:
+            return
+        views = SQL(", ").join(Identifier("analytics", name) for name in names)
+        drop_views = SQL("drop view if exists {}").format(views)
+        with_lock_retry(connection, partial(execute_as_is, connection, drop_views), views=names)
 
 
 def view_comment(account_id: int) -> str:
