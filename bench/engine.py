@@ -172,7 +172,7 @@ def start_worker(site: Site, name: str, stack: ExitStack) -> subprocess.Popen[by
 
 def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
     """Find a run of worker one that is partly done."""
-    from assets.celery_launcher import WatchedCeleryLauncher  # needs the extra
+    from assets.celery_launcher import WatchedCeleryLauncher  # noqa: PLC0415 - needs the extra
 
     launcher = instance.run_launcher
     assert isinstance(launcher, WatchedCeleryLauncher)
