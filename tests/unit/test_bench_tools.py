@@ -38,7 +38,7 @@ def test_every_bench_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str], m
 
 def test_the_bench_of_celery_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dagster_celery", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.delitem(sys.modules, "assets.celery_launcher", raising=False)
     monkeypatch.delitem(sys.modules, "bench.engine", raising=False)
     monkeypatch.setattr(sys, "argv", ["bench", "engine"])
