@@ -28,7 +28,6 @@ import dagster as dg
 import psycopg
 import yaml
 
-from assets.celery_launcher import WatchedCeleryLauncher
 from emulator import Emulator
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import Settings
@@ -173,6 +172,8 @@ def start_worker(site: Site, name: str, stack: ExitStack) -> subprocess.Popen[by
 
 def half_done(site: Site, instance: dg.DagsterInstance) -> dg.DagsterRun | None:
     """Find a run of worker one that is partly done."""
+    from assets.celery_launcher import WatchedCeleryLauncher  # noqa: PLC0415 - needs the extra
+
     launcher = instance.run_launcher
     assert isinstance(launcher, WatchedCeleryLauncher)
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):

@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--accounts", type=int, nargs="+", default=[1, 10, 100], help="how many accounts to measure with"
     )
+    parser.add_argument("--years", type=int, default=1, help="how long the hourly loads of account 1 go back")
     parser.add_argument("--folder", type=Path, help="keep the database here, and use what it holds already")
     parser.add_argument("--reader", action="store_true", help="measure as a reader of account 1 and of no other")
     parser.add_argument("--explain", help="print the plans of the questions that contain this, instead of the table")
@@ -51,7 +52,7 @@ def main() -> None:
                 measured = {}
                 for count in sorted(arguments.accounts):
                     connection.execute("reset session authorization")
-                    fill(connection, count)
+                    fill(connection, count, arguments.years)
                     if reader:
                         connection.execute(SQL("set session authorization {}").format(Identifier(reader)))
                     if not arguments.explain:
@@ -68,12 +69,13 @@ def questions() -> list[tuple[str, str]]:
     return QUESTION.findall((HERE / "views_questions.sql").read_text(encoding="utf-8"))
 
 
-def fill(connection: psycopg.Connection, count: int) -> None:
+def fill(connection: psycopg.Connection, count: int, years: int) -> None:
     """Grow the database to this many accounts."""
     [(there,)] = connection.execute("select count(*) from amocrm.account").fetchall()
     if there >= count:
         return
     if there == 0:
+        connection.execute("select set_config('bench.years', %s, false)", [str(years)])
         connection.execute((HERE / "views_world.sql").read_text(encoding="utf-8"))
     copy(connection, range(max(there, 1) + 1, min(count, WHOLE_ACCOUNTS) + 1), WHOLE_DAYS)
     copy(connection, range(max(there, WHOLE_ACCOUNTS) + 1, count + 1), FEW_DAYS)

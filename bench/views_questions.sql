@@ -24,11 +24,13 @@ select * from analytics.segment_sizes where account_id = 1 and valid_from >= now
 select * from analytics.segment_sizes_daily
 where account_id = 1 and observed_date >= current_date - 90 order by segment_id, observed_date;
 -- segment_sizes_daily: one segment, the year
-select * from analytics.segment_sizes_daily where account_id = 1 and segment_id = 50 order by observed_date;
+select * from analytics.segment_sizes_daily where account_id = 1 and segment_id = 50 and observed_date > current_date - 366 order by observed_date;
 -- segment_sizes_daily: all segments, the year, sizes only
-select segment_id, observed_date, last_count from analytics.segment_sizes_daily where account_id = 1;
+select segment_id, observed_date, last_count from analytics.segment_sizes_daily
+where account_id = 1 and observed_date > current_date - 366;
 -- segment_sizes_daily: sum of all segments by day, the year
-select observed_date, sum(last_count) from analytics.segment_sizes_daily where account_id = 1 group by observed_date;
+select observed_date, sum(last_count) from analytics.segment_sizes_daily
+where account_id = 1 and observed_date > current_date - 366 group by observed_date;
 -- segment_trends: all segments
 select * from analytics.segment_trends where account_id = 1 order by customers_count desc;
 -- segment_movers: the 20 that grew most in 30 days
@@ -65,7 +67,7 @@ select * from analytics.changes where account_id = 1 and observed_at >= now() - 
 select * from analytics.changes where account_id = 1 and thing = 'segment' and thing_id = 50;
 -- snapshots: the last 7 days
 select * from analytics.snapshots where account_id = 1 and observed_at >= now() - interval '7 days';
--- gaps: all of the year
+-- gaps: all, ever
 select * from analytics.gaps where account_id = 1;
 -- freshness: the account
 select * from analytics.freshness where account_id = 1;

@@ -1,5 +1,6 @@
--- One account with a year of hourly loads of 100 segments, a tenth of the sizes changing each hour. Account 1 is the model,
--- which views_copies.sql copies. Made of sines and hashes: the same every time.
+-- One account with years of hourly loads (the setting bench.years) of 100 segments, a tenth of the sizes changing each hour.
+-- Account 1 is the model, which views_copies.sql copies. Made of sines and hashes: the same every time, and the same edits
+-- in the last year however many there are.
 set session_replication_role = replica; -- no foreign keys are checked while filling
 
 insert into amocrm.account (account_id, account_key, host, name, subdomain, timezone, customers_mode, country, currency)
@@ -14,8 +15,9 @@ select
     1, hour.at, (hour.at at time zone 'Europe/Moscow')::date, gen_random_uuid(), 'segments', 'Europe/Moscow', 100, 30, 80,
     0, 0, 10, 3, 468000, 1.5, 'bench'
 from (
-    select now() - interval '30 minutes' - make_interval(hours => 8759 - number) as at, number
-    from generate_series(0, 8759) as hour (number)
+    select now() - interval '30 minutes' - make_interval(hours => last.number - hour.number) as at, hour.number
+    from (select 8760 * current_setting('bench.years')::integer - 1 as number) as last
+    cross join lateral generate_series(0, last.number) as hour (number)
 ) as hour
 where hour.number not between 5000 and 5050 and (hour.number = 0 or hour.number % 997 > 2);
 
@@ -25,7 +27,11 @@ from generate_series(1, 720) as hour (number)
 where number % 24 = 0;
 
 create temporary table hour as
-select row_number() over (order by observed_at) - 1 as number, observed_at, observed_date
+select
+    row_number() over (order by observed_at) - 1 as number,
+    row_number() over (order by observed_at desc) - 1 as later_count,
+    observed_at,
+    observed_date
 from amocrm.snapshot
 where account_id = 1;
 
@@ -41,7 +47,7 @@ select
     hour.observed_at,
     greatest(0, round(segment.base * (
         1 + 0.5 * hour.number / 8760
-        + case when segment.id % 10 = 5 and hour.number > 8000 + segment.id * 5 then 0.3 else 0 end
+        + case when segment.id % 10 = 5 and hour.later_count < 743 - segment.id * 5 then 0.3 else 0 end
         + 0.02 * sin(2 * pi() * hour.number / 168 + segment.id)
         + case when segment.id % 10 = 0 then 0.1 else 0.005 end * (abs(hashint8(hour.number * 1009 + segment.id)) % 1000 - 500) / 500
     )::numeric))::bigint
@@ -74,7 +80,7 @@ cross join lateral (
 create temporary table version as
 select number, observed_at as valid_from, lead(observed_at) over (order by number) as valid_to
 from hour
-where number % 1400 = 0;
+where number = 0 or later_count % 1400 = 700;
 
 insert into amocrm.field_version (account_id, field_id, valid_from, valid_to, end_reason, name, type, sort, content_hash)
 select 1, 100 + id, valid_from, valid_to, case when valid_to is not null then 'changed' end,
@@ -99,7 +105,7 @@ select *, lead(valid_from) over (partition by id order by valid_from) as valid_t
 from (
     select segment.id, hour.number, hour.observed_at as valid_from
     from segment, hour
-    where hour.number = 0 or abs(hashint8(hour.number * 31 + segment.id)) % 1400 = 0
+    where hour.number = 0 or abs(hashint8(hour.later_count * 31 + segment.id)) % 1400 = 0
 ) as one;
 insert into amocrm.segment_version (account_id, segment_id, valid_from, valid_to, end_reason, name, color, created_at)
 select 1, id, valid_from, valid_to, case when valid_to is not null then 'changed' end,

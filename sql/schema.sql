@@ -1256,6 +1256,8 @@ CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account
 
 CREATE INDEX size_alert_waiting ON amocrm.size_alert USING btree (account_id) WHERE (told_at IS NULL);
 
+CREATE INDEX snapshot_date ON amocrm.snapshot USING btree (account_id, observed_date);
+
 CREATE UNIQUE INDEX stage_version_open ON amocrm.stage_version USING btree (account_id, stage_id) WHERE (valid_to IS NULL);
 
 CREATE INDEX write_back_thing_replaced ON amocrm.write_back_thing USING btree (account_id, thing, replaces_id) WHERE (replaces_id IS NOT NULL);

@@ -27,7 +27,9 @@ from bench.peers.race import Race
 from bench.peers.server import serve
 from bench.peers.tool import legend
 from bench.peers.tools import TOOLS
-from pipelines.embedded_postgres.server import embedded_postgres
+from faults.superuser import run_as_superuser
+from pipelines.embedded_postgres.cluster import ROLE
+from pipelines.embedded_postgres.server import EmbeddedServer, embedded_postgres
 
 README: Final = Path(__file__).parents[1] / "README.md"
 
@@ -44,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, answering(payloads) as port:
         folder = Path(temporary)
         folder.chmod(0o755)
-        with embedded_postgres(folder / "postgres") as postgres:
+        with checkpointing_postgres(folder / "postgres") as postgres:
             facts = machine(postgres.url)
             tools = [legend(tool, CACHE) for tool in options.tools]
             for number, accounts in product(range(options.runs), options.accounts):
@@ -89,6 +91,16 @@ def read_options() -> argparse.Namespace:
 def comma(kind: Callable[[str], object]) -> Callable[[str], list[object]]:
     """Make a parser of comma-separated lists."""
     return lambda text: [kind(part) for part in text.split(",")]
+
+
+@contextmanager
+def checkpointing_postgres(root: Path) -> Iterator[EmbeddedServer]:
+    """Run a durable server whose role may run checkpoints, which the warehouse's own may not."""
+    with embedded_postgres(root):
+        pass
+    run_as_superuser(root, f"grant pg_checkpoint to {ROLE};", binaries=None)
+    with embedded_postgres(root) as postgres:
+        yield postgres
 
 
 @contextmanager

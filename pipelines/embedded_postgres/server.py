@@ -51,6 +51,7 @@ SERVER_SETTINGS: Final = {
     "log_timezone": "UTC",
     "max_connections": "100",  # enough for the maximum of threads
     "jit": "off",
+    "random_page_cost": "1.1",  # of an SSD or cached data; with more, lookups in short histories read whole tables
     **cluster.LOG_SETTINGS,
 }
 Rights: TypeAlias = Literal["superuser", "ordinary"]

@@ -20,8 +20,8 @@ from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 
 Result = TypeVar("Result")
 
-ALL_RELATIONS: Final = ("*",)
-"""Passed instead of names: all of our tables, or views."""
+ALL_TABLES: Final = ("*",)
+"""Passed instead of names: all of our tables. There may be more views than a transaction can lock."""
 
 MAX_RETRY_SECONDS: Final = 60.0
 """Time for which taking the locks is retried."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from pipelines.warehouse.reader_logins import limit_logins
 from pipelines.warehouse.readers import apply_isolation, is_isolated
 from pipelines.warehouse.roles import find_missing_roles, grant_roles
 from pipelines.warehouse.sql_files import Migration, View, read_migrations, read_views
+from pipelines.warehouse.wide_views import drop_wide_views
 
 SQL_FILES: Final = files(sql)
 
@@ -96,10 +97,13 @@ def migrate(engine: Engine, source: Traversable = SQL_FILES) -> MigrationResult:
                 views=view_names if is_changed else (),
                 first=only_one,
             )
-        with _raise_migration_errors("What the roles amocrm_reader and amocrm_loader may do"), connection.begin():
-            only_one()
-            granted, absent_roles = grant_roles(connection), find_missing_roles(connection)
-            limited = limit_logins(connection)
+            drop_wide_views(connection)
+        with _raise_migration_errors("What the roles amocrm_reader and amocrm_loader may do"):
+            granted = _grant_roles(connection, only_one)
+            with connection.begin():
+                only_one()
+                absent_roles = find_missing_roles(connection)
+                limited = limit_logins(connection)
     return MigrationResult(
         migrations=tuple(applied),
         views=tuple(view.name for view in views) if is_changed else (),
@@ -155,6 +159,18 @@ def _update_views(connection: Connection, views: Sequence[View]) -> bool:
     if is_isolated(connection):
         apply_isolation(connection)
     return is_changed
+
+
+def _grant_roles(connection: Connection, only_one: Callable[[], object]) -> tuple[str, ...]:
+    """Grant missing privileges, in as many transactions as needed, and return the roles that lacked some."""
+    granted: dict[str, None] = {}
+    while True:
+        with connection.begin():
+            only_one()
+            newly_granted = grant_roles(connection)
+        if not newly_granted:
+            return tuple(granted)
+        granted |= dict.fromkeys(newly_granted)
 
 
 def list_pending(engine: Engine, source: Traversable = SQL_FILES) -> tuple[str, ...]:

@@ -15,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 from pipelines.base.errors import DatabaseError
 from pipelines.warehouse.engine import INSUFFICIENT_PRIVILEGE, translate_database_errors
-from pipelines.warehouse.locks import ALL_RELATIONS, with_lock_retry
+from pipelines.warehouse.locks import ALL_TABLES, with_lock_retry
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.roles import READERS, choose_role_names, name_roles, role_names
+from pipelines.warehouse.wide_views import drop_wide_views
 
 
 def create_account_reader(engine: Engine, account_id: int, *, account: str | None = None) -> str:
@@ -40,8 +41,10 @@ def create_account_reader(engine: Engine, account_id: int, *, account: str | Non
             name = reader_role(connection, account_id)
             make_roles(connection, name, account=account)
             is_first = not is_isolated(connection)
+            views = [row.name for row in connection.execute(statement("created_views"))]
         if is_first:
-            with_lock_retry(connection, partial(apply_isolation, connection), tables=ALL_RELATIONS, views=ALL_RELATIONS)
+            with_lock_retry(connection, partial(apply_isolation, connection), tables=ALL_TABLES, views=views)
+        drop_wide_views(connection)
         with connection.begin():
             store_reader(connection, name, account_id)
             execute_as_is(connection, statement_text("grant_connect"))

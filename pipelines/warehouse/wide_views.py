@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from pipelines.warehouse.engine import (
     sqlstate_of,
     translate_database_errors,
 )
+from pipelines.warehouse.locks import with_lock_retry
 from pipelines.warehouse.queries import execute_as_is, statement
 from pipelines.warehouse.together import execute_together
 from pipelines.warehouse.work_locks import lock_work
@@ -88,11 +90,13 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
         try:
             with engine.begin() as connection:
                 view = {"view": view_name(account_id)}
-                may_create, fields, existing_columns = execute_together(
+                # The tables are read first: the lock on them keeps readers from being isolated before this
+                # transaction ends.
+                fields, existing_columns, may_create = execute_together(
                     connection,
-                    ("may_create_wide_views", {}),
                     ("wide_fields", {"account_id": account_id}),
                     ("wide_columns", view),
+                    ("may_create_wide_views", {}),
                 )
                 columns = desired_columns(fields[:MAX_FIELDS])
                 if not may_create[0].is_allowed or not fields or has_columns(existing_columns, columns):
@@ -197,6 +201,22 @@ def replace_view(connection: Connection, account_id: int, columns: Sequence[Wide
         name = Identifier("analytics", view_name(account_id), column.name)
         comments.append(SQL("comment on column {} is {}").format(name, Literal(column.comment)))
     execute_as_is(connection, SQL("; ").join(comments))
+
+
+def drop_wide_views(connection: Connection) -> None:
+    """Drop all wide views if readers of single accounts are isolated.
+
+    Their columns are named after fields, and every login can read column names in Postgres'
+    catalog. Each transaction drops some: to drop all, it would need a lock per account.
+    """
+    while True:
+        with connection.begin():
+            names = list(connection.scalars(statement("wide_views_to_drop")))
+        if not names:
+            return
+        views = SQL(", ").join(Identifier("analytics", name) for name in names)
+        drop_views = SQL("drop view if exists {}").format(views)
+        with_lock_retry(connection, partial(execute_as_is, connection, drop_views), views=names)
 
 
 def view_comment(account_id: int) -> str:

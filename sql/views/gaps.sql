@@ -1,57 +1,50 @@
 create or replace view analytics.gaps as
-with intervals as (
-    -- Intervals from each snapshot to the next, and from the latest one to now.
+with candidates as (
+    -- Intervals from each snapshot to the next, and from the latest one to now, in the order of the
+    -- ledger's key. Prefilter: an interval no longer than 1.5 times the shortest nearby cannot be a
+    -- gap. Few candidates remain.
     select
-        moment.account_id,
-        moment.observed_at as after_at,
-        moment.observed_date as after_date,
-        lead(moment.observed_at) over ledger as until_at,
-        lead(moment.observed_date) over ledger as until_date,
-        lead(moment.is_now) over ledger as is_open,
-        extract(epoch from lead(moment.observed_at) over ledger - moment.observed_at) as seconds
+        intervals.*,
+        extract(epoch from intervals.length) as seconds,
+        min(intervals.length) over (
+            partition by intervals.account_id order by intervals.after_at rows between 7 preceding and 7 following
+        ) as shortest
     from (
         select
             snapshot.account_id,
-            snapshot.observed_at,
-            snapshot.observed_date,
-            false as is_now
+            snapshot.observed_at as after_at,
+            lead(snapshot.observed_at) over ledger as next_at,
+            coalesce(lead(snapshot.observed_at) over ledger, now()) as until_at,
+            coalesce(lead(snapshot.observed_at) over ledger, now()) - snapshot.observed_at as length
         from amocrm.snapshot
-        union all
-        select
-            account.account_id,
-            now() as observed_at,
-            amocrm.local_date(now(), array[account.timezone, account.database_timezone]) as observed_date,
-            true as is_now
-        from amocrm.account
-        where not exists (
-            select from amocrm.snapshot
-            where snapshot.account_id = account.account_id and snapshot.observed_at >= now()
-        )
-    ) as moment
-    window ledger as (partition by moment.account_id order by moment.observed_at)
-),
-
-candidates as (
-    -- Prefilter: an interval no longer than 1.5 times the shortest nearby cannot be a gap. Few
-    -- candidates remain.
-    select
-        intervals.*,
-        min(intervals.seconds) over (
-            partition by intervals.account_id order by intervals.after_at rows between 7 preceding and 7 following
-        ) as shortest_seconds
-    from intervals
+        window ledger as (partition by snapshot.account_id order by snapshot.observed_at)
+    ) as intervals
     where intervals.until_at > intervals.after_at
 )
 
 select
     gap.account_id,
     gap.after_at,
-    case when not gap.is_open then gap.until_at end as until_at,
-    gap.is_open,
+    gap.next_at as until_at,
+    gap.next_at is null as is_open,
     round(gap.seconds)::bigint as gap_seconds,
     round(usual.seconds)::bigint as usual_seconds,
     round(gap.seconds / usual.seconds)::bigint - 1 as missed_count,
-    greatest(gap.until_date - gap.after_date - 1, 0) as missed_days,
+    greatest(
+        coalesce(
+            (
+                select snapshot.observed_date
+                from amocrm.snapshot
+                where snapshot.account_id = gap.account_id and snapshot.observed_at = gap.next_at
+            ),
+            amocrm.local_date(now(), array[account.timezone, account.database_timezone])
+        ) - (
+            select snapshot.observed_date
+            from amocrm.snapshot
+            where snapshot.account_id = gap.account_id and snapshot.observed_at = gap.after_at
+        ) - 1,
+        0
+    ) as missed_days,
     failures.failure_count,
     failures.errors,
     failures.last_message
@@ -101,7 +94,7 @@ cross join lateral (
         group by failure.error
     ) as by_error
 ) as failures
-where gap.seconds > 1.5 * gap.shortest_seconds
+where gap.length > 1.5 * gap.shortest
     and gap.seconds > 1.5 * usual.seconds;
 
 comment on view analytics.gaps is 'One row per span in which at least one load is missing, judged by the account''s usual interval. The account''s state in a gap cannot be recovered.';

@@ -23,11 +23,13 @@ select
     ) as change_count
 from amocrm.segment_size as size
 left join (
+    -- A version that ended as changed has a successor: few others remain in a long history.
     select distinct on (version.account_id, version.segment_id)
         version.account_id,
         version.segment_id,
         version.name
     from amocrm.segment_version as version
+    where version.end_reason is distinct from 'changed'
     order by version.account_id, version.segment_id, version.valid_from desc
 ) as segment using (account_id, segment_id)
 where size.customers_count is not null;

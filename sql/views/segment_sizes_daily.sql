@@ -19,11 +19,13 @@ left join (
     group by snapshot.account_id, snapshot.observed_date
 ) as ledger using (account_id, observed_date)
 left join (
+    -- A version that ended as changed has a successor: few others remain in a long history.
     select distinct on (version.account_id, version.segment_id)
         version.account_id,
         version.segment_id,
         version.name
     from amocrm.segment_version as version
+    where version.end_reason is distinct from 'changed'
     order by version.account_id, version.segment_id, version.valid_from desc
 ) as names using (account_id, segment_id)
 union all
@@ -40,36 +42,68 @@ select
         order by version.valid_from desc
         limit 1
     ) as name,
-    gap.observed_date + missing.days as observed_date,
+    gap.observed_date,
     false as is_observed,
     null::bigint as last_count,
     null::bigint as min_count,
     null::bigint as max_count,
     0::bigint as observation_count
 from (
-    select
-        snapshot.account_id,
-        snapshot.observed_date,
-        max(snapshot.observed_at) as last_observed_at,
-        lead(snapshot.observed_date) over days as next_date,
-        lead(min(snapshot.observed_at)) over days as next_observed_at
-    from amocrm.snapshot
-    group by snapshot.account_id, snapshot.observed_date
-    window days as (partition by snapshot.account_id order by snapshot.observed_date)
+    select account.account_id, first.observed_date + missing.days as observed_date
+    from amocrm.account
+    cross join lateral (
+        select snapshot.observed_date
+        from amocrm.snapshot
+        where snapshot.account_id = account.account_id
+        order by snapshot.observed_at
+        limit 1
+    ) as first
+    cross join lateral (
+        select snapshot.observed_date
+        from amocrm.snapshot
+        where snapshot.account_id = account.account_id
+        order by snapshot.observed_at desc
+        limit 1
+    ) as last
+    -- The array keeps the planner's row estimate low, which avoids JIT compilation.
+    cross join lateral unnest(
+        array(select generate_series(1, last.observed_date - first.observed_date - 1))
+    ) as missing (days)
+    where not exists (
+        select
+        from amocrm.snapshot
+        where snapshot.account_id = account.account_id
+            and snapshot.observed_date = first.observed_date + missing.days
+    )
 ) as gap
-cross join lateral unnest(array(select generate_series(1, gap.next_date - gap.observed_date - 1))) as missing (days)
+-- Instants of a day in any timezone are within a day of it in UTC.
+cross join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = gap.account_id
+        and snapshot.observed_date < gap.observed_date
+        and snapshot.observed_at < (gap.observed_date + 2) at time zone 'UTC'
+    order by snapshot.observed_at desc
+    limit 1
+) as previous
+cross join lateral (
+    select snapshot.observed_at
+    from amocrm.snapshot
+    where snapshot.account_id = gap.account_id
+        and snapshot.observed_date > gap.observed_date
+        and snapshot.observed_at >= (gap.observed_date - 1) at time zone 'UTC'
+    order by snapshot.observed_at
+    limit 1
+) as next
 join amocrm.segment_version as before
     on before.account_id = gap.account_id
-    and before.valid_from <= gap.last_observed_at
-    and (before.valid_to is null or before.valid_to > gap.last_observed_at)
+    and before.valid_from <= previous.observed_at
+    and (before.valid_to is null or before.valid_to > previous.observed_at)
 join amocrm.segment_version as after
     on after.account_id = before.account_id
     and after.segment_id = before.segment_id
-    and after.valid_from <= gap.next_observed_at
-    and (after.valid_to is null or after.valid_to > gap.next_observed_at)
--- The case expression and the array keep the planner's row estimate low, which avoids JIT
--- compilation.
-where case when gap.next_date > gap.observed_date + 1 then 1 end = 1;
+    and after.valid_from <= next.observed_at
+    and (after.valid_to is null or after.valid_to > next.observed_at);
 
 comment on view analytics.segment_sizes_daily is 'One row per segment and day in the account''s timezone, from its first to its last day. Days without a successful load are flagged and have no sizes.';
 comment on column analytics.segment_sizes_daily.account_id is 'The account.';

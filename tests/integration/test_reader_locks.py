@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 
 from commands.doctor.reader_limits import check_reader_limits
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable
@@ -23,6 +24,7 @@ from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.raw import purge_responses
 from pipelines.warehouse.reader_logins import limit_logins, make_reader_login, unlimited_logins
+from pipelines.warehouse.readers import create_account_reader
 from pipelines.warehouse.wide_views import update_wide_view
 from pipelines.warehouse.work_locks import lock_work
 from pipelines.writeback.journal import apply_lock
@@ -33,6 +35,8 @@ PROJECT = Path(__file__).parents[2]
 LOGIN = "bi1"
 SECONDS = 10.0
 """Within these all work is done; a lock would be waited for a minute."""
+MANY = 500
+"""More wide views than a transaction needs locks."""
 
 
 @pytest.fixture
@@ -144,6 +148,32 @@ def test_migrating_names_the_reader_in_the_way(
     assert f"select pg_terminate_backend({pid})." in message
     assert "\x1b" not in message
     migrate(engine)
+
+
+def test_no_transaction_needs_more_locks_if_there_are_more_wide_views(engine: Engine, postgres_url: str) -> None:
+    lock_counts = []
+
+    @event.listens_for(engine, "commit")
+    def count_locks(connection: Connection) -> None:
+        query = "select count(*) from pg_locks where pid = pg_backend_pid()"
+        lock_counts.append(connection.exec_driver_sql(query).scalar_one())
+
+    create_views = f"""
+        do $$ begin
+            for number in 1..{MANY} loop
+                execute format('create view analytics.segments_%s as select 1 as one', number);
+            end loop;
+        end $$"""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(create_views.encode())
+        for step in (migrate, partial(create_account_reader, account_id=ACCOUNT_ID), migrate):
+            admin.execute("update amocrm.schema_view set checksum = 'of an older version'")
+            step(engine)
+            if step is not migrate:  # then come views of loads that began before
+                assert admin.execute("select to_regclass('analytics.segments_1')").fetchone() == (None,)
+                admin.execute(create_views.encode())
+        assert admin.execute("select to_regclass('analytics.segments_1')").fetchone() == (None,)
+    assert 0 < max(lock_counts) < MANY
 
 
 def test_a_load_that_waits_in_vain_names_who_is_in_the_way(engine: Engine, postgres_url: str) -> None:

@@ -36,6 +36,16 @@ def test_every_bench_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str], m
     assert "no bench 'speed'" in capsys.readouterr().err
 
 
+def test_the_bench_of_celery_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dagster_celery", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "assets.celery_launcher", raising=False)
+    monkeypatch.delitem(sys.modules, "bench.engine", raising=False)
+    monkeypatch.setattr(sys, "argv", ["bench", "engine"])
+    with pytest.raises(SystemExit, match="Celery is not installed"):
+        bench.main()
+
+
 def test_a_list_whose_reader_has_enough_ends_quietly() -> None:
     command = [sys.executable, "-m", "faults", "--list"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

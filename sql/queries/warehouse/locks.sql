@@ -1,6 +1,7 @@
 -- name: lock_relations
--- Lock the tables and views named in amocrm.tables and amocrm.views ('*': all of ours), one by one,
--- in exclusive mode, and those in amocrm.referred against writers, as a foreign key to them does.
+-- Lock the tables named in amocrm.tables ('*': all of ours) and the views named in amocrm.views, one
+-- by one, in exclusive mode, and the tables in amocrm.referred against writers, as a foreign key to
+-- them does.
 -- The total wait is half of deadlock_timeout: a session that waits for us and holds the next lock
 -- continues before Postgres could detect a deadlock and cancel it.
 do $$
@@ -17,7 +18,7 @@ begin
         where relation.relnamespace = 'analytics'::regnamespace
             and relation.relkind = 'v'
             and pg_has_role(relation.relowner, 'usage')
-            and array[relation.relname::text, '*'] && string_to_array(current_setting('amocrm.views'), ',')
+            and relation.relname = any (string_to_array(current_setting('amocrm.views'), ','))
         union all
         select format('lock table amocrm.%I in %s mode', relation.relname, lock.mode)
         from pg_class as relation

@@ -105,8 +105,7 @@ on conflict do nothing
 -- name: isolate_readers
 -- Isolate readers of single accounts: the views' owner is subject to row-level security, and every
 -- table shows it only the accounts of the session's role. Idempotent; adds new tables, views and
--- policies. Wide views are dropped, since their columns are named after fields and every login can
--- read column names in Postgres' catalog.
+-- policies.
 do $$
 declare
     views_owner constant regrole := to_regrole(quote_ident(current_setting('amocrm.views_owner')));
@@ -119,12 +118,6 @@ begin
         union all
         select format('grant usage on schema analytics to %s', account_reader)
         where not has_schema_privilege(account_reader, 'analytics', 'usage')
-        union all
-        select format('drop view analytics.%I', relation.relname)
-        from pg_class as relation
-        where relation.relnamespace = 'analytics'::regnamespace
-            and relation.relkind = 'v'
-            and relation.relname ~ '^segments_[0-9]+$'
         union all
         select change
         from pg_class as relation

@@ -79,6 +79,7 @@ begin
         from pg_class as relation
         where relation.relnamespace = 'analytics'::regnamespace
             and relation.relkind = 'v'
+            and relation.relname !~ '^segments_[0-9]+$'
             and pg_has_role(relation.relowner, 'usage')
             and not has_table_privilege(loader, relation.oid, 'select')
         union all
@@ -94,8 +95,8 @@ end
 $$
 
 -- name: grant_reader
--- Grant missing privileges on the schema analytics to the readers' role. Does nothing if the role
--- does not exist.
+-- Grant missing privileges on the schema analytics to the readers' role, on some of the views: each
+-- takes a lock, and there may be a wide view per account. Does nothing if the role does not exist.
 do $$
 declare
     reader constant regrole := to_regrole(quote_ident(current_setting('amocrm.reader')));
@@ -108,12 +109,15 @@ begin
         select format('grant usage on schema analytics to %s', reader)
         where not has_schema_privilege(reader, 'analytics', 'usage')
         union all
-        select format('grant select on analytics.%I to %s', relation.relname, reader)
-        from pg_class as relation
-        where relation.relnamespace = 'analytics'::regnamespace
-            and relation.relkind = 'v'
-            and pg_has_role(relation.relowner, 'usage')
-            and not has_table_privilege(reader, relation.oid, 'select')
+        (
+            select format('grant select on analytics.%I to %s', relation.relname, reader)
+            from pg_class as relation
+            where relation.relnamespace = 'analytics'::regnamespace
+                and relation.relkind = 'v'
+                and pg_has_role(relation.relowner, 'usage')
+                and not has_table_privilege(reader, relation.oid, 'select')
+            limit 100
+        )
         union all
         select format('grant execute on function %s to %s', routine.oid::regprocedure, reader)
         from pg_proc as routine

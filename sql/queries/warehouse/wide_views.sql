@@ -21,6 +21,18 @@ where relation.relnamespace = 'analytics'::regnamespace
     and relation.relname = :view
     and acl.grantee <> relation.relowner
 
+-- name: wide_views_to_drop
+-- Names of some wide views if readers of single accounts are isolated: few enough for one
+-- transaction to lock.
+select relation.relname::text as name
+from pg_class as relation
+join pg_class as account on account.oid = to_regclass('amocrm.account') and account.relrowsecurity
+where relation.relnamespace = 'analytics'::regnamespace
+    and relation.relkind = 'v'
+    and relation.relname ~ '^segments_[0-9]+$'
+order by relation.relname
+limit 32
+
 -- name: set_short_lock_timeout
 -- Use a short lock timeout in this transaction, since the next load can make the change as well.
 select set_config('lock_timeout', '1s', true)
