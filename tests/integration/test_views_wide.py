@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from datetime import date, datetime
 from decimal import Decimal
@@ -88,6 +89,23 @@ def test_a_value_that_is_not_of_its_field_s_type_breaks_nothing(engine: Engine) 
     load(engine, 0, field(2, name="Discount", type="numeric"), values=(untyped,))
     assert update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f'select "Discount" from {VIEW}') == [(None,)]
+
+
+def test_labels_are_unique_and_lose_no_value_whatever_the_names(engine: Engine) -> None:
+    chance = random.Random(14)  # noqa: S311 - no secret
+    ids = range(1, 9)
+    names = ["X", "x", "", None, " ", "X ()", "X (05)", "caf\u00e9", "cafe\u0301", "X (9)", "(9)"]
+    names += [f"{name}({number})" for number in ids for name in ("", "X ", "X (5) ", f"({number}) ")]
+    rounds = [["X", "X", "X (1)", "X (2)", "(8)", "X (1) (3)", "X (4) (3)", "(9)"]]
+    rounds += [chance.choices(names, k=8) for _ in range(20)]
+    gone = 9  # segments have values of this field, and no snapshot has its definition
+    for hour, names_of_fields in enumerate(rounds):
+        fields = [field(number, name=name) for number, name in zip(ids, names_of_fields, strict=True)]
+        load(engine, hour, *fields, values=tuple(text_value(number, f"of {number}") for number in (*ids, gone)))
+        labels = {label for (label,) in rows(engine, "select label from analytics.fields")}
+        [(values,)] = rows(engine, "select field_values from analytics.segments")
+        assert len(labels) == len(ids), names_of_fields
+        assert sorted(values.values()) == [[f"of {number}"] for number in (*ids, gone)], names_of_fields
 
 
 def test_names_are_data(engine: Engine) -> None:
