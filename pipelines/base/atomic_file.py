@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.base.errors import SettingsError
+from pipelines.base.file_error import file_named
 from pipelines.base.private_path import FILE_MODE, is_magic, located
 
 DEFAULT_ADVICE: Final = "Choose a folder with free space where this user may write."
@@ -41,7 +42,7 @@ def replace_file(file: Path, contents: bytes) -> None:
     if is_magic(file):
         _write_into(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC), contents)
         return
-    with located(file) as (folder, name):
+    with file_named(file), located(file) as (folder, name):
         found = _found(folder, name)
         if found is None or stat.S_ISREG(found.st_mode):
             _replace(folder, name, contents)

@@ -94,9 +94,9 @@ def test_a_value_that_is_not_of_its_field_s_type_breaks_nothing(engine: Engine) 
 def test_labels_are_unique_and_lose_no_value_whatever_the_names(engine: Engine) -> None:
     chance = random.Random(14)  # noqa: S311 - no secret
     ids = range(1, 9)
-    names = ["X", "x", "", None, " ", "X ()", "X (05)", "caf\u00e9", "cafe\u0301", "X (9)", "(9)"]
+    names: list[str | None] = ["X", "x", "", None, " ", "X ()", "X (05)", "caf\u00e9", "cafe\u0301", "X (9)", "(9)"]
     names += [f"{name}({number})" for number in ids for name in ("", "X ", "X (5) ", f"({number}) ")]
-    rounds = [["X", "X", "X (1)", "X (2)", "(8)", "X (1) (3)", "X (4) (3)", "(9)"]]
+    rounds: list[list[str | None]] = [["X", "X", "X (1)", "X (2)", "(8)", "X (1) (3)", "X (4) (3)", "(9)"]]
     rounds += [chance.choices(names, k=8) for _ in range(20)]
     gone = 9  # segments have values of this field, and no snapshot has its definition
     for hour, names_of_fields in enumerate(rounds):
