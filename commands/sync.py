@@ -18,11 +18,13 @@ from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_json
 from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.base.program import with_program_name
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.fleet import load_fleet
 from pipelines.load.result import LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
+from pipelines.warehouse.wide_views import find_outdated_view
 
 MAX_ACCOUNTS_AS_LINES = 20
 """Up to this number, each account has a line; of more accounts, only failed ones are named."""
@@ -59,6 +61,8 @@ def command(*, account_keys: tuple[str, ...], is_all: bool, is_retry: bool, thre
             failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
         results = load_all(engine, accounts, settings, is_json=is_json)
+        if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
+            print_outdated_views(engine, results)
     if is_json:
         print_json({"accounts": [outcome_to_json(result) for result in results]})
     elif is_retry and not accounts:
@@ -99,6 +103,17 @@ def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings,
                 f"account '{result.account_key}': alerts are deferred to the next load. {result.alert_error}", err=True
             )
     return sorted(results, key=lambda result: result.account_key)
+
+
+def print_outdated_views(engine: Engine, results: Sequence[LoadResult]) -> None:
+    """Print which accounts have a wide view that cannot follow their fields, and what to do."""
+    for result in results:
+        if result.loaded:
+            account_id = result.loaded.extracted.account_id
+            view = find_outdated_view(engine, account_id, account=result.account_key)
+            if view:
+                text = f"account '{result.account_key}': {view.finding} {view.advice}"
+                click.echo(with_program_name(text), err=True)
 
 
 def print_outcome(result: LoadResult) -> LoadResult:

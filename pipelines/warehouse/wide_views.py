@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import Connection, Engine
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipelines.amocrm.field_values import NUMBER_TYPES
 from pipelines.amocrm.fingerprint import DATE_TYPES
+from pipelines.base.text import join_names, to_single_line
 from pipelines.warehouse.engine import (
     DEPENDENT_OBJECTS,
     INSUFFICIENT_PRIVILEGE,
@@ -25,6 +26,7 @@ from pipelines.warehouse.engine import (
     LOCK_NOT_AVAILABLE,
     execute_or_clear,
     sqlstate_of,
+    transaction,
     translate_database_errors,
 )
 from pipelines.warehouse.queries import execute_as_is, statement
@@ -106,6 +108,47 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
                 return False
             raise
     return True
+
+
+class OutdatedView(NamedTuple):
+    """Wide view that cannot follow its fields."""
+
+    finding: str
+    advice: str
+
+
+def find_outdated_view(engine: Engine, account_id: int, *, account: str | None = None) -> OutdatedView | None:
+    """Describe why the account's wide view is not current, and what to do; None if it is current or missing."""
+    name = f"analytics.{view_name(account_id)}"
+    view = {"view": view_name(account_id)}
+    with transaction(engine, account=account) as connection:
+        existing = connection.execute(statement("wide_columns"), view).all()
+        columns = desired_columns(connection, account_id) if existing else []
+        dependents = list(connection.scalars(statement("view_dependents"), view))
+    stored, desired = ({(column.name, column.comment): None for column in some} for some in (existing, columns))
+    if not existing or len(columns) == len(FIXED_COLUMNS) or list(stored) == list(desired):
+        return None
+    if existing[0].view_comment != view_comment(account_id):
+        return OutdatedView(f"The view {name} was not created by this program.", "Rename it, then run './run migrate'.")
+    old = [quote_name(column) for column, comment in stored if (column, comment) not in desired]
+    new = [quote_name(column) for column, comment in desired if (column, comment) not in stored]
+    finding = f"The view {name} does not follow the account's fields"
+    finding += f"; outdated: {join_names(old)}" if old else ""
+    finding += f"; missing: {join_names(new)}" if new else ""
+    if dependents:
+        return OutdatedView(
+            f"{finding}. In the way, because it depends on that view: {join_names(dependents)}.",
+            "Drop what is in the way, run './run migrate', and create it again with the new columns.",
+        )
+    return OutdatedView(
+        f"{finding}. A session locks it, or another role owns it.",
+        "Run './run migrate' as its owner; the next load tries again, too.",
+    )
+
+
+def quote_name(name: str) -> str:
+    """Return a column's name on one line, in double quotes."""
+    return f'"{to_single_line(name)}"'
 
 
 def desired_columns(connection: Connection, account_id: int) -> list[WideColumn]:

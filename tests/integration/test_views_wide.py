@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from pipelines.amocrm.models import Field, FieldValue
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.wide_views import FIXED_COLUMNS, unique_column_names, update_wide_view
+from pipelines.warehouse.wide_views import FIXED_COLUMNS, find_outdated_view, unique_column_names, update_wide_view
 from tests.records import ACCOUNT_ID, field, hours, option, origin, segment, snapshot, text_value
 from tests.sample_history import HISTORY
 
@@ -192,10 +192,17 @@ def test_what_others_built_is_left_alone(engine: Engine) -> None:
     load(engine, 1, field(1, name="Remark"))
     assert not update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Note"]
+    outdated = find_outdated_view(engine, ACCOUNT_ID)
+    assert outdated is not None
+    assert outdated.finding == (
+        f'The view {VIEW} does not follow the account\'s fields; outdated: "Note"; missing: "Remark". In the way, '
+        "because it depends on that view: view public.mine."
+    )
     with engine.begin() as connection:
         connection.execute(text("drop view public.mine"))
     assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Remark"]
+    assert find_outdated_view(engine, ACCOUNT_ID) is None
 
 
 def test_a_view_of_that_name_that_is_not_ours_is_left_alone(engine: Engine) -> None:
