@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import resource
 import signal
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,16 +116,14 @@ def try_command(arguments: Sequence[str], environment: Environment, what: str) -
     if ended is None:
         return Trial(verdict=Verdict.HANG, why=f"{what}: '{shown}' did not end")
     code, output = ended
-    if code == UNEXPECTED_EXIT_CODE or "Traceback (" in output:
+    if code == UNEXPECTED_EXIT_CODE:
         return Trial(verdict=Verdict.DAMAGED, why=f"{what}: '{shown}' ended with {code}: {output.strip()[-220:]}")
     return Trial(verdict=Verdict.REFUSED if code else Verdict.EXACT, why=f"{what}: {output[-200:]}")
 
 
 def _run(arguments: list[str], environment: Environment, result: Any) -> None:
     """Run a command in this process, as in a new one, and send its exit code and output."""
-    from click.testing import CliRunner  # noqa: PLC0415
-
-    from commands.cli import cli  # noqa: PLC0415
+    from commands.cli import cli, main  # noqa: PLC0415
 
     context = click.Context(cli)
     cli.get_command(context, arguments[0])  # imported before the rights are given up
@@ -134,12 +135,18 @@ def _run(arguments: list[str], environment: Environment, result: Any) -> None:
         # A write beyond the limit fails with EFBIG, as on a full disk it does with ENOSPC.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    ended = CliRunner().invoke(cli, [arguments[0], "--verbose", *arguments[1:]], input="")
-    output, code = ended.output, ended.exit_code
-    known = "This should not have happened" not in output and isinstance(ended.exception, SystemExit | None)
-    if known:
-        output = output.replace("Traceback (", "Trace (")  # --verbose prints it for every error
-    result.send((code if known else UNEXPECTED_EXIT_CODE, output))
+    output = io.BytesIO()
+    sys.argv = ["amocrm-warehouse", arguments[0], "--verbose", *arguments[1:]]
+    sys.stdin = io.TextIOWrapper(io.BytesIO())
+    sys.stdout = sys.stderr = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:  # noqa: BLE001 - what a new process would print
+        code = UNEXPECTED_EXIT_CODE
+        traceback.print_exc()
+    result.send((code, output.getvalue().decode()))
 
 
 def _give_up_privileges() -> None:

@@ -16,7 +16,7 @@ import click
 
 from emulator import Emulator
 from faults.bad_environment import BAD_TEXTS, Environment, arguments_for, leaf_commands, try_command
-from faults.case import Case, Trial
+from faults.case import Case, Trial, Verdict
 from faults.harness import Harness
 from pipelines.base.settings_folder import SETTINGS_DIR
 from pipelines.config.accounts import ACCOUNT_KEYS
@@ -112,7 +112,8 @@ def files_in_state(harness: Harness, *, state: str) -> Iterator[Trial]:
     """Let the commands run once, then put the state in place of each file and folder that is there."""
     with home(harness) as good:
         for command in ("sync", "report") if harness.is_quick else USERS_OF_FILES:
-            yield try_command(_call(command), good, "in order")
+            trial = try_command(_call(command), good, "in order")
+            yield trial if trial.verdict == Verdict.EXACT else replace(trial, verdict=Verdict.DAMAGED)
         whole = harness.folder / f"whole-{harness.new_id()}"
         shutil.copytree(good.folder, whole, symlinks=True)
         places = sorted(str(path.relative_to(whole)) for path in whole.rglob("*"))
