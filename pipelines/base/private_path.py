@@ -62,7 +62,10 @@ def refuse_planted(path: Path) -> None:
         if stat.S_ISLNK(found.st_mode):
             if found.st_uid not in trusted:
                 raise ForeignLink(str(step))
-            refuse_planted(Path(os.path.realpath(step)))
+            target = Path(os.path.realpath(step))
+            if target.is_symlink():
+                raise OSError(errno.ELOOP, f"{step} is a link that leads to itself")
+            refuse_planted(target)
         elif above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_uid not in trusted | {above.st_uid}:
             raise Planted(str(step))
 

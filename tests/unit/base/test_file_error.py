@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.dagster_home import open_instance
 from commands.error_output import Failure
 from pipelines.amocrm.slot_store import FileSlotStore
 from pipelines.amocrm.token_store import TokenStore
@@ -94,3 +95,16 @@ def test_tokens_of_the_wrong_type_are_no_tokens(rubbish: str, tmp_path: Path) ->
     for text in broken:
         path.write_text(text)
         assert TokenStore(path, SYSTEM_CLOCK).read() is None, text
+
+
+def test_a_home_of_dagster_that_is_rubbish_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name, contents in {"yaml": b"a: [", "unknown": b"surprise: 1\n", "bytes": b"\xff\x00"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dagster.yaml").write_bytes(contents)
+    for name in ("file", "yaml", "unknown", "bytes"):
+        with (
+            pytest.raises(SettingsError, match=f"Dagster's home {tmp_path / name} cannot be used"),
+            open_instance(tmp_path / name),
+        ):
+            pass
