@@ -21,8 +21,8 @@ from faults.case import Trial, Verdict
 from faults.killing import PROCESSES
 from pipelines.base.errors import UNEXPECTED_EXIT_CODE
 
-SECONDS: Final = 60.0
-"""Time that a command has, on a slow machine too."""
+SECONDS: Final = 120.0
+"""Time that a command has, on a slow machine too; it waits a minute for the other end of a pipe."""
 
 SERVERS: Final = ("demo", "dev", "emulator", "superset", "psql", "dictionary", "rebuild", "login")
 """Commands that run servers or other programs, or write into the project."""
