@@ -9,6 +9,7 @@ from typing import Final
 import dagster as dg
 
 from pipelines.base.errors import ApiError, WarehouseError
+from pipelines.base.file_error import as_known_error
 from pipelines.load.result import TRANSIENT_ERRORS
 
 RETRY_POLICY: Final = dg.RetryPolicy(
@@ -29,12 +30,13 @@ def errors_shown() -> Iterator[None]:
         yield
     except dg.Failure:
         raise
-    except WarehouseError as error:
-        # Not chained, so that no library's text, which may hold a secret, reaches the event log.
-        raise dg.Failure(
-            error.message, error_metadata(error), allow_retries=isinstance(error, TRANSIENT_ERRORS)
-        ) from None
     except Exception as error:
+        known = as_known_error(error)
+        if isinstance(known, WarehouseError):
+            # Not chained, so that no library's text, which may hold a secret, reaches the event log.
+            raise dg.Failure(
+                known.message, error_metadata(known), allow_retries=isinstance(known, TRANSIENT_ERRORS)
+            ) from None
         error_name = type(error).__name__
         raise dg.Failure(
             f"Unexpected error: {error_name}.",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 import assets
 from pipelines.base.atomic_file import write_file
+from pipelines.base.errors import SettingsError
 from pipelines.base.private_path import make_private
 
 CONFIGURATION_FILE: Final = "dagster.yaml"
@@ -36,6 +40,27 @@ def prepare_home(folder: Path) -> Path:
     dg.DagsterInstance.from_config(str(unfinished)).dispose()  # creates its storage
     unfinished.rename(folder)
     return folder
+
+
+@contextmanager
+def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster of a home folder. Raises ``SettingsError`` if its configuration or storage is unusable."""
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
+        except Exception as error:
+            raise _unusable(home, error) from error  # Dagster raises errors of many kinds
+        try:
+            yield instance
+        except DBAPIError as error:
+            raise _unusable(home, error) from error
+
+
+def _unusable(home: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"Dagster's home {home} cannot be used: {type(error).__name__}.",
+        advice=f"Correct its {CONFIGURATION_FILE} and the files beside it, or move the folder away to start anew.",
+    )
 
 
 def _write_configuration(folder: Path) -> None:

@@ -16,6 +16,7 @@ from assets.active_runs import active_loads
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.dagster_internals import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 from assets.metadata_tables import small_table
+from assets.partitions import single_partition
 from assets.resources import Warehouse
 from assets.specs import OWNERS, SNAPSHOT
 from pipelines.alerts.load_outcomes import read_keys_loaded_in_runs
@@ -55,7 +56,7 @@ def load_bucket(
     """Load the bucket's accounts, report all of them in one event, and fail if any of them failed."""
     started_at = time.monotonic()
     with errors_shown():
-        bucket, settings = Bucket.from_key(context.partition_key), workbench.settings
+        bucket, settings = Bucket.from_key(single_partition(context)), workbench.settings
         skipped_keys = active_loads(context.instance).keys() | already_loaded(context, workbench)
         accounts = [one for one in bucket.accounts(settings.all_accounts) if one.key not in skipped_keys]
         with closing(

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
-from assets.partitions import ACCOUNTS
+from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import PUBLISHED, RAW_ANSWER, SNAPSHOT
 from pipelines.load.fetch import LoadReference
@@ -29,7 +29,7 @@ def history_tables(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Publish the fetched snapshot and report the changes of each table."""
     with errors_shown():
-        account = workbench.settings.any_account(context.partition_key)
+        account = workbench.settings.any_account(single_partition(context))
         loaded = publish_load(workbench.load_context(account, context.run.run_id), extracted)
     for spec in PUBLISHED:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=load_metadata(spec.key, loaded))

@@ -6,10 +6,22 @@ from typing import Final
 
 import dagster as dg
 
+from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
 
 ACCOUNTS: Final = dg.DynamicPartitionsDefinition(name="accounts")
 """One partition per account of the settings; its key is ``AccountSettings.key``."""
+
+
+def single_partition(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> str:
+    """Return the run's partition: an account's key, or a bucket. Raises ``SettingsError`` unless there is one."""
+    if not context.has_partition_key:
+        raise SettingsError(
+            "The run has no partition, or a range of them, so it is unknown what to load.",
+            advice="Launch it for one partition: an account's key, or for load_fleet a bucket like 'bucket 03 of 16'. "
+            "The schedule load_accounts registers both at its next tick.",
+        )
+    return context.partition_key
 
 
 def register_accounts(instance: dg.DagsterInstance, settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
-from assets.partitions import ACCOUNTS
+from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
@@ -37,7 +37,7 @@ def raw_answer(
     """Fetch the account, store the responses, and check that they are complete and valid."""
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
-        load = workbench.load_context(settings.any_account(context.partition_key), context.run.run_id)
+        load = workbench.load_context(settings.any_account(single_partition(context)), context.run.run_id)
         with failures_recorded(load, clock.now()):
             token = token_expiry(load.account, settings)
         yield checks.check_token_expiry(token, clock.now())

@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from assets.dagster_errors import RETRY_POLICY, errors_shown
-from assets.partitions import ACCOUNTS
+from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, SNAPSHOT, VIEWS_GROUP
 from pipelines.config.settings import Settings
@@ -47,8 +47,8 @@ AFTER_LOAD: Final = (
 )
 def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
     """Write the account's report."""
-    key = context.partition_key
     with errors_shown():
+        key = single_partition(context)
         written = write_report(
             workbench.engine,
             key,

@@ -6,7 +6,7 @@ from typing import Final
 import dagster as dg
 
 from assets.dagster_errors import errors_shown
-from assets.partitions import ACCOUNTS
+from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import SNAPSHOT, TABLES, table_spec
 from pipelines.alerts.send import send_size_alerts
@@ -30,7 +30,7 @@ def size_alerts(
 ) -> dg.MaterializeResult[None]:
     """Send the alerts that the account's rules require, and report how many."""
     with errors_shown():
-        account = workbench.settings.account(context.partition_key)
+        account = workbench.settings.account(single_partition(context))
         result = send_size_alerts(workbench.engine, account, workbench.settings, clock=workbench.clock)
     metadata: dict[str, int | str] = {"begun": result.started_count, "told": result.sent_count}
     if result.failure:

@@ -8,7 +8,7 @@ import dagster as dg
 from assets import checks
 from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.metadata_tables import small_table
-from assets.partitions import ACCOUNTS
+from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import VIEWS
 from pipelines.base.text import display_name
@@ -30,7 +30,7 @@ def analytics_views(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Record what each view shows."""
     with errors_shown():
-        overview = read_overview(workbench.engine, context.partition_key)
+        overview = read_overview(workbench.engine, single_partition(context))
     for spec in VIEWS:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=view_metadata(spec.key.path[-1], overview))
     yield checks.check_size_jumps(overview.jumps)

@@ -109,7 +109,7 @@ def plan(connection: psycopg.Connection, sql: str) -> str:
 def table(measured: dict[int, dict[str, float]]) -> str:
     """Format the figures as a Markdown table."""
     lines = [
-        "| question, of one account | " + " | ".join(f"{count} accounts, ms" for count in measured) + " |",
+        "| query, for one account | " + " | ".join(f"{count} accounts, ms" for count in measured) + " |",
         "|---|" + "---:|" * len(measured),
     ]
     lines += [

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.base.errors import SettingsError
 from pipelines.base.private_path import refuse_planted
 from pipelines.base.settings_folder import settings_folder
+from pipelines.config.parsing import parse_path
 from pipelines.config.settings import Settings, load_settings
 
 
@@ -23,14 +24,18 @@ def load_current_settings() -> Settings:
 
 
 def current_settings_folder() -> Path:
-    """Return the folder of ``.env`` and ``accounts.toml``."""
-    return settings_folder(os.environ, Path.cwd())
+    """Return the folder of ``.env`` and ``accounts.toml``. Raises ``SettingsError``."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        raise SettingsError("The current folder is gone.", advice="Change to an existing folder.") from None
+    return settings_folder(os.environ, here)
 
 
 def dagster_home(settings: Settings) -> Path:
     """Return Dagster's home: ``DAGSTER_HOME``, or a folder in the data folder."""
     named = os.environ.get("DAGSTER_HOME", "").strip()
-    home = Path(named).expanduser() if named else settings.data_dir / "dagster"
+    home = parse_path(named) if named else settings.data_dir / "dagster"
     refuse_foreign(home)  # its dagster.yaml names classes that Dagster imports
     return home
 

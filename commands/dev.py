@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import click
-import dagster as dg
 
-from assets.dagster_home import prepare_home
+from assets.dagster_home import open_instance, prepare_home
 from assets.partitions import register_accounts
 from assets.web.session import LOGIN_KEY, LOGIN_PATH
 from commands.current_settings import current_settings_folder, dagster_home, load_current_settings
@@ -156,7 +155,7 @@ def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_k
     """
     working_folder = folder / WORKING_FOLDER
     make_private(working_folder)
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
+    with open_instance(folder) as instance:
         if target.is_demo:  # this process holds the demo's lock, so no other process executes a run
             cancel_abandoned_runs(instance)
         register_accounts(instance, target.settings)

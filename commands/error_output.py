@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from pipelines.base.errors import UNEXPECTED_EXIT_CODE, WarehouseError, describe_unexpected
+from pipelines.base.file_error import as_known_error
 
 VERBOSE_KEY: Final = "commands.is_verbose"
 """Key in click's ``Context.meta`` that is set by ``--verbose``."""
@@ -23,14 +24,14 @@ class Failure:
     @property
     def message(self) -> str:
         """Message with advice."""
-        if isinstance(self.error, WarehouseError):
-            return str(self.error)
-        return describe_unexpected(self.error)
+        known = as_known_error(self.error)
+        return str(known) if isinstance(known, WarehouseError) else describe_unexpected(self.error)
 
     @property
     def exit_code(self) -> int:
         """Exit code of this kind of error."""
-        return self.error.exit_code if isinstance(self.error, WarehouseError) else UNEXPECTED_EXIT_CODE
+        known = as_known_error(self.error)
+        return known.exit_code if isinstance(known, WarehouseError) else UNEXPECTED_EXIT_CODE
 
     def trace(self) -> None:
         """Print the traceback if ``--verbose`` was given."""

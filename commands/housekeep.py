@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def command() -> None:
         response_count = purge_all_responses(engine, settings, now=now)
     click.echo(f"deleted {pluralize(response_count, 'raw response')}")
     home = dagster_home(settings)
-    if home.exists():
+    if os.path.lexists(home):
         run_count = delete_dagster_runs(home, before=now - timedelta(days=settings.dagster_run_days))
         click.echo(f"deleted {pluralize(run_count, 'run')} of Dagster")
 
@@ -34,9 +35,8 @@ def command() -> None:
 def delete_dagster_runs(home: Path, *, before: datetime) -> int:
     """Delete old runs of the Dagster in that home folder and return how many."""
     # Imported here because installations without Dagster need not wait for the import.
-    import dagster as dg  # noqa: PLC0415
-
+    from assets.dagster_home import open_instance  # noqa: PLC0415
     from assets.run_retention import delete_old_runs  # noqa: PLC0415
 
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with open_instance(home) as instance:
         return delete_old_runs(instance, before=before)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from commands.current_settings import load_current_settings
-from pipelines.base.program import program_name
+from pipelines.base.program import program_name, with_program_name
 from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.past import read_stored_accounts
 from pipelines.warehouse.roles import create_roles_sql
 from pipelines.warehouse.timezones import update_database_timezones
-from pipelines.warehouse.wide_views import update_wide_view
+from pipelines.warehouse.wide_views import find_outdated_view, update_wide_view
 
 
 @click.command()
@@ -28,6 +28,7 @@ def command() -> None:
             update_database_timezones(connection)  # loads do this only when a timezone changes
         for account in accounts:  # loads do this too, if their role may
             update_wide_view(engine, account.id, account=account.key)
+        outdated = [(account, find_outdated_view(engine, account.id, account=account.key)) for account in accounts]
     for name in migrated.migrations:
         click.echo(f"applied {name}")
     if migrated.views:
@@ -36,6 +37,9 @@ def command() -> None:
         click.echo(f"granted rights to {', '.join(migrated.granted)}")
     if migrated.limited_logins:
         click.echo(f"set limits for the readers' logins {', '.join(migrated.limited_logins)}")
+    for account, view in outdated:
+        if view:
+            click.echo(with_program_name(f"account '{account.key}': {view.finding} {view.advice}"), err=True)
     if not migrated.migrations and not migrated.views and not migrated.granted and not migrated.limited_logins:
         click.echo("Nothing to do: tables and views are up to date.")
     if migrated.missing_roles:

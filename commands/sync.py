@@ -23,6 +23,7 @@ from commands.output import pluralize, print_json
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
 from pipelines.alerts.webhook import ALL_ACCOUNTS, AlertNotSent, FailureAlert, send_alert
 from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.program import with_program_name
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.failure_alerts import fleet_alerts, send_once
@@ -31,6 +32,7 @@ from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.result import LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
+from pipelines.warehouse.wide_views import find_outdated_view
 
 MAX_ACCOUNTS_AS_LINES = 20
 """Up to this number, each account has a line; of more accounts, only failed ones are named."""
@@ -91,6 +93,8 @@ def command(
         results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
         if url:
             notify_of_results(engine, url, results, started_at)
+        if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
+            print_outdated_views(engine, results)
     if is_json:
         print_json({"accounts": [outcome_to_json(result) for result in results]})
     elif is_quiet:
@@ -204,6 +208,17 @@ def print_failures(results: Sequence[LoadResult]) -> None:
     for result in results:
         if result.status == "superseded":
             print_outcome(result)
+
+
+def print_outdated_views(engine: Engine, results: Sequence[LoadResult]) -> None:
+    """Print which accounts have a wide view that cannot follow their fields, and what to do."""
+    for result in results:
+        if result.loaded:
+            account_id = result.loaded.extracted.account_id
+            view = find_outdated_view(engine, account_id, account=result.account_key)
+            if view:
+                text = f"account '{result.account_key}': {view.finding} {view.advice}"
+                click.echo(with_program_name(text), err=True)
 
 
 def print_outcome(result: LoadResult) -> LoadResult:

@@ -13,15 +13,17 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from commands.current_settings import refuse_foreign
 from pipelines.base.atomic_file import write_file
 from pipelines.base.bounded_file import read_json
+from pipelines.base.checks import is_integer
 from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.base.private_path import make_private, open_log
+from pipelines.config.parsing import parse_path
 from pipelines.config.settings import Settings
 
 Mode: TypeAlias = Literal["segments", "periodicity"]
@@ -48,7 +50,7 @@ class DemoHome:
     @classmethod
     def of_mode(cls, mode: Mode) -> DemoHome:
         """Return the home of that mode's demo, which may not exist yet. Only AMOCRM_DATA_DIR decides where it is."""
-        data_dir = Path(os.environ.get("AMOCRM_DATA_DIR") or "data").expanduser()
+        data_dir = parse_path(os.environ.get("AMOCRM_DATA_DIR") or "data")
         folder = Path.cwd() / data_dir / "demo" / mode
         refuse_foreign(folder)
         return cls(folder)
@@ -57,17 +59,24 @@ class DemoHome:
     def settings(self) -> Settings:
         """Settings for the demo's database, without an account."""
         programs = os.environ.get("AMOCRM_PG_BIN")
-        return Settings(data_dir=self.folder, pg_bin=Path(programs).expanduser() if programs else None)
+        return Settings(data_dir=self.folder, pg_bin=parse_path(programs) if programs else None)
 
     def config(self) -> SimulationConfig | None:
-        """Return the simulation's parameters; None if the demo was never run."""
+        """Return the simulation's parameters; None if the demo was never run. Raises ``SettingsError``."""
         try:
             found = read_json(self._file)
+            started_at = datetime.fromisoformat(found["started_at"]).astimezone(UTC)
+            seed, mode = found["seed"], found["mode"]
         except FileNotFoundError:
             return None
-        return SimulationConfig(
-            seed=found["seed"], started_at=datetime.fromisoformat(found["started_at"]), mode=found["mode"]
-        )
+        except (OSError, ValueError, TypeError, KeyError, OverflowError):
+            seed, mode = None, None
+        if not is_integer(seed) or mode not in MODES:
+            raise SettingsError(
+                f"{self._file} cannot be read: it is not what the demo wrote.",
+                advice=f"Delete {self.folder} and run './run demo' again.",
+            )
+        return SimulationConfig(seed=seed, started_at=started_at, mode=mode)
 
     def require_config(self) -> SimulationConfig:
         """Return the simulation's parameters. Raises ``SettingsError`` if there are none."""

@@ -22,6 +22,7 @@ from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.publish import account_taken_error
 from pipelines.warehouse.state import account_id_for_key, key_for_account_id
+from pipelines.warehouse.wide_views import find_outdated_view
 
 QUICK_LIMITS = Limits(transient_retries=1, rate_limit_retries=0, load_seconds=60.0)
 """Limits with few retries, so that a check ends sooner than a load."""
@@ -140,8 +141,11 @@ def check_identity(
     try:
         with transaction(engine, account=key) as connection:
             bound_id, other = account_id_for_key(connection, key), key_for_account_id(connection, account.id)
+        view = None if bound_id is None else find_outdated_view(engine, bound_id, account=key)
     except DatabaseError:
         return  # the database checks report it
+    if view:
+        yield warning(f"account '{key}': wide view", view.finding, view.advice)
     if other not in (None, key) and settings.has_key(other):
         yield failed(subject, account_taken_error(account, other, key=key))
     elif bound_id is None:

@@ -19,7 +19,7 @@ def check_data_folder(settings: Settings) -> Check:
     """Check that the data folder is writable and its disk has free space."""
     subject = "data folder"
     folder = settings.data_dir
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.access(path, os.F_OK))
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return failed(
             subject,
@@ -35,12 +35,15 @@ def check_schedule(settings: Settings) -> Check:
     """Check whether Dagster's load schedule is on, by the state in its home folder."""
     subject = "schedule"
     home = dagster_home(settings)
-    if not (home / "dagster.yaml").exists():
+    if not os.path.lexists(home / "dagster.yaml"):
         return ok(subject, f"Dagster was never started here. '{program_name()} dev' starts it.")
-    import dagster as dg  # noqa: PLC0415 - takes a second to import
+    from assets.dagster_home import open_instance  # noqa: PLC0415 - Dagster takes a second to import
 
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        states = instance.all_instigator_state()
+    try:
+        with open_instance(home) as instance:
+            states = instance.all_instigator_state()
+    except SettingsError as error:
+        return failed(subject, error)
     if any(
         state.is_running and state.instigator_type.value == "SCHEDULE" and state.name != HOUSEKEEPING
         for state in states

@@ -12,6 +12,7 @@ from faults.cases import (
     database,
     drift,
     endings,
+    environments,
     hosts,
     inert,
     oauth,
@@ -29,7 +30,7 @@ def cases(*, is_quick: bool = False) -> Iterator[Case]:
     """Yield every case, or the quick half."""
     modules = (
         answers, drift, hosts, values, rows, inert, endings, process, schedules,
-        cuts, database, server, oauth, secrets, tenants, dagster,
+        cuts, database, server, oauth, secrets, tenants, environments, dagster,
     )  # fmt: skip
     for module in modules:
         for case in module.cases():

@@ -7,7 +7,8 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -58,7 +59,7 @@ class FileSlotStore:
 
     def update(self, compute: Callable[[float], float]) -> float:
         """Implement ``SlotStore``."""
-        with self._lock:
+        with self._lock, self._errors_explained():
             descriptor = self._descriptor()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             try:
@@ -74,16 +75,20 @@ class FileSlotStore:
     def _descriptor(self) -> int:
         """Open the file in this process: a descriptor inherited by fork would share its parent's lock."""
         if self._open_file is None or self._open_file[0] != os.getpid():
-            try:
-                descriptor = open_private(self._file, os.O_RDWR | os.O_CREAT)
-            except OSError as error:
-                raise SettingsError(
-                    f"{self._file}, in which this machine's processes share their rate limit, cannot be written: "
-                    f"{error.strerror}.",
-                    advice="Set AMOCRM_DATA_DIR to a writable folder.",
-                ) from None
-            self._open_file = os.getpid(), descriptor
+            self._open_file = os.getpid(), open_private(self._file, os.O_RDWR | os.O_CREAT)
         return self._open_file[1]
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        """Turn disk errors into ``SettingsError`` that names the file."""
+        try:
+            yield
+        except OSError as error:
+            raise SettingsError(
+                f"{self._file}, in which this machine's processes share their rate limit, cannot be written: "
+                f"{error.strerror}.",
+                advice="Set AMOCRM_DATA_DIR to a writable folder.",
+            ) from None
 
     def __del__(self) -> None:
         if self._open_file is not None and self._open_file[0] == os.getpid():

@@ -30,6 +30,8 @@ WRITE_RETRY_WAITS: Final = (0.0, 1.0, 4.0)
 """Seconds before each attempt to write tokens that amoCRM will not issue again."""
 
 RESERVED_BYTES: Final = 32 * 1024
+_TEXTS: Final = ("client_id", "authorized_url", "base_url", "access_token", "refresh_token")
+"""Members of the file's JSON that are always text."""
 FILE_WARNING: Final = (
     "Keep this file private and do not copy it: each refresh token works once, so one of two copies stops working."
 )
@@ -187,6 +189,8 @@ def _read_file(path: Path) -> StoredTokens | None:
     """Read tokens; None if the file is missing or invalid. Raises ``SettingsError``."""
     try:
         document = read_json(path)
+        if not all(isinstance(document[name], str) for name in _TEXTS) or not isinstance(document["lost"], str | None):
+            return None
         return StoredTokens(
             client_id=document["client_id"],
             authorized_url=document["authorized_url"],
@@ -194,8 +198,8 @@ def _read_file(path: Path) -> StoredTokens | None:
             pair=TokenPair(
                 access_token=Secret(document["access_token"]),
                 refresh_token=Secret(document["refresh_token"]),
-                received_at=datetime.fromisoformat(document["received_at"]),
-                access_expires_at=document["access_ends_at"] and datetime.fromisoformat(document["access_ends_at"]),
+                received_at=_instant(document["received_at"]),
+                access_expires_at=document["access_ends_at"] and _instant(document["access_ends_at"]),
             ),
             lost_reason=document["lost"],
         )
@@ -208,3 +212,11 @@ def _read_file(path: Path) -> StoredTokens | None:
             f"the tokens in {path} cannot be read: {error.strerror or type(error).__name__}.",
             advice="Run this as the user who ran './run auth login'.",
         ) from None
+
+
+def _instant(text: str) -> datetime:
+    """Parse an instant with an offset. Raises ``ValueError``, also for years with which nothing can be computed."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None or not 1900 < instant.year < 9900:
+        raise ValueError(text)
+    return instant

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pipelines.base.bounded_file import PIPE_SECONDS
 from pipelines.base.errors import SettingsError
+from pipelines.base.file_error import file_named
 from pipelines.base.private_path import FILE_MODE, is_magic, located
 
 DEFAULT_ADVICE: Final = "Choose a folder with free space where this user may write."
@@ -41,16 +45,33 @@ def replace_file(file: Path, contents: bytes) -> None:
     if is_magic(file):
         _write_into(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC), contents)
         return
-    with located(file) as (folder, name):
+    with file_named(file), located(file) as (folder, name):
         found = _found(folder, name)
         if found is None or stat.S_ISREG(found.st_mode):
             _replace(folder, name, contents)
         elif found.st_uid in {os.geteuid(), 0} and not stat.S_ISDIR(found.st_mode):
-            _write_into(os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), contents)
+            _write_into(_open_pipe_or_device(name, folder), contents)
         elif stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(21, "Is a directory")
         else:
             raise PermissionError(1, "It is a pipe or a socket of another user")
+
+
+def _open_pipe_or_device(name: str, folder: int) -> int:
+    """Open for writing; wait for the reader of a pipe. Raises ``TimeoutError`` after ``PIPE_SECONDS``."""
+    deadline = time.monotonic() + PIPE_SECONDS
+    while True:
+        try:
+            descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, f"Nobody read this pipe for {PIPE_SECONDS:.0f} seconds")
+        time.sleep(0.02)
 
 
 def _found(folder: int, name: str) -> os.stat_result | None:

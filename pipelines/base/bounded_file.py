@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.base.file_error import file_named
+
 SETTINGS_BYTES: Final = 1_000_000
 """Size limit of settings, secrets and small state files. accounts.toml with ten thousand accounts
 fits.
@@ -35,11 +37,12 @@ def read_bytes(file: Path, *, limit: int = SETTINGS_BYTES, pipe_allowed: bool = 
     Raises ``OSError`` for other kinds of files and for more than ``limit`` bytes; ``strerror`` is a
     sentence for the user.
     """
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        return read_descriptor(descriptor, limit=limit, pipe_allowed=pipe_allowed)
-    finally:
-        os.close(descriptor)
+    with file_named(file):
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            return read_descriptor(descriptor, limit=limit, pipe_allowed=pipe_allowed)
+        finally:
+            os.close(descriptor)
 
 
 def read_text(file: Path, *, limit: int = SETTINGS_BYTES, pipe_allowed: bool = False) -> str:

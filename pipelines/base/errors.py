@@ -3,7 +3,7 @@
 ::
 
     WarehouseError                     1
-    ├── SettingsError                  2   a setting or argument is wrong or missing
+    ├── SettingsError                  2   a setting, argument or file is wrong or missing
     │   └── PlanError                  2   no plan leads to the desired stages and segments
     ├── ApiError                       3   amoCRM refused, or its response cannot be used
     │   ├── Unauthorized               4   401: the token
@@ -77,7 +77,7 @@ class WarehouseError(Exception):
 
 
 class SettingsError(WarehouseError):
-    """A setting is missing or cannot be used."""
+    """A setting, an argument or a file of this machine is missing or cannot be used."""
 
     exit_code = 2
     default_advice = "Correct it in .env or accounts.toml, then run './run doctor'."

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import IO, Final
 
+from pipelines.base.file_error import file_named
+
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
@@ -60,7 +62,10 @@ def refuse_planted(path: Path) -> None:
         if stat.S_ISLNK(found.st_mode):
             if found.st_uid not in trusted:
                 raise ForeignLink(str(step))
-            refuse_planted(Path(os.path.realpath(step)))
+            target = Path(os.path.realpath(step))
+            if target.is_symlink():
+                raise OSError(errno.ELOOP, f"{step} is a link that leads to itself")
+            refuse_planted(target)
         elif above.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and found.st_uid not in trusted | {above.st_uid}:
             raise Planted(str(step))
 
@@ -81,7 +86,8 @@ def entered(folder: Path) -> Iterator[int]:
 
     A missing one is created with mode 0700. Raises ``OSError``.
     """
-    descriptor = _enter(folder, [0])
+    with file_named(folder):
+        descriptor = _enter(folder, [0])
     try:
         yield descriptor
     finally:
@@ -94,7 +100,8 @@ def located(file: Path) -> Iterator[tuple[int, str]]:
 
     The folder is created if it is missing, the file is not. Raises ``OSError``.
     """
-    folder, name = _locate(file, [0])
+    with file_named(file):
+        folder, name = _locate(file, [0])
     try:
         yield folder, name
     finally:
@@ -107,7 +114,7 @@ def open_private(file: Path, flags: int) -> int:
     Raises ``OSError``, also if another user may have planted the file.
     """
     flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    with located(file) as (folder, name):
+    with file_named(file), located(file) as (folder, name):
         descriptor = os.open(name, flags, FILE_MODE, dir_fd=folder)
         try:
             found = os.fstat(descriptor)

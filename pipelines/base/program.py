@@ -19,7 +19,10 @@ def program_name() -> str:
 
 def is_project_clone(folder: Path) -> bool:
     """Return True if the folder is a clone of the project."""
-    return (folder / "run").exists() and (folder / "workspace.yaml").exists()
+    try:
+        return (folder / "run").exists() and (folder / "workspace.yaml").exists()
+    except OSError:  # it cannot be entered, or its name is too long
+        return False
 
 
 def with_program_name(text: str) -> str:

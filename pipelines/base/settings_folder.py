@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,4 +16,7 @@ def settings_folder(environ: Mapping[str, str], here: Path) -> Path:
 
     ``AMOCRM_SETTINGS_DIR`` if set, otherwise ``here``.
     """
-    return here / Path(environ.get(SETTINGS_DIR, "").strip()).expanduser()
+    folder = Path(environ.get(SETTINGS_DIR, "").strip())
+    with suppress(RuntimeError):  # the home of '~name' is unknown
+        folder = folder.expanduser()
+    return here / folder

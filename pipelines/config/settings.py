@@ -282,10 +282,10 @@ def _toml(text: str) -> dict[str, Any]:
 
 def _read_accounts_file(file: Path, reader: SettingsReader) -> Mapping[str, Mapping[str, Any]]:
     """Read the tables ``[accounts.<key>]`` of accounts.toml; empty if there is no file."""
-    if not file.exists():
-        return {}
     try:
         document = _toml(read_text(file))
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise SettingsError(
             f"{file} cannot be read: {values.describe_read_error(error)}.", advice=f"Write it like {ACCOUNT_EXAMPLE}."

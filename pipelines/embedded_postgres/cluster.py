@@ -55,7 +55,7 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
     _require_owner(data, user.uid, user.maker.uid, *(OWN_UIDS if user.is_other_user else ()))
     _give(data, user.uid, user)
     _write_access_rules(folder)
-    version = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    version = (data / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()[:20]
     if version != str(programs.major):
         raise DatabaseUnavailable(
             f"The data in {data} belong to PostgreSQL {version}, but the programs are PostgreSQL {programs.major}.",
@@ -78,7 +78,7 @@ def require_own_folder(folder: Path) -> None:
 
 def read_password(folder: Path) -> str:
     """Read the password of the only role. Raises ``OSError`` if there is none yet."""
-    return (folder / PASSWORD_FILE).read_text(encoding="ascii").strip()
+    return (folder / PASSWORD_FILE).read_text(encoding="utf-8", errors="replace").strip()
 
 
 class Postmaster(NamedTuple):
@@ -133,8 +133,9 @@ def folder_errors(folder: Path) -> Iterator[None]:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise _disk_full_error(folder) from error
         raise DatabaseUnavailable(
-            f"The embedded PostgreSQL cannot store its data in {folder}: {error.strerror}.",
-            advice="Set AMOCRM_DATA_DIR to a folder on a local disk.",
+            f"The embedded PostgreSQL cannot store its data in {folder}: {error.strerror}"
+            f"{f' ({error.filename})' if error.filename else ''}.",
+            advice="Move away what stands there, or set AMOCRM_DATA_DIR to a folder on a local disk.",
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,15 +26,16 @@ def blocks_recorded(data_dir: Path, host: str, clock: Clock) -> Iterator[None]:
 
 
 def record_block(data_dir: Path, host: str, now: datetime) -> None:
-    """Record that the host blocked this address at ``now``."""
-    replace_file(_record_file(data_dir, host), (now + BLOCK_DURATION).isoformat().encode())
+    """Record that the host blocked this address at ``now``. A record that cannot be written is left out."""
+    with suppress(OSError):
+        replace_file(_record_file(data_dir, host), (now + BLOCK_DURATION).isoformat().encode())
 
 
 def raise_if_blocked(data_dir: Path, host: str, now: datetime) -> None:
-    """Raise ``Blocked`` if a recorded block of the host has not ended yet."""
+    """Raise ``Blocked`` if a recorded block of the host has not ended yet. An unreadable record is ignored."""
     try:
         remaining = datetime.fromisoformat(read_text(_record_file(data_dir, host))) - now
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, TypeError, OverflowError):  # TypeError: an instant without a time zone
         return
     if timedelta() < remaining <= BLOCK_DURATION:
         minutes = max(1, round(remaining.total_seconds() / 60))

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from pipelines.base.errors import DatabaseError, WarehouseError, describe_unexpected
+from pipelines.base.file_error import as_known_error
 from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -20,8 +21,9 @@ def failures_recorded(context: LoadContext, started_at: datetime) -> Iterator[No
     try:
         yield
     except Exception as error:
-        if isinstance(error, WarehouseError):
-            error.account = error.account or account_key
+        known = as_known_error(error)
+        if isinstance(known, WarehouseError):
+            known.account = known.account or account_key
         # If the database itself failed, the row cannot be written; the original error reports it.
         with suppress(DatabaseError), transaction(context.engine, account=account_key) as connection:
             connection.execute(
@@ -31,8 +33,8 @@ def failures_recorded(context: LoadContext, started_at: datetime) -> Iterator[No
                     "account_id": account_id_for_key(connection, account_key),
                     "started_at": started_at,
                     "failed_at": context.clock.now(),
-                    "error": type(error).__name__,
-                    "message": str(error) if isinstance(error, WarehouseError) else describe_unexpected(error),
+                    "error": type(known).__name__,
+                    "message": str(known) if isinstance(known, WarehouseError) else describe_unexpected(known),
                     "run_id": context.run_id,
                 },
             )

@@ -17,6 +17,7 @@ from pipelines.base.errors import (
     WarehouseError,
     describe_unexpected,
 )
+from pipelines.base.file_error import as_known_error
 from pipelines.load.load import PublishedLoad
 
 Status: TypeAlias = Literal["loaded", "superseded", "failed", "skipped"]
@@ -88,6 +89,7 @@ class FailureGroup:
 
 def report_error(error: Exception, account_key: str) -> ErrorReport:
     """Describe an error of that account's load."""
+    error = as_known_error(error)
     if not isinstance(error, WarehouseError):
         message = describe_unexpected(error)
         full_text = f"account '{account_key}': {message}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import Connection, Engine
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pipelines.amocrm.field_values import NUMBER_TYPES
 from pipelines.amocrm.fingerprint import DATE_TYPES
+from pipelines.base.text import join_names, to_single_line
 from pipelines.warehouse.engine import (
     DEPENDENT_OBJECTS,
     INSUFFICIENT_PRIVILEGE,
@@ -26,6 +27,7 @@ from pipelines.warehouse.engine import (
     LOCK_NOT_AVAILABLE,
     execute_or_clear,
     sqlstate_of,
+    transaction,
     translate_database_errors,
 )
 from pipelines.warehouse.locks import with_lock_retry
@@ -114,6 +116,48 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
                 return False
             raise
     return True
+
+
+class OutdatedView(NamedTuple):
+    """Wide view that cannot follow its fields."""
+
+    finding: str
+    advice: str
+
+
+def find_outdated_view(engine: Engine, account_id: int, *, account: str | None = None) -> OutdatedView | None:
+    """Describe why the account's wide view is not current, and what to do; None if it is current or missing."""
+    name = f"analytics.{view_name(account_id)}"
+    view = {"view": view_name(account_id)}
+    with transaction(engine, account=account) as connection:
+        existing = connection.execute(statement("wide_columns"), view).all()
+        fields = connection.execute(statement("wide_fields"), {"account_id": account_id}).all() if existing else []
+        dependents = list(connection.scalars(statement("view_dependents"), view))
+    columns = desired_columns(fields[:MAX_FIELDS])
+    stored, desired = ({(column.name, column.comment): None for column in some} for some in (existing, columns))
+    if not fields or list(stored) == list(desired):
+        return None
+    if existing[0].view_comment != view_comment(account_id):
+        return OutdatedView(f"The view {name} was not created by this program.", "Rename it, then run './run migrate'.")
+    old = [quote_name(column) for column, comment in stored if (column, comment) not in desired]
+    new = [quote_name(column) for column, comment in desired if (column, comment) not in stored]
+    finding = f"The view {name} does not follow the account's fields"
+    finding += f"; outdated: {join_names(old)}" if old else ""
+    finding += f"; missing: {join_names(new)}" if new else ""
+    if dependents:
+        return OutdatedView(
+            f"{finding}. In the way, because it depends on that view: {join_names(dependents)}.",
+            "Drop what is in the way, run './run migrate', and create it again with the new columns.",
+        )
+    return OutdatedView(
+        f"{finding}. A session locks it, or another role owns it.",
+        "Run './run migrate' as its owner; the next load tries again, too.",
+    )
+
+
+def quote_name(name: str) -> str:
+    """Return a column's name on one line, in double quotes."""
+    return f'"{to_single_line(name)}"'
 
 
 def has_columns(existing: Sequence[Any], columns: Sequence[WideColumn]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, text
 from pipelines.amocrm.models import Field, FieldValue
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
-from pipelines.warehouse.wide_views import FIXED_COLUMNS, unique_column_names, update_wide_view
+from pipelines.warehouse.wide_views import FIXED_COLUMNS, find_outdated_view, unique_column_names, update_wide_view
 from tests.records import ACCOUNT_ID, field, hours, option, origin, segment, snapshot, text_value
 from tests.sample_history import HISTORY
 
@@ -88,6 +89,23 @@ def test_a_value_that_is_not_of_its_field_s_type_breaks_nothing(engine: Engine) 
     load(engine, 0, field(2, name="Discount", type="numeric"), values=(untyped,))
     assert update_wide_view(engine, ACCOUNT_ID)
     assert rows(engine, f'select "Discount" from {VIEW}') == [(None,)]
+
+
+def test_labels_are_unique_and_lose_no_value_whatever_the_names(engine: Engine) -> None:
+    chance = random.Random(14)  # noqa: S311 - no secret
+    ids = range(1, 9)
+    names: list[str | None] = ["X", "x", "", None, " ", "X ()", "X (05)", "caf\u00e9", "cafe\u0301", "X (9)", "(9)"]
+    names += [f"{name}({number})" for number in ids for name in ("", "X ", "X (5) ", f"({number}) ")]
+    rounds: list[list[str | None]] = [["X", "X", "X (1)", "X (2)", "(8)", "X (1) (3)", "X (4) (3)", "(9)"]]
+    rounds += [chance.choices(names, k=8) for _ in range(20)]
+    gone = 9  # segments have values of this field, and no snapshot has its definition
+    for hour, names_of_fields in enumerate(rounds):
+        fields = [field(number, name=name) for number, name in zip(ids, names_of_fields, strict=True)]
+        load(engine, hour, *fields, values=tuple(text_value(number, f"of {number}") for number in (*ids, gone)))
+        labels = {label for (label,) in rows(engine, "select label from analytics.fields")}
+        [(values,)] = rows(engine, "select field_values from analytics.segments")
+        assert len(labels) == len(ids), names_of_fields
+        assert sorted(values.values()) == [[f"of {number}"] for number in (*ids, gone)], names_of_fields
 
 
 def test_names_are_data(engine: Engine) -> None:
@@ -174,10 +192,17 @@ def test_what_others_built_is_left_alone(engine: Engine) -> None:
     load(engine, 1, field(1, name="Remark"))
     assert not update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Note"]
+    outdated = find_outdated_view(engine, ACCOUNT_ID)
+    assert outdated is not None
+    assert outdated.finding == (
+        f'The view {VIEW} does not follow the account\'s fields; outdated: "Note"; missing: "Remark". In the way, '
+        "because it depends on that view: view public.mine."
+    )
     with engine.begin() as connection:
         connection.execute(text("drop view public.mine"))
     assert update_wide_view(engine, ACCOUNT_ID)
     assert columns(engine) == ["Remark"]
+    assert find_outdated_view(engine, ACCOUNT_ID) is None
 
 
 def test_a_view_of_that_name_that_is_not_ours_is_left_alone(engine: Engine) -> None:

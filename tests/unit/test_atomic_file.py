@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.base import atomic_file
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import SettingsError
 
@@ -69,3 +70,10 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
         assert os.read(reader, 10) == b"new"
     finally:
         os.close(reader)
+
+
+def test_a_pipe_that_nobody_reads_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic_file, "PIPE_SECONDS", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TimeoutError, match="Nobody read this pipe"):
+        atomic_file.replace_file(tmp_path / "pipe", b"x")

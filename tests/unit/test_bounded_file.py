@@ -87,8 +87,7 @@ def test_a_note_that_is_no_file_stops_nothing_for_long(tmp_path: Path, make: Cal
     (tmp_path / "blocked").mkdir()
     make(tmp_path / "blocked/acme.amocrm.ru")
     make(tmp_path / "demo.json")
-    with pytest.raises(OSError, match=r"pipe|device|larger|directory"):
-        raise_if_blocked(tmp_path, "acme.amocrm.ru", NOW)
+    raise_if_blocked(tmp_path, "acme.amocrm.ru", NOW)
     with pytest.raises((OSError, SettingsError)):
         read_json(tmp_path / "demo.json")
     assert DemoHome(tmp_path / "none").config() is None

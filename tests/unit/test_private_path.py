@@ -16,7 +16,7 @@ from pipelines.amocrm.slot_store import FileSlotStore
 from pipelines.base.atomic_file import replace_file, write_file
 from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import SettingsError
-from pipelines.base.private_path import make_private, open_log, open_private
+from pipelines.base.private_path import make_private, open_log, open_private, refuse_planted
 from pipelines.load.blocked_hosts import record_block
 from tests.other_user import plant_file, plant_link, root_only, shared
 
@@ -237,3 +237,11 @@ def test_standard_output_can_be_named(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as output:
         write_file(Path(f"/dev/fd/{output.fileno()}"), b"new")
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / "loop", tmp_path / "loop" / "inner"):
+        with pytest.raises(OSError, match="leads to itself"):
+            refuse_planted(path)

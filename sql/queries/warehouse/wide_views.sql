@@ -55,3 +55,19 @@ select field.field_id, field.name, field.type
 from analytics.fields as field
 where field.account_id = :account_id
 order by field.field_id
+
+-- name: view_dependents
+-- Objects that depend on a view of analytics, such as other views, as Postgres describes them.
+select distinct pg_describe_object(
+    case when rule.oid is null then depend.classid else 'pg_class'::regclass end,
+    coalesce(rule.ev_class, depend.objid),
+    0
+) as dependent
+from pg_class as relation
+join pg_depend as depend on depend.refobjid = relation.oid and depend.refclassid = 'pg_class'::regclass
+left join pg_rewrite as rule on rule.oid = depend.objid and depend.classid = 'pg_rewrite'::regclass
+where relation.relnamespace = 'analytics'::regnamespace
+    and relation.relname = :view
+    and depend.deptype = 'n'
+    and rule.ev_class is distinct from relation.oid
+order by dependent
