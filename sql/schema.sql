@@ -145,7 +145,7 @@ $_$;
 
 COMMENT ON PROCEDURE amocrm.write_readable_account_ids() IS 'Writes amocrm.readable_account_ids() from amocrm.role_name.';
 
-CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(segment_id bigint, observed_at timestamp with time zone, name text, color text, customers_count bigint, created_at timestamp with time zone, price_field_ids bigint[], field_values jsonb, extra jsonb, state_since_at timestamp with time zone)
+CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(segment_id bigint, observed_at timestamp with time zone, name text, color text, customers_count bigint, created_at timestamp with time zone, price_field_ids bigint[], field_values jsonb, extra jsonb, state_since_at timestamp with time zone, bonus_points_conversion_rate numeric, bonus_points_max_discount numeric)
     LANGUAGE sql STABLE
     AS $$
     select
@@ -158,7 +158,9 @@ CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time z
         segment.price_field_ids,
         segment.field_values,
         segment.extra,
-        segment.state_since_at
+        segment.state_since_at,
+        segment.bonus_points_conversion_rate,
+        segment.bonus_points_max_discount
     from analytics.segment_snapshots as segment
     where segment.account_id operator(pg_catalog.=) as_of.account_id
         and segment.observed_at operator(pg_catalog.=) (
@@ -732,6 +734,8 @@ CREATE TABLE amocrm.segment_version (
     created_at timestamp with time zone,
     updated_at timestamp with time zone,
     extra jsonb,
+    bonus_points_conversion_rate numeric,
+    bonus_points_max_discount numeric,
     CONSTRAINT segment_version_check CHECK ((valid_to > valid_from)),
     CONSTRAINT segment_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
     CONSTRAINT segment_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
@@ -759,6 +763,10 @@ COMMENT ON COLUMN amocrm.segment_version.created_at IS 'When the segment was cre
 COMMENT ON COLUMN amocrm.segment_version.updated_at IS 'amoCRM''s time of the last update, as the first snapshot of this version showed it; on its own it makes no version.';
 
 COMMENT ON COLUMN amocrm.segment_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
+
+COMMENT ON COLUMN amocrm.segment_version.bonus_points_conversion_rate IS 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
+
+COMMENT ON COLUMN amocrm.segment_version.bonus_points_max_discount IS 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
 
 CREATE TABLE amocrm.size_alert (
     account_id bigint NOT NULL,

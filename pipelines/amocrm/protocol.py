@@ -74,7 +74,9 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
             return _corrupt_response(response, request, response.defect)
         case 200 if is_read:
             return _parse_document(response, request)
-        case 200 | 201 | 202 if not is_read and request.method != "DELETE":  # amoCRM's own client takes each; the body is the proof
+        case 200 | 201 | 202 if (
+            not is_read and request.method != "DELETE"
+        ):  # amoCRM's own client takes each; the body is the proof
             return _parse_document(response, request)
         case 204 if request.method == "DELETE" or (is_read and (request.is_list_page or request.is_single_entity)):
             return NoContent()

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.publish import publish
 from tests.conftest import NewDatabase
-from tests.records import ACCOUNT_ID
+from tests.records import ACCOUNT_ID, START, origin, segment, snapshot
 from tests.sample_history import (
     AFTER_THE_HOUR,
     COLD,
@@ -379,4 +380,28 @@ def test_snapshots(world: Engine) -> None:
 def test_oddities(world: Engine) -> None:
     assert query(world, "select * from analytics.data_quality") == [
         (ACCOUNT_ID, FRIDAY, MIDNIGHT, False, "missing_value", "segment", COLD, "Cold", "customers_count is missing.")
+    ]
+
+
+def test_a_segments_update_narrows_a_change_down(engine: Engine) -> None:
+    """AmoCRM's second is shown if it is after the previous snapshot."""
+    hours = [START + timedelta(hours=number) for number in range(4)]
+    second = hours[1] + timedelta(seconds=17)
+    states = [
+        (segment(1, updated_at=START), segment(2, updated_at=START)),
+        (segment(1, updated_at=START, name="Unmoved"), segment(2, updated_at=START)),
+        (segment(1, updated_at=START, name="Unmoved"), segment(2, updated_at=second, bonus_points_max_discount=5)),
+        (segment(1, updated_at=None, name="None"),),
+    ]
+    for at, segments in zip(hours, states, strict=True):
+        gone = frozenset({1, 2}) - {one.id for one in segments}
+        publish(engine, snapshot(at, segments=segments, gone_segment_ids=gone), origin())
+    assert query(
+        engine,
+        "select thing_id, property, new_text, updated_at from analytics.changes order by observed_at, thing_id",
+    ) == [
+        (1, "name", "Unmoved", None),
+        (2, "bonus_points_max_discount", "5", second),
+        (1, "name", "None", None),
+        (2, None, None, None),
     ]
