@@ -80,8 +80,10 @@ class StageState:
     stage_id: int
     name: str | None
     is_default: bool | None
+    type_text: str | None  # name of its type
     state_since_at: datetime
     conditions: Json  # as received
+    conditions_text: str | None  # in words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

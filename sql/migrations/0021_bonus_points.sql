@@ -19,3 +19,4 @@ set constraints all immediate;
 alter table amocrm.segment_version enable trigger closed_is_closed;
 
 drop function if exists analytics.as_of(bigint, timestamptz);
+drop function if exists analytics.stages_as_of(bigint, timestamptz);

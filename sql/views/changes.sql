@@ -255,8 +255,16 @@ select
     ) as value_field_name,
     events.old_value,
     events.new_value,
-    analytics.value_text(events.account_id, events.value_field_id, events.old_value, before.observed_at) as old_text,
-    analytics.value_text(events.account_id, events.value_field_id, events.new_value, events.observed_at) as new_text,
+    case
+        when events.thing = 'stage' and events.property = 'conditions' then analytics.conditions_text(events.old_value)
+        when events.thing = 'stage' and events.property = 'type' then analytics.stage_type_text(events.old_value #>> '{}')
+        else analytics.value_text(events.account_id, events.value_field_id, events.old_value, before.observed_at)
+    end as old_text,
+    case
+        when events.thing = 'stage' and events.property = 'conditions' then analytics.conditions_text(events.new_value)
+        when events.thing = 'stage' and events.property = 'type' then analytics.stage_type_text(events.new_value #>> '{}')
+        else analytics.value_text(events.account_id, events.value_field_id, events.new_value, events.observed_at)
+    end as new_text,
     case when events.updated_at > before.observed_at then events.updated_at end as updated_at
 from events
 cross join lateral (
@@ -280,6 +288,6 @@ comment on column analytics.changes.value_field_id is 'The field whose value cha
 comment on column analytics.changes.value_field_name is 'Name of that field at the time. Null for other changes.';
 comment on column analytics.changes.old_value is 'Value before, as JSON; options by id. Null if it was empty.';
 comment on column analytics.changes.new_value is 'Value after, as JSON; options by id. Null if it is empty.';
-comment on column analytics.changes.old_text is 'Value before, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it was empty.';
-comment on column analytics.changes.new_text is 'Value after, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it is empty.';
+comment on column analytics.changes.old_text is 'Value before, as text: lists with commas, options by their labels at that time, timestamps in UTC; a stage''s rules and type in words. Null if it was empty.';
+comment on column analytics.changes.new_text is 'Value after, as text: lists with commas, options by their labels at that time, timestamps in UTC; a stage''s rules and type in words. Null if it is empty.';
 comment on column analytics.changes.updated_at is 'amoCRM''s time of the segment''s last update, if it is after the previous snapshot: the change happened at this second or before. Null for other entities, for deletions, and if amoCRM did not move it.';

@@ -28,11 +28,12 @@ from pipelines.warehouse.readers import create_account_reader
 from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump, write_earlier_release
 
 OTHERWISE = {
+    "changes": {"old_text", "new_text"},
     "freshness": {"age_seconds", "is_stale", "missed_count", "usual_seconds", "is_late"},
     "gaps": {"gap_seconds", "missed_count", "usual_seconds"},
 }
-"""Columns that follow the time of asking; and the rhythm, which is known from ten snapshots on since, and around a gap
-from more spans."""
+"""Rules of stages, which are in words; columns that follow the time of asking; and the rhythm, which is known from ten
+snapshots on since, and around a gap from more spans."""
 
 
 @pytest.fixture

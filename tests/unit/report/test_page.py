@@ -92,7 +92,17 @@ def figures(name: str = "VIP") -> Figures:
                 days=days,
             )
         ],
-        stages=[StageState(stage_id=5, name=name, is_default=True, state_since_at=NOW, conditions=[[{"type": name}]])],
+        stages=[
+            StageState(
+                stage_id=5,
+                name=name,
+                is_default=True,
+                type_text="regular",
+                state_since_at=NOW,
+                conditions=[[{"type": name}]],
+                conditions_text=name,
+            )
+        ],
         movers=[
             Mover(
                 days=7,
