@@ -148,6 +148,7 @@ class Figures:
     """All figures of an account's report."""
 
     state: AccountState
+    first_date: date  # start of the report's period
     segments: list[SegmentTrend]  # largest first
     stages: list[StageState]  # in the account's order
     movers: list[Mover]
@@ -178,6 +179,7 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
             state=state,
+            first_date=first_date,
             segments=read_segments(connection, account_id, first_date=first_date),
             stages=_read_records(connection, "report_stages", key, StageState),
             movers=_read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),
