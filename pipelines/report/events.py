@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -31,7 +31,10 @@ MAX_CONTEXT_LENGTH: Final = 200
 """Characters for the changes around a jump."""
 
 CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
-NO_CONTEXT: Final = "amoCRM shows no change of this segment, of fields or of the account around that time."
+NO_CONTEXT: Final = (
+    "amoCRM shows no change of this segment, of fields or of the account around that time; "
+    "no other segment came or went."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +66,12 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
     collected = {
         segment_id: list(change_events(segment_changes, formats)) for segment_id, segment_changes in changes.items()
     }
+    jump_counts = Counter(jump.observed_date for jump in figures.jumps)
     for jump in figures.jumps:
         direction = "Jumped up" if jump.change_count > 0 else "Dropped"
         delta, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
         text = f"{direction} by {delta} to {size}{_format_usual_change(jump, formats)}. {_describe_jump_context(jump)}"
+        text += _describe_other_jumps(jump_counts[jump.observed_date] - 1)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.segment_id, []).append(event)
     return {
@@ -148,13 +153,25 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
         )
         more = f"; and {len(day_jumps) - MAX_NAMED_ENTITIES} more" if len(day_jumps) > MAX_NAMED_ENTITIES else ""
         subject = "A segment's size" if len(day_jumps) == 1 else f"The sizes of {len(day_jumps)} segments"
-        context = f" {_describe_jump_context(day_jumps[0])}" if len(day_jumps) == 1 else ""
+        is_alone = len(day_jumps) == 1
+        context = f" {_describe_jump_context(day_jumps[0])}" if is_alone or _have_one_context(day_jumps) else ""
         text = f"{subject} changed unusually: {names}{more}.{context}"
         yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=text)
 
 
 def _format_usual_change(jump: Jump, formats: Formats) -> str:
     return f" (usual: {formats.signed(jump.usual_change_count.normalize())})"
+
+
+def _have_one_context(jumps: Sequence[Jump]) -> bool:
+    """Return True if the same entities changed around all jumps, none of them a segment that jumped."""
+    [things, *others] = {jump.changed_things for jump in jumps}
+    return bool(things) and not others and not str(things).endswith("the segment")
+
+
+def _describe_other_jumps(count: int) -> str:
+    """Describe how many other segments jumped on the same day; empty if none did."""
+    return f" {count} other segment{'' if count == 1 else 's'} jumped that day." if count else ""
 
 
 def _describe_jump_context(jump: Jump) -> str:

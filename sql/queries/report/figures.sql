@@ -36,12 +36,13 @@ select
     (
         select string_agg(
             distinct case
-                when one.thing in ('account', 'segment') then 'the ' || one.thing
+                when one.thing = 'account' or one.thing_id = segment_jumps.segment_id and one.thing = 'segment' then 'the ' || one.thing
+                when one.thing = 'segment' then format('segment ''%s'' %s', coalesce(one.name, one.thing_id::text), one.change)
                 else format('%s ''%s''', one.thing, coalesce(one.name, one.thing_id::text))
             end,
             ', '
         )
-        from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text)
+        from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text, change text)
     ) as changed_things
 from analytics.segment_jumps
 where account_id = :account_id and observed_date >= :first_date
