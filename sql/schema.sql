@@ -184,7 +184,7 @@ $_$;
 
 COMMENT ON PROCEDURE amocrm.write_readable_account_ids() IS 'Writes amocrm.readable_account_ids() from amocrm.role_name.';
 
-CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(segment_id bigint, observed_at timestamp with time zone, name text, color text, customers_count bigint, created_at timestamp with time zone, price_field_ids bigint[], field_values jsonb, extra jsonb, state_since_at timestamp with time zone)
+CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(segment_id bigint, observed_at timestamp with time zone, name text, color text, customers_count bigint, created_at timestamp with time zone, price_field_ids bigint[], field_values jsonb, extra jsonb, state_since_at timestamp with time zone, bonus_points_conversion_rate numeric, bonus_points_max_discount numeric)
     LANGUAGE sql STABLE
     AS $$
     select
@@ -197,7 +197,9 @@ CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time z
         segment.price_field_ids,
         segment.field_values,
         segment.extra,
-        segment.state_since_at
+        segment.state_since_at,
+        segment.bonus_points_conversion_rate,
+        segment.bonus_points_max_discount
     from analytics.segment_snapshots as segment
     where segment.account_id operator(pg_catalog.=) as_of.account_id
         and segment.observed_at operator(pg_catalog.=) (
@@ -210,6 +212,93 @@ CREATE FUNCTION analytics.as_of(account_id bigint, instant timestamp with time z
 $$;
 
 COMMENT ON FUNCTION analytics.as_of(account_id bigint, instant timestamp with time zone) IS 'One row per segment of an account in the latest snapshot at or before an instant, which is observed_at. No rows before the first snapshot.';
+
+CREATE FUNCTION analytics.conditions_text(conditions jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select string_agg(described.rules, ' | ' order by described.position)
+    from (
+        select
+            rule_group.position,
+            (
+                select string_agg(analytics.rule_text(rule.value), '; ' order by rule.position)
+                from jsonb_array_elements(
+                    case
+                        when jsonb_typeof(rule_group.value) = 'array' then rule_group.value
+                        else jsonb_build_array(rule_group.value)
+                    end
+                ) with ordinality as rule (value, position)
+            ) as rules
+        from jsonb_array_elements(
+            case
+                when jsonb_typeof(conditions_text.conditions) = 'array' then conditions_text.conditions
+                else jsonb_build_array(conditions_text.conditions)
+            end
+        ) with ordinality as rule_group (value, position)
+        where conditions_text.conditions <> 'null'
+    ) as described
+$$;
+
+COMMENT ON FUNCTION analytics.conditions_text(conditions jsonb) IS 'Describe the rules of a stage in words: rules of a group with semicolons, groups with bars. How groups combine is undocumented. Null if there are none.';
+
+CREATE FUNCTION analytics.rule_text(rule jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with described as (
+        select
+            case when jsonb_typeof(rule_text.rule) = 'object' then replace(rule_text.rule ->> 'type', '_', ' ') end as kind,
+            case
+                when jsonb_typeof(rule_text.rule) <> 'object' then rule_text.rule
+                when jsonb_typeof(rule_text.rule -> 'match') = 'object' then rule_text.rule -> 'match' -> 'value'
+                else rule_text.rule -> 'match'
+            end as value,
+            case coalesce(rule_text.rule -> 'match' ->> 'logic', rule_text.rule ->> 'logic_operator')
+                when 'and' then ' and '
+                when 'or' then ' or '
+                else ', '
+            end as joiner
+    ),
+
+    named as (
+        select string_agg(item.value ->> 'name', described.joiner order by item.position) as names
+        from described
+        cross join jsonb_array_elements(
+            case when jsonb_typeof(rule_text.rule -> 'conditions') = 'array' then rule_text.rule -> 'conditions' end
+        ) with ordinality as item (value, position)
+        where item.value ->> 'name' <> ''
+    ),
+
+    listed as (
+        select
+            string_agg(
+                case when jsonb_typeof(item.value) in ('object', 'array') then '…' else item.value #>> '{}' end,
+                described.joiner order by item.position
+            ) as names
+        from described
+        cross join jsonb_array_elements(
+            case when jsonb_typeof(described.value) = 'array' then described.value else jsonb_build_array(described.value) end
+        ) with ordinality as item (value, position)
+    )
+
+    select
+        concat_ws(
+            ': ',
+            coalesce(described.kind, 'rule'),
+            coalesce(named.names, listed.names) || case
+                when described.kind not in ('before purchase', 'after purchase', 'after today')
+                    or jsonb_typeof(described.value) <> 'number' then ''
+                when abs((described.value #>> '{}')::numeric) = 1 then ' day'
+                else ' days'
+            end
+        )
+    from described
+    cross join named
+    cross join listed
+$$;
+
+COMMENT ON FUNCTION analytics.rule_text(rule jsonb) IS 'Describe a rule of a stage in words: its kind and the value it compares with, tags by name, as in "after purchase: 14 days" or "tag: Regular or Club". amoCRM''s documentation names no unit; its UI counts days.';
 
 CREATE FUNCTION analytics.segments_by_field(account_id bigint) RETURNS TABLE(segment_id bigint, name text, customers_count bigint, color text, created_at timestamp with time zone, state_since_at timestamp with time zone, observed_at timestamp with time zone, texts jsonb, numbers jsonb, booleans jsonb, dates jsonb, instants jsonb)
     LANGUAGE sql STABLE
@@ -255,7 +344,23 @@ $$;
 
 COMMENT ON FUNCTION analytics.segments_by_field(account_id bigint) IS 'One row per current segment of an account, with the values of its custom fields by field id: all of them as text, and numbers, checkboxes, dates and timestamps with their types. The wide view segments_<account id> selects from it.';
 
-CREATE FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(stage_id bigint, observed_at timestamp with time zone, name text, sort bigint, is_default boolean, color text, type bigint, conditions jsonb, extra jsonb, state_since_at timestamp with time zone)
+CREATE FUNCTION analytics.stage_type_text(type text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select case stage_type_text.type
+        when '0' then 'regular'
+        when '1' then 'expected purchase'
+        when '2' then 'did not purchase'
+        when '3' then 'closed (or expected purchase)'
+        when '4' then 'recently purchased'
+        else 'type ' || stage_type_text.type
+    end
+$$;
+
+COMMENT ON FUNCTION analytics.stage_type_text(type text) IS 'Name of a stage''s type in amoCRM''s documentation. Its text gives 1 to "expected purchase" and 3 to "closed", its example 3 to both, so the name of 3 has both. Null for null.';
+
+CREATE FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(stage_id bigint, observed_at timestamp with time zone, name text, sort bigint, is_default boolean, color text, type bigint, conditions jsonb, extra jsonb, state_since_at timestamp with time zone, type_text text, conditions_text text)
     LANGUAGE sql STABLE
     AS $$
     select
@@ -268,7 +373,9 @@ CREATE FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp with
         stage.type,
         stage.conditions,
         stage.extra,
-        stage.valid_from as state_since_at
+        stage.valid_from as state_since_at,
+        stage.type_text,
+        stage.conditions_text
     from (
         select one.observed_at
         from analytics.snapshots as one
@@ -782,6 +889,8 @@ CREATE TABLE amocrm.segment_version (
     created_at timestamp with time zone,
     updated_at timestamp with time zone,
     extra jsonb,
+    bonus_points_conversion_rate numeric,
+    bonus_points_max_discount numeric,
     CONSTRAINT segment_version_check CHECK ((valid_to > valid_from)),
     CONSTRAINT segment_version_check1 CHECK (((valid_to IS NULL) = (end_reason IS NULL))),
     CONSTRAINT segment_version_end_reason_check CHECK ((end_reason = ANY (ARRAY['changed'::text, 'deleted'::text, 'mode_off'::text]))),
@@ -809,6 +918,10 @@ COMMENT ON COLUMN amocrm.segment_version.created_at IS 'When the segment was cre
 COMMENT ON COLUMN amocrm.segment_version.updated_at IS 'amoCRM''s time of the last update, as the first snapshot of this version showed it; on its own it makes no version.';
 
 COMMENT ON COLUMN amocrm.segment_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
+
+COMMENT ON COLUMN amocrm.segment_version.bonus_points_conversion_rate IS 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
+
+COMMENT ON COLUMN amocrm.segment_version.bonus_points_max_discount IS 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
 
 CREATE TABLE amocrm.size_alert (
     account_id bigint NOT NULL,

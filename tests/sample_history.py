@@ -51,7 +51,8 @@ def discount_value(number: int) -> FieldValue:
 
 
 def days_after_rule(days: int) -> Rule:
-    return Rule(group=1, position=0, type="after_today", match=days, body={"type": "after_today", "value": days})
+    body = {"type": "after_today", "match": {"value": days}}
+    return Rule(group=1, position=0, type="after_today", match=days, body=body)
 
 
 FIELDS_BEFORE = (

@@ -32,7 +32,7 @@ QUERIES: dict[Mode, str] = {
         "select name, customers_count, change_7_days, change_30_days from analytics.segment_trends order by 2 desc"
     ),
     "periodicity": (
-        "select observed_at, thing_name, change, property, old_value, new_value from analytics.changes order by 1"
+        "select observed_at, thing_name, change, property, old_text, new_text from analytics.changes order by 1"
     ),
 }
 

@@ -159,7 +159,7 @@ def _stages_table(summary: Summary) -> Table:
         table.add_row(
             Text(display_name(row.name), "bold"),
             "system" if row.is_default else "",
-            describe_rules(row.conditions) or Text("no rule", "dim"),
+            describe_rules(row.conditions_text) or Text("no rule", "dim"),
             f"{summary.local(row.changed_at):%-d %b}" if row.changed_at else Text(NO_VALUE, "dim"),
         )
     return table

@@ -124,6 +124,8 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
         customers_count=parser.volatile_count("customers_count"),
         price_field_ids=tuple(sorted({price_id for price_id in price_ids if price_id is not None})),
         field_values=tuple(values),
+        bonus_points_conversion_rate=parser.number("bonus_points_conversion_rate", is_optional=True),
+        bonus_points_max_discount=parser.number("bonus_points_max_discount", is_optional=True),
         extra=parser.extra(),
         content_hash=fingerprint.segment_hash(parser.row, context.timezone.key),
     )

@@ -116,6 +116,8 @@ class Segment:
     price_field_ids: tuple[int, ...]  # ascending; ids of catalog fields of type price
     field_values: tuple[FieldValue, ...]  # by field id and position
     extra: Json  # unknown keys as received, or None
+    bonus_points_conversion_rate: Decimal | None = None
+    bonus_points_max_discount: Decimal | None = None
     content_hash: bytes  # of everything but size, updated_at and labels that are versions of their own
 
 
@@ -130,6 +132,8 @@ class QuickSegment:
     updated_at: datetime
     customers_count: int
     price_field_ids: tuple[int, ...]
+    bonus_points_conversion_rate: int | None = None
+    bonus_points_max_discount: int | None = None
     value_lines: tuple[str, ...]  # the columns of ``FieldValue`` in COPY's text format, a line per value
     content_hash: bytes
 

@@ -31,6 +31,8 @@ Value: TypeAlias = str | int | bool | None
 
 _MAX_NUMBER_LENGTH: Final = 100
 """Longer numbers are checked against Postgres' limits by the careful reader."""
+_HEAD_KEYS: Final = ("bonus_points_conversion_rate", "bonus_points_max_discount", "color", "created_at", "name")
+"""Keys whose values the fingerprint takes as they are, sorted."""
 _ENCODER: Final = msgspec.json.Encoder()
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 _FIELD_ID: Final = attrgetter("field_id")
@@ -55,7 +57,7 @@ def read_segment(row: SegmentRow, account_id: int, timezone: ZoneInfo) -> QuickS
     except _Unusual:
         return None
     prices = sorted(fields.available_products_price_types or ())
-    head = {"color": fields.color, "created_at": fields.created_at, "name": fields.name}
+    head = {key: value for key in _HEAD_KEYS if (value := getattr(fields, key)) is not UNSET}
     return QuickSegment(
         id=fields.id,
         name=fields.name,
@@ -64,6 +66,8 @@ def read_segment(row: SegmentRow, account_id: int, timezone: ZoneInfo) -> QuickS
         updated_at=updated_at,
         customers_count=fields.customers_count,
         price_field_ids=tuple(sorted(set(prices))),
+        bonus_points_conversion_rate=head.get("bonus_points_conversion_rate"),
+        bonus_points_max_discount=head.get("bonus_points_max_discount"),
         value_lines=tuple(value_lines),
         content_hash=_hash([head, prices, [], list(filter(None, contents))]),
     )

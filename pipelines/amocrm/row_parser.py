@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from pipelines.amocrm import timestamps
 from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.numbered_lists import with_lists
-from pipelines.amocrm.sanitize import sanitize_json
+from pipelines.amocrm.sanitize import fits_numeric, sanitize_json
 from pipelines.amocrm.validation import parse_id, parse_row_id
 from pipelines.base.checks import is_integer
 from pipelines.base.errors import WrongAccount
@@ -74,6 +75,16 @@ class RowParser:
         value = self._get_value(key)
         if is_integer(value) and value in INT64_RANGE:
             return value
+        self._keep_if_present(key)
+        return None
+
+    def number(self, key: str, *, is_optional: bool = False) -> Decimal | None:
+        """Return a number that Postgres' ``numeric`` holds exactly."""
+        value = self._get_value(key, is_optional=is_optional)
+        if is_integer(value) or isinstance(value, Decimal):
+            number = Decimal(value)
+            if fits_numeric(number):
+                return number
         self._keep_if_present(key)
         return None
 

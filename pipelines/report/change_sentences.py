@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from pipelines.base.text import display_name, join_names, to_single_line
+from pipelines.report.stage_rules import describe_rule_edit
 from pipelines.warehouse.changes import Change
 
 MAX_NAMED_ENTITIES: Final = 3
@@ -73,7 +74,8 @@ def _edit_sentence(row: Change) -> str:
         case "name":
             return f"{row.thing} {_quote_name(old) or row.thing_id} renamed to {_quote_name(new) or 'nothing'}"
         case "conditions":
-            return f"{row.thing} rule edited: {_quote_name(row.thing_name) or row.thing_id}"
+            edit = describe_rule_edit(row.old_text, row.new_text)
+            return f"rules of {_entity_label(row)} changed{edit and ': '}{edit}"
         case "sort":
             return f"{_entity_label(row)} moved from position {old or 'none'} to {new or 'none'}"
         case "price_field_ids":

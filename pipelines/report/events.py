@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -154,13 +154,20 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
         )
         more = f"; and {len(day_jumps) - MAX_NAMED_ENTITIES} more" if len(day_jumps) > MAX_NAMED_ENTITIES else ""
         subject = "A segment's size" if len(day_jumps) == 1 else f"The sizes of {len(day_jumps)} segments"
-        context = f" {_describe_jump_context(day_jumps[0])}" if len(day_jumps) == 1 else ""
+        is_alone = len(day_jumps) == 1
+        context = f" {_describe_jump_context(day_jumps[0])}" if is_alone or _have_one_context(day_jumps) else ""
         text = f"{subject} changed unusually: {names}{more}.{context}"
         yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=text)
 
 
 def _format_usual_change(jump: Jump, formats: Formats) -> str:
     return f" (usual: {formats.signed(jump.usual_change_count.normalize())})"
+
+
+def _have_one_context(jumps: Sequence[Jump]) -> bool:
+    """Return True if the same entities changed around all jumps, none of them a segment that jumped."""
+    [things, *others] = {jump.changed_things for jump in jumps}
+    return bool(things) and not others and not str(things).endswith("the segment")
 
 
 def _describe_other_jumps(count: int) -> str:

@@ -80,8 +80,10 @@ class StageState:
     stage_id: int
     name: str | None
     is_default: bool | None
+    type_text: str | None  # name of its type
     state_since_at: datetime
     conditions: Json  # as received
+    conditions_text: str | None  # in words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +148,7 @@ class Figures:
     """All figures of an account's report."""
 
     state: AccountState
+    first_date: date  # start of the report's period
     segments: list[SegmentTrend]  # largest first
     stages: list[StageState]  # in the account's order
     movers: list[Mover]
@@ -176,6 +179,7 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
             state=state,
+            first_date=first_date,
             segments=read_segments(connection, account_id, first_date=first_date),
             stages=_read_records(connection, "report_stages", key, StageState),
             movers=_read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),

@@ -71,6 +71,7 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) 
         loads=describe_loads(figures, formats, now=now),
         first=first,
         last=last,
+        has_charts=first < last,  # a day alone is a dot
         cards=[
             build_card(item, segment_events.get(item.segment_id, []), letters, formats, first=first, last=last)
             for item in figures.segments
@@ -78,6 +79,7 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) 
         shared=[(mark_letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
         with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
+        start=figures.first_date,
         has_week=figures.state.first_date <= last - timedelta(days=WEEK_DAYS),
         movers_of_week=[item for item in mover_groups if item["days"] == WEEK_DAYS],
         movers=[item for item in mover_groups if item["days"] != WEEK_DAYS],

@@ -1,52 +1,44 @@
-"""Text of a stage's rules.
+"""Text of a stage's rules on a line of its own, from the words that the views have.
 
-It mirrors the received structure, since amoCRM does not document the rules' meaning.
+``analytics.conditions_text`` makes the words: rules of a group with semicolons, groups with bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from typing import Final
 
-from pipelines.amocrm.models import Json
 from pipelines.base.text import to_single_line
 
-GROUP_SEPARATOR = " | "
-RULE_SEPARATOR = ", "
+SEPARATOR: Final = re.compile(r"; | \| ")
+MAX_LENGTH: Final = 200
 
 
-def describe_rules(conditions: Json) -> str:
-    """Describe rules by type and compared values, groups separated by bars: 'after_purchase 21 | tag Regular, Club'."""
-    groups = (RULE_SEPARATOR.join(map(_describe_rule, _iterate(group))) for group in _iterate(conditions))
-    return to_single_line(GROUP_SEPARATOR.join(filter(None, groups)), max_length=200)
+def describe_rules(text: str | None) -> str:
+    """Describe all rules of a stage, such as "after purchase: 21 days | tag: Regular or Club"."""
+    return to_single_line(text or "", MAX_LENGTH)
 
 
-def _iterate(value: Json) -> Iterator[Json]:
-    """Iterate over a list; any other value counts as a list with one item."""
-    if isinstance(value, list):
-        yield from value
-    elif value is not None:
-        yield value
+def describe_rule_edit(old_text: str | None, new_text: str | None) -> str:
+    """Describe the rules that were edited, such as "after purchase: 14 → 21 days"; empty if none was."""
+    old, new = _split_rules(old_text), _split_rules(new_text)
+    removed, added = list((old - new).elements()), list((new - old).elements())
+    if len(removed) == len(added) == 1:
+        return to_single_line(_describe_replacement(removed[0], added[0]), MAX_LENGTH)
+    parts = [f"{verb} {rule}" for verb, rules in (("removed", removed), ("added", added)) for rule in rules]
+    return to_single_line("; ".join(parts), MAX_LENGTH)
 
 
-def _describe_rule(rule: Json) -> str:
-    """Describe a rule by its type and the names of its conditions, or else the value that it compares with."""
-    if not isinstance(rule, dict):
-        return f"rule {_describe_value(rule)}".rstrip()
-    names = [item["name"] for item in _iterate(rule.get("conditions")) if isinstance(item, dict) and item.get("name")]
-    match = rule.get("match")
-    value = names or (match.get("value") if isinstance(match, dict) else match)
-    kind = str(rule.get("type") or "rule").replace("_", " ")
-    return f"{kind} {_describe_value(value)}".rstrip()
+def _split_rules(text: str | None) -> Counter[str]:
+    return Counter(SEPARATOR.split(text) if text else ())
 
 
-def _describe_value(value: Json) -> str:
-    """Describe a value that a rule compares with; an object's contents are left out."""
-    match value:
-        case None:
-            return ""
-        case list():
-            return ", ".join(map(_describe_value, value))
-        case dict():
-            return "…"
-        case _:
-            return str(value)
+def _describe_replacement(old: str, new: str) -> str:
+    """Name the kind and the unit once if both rules have the same."""
+    kind, separator, old_value = old.partition(": ")
+    new_kind, _, new_value = new.partition(": ")
+    if not separator or new_kind != kind:
+        return f"{old} → {new}"
+    unit = " days" if old_value.endswith(" days") and new_value.endswith(" days") else ""
+    return f"{kind}: {old_value.removesuffix(unit)} → {new_value}"

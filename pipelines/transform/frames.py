@@ -88,6 +88,8 @@ SEGMENT_VERSION = Relation(
         "created_at": INSTANT,
         "updated_at": INSTANT,
         "extra": OBJECT,
+        "bonus_points_conversion_rate": OBJECT,
+        "bonus_points_max_discount": OBJECT,
     },
     key=("account_id", "segment_id", "valid_from"),
 )
@@ -230,6 +232,8 @@ def segment_relations(
                 segment.created_at,
                 segment.updated_at,
                 segment.extra,
+                segment.bonus_points_conversion_rate,
+                segment.bonus_points_max_discount,
             )
             for segment in segments
         ),

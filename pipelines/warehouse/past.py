@@ -117,6 +117,8 @@ def _read_segments(connection: Connection, parameters: dict[str, Any]) -> tuple[
             price_field_ids=tuple(row.price_field_ids),
             field_values=tuple(values[row.segment_id]),
             extra=_parse_json(row.extra),
+            bonus_points_conversion_rate=row.bonus_points_conversion_rate,
+            bonus_points_max_discount=row.bonus_points_max_discount,
             content_hash=b"",
         )
         for row in connection.execute(statement("past_segments"), parameters)

@@ -25,7 +25,8 @@ _TRANSACTION_COMMAND: Final = re.compile(
 )
 _CHANGED_TABLE: Final = re.compile(r"(?<!references )\bamocrm\.(\w+)")
 _REFERENCED_TABLE: Final = re.compile(r"\breferences amocrm\.(\w+)")
-_USED_VIEW: Final = re.compile(r"\banalytics\.(\w+)")
+_USED_NAME: Final = re.compile(r"\banalytics\.(\w+)")
+_CREATED_FUNCTION: Final = re.compile(r"\bcreate or replace function analytics\.(\w+)")
 
 _REINSTALL_ADVICE: Final = "This is an error in the program: install it again, or report it."
 
@@ -74,7 +75,7 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 
 
 def read_views(folder: Traversable) -> tuple[View, ...]:
-    """Read the views of a folder, ordered by dependency, always in the same order.
+    """Read the views of a folder, ordered by dependency on views and their functions, always in the same order.
 
     Raises ``MigrationError`` for a circular dependency.
     """
@@ -84,9 +85,13 @@ def read_views(folder: Traversable) -> tuple[View, ...]:
             original, word, replaced = like.groups()
             texts[name] = texts[original].replace(replaced, word)
     views = {name: View(name=name, checksum=_checksum(text), text=text) for name, text in texts.items()}
+    codes = {name: _strip_comments_and_strings(text) for name, text in texts.items()}
+    owners = {name: name for name in views} | {
+        function: name for name, code in codes.items() for function in _CREATED_FUNCTION.findall(code)
+    }
     uses = {
-        name: sorted(set(_USED_VIEW.findall(_strip_comments_and_strings(view.text))) & (views.keys() - {name}))
-        for name, view in views.items()
+        name: sorted({owners[used] for used in _USED_NAME.findall(code) if used in owners} - {name})
+        for name, code in codes.items()
     }
     try:
         return tuple(views[name] for name in TopologicalSorter(uses).static_order())

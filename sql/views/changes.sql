@@ -8,7 +8,8 @@ with versions as not materialized (
         segment.name as thing_name,
         segment.valid_from,
         segment.valid_to,
-        segment.end_reason
+        segment.end_reason,
+        segment.updated_at
     from amocrm.segment_version as segment
     union all
     select
@@ -19,7 +20,8 @@ with versions as not materialized (
         stage.name as thing_name,
         stage.valid_from,
         stage.valid_to,
-        stage.end_reason
+        stage.end_reason,
+        null as updated_at
     from amocrm.stage_version as stage
     union all
     select
@@ -30,7 +32,8 @@ with versions as not materialized (
         field.name as thing_name,
         field.valid_from,
         field.valid_to,
-        field.end_reason
+        field.end_reason,
+        null as updated_at
     from amocrm.field_version as field
     union all
     select
@@ -41,7 +44,8 @@ with versions as not materialized (
         option.label as thing_name,
         option.valid_from,
         option.valid_to,
-        option.end_reason
+        option.end_reason,
+        null as updated_at
     from analytics.option_history as option
 ),
 
@@ -57,7 +61,9 @@ states as not materialized (
             'name', segment.name,
             'color', segment.color,
             'created_at', segment.created_at,
-            'price_field_ids', segment.price_field_ids
+            'price_field_ids', segment.price_field_ids,
+            'bonus_points_conversion_rate', segment.bonus_points_conversion_rate,
+            'bonus_points_max_discount', segment.bonus_points_max_discount
         ) || coalesce(segment.extra, '{}') as properties,
         segment.field_values
     from analytics.segment_history as segment
@@ -110,6 +116,7 @@ events as (
         version.thing_id,
         nullif(version.owner_id, 0) as field_id,
         version.thing_name,
+        version.updated_at,
         event.change,
         event.property,
         event.value_field_id,
@@ -183,6 +190,7 @@ events as (
         version.thing_id,
         nullif(version.owner_id, 0) as field_id,
         version.thing_name,
+        null as updated_at,
         version.end_reason as change,
         null as property,
         null as value_field_id,
@@ -203,6 +211,7 @@ events as (
             from amocrm.account
             where account.account_id = snapshot.account_id
         ) as thing_name,
+        null as updated_at,
         'changed' as change,
         property.key as property,
         null as value_field_id,
@@ -246,8 +255,17 @@ select
     ) as value_field_name,
     events.old_value,
     events.new_value,
-    analytics.value_text(events.account_id, events.value_field_id, events.old_value, before.observed_at) as old_text,
-    analytics.value_text(events.account_id, events.value_field_id, events.new_value, events.observed_at) as new_text
+    case
+        when events.thing = 'stage' and events.property = 'conditions' then analytics.conditions_text(events.old_value)
+        when events.thing = 'stage' and events.property = 'type' then analytics.stage_type_text(events.old_value #>> '{}')
+        else analytics.value_text(events.account_id, events.value_field_id, events.old_value, before.observed_at)
+    end as old_text,
+    case
+        when events.thing = 'stage' and events.property = 'conditions' then analytics.conditions_text(events.new_value)
+        when events.thing = 'stage' and events.property = 'type' then analytics.stage_type_text(events.new_value #>> '{}')
+        else analytics.value_text(events.account_id, events.value_field_id, events.new_value, events.observed_at)
+    end as new_text,
+    case when events.updated_at > before.observed_at then events.updated_at end as updated_at
 from events
 cross join lateral (
     select max(snapshot.observed_at) as observed_at
@@ -270,5 +288,6 @@ comment on column analytics.changes.value_field_id is 'The field whose value cha
 comment on column analytics.changes.value_field_name is 'Name of that field at the time. Null for other changes.';
 comment on column analytics.changes.old_value is 'Value before, as JSON; options by id. Null if it was empty.';
 comment on column analytics.changes.new_value is 'Value after, as JSON; options by id. Null if it is empty.';
-comment on column analytics.changes.old_text is 'Value before, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it was empty.';
-comment on column analytics.changes.new_text is 'Value after, as text: lists with commas, options by their labels at that time, timestamps in UTC. Null if it is empty.';
+comment on column analytics.changes.old_text is 'Value before, as text: lists with commas, options by their labels at that time, timestamps in UTC; a stage''s rules and type in words. Null if it was empty.';
+comment on column analytics.changes.new_text is 'Value after, as text: lists with commas, options by their labels at that time, timestamps in UTC; a stage''s rules and type in words. Null if it is empty.';
+comment on column analytics.changes.updated_at is 'amoCRM''s time of the segment''s last update, if it is after the previous snapshot: the change happened at this second or before. Null for other entities, for deletions, and if amoCRM did not move it.';

@@ -19,7 +19,9 @@ select
     segment.price_field_ids,
     segment.field_values,
     segment.extra,
-    segment.valid_from as state_since_at
+    segment.valid_from as state_since_at,
+    segment.bonus_points_conversion_rate,
+    segment.bonus_points_max_discount
 from analytics.snapshots as snapshot
 join analytics.segment_history as segment
     on segment.account_id = snapshot.account_id
@@ -39,6 +41,8 @@ comment on column analytics.segment_snapshots.price_field_ids is 'Ids of the cat
 comment on column analytics.segment_snapshots.field_values is 'Values of the custom fields at that moment by field id, each a list; options by id.';
 comment on column analytics.segment_snapshots.extra is 'Properties that amoCRM does not document, as received. Null if there were none.';
 comment on column analytics.segment_snapshots.state_since_at is 'The first snapshot with this description of the segment.';
+comment on column analytics.segment_snapshots.bonus_points_conversion_rate is 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
+comment on column analytics.segment_snapshots.bonus_points_max_discount is 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
 
 -- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
 -- dropped and re-created beneath the function. Views that it uses are created before it, since the
@@ -56,7 +60,9 @@ returns table (
     price_field_ids bigint[],
     field_values jsonb,
     extra jsonb,
-    state_since_at timestamptz
+    state_since_at timestamptz,
+    bonus_points_conversion_rate numeric,
+    bonus_points_max_discount numeric
 )
 language sql stable
 as $$
@@ -70,7 +76,9 @@ as $$
         segment.price_field_ids,
         segment.field_values,
         segment.extra,
-        segment.state_since_at
+        segment.state_since_at,
+        segment.bonus_points_conversion_rate,
+        segment.bonus_points_max_discount
     from analytics.segment_snapshots as segment
     where segment.account_id operator(pg_catalog.=) as_of.account_id
         and segment.observed_at operator(pg_catalog.=) (

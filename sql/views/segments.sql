@@ -31,7 +31,9 @@ select
             group by value.field_id
         ) as by_field
     ) as field_values,
-    segment.extra
+    segment.extra,
+    segment.bonus_points_conversion_rate,
+    segment.bonus_points_max_discount
 from amocrm.segment_current as current
 join analytics.segment_history as segment using (account_id, segment_id, valid_from)
 left join (
@@ -53,6 +55,8 @@ comment on column analytics.segments.observed_at is 'The account''s latest snaps
 comment on column analytics.segments.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
 comment on column analytics.segments.field_values is 'Values of the segment''s custom fields by the field''s label (see the view fields), each a list; options by their labels.';
 comment on column analytics.segments.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
+comment on column analytics.segments.bonus_points_conversion_rate is 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
+comment on column analytics.segments.bonus_points_max_discount is 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
 
 -- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
 -- dropped and re-created beneath the function. Views that it uses are created before it, since the

@@ -9,7 +9,8 @@ select
     rule.rule_position,
     rule.type,
     rule.match,
-    rule.rule
+    rule.rule,
+    analytics.rule_text(rule.rule) as rule_text
 from amocrm.stage_rule as rule
 join amocrm.stage_version as stage using (account_id, stage_id, valid_from);
 
@@ -24,3 +25,4 @@ comment on column analytics.stage_rules.rule_position is 'Position of the rule i
 comment on column analytics.stage_rules.type is 'Kind of rule, for example before_purchase, after_today, tag. Null if amoCRM gave none.';
 comment on column analytics.stage_rules.match is 'Value that the rule compares with: a number or a list, as JSON. Null if amoCRM gave none.';
 comment on column analytics.stage_rules.rule is 'The whole rule as received.';
+comment on column analytics.stage_rules.rule_text is 'The rule in words, tags by name, as in "after purchase: 14 days".';

@@ -16,7 +16,9 @@ select
         order by snapshot.observed_at desc
         limit 1
     ) as observed_at,
-    stage.extra
+    stage.extra,
+    stage.type_text,
+    stage.conditions_text
 from analytics.stage_history as stage
 where stage.valid_to is null;
 
@@ -27,11 +29,13 @@ comment on column analytics.stages.name is 'Name.';
 comment on column analytics.stages.sort is 'Position in the list of stages.';
 comment on column analytics.stages.is_default is 'True for a system stage, which cannot be deleted.';
 comment on column analytics.stages.color is 'Colour as amoCRM gives it, with a leading #.';
-comment on column analytics.stages.type is 'Type as received: amoCRM''s documentation contradicts itself on the meaning of 1 to 3.';
+comment on column analytics.stages.type is 'Type as received; type_text has its name. amoCRM''s documentation contradicts itself on the meaning of 1 and 3.';
 comment on column analytics.stages.conditions is 'Rules by which customers enter the stage: a list of groups of rules, as received. How groups combine is undocumented.';
 comment on column analytics.stages.state_since_at is 'The first snapshot with the current state of the stage.';
 comment on column analytics.stages.observed_at is 'The account''s latest snapshot: the row is true as of this instant.';
 comment on column analytics.stages.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
+comment on column analytics.stages.type_text is 'Name of the type in amoCRM''s documentation. 3 has two, because text and example of the documentation differ.';
+comment on column analytics.stages.conditions_text is 'The rules in words, tags by name: rules of a group with semicolons, groups with bars. Null if there are none.';
 
 -- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
 -- dropped and re-created beneath the function. Views that it uses are created before it, since the
@@ -49,7 +53,9 @@ returns table (
     type bigint,
     conditions jsonb,
     extra jsonb,
-    state_since_at timestamptz
+    state_since_at timestamptz,
+    type_text text,
+    conditions_text text
 )
 language sql stable
 as $$
@@ -63,7 +69,9 @@ as $$
         stage.type,
         stage.conditions,
         stage.extra,
-        stage.valid_from as state_since_at
+        stage.valid_from as state_since_at,
+        stage.type_text,
+        stage.conditions_text
     from (
         select one.observed_at
         from analytics.snapshots as one

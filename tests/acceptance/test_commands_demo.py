@@ -88,7 +88,7 @@ def test_an_account_of_stages(folder: Path) -> None:
     result = run("demo", "--days", "13", "--mode", "periodicity", folder=folder)
     assert result.returncode == 0
     assert "mode 'periodicity'" in result.stdout
-    assert re.search(r"Expected purchase +system +before purchase \d", result.stdout)
+    assert re.search(r"Expected purchase +system +before purchase: \d", result.stdout)
     assert "stage 'Заказ в пути' added" in result.stdout
     assert "--demo periodicity" in result.stdout
     assert not running_processes(folder)

@@ -128,7 +128,7 @@ class AccountMachine(RuleBasedStateMachine):
     @rule(index=st.integers(0, 99), value=NAMES)
     def give_segment_an_unknown_key(self, index: int, value: str) -> None:
         if segment := self.pick("segments", index):
-            self.world.set_segment_extra(self.account_id, segment.id, "bonus_points_max_discount", value)
+            self.world.set_segment_extra(self.account_id, segment.id, "bonus_points_limit", value)
 
     @rule(index=st.integers(0, 99))
     def delete_segment(self, index: int) -> None:

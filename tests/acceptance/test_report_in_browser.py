@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,21 @@ def test_names_are_text_and_nothing_else(page: Page, tmp_path_factory: pytest.Te
     assert page.run("document.querySelectorAll('script, img, iframe, object, link, form').length") == 0
     assert page.run("document.querySelector('h1').textContent") == display_name(name, "shop")
     assert page.run("document.querySelector('article h4').textContent") == display_name(name, "1")
+
+
+def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Chromium would move a list that may not break below a day to the next page, and leave the rest of one blank."""
+    full = figures()
+    days = [replace(full.changes[0], observed_at=NOW_BY_HAND - timedelta(days=number)) for number in range(3, 43)]
+    changes = [replace(row, value_field_name=f"Field {number}") for number, row in enumerate(days)]
+    page.show()
+    page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND), tmp_path_factory))
+    count = printed_page_count(page)
+    style = "<style>.timeline h3 {break-after: avoid !important}</style>"
+    page.run(f"document.head.insertAdjacentHTML('beforeend', '{style}')")
+    assert count < printed_page_count(page)
+
+
+def printed_page_count(page: Page) -> int:
+    pdf = base64.b64decode(page.call("Page.printToPDF")["data"])
+    return len(re.findall(rb"/Type /Page\b", pdf))

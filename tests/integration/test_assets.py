@@ -222,9 +222,7 @@ def test_a_load_that_another_one_overtook_changes_nothing(
 
 
 def test_anomalies_warn_and_stop_nothing(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
-    dagster_account.emulator.world.set_segment_extra(
-        dagster_account.id, dagster_account.vip, "bonus_points_max_discount", 5
-    )
+    dagster_account.emulator.world.set_segment_extra(dagster_account.id, dagster_account.vip, "bonus_points_limit", 5)
     result = dagster_account.load(instance)
     assert result.success
     found = check_evaluations(result)["answers_are_as_documented"]

@@ -106,12 +106,13 @@ def test_every_query_finds_something(reader: psycopg.Connection, query: str) -> 
 
 
 def test_rules_of_now_are_those_of_an_account_of_stages(engine: Any, postgres_url: str) -> None:
-    rules = (Rule(group=0, position=0, type="after_today", match=60, body={"value": 60}),)
+    body = {"type": "after_today", "match": {"value": 60}}
+    rules = (Rule(group=0, position=0, type="after_today", match=60, body=body),)
     seen = snapshot(START, account=account("periodicity"), stages=(stage(4, rules),))
     publish(engine, seen, origin())
     [query] = [query.values[0] for query in QUERIES if query.id == "9-1"]
     with psycopg.connect(postgres_url) as connection:
-        assert responses(connection, str(query)) == [("Stage 4", 0, 0, "after_today", 60, START)]
+        assert responses(connection, str(query)) == [("Stage 4", "regular", "after today: 60 days", START)]
 
 
 def answer_to(reader: psycopg.Connection, name: str) -> list[tuple[Any, ...]]:

@@ -56,7 +56,10 @@ def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
 def test_stages_are_shown_with_their_rules(engine: Engine) -> None:
     publish_history(engine, until=NOON)
     page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
-    assert [row[:2] for row in page.tables[0][1:]] == [["Closed", "after today"], ["Bought", "none"]]
+    assert [row[:3] for row in page.tables[0][1:]] == [
+        ["Closed", "regular", "after today: 60 days"],
+        ["Bought", "regular", "none"],
+    ]
     assert "2 stages of recurring purchases." in page.text
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,12 @@ from pipelines.warehouse.readers import create_account_reader
 from tests.released_warehouse import ReleasedAccounts, migrate_before, open_released_accounts, restore_dump
 
 OTHERWISE = {
+    "changes": {"old_text", "new_text"},
     "freshness": {"age_seconds", "is_stale", "missed_count", "usual_seconds", "is_late"},
     "gaps": {"gap_seconds", "missed_count", "usual_seconds"},
 }
-"""Columns that follow the time of asking; and the rhythm, which is known from ten snapshots on since, and around a gap
-from more spans."""
+"""Rules of stages, which are in words; columns that follow the time of asking; and the rhythm, which is known from ten
+snapshots on since, and around a gap from more spans."""
 
 
 @pytest.fixture
@@ -174,6 +177,35 @@ def test_messages_of_earlier_versions_become_visible(
         assert connection.scalars(text(query)).all() == [VISIBLE, "plain"]
         query = "select error from amocrm.write_back where call_id = any(cast(:calls as uuid[])) order by position"
         assert connection.scalars(text(query), {"calls": list(calls)}).all() == [VISIBLE, "plain", None]
+
+
+def test_bonus_points_move_into_their_columns(old: Engine, empty_database_url: str, tmp_path: Path) -> None:
+    """In closed versions, too; values of another type stay in ``extra``."""
+    migrate(old, write_earlier_release(empty_database_url, "0015", tmp_path))
+    rate, discount = "bonus_points_conversion_rate", "bonus_points_max_discount"
+    received = [
+        {rate: 2.5, discount: 50, "other": 1},
+        {rate: None},
+        {rate: "5", discount: 10},
+    ]
+    with old.begin() as connection:
+        connection.execute(text("alter table amocrm.segment_version disable trigger closed_is_closed"))
+        for place, extra in enumerate(received):
+            connection.execute(
+                text("""
+                    update amocrm.segment_version set extra = cast(:extra as jsonb), name = :name where ctid = (
+                        select ctid from amocrm.segment_version where name not like 'made%'
+                        order by valid_to nulls last, segment_id limit 1
+                    )
+                """),
+                {"extra": json.dumps(extra), "name": f"made {place}"},
+            )
+        connection.execute(text("alter table amocrm.segment_version enable trigger closed_is_closed"))
+    migrate(old)
+    with old.connect() as connection:
+        query = f"select {rate}, {discount}, extra from amocrm.segment_version where name like 'made%' order by name"
+        rows = [tuple(row) for row in connection.execute(text(query))]
+    assert rows == [(Decimal("2.5"), 50, {"other": 1}), (None, None, None), (None, 10, {rate: "5"})]
 
 
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -12,8 +13,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.publish import publish
 from tests.conftest import NewDatabase
-from tests.records import ACCOUNT_ID
+from tests.records import ACCOUNT_ID, START, origin, segment, snapshot, stage
 from tests.sample_history import (
     AFTER_THE_HOUR,
     COLD,
@@ -214,18 +216,67 @@ def test_stages_and_their_rules(world: Engine) -> None:
         world,
         "select stage_id, conditions, valid_from, valid_to, end_reason from analytics.stage_history order by 1, 3",
     ) == [
-        (21, [[], [{"type": "after_today", "value": 60}]], NOON, THURSDAY, "changed"),
-        (21, [[], [{"type": "after_today", "value": 90}]], THURSDAY, GOOD_FRIDAY, "mode_off"),
+        (21, [[], [{"type": "after_today", "match": {"value": 60}}]], NOON, THURSDAY, "changed"),
+        (21, [[], [{"type": "after_today", "match": {"value": 90}}]], THURSDAY, GOOD_FRIDAY, "mode_off"),
         (22, [], NOON, GOOD_FRIDAY, "mode_off"),
     ]
     assert query(
         world,
-        "select stage_id, stage_name, group_position, rule_position, type, match, valid_from, valid_to"
+        "select stage_id, stage_name, group_position, rule_position, type, match, rule_text, valid_from, valid_to"
         " from analytics.stage_rules order by valid_from",
     ) == [
-        (21, "Closed", 1, 0, "after_today", 60, NOON, THURSDAY),
-        (21, "Closed", 1, 0, "after_today", 90, THURSDAY, GOOD_FRIDAY),
+        (21, "Closed", 1, 0, "after_today", 60, "after today: 60 days", NOON, THURSDAY),
+        (21, "Closed", 1, 0, "after_today", 90, "after today: 90 days", THURSDAY, GOOD_FRIDAY),
     ]
+
+
+def rule(kind: object, value: object = None, **parts: object) -> dict[str, object]:
+    """Return a rule with the structure of amoCRM's documentation."""
+    return {"type": kind, "match": {"value": value}, **parts}
+
+
+TAGS = [{"id": 1, "name": "Regular"}, {"id": 2, "name": "Club"}]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ([], None),
+        ([[], []], None),
+        (None, None),
+        (
+            [[rule("before_purchase", 0)], [rule("after_purchase", 1)]],
+            "before purchase: 0 days | after purchase: 1 day",
+        ),
+        ([[rule("tag", [1, 2], conditions=TAGS, logic_operator="or")]], "tag: Regular or Club"),
+        ([[rule("tag", conditions=TAGS, match={"value": [1, 2], "logic": "and"})]], "tag: Regular and Club"),
+        ([[rule("tag", [1, 2], conditions=[{"id": 1}])]], "tag: 1, 2"),
+        ([[rule("new_kind", 3), rule("x", "y")]], "new kind: 3; x: y"),
+        ([[rule("a", match=1), rule("b", match=None)], [{"match": {"value": [2, 3]}}]], "a: 1; b | rule: 2, 3"),
+        ([[rule("x", {"from": 1}, conditions=None)]], "x: …"),
+        ([["z", None, {"type": 5, "conditions": 6}]], "rule: z; rule; 5"),
+        ({"type": "y"}, "y"),
+        ("text", "rule: text"),
+    ],
+)
+def test_rules_in_words(world: Engine, conditions: object, words: str | None) -> None:
+    query_text = "select analytics.conditions_text(cast(:conditions as jsonb))"
+    assert query(world, query_text, conditions=json.dumps(conditions)) == [(words,)]
+
+
+def test_stage_types_have_names_and_other_values_stay(world: Engine) -> None:
+    query_text = "select string_agg(analytics.stage_type_text(one), '; ') from unnest(cast(:types as text[])) as one"
+    words = "regular; closed (or expected purchase); type 7; type x"
+    assert query(world, query_text, types=["0", "3", "7", "x", None]) == [(words,)]
+
+
+def test_a_changed_type_is_in_words_even_if_it_is_no_number(engine: Engine) -> None:
+    states: list[dict[str, Any]] = [{"type": 0}, {"type": 4}, {"type": None, "extra": {"type": "odd"}}]
+    for hour, changes in enumerate(states):
+        shown = snapshot(START + timedelta(hours=hour), "periodicity", stages=(stage(5, **changes),))
+        publish(engine, shown, origin())
+    rows = query(engine, "select property, old_text, new_text from analytics.changes order by observed_at")
+    assert rows == [("type", "regular", "recently purchased"), ("type", "recently purchased", "type odd")]
 
 
 def test_stages_while_their_mode_is_on(engine: Engine) -> None:
@@ -262,8 +313,8 @@ CHANGES = [
         "Closed",
         "changed",
         "conditions",
-        '[], [{"type": "after_today", "value": 60}]',
-        '[], [{"type": "after_today", "value": 90}]',
+        "after today: 60 days",
+        "after today: 90 days",
     ),
     (GOOD_FRIDAY, "account", "Corner Coffee", "changed", "customers_mode", "periodicity", "segments"),
     (GOOD_FRIDAY, "account", "Corner Coffee", "changed", "timezone", "Europe/Berlin", "Europe/London"),
@@ -346,7 +397,7 @@ def test_stages_as_of_an_instant(world: Engine) -> None:
         "select name, conditions, observed_at from analytics.stages_as_of(:account, :instant) order by stage_id",
         instant=THURSDAY - timedelta(minutes=1),
     )
-    assert rows == [("Closed", [[], [{"type": "after_today", "value": 60}]], NOON), ("Bought", [], NOON)]
+    assert rows == [("Closed", [[], [{"type": "after_today", "match": {"value": 60}}]], NOON), ("Bought", [], NOON)]
     assert query(world, "select * from analytics.stages_as_of(:account, :instant)", instant=GOOD_FRIDAY) == []
 
 
@@ -379,4 +430,28 @@ def test_snapshots(world: Engine) -> None:
 def test_oddities(world: Engine) -> None:
     assert query(world, "select * from analytics.data_quality") == [
         (ACCOUNT_ID, FRIDAY, MIDNIGHT, False, "missing_value", "segment", COLD, "Cold", "customers_count is missing.")
+    ]
+
+
+def test_a_segments_update_narrows_a_change_down(engine: Engine) -> None:
+    """AmoCRM's second is shown if it is after the previous snapshot."""
+    hours = [START + timedelta(hours=number) for number in range(4)]
+    second = hours[1] + timedelta(seconds=17)
+    states = [
+        (segment(1, updated_at=START), segment(2, updated_at=START)),
+        (segment(1, updated_at=START, name="Unmoved"), segment(2, updated_at=START)),
+        (segment(1, updated_at=START, name="Unmoved"), segment(2, updated_at=second, bonus_points_max_discount=5)),
+        (segment(1, updated_at=None, name="None"),),
+    ]
+    for at, segments in zip(hours, states, strict=True):
+        gone = frozenset({1, 2}) - {one.id for one in segments}
+        publish(engine, snapshot(at, segments=segments, gone_segment_ids=gone), origin())
+    assert query(
+        engine,
+        "select thing_id, property, new_text, updated_at from analytics.changes order by observed_at, thing_id",
+    ) == [
+        (1, "name", "Unmoved", None),
+        (2, "bonus_points_max_discount", "5", second),
+        (1, "name", "None", None),
+        (2, None, None, None),
     ]

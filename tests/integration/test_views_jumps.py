@@ -13,6 +13,9 @@ import pytest
 from sqlalchemy import Engine
 
 from pipelines.amocrm.models import Segment
+from pipelines.report.events import events_by_segment, timeline_events
+from pipelines.report.figures import read_figures
+from pipelines.report.formats import Formats
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.queries import statement
@@ -310,3 +313,25 @@ def test_a_returning_segment_is_reported_with_its_return(engine: Engine) -> None
     [(missed_days, changes)] = fetch_rows(engine, "select missed_days, changes from analytics.segment_jumps")
     assert missed_days == 1
     assert [one["change"] for one in changes] == ["deleted", "returned"]
+
+
+def test_a_segment_that_came_or_went_is_beside_the_jumps_of_others(engine: Engine) -> None:
+    """Two sizes jump on the day on which a third segment is added and a fourth one deleted."""
+    for day in range(40):
+        segments = tuple(segment(number, 100) for number in (1, 2, 4))
+        publish(engine, snapshot(START + timedelta(days=day), segments=segments), origin())
+    segments = (segment(1, 40), segment(2, 50), segment(3, 110, name="Third"))
+    last = snapshot(START + timedelta(days=40), segments=segments, gone_segment_ids=frozenset({4}))
+    publish(engine, last, origin())
+    rows = fetch_rows(engine, "select segment_id, changed_things, changes from analytics.segment_jumps order by 1")
+    assert [(segment_id, things) for segment_id, things, _ in rows] == [(1, "segment"), (2, "segment")]
+    for _, _, changes in rows:
+        assert [(one["thing_id"], one["change"]) for one in changes] == [(3, "added"), (4, "deleted")]
+    figures = read_figures(engine, origin().account_key)
+    formats = Formats.for_account("GB", "Europe/Moscow")
+    context = "Changed around that time: segment 'Segment 4' deleted, segment 'Third' added."
+    for segment_id in (1, 2):
+        text = events_by_segment(figures, formats)[segment_id][-1].text
+        assert text.endswith(f"{context} 1 other segment jumped that day.")
+    [text] = [event.text for event in timeline_events(figures, formats) if event.kind == "jump"]
+    assert text.endswith(f"'Segment 2' \u221250 (usual: 0). {context}")

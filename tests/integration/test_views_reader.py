@@ -52,6 +52,9 @@ def test_reads_the_wide_view_of_an_account(engine: Engine, reader: psycopg.Conne
         (f"analytics.stages_as_of({ACCOUNT_ID}, '2026-04-02 00:00+02')", 2),
         (f"analytics.segments_by_field({ACCOUNT_ID})", 3),
         (f"analytics.value_text({ACCOUNT_ID}, 7, '[70]', '2026-03-30')", 1),
+        ("analytics.conditions_text('[[{}]]')", 1),
+        ("analytics.rule_text('{}')", 1),
+        ("analytics.stage_type_text('1')", 1),
     ],
 )
 def test_calls_every_function(reader: psycopg.Connection, call: str, row_count: int) -> None:
@@ -63,7 +66,15 @@ def test_no_function_is_left_out(engine: Engine) -> None:
         names = connection.scalars(
             text("select proname from pg_proc where pronamespace = 'analytics'::regnamespace order by 1")
         ).all()
-    assert names == ["as_of", "segments_by_field", "stages_as_of", "value_text"]
+    assert names == [
+        "as_of",
+        "conditions_text",
+        "rule_text",
+        "segments_by_field",
+        "stage_type_text",
+        "stages_as_of",
+        "value_text",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -27,7 +26,6 @@ from commands.exit_codes import exit_code_table, insert_exit_codes
 from commands.paths import CALLER_FOLDER, UserPath
 from pipelines.base.errors import Forbidden, SettingsError, Superseded
 from pipelines.config.settings import VARIABLES
-from pipelines.report.stage_rules import describe_rules
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for section in COMMANDS.values() for name in section]
@@ -211,28 +209,3 @@ def test_loads_go_on_where_the_history_ends(started_ago: timedelta, newest_ago: 
 )
 def test_a_sparkline_shows_ups_downs_and_gaps(numbers: list[int | None], line: str) -> None:
     assert sparkline(numbers) == line
-
-
-@pytest.mark.parametrize(
-    ("conditions", "words"),
-    [
-        ([], ""),
-        ([[], []], ""),
-        ([[{"type": "after_today", "match": {"value": 60}, "conditions": [{"value": 60}]}]], "after today 60"),
-        (
-            [[{"type": "a", "match": 1}, {"type": "b", "match": None}], [{"match": {"value": [2, 3]}}]],
-            "a 1, b | rule 2, 3",
-        ),
-        ([[{"type": "x", "match": {"value": {"from": 1}}, "conditions": None}]], "x …"),
-        (None, ""),
-        ({"type": "y"}, "y"),
-        ([["z", None, {"type": 5, "conditions": 6}]], "rule z, rule, 5"),
-    ],
-)
-def test_rules_with_unknown_ids_are_described(conditions: list[object], words: str) -> None:
-    assert describe_rules(conditions) == words
-
-
-def test_a_rule_is_described_by_names() -> None:
-    stage = json.loads((ROOT / "tests/payloads/stage_by_id/200.json").read_text(encoding="utf-8"))
-    assert describe_rules(stage["conditions"]) == "tag Condition"

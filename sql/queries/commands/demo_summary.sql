@@ -69,7 +69,7 @@ order by trend.customers_count desc nulls last, trend.name
 select
     stage.name,
     stage.is_default,
-    stage.conditions,
+    stage.conditions_text,
     case when exists (
         select from analytics.snapshots as earlier
         where earlier.account_id = stage.account_id and earlier.observed_at < stage.state_since_at

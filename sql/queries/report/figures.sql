@@ -83,7 +83,7 @@ order by customers_count desc nulls last, segment_id
 
 -- name: report_stages
 -- An account's stages in order, with their rules.
-select stage_id, name, is_default, state_since_at, conditions
+select stage_id, name, is_default, type_text, state_since_at, conditions, conditions_text
 from analytics.stages
 where account_id = :account_id
 order by sort, stage_id

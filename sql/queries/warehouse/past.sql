@@ -51,6 +51,8 @@ order by field_id, option_id
 -- Segments of a snapshot with sizes and prices. JSON is text, so that numbers are parsed exactly.
 select
     segment.segment_id, segment.name, segment.color, segment.created_at, segment.updated_at, segment.extra::text as extra,
+    segment.bonus_points_conversion_rate,
+    segment.bonus_points_max_discount,
     (
         select size.customers_count
         from amocrm.segment_size as size

@@ -106,13 +106,13 @@ def test_entities_of_another_account_are_refused(document: Document) -> None:
 
 def test_keys_that_other_clients_declare_are_kept_and_reported(document: Document) -> None:
     listed = document("segments_list/200.json")
-    listed["_embedded"]["segments"][0] |= {"bonus_points_conversion_rate": 2, "bonus_points_max_discount": None}
+    listed["_embedded"]["segments"][0] |= {"bonus_points_new": 2, "bonus_points_limit": None}
     bodies = {"account": document("account/200.json"), "segments": listed, "fields": []}
     snapshot = parse_snapshot(raw_responses(**bodies), OBSERVED_AT)
-    assert snapshot.segments[1].extra == {"bonus_points_conversion_rate": 2, "bonus_points_max_discount": None}
+    assert snapshot.segments[1].extra == {"bonus_points_new": 2, "bonus_points_limit": None}
     assert [anomaly for anomaly in snapshot.anomalies if anomaly.kind == "unknown_key"] == [
-        Anomaly(kind="unknown_key", thing="segment", thing_id=0, detail="'bonus_points_conversion_rate'"),
-        Anomaly(kind="unknown_key", thing="segment", thing_id=0, detail="'bonus_points_max_discount'"),
+        Anomaly(kind="unknown_key", thing="segment", thing_id=0, detail="'bonus_points_limit'"),
+        Anomaly(kind="unknown_key", thing="segment", thing_id=0, detail="'bonus_points_new'"),
     ]
 
 

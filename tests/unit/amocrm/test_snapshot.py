@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -207,6 +208,18 @@ def test_a_count_that_is_none_is_unknown_and_no_part_of_a_version(count: Json, k
     assert (only.customers_count, only.extra) == (None, None)
     assert anomalies == (Anomaly(kind=kind, thing="segment", thing_id=51, detail="'customers_count'"),)
     assert only.content_hash == parse_segment()[0].content_hash
+
+
+@pytest.mark.parametrize("key", ["bonus_points_conversion_rate", "bonus_points_max_discount"])
+def test_bonus_points_are_exact_numbers_and_may_be_missing(key: str) -> None:
+    for received, number in [(5, Decimal(5)), (2.25, Decimal("2.25")), (None, None)]:
+        only, anomalies = parse_segment(**{key: received})
+        assert (getattr(only, key), only.extra, anomalies) == (number, None, ())
+    for untyped in ("5", True, [5]):
+        only, anomalies = parse_segment(**{key: untyped})
+        assert (getattr(only, key), [anomaly.kind for anomaly in anomalies][:1]) == (None, ["untyped_value"])
+        assert only.extra
+        assert key in only.extra
 
 
 @pytest.mark.parametrize("count", [0, 2**31, 2**53 + 1, 2**63 - 1])

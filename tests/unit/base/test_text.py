@@ -52,7 +52,15 @@ BASE = Change(
             {"thing": "option", "property": "name", "old_text": "SMS", "new_text": "Text"},
             "option 'SMS' renamed to 'Text'",
         ),
-        ({"thing": "stage", "property": "conditions", "old_text": "[…]", "new_text": "[]"}, "stage rule edited: 'VIP'"),
+        (
+            {
+                "thing": "stage",
+                "property": "conditions",
+                "old_text": "after purchase: 14 days | tag: A",
+                "new_text": "after purchase: 21 days | tag: A",
+            },
+            "rules of stage 'VIP' changed: after purchase: 14 → 21 days",
+        ),
         (
             {"thing": "stage", "property": "sort", "old_text": "10", "new_text": "20"},
             "stage 'VIP' moved from position 10 to 20",

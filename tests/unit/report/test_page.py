@@ -78,6 +78,7 @@ def figures(name: str = "VIP") -> Figures:
             first_date=days[0].date,
             snapshot_count=40,
         ),
+        first_date=days[0].date,
         segments=[
             SegmentTrend(
                 segment_id=1,
@@ -92,7 +93,17 @@ def figures(name: str = "VIP") -> Figures:
                 days=days,
             )
         ],
-        stages=[StageState(stage_id=5, name=name, is_default=True, state_since_at=NOW, conditions=[[{"type": name}]])],
+        stages=[
+            StageState(
+                stage_id=5,
+                name=name,
+                is_default=True,
+                type_text="regular",
+                state_since_at=NOW,
+                conditions=[[{"type": name}]],
+                conditions_text=name,
+            )
+        ],
         movers=[
             Mover(
                 days=7,
@@ -277,8 +288,38 @@ def test_omissions_are_stated() -> None:
     text = ReportReader(render_page(cut, now=NOW)).text
     assert "those before 10.03.2026 15:00 are missing here" in text
     assert "see the view data_quality" in text
-    long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)))
-    assert "This page starts at 01.03.2026" in ReportReader(render_page(long, now=NOW)).text
+    long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)), first_date=date(2026, 2, 10))
+    assert "This page starts at 10.02.2026" in ReportReader(render_page(long, now=NOW)).text
+    for young in (replace(full, segments=[]), replace(full, segments=[replace(full.segments[0], days=())])):
+        assert "This page starts at" not in ReportReader(render_page(young, now=NOW)).text
+
+
+SIZE_WORDS = ("Customers, size", "1, 7, 30 days", "Jump", "size is that of", "charts", "segment_jumps")
+
+
+def test_stages_alone_are_explained_without_sizes() -> None:
+    full = figures()
+    state = replace(full.state, customers_mode="periodicity")
+    renamed = replace(full.changes[0], thing="stage", property="name")
+    changes = [replace(renamed, observed_at=NOW - timedelta(minutes=number)) for number in range(3)]
+    alone = replace(full, state=state, segments=[], movers=[], jumps=[], changes=changes, changes_from=NOW)
+    text = ReportReader(render_page(alone, now=NOW)).text
+    assert [word for word in SIZE_WORDS if word in text] == []
+    assert "Rules of a group are separated by semicolons" in text
+    assert "but sizes" not in ReportReader(render_page(replace(alone, changes=[], gaps=[]), now=NOW)).text
+    assert "Rules of a group" not in ReportReader(render_page(replace(full, stages=[]), now=NOW)).text
+
+
+def test_a_first_day_has_sizes_and_no_charts() -> None:
+    full = figures()
+    [segment] = full.segments
+    young = replace(full, segments=[replace(segment, days=segment.days[-1:])], movers=[])
+    html = render_page(young, now=NOW)
+    page = ReportReader(html)
+    assert "svg" not in page.tags
+    assert "Charts of the sizes begin with the second day." in page.text
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert "1\u00a0009" in html
 
 
 def test_a_table_has_two_weeks_by_day_and_before_them_the_ends_of_months() -> None:

@@ -1,0 +1,31 @@
+"""Edits of a stage's rules in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.report.stage_rules import describe_rule_edit, describe_rules
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("after purchase: 14 days", "after purchase: 21 days", "after purchase: 14 → 21 days"),
+        ("after purchase: 1 day", "after purchase: 2 days", "after purchase: 1 day → 2 days"),
+        ("a: 1; tag: A | b: 2", "a: 1; tag: A or B | b: 2", "tag: A → A or B"),
+        ("tag: A", "after today: 3 days", "tag: A → after today: 3 days"),
+        ("tag", "tag: A", "tag → tag: A"),
+        (None, "tag: A", "added tag: A"),
+        ("tag: A | b: 1; b: 1", "b: 1", "removed tag: A; removed b: 1"),
+        ("a: 1; b: 2", "c: 3", "removed a: 1; removed b: 2; added c: 3"),
+        ("a: 1; b: 2", "a: 1 | b: 2", ""),
+        (None, None, ""),
+    ],
+)
+def test_edits_of_rules(old: str | None, new: str | None, words: str) -> None:
+    assert describe_rule_edit(old, new) == words
+
+
+def test_rules_are_one_line() -> None:
+    assert describe_rules("tag: A\n\u202eB") == "tag: A B"
+    assert describe_rules(None) == ""
