@@ -15,10 +15,10 @@ from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_a
 from assets.raw import raw_answer
 from assets.report import REPORT_SENSOR, report
 from assets.resources import Warehouse, WarehouseResource
-from assets.schedules import housekeeping_schedule, load_schedule
+from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
-from assets.specs import SNAPSHOT, VIEWS_GROUP
+from assets.specs import LOAD_FAILURE, SNAPSHOT, VIEWS_GROUP
 from assets.views import analytics_views
 from assets.write_back import WRITE_BACKS
 from pipelines.base.errors import SettingsError
@@ -60,11 +60,11 @@ def build_definitions(
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
-            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, *WRITE_BACKS],
+            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, LOAD_FAILURE, *WRITE_BACKS],
         ),
         jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
-        sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR],
+        sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR, account_sensor],
         resources={"workbench": warehouse or WarehouseResource(), "hand_over": LoadReferenceIOManager()},
         executor=dg.in_process_executor,
     )
