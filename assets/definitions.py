@@ -40,10 +40,10 @@ def definitions() -> dg.Definitions:
     return build_definitions(settings.schedule_cron, settings.schedule_timezone, is_fleet=is_fleet(settings))
 
 
-def settings_or_defaults() -> Settings:
+def settings_or_defaults(folder: Path | None = None) -> Settings:
     """Return the settings, or the defaults if they are invalid: the first tick reports the errors."""
     try:
-        return load_settings(os.environ, settings_folder(os.environ, Path.cwd()))
+        return load_settings(os.environ, folder or settings_folder(os.environ, Path.cwd()))
     except SettingsError:
         return Settings(data_dir=Path())
 
@@ -51,9 +51,10 @@ def settings_or_defaults() -> Settings:
 def build_definitions(
     cron: str,
     timezone: str,
-    warehouse: Warehouse | None = None,
+    warehouse: Warehouse | WarehouseResource | None = None,
     *,
     is_fleet: bool = False,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
 ) -> dg.Definitions:
     """Build all definitions for a schedule. ``warehouse`` replaces the one that the settings describe."""
     policy = build_freshness_policy(cron, timezone)
@@ -66,7 +67,7 @@ def build_definitions(
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
         sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR, account_sensor],
         resources={"workbench": warehouse or WarehouseResource(), "hand_over": LoadReferenceIOManager()},
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

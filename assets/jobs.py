@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from textwrap import dedent
 from typing import Any, Final
 
 import dagster as dg
@@ -19,11 +18,8 @@ from assets.write_back import apply_desired_state
 
 LAUNCHPAD: Final[Mapping[str, Any]] = {
     "account": None,
-    "text": dedent("""\
-        version: 1
-        # Replace this by the stages or segments that you want; './run export' writes the current ones in this form.
-        segments: []
-    """),
+    "file": None,
+    "text": "{version: 1, segments: []}",
     "dry_run": True,
     "fingerprint": None,
     "delete_segments": [],
@@ -55,7 +51,10 @@ def load_fleet_job() -> None:
     name=names.MANAGE_ACCOUNT,
     executor_def=dg.in_process_executor,
     config={"ops": {names.APPLY_OP: {"config": dict(LAUNCHPAD)}}},
-    description="Plan the calls that make an account's stages or segments match a file; with dry_run off, apply them.",
+    description=(
+        "Plan the calls that make an account's stages or segments match a file; with dry_run off, apply them. Put the "
+        "file's text, which './run export' writes, into 'text', or its path into 'file'."
+    ),
 )
 def manage_account() -> None:
     """Plan or apply desired state. Started by hand: no schedule runs it, and nothing retries it."""
