@@ -15,10 +15,10 @@ from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_a
 from assets.raw import raw_answer
 from assets.report import REPORT_SENSOR, report
 from assets.resources import Warehouse, WarehouseResource
-from assets.schedules import housekeeping_schedule, load_schedule
+from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
-from assets.specs import SNAPSHOT, VIEWS_GROUP
+from assets.specs import LOAD_FAILURE, SNAPSHOT, VIEWS_GROUP
 from assets.views import analytics_views
 from assets.write_back import WRITE_BACKS
 from pipelines.base.errors import SettingsError
@@ -40,10 +40,10 @@ def definitions() -> dg.Definitions:
     return build_definitions(settings.schedule_cron, settings.schedule_timezone, is_fleet=is_fleet(settings))
 
 
-def settings_or_defaults() -> Settings:
+def settings_or_defaults(folder: Path | None = None) -> Settings:
     """Return the settings, or the defaults if they are invalid: the first tick reports the errors."""
     try:
-        return load_settings(os.environ, settings_folder(os.environ, Path.cwd()))
+        return load_settings(os.environ, folder or settings_folder(os.environ, Path.cwd()))
     except SettingsError:
         return Settings(data_dir=Path())
 
@@ -51,22 +51,23 @@ def settings_or_defaults() -> Settings:
 def build_definitions(
     cron: str,
     timezone: str,
-    warehouse: Warehouse | None = None,
+    warehouse: Warehouse | WarehouseResource | None = None,
     *,
     is_fleet: bool = False,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
 ) -> dg.Definitions:
     """Build all definitions for a schedule. ``warehouse`` replaces the one that the settings describe."""
     policy = build_freshness_policy(cron, timezone)
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
-            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, *WRITE_BACKS],
+            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, LOAD_FAILURE, *WRITE_BACKS],
         ),
         jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
-        sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR],
+        sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR, account_sensor],
         resources={"workbench": warehouse or WarehouseResource(), "hand_over": LoadReferenceIOManager()},
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

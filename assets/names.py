@@ -10,6 +10,10 @@ MANAGE_ACCOUNT: Final = "manage_account"
 HOUSEKEEPING: Final = "housekeeping"
 """Name of the job and of its schedule."""
 
+JOBS: Final = (LOAD_ACCOUNT, LOAD_FLEET, MANAGE_ACCOUNT, HOUSEKEEPING)
+ASSET_JOB: Final = "__ASSET_JOB"
+"""Dagster's name for the job of runs that a user starts from an asset's page."""
+
 LOAD_SCHEDULE: Final = "load_accounts"
 APPLY_OP: Final = "make_as_wanted"
 """Op of the job ``manage_account``."""

@@ -26,9 +26,16 @@ SOURCE_VIEWS: Final = (
 )
 """Views that the report reads."""
 
+PUBLISHED_SNAPSHOT: Final = dg.AssetSelection.assets(SNAPSHOT)
 AFTER_LOAD: Final = (
-    dg.AutomationCondition.eager().allow(dg.AssetSelection.assets(SNAPSHOT)).with_label("a snapshot was published")
-)
+    dg.AutomationCondition.eager().allow(PUBLISHED_SNAPSHOT)
+    # For accounts that were loaded before the sensor's first evaluation, such as the demo's.
+    | (
+        dg.AutomationCondition.missing().newly_true()
+        & ~dg.AutomationCondition.any_deps_missing().allow(PUBLISHED_SNAPSHOT)
+        & ~dg.AutomationCondition.in_progress()
+    )
+).with_label("a snapshot was published")
 """Write a report once per account with new snapshots, however many there are, and only while no load is active."""
 
 
@@ -75,11 +82,10 @@ def is_simulated(settings: Settings, key: str) -> bool:
 
 
 def report_metadata(written: WrittenReport) -> dict[str, dg.MetadataValue | int]:
-    """Return the report's location and headline."""
+    """Return the report's location and headline. No link: browsers do not open files from a website."""
     return {
         "headline": dg.MetadataValue.text(written.headline),
         "observed_at": dg.MetadataValue.timestamp(written.observed_at),
         "path": dg.MetadataValue.path(str(written.file.absolute())),
-        "link": dg.MetadataValue.url(written.file.absolute().as_uri()),
         "bytes": written.byte_count,
     }

@@ -105,6 +105,21 @@ def load_schedule(cron: str, timezone: str, *, is_fleet: bool) -> dg.ScheduleDef
     return load_accounts
 
 
+@dg.sensor(
+    name="register_accounts",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=60,
+    description="List the accounts of the settings, so that each can be loaded before the schedule's first tick.",
+)
+def account_sensor(context: dg.SensorEvaluationContext, workbench: dg.ResourceParam[Warehouse]) -> dg.SkipReason:
+    """Register new accounts as partitions."""
+    try:
+        keys = register_accounts(context.instance, workbench.settings)
+    except SettingsError as error:  # the load schedule sends the alert
+        return dg.SkipReason(error.message)
+    return dg.SkipReason(f"{len(keys)} accounts are registered.")
+
+
 def housekeeping_schedule(timezone: str) -> dg.ScheduleDefinition:
     """Build the nightly schedule of the purge. It runs by default, since old data would fill the disk."""
     return dg.ScheduleDefinition(

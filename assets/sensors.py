@@ -10,10 +10,12 @@ import dagster as dg
 from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import transitions_of
-from assets.names import APPLY_OP, MANAGE_ACCOUNT, PARTITION_TAG
+from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG
 from assets.notify import NO_WEBHOOK, notify
 from assets.report import REPORT
 from assets.resources import Warehouse
+from assets.size_alerts import SIZE_ALERT
+from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
 from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
@@ -25,6 +27,9 @@ UNKNOWN_ACCOUNT: Final = "?"
 """Replaces the account's key if a run's account is unknown."""
 
 NOTHING_NEW: Final = "No alert was sent: these accounts fail as before, and each is alerted once a day."
+
+FOREIGN_RUN: Final = "No alert was sent: the run is of another job of the project."
+OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key for spec in (*PUBLISHED, *VIEWS))})
 
 # Both sensors run by default. Without AMOCRM_ALERT_WEBHOOK_URL they send nothing.
 
@@ -42,6 +47,8 @@ def notify_of_failed_loads(
     context: dg.RunFailureSensorContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.SkipReason | None:
     """Send alerts about one failed run: its failures, and the accounts that it loaded after earlier failures."""
+    if not is_ours(context.dagster_run):
+        return dg.SkipReason(FOREIGN_RUN)
     settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
     alerts = (
         (with_transitions(failure_alert(context, settings), transitions), failing(transitions)),
@@ -69,6 +76,13 @@ def notify_of_recovered_loads(
     alert = recovery_alert(context.dagster_run, settings_or_none(workbench), transitions)
     unsent = notify(alert, workbench, context.log, transitions) if alert else "No account had failed before."
     return dg.SkipReason(unsent) if unsent else None
+
+
+def is_ours(run: dg.DagsterRun) -> bool:
+    """Return False for runs of a project that uses the component beside jobs and assets of its own."""
+    if run.job_name in JOBS:
+        return True
+    return run.job_name == ASSET_JOB and not (run.asset_selection and OUR_ASSETS.isdisjoint(run.asset_selection))
 
 
 def recovery_alert(

@@ -72,6 +72,9 @@ PUBLISHED: Final = tuple(
 )
 """Tables that publishing a snapshot writes, in this order."""
 
+LOAD_FAILURE: Final = table_spec(TABLES["amocrm", "load_failure"], group="history", deps=[], kinds={"postgres"})
+"""Failed loads, written by every load that fails. Views read it."""
+
 VIEWS: Final = tuple(
     table_spec(view, group=VIEWS_GROUP, deps=[dg.AssetKey(used) for used in view.uses], kinds={"postgres", "view"})
     for view in (

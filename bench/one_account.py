@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import multiprocessing
 import os
 import subprocess
@@ -28,6 +29,7 @@ import psycopg
 from dagster import DagsterInstance
 
 from assets.dagster_home import prepare_home
+from assets.names import LOAD_ACCOUNT, PARTITION_TAG
 from assets.partitions import ACCOUNTS
 from emulator import Emulator, World
 from emulator.entities import Field
@@ -53,8 +55,8 @@ OPTIONS: Final = dict.fromkeys(("select", "multiselect", "radiobutton"), ("one",
 ROOT: Final = Path(__file__).parents[1]
 SYNC: Final = [sys.executable, "-c", "from commands.cli import main; main()", "sync"]
 DAGSTER: Final = [
-    *(sys.executable, "-m", "dagster", "asset", "materialize"),
-    *("-m", "assets.definitions", "--select", "*", "--partition", "main"),
+    *(sys.executable, "-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", LOAD_ACCOUNT),
+    *("--tags", json.dumps({PARTITION_TAG: "main"})),
 ]
 
 

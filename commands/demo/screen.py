@@ -14,9 +14,9 @@ from rich.theme import Theme
 
 from commands.demo.home import SimulationConfig
 from commands.demo.simulated_loads import LoadStep
-from commands.demo.sparkline import sparkline
 from commands.demo.summary import Summary
 from commands.output import pluralize
+from pipelines.base.sparkline import sparkline
 from pipelines.base.text import display_name, to_single_line
 from pipelines.report.stage_rules import describe_rules
 

@@ -54,7 +54,11 @@ def test_a_run_shows_every_table_and_view(dagster_account: DagsterAccount, insta
     assert shown["amocrm/snapshot"]["segments"] == 2
     assert shown["amocrm/raw_answer"]["requests"] == len(dagster_account.emulator.requests)
     assert shown["analytics/segments"]["dagster/partition_row_count"] == 2
-    assert "data:image/svg+xml;base64," in shown["analytics/segment_sizes_daily"]["sizes_by_day"]
+    assert table_rows(shown["analytics/segment_sizes_daily"]["sizes_by_day"]) == [
+        {"segment": name, "60 days": "▄", "smallest": size, "largest": size, "size": size}
+        for name, size in (("VIP", "10"), ("New", "3"))
+    ]
+    assert count_events(result)["STEP_OUTPUT"] == 1 + len(HISTORY) + 1 + len(check_evaluations(result)), "none of views"
     assert {name: one.passed for name, one in check_evaluations(result).items()} == {
         "token_lasts": True,
         "lists_are_whole": True,

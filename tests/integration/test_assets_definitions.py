@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
@@ -15,9 +16,14 @@ from assets.jobs import load_account_job
 from assets.names import LOAD_SCHEDULE
 from assets.partitions import ACCOUNTS
 from assets.report import REPORT, SOURCE_VIEWS
+from assets.resources import Warehouse
+from assets.schedules import account_sensor
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
-from pipelines.config.settings import Settings
+from assets.write_back import WriteBackConfig
+from pipelines.base.secret import Secret
+from pipelines.config.settings import AccountSettings, Settings
+from pipelines.writeback.config_file import parse_desired
 
 ROOT = Path(__file__).parents[2]
 ALONE = """
@@ -74,6 +80,11 @@ def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetK
     assert views == {spec.key for spec in VIEWS}
     others = {dg.AssetKey(["amocrm", "raw_answer"]), SIZE_ALERT.key, REPORT}
     assert assets.keys() == views | {spec.key for spec in PUBLISHED} | others
+
+
+def test_every_node_of_the_graph_is_described() -> None:
+    graph = build_definitions("0 * * * *", "UTC").get_repository_def().asset_graph
+    assert {key.to_user_string() for key in graph.get_all_asset_keys() if not graph.get(key).description} == set()
 
 
 def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
@@ -137,6 +148,25 @@ def test_settings_that_cannot_be_used_do_not_keep_the_pages_away(
 def test_any_usual_schedule_can_be_loaded(cron: str) -> None:
     schedule = build_definitions(cron, "Europe/Moscow").resolve_schedule_def(LOAD_SCHEDULE)
     assert schedule.cron_schedule == cron
+
+
+def test_the_launchpad_shows_a_configuration_that_plans_nothing() -> None:
+    job = build_definitions("0 * * * *", "UTC").resolve_job_def("manage_account")
+    assert job.run_config
+    shown = WriteBackConfig(**job.run_config["ops"]["make_as_wanted"]["config"])
+    assert shown.dry_run
+    text, source = shown.contents(None)
+    assert parse_desired(text, source=source).segments == ()
+
+
+def test_the_sensor_registers_accounts_before_any_schedule(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, accounts=(AccountSettings(key="corner", base_url="http://127.0.0.1:1", token=Secret("t")),)
+    )
+    with dg.DagsterInstance.ephemeral() as instance, ExitStack() as stack:
+        resources = {"workbench": Warehouse(lambda: settings, stack)}
+        account_sensor(dg.build_sensor_context(instance=instance, resources=resources))
+        assert instance.get_dynamic_partitions("accounts") == ["corner"]
 
 
 def test_the_job_runs_in_one_process() -> None:

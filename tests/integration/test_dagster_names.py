@@ -29,7 +29,7 @@ amocrm/snapshot:below_documented_limits analytics/segment_jumps:sizes_are_usual
 """
 OPS = "amocrm__raw_answer keep_house load_bucket make_as_wanted publish report tell_of_sizes views"
 JOBS = "__ASSET_JOB housekeeping load_account load_fleet manage_account"
-SENSORS = "keep_reports tell_of_failed_loads tell_of_loads_that_work_again"
+SENSORS = "keep_reports register_accounts tell_of_failed_loads tell_of_loads_that_work_again"
 
 
 def names(text: str) -> list[str]:

@@ -20,11 +20,11 @@ from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.options import select_demo
 from commands.demo.run import next_steps
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
-from commands.demo.sparkline import sparkline
 from commands.error_output import Failure
 from commands.exit_codes import exit_code_table, insert_exit_codes
 from commands.paths import CALLER_FOLDER, UserPath
 from pipelines.base.errors import Forbidden, SettingsError, Superseded
+from pipelines.base.sparkline import sparkline
 from pipelines.config.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
