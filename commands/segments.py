@@ -52,9 +52,14 @@ def segment_options(body: Callable[..., None]) -> Callable[..., None]:
             help="A custom field by id, name or code; repeat it for several options; null clears it.",
         ),
         click.option(
-            "--price-field", "prices", metavar="ID", type=int, multiple=True, help="An available price field."
+            "--price-field",
+            "prices",
+            metavar="ID",
+            type=int,
+            multiple=True,
+            help="An available price field; repeatable.",
         ),
-        click.option("--no-price-fields", "is_without_prices", is_flag=True, help="No available price field."),
+        click.option("--no-price-fields", "is_without_prices", is_flag=True, help="Make no price field available."),
         click.option("--color", metavar="COLOR", help=f"A color of amoCRM's palette, such as {SEGMENT_COLORS[0]}."),
     ):
         body = option(body)
@@ -104,14 +109,14 @@ def build_desired_segment(
     *,
     fields: Sequence[str],
     prices: Sequence[int],
-    is_without_prices: bool,
+    is_without_prices: bool = False,
     color: str | None,
     name: str | None = None,
     id: int | None = None,  # noqa: A002 - the record's field
 ) -> DesiredSegment:
     """Build the desired segment from the options' values."""
     if prices and is_without_prices:
-        raise click.UsageError("--price-field and --no-price-fields exclude each other: give one of them.")
+        raise click.UsageError("--price-field and --no-price-fields exclude each other.")
     values: defaultdict[str, list[YamlText]] = defaultdict(list)
     for field in fields:
         field_name, is_given, value = field.partition("=")

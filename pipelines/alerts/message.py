@@ -24,8 +24,9 @@ LOOK_BACK: Final = timedelta(days=1)
 def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[Gap], formats: Formats) -> list[Event]:
     """List changes of the account or segment between the two snapshots or in the day before, latest first.
 
-    Other segments that came or went are included, as in ``analytics.segment_jumps``. amoCRM's API does not return a
-    segment's conditions, so edits of them are never included.
+    Other segments count if they came or went, since they may have taken or left customers.
+
+    amoCRM's API does not return a segment's conditions, so edits of them are never included.
     """
     since, until = alert.previous_observed_at - LOOK_BACK, alert.observed_at
     relevant_changes = [
@@ -35,7 +36,7 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
         and (
             change.thing != "segment"
             or change.thing_id == alert.segment_id
-            or change.change in ("added", "returned", "deleted")
+            or change.change in ("added", "deleted", "returned")
         )
     ]
     overlapping_gaps = [

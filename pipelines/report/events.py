@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
+from pipelines.report.failure_words import describe_failures
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change
@@ -32,8 +33,8 @@ MAX_CONTEXT_LENGTH: Final = 200
 
 CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
 NO_CONTEXT: Final = (
-    "amoCRM shows no change of this segment, of fields or of the account around that time; "
-    "no other segment came or went."
+    "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
+    "went."
 )
 
 
@@ -94,7 +95,7 @@ def describe_gap(gap: Gap) -> str:
     """Describe a gap: its duration, the number of missing loads, and their errors if known."""
     missed = "one load is missing" if gap.missed_count == 1 else f"{gap.missed_count} loads are missing"
     ongoing_note = "" if gap.until_at else " so far"
-    cause = f": {to_single_line(gap.errors)}" if gap.errors else ", no failure was recorded"
+    cause = f": {to_single_line(describe_failures(gap.errors))}" if gap.errors else ", no failure was recorded"
     return f"No data for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
 
 
@@ -170,8 +171,10 @@ def _have_one_context(jumps: Sequence[Jump]) -> bool:
 
 
 def _describe_other_jumps(count: int) -> str:
-    """Describe how many other segments jumped on the same day; empty if none did."""
-    return f" {count} other segment{'' if count == 1 else 's'} jumped that day." if count else ""
+    """Say how many other segments jumped on the same day: then the cause probably concerns the account."""
+    if not count:
+        return ""
+    return f" {count} other segment{'s' if count > 1 else ''} jumped on that day."
 
 
 def _describe_jump_context(jump: Jump) -> str:

@@ -60,4 +60,4 @@ comment on column analytics.segment_history.field_values is 'Values of the custo
 comment on column analytics.segment_history.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
 comment on column analytics.segment_history.bonus_points_conversion_rate is 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
 comment on column analytics.segment_history.bonus_points_max_discount is 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
-comment on column analytics.segment_history.updated_at is 'amoCRM''s time of the segment''s last update, as the first snapshot with this state showed it. Later snapshots with the same state do not change it. Null if amoCRM gave none.';
+comment on column analytics.segment_history.updated_at is 'When amoCRM last updated the segment, as the first snapshot of this state showed it. If it lies between the previous snapshot and valid_from, it is the second of the change.';

@@ -174,7 +174,8 @@ left join lateral (
         and (
             change.thing <> 'segment'
             or change.thing_id = jump.segment_id
-            or change.change in ('added', 'returned', 'deleted')
+            -- A segment that comes or goes may take or leave customers of this one.
+            or change.change in ('added', 'deleted', 'returned')
         )
 ) as around on true;
 
@@ -194,5 +195,5 @@ comment on column analytics.segment_jumps.previous_observed_at is 'The last snap
 comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump. The jump happened before it.';
 comment on column analytics.segment_jumps.missed_days is 'Number of days between the two without a size of the segment. Usually 0.';
 comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest interval between snapshots within the span, in seconds. If it is much longer than usual, the jump may have been a slow change.';
-comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one, or another that was added, returned or deleted), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
+comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one, or another that was added, deleted or returned), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
 comment on column analytics.segment_jumps.changes is 'These changes as a list of JSON objects, from the view changes. Null if there are none.';

@@ -267,6 +267,19 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
     ]
 
 
+def test_segments_that_came_or_went_are_reported_with_a_jump(engine: Engine) -> None:
+    for day in range(40):
+        publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 100), segment(2, 50))), origin())
+    last = snapshot(
+        START + timedelta(days=40), segments=(segment(1, 140), segment(3, 5)), gone_segment_ids=frozenset({2})
+    )
+    publish(engine, last, origin())
+    assert fetch_rows(engine, "select changed_things from analytics.segment_jumps") == [("segment",)]
+    with engine.connect() as connection:
+        jump = connection.execute(statement("report_jumps"), {"account_id": ACCOUNT_ID, "first_date": FIRST_DAY}).one()
+    assert jump.changed_things == "segment 'Segment 2' (deleted), segment 'Segment 3' (added)"
+
+
 def test_old_changes_are_not_reported(engine: Engine) -> None:
     for day in range(41):
         name = "Old" if day < 37 else "New"
@@ -316,9 +329,9 @@ def test_a_segment_that_came_or_went_is_beside_the_jumps_of_others(engine: Engin
         assert [(one["thing_id"], one["change"]) for one in changes] == [(3, "added"), (4, "deleted")]
     figures = read_figures(engine, origin().account_key)
     formats = Formats.for_account("GB", "Europe/Moscow")
-    context = "Changed around that time: segment 'Segment 4' deleted, segment 'Third' added."
+    context = "Changed around that time: segment 'Segment 4' (deleted), segment 'Third' (added)."
     for segment_id in (1, 2):
         text = events_by_segment(figures, formats)[segment_id][-1].text
-        assert text.endswith(f"{context} 1 other segment jumped that day.")
+        assert text.endswith(f"{context} 1 other segment jumped on that day.")
     [text] = [event.text for event in timeline_events(figures, formats) if event.kind == "jump"]
     assert text.endswith(f"'Segment 2' \u221250 (usual: 0). {context}")
