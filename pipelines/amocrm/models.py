@@ -132,9 +132,9 @@ class QuickSegment:
     updated_at: datetime
     customers_count: int
     price_field_ids: tuple[int, ...]
-    bonus_points_conversion_rate: int | None = None
-    bonus_points_max_discount: int | None = None
     value_lines: tuple[str, ...]  # the columns of ``FieldValue`` in COPY's text format, a line per value
+    bonus_points_conversion_rate: Decimal | None = None
+    bonus_points_max_discount: Decimal | None = None
     content_hash: bytes
 
     @property

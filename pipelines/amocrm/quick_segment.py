@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from pipelines.amocrm import timestamps
 from pipelines.amocrm.field_values import NUMBER, NUMBER_TYPES, TEXT_TYPES
@@ -31,8 +31,6 @@ Value: TypeAlias = str | int | bool | None
 
 _MAX_NUMBER_LENGTH: Final = 100
 """Longer numbers are checked against Postgres' limits by the careful reader."""
-_HEAD_KEYS: Final = ("bonus_points_conversion_rate", "bonus_points_max_discount", "color", "created_at", "name")
-"""Keys whose values the fingerprint takes as they are, sorted."""
 _ENCODER: Final = msgspec.json.Encoder()
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 _FIELD_ID: Final = attrgetter("field_id")
@@ -57,7 +55,12 @@ def read_segment(row: SegmentRow, account_id: int, timezone: ZoneInfo) -> QuickS
     except _Unusual:
         return None
     prices = sorted(fields.available_products_price_types or ())
-    head = {key: value for key in _HEAD_KEYS if (value := getattr(fields, key)) is not UNSET}
+    bonus_points = {
+        "bonus_points_conversion_rate": fields.bonus_points_conversion_rate,
+        "bonus_points_max_discount": fields.bonus_points_max_discount,
+    }
+    head: dict[str, Any] = {key: value for key, value in bonus_points.items() if value is not UNSET}
+    head |= {"color": fields.color, "created_at": fields.created_at, "name": fields.name}
     return QuickSegment(
         id=fields.id,
         name=fields.name,
@@ -66,11 +69,15 @@ def read_segment(row: SegmentRow, account_id: int, timezone: ZoneInfo) -> QuickS
         updated_at=updated_at,
         customers_count=fields.customers_count,
         price_field_ids=tuple(sorted(set(prices))),
-        bonus_points_conversion_rate=head.get("bonus_points_conversion_rate"),
-        bonus_points_max_discount=head.get("bonus_points_max_discount"),
         value_lines=tuple(value_lines),
+        bonus_points_conversion_rate=_to_decimal(fields.bonus_points_conversion_rate),
+        bonus_points_max_discount=_to_decimal(fields.bonus_points_max_discount),
         content_hash=_hash([head, prices, [], list(filter(None, contents))]),
     )
+
+
+def _to_decimal(value: int | UnsetType | None) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int) else None
 
 
 def _read_entry(entry: Entry, timezone: ZoneInfo, lines: list[str]) -> list[Any] | None:

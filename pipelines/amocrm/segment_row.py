@@ -61,10 +61,10 @@ class SegmentFields(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     customers_count: Count
     color: str
     account_id: Id
-    bonus_points_conversion_rate: int | UnsetType | None = UNSET
-    bonus_points_max_discount: int | UnsetType | None = UNSET
     available_products_price_types: list[Id] | UnsetType | None = UNSET
     custom_fields_values: list[Entry] | UnsetType | None = UNSET
+    bonus_points_conversion_rate: Count | UnsetType | None = UNSET
+    bonus_points_max_discount: Count | UnsetType | None = UNSET
     _links: Links | UnsetType = UNSET
 
 

@@ -58,6 +58,6 @@ comment on column analytics.segment_history.created_at is 'When amoCRM created t
 comment on column analytics.segment_history.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
 comment on column analytics.segment_history.field_values is 'Values of the custom fields by field id, each a list; options by id. segment_field_values has them by name.';
 comment on column analytics.segment_history.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
-comment on column analytics.segment_history.updated_at is 'When amoCRM last updated the segment, as the first snapshot of this state showed it. If it lies between the previous snapshot and valid_from, it is the second of the change.';
 comment on column analytics.segment_history.bonus_points_conversion_rate is 'Share of a purchase that customers receive as bonus points, in percent. Null if amoCRM gives none.';
 comment on column analytics.segment_history.bonus_points_max_discount is 'Largest share of a purchase that customers can pay with bonus points, in percent. Null if amoCRM gives none.';
+comment on column analytics.segment_history.updated_at is 'When amoCRM last updated the segment, as the first snapshot of this state showed it. If it lies between the previous snapshot and valid_from, it is the second of the change.';

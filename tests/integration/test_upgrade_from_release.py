@@ -181,7 +181,7 @@ def test_messages_of_earlier_versions_become_visible(
 
 def test_bonus_points_move_into_their_columns(old: Engine, empty_database_url: str, tmp_path: Path) -> None:
     """In closed versions, too; values of another type stay in ``extra``."""
-    migrate_before(old, empty_database_url, "0015", tmp_path)
+    migrate_before(old, empty_database_url, "0020", tmp_path)
     rate, discount = "bonus_points_conversion_rate", "bonus_points_max_discount"
     received = [
         {rate: 2.5, discount: 50, "other": 1},

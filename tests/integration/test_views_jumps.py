@@ -329,9 +329,9 @@ def test_a_segment_that_came_or_went_is_beside_the_jumps_of_others(engine: Engin
         assert [(one["thing_id"], one["change"]) for one in changes] == [(3, "added"), (4, "deleted")]
     figures = read_figures(engine, origin().account_key)
     formats = Formats.for_account("GB", "Europe/Moscow")
-    context = "Changed around that time: segment 'Segment 4' deleted, segment 'Third' added."
+    context = "Changed around that time: segment 'Segment 4' (deleted), segment 'Third' (added)."
     for segment_id in (1, 2):
         text = events_by_segment(figures, formats)[segment_id][-1].text
-        assert text.endswith(f"{context} 1 other segment jumped that day.")
+        assert text.endswith(f"{context} 1 other segment jumped on that day.")
     [text] = [event.text for event in timeline_events(figures, formats) if event.kind == "jump"]
     assert text.endswith(f"'Segment 2' \u221250 (usual: 0). {context}")

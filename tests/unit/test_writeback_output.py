@@ -80,11 +80,7 @@ def test_an_argument_is_not_taken_for_the_demos_mode(typed: list[str], found: tu
 
 def test_fields_are_given_by_name_and_value() -> None:
     given = build_desired_segment(
-        name="VIP",
-        fields=["Note=a=b", "Tags=A", "Tags = B", "Old=null"],
-        prices=[3, 1, 3],
-        is_without_prices=False,
-        color="#AE003F",
+        name="VIP", fields=["Note=a=b", "Tags=A", "Tags = B", "Old=null"], prices=[3, 1, 3], color="#AE003F"
     )
     assert given == DesiredSegment(
         name="VIP",
@@ -101,15 +97,7 @@ def test_fields_are_given_by_name_and_value() -> None:
 
 def test_a_field_without_a_value_is_reported() -> None:
     with pytest.raises(click.BadParameter, match="lacks its value"):
-        build_desired_segment(fields=["Note"], prices=[], is_without_prices=False, color=None)
-
-
-def test_price_fields_are_set_emptied_or_left() -> None:
-    for prices, is_without_prices, expected in [((2, 1), False, (1, 2)), ((), True, ()), ((), False, None)]:
-        given = build_desired_segment(id=51, fields=(), prices=prices, is_without_prices=is_without_prices, color=None)
-        assert given.price_field_ids == expected
-    with pytest.raises(click.UsageError, match="exclude each other"):
-        build_desired_segment(id=51, fields=(), prices=(1,), is_without_prices=True, color=None)
+        build_desired_segment(fields=["Note"], prices=[], color=None)
 
 
 def test_price_fields_stay_unless_given_and_can_be_emptied() -> None:

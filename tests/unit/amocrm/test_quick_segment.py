@@ -91,6 +91,7 @@ def stored(segment: Segment | QuickSegment) -> tuple[Any, ...]:
     return (
         *(segment.id, segment.name, segment.color, segment.created_at, segment.updated_at, segment.customers_count),
         *(segment.price_field_ids, segment.extra, segment.content_hash, lines),
+        *(segment.bonus_points_conversion_rate, segment.bonus_points_max_discount),
     )
 
 
@@ -126,6 +127,14 @@ def test_usual_rows_are_read_quickly(options: Any) -> None:
     assert_same(body)
 
 
+@pytest.mark.parametrize("points", [0, 15, None])
+def test_bonus_points_are_read_quickly(points: int | None) -> None:
+    for keys in (("bonus_points_max_discount",), ("bonus_points_max_discount", "bonus_points_conversion_rate")):
+        body = page(ROW | dict.fromkeys(keys, points))
+        assert quick_ids(body) == [51]
+        assert_same(body)
+
+
 ODD: Final[dict[str, Json]] = {
     "another account": ROW | {"account_id": 2},
     "an unknown key": ROW | {"new": 1},
@@ -134,6 +143,9 @@ ODD: Final[dict[str, Json]] = {
     "a lone surrogate": ROW | {"name": "a\ud800b"},
     "an id as text": ROW | {"id": "51"},
     "a size as text": ROW | {"customers_count": "5"},
+    "a broken rate": ROW | {"bonus_points_conversion_rate": 2.5},
+    "a rate as text": ROW | {"bonus_points_conversion_rate": "2"},
+    "a rate that is true": ROW | {"bonus_points_max_discount": True},
     "a field twice": ROW | {"custom_fields_values": ROW["custom_fields_values"] * 2},
 }
 
