@@ -96,7 +96,7 @@ SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pan
 IMPORT_BUDGETS = {
     "cli": {"click"},
     "psql": DATABASE,
-    "housekeep": {*DATABASE, "simplejson"},
+    "housekeep": {*DATABASE, "msgspec", "simplejson"},
     "sync": LOAD,
 }
 """Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
