@@ -19,10 +19,10 @@ from assets.metadata_tables import small_table
 from assets.resources import Warehouse
 from assets.specs import OWNERS, SNAPSHOT
 from pipelines.alerts.load_outcomes import read_keys_loaded_in_runs
-from pipelines.base.text import join_names, to_single_line
+from pipelines.base.text import to_single_line
 from pipelines.load.buckets import Bucket, all_buckets
 from pipelines.load.fleet import load_fleet
-from pipelines.load.fleet_summary import MAX_FAILURE_GROUPS, format_headline
+from pipelines.load.fleet_summary import describe_failures, format_headline
 from pipelines.load.result import LoadResult, group_failures
 
 BUCKETS: Final = dg.DynamicPartitionsDefinition(name="fleet_buckets")
@@ -46,9 +46,6 @@ RETRY_DELAY_SECONDS: Final = 60.0
 
 LOG_INTERVAL_SECONDS: Final = 30.0
 """Interval between progress lines in a run's log; each line is a stored event."""
-
-MAX_NAMED_ACCOUNTS: Final = 20
-"""Accounts with one cause that an alert names."""
 
 
 @dg.op(name="load_bucket", description="Load the accounts of a bucket in parallel, each in its own transaction.")
@@ -143,16 +140,9 @@ def bucket_metadata(results: Sequence[LoadResult]) -> dict[str, dg.MetadataValue
 
 def fleet_failure(results: Sequence[LoadResult]) -> dg.Failure:
     """Build the failure of a run in which accounts failed, so that one alert covers all of them."""
-    causes = group_failures(results)
-    missing = sum(len(cause.account_keys) for cause in causes)
-    details = "; ".join(
-        f"{join_names(cause.account_keys, MAX_NAMED_ACCOUNTS)}: {cause.error}, {cause.message}"
-        for cause in causes[:MAX_FAILURE_GROUPS]
-    )
-    details += f"; and {left} causes more" if (left := len(causes) - MAX_FAILURE_GROUPS) > 0 else ""
-    advice = " ".join(dict.fromkeys(f"{cause.error}: {cause.advice}" for cause in causes if cause.advice))
+    failures = describe_failures(results)
     return dg.Failure(
-        f"{missing} of {len(results)} accounts were not loaded. {details}",
-        {ERROR_KEY: ", ".join(dict.fromkeys(cause.error for cause in causes)), ADVICE_KEY: advice},
+        failures.message,
+        {ERROR_KEY: failures.error, ADVICE_KEY: failures.advice},
         allow_retries=False,  # these accounts were retried already
     )

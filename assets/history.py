@@ -40,11 +40,11 @@ def history_tables(
 def load_metadata(key: dg.AssetKey, loaded: PublishedLoad) -> dict[str, int | str | dg.TimestampMetadataValue]:
     """Return the load's metadata of one table; the ledger's asset also gets those of the whole load."""
     published = loaded.published
-    row_counts = published.row_counts or {}
     metadata: dict[str, int | str | dg.TimestampMetadataValue] = {
-        "rows_written": row_counts.get(key.path[-1], 0),
         "observed_at": dg.MetadataValue.timestamp(published.observed_at),
     }
+    if published.row_counts is not None:  # otherwise an earlier attempt wrote them
+        metadata["rows_written"] = published.row_counts.get(key.path[-1], 0)
     if key != SNAPSHOT:
         return metadata
     return metadata | {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -13,7 +13,6 @@ from pipelines.alerts.load_outcomes import transitions_in_run
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.base.errors import WarehouseError
 from pipelines.load.buckets import Bucket
-from pipelines.load.result import SKIPPED_ERROR_NAME
 
 
 def transitions_of(run: dg.DagsterRun, workbench: Warehouse) -> list[LoadTransition]:
@@ -32,8 +31,3 @@ def account_keys_of(run: dg.DagsterRun, workbench: Warehouse) -> Sequence[str]:
     if run.job_name != LOAD_FLEET:
         return [partition]
     return [account.key for account in Bucket.from_key(partition).accounts(workbench.settings.all_accounts)]
-
-
-def are_errors_recorded(errors: Iterable[str], transitions: Sequence[LoadTransition]) -> bool:
-    """Return True if the warehouse recorded every error of a run. It cannot record, for example, a killed process."""
-    return set(errors) - {SKIPPED_ERROR_NAME} <= {transition.error for transition in transitions}

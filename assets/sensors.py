@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import dagster as dg
 
 from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
-from assets.load_failures import are_errors_recorded, transitions_of
+from assets.load_failures import transitions_of
 from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG
 from assets.notify import NO_WEBHOOK, notify
 from assets.report import REPORT
@@ -21,6 +20,7 @@ from pipelines.alerts.load_transitions import LoadTransition, describe_transitio
 from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
+from pipelines.load.failure_alerts import failing, recovered, with_transitions
 
 EXTERNAL_FAILURE: Final = "marked as failed from outside"
 UNKNOWN_ACCOUNT: Final = "?"
@@ -50,10 +50,12 @@ def notify_of_failed_loads(
     if not is_ours(context.dagster_run):
         return dg.SkipReason(FOREIGN_RUN)
     settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
-    failed = with_transitions(failure_alert(context, settings), transitions)
-    recovered = recovery_alert(context.dagster_run, settings, transitions)
+    alerts = (
+        (with_transitions(failure_alert(context, settings), transitions), failing(transitions)),
+        (recovery_alert(context.dagster_run, settings, transitions), recovered(transitions)),
+    )
     # An unsent alert is no error of the sensor: Dagster would not process the failures after this one.
-    unsent = [notify(alert, workbench, context.log) for alert in (failed, recovered) if alert]
+    unsent = [notify(alert, workbench, context.log, reported) for alert, reported in alerts if alert]
     return next((dg.SkipReason(reason) for reason in unsent if reason), None if unsent else dg.SkipReason(NOTHING_NEW))
 
 
@@ -70,10 +72,9 @@ def notify_of_recovered_loads(
     """Send an alert about the accounts of one run that recovered."""
     if workbench.alert_webhook_url is None:
         return dg.SkipReason(NO_WEBHOOK)
-    alert = recovery_alert(
-        context.dagster_run, settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
-    )
-    unsent = notify(alert, workbench, context.log) if alert else "No account had failed before."
+    transitions = recovered(transitions_of(context.dagster_run, workbench))
+    alert = recovery_alert(context.dagster_run, settings_or_none(workbench), transitions)
+    unsent = notify(alert, workbench, context.log, transitions) if alert else "No account had failed before."
     return dg.SkipReason(unsent) if unsent else None
 
 
@@ -84,29 +85,12 @@ def is_ours(run: dg.DagsterRun) -> bool:
     return run.job_name == ASSET_JOB and not (run.asset_selection and OUR_ASSETS.isdisjoint(run.asset_selection))
 
 
-def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition]) -> FailureAlert | None:
-    """Add what is new about each account to the alert; return None if nothing is new.
-
-    An error that the warehouse has not recorded, such as a killed process, is always new.
-    """
-    if not are_errors_recorded(alert.errors, transitions):
-        return alert
-    sentences = describe_transitions(
-        (transition for transition in transitions if transition.error), about_account=alert.account
-    )
-    if sentences is None:
-        return None
-    return replace(alert, what_happened=f"{sentences} {alert.what_happened}".lstrip())
-
-
 def recovery_alert(
     run: dg.DagsterRun, settings: Settings | None, transitions: Sequence[LoadTransition]
 ) -> FailureAlert | None:
     """Build the alert about accounts that recovered; None if there are none."""
     account = account_of(run, settings) or UNKNOWN_ACCOUNT
-    sentences = describe_transitions(
-        (transition for transition in transitions if not transition.error), about_account=account
-    )
+    sentences = describe_transitions(recovered(transitions), about_account=account)
     if sentences is None:
         return None
     return FailureAlert(

@@ -116,8 +116,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     # Shells start background jobs of scripts with SIGINT ignored, and child processes would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The pool logs connections that end with their command; all other failures are raised as errors.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    # They log lost connections and what ends with them; all failures are raised as errors.
+    for name in ("psycopg", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # the terminal's encoding may lack characters of names

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
+from commands.paths import caller_folder
 from emulator.__main__ import main
 
 
@@ -15,4 +17,5 @@ from emulator.__main__ import main
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> None:
     """Run an emulated amoCRM with simulated data on this machine."""
+    os.chdir(caller_folder())  # where the path of --state starts
     sys.exit(main(arguments))

@@ -8,6 +8,7 @@ import click
 
 from commands.demo.options import DemoCommand, demo_option
 from commands.options import account_option
+from commands.paths import STANDARD_STREAM, UserPath
 from commands.writeback.account import open_account, open_history
 from commands.writeback.past import read_past
 from pipelines.base.atomic_file import write_file
@@ -15,11 +16,9 @@ from pipelines.base.errors import SettingsError
 from pipelines.writeback.export import export_config
 from pipelines.writeback.live_account import fetch_live_account
 
-STANDARD_OUTPUT = Path("-")
-
 
 @click.command(cls=DemoCommand)
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), default=STANDARD_OUTPUT)
+@click.argument("file", type=UserPath(dir_okay=False, allow_dash=True), default=STANDARD_STREAM)
 @click.option("--as-of", "instant", metavar="INSTANT", help="Export the state of that time from the history.")
 @click.option("--without-ids", is_flag=True, help="Leave out ids, to apply the file to another account.")
 @click.option("--force", "is_forced", is_flag=True, help="Overwrite an existing file.")
@@ -33,7 +32,7 @@ def command(
     With --as-of, the latest snapshot at or before INSTANT is exported and amoCRM is not called. An INSTANT without an
     offset, such as 2026-11-01T09:00, is in the account's timezone.
     """
-    if file != STANDARD_OUTPUT and file.exists() and not is_forced:
+    if file != STANDARD_STREAM and file.exists() and not is_forced:
         raise SettingsError(f"{file} exists already.", advice="Name another file, or add --force to overwrite it.")
     if instant is None:
         with open_account(demo, account_key) as access:
@@ -42,7 +41,7 @@ def command(
         with open_history(demo, account_key) as (engine, account):
             snapshot, key = read_past(engine, account, instant), account.key
     text = export_config(snapshot, account_key=None if without_ids else key, with_ids=not without_ids)
-    if file == STANDARD_OUTPUT:
+    if file == STANDARD_STREAM:
         click.echo(text, nl=False)
     else:
         write_file(file, text.encode(), account=key)

@@ -1,30 +1,43 @@
-"""``export-data``: export the report's figures as CSV or Parquet."""
+"""``export-data``: export the report's figures as CSV, as an Excel workbook, or as Parquet."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 
-from commands.demo.options import demo_option, select_settings
+from commands.demo.options import demo_option
 from commands.options import account_option
-from commands.writeback.account import open_history
+from commands.paths import UserPath
+from commands.writeback.account import open_histories, select_account
 from pipelines.base.atomic_file import write_file
-from pipelines.report.csv_export import csv_files
-from pipelines.report.figures import read_figures
+from pipelines.base.errors import SettingsError
+from pipelines.report.csv_export import CsvLocale, csv_files
+from pipelines.report.figures import Figures, read_figures
 from pipelines.report.parquet import parquet_files
+from pipelines.report.workbook import workbook_files
 from pipelines.report.write import LOCATION_ADVICE
 
-FILE_FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
+FILE_FORMATS: Final[dict[str, Callable[[Sequence[Figures]], Iterator[tuple[str, bytes]]]]] = {
+    "csv": csv_files,
+    "xlsx": workbook_files,
+    "parquet": parquet_files,
+}
+
+ALL_FOLDER: Final = "all accounts"
+"""Default folder of ``--all``. No account has this key, since keys hold no blanks."""
 
 
 @click.command()
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     metavar="FOLDER",
-    help="Folder to write to (default: reports/KEY in the data folder). Existing files are overwritten.",
+    help=f"Folder to write to (default: reports/KEY in the data folder, with --all 'reports/{ALL_FOLDER}'). "
+    "Existing files are overwritten.",
 )
 @click.option(
     "--format",
@@ -32,20 +45,44 @@ FILE_FORMATS: Final = {"csv": csv_files, "parquet": parquet_files}
     type=click.Choice([*FILE_FORMATS]),
     default="csv",
     show_default=True,
-    help="csv for spreadsheets; parquet for programs, with the types of all values.",
+    help="csv; xlsx, one workbook with typed cells, for spreadsheets of every language; parquet for programs.",
 )
+@click.option(
+    "--locale",
+    "locale_text",
+    metavar="LOCALE",
+    help="Write CSV for spreadsheets of this language and country, such as ru_RU: separator, decimals, dates.",
+)
+@click.option("--all", "is_all", is_flag=True, help="Export every account that has a history to the same files.")
 @account_option
 @demo_option
-def command(*, output: Path | None, file_format: str, account_key: str | None, demo: str | None) -> None:
+def command(
+    *,
+    output: Path | None,
+    file_format: str,
+    locale_text: str | None,
+    is_all: bool,
+    account_key: str | None,
+    demo: str | None,
+) -> None:
     """Export the report's figures: sizes by day, changes, movers, jumps, gaps.
 
     In CSV files an apostrophe is put before texts that a spreadsheet would run as a formula. To export more of the
     history, query the views: './run psql --csv -c QUERY'.
     """
-    settings = select_settings(demo)
-    with open_history(demo, account_key) as (engine, account):
-        figures = read_figures(engine, account.key)
-    folder = output or settings.report_file(account.key).parent / account.key
-    for name, contents in FILE_FORMATS[file_format](figures):
-        write_file(folder / name, contents, account=account.key, advice=LOCATION_ADVICE)
-    click.echo(f"wrote {folder}", err=True)
+    if is_all and account_key:
+        raise click.UsageError("--all and --account exclude each other.")
+    if locale_text and file_format != "csv":
+        raise click.UsageError(f"--locale is for csv: {file_format} holds typed values, which need no locale.")
+    to_files = partial(csv_files, locale=CsvLocale.parse(locale_text)) if locale_text else FILE_FORMATS[file_format]
+    with open_histories(demo) as (engine, known, settings):
+        chosen = known if is_all else [select_account(known, account_key, settings)]
+        if not chosen:
+            raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
+        accounts = [read_figures(engine, account.key) for account in chosen]
+    name = ALL_FOLDER if is_all else chosen[0].key
+    folder = output or settings.report_file("").parent / name
+    files = list(to_files(accounts))
+    for file_name, contents in files:
+        write_file(folder / file_name, contents, account=None if is_all else name, advice=LOCATION_ADVICE)
+    click.echo(f"wrote {folder / files[0][0] if len(files) == 1 else folder}", err=True)

@@ -10,6 +10,7 @@ from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.past import read_stored_accounts
 from pipelines.warehouse.roles import create_roles_sql
+from pipelines.warehouse.timezones import update_database_timezones
 from pipelines.warehouse.wide_views import update_wide_view
 
 
@@ -24,6 +25,7 @@ def command() -> None:
         migrated = migrate(engine)
         with transaction(engine) as connection:
             accounts = read_stored_accounts(connection)
+            update_database_timezones(connection)  # loads do this only when a timezone changes
         for account in accounts:  # loads do this too, if their role may
             update_wide_view(engine, account.id, account=account.key)
     for name in migrated.migrations:

@@ -15,6 +15,7 @@ import click
 
 from commands.current_settings import load_current_settings
 from commands.demo.options import demo_option, print_simulated_notice, select_demo
+from commands.paths import caller_folder
 from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import Settings
@@ -71,6 +72,6 @@ def run_psql(program: Path, url: str, arguments: tuple[str, ...]) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         with client_environment(parse_database_url(url), os.environ) as environment:
-            return subprocess.run([program, *arguments], env=environment, check=False).returncode
+            return subprocess.run([program, *arguments], env=environment, cwd=caller_folder(), check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)

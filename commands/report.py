@@ -9,6 +9,7 @@ import click
 
 from commands.demo.options import demo_option, select_demo
 from commands.options import account_option
+from commands.paths import UserPath
 from commands.writeback.account import open_histories, select_account
 from pipelines.report.write import write_report
 
@@ -16,7 +17,7 @@ from pipelines.report.write import write_report
 @click.command()
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     metavar="FILE",
     help="File to write (default: KEY.html in AMOCRM_REPORT_DIR). An existing file is overwritten.",
 )

@@ -52,8 +52,14 @@ def segment_options(body: Callable[..., None]) -> Callable[..., None]:
             help="A custom field by id, name or code; repeat it for several options; null clears it.",
         ),
         click.option(
-            "--price-field", "prices", metavar="ID", type=int, multiple=True, help="An available price field."
+            "--price-field",
+            "prices",
+            metavar="ID",
+            type=int,
+            multiple=True,
+            help="An available price field; repeatable.",
         ),
+        click.option("--no-price-fields", "is_without_prices", is_flag=True, help="Make no price field available."),
         click.option("--color", metavar="COLOR", help=f"A color of amoCRM's palette, such as {SEGMENT_COLORS[0]}."),
     ):
         body = option(body)
@@ -83,7 +89,7 @@ def update(
 ) -> None:
     """Update a segment. Properties that are not given stay as they are."""
     if not any(properties.values()):
-        raise click.UsageError("Nothing to change: add --name, --color, --price-field or --field.")
+        raise click.UsageError("Nothing to change: add --name, --color, --price-field, --no-price-fields or --field.")
     single_entity.change(
         build_desired_segment(id=segment_id, **properties), apply_options, account_key=account_key, demo=demo
     )
@@ -103,11 +109,14 @@ def build_desired_segment(
     *,
     fields: Sequence[str],
     prices: Sequence[int],
+    is_without_prices: bool = False,
     color: str | None,
     name: str | None = None,
     id: int | None = None,  # noqa: A002 - the record's field
 ) -> DesiredSegment:
     """Build the desired segment from the options' values."""
+    if prices and is_without_prices:
+        raise click.UsageError("--price-field and --no-price-fields exclude each other.")
     values: defaultdict[str, list[YamlText]] = defaultdict(list)
     for field in fields:
         field_name, is_given, value = field.partition("=")
@@ -118,7 +127,7 @@ def build_desired_segment(
         id=id,
         name=name,
         color=desired.normalize_color("segment", color),
-        price_field_ids=tuple(sorted(set(prices))) if prices else None,
+        price_field_ids=tuple(sorted(set(prices))) if prices or is_without_prices else None,
         values=tuple(
             DesiredValue(
                 field=YamlText(text=field_name), value=texts[0] if len(texts) == 1 else YamlList(items=tuple(texts))

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import click
+
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.private_path import open_log
 
@@ -19,6 +21,7 @@ HOST: Final = "127.0.0.1"
 STOP_TIMEOUT_SECONDS: Final = 30.0
 GRACE_SECONDS: Final = 5.0  # for child processes that outlive the program
 POLL_INTERVAL_SECONDS: Final = 0.2
+PROGRESS_INTERVAL_SECONDS: Final = 4.0
 
 WATCHER: Final = """
 umask 077
@@ -73,8 +76,15 @@ def terminate_group(group: int) -> None:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int, *, name: str, log: Path) -> None:
-    """Return once the process accepts connections at the port. Raises ``WarehouseError`` if it ends before."""
+    """Return once the process accepts connections at the port. Raises ``WarehouseError`` if it ends before.
+
+    Prints every few seconds that it still starts.
+    """
+    started = printed_at = time.monotonic()
     while process.poll() is None:
+        if time.monotonic() - printed_at >= PROGRESS_INTERVAL_SECONDS:
+            printed_at = time.monotonic()
+            click.echo(f"{name} is starting, {printed_at - started:.0f} s …", err=True)
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(POLL_INTERVAL_SECONDS)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
-from collections.abc import Sequence
-from contextlib import closing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,14 @@ from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_json
-from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
+from pipelines.alerts.webhook import ALL_ACCOUNTS, AlertNotSent, FailureAlert, send_alert
+from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.secret import Secret
 from pipelines.config.settings import AnyAccount, Settings
+from pipelines.load.failure_alerts import fleet_alerts, send_once
 from pipelines.load.fleet import load_fleet
+from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.result import LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -39,8 +47,24 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
     type=click.IntRange(1, 64),
     help=f"Accounts loaded in parallel (default: AMOCRM_THREADS, or {DEFAULT_THREADS}).",
 )
+@click.option(
+    "--notify",
+    "is_notifying",
+    is_flag=True,
+    help="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts start failing, keep failing or recover, as Dagster does.",
+)
+@click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
 @json_option
-def command(*, account_keys: tuple[str, ...], is_all: bool, is_retry: bool, threads: int | None, is_json: bool) -> None:
+def command(
+    *,
+    account_keys: tuple[str, ...],
+    is_all: bool,
+    is_retry: bool,
+    threads: int | None,
+    is_notifying: bool,
+    is_quiet: bool,
+    is_json: bool,
+) -> None:
     """Load accounts once, without Dagster (for cron).
 
     With one account in the settings, no option is needed. Several accounts are loaded in parallel, and a failure of one
@@ -49,18 +73,28 @@ def command(*, account_keys: tuple[str, ...], is_all: bool, is_retry: bool, thre
     """
     if (bool(account_keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
+    if is_quiet and is_json:
+        raise click.UsageError("--quiet and --json exclude each other.")
     settings = load_current_settings()
+    url = settings.alert_webhook_url if is_notifying else None
+    if is_notifying and url is None:
+        raise SettingsError("--notify needs a webhook.", advice="Set AMOCRM_ALERT_WEBHOOK_URL in .env.")
     if threads is not None:
         settings = replace(settings, threads=threads)
     accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
-    with open_warehouse(settings) as engine:
+    with errors_notified(url), open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
             failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
-        results = load_all(engine, accounts, settings, is_json=is_json)
+        started_at = datetime.now(UTC)
+        results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
+        if url:
+            notify_of_results(engine, url, results, started_at)
     if is_json:
         print_json({"accounts": [outcome_to_json(result) for result in results]})
+    elif is_quiet:
+        print_failures(results)
     elif is_retry and not accounts:
         click.echo("Nothing to do: no account's latest load failed.")
     sys.exit(next((one.failure.exit_code for one in results if one.failure and one.failure.exit_code), 0))
@@ -73,32 +107,103 @@ def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) 
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 
-def load_all(engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_json: bool) -> list[LoadResult]:
-    """Load the accounts, print the progress unless ``is_json``, and return the results by key."""
+def load_all(
+    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_silent: bool
+) -> list[LoadResult]:
+    """Load the accounts, print the progress unless ``is_silent``, and return the results by key."""
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
-    with closing(
-        load_fleet(
-            engine,
-            accounts,
-            settings,
-            threads=settings.threads,
-            on_error=traceback.print_exception if is_verbose else lambda _: None,
-        )
-    ) as fleet:
-        if is_json:
-            results = list(fleet)
+    fleet = load_fleet(
+        engine,
+        accounts,
+        settings,
+        threads=settings.threads,
+        on_error=traceback.print_exception if is_verbose else lambda _: None,
+    )
+    with closing(fleet), interruption_reported(fleet, len(accounts)) as reported:
+        if is_silent:
+            results = list(reported)
         elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:
-            results = [print_outcome(result) for result in fleet]
+            results = [print_outcome(result) for result in reported]
         else:
             from commands.fleet_progress import show_fleet_progress  # noqa: PLC0415 - imports rich
 
-            results = show_fleet_progress(fleet, len(accounts))
+            results = show_fleet_progress(reported, len(accounts))
     for result in results:
         if result.alert_error:
             click.echo(
                 f"account '{result.account_key}': alerts are deferred to the next load. {result.alert_error}", err=True
             )
     return sorted(results, key=lambda result: result.account_key)
+
+
+@contextmanager
+def errors_notified(url: Secret | None) -> Iterator[None]:
+    """If no account can be loaded, for example without the database, send an alert each time and re-raise the error."""
+    try:
+        yield
+    except WarehouseError as error:
+        if url:
+            alert = FailureAlert(
+                account=ALL_ACCOUNTS,
+                error=type(error).__name__,
+                what_happened=error.message,
+                what_to_do=error.advice,
+                run_id=None,
+            )
+            try:
+                send_alert(url, alert, sleep=time.sleep)
+            except AlertNotSent as unsent:
+                click.echo(f"No alert was sent. {unsent}", err=True)
+        raise
+
+
+def notify_of_results(engine: Engine, url: Secret, results: Sequence[LoadResult], started_at: datetime) -> None:
+    """Send the alerts about accounts that started failing, still fail or recovered. An error is printed only."""
+    try:
+        transitions = transitions_since(engine, started_at, [result.account_key for result in results])
+    except WarehouseError:  # the results of the loads say why
+        transitions = []
+    for alert, reported in fleet_alerts(results, transitions):
+        try:
+            send_once(engine, url, alert, reported, sleep=time.sleep)
+        except AlertNotSent as error:
+            click.echo(f"An alert was not sent; the next load tries again. {error}", err=True)
+
+
+@contextmanager
+def interruption_reported(fleet: Iterator[LoadResult], total: int) -> Iterator[Iterator[LoadResult]]:
+    """Yield the fleet's results; if the program is interrupted, print how far the fleet came."""
+    results: list[LoadResult] = []
+
+    def remembered() -> Iterator[LoadResult]:
+        for result in fleet:
+            results.append(result)
+            yield result
+
+    try:
+        yield remembered()
+    except KeyboardInterrupt:
+        counts = Counter(result.status for result in results)
+        failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
+        left = pluralize(total - len(results), "account")
+        click.echo(
+            f"\n{counts['loaded']:,} of {pluralize(total, 'account')} loaded{failed}; {left} left. "
+            "Run the same command to load them.",
+            err=True,
+        )
+        raise
+
+
+def print_failures(results: Sequence[LoadResult]) -> None:
+    """Print to standard error what failed, with counts; nothing if no load failed."""
+    if not any(result.failure for result in results):
+        return
+    click.echo(format_headline(results), err=True)
+    for paragraph in format_failures(results):
+        click.echo(f"\n{paragraph}", err=True)
+    for result in results:
+        if result.status == "superseded":
+            print_outcome(result)
 
 
 def print_outcome(result: LoadResult) -> LoadResult:

@@ -1,4 +1,4 @@
-"""Schema and queries as plain SQL files. Python only reads them here."""
+"""Schema and queries as plain SQL files, and functions that read them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _NAME: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 @cache
 def read(name: str) -> str:
-    """Text of the file ``sql/<name>.sql``. Raises ``FileNotFoundError`` for a missing file, a bug of the program."""
+    """Read the file ``sql/<name>.sql``. Raises ``FileNotFoundError`` if the installation is incomplete."""
     return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
 @cache
 def queries() -> Mapping[str, str]:
-    """Text of every query in ``sql/queries``, by its name. Raises ``ValueError`` if a name stands twice."""
+    """Read every query of ``sql/queries`` by name. Raises ``ValueError`` if two have one name."""
     found: dict[str, str] = {}
     for folder in files(__name__).joinpath("queries").iterdir():
         for file in folder.iterdir():

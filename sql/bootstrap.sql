@@ -1,4 +1,4 @@
--- What migrating itself needs, before the first migration. A schema that the database's owner has made already is used as it is.
+-- Schemas and tables that migrate needs before the first migration. Existing schemas are used as they are.
 
 do $$
 begin

@@ -29,6 +29,45 @@ CREATE FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) RETU
 
 COMMENT ON FUNCTION amocrm.is_readable(account_id bigint, account_ids bigint[]) IS 'Whether an account is among those that a role may read; null for all. Part of the policies of row-level security.';
 
+CREATE FUNCTION amocrm.known_timezone(names text[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    candidate text;
+begin
+    foreach candidate in array names loop
+        begin
+            perform pg_catalog.timezone(candidate, pg_catalog.now());
+            return candidate;
+        exception when others then null;
+        end;
+    end loop;
+    return null;
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.known_timezone(names text[]) IS 'The first of these timezones that the server knows. Null if it knows none.';
+
+CREATE FUNCTION amocrm.local_date(instant timestamp with time zone, names text[]) RETURNS date
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+    candidate text;
+begin
+    foreach candidate in array pg_catalog.array_remove(names, null) loop
+        begin
+            return pg_catalog.timezone(candidate, instant)::pg_catalog.date;
+        exception when others then null;
+        end;
+    end loop;
+    return pg_catalog.timezone('UTC', instant)::pg_catalog.date;
+end
+$$;
+
+COMMENT ON FUNCTION amocrm.local_date(instant timestamp with time zone, names text[]) IS 'The day of an instant in the first of these timezones that the server knows; in UTC if it knows none.';
+
 CREATE FUNCTION amocrm.readable_account_ids() RETURNS bigint[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -276,6 +315,7 @@ CREATE TABLE amocrm.account (
     customers_mode text NOT NULL,
     country text,
     currency text,
+    database_timezone text,
     CONSTRAINT account_account_id_check CHECK ((account_id > 0)),
     CONSTRAINT account_customers_mode_check CHECK ((customers_mode = ANY (ARRAY['unavailable'::text, 'disabled'::text, 'segments'::text, 'periodicity'::text])))
 );
@@ -299,6 +339,30 @@ COMMENT ON COLUMN amocrm.account.customers_mode IS 'Customers mode: segments (dy
 COMMENT ON COLUMN amocrm.account.country IS 'Two-letter country code. Null where the API gave none.';
 
 COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API gave none.';
+
+COMMENT ON COLUMN amocrm.account.database_timezone IS 'Another name of the account''s timezone, by which this server knows it. Null if the server knows the name in timezone, or no name of the zone.';
+
+CREATE TABLE amocrm.failure_notice (
+    account_key text NOT NULL,
+    error text NOT NULL,
+    failing_since timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    notified_at timestamp with time zone NOT NULL,
+    CONSTRAINT failure_notice_check CHECK ((failing_since <= failed_at))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that the webhook was notified of: the last notification. Deleted when the webhook was notified of the recovery. If it is emptied, each failing account is reported once more.';
+
+COMMENT ON COLUMN amocrm.failure_notice.account_key IS 'The account''s key in the settings.';
+
+COMMENT ON COLUMN amocrm.failure_notice.error IS 'Kind of the error in the notification, as docs/operations.md lists them.';
+
+COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first failed load after the last success.';
+
+COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about.';
+
+COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When the webhook had accepted the notification, by the database''s clock.';
 
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,
@@ -544,20 +608,6 @@ COMMENT ON COLUMN amocrm.role_name.name IS 'Name of the role. Postgres may have 
 COMMENT ON COLUMN amocrm.role_name.purpose IS 'reader: reads all accounts; loader: loads; views: owns the views; account_reader: holds the rights of all readers of single accounts; reader_of_account: reads one account.';
 
 COMMENT ON COLUMN amocrm.role_name.account_id IS 'The account that the role reads. Null for the other purposes.';
-
-CREATE TABLE amocrm.row_memory (
-    account_id bigint NOT NULL,
-    reading_code text NOT NULL,
-    segments jsonb NOT NULL
-);
-
-COMMENT ON TABLE amocrm.row_memory IS 'One row per account that ever showed segments: what reading the rows of its segments gave. It may be deleted: then the next load reads every row.';
-
-COMMENT ON COLUMN amocrm.row_memory.account_id IS 'The account.';
-
-COMMENT ON COLUMN amocrm.row_memory.reading_code IS 'SHA-256 of the code that read the rows: other code may read the same rows otherwise.';
-
-COMMENT ON COLUMN amocrm.row_memory.segments IS 'By the SHA-256 of each row, its size aside: the hash of the content, and the oddities that reading noticed.';
 
 CREATE TABLE amocrm.schema_migration (
     version integer NOT NULL,
@@ -1103,6 +1153,9 @@ ALTER TABLE ONLY amocrm.account
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY amocrm.failure_notice
+    ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key);
+
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(field_id, field_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
 
@@ -1132,9 +1185,6 @@ ALTER TABLE ONLY amocrm.raw_body
 
 ALTER TABLE ONLY amocrm.role_name
     ADD CONSTRAINT role_name_pkey PRIMARY KEY (name);
-
-ALTER TABLE ONLY amocrm.row_memory
-    ADD CONSTRAINT row_memory_pkey PRIMARY KEY (account_id);
 
 ALTER TABLE ONLY amocrm.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
@@ -1257,9 +1307,6 @@ ALTER TABLE ONLY amocrm.quality_event
 
 ALTER TABLE ONLY amocrm.raw_answer
     ADD CONSTRAINT raw_answer_account_id_body_hash_fkey FOREIGN KEY (account_id, body_hash) REFERENCES amocrm.raw_body(account_id, body_hash);
-
-ALTER TABLE ONLY amocrm.row_memory
-    ADD CONSTRAINT row_memory_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
 ALTER TABLE ONLY amocrm.segment_current
     ADD CONSTRAINT segment_current_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);

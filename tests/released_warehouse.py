@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import psycopg
+from sqlalchemy import Engine
 
 import sql
 from emulator import Emulator
@@ -18,7 +19,9 @@ from emulator.clock import Clock as EmulatorClock
 from emulator.entities import Mode
 from emulator.simulation import Simulation
 from pipelines.base.clock import Clock
+from pipelines.base.errors import MigrationError
 from pipelines.base.secret import Secret
+from pipelines.warehouse.migrate import migrate
 from tests.accounts import account_settings, fast_settings
 
 RELEASED_DUMP: Final = Path(__file__).parent / "payloads" / "warehouse_0008.sql.gz"
@@ -51,6 +54,12 @@ def write_earlier_release(url: str, version: str, folder: Path) -> Path:
             text = f"create or replace view analytics.{name} as {definition}"
             (folder / "views" / f"{name}.sql").write_text(text, encoding="utf-8")
     return folder
+
+
+def migrate_before(engine: Engine, url: str, version: str, folder: Path) -> None:
+    """Migrate to the schema before ``version``. The last step fails if it grants columns of later versions."""
+    with suppress(MigrationError):
+        migrate(engine, write_earlier_release(url, version, folder))
 
 
 class ReleasedAccounts:

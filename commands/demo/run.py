@@ -99,9 +99,14 @@ def load_until_present(console: Console, engine: Engine, home: DemoHome, config:
 def next_steps(mode: Mode) -> list[tuple[str, str]]:
     """Return next steps: a purpose, and the command for it."""
     program = program_name()
-    fill_in = "cp .env.example .env; " if Path(".env.example").exists() and not Path(".env").exists() else ""
+    # Pasted later, it keeps a token that was written meanwhile, and lets no other user read it.
+    fill_in = (
+        "(umask 077; cp -n .env.example .env); " if Path(".env.example").exists() and not Path(".env").exists() else ""
+    )
     return [
         ("The history in SQL:", f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),
+        ("The report, one HTML page:", f"{program} report --demo {mode}"),
+        ("Dashboards on the same data, in Apache Superset:", f"{program} superset --demo {mode}"),
         (
             "Dagster's UI on the same data, at http://127.0.0.1:3000; Ctrl-C stops it:",
             f"{program} dev --demo {mode}",

@@ -10,7 +10,7 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.reader_limits import check_reader_limits
 from commands.doctor.roles import check_roles_of_database
 from pipelines.base.errors import DatabaseError, MigrationError
-from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.engine import READ_ONLY_ADVICE, transaction
 from pipelines.warehouse.migrate import list_pending
 from pipelines.warehouse.queries import statement
 
@@ -36,9 +36,7 @@ def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> 
     """Check that a load may write to the schema, or create it if it does not exist."""
     subject = "database: privileges"
     if is_read_only:
-        return failed(
-            subject, DatabaseError("The server is read-only.", advice="Set DATABASE_URL to the primary server.")
-        )
+        return failed(subject, DatabaseError("The server is read-only.", advice=READ_ONLY_ADVICE))
     if not may_write:
         return failed(
             subject,

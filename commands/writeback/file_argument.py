@@ -9,23 +9,20 @@ from typing import Final
 
 import click
 
+from commands.paths import STANDARD_STREAM, UserPath
 from pipelines.base.bounded_file import PLAN_BYTES, read_text
 from pipelines.base.errors import SettingsError
 from pipelines.writeback.config_file import parse_desired
 from pipelines.writeback.desired import DesiredConfig
 
-STANDARD_INPUT: Final = Path("-")
-
-file_argument: Final = click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
-)
+file_argument: Final = click.argument("file", type=UserPath(exists=True, dir_okay=False, allow_dash=True))
 
 
 def desired_in(file: Path) -> DesiredConfig:
     """Read the file's desired state. Raises ``PlanError`` with all its errors."""
-    source = "<stdin>" if file == STANDARD_INPUT else str(file)
+    source = "<stdin>" if file == STANDARD_STREAM else str(file)
     try:
-        text = _standard_input() if file == STANDARD_INPUT else read_text(file, limit=PLAN_BYTES, pipe_allowed=True)
+        text = _standard_input() if file == STANDARD_STREAM else read_text(file, limit=PLAN_BYTES, pipe_allowed=True)
     except UnicodeDecodeError:
         raise SettingsError(f"{source} is not UTF-8 text.", advice="Save it as UTF-8.") from None
     except OSError as error:

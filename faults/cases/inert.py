@@ -90,14 +90,14 @@ def wrong_in_files(account: AccountUnderTest, text: str, mode: Mode) -> Iterator
     """Errors in CSV, Parquet and the wide view."""
     figures = read_figures(account.engine, account.account.key)
     things = "segments" if mode == "segments" else "stages"
-    for name, contents in csv_files(figures):
+    for name, contents in csv_files([figures]):
         rows = list(csv.DictReader(io.StringIO(contents.decode("utf-8-sig"), newline="")))
         cells = [cell for row in rows for cell in row.values() if cell.startswith(FORMULA) and not is_number(cell)]
         if cells:
             yield f"{name} has a formula: {cells[0]}"
         if name == f"{things}.csv" and {row["name"].removeprefix("'") for row in rows} != {text}:
             yield f"{name} has other names"
-    for name, contents in parquet_files(figures):
+    for name, contents in parquet_files([figures]):
         table = pyarrow.parquet.read_table(io.BytesIO(contents))
         if name == f"{things}.parquet" and set(table["name"].to_pylist()) != {text}:
             yield f"{name} has other names"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import Engine
 
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_failing_keys(engine: Engine) -> frozenset[str]:
@@ -29,8 +32,39 @@ def read_keys_loaded_in_runs(engine: Engine, run_ids: Sequence[str], *, since: d
 
 
 def transitions_in_run(engine: Engine, run_id: str, account_keys: Sequence[str]) -> list[LoadTransition]:
-    """Read the accounts' outcomes in a Dagster run and before it, by key; accounts that did not finish are left out."""
-    parameters = {"run_id": run_id, "account_keys": list(account_keys)}
+    """Read the accounts' outcomes in a Dagster run, by key; accounts that did not finish are left out."""
+    return _transitions(engine, run_id, BEGINNING, account_keys)
+
+
+def transitions_since(engine: Engine, started_at: datetime, account_keys: Sequence[str]) -> list[LoadTransition]:
+    """Read the accounts' outcomes in loads without Dagster that began at ``started_at`` or later, by key."""
+    return _transitions(engine, None, started_at, account_keys)
+
+
+def record_notified(engine: Engine, transitions: Iterable[LoadTransition]) -> None:
+    """Record that the webhook was notified of these transitions; those without an event change nothing."""
+    events = [transition for transition in transitions if transition.event]
+    over = [transition.account_key for transition in events if not transition.error]
+    with transaction(engine) as connection:
+        for transition in events:
+            if transition.error:
+                connection.execute(
+                    statement("upsert_failure_notice"),
+                    {
+                        "account_key": transition.account_key,
+                        "error": transition.error,
+                        "failing_since": transition.since,
+                        "failed_at": transition.ended_at,
+                    },
+                )
+        if over:
+            connection.execute(statement("delete_failure_notices"), {"account_keys": over})
+
+
+def _transitions(
+    engine: Engine, run_id: str | None, started_at: datetime, account_keys: Sequence[str]
+) -> list[LoadTransition]:
+    parameters = {"run_id": run_id, "started_at": started_at, "account_keys": list(account_keys)}
     with transaction(engine) as connection:
         rows = connection.execute(statement("transitions_in_run"), parameters)
         return [LoadTransition(**row._asdict()) for row in rows]

@@ -34,13 +34,13 @@ again."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadTransition:
-    """Outcome of an account's load in a run, and of the load before that run."""
+    """Outcome of an account's load in a run, and the failure that the webhook was notified of before."""
 
     account_key: str
     ended_at: datetime  # start of the run's last load
     error: str | None  # name of its error; None: it succeeded
-    before_at: datetime | None  # start of the last load before the run, if that failed
-    error_before: str | None  # name of its error; None: it succeeded, or there was none
+    before_at: datetime | None  # start of the failed load that the last notification was about
+    error_before: str | None  # name of its error; None: there was no notification since the last success
     since: datetime  # start of the first failed load after the last success
 
     @property

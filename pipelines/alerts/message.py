@@ -24,13 +24,20 @@ LOOK_BACK: Final = timedelta(days=1)
 def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[Gap], formats: Formats) -> list[Event]:
     """List changes of the account or segment between the two snapshots or in the day before, latest first.
 
+    Other segments count if they came or went, since they may have taken or left customers.
+
     amoCRM's API does not return a segment's conditions, so edits of them are never included.
     """
     since, until = alert.previous_observed_at - LOOK_BACK, alert.observed_at
     relevant_changes = [
         change
         for change in changes
-        if since < change.observed_at <= until and (change.thing != "segment" or change.thing_id == alert.segment_id)
+        if since < change.observed_at <= until
+        and (
+            change.thing != "segment"
+            or change.thing_id == alert.segment_id
+            or change.change in ("added", "deleted", "returned")
+        )
     ]
     overlapping_gaps = [
         gap for gap in gaps if gap.after_at < until and gap.until_at and gap.until_at > alert.previous_observed_at

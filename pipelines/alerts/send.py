@@ -82,6 +82,13 @@ def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) 
         return with_context(connection, alert_account, started) if started else []
 
 
+def read_customers_mode(engine: Engine, account_key: str) -> str | None:
+    """Return the mode of an account's customers in the latest snapshot; None if there is none."""
+    with transaction(engine, account=account_key) as connection:
+        alert_account = store.read_account(connection, account_key)
+        return alert_account.customers_mode if alert_account else None
+
+
 def record_events(connection: Connection, alert_account: store.AlertAccount, account: AccountSettings) -> int:
     """Store which alerts start and end with the latest snapshot, and return the number that start.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from pipelines.amocrm.anomalies import AnomalyLog
+from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.models import Account, Json, Mode
 from pipelines.amocrm.row_parser import RowParser
 from pipelines.amocrm.validation import InvalidRecord
@@ -18,6 +19,10 @@ _MODES: Mapping[Json, Mode] = {
     "dynamic": "segments",  # the old name
     "periodicity": "periodicity",
 }
+
+_LOCAL_NAMES = re.compile(r"(?:localtime|posixrules|Factory)$|(?:posix|right)/", re.IGNORECASE)
+"""Files of a machine's timezone folder that are no IANA names: the machine's own zone, and variants with leap
+seconds."""
 
 
 def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
@@ -32,7 +37,7 @@ def parse_account(document: Json, anomaly_log: AnomalyLog) -> Account:
         id=row.id,
         name=row.text("name") or "",
         subdomain=row.text("subdomain", is_optional=True),
-        timezone=_parse_timezone(document),
+        timezone=_parse_timezone(document, anomaly_log),
         mode=_MODES[mode],
         country=row.text("country", is_optional=True),
         currency=row.text("currency", is_optional=True),
@@ -50,12 +55,18 @@ def require_same_account_and_mode(before: Account, after: Account) -> None:
         raise ModeDisagreement(f"The mode changed from '{before.mode}' to '{after.mode}' during the load.")
 
 
-def _parse_timezone(document: Mapping[str, Json]) -> str:
-    """Return the account's IANA timezone."""
+def _parse_timezone(document: Mapping[str, Json], anomaly_log: AnomalyLog) -> str:
+    """Return the account's IANA timezone, whatever its case."""
     embedded = document.get("_embedded")
     settings = embedded.get("datetime_settings") if isinstance(embedded, dict) else None
     name = settings.get("timezone") if isinstance(settings, dict) else None
+    if not isinstance(name, str) or _LOCAL_NAMES.match(name):
+        raise InvalidRecord("the account's timezone is missing, or depends on the machine")
     try:
-        return ZoneInfo(name if isinstance(name, str) else "").key
+        return ZoneInfo(name).key
     except (KeyError, OSError, ValueError):
-        raise InvalidRecord("the account's timezone is missing, or unknown to this machine") from None
+        known = next((known for known in available_timezones() if known.casefold() == name.casefold()), None)
+    if known is None:
+        raise InvalidRecord("the account's timezone is unknown to this machine")
+    anomaly_log.add("timezone_spelling", "account", 0, f"the timezone is written {quote_name(name)}")
+    return known

@@ -14,6 +14,7 @@ ANOMALY_KINDS: Mapping[str, str] = {
     "list_as_object": "a list is an object with numbered keys, as PHP writes arrays; it is read as the list",
     "missing_value": "a value that the vendor's page documents is missing or null",
     "over_documented_limit": "there are more entities than the vendor's page allows",
+    "timezone_spelling": "the account's timezone has another case than the IANA name, which is used",
     "totals_mismatch": "a list's total differs from its rows, consistently",
     "type_contradicts_page": "several system stages have one type, though the page gives each a type of its own",
     "unknown_field_type": "a field has a type that no page documents; its values are kept as JSON",

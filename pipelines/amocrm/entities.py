@@ -16,23 +16,10 @@ from pipelines.amocrm.field_values import FieldContext, parse_field_values, repo
 from pipelines.amocrm.fingerprint import parse_list
 from pipelines.amocrm.models import Field, Json, Option, Rule, Segment, Stage
 from pipelines.amocrm.row_parser import RowParser
+from pipelines.amocrm.segment_row import SEGMENT_KEYS
 from pipelines.amocrm.validation import InvalidRecord, parse_id
 
 STAGE_KEYS = frozenset({"id", "name", "sort", "is_default", "color", "type", "conditions", "account_id", "_links"})
-SEGMENT_KEYS = frozenset(
-    {
-        "id",
-        "created_at",
-        "updated_at",
-        "name",
-        "customers_count",
-        "color",
-        "custom_fields_values",
-        "available_products_price_types",
-        "account_id",
-        "_links",
-    }
-)
 FIELD_KEYS = frozenset({"id", "name", "code", "sort", "type", "account_id", "enums", "_links"})
 OPTION_KEYS = frozenset({"id", "value", "sort"})
 DOCUMENTED_FIELD_KEYS = frozenset(

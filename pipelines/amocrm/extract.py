@@ -130,7 +130,7 @@ def _contradicts(listed: Row | None, fetched: Row | None, known_options: Abstrac
     """Return True if the list and the response by id disagree on an entity or one of its known options."""
     if listed is None or fetched is None:
         return listed is not fetched
-    return not known_options & _option_ids(fetched) <= _option_ids(listed)
+    return bool(known_options) and not known_options & _option_ids(fetched) <= _option_ids(listed)
 
 
 def _option_ids(row: Row) -> set[int]:

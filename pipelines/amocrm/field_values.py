@@ -18,14 +18,13 @@ from pipelines.amocrm import timestamps
 from pipelines.amocrm.anomalies import AnomalyLog, quote_name
 from pipelines.amocrm.fingerprint import (
     DATE_TYPES,
-    ENTRY_KEYS,
-    ITEM_KEYS,
     OPTION_TYPES,
     parse_entry_field_id,
     parse_list,
 )
 from pipelines.amocrm.models import FieldValue, Json
 from pipelines.amocrm.sanitize import fits_numeric, sanitize_json, sanitize_text
+from pipelines.amocrm.segment_row import ENTRY_KEYS, ITEM_KEYS
 from pipelines.amocrm.validation import parse_id
 
 TEXT_TYPES = ("text", "textarea", "url", "streetaddress", "multitext", "smart_address")
@@ -43,7 +42,7 @@ JSON_TYPES = (
 )
 """Types whose values are objects, or refer to entities elsewhere: kept as JSON."""
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 ValueParser: TypeAlias = Callable[[Mapping[str, Json], ZoneInfo], Any]
 """Parser of an item in the account's timezone; returns None if the item is not of its type."""
@@ -168,7 +167,7 @@ def _parse_number(item: Mapping[str, Json], _: ZoneInfo) -> Decimal | None:
     value = item.get("value")
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+    if isinstance(value, str) and not NUMBER.fullmatch(value):
         return None
     number = Decimal(value)
     return number if fits_numeric(number) else None

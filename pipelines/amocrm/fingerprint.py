@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.segment_row import ENTRY_KEYS, ITEM_KEYS
 from pipelines.amocrm.validation import InvalidRecord, parse_id
 
 DATE_TYPES = ("date", "birthday")
@@ -23,12 +24,6 @@ OPTION_TYPES = ("select", "multiselect", "radiobutton", "category")
 
 Only the option's id counts; label and code are versions of the option.
 """
-
-ENTRY_KEYS = frozenset({"field_id", "field_type", "field_name", "field_code", "values"})
-"""The keys of one entry of a segment's ``custom_fields_values``."""
-
-ITEM_KEYS = frozenset({"value", "enum_id", "enum_code"})
-"""The keys of one item of an entry's ``values``."""
 
 _EXCLUDED_KEYS = frozenset({"id", "account_id", "_links"})
 _EXCLUDED_SEGMENT_KEYS = _EXCLUDED_KEYS | {"customers_count", "updated_at"}

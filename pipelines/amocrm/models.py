@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -121,13 +120,23 @@ class Segment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UnparsedSegment:
-    """Segment whose row equals one that an earlier load parsed, except for size and ``updated_at``."""
+class QuickSegment:
+    """Segment without anomalies, and without values kept as JSON, as the quick reader gives it."""
 
     id: int
+    name: str
+    color: str
+    created_at: datetime
+    updated_at: datetime
     customers_count: int
+    price_field_ids: tuple[int, ...]
+    value_lines: tuple[str, ...]  # the columns of ``FieldValue`` in COPY's text format, a line per value
     content_hash: bytes
-    read: Callable[[], Segment] = field(repr=False, compare=False)  # parses the row
+
+    @property
+    def extra(self) -> None:
+        """Never any unknown keys."""
+        return
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +191,7 @@ class Snapshot:
     observed_at: datetime
     stages: tuple[Stage, ...] = ()
     segments: tuple[Segment, ...] = ()
-    unparsed_segments: tuple[UnparsedSegment, ...] = ()  # their rows are cached; all others are in ``segments``
+    quick_segments: tuple[QuickSegment, ...] = ()  # read by the quick reader; all others are in ``segments``
     fields: tuple[Field, ...] = ()
     gone_stage_ids: frozenset[int] = frozenset()
     gone_segment_ids: frozenset[int] = frozenset()
@@ -192,5 +201,5 @@ class Snapshot:
 
     @property
     def segment_count(self) -> int:
-        """Number of segments, parsed or not."""
-        return len(self.segments) + len(self.unparsed_segments)
+        """Number of segments, of both readers."""
+        return len(self.segments) + len(self.quick_segments)

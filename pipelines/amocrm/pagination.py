@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pipelines.amocrm.models import Json, Resource
 from pipelines.amocrm.numbered_lists import as_list, with_lists
+from pipelines.amocrm.segment_row import SegmentRow
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
 from pipelines.base.checks import is_integer
 from pipelines.base.errors import IncompleteList
@@ -28,7 +29,8 @@ MAX_PAGES = 40
 EMBEDDED_NAMES: Mapping[Resource, str] = {"stages": "statuses", "segments": "segments", "fields": "custom_fields"}
 """Key of ``_embedded`` that holds each list's rows."""
 
-Row: TypeAlias = dict[str, Json]
+Row: TypeAlias = Mapping[str, Json]
+"""JSON object, or a ``SegmentRow``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +76,10 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
     href = _parse_next_href(document.get("_links"))
     return Page(
         rows=tuple(rows),
-        ids=tuple(parse_row_id(row, resource.removesuffix("s")) for row in rows),
+        ids=tuple(
+            row.fields.id if isinstance(row, SegmentRow) else parse_row_id(row, resource.removesuffix("s"))
+            for row in rows
+        ),
         total=_parse_count(document.get("_total_items")),
         number=None if number is None else requested_page,
         page_count=_parse_count(document.get("_page_count")),
@@ -110,7 +115,7 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
         for thing_id, row in zip(page.ids, page.rows, strict=True):
             if rows.setdefault(thing_id, row) is row:
                 continue
-            if with_lists(rows[thing_id])[0] != with_lists(row)[0]:
+            if _content(rows[thing_id]) != _content(row):
                 raise IncompleteList(f"The list has id {thing_id} twice, with different content.")
             duplicates[thing_id] = None
     totals = {page.total for page in pages if page.total is not None}
@@ -121,6 +126,11 @@ def merge_pages(pages: Sequence[Page]) -> CompleteList:
         duplicate_ids=tuple(duplicates),
         is_total_wrong=bool(totals - {len(rows)}),
     )
+
+
+def _content(row: Row) -> Row:
+    """Return a row as the careful reader compares it."""
+    return with_lists(row.json() if isinstance(row, SegmentRow) else dict(row))[0]
 
 
 def _paginate_once(pass_number: int) -> Generator[PageRequest, Page | None, tuple[tuple[Page, ...], bool]]:

@@ -15,6 +15,7 @@ from pipelines.amocrm.error_document import describe_error_document, parse_error
 from pipelines.amocrm.limits import RetryReason
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.models import Json
+from pipelines.amocrm.segment_row import parse_segment_list
 from pipelines.base.errors import (
     ApiError,
     Blocked,
@@ -74,7 +75,8 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
             return _corrupt_response(response, request, response.defect)
         case 200 if is_read:
             return _parse_document(response, request)
-        case 200 | 201 | 202 if not is_read and request.method != "DELETE":  # amoCRM's own client takes each; the body is the proof
+        case 200 | 201 | 202 if not is_read and request.method != "DELETE":
+            # The vendor's own client takes each of them; the body is the proof.
             return _parse_document(response, request)
         case 204 if request.method == "DELETE" or (is_read and (request.is_list_page or request.is_single_entity)):
             return NoContent()
@@ -167,9 +169,10 @@ def _corrupt_response(response: Response, request: Request, defect: str) -> Retr
 
 
 def _parse_document(response: Response, request: Request) -> Interpretation:
-    """Parse the body as strict JSON."""
+    """Parse the body as strict JSON; usual rows of segments become ``SegmentRow``."""
     try:
-        return Document(value=strict_json.parse(response.body))
+        parse = parse_segment_list if request.resource == "segments" and request.is_retryable else strict_json.parse
+        return Document(value=parse(response.body))
     except strict_json.NotStrictJson as error:
         return malformed_response(response, request, str(error))
 

@@ -11,9 +11,10 @@ from pipelines.amocrm import strict_json
 from pipelines.amocrm.account import parse_account, require_same_account_and_mode
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.entities import ParseContext, parse_field, parse_segment, parse_stage
-from pipelines.amocrm.models import Account, Json, Mode, RawResponse, Resource, Segment, Snapshot, UnparsedSegment
+from pipelines.amocrm.models import Account, Json, Mode, QuickSegment, RawResponse, Resource, Segment, Snapshot
 from pipelines.amocrm.pagination import CompleteList, Page, Row, merge_pages, parse_page
-from pipelines.amocrm.row_cache import RowCache, parse_uncached_segments
+from pipelines.amocrm.quick_segment import read_segment
+from pipelines.amocrm.segment_row import SegmentRow
 from pipelines.amocrm.validation import InvalidRecord
 from pipelines.base.errors import IncompleteList, MalformedAnswer
 
@@ -36,32 +37,23 @@ GONE_STATUSES = frozenset({204, 404})
 
 
 def parse_snapshot(
-    responses: Sequence[RawResponse], observed_at: datetime, *, documents: Mapping[int, Json] | None = None
+    responses: Sequence[RawResponse],
+    observed_at: datetime,
+    *,
+    documents: Mapping[int, Json] | None = None,
+    is_quick: bool = False,
 ) -> Snapshot:
     """Parse the accepted responses. ``documents`` are bodies already parsed, by sequence number.
+
+    With ``is_quick``, usual rows among ``documents`` become ``quick_segments``; without, the careful
+    reader reads all rows.
 
     Raises ``MalformedAnswer`` if a response cannot be used, ``IncompleteList`` if a list of the
     account's mode is missing or incomplete, ``WrongAccount`` and ``ModeDisagreement`` if responses
     are about several accounts or modes.
     """
     with _malformed_responses_reported():
-        return _SnapshotParser(responses, documents or {}).snapshot(observed_at)
-
-
-def parse_snapshot_with_cache(
-    responses: Sequence[RawResponse],
-    observed_at: datetime,
-    cache: RowCache,
-    *,
-    documents: Mapping[int, Json] | None = None,
-) -> tuple[Snapshot, RowCache]:
-    """Parse the accepted responses, except for rows in the cache; return the next load's cache too.
-
-    The cache must be of the same account. Raises what ``parse_snapshot`` does.
-    """
-    with _malformed_responses_reported():
-        parser = _SnapshotParser(responses, documents or {}, cache)
-        return parser.snapshot(observed_at), parser.updated_cache
+        return _SnapshotParser(responses, documents or {}, is_quick=is_quick).snapshot(observed_at)
 
 
 @contextmanager
@@ -76,11 +68,8 @@ def _malformed_responses_reported() -> Iterator[None]:
 class _SnapshotParser:
     """Accepted responses by resource, and the anomalies found while they are parsed."""
 
-    def __init__(
-        self, responses: Sequence[RawResponse], documents: Mapping[int, Json], cache: RowCache | None = None
-    ) -> None:
-        self.updated_cache: RowCache = {}  # for the next load
-        self._cache = cache  # None: parse every segment
+    def __init__(self, responses: Sequence[RawResponse], documents: Mapping[int, Json], *, is_quick: bool) -> None:
+        self._is_quick = is_quick
         self._anomaly_log = AnomalyLog()
         self._documents = documents
         self._accepted: dict[Resource, list[RawResponse]] = {}
@@ -96,7 +85,7 @@ class _SnapshotParser:
         )
         rows = {resource: self._parse_list(resource).rows for resource in LISTS_BY_MODE[account.mode]}
         stages = tuple(parse_stage(row, context) for row in rows.get("stages", {}).values())
-        segments, unparsed_segments = self._parse_segments(rows.get("segments", {}), context)
+        segments, quick_segments = self._parse_segments(rows.get("segments", {}), context)
         fields = tuple(parse_field(row, context) for row in rows.get("fields", {}).values())
         self._report_repeated_types([stage.type for stage in stages if stage.is_default])
         return Snapshot(
@@ -104,7 +93,7 @@ class _SnapshotParser:
             observed_at=observed_at,
             stages=tuple(sorted(stages, key=lambda stage: stage.id)),
             segments=tuple(sorted(segments, key=lambda segment: segment.id)),
-            unparsed_segments=unparsed_segments,
+            quick_segments=tuple(quick_segments),
             fields=tuple(sorted(fields, key=lambda field: field.id)),
             gone_stage_ids=self._confirmed_ids("stage", is_gone=True),
             gone_segment_ids=self._confirmed_ids("segment", is_gone=True),
@@ -127,13 +116,20 @@ class _SnapshotParser:
 
     def _parse_segments(
         self, rows: Mapping[int, Row], context: ParseContext
-    ) -> tuple[tuple[Segment, ...], tuple[UnparsedSegment, ...]]:
-        """Parse segments; with a cache, only those whose rows it lacks."""
-        if self._cache is None:
-            return tuple(parse_segment(row, context) for row in rows.values()), ()
-        cache_result = parse_uncached_segments(rows, context, self._cache)
-        self.updated_cache = cache_result.cache
-        return cache_result.read, cache_result.unparsed
+    ) -> tuple[list[Segment], list[QuickSegment]]:
+        """Parse segments, each with the quick reader if that is allowed and accepts its row."""
+        segments: list[Segment] = []
+        quick_segments: list[QuickSegment] = []
+        for row in rows.values():
+            quick = None
+            if isinstance(row, SegmentRow):
+                quick = read_segment(row, context.account_id, context.timezone) if self._is_quick else None
+                row = row.json() if quick is None else row  # noqa: PLW2901 - as the careful reader needs it
+            if quick is None:
+                segments.append(parse_segment(row, context))
+            else:
+                quick_segments.append(quick)
+        return segments, quick_segments
 
     def _parse_list(self, resource: Resource) -> CompleteList:
         """Merge a list's pages and report its anomalies. Raises ``IncompleteList``."""

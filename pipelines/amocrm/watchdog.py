@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class Deadlines:
+    """Calls at deadlines, by one thread for the whole process."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all calls."""
+        self._condition = threading.Condition()
+        self._calls: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._next_check: float | None = None  # None: the thread has not been started
+
+    def add(self, seconds: float, call: Callable[[], None]) -> object:
+        """Call ``call`` in ``seconds``, unless the returned key is removed before."""
+        key, at = object(), time.monotonic() + seconds
+        with self._condition:
+            self._calls[key] = at, call
+            if self._next_check is None:
+                self._next_check = at
+                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+            elif at < self._next_check:
+                self._condition.notify()
+        return key
+
+    def remove(self, key: object) -> None:
+        """Remove a call. If it has begun, wait for its end, so that it cannot close the next exchange."""
+        with self._condition:
+            self._calls.pop(key, None)
+
+    def _run(self) -> None:
+        """Make each call at its time. The lock is held meanwhile: see ``remove``."""
+        with self._condition:
+            while True:
+                now = time.monotonic()
+                for key in [key for key, (at, _) in self._calls.items() if at <= now]:
+                    self._calls.pop(key)[1]()
+                self._next_check = min((at for at, _ in self._calls.values()), default=math.inf)
+                self._condition.wait(min(self._next_check - now, threading.TIMEOUT_MAX))
+
+
+DEADLINES: Final = Deadlines()
+# A forked process has no threads, and a copy of the lock that may be taken.
+os.register_at_fork(after_in_child=DEADLINES.reset)
 
 
 class Watchdog:
@@ -35,14 +83,11 @@ class Watchdog:
     def time_limit(self, seconds: float) -> Iterator[None]:
         """Close the connection after ``seconds`` inside the block."""
         self.has_timed_out = False
-        timer = threading.Timer(max(seconds, 0.0), self._time_out)
-        timer.daemon = True
-        timer.start()
+        deadline = DEADLINES.add(seconds, self._time_out)
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()  # so that it cannot close the next exchange
+            DEADLINES.remove(deadline)
 
     def disconnect(self) -> None:
         """Close the connection now."""

@@ -11,6 +11,10 @@ from pipelines.base.errors import SettingsError
 
 DRIVERS: Final = ("postgresql", "postgres", "postgresql+psycopg")
 SECRETS: Final = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+DRIVER_ARGUMENTS: Final = ("prepare_threshold", "autocommit")
+"""Arguments of psycopg that addresses of other programs contain. This program sets them itself."""
+UNUSABLE_ARGUMENTS: Final = ("conninfo", "context", "cursor_factory", "plugin", "row_factory")
+"""Arguments of psycopg and SQLAlchemy that no address can hold."""
 EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 
 
@@ -30,7 +34,12 @@ def parse_database_url(text: str) -> URL:
         raise _invalid_url(
             f"does not start with {', '.join(f'{driver}://' for driver in DRIVERS[:-1])} or {DRIVERS[-1]}://"
         )
-    parsed = url.set(drivername="postgresql+psycopg")
+    for name in UNUSABLE_ARGUMENTS:
+        if name in url.query:
+            raise _invalid_url(f"has the parameter '{name}', which is not one of libpq")
+    parsed = url.difference_update_query(DRIVER_ARGUMENTS).set(drivername="postgresql+psycopg")
+    if any(not isinstance(value, str) for name, value in parsed.query.items() if name not in ("host", "port")):
+        raise _invalid_url("has a parameter twice")
     try:
         connection_parameters(parsed)
     except (ArgumentError, ValueError):

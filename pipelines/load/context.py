@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 
 from sqlalchemy import Engine
@@ -21,6 +22,8 @@ class LoadContext:
     _: KW_ONLY
     clock: Clock = SYSTEM_CLOCK
     run_id: str | None = None  # Dagster's
+    before_publishing: Callable[[], object] = lambda: None
+    """Called when all is fetched and parsed. It may raise, which ends the load with nothing published."""
 
     @property
     def account(self) -> AccountSettings:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Lock, Thread, current_thread
 from typing import Final
 
 from sqlalchemy import Engine
@@ -27,9 +27,9 @@ from pipelines.load.load import load_account
 from pipelines.load.result import LoadResult, Status, report_error, report_skipped
 from pipelines.warehouse.engine import transaction
 
-GRACE_SECONDS: Final = 5.0
-"""Time that active loads have to finish when the fleet stops. After it their threads are abandoned;
-Postgres rolls back what they had not committed."""
+GRACE_SECONDS: Final = 8.0
+"""Time that loads have to finish publishing when the fleet ends early. Those that have not begun to publish
+are abandoned at once. Below the ten seconds after which Docker kills."""
 
 MAX_CONSECUTIVE_REFUSALS: Final = 5
 """After this many consecutive 429s or blocks, assume this machine's address is the cause and
@@ -41,7 +41,7 @@ cycles; with the default threshold, collection took a tenth of its time."""
 
 
 class _FleetStopped(BaseException):
-    """Ends a load that is waiting while the fleet stops.
+    """Ends a load that waits while the fleet stops, or that has not begun to publish when the fleet ends.
 
     Not an ``Exception``, so it is not recorded as a failure.
     """
@@ -64,7 +64,8 @@ def load_fleet(
     once, after all others and at least ``retry_after`` seconds later; None disables that. If the
     database is gone, or amoCRM refuses this machine, the remaining accounts are skipped.
     ``on_error`` is called with every error, in the thread that raised it. Closing the generator
-    stops the remaining loads.
+    stops the remaining loads. A signal's exception, such as ``KeyboardInterrupt``, does so too: it is
+    raised again unless all loads were about to publish, since then all are loaded.
     """
     pool = _WorkerPool(engine=engine, settings=settings, clock=clock, run_id=run_id, on_error=on_error)
     by_key = {account.key: account for account in accounts}
@@ -98,8 +99,10 @@ class _WorkerPool:
     stopping: Event = field(default_factory=Event)
     stop_reason: str = "The fleet was stopped before this account was loaded."
     consecutive_refusals: int = 0
+    _has_ended: bool = False
+    _publishing: set[Thread] = field(default_factory=set)  # threads whose load has begun to publish
+    _changed: Condition = field(default_factory=Condition)  # of the two above
     _lock: Lock = field(default_factory=Lock)
-    _threads: list[Thread] = field(default_factory=list)
 
     def load_all(self, accounts: Sequence[AnyAccount], threads: int) -> Iterator[LoadResult]:
         """Load the accounts in threads, and yield their results."""
@@ -112,15 +115,22 @@ class _WorkerPool:
                 except IndexError:
                     return
                 done.put(self.load(account))
+                self._finish_publishing()
 
         # Daemon threads, so that a hanging request does not keep the program from exiting.
-        self._threads = [
-            Thread(target=work, name=f"fleet-{number}", daemon=True) for number in range(min(threads, len(accounts)))
-        ]
-        for thread in self._threads:
-            thread.start()
-        for _ in accounts:
-            yield done.get()
+        for number in range(min(threads, len(accounts))):
+            Thread(target=work, name=f"fleet-{number}", daemon=True).start()
+        for count in range(len(accounts)):
+            try:
+                result = done.get()
+            except BaseException:  # of a signal's handler
+                self.end()
+                finished = [done.get() for _ in range(done.qsize())]
+                yield from finished
+                if count + len(finished) < len(accounts):
+                    raise
+                return
+            yield result
 
     def load(self, account: AnyAccount) -> LoadResult:
         """Load one account and send its size alerts; an error becomes part of the result."""
@@ -129,7 +139,14 @@ class _WorkerPool:
         loaded, failure, alert_error = None, None, None
         if not self.stopping.is_set():
             clock = Clock(now=self.clock.now, sleep=self.wait)
-            context = LoadContext(self.engine, account, self.settings, clock=clock, run_id=self.run_id)
+            context = LoadContext(
+                self.engine,
+                account,
+                self.settings,
+                clock=clock,
+                run_id=self.run_id,
+                before_publishing=self._begin_publishing,
+            )
             try:
                 loaded = load_account(context)
                 status = "loaded"
@@ -166,11 +183,24 @@ class _WorkerPool:
             raise _FleetStopped
 
     def end(self) -> None:
-        """Start no more loads, and wait up to ``GRACE_SECONDS`` for active ones."""
+        """Let no more loads begin to publish, and wait up to ``GRACE_SECONDS`` for those that have."""
         self.stopping.set()
-        end = time.monotonic() + GRACE_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        with self._changed:
+            self._has_ended = True
+            self._changed.wait_for(lambda: not self._publishing, GRACE_SECONDS)
+
+    def _begin_publishing(self) -> None:
+        """Raise ``_FleetStopped`` if the fleet has ended; otherwise it waits for this thread's load."""
+        with self._changed:
+            if self._has_ended:
+                raise _FleetStopped
+            self._publishing.add(current_thread())
+
+    def _finish_publishing(self) -> None:
+        """End the wait for this thread's load."""
+        with self._changed:
+            self._publishing.discard(current_thread())
+            self._changed.notify_all()
 
     def _stop_if_systemic(self, error: Exception) -> None:
         """Stop the fleet if the error will hit all accounts: the database is gone, or amoCRM refuses this machine."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pipelines.base.text import join_names
@@ -14,6 +15,9 @@ LINE_WIDTH: Final = 110
 MAX_NAMED_ACCOUNTS: Final = 200
 """Accounts that one cause lists by name. 'sync --retry-failed' loads all of them again, named or
 not."""
+
+MAX_ACCOUNTS_IN_ALERT: Final = 20
+"""Accounts with one cause that an alert names."""
 
 MAX_FAILURE_GROUPS: Final = 20
 """Causes with the same advice that are listed separately, those with most accounts first."""
@@ -33,6 +37,31 @@ def format_headline(results: Collection[LoadResult], *, seconds: float | None = 
         *([] if seconds is None else [f"{seconds:.1f} s"]),
     ]
     return ", ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailureSummary:
+    """Failures of a fleet in one text."""
+
+    error: str  # names of the errors
+    message: str
+    advice: str  # by error
+
+
+def describe_failures(results: Collection[LoadResult]) -> FailureSummary:
+    """Describe all failures of a fleet in one text, so that one alert covers all of them."""
+    causes = group_failures(results)
+    missing = sum(len(cause.account_keys) for cause in causes)
+    details = "; ".join(
+        f"{join_names(cause.account_keys, MAX_ACCOUNTS_IN_ALERT)}: {cause.error}, {cause.message}"
+        for cause in causes[:MAX_FAILURE_GROUPS]
+    )
+    details += f"; and {left} causes more" if (left := len(causes) - MAX_FAILURE_GROUPS) > 0 else ""
+    return FailureSummary(
+        error=", ".join(dict.fromkeys(cause.error for cause in causes)),
+        message=f"{missing} of {len(results)} accounts were not loaded. {details}",
+        advice=" ".join(dict.fromkeys(f"{cause.error}: {cause.advice}" for cause in causes if cause.advice)),
+    )
 
 
 def format_failures(results: Collection[LoadResult]) -> Sequence[str]:

@@ -7,14 +7,14 @@ which can be retried alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
 from pipelines.amocrm.models import RawResponse, Snapshot
 from pipelines.amocrm.response_digest import digest_responses
-from pipelines.amocrm.row_cache import RowCache
-from pipelines.amocrm.snapshot import parse_snapshot, parse_snapshot_with_cache
+from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.clock import Clock
 from pipelines.base.errors import DatabaseError, DatabaseUnavailable
 from pipelines.load.context import LoadContext
@@ -24,7 +24,6 @@ from pipelines.transform.summary import SnapshotSummary, summarize
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.publish import LoadOrigin, PublishResult, publish
 from pipelines.warehouse.raw import read_responses, store_responses
-from pipelines.warehouse.row_cache import read_row_cache, write_row_cache
 from pipelines.warehouse.unchanged import LatestSnapshot, republish, store_digests
 from pipelines.warehouse.wide_views import update_wide_view
 
@@ -41,7 +40,6 @@ class ParsedLoad:
 
     snapshot: Snapshot
     responses: Sequence[RawResponse]
-    cache: RowCache | None = None  # for the next load; None: the stored cache is current
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +64,7 @@ def load_account(context: LoadContext) -> PublishedLoad:
         if loaded is not None:
             return loaded
         store_fetched(context, fetched.extracted, fetched.responses)
-    parse = partial(parse_with_cache, context, fetched)
-    return publish_parsed(context, fetched.extracted, parse)[0]
+    return publish_parsed(context, fetched.extracted, partial(parse_quickly, fetched))[0]
 
 
 def load_with_snapshot(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
@@ -104,14 +101,12 @@ def parse_all(fetched: FetchResult) -> ParsedLoad:
     return ParsedLoad(snapshot=snapshot, responses=fetched.responses)
 
 
-def parse_with_cache(context: LoadContext, fetched: FetchResult) -> ParsedLoad:
-    """Parse the responses, but skip the rows of segments that are in the row cache."""
-    with transaction(context.engine, account=fetched.extracted.account_key) as connection:
-        stored_cache = read_row_cache(connection, fetched.extracted.account_id)
-    snapshot, cache = parse_snapshot_with_cache(
-        fetched.responses, fetched.extracted.observed_at, stored_cache, documents=fetched.documents
+def parse_quickly(fetched: FetchResult) -> ParsedLoad:
+    """Parse the responses, with the quick reader for the segments that it accepts."""
+    snapshot = parse_snapshot(
+        fetched.responses, fetched.extracted.observed_at, documents=fetched.documents, is_quick=True
     )
-    return ParsedLoad(snapshot=snapshot, responses=fetched.responses, cache=cache if cache != stored_cache else None)
+    return ParsedLoad(snapshot=snapshot, responses=fetched.responses)
 
 
 def read_stored_responses(context: LoadContext, extracted: LoadReference) -> Sequence[RawResponse]:
@@ -157,6 +152,7 @@ def publish_unchanged(context: LoadContext, fetched: FetchResult, latest: Latest
         return published
 
     with failures_recorded(context, load.observed_at):
+        context.before_publishing()
         published = with_retry(publish_once, context.clock)
     return None if published is None else PublishedLoad(extracted=load, summary=latest.summary, published=published)
 
@@ -167,25 +163,32 @@ def publish_parsed(
     """Publish the snapshot that ``parse`` returns, update the account's wide view, and purge expired responses.
 
     The digests that let the next load skip parsing are stored last, once all of that has succeeded.
+    An error of Postgres after publishing does not fail the load.
     """
-    engine, settings = context.engine, context.settings
-    account_id, account_key = extracted.account_id, extracted.account_key
     with failures_recorded(context, extracted.observed_at):
         parsed = parse()
+        context.before_publishing()
         origin = build_origin(extracted, context.run_id)
-        publish_once = partial(publish, engine, parsed.snapshot, origin, has_key=settings.has_key)
+        publish_once = partial(publish, context.engine, parsed.snapshot, origin, has_key=context.settings.has_key)
         published = with_retry(publish_once, context.clock)
-        is_view_current = update_wide_view(engine, account_id, account=account_key)
-        with transaction(engine, account=account_key) as connection:
-            if parsed.cache is not None:
-                write_row_cache(connection, account_id, parsed.cache)
-            digests = digest_responses(parsed.responses)
-            if is_view_current and digests is not None:
-                store_digests(connection, account_id, extracted.observed_at, digests)
-            # Purge last, as publish_unchanged does: concurrent loads of an account take their locks
-            # in one order.
-            purge_expired(connection, account_id, settings, until=extracted.observed_at)
+        # The snapshot is stored, so the load succeeded. Without digests the next load parses its
+        # responses again and repeats these steps.
+        with suppress(DatabaseError):
+            with_retry(partial(follow_up, context, extracted, parsed), context.clock)
     return PublishedLoad(extracted=extracted, summary=summarize(parsed.snapshot), published=published), parsed.snapshot
+
+
+def follow_up(context: LoadContext, extracted: LoadReference, parsed: ParsedLoad) -> None:
+    """Update what depends on a published snapshot: wide view, digests, raw responses. Idempotent."""
+    engine, account_id, account_key = context.engine, extracted.account_id, extracted.account_key
+    is_view_current = update_wide_view(engine, account_id, account=account_key)
+    with transaction(engine, account=account_key) as connection:
+        digests = digest_responses(parsed.responses)
+        if is_view_current and digests is not None:
+            store_digests(connection, account_id, extracted.observed_at, digests)
+        # Purge last, as publish_unchanged does: concurrent loads of an account take their locks in
+        # one order.
+        purge_expired(connection, account_id, context.settings, until=extracted.observed_at)
 
 
 def with_retry(publish_once: Callable[[], Result], clock: Clock) -> Result:

@@ -77,7 +77,8 @@ def _edit_sentence(row: Change) -> str:
         case "sort":
             return f"{_entity_label(row)} moved from position {old or 'none'} to {new or 'none'}"
         case "price_field_ids":
-            return f"prices of {_entity_label(row)} changed"
+            subject = f"price fields of {_entity_label(row)}"
+            old, new = old or "none", new or "none"
         case "field_value":
             subject = f"{_quote_name(row.value_field_name) or 'a field'} of {_entity_label(row)}"
             if old == new:

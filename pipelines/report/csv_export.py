@@ -1,8 +1,9 @@
 """CSV export of the report's figures, for spreadsheets.
 
 Text that a spreadsheet would evaluate as a formula is prefixed with an apostrophe (``inert_cell``).
-The encoding is UTF-8 with a byte order mark, by which spreadsheets recognize it. Timestamps are in
-UTC.
+The encoding is UTF-8 with a byte order mark, by which spreadsheets recognize it. Without a locale,
+numbers and instants have the form that programs read: 5.4, and UTC with offset. With a locale they
+have the form that a spreadsheet of that locale reads: 5,4, and the account's local time.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Final
 
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import get_decimal_symbol
+
+from pipelines.base.errors import SettingsError
 from pipelines.report.figures import Figures
+from pipelines.report.formats import digits_pattern
 from pipelines.report.tables import ReportTable, build_tables
 
 ENCODING: Final = "utf-8-sig"
@@ -38,13 +47,56 @@ _BLANK: Final = frozenset("\"'`\u2800\u3164\u115f\u1160\uffa0")
 invisible letters."""
 
 
-def csv_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CsvLocale:
+    """Form of numbers and dates in the CSV files of a spreadsheet's locale."""
+
+    decimal_symbol: str
+    day_pattern: str  # of CLDR, in digits
+    locale: Locale
+
+    @classmethod
+    def parse(cls, text: str) -> CsvLocale:
+        """Parse a locale such as ``ru_RU`` or ``pt-BR``. Raises ``SettingsError`` if it is unknown."""
+        try:
+            locale = Locale.parse(text.replace("-", "_"))
+        except (UnknownLocaleError, ValueError, TypeError):
+            raise SettingsError(
+                f"'{text}' is not a known locale.", advice="Write language and country, such as ru_RU, es_MX or pt_BR."
+            ) from None
+        # Spreadsheets read digits and separators only; Bulgarian has a letter after the year.
+        bare = re.sub("'[^']*'|\u200f", "", digits_pattern(locale))
+        day_pattern = re.sub(r"[^dMy]+\Z", "", bare)
+        return cls(decimal_symbol=get_decimal_symbol(locale), day_pattern=day_pattern, locale=locale)
+
+    @property
+    def delimiter(self) -> str:
+        """Separator of cells: a spreadsheet that writes 1,5 expects a semicolon."""
+        return ";" if self.decimal_symbol == "," else ","
+
+    def format_cell(self, value: object) -> object:
+        """Convert a value for the CSV writer."""
+        match value:
+            case Decimal():
+                return str(value).replace(".", self.decimal_symbol)
+            case datetime():
+                return f"{self._day(value.date())} {value:%H:%M:%S}"
+            case date():
+                return self._day(value)
+            case _:
+                return format_cell(value)
+
+    def _day(self, day: date) -> str:
+        return format_date(day, self.day_pattern, locale=self.locale)
+
+
+def csv_files(accounts: Sequence[Figures], locale: CsvLocale | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield the name and contents of each file."""
-    return ((f"{table.name}.csv", _format_csv(table).encode(ENCODING)) for table in build_tables(figures))
+    return ((f"{table.name}.csv", _format_csv(table, locale).encode(ENCODING)) for table in build_tables(accounts))
 
 
 def format_cell(value: object) -> object:
-    """Convert a value for the CSV writer."""
+    """Convert a value for the CSV writer, in the form that programs read."""
     match value:
         case str():
             return inert_cell(value)
@@ -78,9 +130,10 @@ def _is_dropped(character: str) -> bool:
     return character in _BLANK or unicodedata.category(character) in {"Zs", "Zl", "Zp", "Cc", "Cf"}
 
 
-def _format_csv(table: ReportTable) -> str:
+def _format_csv(table: ReportTable, locale: CsvLocale | None) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, delimiter=locale.delimiter if locale else ",")
+    convert = locale.format_cell if locale else format_cell
     writer.writerow(table.types)
-    writer.writerows([format_cell(value) for value in row] for row in table.rows)
+    writer.writerows([convert(value) for value in row] for row in table.rows)
     return text.getvalue()

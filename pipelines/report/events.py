@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
+from pipelines.report.failure_words import describe_failures
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change
@@ -31,7 +32,10 @@ MAX_CONTEXT_LENGTH: Final = 200
 """Characters for the changes around a jump."""
 
 CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
-NO_CONTEXT: Final = "amoCRM shows no change of this segment, of fields or of the account around that time."
+NO_CONTEXT: Final = (
+    "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
+    "went."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +67,12 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
     collected = {
         segment_id: list(change_events(segment_changes, formats)) for segment_id, segment_changes in changes.items()
     }
+    jump_counts = Counter(jump.observed_date for jump in figures.jumps)
     for jump in figures.jumps:
         direction = "Jumped up" if jump.change_count > 0 else "Dropped"
         delta, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
         text = f"{direction} by {delta} to {size}{_format_usual_change(jump, formats)}. {_describe_jump_context(jump)}"
+        text += _describe_other_jumps(jump_counts[jump.observed_date] - 1)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.segment_id, []).append(event)
     return {
@@ -89,7 +95,7 @@ def describe_gap(gap: Gap) -> str:
     """Describe a gap: its duration, the number of missing loads, and their errors if known."""
     missed = "one load is missing" if gap.missed_count == 1 else f"{gap.missed_count} loads are missing"
     ongoing_note = "" if gap.until_at else " so far"
-    cause = f": {to_single_line(gap.errors)}" if gap.errors else ", no failure was recorded"
+    cause = f": {to_single_line(describe_failures(gap.errors))}" if gap.errors else ", no failure was recorded"
     return f"No data for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
 
 
@@ -155,6 +161,13 @@ def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
 
 def _format_usual_change(jump: Jump, formats: Formats) -> str:
     return f" (usual: {formats.signed(jump.usual_change_count.normalize())})"
+
+
+def _describe_other_jumps(count: int) -> str:
+    """Say how many other segments jumped on the same day: then the cause probably concerns the account."""
+    if not count:
+        return ""
+    return f" {count} other segment{'s' if count > 1 else ''} jumped on that day."
 
 
 def _describe_jump_context(jump: Jump) -> str:

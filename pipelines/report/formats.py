@@ -68,7 +68,7 @@ class Formats:
     @property
     def day_pattern(self) -> str:
         """CLDR pattern of the short date format, with the full year."""
-        return re.sub("y+", "y", self.locale.date_formats["short"].pattern)
+        return digits_pattern(self.locale)
 
     @property
     def d3_day(self) -> str:
@@ -86,6 +86,11 @@ class Formats:
             "grouping": [primary, *[secondary] * 6],
             "currency": ["", ""],
         }
+
+
+def digits_pattern(locale: Locale) -> str:
+    """Return the CLDR pattern of a locale's short date format, with the full year."""
+    return re.sub("y+", "y", locale.date_formats["short"].pattern)
 
 
 @cache

@@ -7,7 +7,7 @@ in UTC. A column's type does not depend on its values.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -22,13 +22,13 @@ DECIMAL_PRECISION: Final = (18, 4)
 """Precision and scale of decimals; the views round to one decimal."""
 
 
-def parquet_files(figures: Figures) -> Iterator[tuple[str, bytes]]:
+def parquet_files(accounts: Sequence[Figures]) -> Iterator[tuple[str, bytes]]:
     """Yield the name and contents of each file.
 
     Raises ``SettingsError`` if pyarrow is not installed.
     """
     arrow = _import_pyarrow()
-    return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(figures))
+    return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(accounts))
 
 
 def _import_pyarrow() -> ModuleType:

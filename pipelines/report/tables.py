@@ -1,11 +1,16 @@
-"""Tables of the report's figures for export, with columns named as in the views."""
+"""Tables of the figures of one or more accounts for export, with columns named as in the views.
+
+Instants are in the timezone of their account.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo
 
 from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SegmentTrend, StageState
 from pipelines.warehouse.changes import Change
@@ -20,12 +25,13 @@ class ReportTable:
     rows: list[tuple[object, ...]]
 
 
-def build_tables(figures: Figures) -> Iterator[ReportTable]:
-    """Yield all tables of the report, including empty ones."""
-    yield _build_table("segments", SegmentTrend, figures.segments, excluded=("days",))
+def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
+    """Yield all tables of the accounts' reports, including empty ones."""
+    yield _build_table("segments", SegmentTrend, accounts, attrgetter("segments"), excluded=("days",))
     yield ReportTable(
         name="segment_sizes_daily",
         types={
+            "account_key": str,
             "segment_id": int,
             "name": str | None,
             "observed_date": date,
@@ -33,24 +39,46 @@ def build_tables(figures: Figures) -> Iterator[ReportTable]:
             "is_observed": bool,
         },
         rows=[
-            (segment.segment_id, segment.name, day.date, day.size, day.is_observed)
+            (figures.state.account_key, segment.segment_id, segment.name, day.date, day.size, day.is_observed)
+            for figures in accounts
             for segment in figures.segments
             for day in segment.days
         ],
     )
-    yield _build_table("stages", StageState, figures.stages)
-    yield _build_table("segment_movers", Mover, figures.movers)
-    yield _build_table("segment_jumps", Jump, figures.jumps, excluded=("previous_date", "previous_count"))
-    yield _build_table("changes", Change, figures.changes)
-    yield _build_table("gaps", Gap, figures.gaps)
-    yield _build_table("data_quality", AnomalyPeriod, figures.anomalies)
+    yield _build_table("stages", StageState, accounts, attrgetter("stages"))
+    yield _build_table("segment_movers", Mover, accounts, attrgetter("movers"))
+    yield _build_table(
+        "segment_jumps", Jump, accounts, attrgetter("jumps"), excluded=("previous_date", "previous_count")
+    )
+    yield _build_table("changes", Change, accounts, attrgetter("changes"))
+    yield _build_table("gaps", Gap, accounts, attrgetter("gaps"))
+    yield _build_table("data_quality", AnomalyPeriod, accounts, attrgetter("anomalies"))
 
 
 def _build_table(
-    name: str, record_type: type, records: Iterable[object], *, excluded: tuple[str, ...] = ()
+    name: str,
+    record_type: type,
+    accounts: Sequence[Figures],
+    records_of: Callable[[Figures], Iterable[object]],
+    *,
+    excluded: tuple[str, ...] = (),
 ) -> ReportTable:
-    """Build the table of records: a column per attribute that is not excluded."""
+    """Build the table of records: a column per attribute that is not excluded, after the account's key."""
+    types = {column: hint for column, hint in _column_types(record_type).items() if column not in excluded}
+    rows = [
+        (figures.state.account_key, *_row_values(types, record, ZoneInfo(figures.state.timezone)))
+        for figures in accounts
+        for record in records_of(figures)
+    ]
+    return ReportTable(name=name, types={"account_key": str} | types, rows=rows)
+
+
+def _column_types(record_type: type) -> dict[str, Any]:
     hints = get_type_hints(record_type)
-    types = {field.name: hints[field.name] for field in fields(record_type) if field.name not in excluded}
-    rows = [tuple(getattr(record, column) for column in types) for record in records]
-    return ReportTable(name=name, types=types, rows=rows)
+    return {field.name: hints[field.name] for field in fields(record_type)}
+
+
+def _row_values(columns: Iterable[str], record: object, timezone: ZoneInfo) -> Iterator[object]:
+    for column in columns:
+        value = getattr(record, column)
+        yield value.astimezone(timezone) if isinstance(value, datetime) else value

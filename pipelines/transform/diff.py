@@ -8,7 +8,7 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from pipelines.amocrm.models import Anomaly, Field, Option, Segment, Snapshot, Stage, UnparsedSegment
+from pipelines.amocrm.models import Anomaly, Field, Option, QuickSegment, Segment, Snapshot, Stage
 from pipelines.base.errors import UnprovenEnding
 
 EndReason: TypeAlias = Literal["changed", "deleted", "mode_off"]
@@ -66,7 +66,7 @@ class SnapshotDiff:
     stages: EntityDiff[int, Stage]
     fields: EntityDiff[int, Field]
     options: EntityDiff[OptionKey, Option]
-    segments: EntityDiff[int, Segment]
+    segments: EntityDiff[int, Segment | QuickSegment]
     sizes: Mapping[int, int | None]  # new size by segment; None if it is gone
     current: Mapping[int, CurrentSegment]  # segments whose latest state differs from the stored one
     days: Mapping[int, int | None]  # sizes for the day's rows
@@ -123,10 +123,7 @@ def diff_snapshot(stored: StoredState, snapshot: Snapshot, *, observed_date: dat
             gone={key for key in stored.options if key[0] in snapshot.gone_field_ids | snapshot.confirmed_field_ids},
             is_mode_on=has_segments,
         ),
-        segments=EntityDiff(
-            opened={segment_id: fully_parsed(segment) for segment_id, segment in segment_changes.opened.items()},
-            closed=segment_changes.closed,
-        ),
+        segments=segment_changes,
         sizes=sizes,
         current={
             segment.id: CurrentSegment(
@@ -149,17 +146,9 @@ def diff_snapshot(stored: StoredState, snapshot: Snapshot, *, observed_date: dat
     )
 
 
-def all_segments(snapshot: Snapshot) -> list[Segment | UnparsedSegment]:
-    """Return all segments of a snapshot, parsed or not, sorted by id."""
-    return sorted((*snapshot.segments, *snapshot.unparsed_segments), key=attrgetter("id"))
-
-
-def fully_parsed(segment: Segment | UnparsedSegment) -> Segment:
-    """Parse a segment if it is not parsed yet.
-
-    Rarely needed: an unparsed one is usually stored already.
-    """
-    return segment.read() if isinstance(segment, UnparsedSegment) else segment
+def all_segments(snapshot: Snapshot) -> list[Segment | QuickSegment]:
+    """Return all segments of a snapshot, of both readers, sorted by id."""
+    return sorted((*snapshot.segments, *snapshot.quick_segments), key=attrgetter("id"))
 
 
 def diff_entities(
@@ -189,7 +178,7 @@ def diff_entities(
 
 
 def size_changes(
-    stored: Mapping[int, CurrentSegment], snapshot: Mapping[int, Segment | UnparsedSegment]
+    stored: Mapping[int, CurrentSegment], snapshot: Mapping[int, Segment | QuickSegment]
 ) -> dict[int, int | None]:
     """Return sizes that differ from the latest stored ones; None for a missing segment."""
     stored_sizes = {segment_id: current.customers_count for segment_id, current in stored.items()}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.amocrm.models import Anomaly, Field, Option, Segment, Stage
+from pipelines.amocrm.models import Anomaly, Field, Option, QuickSegment, Segment, Stage
 from pipelines.transform.diff import SnapshotDiff
 from pipelines.transform.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
 
@@ -212,10 +212,15 @@ def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, i
     )
 
 
-def segment_relations(account_id: int, at: datetime, segments: Collection[Segment]) -> dict[Relation, pd.DataFrame]:
-    """Build the versions that segments open at ``at``, with their price fields and field values."""
-    return {
-        SEGMENT_VERSION: SEGMENT_VERSION.frame(
+def segment_relations(
+    account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]
+) -> dict[Relation, pd.DataFrame]:
+    """Build the versions that segments open at ``at``, with their price fields and field values.
+
+    Values of the quick reader are left out: ``quick_value_text`` has them.
+    """
+    rows: Mapping[Relation, Iterable[tuple[Any, ...]]] = {
+        SEGMENT_VERSION: (
             (
                 account_id,
                 segment.id,
@@ -228,15 +233,30 @@ def segment_relations(account_id: int, at: datetime, segments: Collection[Segmen
             )
             for segment in segments
         ),
-        SEGMENT_PRICE_FIELD: SEGMENT_PRICE_FIELD.frame(
+        SEGMENT_PRICE_FIELD: (
             (account_id, segment.id, at, price_field_id)
             for segment in segments
             for price_field_id in segment.price_field_ids
         ),
-        SEGMENT_FIELD_VALUE: SEGMENT_FIELD_VALUE.frame(
-            (account_id, segment.id, at, *value) for segment in segments for value in segment.field_values
+        SEGMENT_FIELD_VALUE: (
+            (account_id, segment.id, at, *value)
+            for segment in segments
+            if isinstance(segment, Segment)
+            for value in segment.field_values
         ),
     }
+    # An empty frame takes as long as one of a hundred rows.
+    return {relation: relation.frame(found) for relation, values in rows.items() if (found := list(values))}
+
+
+def quick_value_text(account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]) -> str:
+    """Build the rows of ``SEGMENT_FIELD_VALUE`` in COPY's text format, of segments that the quick reader read."""
+    texts = []
+    for segment in segments:
+        if isinstance(segment, QuickSegment) and segment.value_lines:
+            key_columns = f"{account_id}\t{segment.id}\t{at}\t"
+            texts.append(key_columns + f"\n{key_columns}".join(segment.value_lines) + "\n")
+    return "".join(texts)
 
 
 def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pipelines.warehouse.queries import statement
 
 def describe_blockers(connection: Connection) -> str:
     """Name the sessions that hold our tables or views and how to end them; empty if there is none."""
-    rows = connection.execute(statement("who_is_in_the_way")).all()
+    rows = connection.execute(statement("blocking_sessions")).all()
     if not rows:
         return ""
     return (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import simplejson
 from psycopg import sql
 from sqlalchemy import Connection
 
+from pipelines.base.copy_text import NULL, escape
 from pipelines.transform.relation import OBJECT, Relation
 from pipelines.warehouse.queries import statement
 
@@ -18,27 +19,31 @@ if TYPE_CHECKING:
 
 JSON_COLUMNS: Final = frozenset({"extra", "match", "rule", "json_value"})
 
-_NULL: Final = r"\N"
-_ESCAPES: Final = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
-_NEEDS_ESCAPE: Final = re.compile(r"[\\\t\n\r]")
 
-
-def copy_frames(connection: Connection, frames: Mapping[Relation, pd.DataFrame]) -> None:
-    """Copy the frames' rows into their tables, in order.
+def copy_frames(
+    connection: Connection,
+    frames: Mapping[Relation, pd.DataFrame],
+    texts: Mapping[Relation, str] = MappingProxyType({}),
+) -> dict[str, int]:
+    """Copy the frames' rows, and rows that are text already, into their tables; return the number of rows by table.
 
     Postgres rejects COPY FROM on a table whose row-level security applies to our role. If readers
     of single accounts exist, that is the case for the loader's role; the rows then go through a
     temporary table.
     """
-    if frames:
+    counts: dict[str, int] = {}
+    if frames or texts:
         tables_with_row_security = frozenset(connection.scalars(statement("tables_with_row_security")))
-        for relation, frame in frames.items():
-            if not frame.empty:
-                _copy_frame(connection, relation, frame, is_direct=relation.name not in tables_with_row_security)
+        for relation in dict.fromkeys((*frames, *texts)):
+            rows = (format_copy_rows(frames[relation]) if relation in frames else "") + texts.get(relation, "")
+            if rows:
+                _copy_rows(connection, relation, rows, is_direct=relation.name not in tables_with_row_security)
+            counts[relation.name] = rows.count("\n")
+    return counts
 
 
-def _copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame, *, is_direct: bool) -> None:
-    """Copy one frame, directly or through a temporary table."""
+def _copy_rows(connection: Connection, relation: Relation, rows: str, *, is_direct: bool) -> None:
+    """Copy rows into one table, directly or through a temporary table."""
     table = sql.Identifier("amocrm", relation.name)
     columns = sql.SQL(", ").join(map(sql.Identifier, relation.columns))
     target = table if is_direct else sql.Identifier(f"arriving_{relation.name}")
@@ -49,7 +54,7 @@ def _copy_frame(connection: Connection, relation: Relation, frame: pd.DataFrame,
             create_table = sql.SQL("create temporary table {} on commit drop as select {} from {} with no data")
             cursor.execute(create_table.format(target, columns, table))
         with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, columns)) as copy:
-            copy.write(format_copy_rows(frame))
+            copy.write(rows)
         if not is_direct:
             insert = sql.SQL("insert into {} ({}) select {} from {}")
             cursor.execute(insert.format(table, columns, columns, target))
@@ -70,20 +75,16 @@ def format_copy_rows(frame: pd.DataFrame) -> str:
 def _format_column(series: pd.Series) -> list[str]:
     """Format a column's values. For a typed column, each distinct value is formatted once."""
     if series.dtype == OBJECT:
-        return [_NULL if value is None else _format_value(value) for value in series.tolist()]
+        return [NULL if value is None else _format_value(value) for value in series.tolist()]
     codes, values = series.factorize()
-    distinct_texts = [*(_format_value(value) for value in values), _NULL]  # missing values have code -1
+    distinct_texts = [*(_format_value(value) for value in values), NULL]  # missing values have code -1
     return [distinct_texts[code] for code in codes.tolist()]
 
 
 def _format_json_column(series: pd.Series) -> list[str]:
     """Format a column of JSON values; decimals keep all their digits."""
-    return [_NULL if value is None else _escape(simplejson.dumps(value)) for value in series.tolist()]
+    return [NULL if value is None else escape(simplejson.dumps(value)) for value in series.tolist()]
 
 
 def _format_value(value: Any) -> str:
-    return _escape(rf"\x{value.hex()}" if isinstance(value, bytes) else str(value))
-
-
-def _escape(text: str) -> str:
-    return _NEEDS_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text) if _NEEDS_ESCAPE.search(text) else text
+    return escape(rf"\x{value.hex()}" if isinstance(value, bytes) else str(value))

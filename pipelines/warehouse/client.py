@@ -20,8 +20,6 @@ from pipelines.base.errors import SettingsError
 from pipelines.config.database_url import connection_parameters
 
 SERVICE: Final = "amocrm_warehouse"
-PSYCOPG_ONLY: Final = ("prepare_threshold", "autocommit")
-"""Parameters that psycopg accepts in an address and libpq does not know."""
 
 
 @contextmanager
@@ -33,9 +31,7 @@ def client_environment(address: URL, environment: Mapping[str, str]) -> Iterator
     cannot hold.
     """
     variables = {option.keyword.decode(): option.envvar for option in pq.Conninfo.get_defaults()}
-    parameters = {
-        name: str(value) for name, value in connection_parameters(address).items() if name not in PSYCOPG_ONLY
-    }
+    parameters = {name: str(value) for name, value in connection_parameters(address).items()}
     by_variable = {
         variable.decode(): value for name, value in parameters.items() if (variable := variables.get(name)) is not None
     }

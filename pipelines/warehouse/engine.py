@@ -33,9 +33,12 @@ CONNECT_DEFAULTS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 60_000,
 }
 
-CONNECT_ALWAYS: Final[dict[str, Any]] = {"prepare_threshold": None}
+CONNECT_ALWAYS: Final[dict[str, Any]] = {"prepare_threshold": None, "client_encoding": "UTF8"}
 """No prepared statements: behind a pooler in transaction mode, another client may use the same
 names."""
+
+ENCODING: Final = "UTF8"
+"""Encoding that the database must have, so that it can store every text."""
 
 CONNECT_RETRY_SECONDS: Final = 30.0
 """Time for which connecting is retried if the server has no free connection."""
@@ -54,6 +57,7 @@ DUPLICATE_SCHEMA: Final = "42P06"
 DUPLICATE_TABLE: Final = "42P07"
 INVALID_TABLE_DEFINITION: Final = "42P16"
 DISK_FULL: Final = "53100"
+OUT_OF_MEMORY: Final = "53200"
 TOO_MANY_CONNECTIONS: Final = "53300"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 QUERY_CANCELED: Final = "57014"
@@ -61,19 +65,31 @@ QUERY_CANCELED: Final = "57014"
 DEFAULT_POOL_SIZE: Final = 5
 """Pool size if the caller names no number of threads."""
 
+READ_ONLY_ADVICE: Final = (
+    "If the server is read-only: set DATABASE_URL to the primary. If it is the primary, reset"
+    " default_transaction_read_only of the role or database."
+)
+
 ADVICE_BY_SQLSTATE: Final = {
-    READ_ONLY_TRANSACTION: "The server is read-only: set DATABASE_URL to the primary.",
+    READ_ONLY_TRANSACTION: READ_ONLY_ADVICE,
     DEPENDENT_OBJECTS: "Drop what depends on it, run again, and re-create it. This program may replace its own views.",
     SERIALIZATION_FAILURE: "Another transaction conflicted with this one; it is safe to run again.",
     DEADLOCK_DETECTED: "Another transaction conflicted with this one; it is safe to run again.",
     INSUFFICIENT_PRIVILEGE: "Grant the privilege to the role of DATABASE_URL, or set that to the schema's owner.",
     DISK_FULL: "The server's disk is full: make room there, then run again. The stored data are intact.",
+    OUT_OF_MEMORY: "The server is out of memory, or of locks: raise its max_locks_per_transaction to 64 or more.",
     TOO_MANY_CONNECTIONS: "The server is out of connections: see in pg_stat_activity who has them, give the readers'"
     " logins a CONNECTION LIMIT, raise its max_connections, or run fewer loads at a time.",
     LOCK_NOT_AVAILABLE: "Another transaction holds a lock that this one needs; run again when it has ended.",
     QUERY_CANCELED: "A statement exceeded its time limit: look for what keeps the server busy, then run again.",
 }
 """Advice for errors that have a specific remedy."""
+
+ADVICE_BY_REASON: Final = {
+    "unsupported startup parameter": "The pooler rejects a parameter of DATABASE_URL: remove it there, or add it to"
+    " ignore_startup_parameters of PgBouncer.",
+}
+"""Advice for errors of connecting, which have no SQLSTATE, by a part of their text."""
 
 SQLSTATES_WITH_SAFE_DETAIL: Final = (DEPENDENT_OBJECTS, FEATURE_NOT_SUPPORTED)
 """SQLSTATEs whose detail names only tables and views; other details may contain values."""
@@ -105,6 +121,7 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
         pool_timeout=60,
         pool_pre_ping=True,
         hide_parameters=True,
+        isolation_level="READ COMMITTED",  # regardless of default_transaction_isolation
     )
 
     @event.listens_for(engine, "do_connect")
@@ -115,7 +132,7 @@ def open_engine(url: str, *, threads: int = DEFAULT_POOL_SIZE) -> Engine:
         connection = _connect(address, *args, **(CONNECT_DEFAULTS | options | CONNECT_ALWAYS))
         with ExitStack() as cleanup_on_error:
             cleanup_on_error.callback(connection.close)
-            _check_server_version(connection, address)
+            _check_server(connection, address)
             cleanup_on_error.pop_all()
         return connection
 
@@ -140,9 +157,9 @@ def _connect(address: URL, *args: Any, **options: Any) -> psycopg.Connection:
     while True:
         try:
             return psycopg.connect(*args, **options)
-        except psycopg.Error as error:
+        except (psycopg.Error, ValueError, OSError) as error:  # the latter two: a host that cannot be resolved
             is_full = NO_FREE_CONNECTION.search(str(error)) is not None
-            advice = ADVICE_BY_SQLSTATE[TOO_MANY_CONNECTIONS] if is_full else None
+            advice = ADVICE_BY_SQLSTATE[TOO_MANY_CONNECTIONS] if is_full else _advice_for_connecting(str(error))
             connection_error = _connection_error(address, error, advice=advice)
         # Raised outside of the handler: libpq's error, which may quote parts of the password, must
         # not be its context.
@@ -228,6 +245,12 @@ def _translate(error: psycopg.Error, account: str | None) -> DatabaseError:
     reason = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
     if sqlstate in SQLSTATES_WITH_SAFE_DETAIL and error.diag.message_detail:
         reason += f" ({'; '.join(error.diag.message_detail.splitlines())})"
+    if "statement pooling" in reason:
+        return DatabaseUnavailable(
+            "The pooler of DATABASE_URL uses statement pooling, in which no transaction is possible.",
+            account=account,
+            advice="Set it to transaction or session pooling, or DATABASE_URL to the server itself.",
+        )
     if sqlstate.startswith(CONNECTION_LOST_PREFIXES) or (isinstance(error, psycopg.OperationalError) and not sqlstate):
         return DatabaseUnavailable(
             f"The connection to Postgres was lost: {reason}.",
@@ -252,20 +275,33 @@ def _describe_error_blockers(error: psycopg.Error) -> str:
     return ""
 
 
-def _connection_error(address: URL, error: psycopg.Error, *, advice: str | None = None) -> DatabaseUnavailable:
+def _advice_for_connecting(reason: str) -> str | None:
+    """Return the remedy for errors of connecting that have one."""
+    return next((advice for part, advice in ADVICE_BY_REASON.items() if part in reason), None)
+
+
+def _connection_error(address: URL, error: Exception, *, advice: str | None = None) -> DatabaseUnavailable:
     reason = re.sub(r"^.*(?:failed|FATAL): +", "", str(error).partition("\n")[0]).rstrip(".")
     return DatabaseUnavailable(
         f"Cannot connect to Postgres at {_format_address(address)}: {without_secrets(reason, address)}.", advice=advice
     )
 
 
-def _check_server_version(connection: psycopg.Connection, address: URL) -> None:
+def _check_server(connection: psycopg.Connection, address: URL) -> None:
+    """Raise ``DatabaseUnavailable`` if the server is too old or the database has another encoding than UTF8."""
     version = connection.info.server_version // 10_000
     if version < MIN_SERVER_VERSION:
         raise DatabaseUnavailable(
             f"The server at {_format_address(address)} is PostgreSQL {version}; {MIN_SERVER_VERSION} or newer is"
             " required.",
             advice="Upgrade it, or set DATABASE_URL to a newer server.",
+        )
+    encoding = connection.info.parameter_status("server_encoding") or ENCODING
+    if encoding != ENCODING:
+        raise DatabaseUnavailable(
+            f"The database at {_format_address(address)} has the encoding {encoding}; {ENCODING} is required.",
+            advice="Create one with: create database warehouse encoding 'UTF8' template template0; and set"
+            " DATABASE_URL to it. Add locale 'C' if Postgres says that the locale does not fit.",
         )
 
 

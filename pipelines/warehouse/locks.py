@@ -66,10 +66,10 @@ def with_lock_retry(
 
 def _try_lock(connection: Connection, locks: Mapping[str, str]) -> bool:
     """Take all locks, or none and return False."""
-    connection.execute(statement("name_for_change"), locks)
+    connection.execute(statement("set_lock_targets"), locks)
     try:
         with connection.begin_nested():
-            execute_as_is(connection, statement_text("lock_for_change"))
+            execute_as_is(connection, statement_text("lock_relations"))
     except DBAPIError as error:
         if sqlstate_of(error) != LOCK_NOT_AVAILABLE:
             raise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Engine
 from pipelines.amocrm.models import Account, Anomaly, Snapshot
 from pipelines.base.errors import Superseded, WrongAccount
 from pipelines.transform.diff import EndReason, SnapshotDiff, diff_snapshot
-from pipelines.transform.frames import changed_relations
+from pipelines.transform.frames import SEGMENT_FIELD_VALUE, changed_relations, quick_value_text
 from pipelines.warehouse.bulk_copy import copy_frames
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 from pipelines.warehouse.state import account_id_for_key, read_stored_state
+from pipelines.warehouse.timezones import database_timezone
+from pipelines.warehouse.together import Call, execute_together
 
 CODE_VERSION = version("amocrm-warehouse")
 
@@ -43,7 +45,8 @@ class LoadOrigin:
 class PublishResult:
     """Changes made by publishing.
 
-    If ``is_new`` is false, the snapshot was published before, and all counts are 0.
+    If ``is_new`` is false, an earlier attempt had published the snapshot already: its response was
+    lost, or the step was repeated. The counts are those of that attempt.
     """
 
     account_id: int
@@ -52,7 +55,7 @@ class PublishResult:
     opened_count: int = 0
     closed_count: int = 0
     size_change_count: int = 0
-    row_counts: Mapping[str, int] | None = None  # rows written by table; None if nothing was written
+    row_counts: Mapping[str, int] | None = None  # rows written by table; None if an earlier attempt wrote them
 
 
 def publish(
@@ -70,11 +73,18 @@ def publish(
     with transaction(engine, account=origin.account_key) as connection:
         connection.execute(statement("use_indexes"))
         account_update = lock_account(connection, snapshot.account, origin, has_key)
-        published_load_id = connection.scalar(
+        existing = connection.execute(
             statement("load_of_snapshot"), {"account_id": account_id, "observed_at": at}
-        )
-        if published_load_id == origin.load_id:
-            return PublishResult(account_id=account_id, observed_at=at, is_new=False)
+        ).one_or_none()
+        if existing is not None and existing.load_id == origin.load_id:
+            return PublishResult(
+                account_id=account_id,
+                observed_at=at,
+                is_new=False,
+                opened_count=existing.opened_count,
+                closed_count=existing.closed_count,
+                size_change_count=existing.size_change_count,
+            )
         stored = read_stored_state(connection, account_id)
         if stored.observed_at is not None and stored.observed_at >= at:
             raise Superseded(
@@ -86,13 +96,12 @@ def publish(
             connection.execute(statement("update_account"), account_update)
         observed_date = at.astimezone(ZoneInfo(snapshot.account.timezone)).date()
         diff = diff_snapshot(stored, snapshot, observed_date=observed_date)
-        close_versions(connection, account_id, at, diff)
+        execute_together(connection, *closing_calls(account_id, at, diff))
         row_counts = open_versions(connection, account_id, at, diff)
-        row_counts |= write_sizes(connection, account_id, observed_date=observed_date, diff=diff)
-        connection.execute(
-            statement("insert_snapshot"),
-            build_ledger_row(snapshot, origin, diff) | {"observed_date": observed_date},
-        )
+        ledger_row = build_ledger_row(snapshot, origin, diff) | {"observed_date": observed_date}
+        execute_together(connection, *size_calls(account_id, observed_date, diff), ("insert_snapshot", ledger_row))
+        gone_count = len(ids_without_successor(diff.segments.closed, diff.segments.opened))
+        row_counts |= {"segment_current": len(diff.current) + gone_count, "segment_size_daily": len(diff.days)}
     return PublishResult(
         account_id=account_id,
         observed_at=at,
@@ -122,7 +131,7 @@ def lock_account(
         "country": account.country,
         "currency": account.currency,
     }
-    connection.execute(statement("insert_account"), row)
+    is_inserted = connection.execute(statement("insert_account"), row).rowcount == 1
     bound_account_id = account_id_for_key(connection, origin.account_key)
     if bound_account_id not in (None, account.id):
         raise WrongAccount(
@@ -133,6 +142,11 @@ def lock_account(
     stored = connection.execute(statement("lock_account"), {"account_id": account.id}).mappings().one()
     if stored["account_key"] != origin.account_key and has_key(stored["account_key"]):
         raise account_taken_error(account, stored["account_key"], key=origin.account_key)
+    row["database_timezone"] = (
+        database_timezone(connection, account.timezone)
+        if is_inserted or stored["timezone"] != account.timezone
+        else stored["database_timezone"]
+    )
     return row if dict(stored) != {column: row[column] for column in stored} else None
 
 
@@ -145,8 +159,8 @@ def account_taken_error(account: Account, other_key: str, *, key: str) -> WrongA
     )
 
 
-def close_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> None:
-    """Close the versions and anomalies that ended with this snapshot, before their successors open."""
+def closing_calls(account_id: int, at: datetime, diff: SnapshotDiff) -> Iterator[Call]:
+    """Yield the calls that close what ended with this snapshot; they run before the successors open."""
     parameters = {"account_id": account_id, "valid_to": at}
     for name, ids_name, closed in (
         ("close_stages", "stage_ids", diff.stages.closed),
@@ -154,27 +168,19 @@ def close_versions(connection: Connection, account_id: int, at: datetime, diff: 
         ("close_segments", "segment_ids", diff.segments.closed),
     ):
         if closed:
-            connection.execute(statement(name), parameters | {ids_name: list(closed), "reasons": list(closed.values())})
-    options = diff.options.closed
-    if options:
-        connection.execute(
-            statement("close_options"),
-            parameters
-            | {
-                "field_ids": [field_id for field_id, _ in options],
-                "option_ids": [option_id for _, option_id in options],
-                "reasons": list(options.values()),
-            },
-        )
+            yield name, parameters | {ids_name: list(closed), "reasons": list(closed.values())}
+    if options := diff.options.closed:
+        ids = {"field_ids": [key[0] for key in options], "option_ids": [key[1] for key in options]}
+        yield "close_options", parameters | ids | {"reasons": list(options.values())}
     if diff.resolved_anomalies:
-        connection.execute(statement("close_quality_events"), parameters | anomaly_arrays(diff.resolved_anomalies))
+        yield "close_quality_events", parameters | anomaly_arrays(diff.resolved_anomalies)
 
 
 def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
     """Insert the new versions, and return the number of rows by table."""
     frames = changed_relations(account_id, at, diff)
-    copy_frames(connection, frames)
-    return {relation.name: len(frame) for relation, frame in frames.items()}
+    value_text = quick_value_text(account_id, at, diff.segments.opened.values())
+    return copy_frames(connection, frames, {SEGMENT_FIELD_VALUE: value_text} if value_text else {})
 
 
 def to_jsonb(value: Any) -> Jsonb | None:
@@ -182,18 +188,14 @@ def to_jsonb(value: Any) -> Jsonb | None:
     return None if value is None else Jsonb(value, dumps=simplejson.dumps)
 
 
-def write_sizes(
-    connection: Connection, account_id: int, *, observed_date: object, diff: SnapshotDiff
-) -> dict[str, int]:
-    """Update the segments' current state and the day's sizes, and return the number of rows by table."""
+def size_calls(account_id: int, observed_date: date, diff: SnapshotDiff) -> Iterator[Call]:
+    """Yield the calls that update the segments' current state and the day's sizes."""
     key_columns = {"account_id": account_id}
-    gone_ids = ids_without_successor(diff.segments.closed, diff.segments.opened)
-    if gone_ids:
-        connection.execute(statement("delete_current_segments"), key_columns | {"segment_ids": gone_ids})
-    current = diff.current
-    if current:
-        connection.execute(
-            statement("upsert_current_segments"),
+    if gone_ids := ids_without_successor(diff.segments.closed, diff.segments.opened):
+        yield "delete_current_segments", key_columns | {"segment_ids": gone_ids}
+    if current := diff.current:
+        yield (
+            "upsert_current_segments",
             key_columns
             | {
                 "segment_ids": list(current),
@@ -202,17 +204,9 @@ def write_sizes(
                 "content_hashes": [segment.content_hash for segment in current.values()],
             },
         )
-    if diff.days:
-        connection.execute(
-            statement("upsert_segment_days"),
-            key_columns
-            | {
-                "observed_date": observed_date,
-                "segment_ids": list(diff.days),
-                "customers_counts": list(diff.days.values()),
-            },
-        )
-    return {"segment_current": len(current) + len(gone_ids), "segment_size_daily": len(diff.days)}
+    if days := diff.days:
+        sizes = {"segment_ids": list(days), "customers_counts": list(days.values())}
+        yield "upsert_segment_days", key_columns | {"observed_date": observed_date} | sizes
 
 
 def ids_without_successor(closed: Mapping[int, EndReason], opened: Collection[int]) -> list[int]:

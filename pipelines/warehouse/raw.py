@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from pipelines.amocrm.models import RawResponse
 from pipelines.warehouse.queries import statement
+from pipelines.warehouse.together import Call, execute_together
 from pipelines.warehouse.work_locks import lock_work
 
 
@@ -24,20 +25,23 @@ def store_responses(
     if not responses:
         return
     bodies = {response.body_hash: response.body for response in responses}
-    lock_work(connection, "raw_answer", account_id)  # no body may be purged while a response to it is inserted
-    stored_hashes = connection.scalars(
-        statement("stored_bodies"), {"account_id": account_id, "body_hashes": list(bodies)}
-    ).all()
-    new_rows = [
-        {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)}
+    _, stored = execute_together(
+        connection,
+        ("lock_work", {"work": "raw_answer", "account_id": account_id}),  # against a purge of the bodies
+        ("stored_bodies", {"account_id": account_id, "body_hashes": list(bodies)}),
+    )
+    stored_hashes = {row.body_hash for row in stored}
+    new_bodies: list[Call] = [
+        (
+            "insert_raw_body",
+            {"account_id": account_id, "body_hash": body_hash, "body": zlib.compress(body), "byte_count": len(body)},
+        )
         for body_hash, body in bodies.items()
-        if body_hash not in set(stored_hashes)
+        if body_hash not in stored_hashes
     ]
-    if new_rows:
-        connection.execute(statement("insert_raw_body"), new_rows)
-    connection.execute(
-        statement("insert_raw_response"),
-        [
+    new_responses: list[Call] = [
+        (
+            "insert_raw_response",
             {
                 "account_id": account_id,
                 "observed_at": observed_at,
@@ -54,10 +58,11 @@ def store_responses(
                 "request_id": response.request_id,
                 "received_at": response.received_at,
                 "body_hash": response.body_hash,
-            }
-            for response in responses
-        ],
-    )
+            },
+        )
+        for response in responses
+    ]
+    execute_together(connection, *new_bodies, *new_responses)
 
 
 def read_responses(connection: Connection, account_id: int, observed_at: datetime, load_id: UUID) -> list[RawResponse]:

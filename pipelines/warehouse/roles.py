@@ -93,7 +93,7 @@ def find_missing_roles(connection: Connection) -> tuple[str, ...]:
     return tuple(
         role
         for role in role_names(connection).granted()
-        if not connection.scalar(statement("role_is_there"), {"name": role})
+        if not connection.scalar(statement("role_exists"), {"name": role})
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,7 @@ from pipelines.amocrm.models import Anomaly
 from pipelines.base.errors import DatabaseError
 from pipelines.transform.diff import CurrentSegment, StoredState
 from pipelines.warehouse.queries import statement
+from pipelines.warehouse.together import execute_together
 
 
 def account_id_for_key(connection: Connection, account_key: str) -> int | None:
@@ -40,26 +41,33 @@ def key_for_account_id(connection: Connection, account_id: int) -> str | None:
 def read_stored_state(connection: Connection, account_id: int) -> StoredState:
     """Read the state that the account's next snapshot is compared with."""
     parameters = {"account_id": account_id}
-    latest = connection.execute(statement("latest_snapshot"), parameters).one_or_none()
+    latest, stages, fields, options, segments, anomalies = execute_together(
+        connection, *((name, parameters) for name in _STATE_QUERIES)
+    )
     return StoredState(
-        observed_at=latest.observed_at if latest else None,
-        observed_date=latest.observed_date if latest else None,
-        stages={row.stage_id: row.content_hash for row in connection.execute(statement("open_stages"), parameters)},
-        fields={row.field_id: row.content_hash for row in connection.execute(statement("open_fields"), parameters)},
-        options={
-            (row.field_id, row.option_id): row.content_hash
-            for row in connection.execute(statement("open_options"), parameters)
-        },
+        observed_at=latest[0].observed_at if latest else None,
+        observed_date=latest[0].observed_date if latest else None,
+        stages={row.stage_id: row.content_hash for row in stages},
+        fields={row.field_id: row.content_hash for row in fields},
+        options={(row.field_id, row.option_id): row.content_hash for row in options},
         segments={
             row.segment_id: CurrentSegment(
                 content_hash=row.content_hash, customers_count=row.customers_count, valid_from=row.valid_from
             )
-            for row in connection.execute(statement("current_segments"), parameters)
+            for row in segments
         },
-        anomalies=frozenset(
-            to_anomaly(row) for row in connection.execute(statement("open_quality_events"), parameters)
-        ),
+        anomalies=frozenset(map(to_anomaly, anomalies)),
     )
+
+
+_STATE_QUERIES: Final = (
+    "latest_snapshot",
+    "open_stages",
+    "open_fields",
+    "open_options",
+    "current_segments",
+    "open_quality_events",
+)
 
 
 def to_anomaly(row: Iterable[Any]) -> Anomaly:

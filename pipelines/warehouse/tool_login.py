@@ -35,7 +35,7 @@ def reader_url(engine: Engine, login: str) -> URL:
     """
     with translate_database_errors(), engine.begin() as connection:
         reader = role_names(connection).reader
-        access = connection.execute(statement("who_reads"), {"reader": reader}).one()
+        access = connection.execute(statement("reader_access"), {"reader": reader}).one()
         if access.is_reader:
             return engine.url
         if not access.is_ready:
@@ -64,7 +64,7 @@ def create_login(connection: Connection, login: str, password: str, *, role: str
     assert isinstance(driver, psycopg.Connection)
     password_hash = driver.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256").decode()
     name = Identifier(login)
-    exists = connection.scalar(statement("role_is_there"), {"name": login})
+    exists = connection.scalar(statement("role_exists"), {"name": login})
     verb = SQL("alter" if exists else "create")
     limit = SQL(str(CONNECTION_LIMIT))
     execute_as_is(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import Connection, Engine
@@ -28,6 +28,7 @@ from pipelines.warehouse.engine import (
     translate_database_errors,
 )
 from pipelines.warehouse.queries import execute_as_is, statement
+from pipelines.warehouse.together import execute_together
 from pipelines.warehouse.work_locks import lock_work
 
 MAX_IDENTIFIER_BYTES: Final = 63
@@ -86,17 +87,20 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
     with translate_database_errors(account=account):
         try:
             with engine.begin() as connection:
-                if not connection.scalar(statement("may_create_wide_views")):
-                    return True
-                columns = desired_columns(connection, account_id)
-                if len(columns) == len(FIXED_COLUMNS):
+                view = {"view": view_name(account_id)}
+                may_create, fields, existing_columns = execute_together(
+                    connection,
+                    ("may_create_wide_views", {}),
+                    ("wide_fields", {"account_id": account_id}),
+                    ("wide_columns", view),
+                )
+                columns = desired_columns(fields[:MAX_FIELDS])
+                if not may_create[0].is_allowed or not fields or has_columns(existing_columns, columns):
                     return True
                 connection.execute(statement("set_short_lock_timeout"))
                 lock_work(connection, "wide_view", account_id)
-                existing_columns = connection.execute(statement("wide_columns"), {"view": view_name(account_id)}).all()
-                if [(row.name, row.comment) for row in existing_columns] == [
-                    (column.name, column.comment) for column in columns
-                ]:
+                existing_columns = connection.execute(statement("wide_columns"), view).all()
+                if has_columns(existing_columns, columns):
                     return True
                 if existing_columns and existing_columns[0].view_comment != view_comment(account_id):
                     return False
@@ -108,9 +112,13 @@ def update_wide_view(engine: Engine, account_id: int, *, account: str | None = N
     return True
 
 
-def desired_columns(connection: Connection, account_id: int) -> list[WideColumn]:
-    """Build the columns for the account's fields, after the fixed ones."""
-    fields = connection.execute(statement("wide_fields"), {"account_id": account_id}).all()[:MAX_FIELDS]
+def has_columns(existing: Sequence[Any], columns: Sequence[WideColumn]) -> bool:
+    """Tell if the existing columns have these names and comments."""
+    return [(row.name, row.comment) for row in existing] == [(column.name, column.comment) for column in columns]
+
+
+def desired_columns(fields: Sequence[Any]) -> list[WideColumn]:
+    """Build the columns for an account's fields, after the fixed ones."""
     names = unique_column_names([(field.field_id, field.name) for field in fields])
     return [
         *(

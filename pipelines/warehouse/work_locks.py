@@ -1,4 +1,4 @@
-"""Advisory locks for work that one process at a time may do for an account.
+"""Row locks for work that one process at a time may do for an account.
 
 The transaction's end releases them.
 """

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from pipelines.amocrm.client import AmoClient
@@ -16,7 +17,7 @@ from pipelines.amocrm.models import Snapshot
 from pipelines.base.errors import ApiError, PlanError, UncertainWrite, WarehouseError
 from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
-from pipelines.load.load import PublishedLoad
+from pipelines.load.load import PublishedLoad, with_retry
 from pipelines.warehouse.engine import transaction
 from pipelines.writeback.calls import Call, Plan, PlannedChange
 from pipelines.writeback.journal import (
@@ -164,11 +165,17 @@ class _ApplyRun:
             outcome = "uncertain" if isinstance(error, UncertainWrite) else outcome
             self._applied.append(AppliedCall(call=call, call_id=call_id, outcome=outcome))
             error.account = error.account or apply_record.account_key
-            record_outcome(engine, apply_record, call_id, outcome, at=now(), attempt=error.attempt, error=str(error))
+            self._record_outcome(call_id, outcome, attempt=error.attempt, error=str(error))
             raise
         added_ids = result.ids if call.method == "POST" else ()
         self._applied.append(AppliedCall(call=call, call_id=call_id, outcome="done", added_ids=added_ids))
-        record_outcome(engine, apply_record, call_id, "done", at=now(), attempt=result.attempt, added_ids=added_ids)
+        self._record_outcome(call_id, "done", attempt=result.attempt, added_ids=added_ids)
+
+    def _record_outcome(self, call_id: UUID, outcome: CallOutcome, **details: Any) -> None:
+        """Record a call's outcome; retry after a lost connection, since the call is made."""
+        ended_at = self._context.clock.now()
+        record = partial(record_outcome, self._context.engine, self._record, call_id, outcome, at=ended_at, **details)
+        with_retry(record, self._context.clock)
 
     def _replan_after(self, uncertain: UncertainWrite) -> Sequence[Call]:
         """Load the account after a lost response, and plan the calls that are left.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -11,8 +11,9 @@ from operator import attrgetter
 from typing import Literal, TypeAlias
 from uuid import UUID, uuid4
 
+import psycopg
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.messages import EntityKind, Response, WriteAttempt, write_request
@@ -71,7 +72,9 @@ def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[No
     lock = {"work": "apply", "account_id": account_id}
     with transaction(engine, account=account_key) as connection:
         connection.execute(statement("create_work_lock"), lock)
-    with translate_database_errors(account=account_key), engine.connect() as connection:
+    with translate_database_errors(account=account_key), ExitStack() as stack:
+        connection = engine.connect()
+        stack.callback(_close_quietly, connection)
         connection.detach()  # outside of the pool: it stays idle while calls are sent
         connection.execute(statement("disable_idle_timeout"))
         try:
@@ -87,6 +90,12 @@ def apply_lock(engine: Engine, account_id: int, account_key: str) -> Iterator[No
                 advice="Wait until it has ended, then plan again: nothing was sent.",
             ) from None
         yield
+
+
+def _close_quietly(connection: Connection) -> None:
+    """Release the lock. If the connection is lost, Postgres has released it, and the apply is not affected."""
+    with suppress(SQLAlchemyError, psycopg.Error):
+        connection.close()
 
 
 def record_call(engine: Engine, apply_record: ApplyRecord, call: Call, *, position: int, at: datetime) -> UUID:

@@ -1,3 +1,3 @@
--- The database of a new embedded server. Run once in single-user mode, before the server is there for anybody.
+-- Create the database of a new embedded server. Runs once in single-user mode, before the server first accepts connections.
 create database warehouse owner warehouse;
 

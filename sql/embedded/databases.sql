@@ -1,3 +1,3 @@
--- The databases of an embedded server whose contents may have to get another owner.
+-- List the databases of an embedded server in which objects may need a new owner.
 select datname from pg_database where datallowconn and not datistemplate;
 

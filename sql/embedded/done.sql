@@ -1,3 +1,3 @@
--- The role of the warehouse has all that it needs, so it is no superuser from here on.
+-- Take superuser rights from the role warehouse, which now owns everything it needs.
 alter role warehouse nosuperuser noreplication nobypassrls;
 

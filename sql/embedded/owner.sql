@@ -1,5 +1,5 @@
--- Gives all that the embedded server's superuser owns in this database to the role warehouse: it was that superuser in earlier versions.
--- "reassign owned" refuses the superuser that initdb made.
+-- Make the role warehouse the owner of everything in this database that the bootstrap superuser owns. In earlier versions the role
+-- was that superuser. REASSIGN OWNED rejects the bootstrap superuser.
 do $$
 declare
     first_superuser constant oid := 10;
@@ -22,7 +22,7 @@ begin
             and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
             and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_')
             and not exists (
-                -- A sequence of a column, or what is an extension's, follows.
+                -- Sequences of columns and of extensions change owner with these.
                 select
                 from pg_depend
                 where classid = 'pg_class'::regclass and objid = relation.oid and deptype in ('a', 'i', 'e') and relkind = 'S'

@@ -1,5 +1,5 @@
--- Takes from PUBLIC, in this database of an embedded server, what lets a login stop the others: functions that fill the server's
--- table of locks, and functions that make large objects. This program uses none of them.
+-- Revoke functions from PUBLIC in this database of an embedded server with which one login can stop the others: advisory locks, which
+-- fill the server's lock table, and creating large objects. This program uses neither.
 do $$
 declare
     taken regprocedure;

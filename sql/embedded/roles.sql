@@ -1,11 +1,11 @@
--- The roles of an embedded server, by its superuser in single-user mode, before the server is there for anybody. The setting
--- amocrm.password is the password of the role warehouse. That role owns the warehouse and makes logins; it is no superuser, so that its
--- password gives nobody the files or the programs of this machine. Nobody can log in as the superuser, who has no password.
+-- Create the roles of an embedded server. Its superuser runs this in single-user mode, before the server accepts connections. The
+-- setting amocrm.password is the password of the role warehouse, which owns the database and creates logins. It is not a superuser, so
+-- its password gives no access to files or programs of this machine. The superuser has no password, so nobody can log in as it.
 --
--- It stays superuser until done.sql, so that the next start sees it where this was cut short.
+-- The role stays a superuser until done.sql, by which the next start recognizes an interrupted run.
 --
--- In clusters of earlier versions the role warehouse is the superuser that initdb made, who cannot become less: it gets another name,
--- and what it owns gets the new owner (owner.sql). Doing it again changes nothing.
+-- In clusters of earlier versions the role warehouse is the bootstrap superuser, which cannot lose that right: it is renamed, and its
+-- objects get the new owner (owner.sql). Idempotent.
 do $$
 declare
     first_superuser constant oid := 10;
@@ -25,8 +25,8 @@ begin
     if to_regrole('warehouse') is null then
         execute format('create role warehouse login superuser createdb createrole password %L', current_setting('amocrm.password'));
     end if;
-    -- Roles of its own it may grant anyway: these are of the time when it was the superuser. It does not become their member, since
-    -- views show a reader's member the reader's accounts only.
+    -- The role may grant roles that it created. These were created while it was the superuser. It does not become their member, since
+    -- views show members of a reader only that reader's accounts.
     for statement in
         select format('grant %I to warehouse with admin true, inherit false, set false', rolname)
         from pg_roles

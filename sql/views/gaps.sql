@@ -20,7 +20,7 @@ with intervals as (
         select
             account.account_id,
             now() as observed_at,
-            (now() at time zone account.timezone)::date as observed_date,
+            amocrm.local_date(now(), array[account.timezone, account.database_timezone]) as observed_date,
             true as is_now
         from amocrm.account
         where not exists (

@@ -40,7 +40,8 @@ select
             group by value.field_id
         ) as by_field
     ) as field_values,
-    version.extra
+    version.extra,
+    version.updated_at
 from amocrm.segment_version as version;
 
 comment on view analytics.segment_history is 'One row per state of a segment, without its size, from the first snapshot with it to the first without it.';
@@ -55,3 +56,4 @@ comment on column analytics.segment_history.created_at is 'When amoCRM created t
 comment on column analytics.segment_history.price_field_ids is 'Ids of the catalog price fields available to the segment, ascending.';
 comment on column analytics.segment_history.field_values is 'Values of the custom fields by field id, each a list; options by id. segment_field_values has them by name.';
 comment on column analytics.segment_history.extra is 'Properties that amoCRM does not document, as received. Null if there are none.';
+comment on column analytics.segment_history.updated_at is 'When amoCRM last updated the segment, as the first snapshot of this state showed it. If it lies between the previous snapshot and valid_from, it is the second of the change.';

@@ -171,7 +171,12 @@ left join lateral (
     where change.account_id = jump.account_id
         and change.observed_at > span.previous_observed_at - interval '1 day'
         and change.observed_at <= span.observed_at
-        and (change.thing <> 'segment' or change.thing_id = jump.segment_id)
+        and (
+            change.thing <> 'segment'
+            or change.thing_id = jump.segment_id
+            -- A segment that comes or goes may take or leave customers of this one.
+            or change.change in ('added', 'deleted', 'returned')
+        )
 ) as around on true;
 
 comment on view analytics.segment_jumps is 'One row per segment and day with an unusual change of its size: by at least 5 customers and 5 percent, and different from the usual change by at least as much and by four times the usual deviation. Needs data of four weeks, so the first jumps are found in the fifth week.';
@@ -190,5 +195,5 @@ comment on column analytics.segment_jumps.previous_observed_at is 'The last snap
 comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump. The jump happened before it.';
 comment on column analytics.segment_jumps.missed_days is 'Number of days between the two without a size of the segment. Usually 0.';
 comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest interval between snapshots within the span, in seconds. If it is much longer than usual, the jump may have been a slow change.';
-comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
+comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one, or another that was added, deleted or returned), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
 comment on column analytics.segment_jumps.changes is 'These changes as a list of JSON objects, from the view changes. Null if there are none.';

@@ -66,8 +66,9 @@ def test_demo_runs_once_resumes_and_restarts(folder: Path) -> None:
     assert sql(folder, by_dagster) == ["14|1"]
 
     pasted = [line.strip() for line in first.stdout.splitlines() if line.startswith("    amocrm-warehouse ")]
-    psql, dev, doctor = (shlex.split(line) for line in pasted)
+    psql, report, superset, dev, doctor = (shlex.split(line) for line in pasted)
     assert (dev[1:], doctor[1:]) == (["dev", "--demo", "segments"], ["doctor"])
+    assert (report[1:], superset[1:]) == (["report", "--demo", "segments"], ["superset", "--demo", "segments"])
     assert "Постоянные" in run(*psql[1:], folder=folder, **HOSTILE).stdout
 
     again = run("demo", folder=folder)

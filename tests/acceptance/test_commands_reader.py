@@ -8,9 +8,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from pipelines.base.errors import DatabaseError
+from pipelines.base.errors import DatabaseError, SettingsError
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.reader_logins import unlimited_logins
+from pipelines.warehouse.wide_view_names import read_wide_view_names
+from pipelines.warehouse.wide_views import update_wide_view
 from tests.command_line import run
 from tests.records import ACCOUNT_ID
 from tests.sample_history import publish_history
@@ -91,3 +93,18 @@ def test_who_may_not_make_roles_is_told(tmp_path: Path, history_url: str) -> Non
     assert told.returncode == DatabaseError.exit_code
     assert "may not create roles" in told.stderr
     assert "CREATEROLE" in told.stderr
+
+
+def test_wide_views_are_removed_only_after_a_confirmation(tmp_path: Path, history_url: str) -> None:
+    engine = open_engine(history_url)
+    assert update_wide_view(engine, ACCOUNT_ID)
+    [view] = read_wide_view_names(engine)
+    refused = run("reader", folder=tmp_path, DATABASE_URL=history_url)
+    assert refused.returncode == SettingsError.exit_code
+    assert f"{view}. Nothing was changed. Add --yes to remove them." in refused.stderr
+    assert read_wide_view_names(engine) == [view]
+    removed = run("reader", "--yes", folder=tmp_path, DATABASE_URL=history_url)
+    assert (removed.returncode, f"Removed {view}: " in removed.stderr) == (0, True)
+    assert read_wide_view_names(engine) == []
+    assert "Removed" not in run("reader", folder=tmp_path, DATABASE_URL=history_url).stderr
+    engine.dispose()

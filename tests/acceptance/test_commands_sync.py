@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine
 
+from commands.cli import cli
 from emulator import Emulator, effects
 from emulator.faults import Effect
 from pipelines.base.errors import (
@@ -34,6 +36,7 @@ from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.accounts import account_settings, fast_settings, frozen_clock
 from tests.command_line import build_environment, command_line, run
+from tests.integration.test_webhook import Hook
 
 EFFECTS_AND_ERRORS: dict[str, tuple[Effect, type[WarehouseError]]] = {
     "blocked": (effects.blocked(), Blocked),
@@ -168,6 +171,10 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
     assert result.returncode == Unauthorized.exit_code
     assert result.stdout.startswith("22 of 24 accounts loaded, 2 failed, ")
     assert "Unauthorized, 2 accounts: account-03, account-11\nWhat happened, to account-03: " in result.stderr
+    quiet = run("sync", "--retry-failed", "--quiet", folder=tmp_path, **variables)
+    assert (quiet.returncode, quiet.stdout) == (Unauthorized.exit_code, "")
+    assert quiet.stderr.startswith("0 of 2 accounts loaded, 2 failed, ")
+    assert "Unauthorized, 2 accounts: account-03, account-11\nWhat happened, to account-03: " in quiet.stderr
     emulator.faults.clear()
     again = run("sync", "--retry-failed", folder=tmp_path, **variables)
     assert [line.partition(" (")[0] for line in sorted(again.stdout.splitlines())] == [
@@ -175,13 +182,16 @@ def test_of_many_accounts_only_those_that_failed_are_named_and_tried_again(
         "account 'account-11'",
     ]
     assert again.returncode == 0
+    quiet = run("sync", "--all", "--quiet", folder=tmp_path, **variables)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     nothing = run("sync", "--retry-failed", folder=tmp_path, **variables)
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing to do: no account's latest load failed.\n")
 
 
 def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
-    variables, _ = fleet(tmp_path, emulator, 24)
-    emulator.faults.add(effects.too_many(in_body=100))
+    variables, ids = fleet(tmp_path, emulator, 24)
+    for place, account_id in enumerate(ids.values()):
+        emulator.faults.add(effects.error(401) if place < 2 else effects.too_many(in_body=100), account_id=account_id)
     process = subprocess.Popen(
         command_line("sync", "--all"),
         cwd=tmp_path,
@@ -190,13 +200,14 @@ def test_a_fleet_ends_on_a_signal(tmp_path: Path, postgres_url: str, emulator: E
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not emulator.requests:
+    while len(emulator.requests) < 10:  # two loads failed, and each of the eight threads waits
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)  # nobody waits for the hundred seconds that amoCRM asks for
     assert process.returncode == 128 + signal.SIGTERM, said
     assert said.endswith("Interrupted.\n")
+    assert "0 of 24 accounts loaded, 2 failed; 22 accounts left. Run the same command to load them.\n" in said
 
 
 def test_an_account_without_its_token_stops_no_other(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
@@ -227,3 +238,54 @@ def test_a_file_of_accounts_that_cannot_be_read_stops_everything(
     result = run("sync", "--all", folder=tmp_path, DATABASE_URL=postgres_url, **variables)
     assert (result.returncode, result.stdout) == (SettingsError.exit_code, "")
     assert emulator.requests == []
+
+
+def test_sync_notifies_once_of_what_nobody_was_told(
+    tmp_path: Path, postgres_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables, ids = fleet(tmp_path, emulator, 2)
+    with Hook(200).running() as hook:
+        variables |= {"DATABASE_URL": postgres_url, "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal()}
+
+        def texts(*arguments: str) -> list[str]:
+            hook.received.clear()
+            CliRunner().invoke(cli, ["sync", "--all", *arguments], env=variables)
+            return [str(body["text"]) for _, body, _ in hook.received]
+
+        assert texts("--notify") == []
+        emulator.faults.add(effects.error(401), account_id=ids["account-01"])
+        assert texts() == []
+        [begun] = texts("--notify")
+        assert begun.startswith("amoCRM load of 'account-01' failed: ")
+        assert texts("--notify") == []
+        emulator.faults.clear()
+        assert texts() == []
+        [over] = texts("--notify")
+        assert over.startswith("amoCRM load of 'account-01' works again: It had failed since ")
+        assert texts("--notify") == []
+
+        emulator.faults.add(effects.error(401))
+        [begun] = texts("--notify")
+        assert (
+            "load of 'fleet' failed: Started failing: account-00, account-01. 2 of 2 accounts were not loaded." in begun
+        )
+    without = CliRunner().invoke(cli, ["sync", "--notify"], env=variables | {"AMOCRM_ALERT_WEBHOOK_URL": ""})
+    assert without.exit_code == SettingsError.exit_code
+    assert "Set AMOCRM_ALERT_WEBHOOK_URL" in without.stderr
+
+
+def test_an_alert_that_the_webhook_rejects_is_sent_by_the_next_load(
+    tmp_path: Path, postgres_url: str, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    emulator.faults.add(effects.error(401))
+    with Hook(400, 200).running() as hook:
+        variables = variables_of(emulator) | {
+            "DATABASE_URL": postgres_url,
+            "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal(),
+        }
+        rejected, accepted, third = (CliRunner().invoke(cli, ["sync", "--notify"], env=variables) for _ in range(3))
+        assert "An alert was not sent; the next load tries again." in rejected.stderr
+        assert "An alert" not in accepted.stderr + third.stderr
+        assert len(hook.received) == 2

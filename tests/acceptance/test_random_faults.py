@@ -41,7 +41,7 @@ from pipelines.load.context import LoadContext
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load, load_account, load_with_snapshot, publish_load
 from pipelines.load.rebuild import diff_tables, rebuild_account
-from pipelines.warehouse import row_cache, unchanged
+from pipelines.warehouse import unchanged
 from tests.accounts import frozen_clock
 
 FAULTS = {
@@ -127,7 +127,6 @@ class WarehouseMachine(RuleBasedStateMachine):
         self.version += 1
         with (
             patch.object(unchanged, "PARSER_FINGERPRINT", f"version {self.version}"),
-            patch.object(row_cache, "PARSER_FINGERPRINT", f"version {self.version}"),
             patch.object(strict_json, "parse", wraps=strict_json.parse) as parse,
         ):
             self.load(account_index, load_account, 1.0, is_quiet=True)

@@ -55,6 +55,8 @@ REJECTED: Final[Mapping[str, Row]] = {
     "snapshot_check3": {"option_count": None},
     "snapshot_stage_count_check": IN_PERIODICITY_MODE | {"stage_count": -1},
     **dict(_negative_counts("snapshot", "segment_count", "field_count", "option_count", *COUNTS)),
+    "failure_notice_pkey": {"account_key": "main"},
+    "failure_notice_check": {"failed_at": "2026-01-01 00:00+00"},
     "load_failure_pkey": {"started_at": T1},
     "raw_body_pkey": {"body_hash": HASH},
     "raw_body_body_hash_check": {"body_hash": "\\x00"},
@@ -128,8 +130,6 @@ REJECTED: Final[Mapping[str, Row]] = {
     "newest_answers_pkey": {"account_id": 1},
     "newest_answers_account_id_fkey": _UNKNOWN_ACCOUNT,
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
-    "row_memory_pkey": {"account_id": 1},
-    "row_memory_account_id_fkey": _UNKNOWN_ACCOUNT,
     "work_lock_pkey": {"account_id": 1},
     "role_name_pkey": {"name": "amocrm_reader_1"},
     "role_name_purpose_check": {"purpose": "writer", "account_id": None},
@@ -146,6 +146,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "account": "account_key customers_mode host timezone",
     "snapshot": "byte_count closed_count code_version customers_mode duration_seconds load_id observed_date "
     "opened_count published_at request_count size_change_count timezone",
+    "failure_notice": "error failed_at failing_since notified_at",
     "load_failure": "error failed_at message",
     "raw_body": "body byte_count",
     "raw_answer": "body_hash is_accepted path received_at resource status",
@@ -159,7 +160,6 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "size_alert": "around customers_count days direction message missed_days observed_at previous_count "
     "previous_observed_at rule segment_id",
     "newest_answers": "answers observed_at reading_code",
-    "row_memory": "reading_code segments",
     "work_lock": "taken_at",
     "role_name": "purpose",
     "schema_migration": "applied_at checksum name",

@@ -30,6 +30,7 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "customers_mode": "segments",
     },
     "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | IN_SEGMENTS_MODE | _LOAD,
+    "failure_notice": {"account_key": "main", "error": "E", "failing_since": T1, "failed_at": T2, "notified_at": T2},
     "load_failure": {"account_key": "main", "started_at": T1, "failed_at": T2, "error": "E", "message": "m"},
     "raw_body": {"account_id": 1, "body_hash": HASH, "body": "\\x00", "byte_count": 1},
     "raw_answer": {
@@ -91,7 +92,6 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "message": "m",
     },
     "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
-    "row_memory": {"account_id": 1, "reading_code": "c", "segments": {}},
     "work_lock": {"work": "apply", "account_id": 1, "taken_at": T1},
     "role_name": {"name": "amocrm_reader_1", "purpose": "reader_of_account", "account_id": 1},
     "schema_migration": {"version": 900, "name": "n", "checksum": "c", "applied_at": T1},
@@ -112,6 +112,7 @@ EXTRA_ROWS: Final[tuple[tuple[str, Row], ...]] = (
 NEW_ROWS: Final[Mapping[str, Row]] = {
     "account": {"account_id": 3, "account_key": "third"},
     "snapshot": {"observed_at": T4},
+    "failure_notice": {"account_key": "other"},
     "load_failure": {"started_at": T2},
     "raw_body": {"body_hash": OTHER_HASH},
     "raw_answer": {"sequence": 1},
@@ -130,7 +131,6 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "write_back_thing": {"position": 1},
     "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
     "newest_answers": {"account_id": 2},
-    "row_memory": {"account_id": 2},
     "work_lock": {"account_id": 2},
     "role_name": {"name": "amocrm_reader_2", "account_id": 2},
     "schema_migration": {"version": 901},

@@ -9,12 +9,14 @@ from typing import Any
 import dagster as dg
 
 from assets.resources import Warehouse
-from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads, with_transitions
+from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads
 from assets.tick import run_tick
 from emulator import effects
 from pipelines.alerts.webhook import FailureAlert
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.load.failure_alerts import with_transitions
+from pipelines.load.fleet import load_fleet
 from tests.dagster_account import DagsterAccount
 from tests.integration.test_webhook import Hook
 from tests.unit.alerts.test_failures import transition
@@ -69,6 +71,10 @@ def test_only_new_failures_of_a_bucket_are_reported(
             return told, why
 
         fault = dagster_account.emulator.faults.add(effects.error(401), account_id=ids[0])
+        by_cron = load_fleet(
+            dagster_account.engine, settings.accounts, settings, threads=1, clock=dagster_account.clock
+        )
+        assert sorted(result.status for result in by_cron) == ["failed", "loaded"], "which nobody is told of"
         [told], _ = hour()
         assert "load of 'bucket 01 of 01' failed: Started failing: shop-0. 1 of 2 accounts were not loaded. " in told
         assert hour() == ([], NOTHING_NEW)

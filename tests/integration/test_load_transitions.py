@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from emulator.faults import Effect
-from pipelines.alerts.load_outcomes import transitions_in_run
+from pipelines.alerts.load_outcomes import record_notified, transitions_in_run, transitions_since
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.base.errors import WarehouseError
 from pipelines.load.context import LoadContext
@@ -40,8 +40,9 @@ class HourlyAccount(EmulatedAccount):
             load_account(LoadContext(self.engine, self.account, self.settings, clock=clock, run_id=str(self.run_id)))
 
     def transition(self) -> LoadTransition:
-        """Transition of the latest run."""
+        """Transition of the latest run, of which somebody is notified."""
         [transition] = transitions_in_run(self.engine, str(self.run_id), ["corner", "other"])
+        record_notified(self.engine, [transition])
         return transition
 
 
@@ -63,17 +64,15 @@ def test_transitions_from_the_first_failure_to_recovery(emulator: Emulator, engi
     account.load_next(effects.error(401), is_same_run=True)
     assert account.transition().event is None, "only how a run ended counts"
     account.load_next(effects.error(404))
-    assert (account.transition().event, account.transition().error, account.transition().error_before) == (
-        "changed",
-        "NotFound",
-        "Unauthorized",
-    )
+    changed = account.transition()
+    assert (changed.event, changed.error, changed.error_before) == ("changed", "NotFound", "Unauthorized")
     emulator.clock.advance(timedelta(hours=24))
     account.load_next(effects.error(404))
     assert account.transition().event == "lasting"
     account.load_next(effects.error(404))
     account.load_next(is_same_run=True)
-    assert (account.transition().event, account.transition().since) == ("over", since)
+    over = account.transition()
+    assert (over.event, over.since) == ("over", since)
 
 
 def test_a_superseded_load_is_no_failure(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
@@ -85,3 +84,21 @@ def test_a_superseded_load_is_no_failure(emulator: Emulator, engine: Engine, tmp
     assert transitions_in_run(engine, "late", ["corner"]) == []
     account.load_next()
     assert account.transition().event is None
+
+
+def test_a_failure_that_nobody_was_told_of_is_new(emulator: Emulator, engine: Engine, tmp_path: Path) -> None:
+    account = HourlyAccount(emulator, engine, tmp_path, "corner")
+    account.load_next()
+    account.load_next(effects.error(401))
+    since = emulator.clock.now()
+    account.load_next(effects.error(401))
+    assert (account.transition().event, account.transition().event) == ("begun", None), "told once"
+    account.load_next()
+    account.load_next(effects.error(401))
+    assert account.transition().event == "begun", "it recovered meanwhile, though nobody was told"
+    account.load_next()
+    account.load_next()
+    found = account.transition()
+    assert (found.event, found.error_before) == ("over", "Unauthorized"), "told as soon as somebody is told at all"
+    assert found.since > since
+    assert transitions_since(engine, since, ["corner"]) == [], "these loads were runs of Dagster"

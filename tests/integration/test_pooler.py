@@ -1,87 +1,45 @@
-"""Every command through a transaction pooler, without leftovers in its connections."""
+"""Every command through PgBouncer, without leftovers in its connections."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, make_url
 
-from pipelines.base.errors import DatabaseError
+from emulator import Emulator
+from pipelines.base.errors import DatabaseError, DatabaseUnavailable
+from pipelines.load.retention import purge_all_responses
+from pipelines.report.write import write_report
 from pipelines.warehouse.engine import open_engine, transaction
-from pipelines.warehouse.migrate import migrate
+from pipelines.warehouse.migrate import check_schema, migrate
+from pipelines.warehouse.readers import create_account_reader
 from pipelines.warehouse.wide_views import update_wide_view
 from pipelines.warehouse.work_locks import lock_work
 from pipelines.writeback.journal import apply_lock
-from tests.conftest import shared_temporary_folder
-from tests.records import ACCOUNT_ID
+from tests.accounts import Shop
+from tests.command_line import run
+from tests.pooler import free_port, needs_pgbouncer, pgbouncer
+from tests.records import ACCOUNT_ID, hours
 from tests.sample_history import publish_history
 
-PROGRAM = shutil.which("pgbouncer")
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed (Debian's package pgbouncer)")
-
-SETTINGS = """
-[databases]
-{database} = host={host} port={server_port} dbname={database}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = plain
-auth_file = {folder}/users
-pool_mode = transaction
-default_pool_size = 4
-"""
+pytestmark = needs_pgbouncer
 
 
-@pytest.fixture
-def pooled_url(empty_database_url: str) -> Iterator[str]:
+@pytest.fixture(params=["transaction", "session"])
+def pooled_url(request: pytest.FixtureRequest, empty_database_url: str) -> Iterator[str]:
     """An empty database behind PgBouncer."""
-    address = make_url(empty_database_url)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with shared_temporary_folder() as folder:
-        (folder / "users").write_text(f'"{address.username}" "{address.password}"\n')
-        (folder / "pgbouncer.ini").write_text(
-            SETTINGS.format(
-                database=address.database, host=address.host, server_port=address.port, port=port, folder=folder
-            )
-        )
-        process = subprocess.Popen(
-            [str(PROGRAM), "-q", folder / "pgbouncer.ini"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **({"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}),  # type: ignore[call-overload]
-        )
-        try:
-            url = address.set(drivername="postgresql", host="127.0.0.1", port=port)
-            wait_until_it_listens(port)
-            yield url.render_as_string(hide_password=False)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_until_it_listens(port: int) -> None:
-    for _ in range(1_000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    pytest.fail("PgBouncer does not listen")
+    with pgbouncer(empty_database_url, request.param) as url:
+        yield url
 
 
 @pytest.fixture
 def pooled(pooled_url: str) -> Iterator[Engine]:
-    engine = open_engine(pooled_url, threads=8)
+    engine = open_engine(pooled_url, threads=3)  # the pool has four connections
     yield engine
     engine.dispose()
 
@@ -101,10 +59,12 @@ def test_migrations_loads_and_applies_go_through(pooled: Engine, pooled_url: str
                 lock_work(connection, "raw_answer", number % 3)
                 connection.exec_driver_sql("select 1")
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(8)))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
     with apply_lock(pooled, ACCOUNT_ID, "main"):
         pass
+    create_account_reader(pooled, ACCOUNT_ID)
+    pooled.dispose()
     with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as other:
         for _ in range(5):
             left = other.execute(
@@ -118,3 +78,51 @@ def test_migrations_loads_and_applies_go_through(pooled: Engine, pooled_url: str
     direct_engine = open_engine(empty_database_url)
     assert migrate(direct_engine).migrations == ()
     direct_engine.dispose()
+
+
+def test_an_account_is_loaded_reported_and_purged(
+    pooled: Engine, pooled_url: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    migrate(pooled)
+    account = Shop(emulator, pooled, tmp_path)
+    for hour in (0, 1):
+        account.load(hour)
+    account.world.set_size(account.id, account.vip, 12)
+    assert account.load(2).published.size_change_count == 1
+    assert write_report(pooled, "main", tmp_path / "report.html", now=hours(3)).byte_count
+    assert purge_all_responses(pooled, account.settings, now=hours(3) + timedelta(days=99)) >= 0
+    pooled.dispose()
+    settings = {"DATABASE_URL": pooled_url, "AMOCRM_DATA_DIR": str(tmp_path / "data")}
+    told = run("psql", "-Atc", "select count(*) from analytics.snapshots", folder=tmp_path, **settings)
+    assert (told.stdout, told.returncode) == ("3\n", 0)
+
+
+def test_a_pooler_that_restarts_during_a_load(empty_database_url: str, emulator: Emulator, tmp_path: Path) -> None:
+    port = free_port()
+    with pgbouncer(empty_database_url, port=port) as url:
+        engine = open_engine(url)
+        migrate(engine)
+        account = Shop(emulator, engine, tmp_path)
+        account.load(0)
+    with pytest.raises(DatabaseUnavailable):
+        account.load(1)
+    with pgbouncer(empty_database_url, port=port):
+        assert account.load(2).published.is_new
+        assert account.rows("select count(*) from analytics.snapshots") == [(2,)]
+        engine.dispose()
+
+
+def test_what_a_pooler_cannot_do_is_said_at_once(empty_database_url: str) -> None:
+    with pgbouncer(empty_database_url, "statement") as url:
+        for work in (migrate, check_schema):
+            engine = open_engine(url)
+            with pytest.raises(DatabaseUnavailable, match=r"statement pooling, in which no transaction"):
+                work(engine)
+            engine.dispose()
+    with pgbouncer(empty_database_url) as url:
+        for address, message in (
+            (f"{url}?options=-c%20lock_timeout%3D1", "ignore_startup_parameters"),
+            (make_url(url).set(database="nowhere").render_as_string(hide_password=False), "no such database: nowhere"),
+        ):
+            with pytest.raises(DatabaseUnavailable, match=message):
+                open_engine(address).connect()

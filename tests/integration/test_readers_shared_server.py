@@ -20,7 +20,7 @@ from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.readers import create_account_reader
 from tests.hidden_account import HIDDEN_ID, SHADOWED
 from tests.records import ACCOUNT_ID
-from tests.released_warehouse import restore_dump, write_earlier_release
+from tests.released_warehouse import migrate_before, restore_dump
 from tests.sample_history import publish_history
 
 
@@ -220,7 +220,7 @@ def test_migrating_alone_mends_a_released_database_with_readers(
 ) -> None:
     restore_dump(empty_database_url)
     released = open_engine(empty_database_url)
-    migrate(released, write_earlier_release(empty_database_url, "0013", tmp_path))
+    migrate_before(released, empty_database_url, "0013", tmp_path)
     accounts = "select distinct account_id from analytics.snapshots order by 1"
     with psycopg.connect(empty_database_url, autocommit=True) as owner:
         [(own,), (hidden,), *_] = owner.execute(accounts).fetchall()

@@ -90,7 +90,7 @@ def test_an_account_without_a_snapshot(engine: Engine) -> None:
 def test_the_command_writes_to_the_output_or_the_data_folder(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
     publish_history(engine)
     told = run("report", "--output", "here/page.html", folder=tmp_path, DATABASE_URL=postgres_url)
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote here/page.html\n")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", f"wrote {tmp_path / 'here/page.html'}\n")
     page = ReportReader((tmp_path / "here" / "page.html").read_text(encoding="utf-8"))
     assert "3 segments; the largest, 'VIP club', holds 130 customers" in page.text
     again = run("report", "--account", KEY, folder=tmp_path, DATABASE_URL=postgres_url)
@@ -112,12 +112,20 @@ def test_every_account_has_a_page(engine: Engine, postgres_url: str, tmp_path: P
         "zenith": True,
     }
     assert run("report", "--all", "--output", "page.html", folder=tmp_path, **variables).returncode == 2
+    told = run("export-data", "--all", "--format", "xlsx", folder=tmp_path, **variables)
+    file = tmp_path / "site" / "all accounts" / "accounts.xlsx"
+    assert (told.returncode, told.stderr) == (0, f"wrote {file}\n")
+    told = run("export-data", "--all", "--locale", "ru_RU", "--output", "out", folder=tmp_path, **variables)
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "out" / "gaps.csv").read_text(encoding="utf-8-sig").startswith("account_key;")
+    for wrong in (["--all", "--account", "acme"], ["--format", "xlsx", "--locale", "ru_RU"]):
+        assert run("export-data", *wrong, folder=tmp_path, **variables).returncode == 2
 
 
 def test_the_same_figures_as_files(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
     publish_history(engine, until=WEDNESDAY)
     told = run("export-data", "--output", "out", folder=tmp_path, DATABASE_URL=postgres_url)
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "wrote out\n")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", f"wrote {tmp_path / 'out'}\n")
     with (tmp_path / "out" / "segment_sizes_daily.csv").open(encoding="utf-8-sig", newline="") as file:
         written = [(row["segment_id"], row["observed_date"], row["last_count"]) for row in csv.DictReader(file)]
     with engine.connect() as connection:

@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
+from commands.cli import cli
 from pipelines.alerts.send import SendResult, send_size_alerts
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.publish import publish
+from tests import sample_history
 from tests.integration.test_webhook import Hook
 from tests.records import account, field, origin, segment, snapshot
+from tests.sample_history import publish_history
 
 VIP, NEW = 1, 2
 TENTH_DOWN = SizeRule(directions=("down",), percent=Decimal(10), days=7, smallest=20)
@@ -272,3 +276,11 @@ def test_a_database_that_refuses_is_no_error_of_the_load(engine: Engine) -> None
         told = send_alerts(engine, hook.url, TENTH_DOWN)
     assert told.failure is not None
     assert "size_alert" in told.failure
+
+
+def test_the_preview_of_an_account_with_stages_says_so(engine: Engine, postgres_url: str) -> None:
+    publish_history(engine, until=sample_history.NOON)
+    told = CliRunner().invoke(cli, ["alerts", "up 1"], env={"DATABASE_URL": postgres_url})
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert "Rules on sizes do not apply to the account 'main': " in told.stdout
+    assert "'periodicity', which has no segments." in told.stdout

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.supervised_process import supervised
+from commands.supervised_process import supervised, wait_until_ready
+from pipelines.base.errors import WarehouseError
 from tests.command_line import build_environment
 
 
@@ -33,3 +34,16 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_server_that_starts_slowly_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("commands.supervised_process.PROGRESS_INTERVAL_SECONDS", 0.0)
+    log, environment = tmp_path / "log", build_environment()
+    with (
+        supervised(["/bin/sh", "-c", "sleep 1"], log=log, folder=tmp_path, environment=environment) as program,
+        pytest.raises(WarehouseError, match="Dagster did not start"),
+    ):
+        wait_until_ready(program, 1, name="Dagster", log=log)
+    assert "Dagster is starting, 0 s …\n" in capsys.readouterr().err

@@ -31,6 +31,7 @@ from pipelines.load.load import (
 )
 from pipelines.load.rebuild import rebuild_account
 from pipelines.transform.code_fingerprint import PARSER_FINGERPRINT, fingerprint_code
+from pipelines.transform.relation import Relation
 from pipelines.warehouse.readers import create_account_reader
 from pipelines.warehouse.unchanged import store_digests
 from tests.accounts import Shop
@@ -47,6 +48,18 @@ def count_parsed_responses(account: Shop, monkeypatch: pytest.MonkeyPatch) -> No
         return parse(body)
 
     monkeypatch.setattr(strict_json, "parse", counted)
+
+
+def test_an_unchanged_load_builds_no_frame(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it does not import pandas either."""
+    account.load(0)
+
+    def fail(*_: Any) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(Relation, "frame", fail)
+    account.load(1)
+    assert account.rows("select count(*) from amocrm.snapshot") == [(2,)]
 
 
 def fetch(account: Shop, hour: float) -> FetchResult:

@@ -23,7 +23,7 @@ from pipelines.load.load import PublishedLoad, load_account
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import check_schema, list_pending, migrate
 from pipelines.warehouse.readers import create_account_reader
-from tests.released_warehouse import ReleasedAccounts, open_released_accounts, restore_dump, write_earlier_release
+from tests.released_warehouse import ReleasedAccounts, migrate_before, open_released_accounts, restore_dump
 
 OTHERWISE = {
     "freshness": {"age_seconds", "is_stale", "missed_count", "usual_seconds", "is_late"},
@@ -145,7 +145,7 @@ def test_messages_of_earlier_versions_become_visible(
     """Also if the last version before told readers apart, whose tables have row-level security."""
     [account_id, *_] = account_ids(old)
     if is_partial:
-        migrate(old, write_earlier_release(empty_database_url, "0015", tmp_path))
+        migrate_before(old, empty_database_url, "0015", tmp_path)
         create_account_reader(old, account_id)
     calls = {str(uuid4()): error for error in (RAW, "plain", None)}
     with old.begin() as connection:

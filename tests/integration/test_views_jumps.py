@@ -264,6 +264,19 @@ def test_beside_a_jump_stands_what_changed_around_it(engine: Engine) -> None:
     ]
 
 
+def test_segments_that_came_or_went_are_reported_with_a_jump(engine: Engine) -> None:
+    for day in range(40):
+        publish(engine, snapshot(START + timedelta(days=day), segments=(segment(1, 100), segment(2, 50))), origin())
+    last = snapshot(
+        START + timedelta(days=40), segments=(segment(1, 140), segment(3, 5)), gone_segment_ids=frozenset({2})
+    )
+    publish(engine, last, origin())
+    assert fetch_rows(engine, "select changed_things from analytics.segment_jumps") == [("segment",)]
+    with engine.connect() as connection:
+        jump = connection.execute(statement("report_jumps"), {"account_id": ACCOUNT_ID, "first_date": FIRST_DAY}).one()
+    assert jump.changed_things == "segment 'Segment 2' (deleted), segment 'Segment 3' (added)"
+
+
 def test_old_changes_are_not_reported(engine: Engine) -> None:
     for day in range(41):
         name = "Old" if day < 37 else "New"

@@ -19,9 +19,11 @@ import commands
 from commands.cli import COMMANDS, Commands, cli
 from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.options import select_demo
+from commands.demo.run import next_steps
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
 from commands.error_output import Failure
 from commands.exit_codes import exit_code_table, insert_exit_codes
+from commands.paths import CALLER_FOLDER, UserPath
 from pipelines.base.errors import Forbidden, SettingsError, Superseded
 from pipelines.base.sparkline import sparkline
 from pipelines.config.settings import VARIABLES
@@ -52,10 +54,61 @@ def test_every_command_explains_itself(name: str) -> None:
     assert "--verbose" in result.output
 
 
-def test_a_load_imports_neither_dagster_nor_what_draws_on_the_screen() -> None:
-    program = "import sys, commands.cli, commands.sync; print(*{name.partition('.')[0] for name in sys.modules})"
+def parameters(command: click.Command) -> list[click.Parameter]:
+    """Parameters of a command and of its subcommands."""
+    subcommands = command.commands.values() if isinstance(command, click.Group) else ()
+    return [*command.params, *(parameter for one in subcommands for parameter in parameters(one))]
+
+
+def test_paths_start_in_the_callers_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(CALLER_FOLDER, str(tmp_path))
+    types = [
+        parameter.type
+        for name in NAMES
+        for parameter in parameters(import_module(f"commands.{name.replace('-', '_')}").command)
+        if isinstance(parameter.type, click.Path)
+    ]
+    assert len(types) >= 4
+    (tmp_path / "here").touch()
+    (tmp_path / "there").mkdir()
+    for path_type in types:
+        assert isinstance(path_type, UserPath)
+        name = "here" if path_type.file_okay else "there"
+        assert path_type.convert(name, None, None) == tmp_path / name
+        assert path_type.convert(str(tmp_path / name), None, None) == tmp_path / name
+        assert not path_type.allow_dash or path_type.convert("-", None, None) == Path("-")
+
+
+def test_a_next_step_that_is_pasted_later_keeps_the_token_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env.example").write_text("AMOCRM_TOKEN=\n", encoding="utf-8")
+    copy = next_steps("segments")[-1][1].rpartition("; ")[0]
+    for contents in ("AMOCRM_TOKEN=\n", "AMOCRM_TOKEN=secret\n"):
+        subprocess.run(["bash", "-c", copy], check=False)
+        assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+        assert (tmp_path / ".env").read_text(encoding="utf-8") == contents
+        (tmp_path / ".env").write_text("AMOCRM_TOKEN=secret\n", encoding="utf-8")
+
+
+DATABASE = {"click", "psycopg", "sqlalchemy"}
+LOAD = {*DATABASE, "msgspec", "requests", "simplejson", "urllib3"}
+SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pandas", "rich", "vl_convert", "yaml"}
+IMPORT_BUDGETS = {
+    "cli": {"click"},
+    "psql": DATABASE,
+    "housekeep": {*DATABASE, "simplejson"},
+    "sync": LOAD,
+}
+"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
+
+
+@pytest.mark.parametrize("name", IMPORT_BUDGETS)
+def test_a_command_imports_no_more_than_its_budget(name: str) -> None:
+    program = f"import sys, commands.cli, commands.{name}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert not {"dagster", "rich", "emulator", "assets"} & set(done.stdout.split())
+    assert SLOW & set(done.stdout.split()) == IMPORT_BUDGETS[name]
 
 
 def failing(error: BaseException) -> click.Group:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,23 @@ def test_versions_of_the_image_are_the_program_s() -> None:
 @pytest.mark.parametrize("script", ["deploy/postgres-init.sh", "deploy/pin-images.sh"])
 def test_scripts_can_be_read(script: str) -> None:
     subprocess.run(["/bin/sh", "-n", ROOT / script], check=True)
+
+
+def test_systemd_units_run_commands_of_ours_and_operations_names_them() -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    folder = ROOT / "deploy" / "systemd"
+    units = {}
+    for file in folder.iterdir():
+        unit = ConfigParser(strict=False, interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment, method-assign]
+        unit.read_string(file.read_text(encoding="utf-8"))
+        units[file.name] = unit
+    for name, unit in units.items():
+        if name.endswith(".timer"):
+            assert name.replace(".timer", ".service") in units
+            assert f"enable --now {name}" in operations
+        else:
+            program, command, *_ = unit["Service"]["ExecStart"].split()
+            assert program == f"{unit['Service']['WorkingDirectory']}/run"
+            assert command in OURS
+            assert f"-u {name.removesuffix('.service')}" in operations

@@ -28,7 +28,7 @@ PAGES = [
     *(ROOT / name / "README.md" for name in ("bench", "faults", "mutation", "sql", "tests")),
 ]
 DEFAULTS = Settings(data_dir=Path("data"))
-NUMBERS = {1: "one", 5: "five", 60: "a minute", 30: "half a minute", 3600: "an hour"}
+NUMBERS = {1: "one", 5: "five", 8: "eight", 60: "a minute", 30: "half a minute", 3600: "an hour"}
 
 FACTS: tuple[tuple[str, str], ...] = (
     (".env.example", f"0 keeps none. Default: {DEFAULTS.raw_retention_days}."),
@@ -52,7 +52,7 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("docs/operations.md", f"share {HOST_REQUESTS_PER_SECOND:g} requests per second to each host"),
     ("docs/operations.md", f"and {ADDRESS_REQUESTS_PER_SECOND:g} to all hosts together"),
     ("docs/operations.md", f"{NUMBERS[MAX_CONSECUTIVE_REFUSALS]} accounts in a row with 429"),
-    ("docs/operations.md", f"running ones have {NUMBERS[int(GRACE_SECONDS)]} seconds"),
+    ("docs/operations.md", f"loads that publish have {NUMBERS[int(GRACE_SECONDS)]} seconds"),
     ("docs/operations.md", f"regular files of at most {SETTINGS_BYTES // 1_000_000} MB"),
     ("docs/operations.md", f"may have at most {PLAN_BYTES // 1_000_000} MB"),
     ("docs/operations.md", f"may have more than {MAX_DOTS_IN_A_LINE:,} dots"),

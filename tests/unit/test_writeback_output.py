@@ -100,6 +100,13 @@ def test_a_field_without_a_value_is_reported() -> None:
         build_desired_segment(fields=["Note"], prices=[], color=None)
 
 
+def test_price_fields_stay_unless_given_and_can_be_emptied() -> None:
+    assert build_desired_segment(fields=[], prices=[], color=None).price_field_ids is None
+    assert build_desired_segment(fields=[], prices=[], is_without_prices=True, color=None).price_field_ids == ()
+    with pytest.raises(click.UsageError, match="exclude each other"):
+        build_desired_segment(fields=[], prices=[1], is_without_prices=True, color=None)
+
+
 def known(*keys: str) -> list[StoredAccount]:
     return [StoredAccount(key=key, id=number, timezone=MOSCOW) for number, key in enumerate(keys, 1)]
 

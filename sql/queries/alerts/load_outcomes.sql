@@ -1,13 +1,14 @@
 -- name: transitions_in_run
--- Outcomes of these accounts' loads in a Dagster run and before it. Accounts without an outcome in
--- the run are left out. A superseded load is not a failure, since a newer one succeeded.
+-- Outcomes of these accounts' loads in a Dagster run, or without Dagster since an instant, and of
+-- what the webhook was notified before. Accounts without an outcome in the run are left out. A
+-- superseded load is not a failure, since a newer one succeeded.
 select
     chosen.account_key,
     coalesce(loaded.observed_at, failed.last_at) as ended_at,
     case when loaded.observed_at is null then failed.last_error end as error,
-    before.started_at as before_at,
-    before.error as error_before,
-    coalesce(first.started_at, loaded.observed_at) as since
+    notice.failed_at as before_at,
+    notice.error as error_before,
+    coalesce(first.started_at, notice.failing_since, loaded.observed_at) as since
 from unnest(cast(:account_keys as text[])) as chosen (account_key)
 left join amocrm.account on account.account_key = chosen.account_key
 cross join lateral (
@@ -16,14 +17,19 @@ cross join lateral (
         max(failure.started_at) as last_at,
         (array_agg(failure.error order by failure.started_at desc))[1] as last_error
     from amocrm.load_failure as failure
-    where failure.account_key = chosen.account_key and failure.run_id = :run_id and failure.error <> 'Superseded'
+    where
+        failure.account_key = chosen.account_key
+        and failure.run_id is not distinct from cast(:run_id as text)
+        and failure.started_at >= :started_at
+        and failure.error <> 'Superseded'
 ) as failed
 left join lateral (
     select snapshot.observed_at
     from amocrm.snapshot
     where
         snapshot.account_id = account.account_id
-        and snapshot.run_id = :run_id
+        and snapshot.run_id is not distinct from cast(:run_id as text)
+        and snapshot.observed_at >= :started_at
         and snapshot.observed_at > coalesce(failed.last_at, '-infinity')
     order by snapshot.observed_at desc
     limit 1
@@ -35,17 +41,10 @@ cross join lateral (
         snapshot.account_id = account.account_id
         and snapshot.observed_at < coalesce(failed.first_at, loaded.observed_at)
 ) as success
-left join lateral (
-    select failure.started_at, failure.error
-    from amocrm.load_failure as failure
-    where
-        failure.account_key = chosen.account_key
-        and failure.started_at > success.observed_at
-        and failure.started_at < coalesce(failed.first_at, loaded.observed_at)
-        and failure.error <> 'Superseded'
-    order by failure.started_at desc
-    limit 1
-) as before on true
+-- A notification about failures before the last success says nothing about the present ones.
+left join amocrm.failure_notice as notice
+    on notice.account_key = chosen.account_key
+    and (loaded.observed_at is not null or notice.failed_at > success.observed_at)
 left join lateral (
     select failure.started_at
     from amocrm.load_failure as failure
@@ -58,6 +57,18 @@ left join lateral (
 ) as first on true
 where failed.last_at is not null or loaded.observed_at is not null
 order by chosen.account_key
+
+-- name: upsert_failure_notice
+insert into amocrm.failure_notice (account_key, error, failing_since, failed_at, notified_at)
+values (:account_key, :error, :failing_since, :failed_at, now())
+on conflict (account_key) do update set
+    error = excluded.error,
+    failing_since = excluded.failing_since,
+    failed_at = excluded.failed_at,
+    notified_at = excluded.notified_at
+
+-- name: delete_failure_notices
+delete from amocrm.failure_notice where account_key = any(:account_keys)
 
 -- name: failing_keys
 -- Accounts whose latest load failed. A superseded load is not a failure, since a newer one

@@ -36,14 +36,17 @@ select
     (
         select string_agg(
             distinct case
-                when one.thing in ('account', 'segment') then 'the ' || one.thing
+                when one.thing = 'account' or one.thing = 'segment' and one.thing_id = jump.segment_id
+                    then 'the ' || one.thing
+                when one.thing = 'segment'
+                    then format('segment ''%s'' (%s)', coalesce(one.name, one.thing_id::text), one.change)
                 else format('%s ''%s''', one.thing, coalesce(one.name, one.thing_id::text))
             end,
             ', '
         )
-        from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text)
+        from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text, change text)
     ) as changed_things
-from analytics.segment_jumps
+from analytics.segment_jumps as jump
 where account_id = :account_id and observed_date >= :first_date
 order by observed_date desc, abs(change_count) desc, segment_id
 

@@ -1,4 +1,4 @@
--- name: who_is_in_the_way
+-- name: blocking_sessions
 -- Other sessions that lock our tables or views, or whose role has temporary objects that depend on
 -- ours (views, tables and domains of a view's row type, functions), and open prepared transactions,
 -- oldest first. The start is null if our role may not see the session's activity.

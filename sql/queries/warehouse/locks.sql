@@ -1,4 +1,4 @@
--- name: lock_for_change
+-- name: lock_relations
 -- Lock the tables and views named in amocrm.tables and amocrm.views ('*': all of ours), one by one,
 -- in exclusive mode, and those in amocrm.referred against writers, as a foreign key to them does.
 -- The total wait is half of deadlock_timeout: a session that waits for us and holds the next lock
@@ -40,8 +40,8 @@ begin
 end
 $$
 
--- name: name_for_change
--- Set the targets of lock_for_change for this transaction. A DO block takes no parameters.
+-- name: set_lock_targets
+-- Set the targets of lock_relations for this transaction. A DO block takes no parameters.
 select
     set_config('amocrm.tables', :tables, true),
     set_config('amocrm.referred', :referred, true),

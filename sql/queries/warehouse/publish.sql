@@ -65,13 +65,13 @@ values (
 )
 
 -- name: load_of_snapshot
--- The load of the snapshot at an instant, if there is one.
-select load_id from amocrm.snapshot where account_id = :account_id and observed_at = :observed_at
+-- The load of the snapshot at an instant, with its counts, if there is one.
+select load_id, opened_count, closed_count, size_change_count from amocrm.snapshot where account_id = :account_id and observed_at = :observed_at
 
 -- name: lock_account
 -- Serialize publishing per account: only the holder of this row lock compares with and changes the
 -- stored state.
-select account_key, host, name, subdomain, timezone, customers_mode, country, currency
+select account_key, host, name, subdomain, timezone, customers_mode, country, currency, database_timezone
 from amocrm.account
 where account_id = :account_id
 for no key update
@@ -79,7 +79,7 @@ for no key update
 -- name: update_account
 update amocrm.account
 set account_key = :account_key, host = :host, name = :name, subdomain = :subdomain, timezone = :timezone,
-    customers_mode = :customers_mode, country = :country, currency = :currency
+    customers_mode = :customers_mode, country = :country, currency = :currency, database_timezone = :database_timezone
 where account_id = :account_id
 
 -- name: upsert_current_segments

@@ -1,5 +1,5 @@
 -- name: delete_role_names
--- Forgets which roles are this database's own; those that read one account are left out.
+-- Delete the names of this database's roles, except readers of single accounts.
 delete from amocrm.role_name
 where account_id is null
 
@@ -24,6 +24,7 @@ begin
         from (
             values
                 ('account', '{select,insert}'::text[]),
+                ('failure_notice', '{select,insert,delete}'),
                 ('field_version', '{select,insert}'),
                 ('load_failure', '{select,insert}'),
                 ('newest_answers', '{select,insert}'),
@@ -32,7 +33,6 @@ begin
                 ('raw_answer', '{select,insert,delete}'),
                 ('raw_body', '{select,insert,delete}'),
                 ('role_name', '{select}'),
-                ('row_memory', '{select,insert}'),
                 ('schema_migration', '{select}'),
                 ('schema_view', '{select}'),
                 ('segment_current', '{select,insert,delete}'),
@@ -57,12 +57,12 @@ begin
         select format('grant update (%I) on amocrm.%I to %s', changing, entitled.name, loader)
         from (
             values
-                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency}'::text[]),
+                ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency,database_timezone}'::text[]),
+                ('failure_notice', '{error,failing_since,failed_at,notified_at}'),
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
                 ('quality_event', '{valid_to}'),
-                ('row_memory', '{reading_code,segments}'),
                 ('segment_current', '{valid_from,customers_count,content_hash}'),
                 ('segment_size_daily', '{last_count,min_count,max_count}'),
                 ('segment_version', '{valid_to,end_reason}'),
@@ -215,7 +215,7 @@ select
     set_config('amocrm.views_owner', :views, true),
     set_config('amocrm.account_reader', :account_reader, true)
 
--- name: role_is_there
+-- name: role_exists
 -- True if the server has a role of this name.
 select to_regrole(quote_ident(:name)) is not null
 

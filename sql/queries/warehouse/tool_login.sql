@@ -1,6 +1,6 @@
--- name: who_reads
--- Tell if this session's role is a reader, which can select from the schema analytics and not from
--- its tables, and if there is anything to read.
+-- name: reader_access
+-- is_reader: the session's role can use the schema analytics and not amocrm. is_ready: the reader's
+-- role can use analytics.
 select
     coalesce(has_schema_privilege(to_regnamespace('analytics'), 'usage'), false)
     and not coalesce(has_schema_privilege(to_regnamespace('amocrm'), 'usage'), false) as is_reader,

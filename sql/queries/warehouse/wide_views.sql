@@ -1,7 +1,7 @@
 -- name: may_create_wide_views
 -- True if our role may create wide views, and no reader of a single account exists, who could read
 -- their column names.
-select has_schema_privilege('analytics', 'create') and not relrowsecurity
+select has_schema_privilege('analytics', 'create') and not relrowsecurity as is_allowed
 from pg_class
 where oid = 'amocrm.account'::regclass
 

@@ -57,7 +57,10 @@ BASE = Change(
             {"thing": "stage", "property": "sort", "old_text": "10", "new_text": "20"},
             "stage 'VIP' moved from position 10 to 20",
         ),
-        ({"property": "price_field_ids", "old_text": "1", "new_text": "1, 2"}, "prices of segment 'VIP' changed"),
+        (
+            {"property": "price_field_ids", "old_text": "1", "new_text": "1, 2"},
+            "price fields of segment 'VIP' changed from 1 to 1, 2",
+        ),
         (
             {"property": "color", "old_text": "6610f2", "new_text": "2176ff"},
             "color of segment 'VIP' changed from 6610f2 to 2176ff",

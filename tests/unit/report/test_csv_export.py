@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report.csv_export import csv_files, format_cell, inert_cell
+from pipelines.base.errors import SettingsError
+from pipelines.report.csv_export import CsvLocale, csv_files, format_cell, inert_cell
 from tests.unit.report.test_page import figures
 
 
@@ -22,11 +24,11 @@ def read(contents: bytes) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("name", ["=1+1", "+7 999", "-5", "@SUM(A1)", "\tx", "\rx", "'quoted", " =1"])
 def test_text_never_begins_as_a_formula_does(name: str) -> None:
-    for file, contents in csv_files(figures(name)):
+    for file, contents in csv_files([figures(name)]):
         rows = read(contents)
         assert rows, file
         assert not [one for row in rows for one in row.values() if one == name], file
-    assert read(dict(csv_files(figures(name)))["segments.csv"])[0]["name"] == f"'{name}"
+    assert read(dict(csv_files([figures(name)]))["segments.csv"])[0]["name"] == f"'{name}"
 
 
 BLANKS = " \t\n\r\v\f\0\x1f\x85\u00a0\u00ad\u200b\u200e\u202e\u2028\u2060\u2800\u3000\u3164\ufeff\"'"
@@ -92,8 +94,9 @@ def test_other_values_are_written_bare() -> None:
 
 
 def test_rows_and_columns() -> None:
-    files = {name: read(contents) for name, contents in csv_files(figures('a "b",\nc'))}
+    files = {name: read(contents) for name, contents in csv_files([figures('a "b",\nc')])}
     assert list(files["segment_sizes_daily.csv"][0]) == [
+        "account_key",
         "segment_id",
         "name",
         "observed_date",
@@ -105,3 +108,26 @@ def test_rows_and_columns() -> None:
     assert files["segments.csv"][0]["change_30_days"] == ""
     assert files["segment_jumps.csv"][0]["change_count"] == "-30"
     assert {name for name, rows in files.items() if len(rows) != 1} == {"segment_sizes_daily.csv"}
+
+
+def test_a_locale_writes_what_its_spreadsheets_read() -> None:
+    shown = figures("Кофе; чай")
+    russian = dict(csv_files([shown], CsvLocale.parse("ru-RU")))
+    [segment] = list(
+        csv.DictReader(io.StringIO(russian["segments.csv"].decode("utf-8-sig"), newline=""), delimiter=";")
+    )
+    assert (segment["account_key"], segment["name"], segment["change_7_days_percent"]) == ("shop", "Кофе; чай", "0,7")
+    assert b";10.03.2026;1009;" in russian["segment_sizes_daily.csv"]
+    assert b"10.03.2026 15:00:00" in russian["data_quality.csv"], "the account's time, three hours after UTC"
+    american = dict(csv_files([shown], CsvLocale.parse("en_US")))
+    assert b",3/10/2026,1009," in american["segment_sizes_daily.csv"]
+    assert CsvLocale.parse("bg_BG").format_cell(date(2026, 3, 1)) == "1.03.2026"
+    with pytest.raises(SettingsError, match="'xx_YY' is not a known locale"):
+        CsvLocale.parse("xx_YY")
+
+
+def test_several_accounts_share_a_file() -> None:
+    other = figures("VIP")
+    other = replace(other, state=replace(other.state, account_key="zenith"))
+    for name, contents in csv_files([figures("VIP"), other]):
+        assert {row["account_key"] for row in read(contents)} == {"shop", "zenith"}, name

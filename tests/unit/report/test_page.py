@@ -232,6 +232,10 @@ def test_jumps_of_one_day_are_listed_together_in_order() -> None:
     jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
     told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
     assert [event.kind for event in told] == ["jump", "gap", "change"]
+    assert events_by_segment(replace(full, jumps=jumps), RUSSIAN)[3][-1].text.endswith(
+        " 4 other segments jumped on that day."
+    )
+    assert "other segment" not in events_by_segment(full, RUSSIAN)[1][-1].text
     assert told[0].text.startswith("The sizes of 5 segments changed unusually: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
 

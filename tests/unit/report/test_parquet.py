@@ -18,14 +18,14 @@ from tests.unit.report.test_page import NOW, figures
 
 
 def read(shown: Figures) -> dict[str, Any]:
-    return {name: pyarrow.parquet.read_table(io.BytesIO(contents)) for name, contents in parquet_files(shown)}
+    return {name: pyarrow.parquet.read_table(io.BytesIO(contents)) for name, contents in parquet_files([shown])}
 
 
 @pytest.mark.parametrize("name", ["=1+1", "'quoted", 'a "b",\nc', "Кофе ☕", "</script>", ""])
 def test_every_value_comes_back(name: str) -> None:
     shown = replace(figures(name), stages=[])
     files = read(shown)
-    for table in build_tables(shown):
+    for table in build_tables([shown]):
         found = files[f"{table.name}.parquet"]
         assert found.column_names == list(table.types)
         assert [tuple(row.values()) for row in found.to_pylist()] == table.rows
@@ -60,4 +60,4 @@ def test_rules_are_json() -> None:
 def test_without_pyarrow_the_error_gives_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SettingsError, match=r"pyarrow, which is not installed.*--format csv"):
-        parquet_files(figures())
+        parquet_files([figures()])
