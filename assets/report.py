@@ -1,7 +1,7 @@
 """Report: one HTML file per account, rewritten in a separate run after a load has published a snapshot."""
 
 # No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
@@ -10,7 +10,9 @@ from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, SNAPSHOT, VIEWS_GROUP
 from pipelines.config.settings import Settings
-from pipelines.report.write import WrittenReport, write_report
+
+if TYPE_CHECKING:
+    from pipelines.report.write import WrittenReport
 
 REPORT: Final = dg.AssetKey("report")
 SOURCE_VIEWS: Final = (
@@ -54,6 +56,8 @@ AFTER_LOAD: Final = (
 )
 def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
     """Write the account's report."""
+    from pipelines.report.write import write_report  # noqa: PLC0415 - loads need none of its modules
+
     with errors_shown():
         key = single_partition(context)
         written = write_report(
@@ -81,7 +85,7 @@ def is_simulated(settings: Settings, key: str) -> bool:
     return any(account.key == key and account.base_url.startswith("http:") for account in settings.accounts)
 
 
-def report_metadata(written: WrittenReport) -> dict[str, dg.MetadataValue | int]:
+def report_metadata(written: "WrittenReport") -> dict[str, dg.MetadataValue | int]:
     """Return the report's location and headline. No link: browsers do not open files from a website."""
     return {
         "headline": dg.MetadataValue.text(written.headline),
