@@ -17,7 +17,7 @@ from pipelines.amocrm.models import Anomaly
 from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
 from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
 from pipelines.base.text import display_name, to_single_line
-from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry
+from pipelines.load.access import EXPIRY_WARNING_PERIOD, TokenExpiry
 from pipelines.load.expiry_text import describe_expiry, ends_soon
 from pipelines.report.figures import Jump
 from pipelines.transform.summary import SnapshotSummary

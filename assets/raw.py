@@ -11,7 +11,7 @@ from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
 from assets.specs import CODE_VERSION, OWNERS, RAW_ANSWER, TABLES, table_metadata
 from pipelines.base.errors import WarehouseError
-from pipelines.load.connection import token_expiry
+from pipelines.load.access import token_expiry
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fetch import LoadReference
 from pipelines.load.load import extract_load

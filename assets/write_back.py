@@ -21,8 +21,8 @@ from pipelines.config.settings import Settings
 from pipelines.writeback.apply import ApplyResult, apply
 from pipelines.writeback.calls import Plan
 from pipelines.writeback.config_file import parse_desired
-from pipelines.writeback.fingerprint import deleted_ids, fingerprint
 from pipelines.writeback.live_account import preview_plan
+from pipelines.writeback.plan_fingerprint import deleted_ids, fingerprint
 from pipelines.writeback.plan_source import to_desired_state
 from pipelines.writeback.render import plan_document, render_text
 

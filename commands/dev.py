@@ -30,7 +30,7 @@ from pipelines.base.errors import WarehouseError
 from pipelines.base.private_path import make_private
 from pipelines.base.settings_folder import SETTINGS_DIR
 from pipelines.config.settings import VARIABLES, Settings
-from pipelines.load.connection import endpoint_for
+from pipelines.load.access import endpoint_for
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import check_schema, migrate
 

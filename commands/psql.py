@@ -21,7 +21,7 @@ from pipelines.config.database_url import parse_database_url
 from pipelines.config.settings import Settings
 from pipelines.embedded_postgres.binaries import find_binaries
 from pipelines.embedded_postgres.system_user import server_user
-from pipelines.warehouse.client import client_environment
+from pipelines.warehouse.client_environment import client_environment
 from pipelines.warehouse.engine import database_url
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import URL
 
 from pipelines.base.errors import WarehouseError
-from pipelines.warehouse.client import client_environment
+from pipelines.warehouse.client_environment import client_environment
 
 SCHEMA_FILE: Final = Path("sql/schema.sql")
 

@@ -96,7 +96,7 @@ def an_answer_means_one_thing(data: bytes) -> None:
             assert response.status in (204, 404)
             assert not response.defect
         case Retry(error=error, wait=wait):
-            assert request.is_retryable or response.status in (401, 429)
+            assert request.is_read or response.status in (401, 429)
             assert wait is None or wait >= 0
             str(error)
         case Failed(error=error):

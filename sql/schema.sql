@@ -427,7 +427,7 @@ CREATE TABLE amocrm.account (
     CONSTRAINT account_customers_mode_check CHECK ((customers_mode = ANY (ARRAY['unavailable'::text, 'disabled'::text, 'segments'::text, 'periodicity'::text])))
 );
 
-COMMENT ON TABLE amocrm.account IS 'One row per amoCRM account, as its newest snapshot described it.';
+COMMENT ON TABLE amocrm.account IS 'One row per amoCRM account, as its latest snapshot showed it.';
 
 COMMENT ON COLUMN amocrm.account.account_id IS 'amoCRM''s id of the account.';
 
@@ -500,7 +500,7 @@ COMMENT ON COLUMN amocrm.field_version.valid_from IS 'observed_at of the first s
 
 COMMENT ON COLUMN amocrm.field_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
 
-COMMENT ON COLUMN amocrm.field_version.end_reason IS 'Why it ended: changed, deleted (the API said so, asked for the id), mode_off. Null while open.';
+COMMENT ON COLUMN amocrm.field_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API confirmed it by id), mode_off (the customers mode was switched). Null while open.';
 
 COMMENT ON COLUMN amocrm.field_version.name IS 'Name; two fields may share one. Null where the API gave none.';
 
@@ -548,15 +548,15 @@ CREATE TABLE amocrm.newest_answers (
 )
 WITH (fillfactor='50');
 
-COMMENT ON TABLE amocrm.newest_answers IS 'One row per account whose newest load left nothing undone: the answers that its snapshot shows, in short. It may be deleted: then the next load reads everything.';
+COMMENT ON TABLE amocrm.newest_answers IS 'One row per account whose latest load completed every step: digests of the responses that its snapshot shows. It may be deleted: then the next load parses everything.';
 
 COMMENT ON COLUMN amocrm.newest_answers.account_id IS 'The account.';
 
-COMMENT ON COLUMN amocrm.newest_answers.observed_at IS 'The snapshot. Where it is not the newest one, the row means nothing.';
+COMMENT ON COLUMN amocrm.newest_answers.observed_at IS 'The snapshot. If it is not the latest one, the row is ignored.';
 
-COMMENT ON COLUMN amocrm.newest_answers.reading_code IS 'SHA-256 of the code that read the answers: other code may read the same answers otherwise.';
+COMMENT ON COLUMN amocrm.newest_answers.reading_code IS 'SHA-256 of the code that parsed the responses: other code may parse them differently.';
 
-COMMENT ON COLUMN amocrm.newest_answers.answers IS 'What was asked, in order, and what of each answer matters: its status, whether it called itself JSON, and the SHA-256 of its body.';
+COMMENT ON COLUMN amocrm.newest_answers.answers IS 'Digests of the responses in order: request, status, whether the Content-Type was JSON, and the SHA-256 of the body.';
 
 CREATE TABLE amocrm.option_version (
     account_id bigint NOT NULL,
@@ -589,7 +589,7 @@ COMMENT ON COLUMN amocrm.option_version.valid_from IS 'observed_at of the first 
 
 COMMENT ON COLUMN amocrm.option_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
 
-COMMENT ON COLUMN amocrm.option_version.end_reason IS 'Why it ended: changed, deleted (the API, asked for the field, no longer names it), mode_off. Null while open.';
+COMMENT ON COLUMN amocrm.option_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the field''s response by id no longer lists it), mode_off (the customers mode was switched). Null while open.';
 
 COMMENT ON COLUMN amocrm.option_version.value IS 'Label. Null where the API gave none.';
 
@@ -597,7 +597,7 @@ COMMENT ON COLUMN amocrm.option_version.sort IS 'Position among the field''s opt
 
 COMMENT ON COLUMN amocrm.option_version.extra IS 'All other properties of the option, as received. Null when there are none.';
 
-COMMENT ON COLUMN amocrm.option_version.content_hash IS 'SHA-256 of the option: another hash is another version.';
+COMMENT ON COLUMN amocrm.option_version.content_hash IS 'SHA-256 of the option''s content: a different hash opens a new version.';
 
 CREATE TABLE amocrm.quality_event (
     account_id bigint NOT NULL,
@@ -611,11 +611,11 @@ CREATE TABLE amocrm.quality_event (
     CONSTRAINT quality_event_detail_check CHECK ((length(detail) <= 300))
 );
 
-COMMENT ON TABLE amocrm.quality_event IS 'One row per stretch of snapshots in which the same oddity was noticed. None of them stopped a load.';
+COMMENT ON TABLE amocrm.quality_event IS 'One row per interval of snapshots that show the same anomaly. None of them stopped a load.';
 
 COMMENT ON COLUMN amocrm.quality_event.account_id IS 'The account.';
 
-COMMENT ON COLUMN amocrm.quality_event.kind IS 'What was noticed, as docs/operations.md lists them: unknown_key, totals_mismatch, untyped_value and others.';
+COMMENT ON COLUMN amocrm.quality_event.kind IS 'Kind of anomaly, see docs/operations.md: unknown_key, totals_mismatch, untyped_value and others.';
 
 COMMENT ON COLUMN amocrm.quality_event.thing IS 'What it is about: account, list, stage, segment, field, option.';
 
@@ -647,25 +647,25 @@ CREATE TABLE amocrm.raw_answer (
     CONSTRAINT raw_answer_sequence_check CHECK ((sequence >= 0))
 );
 
-COMMENT ON TABLE amocrm.raw_answer IS 'One row per answer received, of failed loads too. A snapshot is a pure function of its accepted answers.';
+COMMENT ON TABLE amocrm.raw_answer IS 'One row per response received, also of failed loads. A snapshot is a pure function of its accepted responses.';
 
-COMMENT ON COLUMN amocrm.raw_answer.account_id IS 'The account that answered.';
+COMMENT ON COLUMN amocrm.raw_answer.account_id IS 'The account that was requested.';
 
 COMMENT ON COLUMN amocrm.raw_answer.observed_at IS 'When the load began; the snapshot''s observed_at if it was published.';
 
-COMMENT ON COLUMN amocrm.raw_answer.load_id IS 'The load that asked.';
+COMMENT ON COLUMN amocrm.raw_answer.load_id IS 'The load that sent the request.';
 
-COMMENT ON COLUMN amocrm.raw_answer.sequence IS 'Order of the answer in its load, from 0.';
+COMMENT ON COLUMN amocrm.raw_answer.sequence IS 'Position of the response in its load, from 0.';
 
-COMMENT ON COLUMN amocrm.raw_answer.resource IS 'What was asked for: account; a list (stages, segments, fields); or one thing by its id (stage, segment, field).';
+COMMENT ON COLUMN amocrm.raw_answer.resource IS 'Requested resource: account; a list (stages, segments, fields); or one entity by its id (stage, segment, field).';
 
-COMMENT ON COLUMN amocrm.raw_answer.thing_id IS 'The id asked for. Null for lists and the account.';
+COMMENT ON COLUMN amocrm.raw_answer.thing_id IS 'Requested id. Null for lists and the account.';
 
-COMMENT ON COLUMN amocrm.raw_answer.page IS 'The page asked for. Null where the resource has no pages.';
+COMMENT ON COLUMN amocrm.raw_answer.page IS 'Requested page. Null if the resource has no pages.';
 
 COMMENT ON COLUMN amocrm.raw_answer.pass_number IS 'Which reading of the list, from 1: a list of several pages is read until two passes agree. Null elsewhere.';
 
-COMMENT ON COLUMN amocrm.raw_answer.is_accepted IS 'Whether the snapshot is read from this answer; false for answers that were asked for again.';
+COMMENT ON COLUMN amocrm.raw_answer.is_accepted IS 'True if the snapshot is parsed from this response; false if the request was repeated.';
 
 COMMENT ON COLUMN amocrm.raw_answer.path IS 'Path and query of the request.';
 
@@ -673,9 +673,9 @@ COMMENT ON COLUMN amocrm.raw_answer.status IS 'HTTP status.';
 
 COMMENT ON COLUMN amocrm.raw_answer.content_type IS 'Content-Type as received. Null when there was none.';
 
-COMMENT ON COLUMN amocrm.raw_answer.request_id IS 'amoCRM''s X-Request-Id, which its support asks for. Null when there was none.';
+COMMENT ON COLUMN amocrm.raw_answer.request_id IS 'amoCRM''s X-Request-Id, which its support needs. Null if there was none.';
 
-COMMENT ON COLUMN amocrm.raw_answer.received_at IS 'When the answer was complete.';
+COMMENT ON COLUMN amocrm.raw_answer.received_at IS 'When the response was complete.';
 
 COMMENT ON COLUMN amocrm.raw_answer.body_hash IS 'The body, in amocrm.raw_body.';
 
@@ -689,9 +689,9 @@ CREATE TABLE amocrm.raw_body (
 );
 ALTER TABLE ONLY amocrm.raw_body ALTER COLUMN body SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE amocrm.raw_body IS 'One row per account and content of an answer''s body: the same body is stored once.';
+COMMENT ON TABLE amocrm.raw_body IS 'One row per account and content of a response''s body: the same body is stored once.';
 
-COMMENT ON COLUMN amocrm.raw_body.account_id IS 'The account that answered.';
+COMMENT ON COLUMN amocrm.raw_body.account_id IS 'The account that was requested.';
 
 COMMENT ON COLUMN amocrm.raw_body.body_hash IS 'SHA-256 of the body as received.';
 
@@ -746,7 +746,7 @@ COMMENT ON COLUMN amocrm.schema_view.name IS 'Name of the view, and of its file 
 
 COMMENT ON COLUMN amocrm.schema_view.checksum IS 'SHA-256 of the file that made it, in hexadecimal.';
 
-COMMENT ON COLUMN amocrm.schema_view.grants IS 'Rights that others were granted on it, while the view itself is dropped for being made anew.';
+COMMENT ON COLUMN amocrm.schema_view.grants IS 'Rights that others have on the view, while it is dropped to be re-created.';
 
 CREATE TABLE amocrm.segment_current (
     account_id bigint NOT NULL,
@@ -759,7 +759,7 @@ CREATE TABLE amocrm.segment_current (
 )
 WITH (fillfactor='70');
 
-COMMENT ON TABLE amocrm.segment_current IS 'One row per segment that the newest snapshot of its account saw: what the next load compares with.';
+COMMENT ON TABLE amocrm.segment_current IS 'One row per segment of the account''s latest snapshot: the next load compares with it.';
 
 COMMENT ON COLUMN amocrm.segment_current.account_id IS 'The account.';
 
@@ -864,7 +864,7 @@ CREATE TABLE amocrm.segment_size_daily (
 )
 WITH (fillfactor='80');
 
-COMMENT ON TABLE amocrm.segment_size_daily IS 'One row per segment and day on which a snapshot saw it, in the account''s timezone. Derived from amocrm.segment_size and amocrm.snapshot.';
+COMMENT ON TABLE amocrm.segment_size_daily IS 'One row per segment and day on which a snapshot showed it, in the account''s timezone. Derived from amocrm.segment_size and amocrm.snapshot.';
 
 COMMENT ON COLUMN amocrm.segment_size_daily.account_id IS 'The account.';
 
@@ -872,11 +872,11 @@ COMMENT ON COLUMN amocrm.segment_size_daily.segment_id IS 'The segment.';
 
 COMMENT ON COLUMN amocrm.segment_size_daily.observed_date IS 'Day in the account''s timezone.';
 
-COMMENT ON COLUMN amocrm.segment_size_daily.last_count IS 'Size in the day''s last snapshot that saw the segment. Null when the API gave no usable number in it.';
+COMMENT ON COLUMN amocrm.segment_size_daily.last_count IS 'Size in the day''s last snapshot that showed the segment. Null if the API gave no usable number in it.';
 
-COMMENT ON COLUMN amocrm.segment_size_daily.min_count IS 'Smallest size seen on the day. Null when no snapshot of the day gave a usable number.';
+COMMENT ON COLUMN amocrm.segment_size_daily.min_count IS 'Smallest size on the day. Null if no snapshot of the day gave a usable number.';
 
-COMMENT ON COLUMN amocrm.segment_size_daily.max_count IS 'Largest size seen on the day. Null when no snapshot of the day gave a usable number.';
+COMMENT ON COLUMN amocrm.segment_size_daily.max_count IS 'Largest size on the day. Null if no snapshot of the day gave a usable number.';
 
 CREATE TABLE amocrm.segment_version (
     account_id bigint NOT NULL,
@@ -907,7 +907,7 @@ COMMENT ON COLUMN amocrm.segment_version.valid_from IS 'observed_at of the first
 
 COMMENT ON COLUMN amocrm.segment_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
 
-COMMENT ON COLUMN amocrm.segment_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API said so, asked for the id), mode_off (the customers mode was switched). Null while open.';
+COMMENT ON COLUMN amocrm.segment_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API confirmed it by id), mode_off (the customers mode was switched). Null while open.';
 
 COMMENT ON COLUMN amocrm.segment_version.name IS 'Name. Null where the API gave none.';
 
@@ -954,7 +954,7 @@ END)),
     CONSTRAINT size_alert_segment_id_check CHECK ((segment_id > 0))
 );
 
-COMMENT ON TABLE amocrm.size_alert IS 'One row per event that somebody wanted to be told of: a segment''s change that reached a rule''s threshold. Only ever added to and completed.';
+COMMENT ON TABLE amocrm.size_alert IS 'One row per size alert: a segment''s change that reached a rule''s threshold. Rows are only added and completed.';
 
 COMMENT ON COLUMN amocrm.size_alert.account_id IS 'The account.';
 
@@ -980,13 +980,13 @@ COMMENT ON COLUMN amocrm.size_alert.customers_count IS 'Size in it.';
 
 COMMENT ON COLUMN amocrm.size_alert.missed_days IS 'Days by which the two lie further apart than the rule''s span, since no load succeeded on the day to compare with. 0 as a rule.';
 
-COMMENT ON COLUMN amocrm.size_alert.around IS 'What amoCRM told to have changed between the two or in the 24 hours before, and gaps: a list of objects with date (the account''s) and text, the newest first. Empty when there is nothing.';
+COMMENT ON COLUMN amocrm.size_alert.around IS 'What changed in amoCRM between the two or in the 24 hours before, and gaps: a list of objects with date (the account''s) and text, latest first. Empty if there is nothing.';
 
-COMMENT ON COLUMN amocrm.size_alert.message IS 'What was told, as text.';
+COMMENT ON COLUMN amocrm.size_alert.message IS 'Text of the alert.';
 
 COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When the webhook had taken it. Null while it waits.';
 
-COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts: so long it is not told again.';
+COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts; until then no second message is sent.';
 
 CREATE TABLE amocrm.snapshot (
     account_id bigint NOT NULL,
@@ -1039,13 +1039,13 @@ COMMENT ON COLUMN amocrm.snapshot.customers_mode IS 'Customers mode at that mome
 
 COMMENT ON COLUMN amocrm.snapshot.timezone IS 'IANA name of the account''s timezone at that moment.';
 
-COMMENT ON COLUMN amocrm.snapshot.stage_count IS 'Stages seen. Null where the mode has none.';
+COMMENT ON COLUMN amocrm.snapshot.stage_count IS 'Number of stages. Null if the mode has none.';
 
-COMMENT ON COLUMN amocrm.snapshot.segment_count IS 'Segments seen. Null where the mode has none.';
+COMMENT ON COLUMN amocrm.snapshot.segment_count IS 'Number of segments. Null if the mode has none.';
 
-COMMENT ON COLUMN amocrm.snapshot.field_count IS 'Definitions of segment fields seen. Null where the mode has none.';
+COMMENT ON COLUMN amocrm.snapshot.field_count IS 'Number of segment fields. Null if the mode has none.';
 
-COMMENT ON COLUMN amocrm.snapshot.option_count IS 'Options of those fields seen. Null where the mode has none.';
+COMMENT ON COLUMN amocrm.snapshot.option_count IS 'Number of options of those fields. Null if the mode has none.';
 
 COMMENT ON COLUMN amocrm.snapshot.opened_count IS 'Versions that this snapshot opened, of all things together.';
 
@@ -1055,9 +1055,9 @@ COMMENT ON COLUMN amocrm.snapshot.size_change_count IS 'Segments whose size diff
 
 COMMENT ON COLUMN amocrm.snapshot.request_count IS 'Requests the load made, retries included.';
 
-COMMENT ON COLUMN amocrm.snapshot.byte_count IS 'Bytes of all answers, decoded.';
+COMMENT ON COLUMN amocrm.snapshot.byte_count IS 'Bytes of all responses, decoded.';
 
-COMMENT ON COLUMN amocrm.snapshot.duration_seconds IS 'Seconds from the first request to the last answer.';
+COMMENT ON COLUMN amocrm.snapshot.duration_seconds IS 'Seconds from the first request to the last response.';
 
 COMMENT ON COLUMN amocrm.snapshot.code_version IS 'Version of this software that made the snapshot.';
 
@@ -1128,7 +1128,7 @@ COMMENT ON COLUMN amocrm.stage_version.valid_from IS 'observed_at of the first s
 
 COMMENT ON COLUMN amocrm.stage_version.valid_to IS 'observed_at of the first snapshot that did not. Null while it is the current state.';
 
-COMMENT ON COLUMN amocrm.stage_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API said so, asked for the id), mode_off (the customers mode was switched). Null while open.';
+COMMENT ON COLUMN amocrm.stage_version.end_reason IS 'Why it ended: changed (another version follows), deleted (the API confirmed it by id), mode_off (the customers mode was switched). Null while open.';
 
 COMMENT ON COLUMN amocrm.stage_version.name IS 'Name. Null where the API gave none.';
 
@@ -1144,7 +1144,7 @@ COMMENT ON COLUMN amocrm.stage_version.rule_group_count IS 'Number of groups of 
 
 COMMENT ON COLUMN amocrm.stage_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
 
-COMMENT ON COLUMN amocrm.stage_version.content_hash IS 'SHA-256 of all the API said of the stage: another hash is another version.';
+COMMENT ON COLUMN amocrm.stage_version.content_hash IS 'SHA-256 of the stage''s content: a different hash opens a new version.';
 
 CREATE TABLE amocrm.work_lock (
     work text NOT NULL,
@@ -1155,7 +1155,7 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE amocrm.work_lock IS 'One row per account and kind of work that one process at a time may do. Whoever does it holds the row''s lock until the transaction ends. It may be emptied while nothing runs.';
 
-COMMENT ON COLUMN amocrm.work_lock.work IS 'The work: raw_answer (keeping and purging raw answers), size_alert (deciding on alerts), wide_view (making the view segments_<account id>), apply (changing the account in amoCRM).';
+COMMENT ON COLUMN amocrm.work_lock.work IS 'The work: raw_answer (storing and purging raw responses), size_alert (evaluating alerts), wide_view (creating the view segments_<account id>), apply (changing the account in amoCRM).';
 
 COMMENT ON COLUMN amocrm.work_lock.account_id IS 'amoCRM''s id of the account, which need not have a snapshot yet.';
 
@@ -1200,11 +1200,11 @@ COMMENT ON COLUMN amocrm.write_back.intended_at IS 'When the row was written, ri
 
 COMMENT ON COLUMN amocrm.write_back.ended_at IS 'When its outcome was written. Null where the process did not live to see it.';
 
-COMMENT ON COLUMN amocrm.write_back.outcome IS 'done: amoCRM said so, or, where its answer was lost, the account as it was read afterwards; refused: amoCRM said no; not_sent: amoCRM was not reached; uncertain: nobody knows.';
+COMMENT ON COLUMN amocrm.write_back.outcome IS 'done: amoCRM confirmed it, or, after a lost response, a later load did; refused: amoCRM rejected it; not_sent: amoCRM was not reached; uncertain: unknown.';
 
 COMMENT ON COLUMN amocrm.write_back.who IS 'Who made it: user and machine, or what --as was given.';
 
-COMMENT ON COLUMN amocrm.write_back.reason IS 'Why, in the words of whoever made it. Null where nothing was said.';
+COMMENT ON COLUMN amocrm.write_back.reason IS 'Reason given by the user. Null if none was given.';
 
 COMMENT ON COLUMN amocrm.write_back.source IS 'Where it was written what is wanted: a file, a command, an instant of the history.';
 
@@ -1216,11 +1216,11 @@ COMMENT ON COLUMN amocrm.write_back.path IS 'Path of the request.';
 
 COMMENT ON COLUMN amocrm.write_back.body IS 'The body as sent. Null where the method has none.';
 
-COMMENT ON COLUMN amocrm.write_back.status IS 'HTTP status of the answer. Null where none came.';
+COMMENT ON COLUMN amocrm.write_back.status IS 'HTTP status of the response. Null if none arrived.';
 
-COMMENT ON COLUMN amocrm.write_back.answer IS 'The answer''s body. Null where there was none, or none in JSON.';
+COMMENT ON COLUMN amocrm.write_back.answer IS 'Body of the response. Null if there was none, or none in JSON.';
 
-COMMENT ON COLUMN amocrm.write_back.request_id IS 'amoCRM''s X-Request-Id, which its support asks for. Null where there was none.';
+COMMENT ON COLUMN amocrm.write_back.request_id IS 'amoCRM''s X-Request-Id, which its support needs. Null if there was none.';
 
 COMMENT ON COLUMN amocrm.write_back.error IS 'What went wrong, and what to do next. Null where nothing did.';
 

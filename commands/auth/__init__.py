@@ -28,7 +28,7 @@ from pipelines.base.errors import MustAuthorize, Unauthorized, WarehouseError
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import LOCAL_HOSTS
 from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
-from pipelines.load.connection import TokenExpiry, oauth_authorization, token_expiry
+from pipelines.load.access import TokenExpiry, oauth_authorization, token_expiry
 from pipelines.load.expiry_text import describe_expiry
 
 BROWSER_TIMEOUT_SECONDS = 20 * 60.0

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from commands.demo.home import DemoHome
 from pipelines.base.errors import WarehouseError
 from pipelines.config.settings import Settings
-from pipelines.load.connection import endpoint_for
+from pipelines.load.access import endpoint_for
 
 
 class DagsterProcess:

@@ -16,7 +16,7 @@ from pipelines.base.clock import Clock, parse_http_date
 from pipelines.base.errors import ApiError, DatabaseError, SettingsError, Unauthorized, WrongAccount
 from pipelines.base.text import format_duration
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.load.connection import TokenExpiry, endpoint_for, token_expiry
+from pipelines.load.access import TokenExpiry, endpoint_for, token_expiry
 from pipelines.load.expiry_text import describe_expiry, ends_soon
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.warehouse.engine import transaction

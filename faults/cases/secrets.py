@@ -24,7 +24,7 @@ from faults.secrecy import forms
 from pipelines.amocrm.authorization import Authorization
 from pipelines.config.integration import Integration
 from pipelines.embedded_postgres import cluster
-from pipelines.load.connection import oauth_authorization
+from pipelines.load.access import oauth_authorization
 
 ECHOES: Final[Mapping[str, Callable[[str], str]]] = {
     "as it is": lambda token: token,

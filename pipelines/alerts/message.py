@@ -46,7 +46,7 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def describe_event(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
+def describe_alert(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
     """Describe the alert in a few lines."""
     name = display_name(alert.segment_name, alert.segment_id)
     change = alert.customers_count - alert.previous_count

@@ -56,7 +56,7 @@ def send_size_alerts(
             alert_account = store.read_account(connection, account.key)
             if alert_account is None:
                 return SendResult()
-            started_count = record_events(connection, alert_account, account)
+            started_count = record_alerts(connection, alert_account, account)
         return SendResult(
             started_count=started_count, sent_count=send_pending(engine, alert_account, account, url, clock)
         )
@@ -89,7 +89,7 @@ def read_customers_mode(engine: Engine, account_key: str) -> str | None:
         return alert_account.customers_mode if alert_account else None
 
 
-def record_events(connection: Connection, alert_account: store.AlertAccount, account: AccountSettings) -> int:
+def record_alerts(connection: Connection, alert_account: store.AlertAccount, account: AccountSettings) -> int:
     """Store which alerts start and end with the latest snapshot, and return the number that start.
 
     In another customers mode there are no sizes, so no alert changes.
@@ -119,7 +119,7 @@ def with_context(
 ) -> list[SizeAlert]:
     """Add text and context to the alerts."""
     # Imported here: loads without alerts do not need Babel, which is slow to import.
-    from pipelines.alerts.message import LOOK_BACK, describe_context, describe_event  # noqa: PLC0415
+    from pipelines.alerts.message import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
 
     formats = Formats.for_account(alert_account.country, alert_account.timezone)
@@ -132,7 +132,7 @@ def with_context(
             **asdict(alert),
             alert_id=uuid4(),
             around=[{"date": event.date.isoformat(), "kind": event.kind, "text": event.text} for event in context],
-            message=describe_event(alert, context, formats),
+            message=describe_alert(alert, context, formats),
         )
         for alert, context in zip(started, contexts, strict=True)
     ]

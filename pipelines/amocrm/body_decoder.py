@@ -47,7 +47,7 @@ class BodyDecoder:
         Raises ``zlib.error``.
         """
         parts: list[bytes] = []
-        room = self._limit - self._size + 1
+        room = self._limit - self._size + 1  # one byte over the limit, by which ``feed`` notices
         while room > 0:
             if member.eof:
                 data = data.lstrip(b"\0")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from zoneinfo import ZoneInfo
 
-from pipelines.amocrm import fingerprint
+from pipelines.amocrm import content_hash
 from pipelines.amocrm.anomalies import AnomalyLog
+from pipelines.amocrm.content_hash import parse_list
 from pipelines.amocrm.field_values import FieldContext, parse_field_values, report_unknown_type, unknown_entry_keys
-from pipelines.amocrm.fingerprint import parse_list
 from pipelines.amocrm.models import Field, Json, Option, Rule, Segment, Stage
 from pipelines.amocrm.row_parser import RowParser
 from pipelines.amocrm.segment_row import SEGMENT_KEYS
@@ -96,7 +96,7 @@ def parse_stage(row: Json, context: ParseContext) -> Stage:
             for position, rule in enumerate(parse_list(rules, "conditions"))
         ),
         extra=parser.extra(),
-        content_hash=fingerprint.stage_hash(parser.row),
+        content_hash=content_hash.stage_hash(parser.row),
     )
 
 
@@ -127,7 +127,7 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
         bonus_points_conversion_rate=parser.number("bonus_points_conversion_rate", is_optional=True),
         bonus_points_max_discount=parser.number("bonus_points_max_discount", is_optional=True),
         extra=parser.extra(),
-        content_hash=fingerprint.segment_hash(parser.row, context.timezone.key),
+        content_hash=content_hash.segment_hash(parser.row, context.timezone.key),
     )
 
 
@@ -148,7 +148,7 @@ def parse_field(row: Json, context: ParseContext) -> Field:
         sort=parser.integer("sort"),
         options=_parse_options(parser.row, parser.id, context.anomaly_log),
         extra=parser.extra(),
-        content_hash=fingerprint.field_hash(parser.row),
+        content_hash=content_hash.field_hash(parser.row),
     )
 
 
@@ -166,7 +166,7 @@ def _parse_options(row: Mapping[str, Json], field_id: int, anomaly_log: AnomalyL
             value=parser.text("value"),
             sort=parser.integer("sort"),
             extra=parser.extra(),
-            content_hash=fingerprint.option_hash(option_row),
+            content_hash=content_hash.option_hash(option_row),
         )
         if options.setdefault(option.id, option) != option:
             raise InvalidRecord(f"field {field_id} has option {option.id} twice, with different content")

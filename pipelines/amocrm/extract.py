@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.client import AmoClient
-from pipelines.amocrm.fingerprint import parse_list
+from pipelines.amocrm.content_hash import parse_list
 from pipelines.amocrm.messages import LIST_OF
 from pipelines.amocrm.models import Account, Resource
 from pipelines.amocrm.numbered_lists import as_list

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.amocrm import timestamps
 from pipelines.amocrm.anomalies import AnomalyLog, quote_name
-from pipelines.amocrm.fingerprint import (
+from pipelines.amocrm.content_hash import (
     DATE_TYPES,
     OPTION_TYPES,
     parse_entry_field_id,

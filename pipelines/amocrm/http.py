@@ -105,7 +105,7 @@ class Transport:
             request.method,
             self.base_url + request.path,
             data=request.body,
-            headers=_HEADERS if request.is_retryable else _HEADERS | {"Content-Type": "application/json"},
+            headers=_HEADERS if request.is_read else _HEADERS | {"Content-Type": "application/json"},
             auth=_TokenAuth(self._header(token)),
         ).prepare()
         with self._adapter.send(

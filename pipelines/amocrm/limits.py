@@ -37,7 +37,7 @@ class Limits:
     response_seconds: float = 60.0  # from the request to the last byte of the body
     load_seconds: float = 900.0  # from a load's first request to its last response, waits included
     body_bytes: int = 8 * 1024 * 1024  # of a decoded body
-    requests: int = 40  # per load, without the first attempts of requests by id
+    requests: int = 40  # per load, without the first attempts of requests by id and of writes
     requests_per_second: float = 5.0  # to one host, by all loads that share rate limiters
     burst: int = 2  # requests sent to a host at once; with the rate, 7 in any second
     requests_per_second_per_address: float = math.inf  # to all hosts, without bursts

@@ -52,7 +52,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)  # JSON of a write
 
     @property
-    def is_retryable(self) -> bool:
+    def is_read(self) -> bool:
         """True for reads: sending them twice does no harm."""
         return self.method == "GET"
 

@@ -170,7 +170,7 @@ def _token_request(integration: Integration, grant: dict[str, str]) -> Request:
         "redirect_uri": integration.redirect_uri,
     }
     return Request(
-        resource="account",
+        resource="account",  # the token endpoint is no resource of the API; nothing is stored under this name
         path="/oauth2/access_token",
         method="POST",
         body=json.dumps(credentials | grant).encode("ascii"),

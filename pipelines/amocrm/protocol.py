@@ -69,18 +69,19 @@ def interpret(response: Response, request: Request) -> Interpretation:
 
 def _interpret(response: Response, request: Request) -> Interpretation:  # noqa: C901, PLR0911, PLR0912 - a line for each status
     """Map a status to its meaning, before the rule that writes are not retried."""
-    is_read = request.is_retryable
     match response.status:
         case 200 | 201 | 202 | 204 | 404 if response.defect:
             return _corrupt_response(response, request, response.defect)
-        case 200 if is_read:
+        case 200 if request.is_read:
             return _parse_document(response, request)
-        case 200 | 201 | 202 if not is_read and request.method != "DELETE":
+        case 200 | 201 | 202 if not request.is_read and request.method != "DELETE":
             # The vendor's own client takes each of them; the body is the proof.
             return _parse_document(response, request)
-        case 204 if request.method == "DELETE" or (is_read and (request.is_list_page or request.is_single_entity)):
+        case 204 if request.method == "DELETE" or (
+            request.is_read and (request.is_list_page or request.is_single_entity)
+        ):
             return NoContent()
-        case status if 200 <= status < 300 and not is_read:
+        case status if 200 <= status < 300 and not request.is_read:
             return malformed_response(response, request, f"{status} does not prove that it was carried out")
         case 401:
             return Retry(reason="token", error=_build_error(Unauthorized, response, request))
@@ -88,11 +89,11 @@ def _interpret(response: Response, request: Request) -> Interpretation:  # noqa:
             return Failed(error=_build_error(Blocked, response, request, "without JSON, so this address is blocked"))
         case 402 | 403:
             return Failed(error=_build_error(Forbidden, response, request))
-        case 404 if is_read and request.is_single_entity and _is_gone(response):
+        case 404 if request.is_read and request.is_single_entity and _is_gone(response):
             return NoContent()
         case 404:
             return Failed(error=_build_error(NotFound, response, request))
-        case 422 if is_read:
+        case 422 if request.is_read:
             return Failed(error=_build_error(ModeDisagreement, response, request))
         case 400 | 422:
             return Failed(error=_build_error(InvalidRequest, response, request))
@@ -136,11 +137,7 @@ def _never_retry_write(interpretation: InterpretationT, request: Request) -> Int
 
     After 401 and 429 the write certainly did not happen.
     """
-    if (
-        request.is_retryable
-        or not isinstance(interpretation, Retry)
-        or interpretation.reason in ("token", "rate limit")
-    ):
+    if request.is_read or not isinstance(interpretation, Retry) or interpretation.reason in ("token", "rate limit"):
         return interpretation
     error = interpretation.error
     return Failed(
@@ -171,7 +168,7 @@ def _corrupt_response(response: Response, request: Request, defect: str) -> Retr
 def _parse_document(response: Response, request: Request) -> Interpretation:
     """Parse the body as strict JSON; usual rows of segments become ``SegmentRow``."""
     try:
-        parse = parse_segment_list if request.resource == "segments" and request.is_retryable else strict_json.parse
+        parse = parse_segment_list if request.resource == "segments" and request.is_read else strict_json.parse
         return Document(value=parse(response.body))
     except strict_json.NotStrictJson as error:
         return malformed_response(response, request, str(error))
@@ -193,7 +190,7 @@ def _build_error(error_type: type[ApiError], response: Response, request: Reques
     message = f"amoCRM answered {response.status}{phrases.get(response.status, '')}"
     for part in (detail, describe_error_document(parse_error_document(response))):
         message += f": {part}" if part else ""
-    advice = None if request.is_retryable else _WRITE_ADVICE.get(error_type)
+    advice = None if request.is_read else _WRITE_ADVICE.get(error_type)
     return error_type(f"{message}.", advice=advice, **_error_details(response, request))
 
 

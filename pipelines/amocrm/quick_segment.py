@@ -1,7 +1,7 @@
 """Quick reader of segments: checks and types the values of a row without an object for each.
 
 It accepts a row only if the careful reader (``entities.parse_segment``) finds no anomaly in it and
-keeps no value as JSON. Both then give the same fingerprint and the same values.
+keeps no value as JSON. Both then give the same content hash and the same values.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from pipelines.amocrm import timestamps
+from pipelines.amocrm.content_hash import DATE_TYPES, OPTION_TYPES
 from pipelines.amocrm.field_values import NUMBER, NUMBER_TYPES, TEXT_TYPES
-from pipelines.amocrm.fingerprint import DATE_TYPES, OPTION_TYPES
 from pipelines.amocrm.models import QuickSegment
 from pipelines.amocrm.row_parser import INT64_RANGE
 from pipelines.amocrm.segment_row import Entry, SegmentRow
@@ -81,7 +81,7 @@ def _to_decimal(value: int | UnsetType | None) -> Decimal | None:
 
 
 def _read_entry(entry: Entry, timezone: ZoneInfo, lines: list[str]) -> list[Any] | None:
-    """Append a line per value, and return what ``fingerprint`` hashes of the entry; None if it has no values."""
+    """Append a line per value, and return what ``content_hash`` hashes of the entry; None if it has no values."""
     field_id, field_type, items = entry.field_id, entry.field_type, entry.values
     if field_type in OPTION_TYPES:
         chosen: list[Any] = [item.enum_id for item in items]
@@ -156,7 +156,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, Callable[[Any, ZoneInfo], str | None], s
 
 
 def _hash(content: Any) -> bytes:
-    """Hash as ``fingerprint`` does: keys are sorted already, and all but printable ASCII is escaped."""
+    """Hash as ``content_hash`` does: keys are sorted already, and all but printable ASCII is escaped."""
     text = _ENCODER.encode(content).decode()
     if not text.isascii() or "\x7f" in text:
         quoted = encode_basestring_ascii(text)[1:-1]

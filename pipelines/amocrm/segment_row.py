@@ -22,7 +22,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Item(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """One item of an entry's ``values``. The keys are sorted, as the fingerprint needs them."""
+    """One item of an entry's ``values``. The keys are sorted, as the content hash needs them."""
 
     enum_code: str | UnsetType | None = UNSET
     enum_id: Id | UnsetType | None = UNSET

@@ -66,7 +66,7 @@ class Session:
         """
         retries = RetryPolicy(self.limits, self.clock.random)
         received = self.pending.pop((request.path, pass_number), None)
-        is_counted = request.is_retryable and not request.is_single_entity
+        is_counted = request.is_read and not request.is_single_entity
         while True:
             if received is None:
                 self._acquire_slot(request, is_counted=is_counted)
@@ -128,7 +128,7 @@ class Session:
         now = self.clock.monotonic()
         wait = rate_limiter.reserve(now)
         # Start a write only if there is time to receive its response.
-        needed_seconds = wait if request.is_retryable else wait + self.limits.response_seconds
+        needed_seconds = wait if request.is_read else wait + self.limits.response_seconds
         if needed_seconds > self.quota.seconds_left(now):
             raise Unavailable(
                 f"The load would take longer than {self.limits.load_seconds:.0f} seconds.", request=str(request)
@@ -140,18 +140,18 @@ class Session:
         """Send ``request`` once and record the response; a failure without a response becomes an outcome."""
         token = self._sendable_token(request)
         seconds = min(self.limits.response_seconds, self.quota.seconds_left(self.clock.monotonic()))
-        if seconds < (0.001 if request.is_retryable else self.limits.response_seconds):
+        if seconds < (0.001 if request.is_read else self.limits.response_seconds):
             return Failed(error=Unavailable("The load's time ran out while getting a token.", request=str(request)))
         self.request_count += 1
         sent_at = self.clock.now()
         try:
             response = self.transport.send(request, token, seconds=seconds)
         except NoResponse as error:
-            if error.is_sent and not request.is_retryable:
+            if error.is_sent and not request.is_read:
                 self._record_attempt(None, request, sent_at)
             return no_response(request, str(error), is_transient=error.is_transient, is_sent=error.is_sent)
         self.host_date = response.headers.get("date", self.host_date)
-        if request.is_retryable:
+        if request.is_read:
             sequence = self._record(response, request, pass_number)
         else:
             sequence = self._record_attempt(response, request, sent_at)
@@ -167,7 +167,7 @@ class Session:
                     value = parse(document)
                 except InvalidRecord as error:
                     return malformed_response(received.response, request, str(error))
-                if request.is_retryable:
+                if request.is_read:
                     self.documents[received.sequence] = document
                 return ParsedResponse(value=value, sequence=received.sequence)
             case NoContent():

@@ -236,14 +236,14 @@ class WrongAccount(ApiError):
 
 
 class DatabaseError(WarehouseError):
-    """Postgres rejected a statement or closed the connection; the transaction was rolled back."""
+    """Postgres rejected a statement; the transaction was rolled back."""
 
     exit_code = 14
     default_advice = "Nothing was written; it is safe to run it again."
 
 
 class DatabaseUnavailable(DatabaseError):
-    """Postgres cannot be reached."""
+    """Postgres cannot be reached, or the connection was lost."""
 
     exit_code = 15
     default_advice = "Check DATABASE_URL and that the server runs; './run doctor' shows more."

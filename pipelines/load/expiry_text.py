@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipelines.load.connection import EXPIRY_WARNING_PERIOD, TokenExpiry
+from pipelines.load.access import EXPIRY_WARNING_PERIOD, TokenExpiry
 
 
 def describe_expiry(expiry: TokenExpiry, now: datetime) -> str:

@@ -17,8 +17,8 @@ from pipelines.amocrm.models import Json, RawResponse
 from pipelines.base.clock import is_ahead, raise_if_ahead, raise_if_behind
 from pipelines.base.errors import ApiError, DatabaseError, WrongAccount
 from pipelines.config.settings import Settings
+from pipelines.load.access import endpoint_for
 from pipelines.load.blocked_hosts import blocks_recorded, raise_if_blocked
-from pipelines.load.connection import endpoint_for
 from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.rate_limits import limits_for, rate_limiters_for

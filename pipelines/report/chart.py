@@ -80,6 +80,7 @@ def size_chart(
     charts of a page have.
     """
     largest = max((day.size for day in days if day.size is not None), default=0)
+    # A quarter more: the axis ends at a round number above the largest size.
     left = LABEL_GAP + CHARACTER_WIDTH * len(formats.number(largest + largest // 4))
     extra_height = SHARED_MARKS_HEIGHT if shared else 0
     svg = vl_convert.vegalite_to_svg(

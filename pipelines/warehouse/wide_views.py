@@ -17,8 +17,8 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from pipelines.amocrm.content_hash import DATE_TYPES
 from pipelines.amocrm.field_values import NUMBER_TYPES
-from pipelines.amocrm.fingerprint import DATE_TYPES
 from pipelines.base.text import join_names, to_single_line
 from pipelines.warehouse.engine import (
     DEPENDENT_OBJECTS,

@@ -51,7 +51,7 @@ def running_dev(folder: Path, port: int, **variables: str) -> Iterator[subproces
     assert dev.stdout is not None
     try:
         assert dev.stdout.readline() == "Starting Dagster …\n"
-        said = dev.stdout.readline()
+        said = next(line for line in dev.stdout if "is starting, " not in line)  # printed on a slow machine
         assert f"http://127.0.0.1:{port} " in said, said + dev.stdout.read()
         yield dev
     finally:

@@ -50,7 +50,7 @@ def test_before_publishing_it_stops_at_once_and_stores_nothing(
     tmp_path: Path, postgres_url: str, emulator: Emulator, resource: str
 ) -> None:
     variables, _ = fleet(tmp_path, emulator, 1)
-    emulator.faults.add(effects.drip(0.2, 1), resource=resource)
+    emulator.faults.add(effects.drip(0.2, 1, is_head_too=True), resource=resource)
     with (
         psycopg.connect(postgres_url, autocommit=True) as database,
         begun_sync(tmp_path, variables | {"DATABASE_URL": postgres_url}) as process,

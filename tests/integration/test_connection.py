@@ -16,7 +16,7 @@ from pipelines.base.errors import MustAuthorize, SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.integration import Integration
 from pipelines.config.settings import AccountSettings
-from pipelines.load.connection import endpoint_for, oauth_authorization, token_expiry
+from pipelines.load.access import endpoint_for, oauth_authorization, token_expiry
 from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
 from tests.accounts import EmulatedAccount, emulator_clock

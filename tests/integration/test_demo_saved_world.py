@@ -11,7 +11,7 @@ from commands.demo.home import DemoHome, SimulationConfig
 from commands.demo.simulated_account import SimulatedAccount, simulated_account
 from pipelines.amocrm.client import AmoClient
 from pipelines.base.errors import SettingsError
-from pipelines.load.connection import endpoint_for
+from pipelines.load.access import endpoint_for
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = BEGAN + timedelta(days=50, hours=3)

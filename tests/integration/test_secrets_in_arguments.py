@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from commands.auth import opened
 from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
-from pipelines.warehouse.client import client_environment
+from pipelines.warehouse.client_environment import client_environment
 from pipelines.warehouse.engine import open_engine
 from tests.command_line import build_environment, command_line, free_port, run
 

@@ -16,7 +16,7 @@ from emulator.oauth import REFRESH_TOKEN_LIFETIME
 from emulator.timeline import CYCLE, FIRST_RANDOM_CYCLE
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
-from pipelines.load.connection import EXPIRY_WARNING_PERIOD
+from pipelines.load.access import EXPIRY_WARNING_PERIOD
 
 ROOT = Path(__file__).parents[2]
 JUMPS_SQL = (ROOT / "sql/views/segment_jumps.sql").read_text(encoding="utf-8").partition("comment on view")[0]

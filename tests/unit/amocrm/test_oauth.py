@@ -114,7 +114,7 @@ def test_requests_for_tokens_are_those_of_the_page() -> None:
             "client_secret": "canary-secret",
             "redirect_uri": "https://example.com/back",
         }
-        assert not request.is_retryable
+        assert not request.is_read
         assert "canary" not in repr(request)
 
 

@@ -193,8 +193,8 @@ def test_422_of_a_write_is_about_what_was_written() -> None:
 
 
 def test_only_reading_may_be_repeated() -> None:
-    assert all(request.is_retryable for request in (ACCOUNT, LIST, THING))
-    assert not WRITE.is_retryable
+    assert all(request.is_read for request in (ACCOUNT, LIST, THING))
+    assert not WRITE.is_read
 
 
 def test_an_error_names_the_request_and_the_vendors_request_id(payload: Callable[[str], bytes]) -> None:

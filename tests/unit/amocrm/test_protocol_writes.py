@@ -64,7 +64,7 @@ def test_requests_are_those_of_the_page(
 ) -> None:
     request = write_request(method, resource, thing_id, body)
     assert (str(request), request.body) == expected
-    assert not request.is_retryable
+    assert not request.is_read
     assert "name" not in repr(request)
 
 

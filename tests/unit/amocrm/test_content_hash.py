@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.amocrm.fingerprint import field_hash, option_hash, segment_hash, stage_hash
+from pipelines.amocrm.content_hash import field_hash, option_hash, segment_hash, stage_hash
 from pipelines.amocrm.models import Json
 from pipelines.amocrm.validation import InvalidRecord
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.writeback.calls import Plan
 from pipelines.writeback.config_file import parse_desired
-from pipelines.writeback.fingerprint import deleted_ids, fingerprint
 from pipelines.writeback.plan import make_plan
+from pipelines.writeback.plan_fingerprint import deleted_ids, fingerprint
 from tests.records import START, account, segment, snapshot
 
 SEGMENTS = (segment(51, name="VIP"), segment(52, name="Gone"))
