@@ -1153,7 +1153,7 @@ CREATE TABLE amocrm.work_lock (
 )
 WITH (fillfactor='50');
 
-COMMENT ON TABLE amocrm.work_lock IS 'One row per account and kind of work that one process at a time may do. Whoever does it holds the row''s lock until the transaction ends. It may be emptied while nothing runs.';
+COMMENT ON TABLE amocrm.work_lock IS 'One row per account and kind of work that one process at a time may do. The process that does it locks the row until its transaction ends. It may be emptied while nothing runs.';
 
 COMMENT ON COLUMN amocrm.work_lock.work IS 'The work: raw_answer (storing and purging raw responses), size_alert (evaluating alerts), wide_view (creating the view segments_<account id>), apply (changing the account in amoCRM).';
 

@@ -46,3 +46,4 @@ comment on column amocrm.write_back.reason is 'Reason given by the user. Null if
 comment on column amocrm.write_back.status is 'HTTP status of the response. Null if none arrived.';
 comment on column amocrm.write_back.answer is 'Body of the response. Null if there was none, or none in JSON.';
 comment on column amocrm.write_back.request_id is 'amoCRM''s X-Request-Id, which its support needs. Null if there was none.';
+comment on table amocrm.work_lock is 'One row per account and kind of work that one process at a time may do. The process that does it locks the row until its transaction ends. It may be emptied while nothing runs.';
