@@ -28,6 +28,7 @@ class RawServer:
     certificate: str | None = None  # a file of the folder ``tls``
     reads_request: bool = True
     received: list[bytes] = field(default_factory=list)  # the heads of requests
+    closed_count: int = 0  # connections
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -58,6 +59,7 @@ class RawServer:
                     self.received.append(head)
                     if self.script(dressed, self.stopped) is not True:
                         break
+            self.closed_count += 1
 
     @contextmanager
     def _dressed(self, connection: socket.socket) -> Iterator[socket.socket]:

@@ -138,7 +138,12 @@ STAGES: Final[Mapping[str, Value]] = {
     "sort 2^64": untyped("sort", 2**64),
     "is_default null": Value(change={"is_default": None}, stored={"is_default": None}, flag="missing_value"),
     "conditions null": Value(change={"conditions": None}, stored={"conditions": []}),
-    "conditions that are an object": Value(change={"conditions": {}}),
+    "conditions that are an object": Value(change={"conditions": {"a": []}}),
+    "conditions with numbered keys": Value(
+        change={"conditions": {"1": {"0": {"type": "tag"}}}},
+        stored={"conditions": [[{"type": "tag"}]]},
+        flag="list_as_object",
+    ),
     "rule that is a text": Value(
         change={"conditions": [["a rule"]]}, stored={"conditions": [["a rule"]]}, flag="untyped_value"
     ),

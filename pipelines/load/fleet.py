@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Condition, Event, Lock, Thread, current_thread
 from typing import Final
 
@@ -34,6 +34,9 @@ are abandoned at once. Below the ten seconds after which Docker kills."""
 MAX_CONSECUTIVE_REFUSALS: Final = 5
 """After this many consecutive 429s or blocks, assume this machine's address is the cause and
 stop."""
+
+SIGNAL_CHECK_SECONDS: Final = 0.2
+"""Time until a signal is noticed that arrives just before a wait for a lock, which it then does not interrupt."""
 
 GC_THRESHOLD: Final = 100_000
 """Allocations between runs of Python's cycle collector. A load allocates many objects and almost no
@@ -122,7 +125,7 @@ class _WorkerPool:
             Thread(target=work, name=f"fleet-{number}", daemon=True).start()
         for count in range(len(accounts)):
             try:
-                result = done.get()
+                result = _wait_for(done)
             except BaseException:  # of a signal's handler
                 self.end()
                 finished = [done.get() for _ in range(done.qsize())]
@@ -243,3 +246,10 @@ def _rare_garbage_collection() -> Iterator[None]:
 def _reached_amocrm(error: ApiError) -> bool:
     """Tell if amoCRM itself refused, as opposed to our record of an earlier block."""
     return error.status is not None
+
+
+def _wait_for(results: SimpleQueue[LoadResult]) -> LoadResult:
+    """Return the next result; let signals interrupt the wait."""
+    while True:
+        with suppress(Empty):
+            return results.get(timeout=SIGNAL_CHECK_SECONDS)

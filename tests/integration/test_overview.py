@@ -36,7 +36,7 @@ def test_what_changed_lately_in_words(engine: Engine) -> None:
         "2 stages ended with the account's mode: 'Closed', 'Bought'",
         "3 fields came back with the account's mode: 'Region', 'Discount, %', 'Region'",
         "2 options came back with the account's mode: 'Nord', 'South'",
-        "stage rule edited: 'Closed'",
+        "rules of stage 'Closed' changed: after today: 60 → 90 days",
         "customers mode of account 'Corner Coffee' changed from segments to periodicity",
         "3 segments ended with the account's mode: 'VIP club', 'Cold', 'Fresh'",
         "stage 'Closed' added",

@@ -6,6 +6,7 @@ import gzip
 import socket
 import struct
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -89,7 +90,9 @@ def test_a_connection_is_kept_and_no_cookie_is() -> None:
 def test_a_closed_connection_is_reopened() -> None:
     with RawServer(script=sends(ok(b"{}"))) as server:
         transport = Transport(server.url, limits=LIMITS)
-        for _ in range(3):
+        for count in range(3):
+            while server.closed_count < count:
+                time.sleep(0.01)
             assert transport.send(ACCOUNT, "token", seconds=4).body == b"{}"
         transport.close()
 
