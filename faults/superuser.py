@@ -40,7 +40,7 @@ def run_as_superuser(root: Path, statement: str, *, binaries: Path | None, datab
     lock = os.open(root / "lock", os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with cluster.owned_by_maker(data, user):
+        with cluster.owned_by_creator(data, user):
             programs = find_binaries(binaries, user)
             return cluster.run_as_superuser(data, programs, user, f"{statement}\n\n", lock=lock, database=database)
     finally:

@@ -66,13 +66,13 @@ class Authorization:
         self._configured_url = base_url
         self._token_endpoint = token_endpoint
         self._clock = clock
-        self._file = TokenStore(file, self._clock)
+        self._token_store = TokenStore(file, self._clock)
         self._issued_pair: TokenPair | None = None  # pair of the access token returned last
 
     @property
     def stored_tokens(self) -> StoredTokens | None:
         """Tokens stored on disk; None if there are none for these settings."""
-        stored_tokens = self._file.read()
+        stored_tokens = self._token_store.read()
         return stored_tokens if stored_tokens and self._matches_settings(stored_tokens) else None
 
     @property
@@ -98,8 +98,8 @@ class Authorization:
         If amoCRM refuses, stored tokens are kept.
         """
         url = self._configured_url
-        with self._file.locked():
-            is_unresolved = self._file.begin_renewal()
+        with self._token_store.locked():
+            is_unresolved = self._token_store.begin_renewal()
             try:
                 pair = self._token_endpoint.exchange_code(url, code)
             except ApiError as error:
@@ -117,7 +117,7 @@ class Authorization:
 
         Returns the stored one if amoCRM does not say.
         """
-        with self._file.locked():
+        with self._token_store.locked():
             stored_tokens = self._require_tokens()
             moved = self._with_current_host(stored_tokens)
             if moved.base_url != stored_tokens.base_url:
@@ -126,18 +126,21 @@ class Authorization:
 
     def _renew_pair(self, *, outdated: TokenPair) -> TokenPair:
         """Renew and store the tokens under the lock, unless another worker already replaced ``outdated``."""
-        with self._file.locked():
+        with self._token_store.locked():
             stored_tokens = self._require_tokens()
             if stored_tokens.pair.access_token != outdated.access_token and not self._is_expired(stored_tokens.pair):
                 return stored_tokens.pair  # another worker has renewed it
             if stored_tokens.lost_reason:
                 raise MustAuthorize(stored_tokens.lost_reason)
-            renewed = self._renew_with_retry(stored_tokens, is_unresolved=self._file.begin_renewal())
+            renewed = self._renew_with_retry(stored_tokens, is_unresolved=self._token_store.begin_renewal())
             self._store(renewed)
         return renewed.pair
 
     def _renew_with_retry(self, stored_tokens: StoredTokens, *, is_unresolved: bool) -> StoredTokens:
         """Request the next pair; retry while responses are lost.
+
+        An error about the settings, such as a wrong client secret, cancels the renewal: the stored tokens still
+        work. Any other refusal means that they are lost.
 
         ``is_unresolved``: an earlier renewal may have used the refresh token, and its response is
         lost.
@@ -197,7 +200,7 @@ class Authorization:
     def _cancel_renewal(self, *, is_unresolved: bool) -> None:
         """Delete the record of a renewal that did not happen, unless an earlier one is unresolved."""
         if not is_unresolved:
-            self._file.cancel_renewal()
+            self._token_store.cancel_renewal()
 
     def _store(self, stored_tokens: StoredTokens) -> None:
         """Store tokens durably.
@@ -205,10 +208,10 @@ class Authorization:
         Raises ``MustAuthorize`` if the disk fails, since the new pair is then lost.
         """
         try:
-            self._file.finish_renewal(stored_tokens)
+            self._token_store.finish_renewal(stored_tokens)
         except OSError as error:
             raise MustAuthorize(
-                f"The tokens from amoCRM cannot be stored in {self._file.path.parent}: {error.strerror}.",
+                f"The tokens from amoCRM cannot be stored in {self._token_store.path.parent}: {error.strerror}.",
                 advice="Make the folder writable and free disk space, then run './run auth login'.",
             ) from None
 
@@ -219,7 +222,7 @@ class Authorization:
         """
         stored_tokens = self.stored_tokens
         if stored_tokens is None or stored_tokens.lost_reason:
-            with self._file.locked():
+            with self._token_store.locked():
                 return self._require_tokens().pair
         return stored_tokens.pair
 
@@ -228,7 +231,7 @@ class Authorization:
 
         Raises ``MustAuthorize`` if there are none for these settings.
         """
-        stored_tokens = self._file.read()
+        stored_tokens = self._token_store.read()
         if stored_tokens is None:
             raise MustAuthorize("Access to the account has not been granted yet.")
         if not self._matches_settings(stored_tokens):

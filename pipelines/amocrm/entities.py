@@ -109,7 +109,7 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
     prices = parse_list(parser.row.get("available_products_price_types"), "available_products_price_types")
     price_ids = [parse_id(price) for price in prices]
     if None in price_ids:
-        parser.keep_invalid("available_products_price_types")
+        parser.report_and_keep("available_products_price_types")
     entries = parse_list(parser.row.get("custom_fields_values"), "custom_fields_values")
     field_context = FieldContext(segment_id=parser.id, timezone=context.timezone, anomaly_log=context.anomaly_log)
     values = sorted(parse_field_values(entries, field_context), key=_FIELD_AND_POSITION)
@@ -120,8 +120,8 @@ def parse_segment(row: Json, context: ParseContext) -> Segment:
         name=parser.text("name"),
         color=parser.text("color"),
         created_at=parser.instant("created_at"),
-        updated_at=parser.volatile_instant("updated_at"),
-        customers_count=parser.volatile_count("customers_count"),
+        updated_at=parser.instant_outside_content("updated_at"),
+        customers_count=parser.count_outside_content("customers_count"),
         price_field_ids=tuple(sorted({price_id for price_id in price_ids if price_id is not None})),
         field_values=tuple(values),
         bonus_points_conversion_rate=parser.number("bonus_points_conversion_rate", is_optional=True),

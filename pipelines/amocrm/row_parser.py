@@ -56,7 +56,7 @@ class RowParser:
         """Keep ``value`` under ``key`` with the unknown keys."""
         self._extra[key] = value
 
-    def keep_invalid(self, key: str) -> None:
+    def report_and_keep(self, key: str) -> None:
         """Report that a documented key's value has another type, and keep it."""
         self.report("untyped_value", quote_name(key))
         self.keep_extra(key, self.row[key])
@@ -104,7 +104,7 @@ class RowParser:
             self._keep_if_present(key)
         return instant
 
-    def volatile_instant(self, key: str) -> datetime | None:
+    def instant_outside_content(self, key: str) -> datetime | None:
         """Convert Unix seconds that are not part of the content; a value of another type is not kept."""
         value = self._get_value(key)
         instant = timestamps.parse_unix_seconds(value)
@@ -112,7 +112,7 @@ class RowParser:
             self.report("untyped_value", quote_name(key))
         return instant
 
-    def volatile_count(self, key: str) -> int | None:
+    def count_outside_content(self, key: str) -> int | None:
         """Return a count that is not part of the content; a value of another type is not kept."""
         value = self._get_value(key)
         if is_integer(value) and 0 <= value in INT64_RANGE:
@@ -139,4 +139,4 @@ class RowParser:
     def _keep_if_present(self, key: str) -> None:
         """Keep a value that could not be typed."""
         if self.row.get(key) is not None:
-            self.keep_invalid(key)
+            self.report_and_keep(key)

@@ -52,7 +52,7 @@ def prepare_cluster(folder: Path, programs: Binaries, user: ServerUser, *, lock:
     data = folder / DATA_FOLDER
     if not data.exists():
         _make_cluster(folder, programs, user, lock=lock, is_durable=is_durable)
-    _require_owner(data, user.uid, user.maker.uid, *(OWN_UIDS if user.is_other_user else ()))
+    _require_owner(data, user.uid, user.creator.uid, *(OWN_UIDS if user.is_other_user else ()))
     _give(data, user.uid, user)
     _write_access_rules(folder)
     version = (data / "PG_VERSION").read_text(encoding="ascii", errors="replace").strip()[:20]
@@ -157,11 +157,11 @@ def give_up_superuser(folder: Path, programs: Binaries, user: ServerUser, *, loc
     """
     data = folder / DATA_FOLDER
     as_superuser = partial(run_as_superuser, data, programs, user, lock=lock)
-    with owned_by_maker(data, user):
+    with owned_by_creator(data, user):
         as_superuser(_roles(read_password(folder)))
         for database in re.findall(r'datname = "(.*?)"\t', as_superuser(sql.read("embedded/databases"))):
-            as_superuser(sql.read("embedded/owner") + sql.read("embedded/public"), database=database)
-        as_superuser(sql.read("embedded/done"))
+            as_superuser(sql.read("embedded/owner") + sql.read("embedded/revoke_public"), database=database)
+        as_superuser(sql.read("embedded/revoke_superuser"))
 
 
 def run_as_superuser(
@@ -179,7 +179,10 @@ def run_as_superuser(
 def _run_initdb(
     data: Path, programs: Binaries, user: ServerUser, *, password: str, lock: int, is_durable: bool
 ) -> None:
-    """Create a cluster in ``data`` with the warehouse's role and database."""
+    """Create a cluster in ``data`` with the warehouse's role and database.
+
+    ``lock`` is the descriptor of the folder's lock, which the programs inherit and so keep.
+    """
     data.mkdir(mode=0o700)
     locale = ["--locale=C.UTF-8"]
     if programs.major >= 17:
@@ -189,11 +192,11 @@ def _run_initdb(
     initdb: list[str | Path] = [programs.initdb, "-D", data, "-U", SUPERUSER, "--encoding=UTF8"]
     # No password and no login for the superuser: see ACCESS_RULES.
     initdb += ["--auth=reject", "--no-instructions", *locale, *extra]
-    text = "".join((_roles(password), sql.read("embedded/database"), sql.read("embedded/done")))
-    with owned_by_maker(data, user):
+    text = "".join((_roles(password), sql.read("embedded/database"), sql.read("embedded/revoke_superuser")))
+    with owned_by_creator(data, user):
         _run_program(initdb, data.parent, user, inherited=(lock,))
         run_as_superuser(data, programs, user, text, lock=lock)
-        run_as_superuser(data, programs, user, sql.read("embedded/public"), lock=lock, database=DATABASE)
+        run_as_superuser(data, programs, user, sql.read("embedded/revoke_public"), lock=lock, database=DATABASE)
 
 
 def _roles(password: str) -> str:
@@ -211,9 +214,9 @@ def _write_access_rules(folder: Path) -> None:
 
 
 @contextmanager
-def owned_by_maker(data: Path, user: ServerUser) -> Iterator[None]:
+def owned_by_creator(data: Path, user: ServerUser) -> Iterator[None]:
     """Let the user that creates clusters own the data inside the block."""
-    _give(data, user.maker.uid, user)
+    _give(data, user.creator.uid, user)
     yield
     _give(data, user.uid, user)
 
@@ -243,7 +246,7 @@ def _run_program(
         env=server_environment(),
         pass_fds=inherited,
         start_new_session=True,
-        **user.maker.process,
+        **user.creator.process,
     )
     # In single-user mode the server exits with 0 even if a statement failed.
     if completed.returncode != 0 or re.search(r"^(?:\S+ )*?(?:ERROR|FATAL|PANIC):", completed.stdout, re.MULTILINE):

@@ -43,17 +43,17 @@ class ServerUser:
     uid: int
     gid: int
     is_other_user: bool  # differs from the current user
-    maker_uid: int
+    creator_uid: int
 
     @property
-    def maker(self) -> ServerUser:
+    def creator(self) -> ServerUser:
         """User that creates the cluster while no server runs.
 
         PostgreSQL's programs require one with a name. For root that is ``nobody`` with the group of
         the server's user only. Other processes of ``nobody`` lack the group, so they cannot enter
         the data folder or inspect the process; they can kill it, which the next start repairs.
         """
-        return replace(self, uid=self.maker_uid)
+        return replace(self, uid=self.creator_uid)
 
     @property
     def process(self) -> ProcessUser:
@@ -81,9 +81,9 @@ def server_user() -> ServerUser:
     """Return the user to run the server as."""
     uid = os.geteuid()
     if uid != 0:
-        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_other_user=False, maker_uid=uid)
+        return ServerUser(name=user_name(uid), uid=uid, gid=os.getegid(), is_other_user=False, creator_uid=uid)
     own = next(uid for uid in OWN_UIDS if _is_free(uid))
-    return ServerUser(name=str(own), uid=own, gid=own, is_other_user=True, maker_uid=pwd.getpwnam("nobody").pw_uid)
+    return ServerUser(name=str(own), uid=own, gid=own, is_other_user=True, creator_uid=pwd.getpwnam("nobody").pw_uid)
 
 
 def _is_free(number: int) -> bool:

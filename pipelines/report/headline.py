@@ -42,6 +42,7 @@ def describe_account(figures: Figures, formats: Formats) -> str:
 def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
     """Yield the number of segments, the largest one, and how many grew and shrank within a week."""
     yield _pluralize(len(figures.segments), "segment")
+    # Figures list the largest segment first.
     largest = figures.segments[0] if figures.segments else None
     if largest and largest.customers_count is not None:
         name = display_name(largest.name, largest.segment_id)

@@ -2,7 +2,7 @@
 -- setting amocrm.password is the password of the role warehouse, which owns the database and creates logins. It is not a superuser, so
 -- its password gives no access to files or programs of this machine. The superuser has no password, so nobody can log in as it.
 --
--- The role stays a superuser until done.sql, by which the next start recognizes an interrupted run.
+-- The role stays a superuser until revoke_superuser.sql, by which the next start recognizes an interrupted run.
 --
 -- In clusters of earlier versions the role warehouse is the bootstrap superuser, which cannot lose that right: it is renamed, and its
 -- objects get the new owner (owner.sql). Idempotent.

@@ -124,7 +124,7 @@ def test_a_folder_of_the_released_version_keeps_its_data_under_a_role_that_is_no
     )
 
 
-@pytest.mark.parametrize("cut_at", ["embedded/databases", "embedded/owner", "embedded/done"])
+@pytest.mark.parametrize("cut_at", ["embedded/databases", "embedded/owner", "embedded/revoke_superuser"])
 def test_a_change_of_the_role_that_was_cut_short_is_finished(
     old: Path, cut_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

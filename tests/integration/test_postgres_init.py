@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from pipelines.embedded_postgres.binaries import find_binaries
-from pipelines.embedded_postgres.cluster import owned_by_maker
+from pipelines.embedded_postgres.cluster import owned_by_creator
 from pipelines.embedded_postgres.system_user import server_user
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.migrate import migrate
@@ -34,7 +34,7 @@ def server() -> Iterator[URL]:
         for made in (data, sockets):
             made.mkdir(mode=0o700)
         if user.is_other_user:
-            os.chown(password, user.maker.uid, user.gid)
+            os.chown(password, user.creator.uid, user.gid)
             os.chown(sockets, user.uid, user.gid)
         initdb: list[str | Path] = [
             programs / "initdb",
@@ -47,8 +47,8 @@ def server() -> Iterator[URL]:
             f"--pwfile={password}",
             "-N",
         ]
-        with owned_by_maker(data, user):
-            subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user.maker.process)
+        with owned_by_creator(data, user):
+            subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user.creator.process)
         options = f"-F -k {sockets} -c listen_addresses=''"
         control: list[str | Path] = [programs / "pg_ctl", "-D", data, "-w", "-l", sockets / "log"]
         subprocess.run(

@@ -122,10 +122,10 @@ def test_half_of_what_was_to_be_written_is_nothing(oauth_account: OAuthAccount) 
 
 def test_a_lock_that_is_never_given_back_is_not_waited_for_for_ever(oauth_account: OAuthAccount) -> None:
     authorization = oauth_account.authorized()
-    with oauth_account.authorization()._file.locked():
+    with oauth_account.authorization()._token_store.locked():
         oauth_account.emulator.clock.advance(timedelta(hours=24))
         ticks = iter(range(10**6))
-        authorization._file._clock = replace(oauth_account.clock, monotonic=lambda: float(next(ticks)))
+        authorization._token_store._clock = replace(oauth_account.clock, monotonic=lambda: float(next(ticks)))
         with pytest.raises(Unavailable, match=r"Another process has been renewing the tokens for 300 seconds"):
             authorization()
 
