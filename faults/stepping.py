@@ -101,7 +101,9 @@ class Stepping:
             blocked = {row[0] for row in watch.execute(BLOCKED, (going,))} if going else set()
             # Where all wait for locks, Postgres itself has to end one of them.
             is_quiet = blocked.issuperset(going) and (is_anybody_waiting or not going)
-            if is_quiet and not (dead and watch.execute(THERE, (dead,)).fetchone() != (0,)):
+            # A killed load's backend may wait for a lock with a statement that was sent already.
+            ended = [backend for backend in dead if (backend,) not in watch.execute(BLOCKED, (dead,)).fetchall()]
+            if is_quiet and not (ended and watch.execute(THERE, (ended,)).fetchone() != (0,)):
                 return
         raise TimeoutError(f"no end: {'; '.join(self._where_they_are())}")
 
