@@ -58,6 +58,20 @@ VERBOSE: Final = click.Option(
 )
 
 
+class Utf8Text(click.types.StringParamType):
+    """Text of an argument. Rejects bytes that are not UTF-8: neither Postgres nor amoCRM can receive them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text. Raises ``BadParameter``."""
+        text = super().convert(value, param, ctx)
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            self.fail("is not valid UTF-8.", param, ctx)
+        return text
+
+
+UTF8_TEXT: Final = Utf8Text()
+
+
 class Commands(click.Group):
     """Commands by section, each imported when it is called."""
 
@@ -71,6 +85,9 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
         for subcommand in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            for parameter in subcommand.params:
+                if parameter.type is click.STRING:
+                    parameter.type = UTF8_TEXT
             if VERBOSE not in subcommand.params:
                 subcommand.params.append(VERBOSE)
         return command

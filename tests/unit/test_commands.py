@@ -147,6 +147,14 @@ def test_verbose_shows_where_an_error_comes_from(error: Exception) -> None:
     assert result.exit_code == Failure(error).exit_code
 
 
+def test_an_argument_that_is_not_utf_8_is_refused_by_name() -> None:
+    result = CliRunner().invoke(cli, ["reader", "--login", "\udcff"])
+    assert (result.exit_code, result.output.rpartition("Error: ")[2]) == (
+        2,
+        "Invalid value for '--login': is not valid UTF-8.\n",
+    )
+
+
 def test_ctrl_c_is_no_error_of_the_program() -> None:
     result = CliRunner().invoke(failing(KeyboardInterrupt()), ["any"])
     assert (result.exit_code, result.stderr) == (130, "\nInterrupted.\n")
