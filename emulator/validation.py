@@ -34,7 +34,7 @@ def validate_stage(body: Json, *, thing_id: int | None = None) -> list[FieldErro
         "name": _check_name,
         "sort": _type_check(int, "int"),
         "color": _choice_check(STAGE_COLORS),
-        "request_id": _check_request_id,
+        "request_id": _type_check(str, "string"),
     }
     return list(_validate_parameters(body, checks, thing_id, required=("name", "sort")))
 
@@ -46,13 +46,13 @@ def validate_segment(body: Json, account: Account, *, thing_id: int | None = Non
         "available_products_price_types": _check_ids,
         "color": _choice_check(SEGMENT_COLORS),
         "custom_fields_values": _check_list_or_null,
-        "request_id": _check_request_id,
+        "request_id": _check_segment_request_id,
     }
     field_errors = list(_validate_parameters(body, checks, thing_id, required=("name",)))
     return field_errors or list(_validate_values(body.get("custom_fields_values") or [], account))
 
 
-def validation_response(field_errors: Iterable[tuple[str | int, Iterable[FieldError]]]) -> Response:
+def validation_response(field_errors: Iterable[tuple[str, Iterable[FieldError]]]) -> Response:
     """Return 400 with ``validation-errors``: request id and errors of each entity."""
     errors = [
         {"request_id": request_id, "errors": [asdict(item) for item in found]} for request_id, found in field_errors
@@ -117,8 +117,8 @@ def _type_check(kind: type, name: str) -> Check:
     return check
 
 
-def _check_request_id(value: Json) -> tuple[str, str] | None:
-    """Check a request id. The vendor's PHP client sends text, a number or null."""
+def _check_segment_request_id(value: Json) -> tuple[str, str] | None:
+    """Check a segment's request id: the vendor's PHP client sends a number or null, but text for stages."""
     is_valid = value is None or isinstance(value, str) or type(value) is int
     return None if is_valid else ("InvalidType", "This value should be of type string.")
 

@@ -142,10 +142,10 @@ def _body(call: Call) -> Json:
         return None
 
 
-def _request_id(body: Json, position: int = 0) -> str | int:
+def _request_id(body: Json, position: int = 0) -> str:
     received_id = body.get("request_id") if isinstance(body, dict) else None
-    return received_id if isinstance(received_id, str | int) else str(position)
+    return received_id if isinstance(received_id, str) else str(position)
 
 
-def _refused(errors: list[validation.FieldError], request_id: str | int = "0") -> Response:
+def _refused(errors: list[validation.FieldError], request_id: str = "0") -> Response:
     return validation.validation_response([(request_id, errors)])
