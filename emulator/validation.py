@@ -46,7 +46,7 @@ def validate_segment(body: Json, account: Account, *, thing_id: int | None = Non
         "available_products_price_types": _check_ids,
         "color": _choice_check(SEGMENT_COLORS),
         "custom_fields_values": _check_list_or_null,
-        "request_id": _type_check(str, "string"),
+        "request_id": _check_segment_request_id,
     }
     field_errors = list(_validate_parameters(body, checks, thing_id, required=("name",)))
     return field_errors or list(_validate_values(body.get("custom_fields_values") or [], account))
@@ -115,6 +115,12 @@ def _type_check(kind: type, name: str) -> Check:
         return None if is_valid else ("InvalidType", f"This value should be of type {name}.")
 
     return check
+
+
+def _check_segment_request_id(value: Json) -> tuple[str, str] | None:
+    """Check a segment's request id: the vendor's PHP client sends a number or null, but text for stages."""
+    is_valid = value is None or isinstance(value, str) or type(value) is int
+    return None if is_valid else ("InvalidType", "This value should be of type string.")
 
 
 def _choice_check(choices: tuple[str, ...]) -> Check:

@@ -17,10 +17,9 @@ class BodyDecoder:
         self._limit = limit
         self._chunks: list[bytes] = []
         self._size = 0
-        encoding = encoding.strip().lower()
-        self._gzip = _new_member() if encoding in ("gzip", "x-gzip") else None
-        if self._gzip is None and encoding not in ("", "identity"):
-            self.defect = "the body has an encoding that was not requested"
+        encodings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+        self._gzip = _new_member() if encodings in (["gzip"], ["x-gzip"]) else None
+        self._is_unknown = bool(encodings) and self._gzip is None
 
     @property
     def body(self) -> bytes:
@@ -29,6 +28,9 @@ class BodyDecoder:
 
     def feed(self, chunk: bytes) -> None:
         """Decode one chunk as received."""
+        if self._is_unknown:
+            self.defect = "the body has an encoding that was not requested"
+            return
         if self._gzip is not None:
             try:
                 chunk = self._decompress(self._gzip, chunk)

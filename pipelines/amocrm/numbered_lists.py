@@ -79,10 +79,19 @@ def _convert_rule(rule: Json, found: set[str]) -> Json:
     return rule | {"conditions": _converter("conditions")(rule["conditions"], found)}
 
 
+_FLAT_LISTS: Final = (
+    "available_products_price_types",
+    "chained_lists",
+    "enums",
+    "hidden_statuses",
+    "nested",
+    "required_statuses",
+    "triggers",
+)
+
 _LISTS = {
-    "available_products_price_types": _converter("available_products_price_types"),
+    **{name: _converter(name) for name in _FLAT_LISTS},
     "conditions": _convert_groups,
     "custom_fields_values": _convert_entries,
-    "enums": _converter("enums"),
 }
 """Converter by the key of each documented list of a stage, segment or field."""

@@ -179,7 +179,7 @@ def _is_gone(response: Response) -> bool:
     error_document = parse_error_document(response)
     return (
         error_document is not None
-        and "json" in (response.content_type or "")
+        and "json" in (response.content_type or "").lower()
         and error_document.get("status", 404) == 404
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import math
 import os
 import socket
@@ -110,6 +111,18 @@ class Watchdog:
         self._handle = None
 
 
+class FinalResponse(http.client.HTTPResponse):
+    """Response after any informational ones, such as 103 (RFC 9110, 15.2): the standard library skips only 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read status lines up to that of the final response. 101 is final: the protocol changes."""
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status == http.HTTPStatus.SWITCHING_PROTOCOLS or not 100 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+
+
 class WatchedAdapter(HTTPAdapter):
     """HTTP adapter whose connections the watchdog watches, one at a time."""
 
@@ -123,10 +136,14 @@ class WatchedAdapter(HTTPAdapter):
         watchdog = self._watchdog
 
         class Plain(HTTPConnection):
+            response_class = FinalResponse
+
             def _new_conn(self) -> socket.socket:
                 return watchdog.watch(super()._new_conn())
 
         class Secure(HTTPSConnection):
+            response_class = FinalResponse
+
             def _new_conn(self) -> socket.socket:
                 return watchdog.watch(super()._new_conn())
 

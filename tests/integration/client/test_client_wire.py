@@ -111,6 +111,9 @@ def test_a_closed_connection_is_reopened() -> None:
         ok(gzip.compress(b'{"id": 1}') + bytes(9), "Content-Encoding: gzip"),
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9;a=b\r\n{"id": 1}\r\n0\r\nX: y\r\n\r\n',
         ok(b'{"id": 1}', "Content-Encoding: identity"),
+        ok(gzip.compress(b'{"id": 1}'), "Content-Encoding: identity, gzip,"),
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + ok(b'{"id": 1}'),
+        b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" + ok(b'{"id": 1}'),
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"id\r\n5\r\n": 1}\r\n0\r\n\r\n',
         b'HTTP/1.1 200 OK\r\n\r\n{"id": 1}',
         b'HTTP/1.0 200 OK\r\n\r\n{"id": 1}',
@@ -126,8 +129,10 @@ def test_headers_have_lower_case_names() -> None:
     assert (found.request_id, found.headers["retry-after"]) == ("a1", "5")
 
 
-def test_an_answer_without_a_body_has_none() -> None:
-    assert answer_to(sends(b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n")).body == b""
+@pytest.mark.parametrize("encoding", [b"gzip", b"br"])
+def test_an_answer_without_a_body_has_none(encoding: bytes) -> None:
+    found = answer_to(sends(b"HTTP/1.1 204 No Content\r\nContent-Encoding: " + encoding + b"\r\n\r\n"))
+    assert (found.body, found.defect) == (b"", None)
 
 
 def test_a_redirect_is_an_answer_like_any_other_and_its_body_is_bounded() -> None:

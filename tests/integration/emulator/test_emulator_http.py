@@ -111,7 +111,7 @@ def test_threads_get_whole_answers_while_the_world_changes(emulator: Emulator, a
 
 
 def test_bodies_of_the_vendors_php_client_are_accepted(emulator: Emulator, account_id: int) -> None:
-    """It repeats the id in the body of a change, sends nulls, and a list with holes as an object."""
+    """It repeats the id of a change, and sends nulls, numbers as request ids, and a list with holes as an object."""
     world, token = emulator.world, emulator.long_lived_token(account_id)
     segment_id = world.add_segment(account_id, "VIP")
     text_id = world.add_field(account_id, "Note", "text")
@@ -122,7 +122,9 @@ def test_bodies_of_the_vendors_php_client_are_accepted(emulator: Emulator, accou
 
     values = {"field_id": text_id, "field_code": None, "values": [{"value": "a"}]}
     change = {"id": segment_id, "name": "Gold", "custom_fields_values": [values], "request_id": "0"}
-    assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change) == 200
+    for request_id in ("0", 1, None):
+        assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change | {"request_id": request_id}) == 200
+    assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change | {"request_id": True}) == 400
     assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", {"id": segment_id}) == 400
     assert status_of("PATCH", f"{SEGMENTS}/{segment_id}", change | {"id": segment_id + 1}) == 400
     world.switch_mode(account_id, "periodicity")

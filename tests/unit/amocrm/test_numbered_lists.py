@@ -24,7 +24,17 @@ RULE = {
 }
 ROWS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (parse_stage, {"id": 1, "conditions": [[RULE, RULE | {"type": "tag"}], [RULE]]}),
-    (parse_field, {"id": 1, "type": "select", "enums": [{"id": 5, "value": "a"}, {"id": 6, "value": "b"}]}),
+    (
+        parse_field,
+        {
+            "id": 1,
+            "type": "category",
+            "enums": [{"id": 5, "value": "a"}, {"id": 6, "value": "b"}],
+            "nested": [{"id": 5, "parent_id": None}, {"id": 6, "parent_id": 5}],
+            "required_statuses": [{"status_id": 142}],
+            "hidden_statuses": [],
+        },
+    ),
     (
         parse_segment,
         {

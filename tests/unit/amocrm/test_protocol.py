@@ -79,6 +79,7 @@ def test_204_about_the_account_means_nothing_here() -> None:
     ("body", "content_type"),
     [
         (b'{"status": 404, "detail": "Segment not found"}', "application/problem+json"),
+        (b'{"status": 404}', "Application/Problem+JSON; charset=UTF-8"),
         (b'{"title": "Not Found"}', "application/problem+json; charset=utf-8"),
         (b"{}", "application/json"),
     ],
