@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row
 
 from commands.demo.home import ACCOUNT_KEY
 from commands.demo.simulated_loads import LOAD_INTERVAL
+from pipelines.base.timezone import stored_timezone
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
 from pipelines.report.events import localize_values, property_key
 from pipelines.report.formats import Formats
@@ -41,7 +42,7 @@ class Summary:
     @property
     def timezone(self) -> ZoneInfo:
         """The account's timezone."""
-        return ZoneInfo(self.account.timezone)
+        return stored_timezone(self.account.timezone)
 
     def local(self, instant: datetime) -> datetime:
         """Convert an instant to the account's timezone."""

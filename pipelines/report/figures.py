@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.models import Json
+from pipelines.base.timezone import stored_timezone
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -171,14 +171,15 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
         [state] = _read_records(connection, "report_state", key, AccountState)
+        zone = stored_timezone(state.timezone)
         first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
-        after = datetime.combine(first_date, time(), ZoneInfo(state.timezone))
+        after = datetime.combine(first_date, time(), zone)
         parameters = key | {"first_date": first_date, "after": after}
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
         anomaly_parameters = parameters | {"most": MAX_ANOMALIES + 1}
         anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
-            state=state,
+            state=replace(state, timezone=zone.key),
             first_date=first_date,
             segments=read_segments(connection, account_id, first_date=first_date),
             stages=_read_records(connection, "report_stages", key, StageState),

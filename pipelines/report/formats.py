@@ -18,6 +18,8 @@ from babel.core import get_global
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
+from pipelines.base.timezone import stored_timezone
+
 NO_VALUE: Final = "–"
 MINUS_SIGN: Final = "\u2212"
 
@@ -38,7 +40,7 @@ class Formats:
     @classmethod
     def for_account(cls, country: str | None, timezone: str) -> Formats:
         """Choose the formats for a two-letter country code."""
-        return cls(locale=locale_for_country(country), timezone=ZoneInfo(timezone))
+        return cls(locale=locale_for_country(country), timezone=stored_timezone(timezone))
 
     def number(self, number: int | Decimal | None) -> str:
         """Format a number, such as 1 234."""

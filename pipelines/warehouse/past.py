@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from pipelines.amocrm import strict_json
 from pipelines.amocrm.messages import EntityKind
 from pipelines.amocrm.models import Account, Field, FieldValue, Json, Option, Rule, Segment, Snapshot, Stage
+from pipelines.base.timezone import stored_timezone
 from pipelines.warehouse.queries import statement
 
 
@@ -28,7 +29,7 @@ class StoredAccount:
 def read_stored_accounts(connection: Connection) -> list[StoredAccount]:
     """Read all accounts that have a history, ordered by key."""
     return [
-        StoredAccount(key=row.account_key, id=row.account_id, timezone=ZoneInfo(row.timezone))
+        StoredAccount(key=row.account_key, id=row.account_id, timezone=stored_timezone(row.timezone))
         for row in connection.execute(statement("stored_accounts"))
     ]
 

@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from pipelines.amocrm.response_digest import ResponseDigest
+from pipelines.base.timezone import stored_timezone
 from pipelines.transform.code_fingerprint import PARSER_FINGERPRINT
 from pipelines.transform.summary import SnapshotSummary
 from pipelines.warehouse.publish import CODE_VERSION, LoadOrigin, PublishResult
@@ -72,7 +72,7 @@ def republish(connection: Connection, latest: LatestSnapshot, origin: LoadOrigin
             "compared_at": latest.observed_at,
             "reading_code": PARSER_FINGERPRINT,
             "observed_at": at,
-            "observed_date": at.astimezone(ZoneInfo(latest.timezone)).date(),
+            "observed_date": at.astimezone(stored_timezone(latest.timezone)).date(),
             "load_id": origin.load_id,
             "request_count": origin.request_count,
             "byte_count": origin.byte_count,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
-from zoneinfo import ZoneInfo
 
 from pipelines.amocrm.messages import EntityKind
 from pipelines.amocrm.models import Segment, Snapshot, Stage
+from pipelines.base.timezone import stored_timezone
 from pipelines.writeback.config_writer import format_desired
 from pipelines.writeback.desired import DesiredConfig, DesiredSegment, DesiredStage
 from pipelines.writeback.lookup import display_label
@@ -52,7 +52,7 @@ def export_config(snapshot: Snapshot, *, account_key: str | None = None, with_id
 def _format_title(snapshot: Snapshot) -> str:
     account = snapshot.account
     subject = {"periodicity": "Customer stages", "segments": "Customer segments"}.get(account.mode, "Nothing")
-    local = snapshot.observed_at.astimezone(ZoneInfo(account.timezone))
+    local = snapshot.observed_at.astimezone(stored_timezone(account.timezone))
     return f"{subject} of {account.name} (account {account.id}) as of {local.isoformat(timespec='seconds')}."
 
 
@@ -71,7 +71,7 @@ def _stages(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[Desired
 def _segments(snapshot: Snapshot, *, with_ids: bool) -> Iterator[Commented[DesiredSegment]]:
     """Yield the segments with comments on their sizes and on values left out."""
     ids_to_write = _ids_to_write(snapshot.segments, with_ids=with_ids)
-    zone = ZoneInfo(snapshot.account.timezone)
+    zone = stored_timezone(snapshot.account.timezone)
     for segment in snapshot.segments:
         comments = [] if segment.customers_count is None else [f"{segment.customers_count} customers."]
         values = []

@@ -17,8 +17,13 @@ from pipelines.load.failure_record import failures_recorded
 from pipelines.load.fleet import load_fleet
 from pipelines.load.load import extract_load, publish_load
 from pipelines.load.result import LoadResult
+from pipelines.report.figures import read_figures
+from pipelines.report.formats import Formats
+from pipelines.report.page import render_page
+from pipelines.report.tables import build_tables
 from pipelines.warehouse import timezones
 from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.past import read_stored_accounts
 from pipelines.warehouse.publish import publish
 from pipelines.warehouse.timezones import update_database_timezones
 from pipelines.writeback import apply as apply_module
@@ -128,6 +133,18 @@ def test_an_apply_whose_lock_is_lost_at_its_end_keeps_its_result(engine: Engine)
         )
     with apply_lock(engine, ACCOUNT_ID, "main"):
         pass
+
+
+def test_a_timezone_that_this_machine_does_not_know_breaks_no_command(engine: Engine) -> None:
+    publish_history(engine)
+    for zone in ("Mars/Base", "", "Europe", "../x", "x\u0001y", "z" * 5_000):
+        with transaction(engine) as connection:
+            connection.execute(text("update amocrm.account set timezone = :zone"), {"zone": zone})
+            assert [stored.timezone.key for stored in read_stored_accounts(connection)] == ["UTC"], zone
+        figures = read_figures(engine, "main")
+        assert "timezone, UTC." in render_page(figures, now=hours(99)), zone
+        assert list(build_tables([figures])), zone
+        assert Formats.for_account(None, zone).timezone.key == "UTC"
 
 
 def test_a_timezone_that_the_server_does_not_know_breaks_no_view(
