@@ -195,9 +195,19 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def transaction(engine: Engine, *, account: str | None = None) -> Iterator[Connection]:
-    """Run one transaction: commit at the end, roll back on an error. Raises ``DatabaseError``."""
+    """Run one transaction: commit at the end, roll back on an error. Raises ``DatabaseError``.
+
+    A signal's exception closes the connection: the driver may still be reading a result, and an error of
+    cleaning up would take the exception's place.
+    """
     with translate_database_errors(account=account), engine.begin() as connection:
-        yield connection
+        try:
+            yield connection
+        except Exception:
+            raise
+        except BaseException:
+            connection.invalidate()
+            raise
 
 
 @contextmanager
