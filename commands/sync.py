@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +94,8 @@ def command(
         if url:
             notify_of_results(engine, url, results, started_at)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
-            print_outdated_views(engine, results)
+            with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
+                print_outdated_views(engine, results)
     if is_json:
         print_json({"accounts": [outcome_to_json(result) for result in results]})
     elif is_quiet:
