@@ -48,7 +48,8 @@ def command(*, is_check: bool) -> None:
     """Write the files that are generated from a database.
 
     These are docs/data-dictionary.md, docs/dbt/sources.yml, sql/catalog.json, sql/schema.sql, and tables of
-    docs/operations.md. They are read from a temporary database with all migrations. Commit them together with the change that caused them.
+    docs/operations.md. They are read from a temporary database with all migrations. Commit them together with the
+    change that caused them.
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")

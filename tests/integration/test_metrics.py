@@ -12,7 +12,7 @@ from tests.command_line import run
 NAME = 'Corner "Coffee"\n\\ \u202e'
 
 
-def test_prometheus_reads_the_state_of_every_account(tmp_path: Path, postgres_url: str, live_emulator: Emulator) -> None:
+def test_prometheus_reads_every_account(tmp_path: Path, postgres_url: str, live_emulator: Emulator) -> None:
     world = live_emulator.world
     well = world.add_account(NAME)
     world.add_segment(well, "VIP", color="10599d")

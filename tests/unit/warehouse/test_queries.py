@@ -44,8 +44,7 @@ def names_in(file: Path) -> Iterator[str]:
 def module_of(file: Path) -> Path:
     """The module that a file of queries belongs to."""
     package, name = file.parent.name, file.stem
-    folder, _, module = name.partition("_")
-    return PROJECT / (f"commands/{folder}/{module}.py" if package == "commands" else f"pipelines/{package}/{name}.py")
+    return PROJECT / (f"commands/{name.replace('_', '/')}.py" if package == "commands" else f"pipelines/{package}/{name}.py")
 
 
 def test_every_requested_query_exists() -> None:
