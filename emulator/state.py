@@ -33,7 +33,7 @@ def save(path: Path, world: World, simulation: Simulation | None) -> None:
             "world": world.to_json(),
             "story": simulation and simulation.to_json(),
         }
-    text = json.dumps(state, indent=1)
+    text = json.dumps(state)
     with suppress(FileNotFoundError, StateError):
         if _read(path, is_private=True) == text:
             return
