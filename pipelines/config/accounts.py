@@ -17,6 +17,7 @@ from pipelines.config.alert_rules import SizeRule, parse_rule_table, parse_rules
 from pipelines.config.host import is_local, parse_host
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import SettingsReader
+from pipelines.config.scan_window import ScanWindow, parse_scan_window
 
 HOST: Final = "AMOCRM_HOST"
 TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
@@ -25,8 +26,9 @@ CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
 REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
 INTEGRATION_VARIABLES: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
 ALERTS: Final = "AMOCRM_SIZE_ALERTS"
+CUSTOMERS: Final = "AMOCRM_CUSTOMERS"
 
-ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS)
+ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS, CUSTOMERS)
 """Variables that describe one account."""
 
 DEFAULT_ACCOUNT_KEY: Final = "main"
@@ -42,7 +44,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "customers", "alerts")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -71,6 +73,7 @@ class AccountSettings:
     base_url: str  # https://example.amocrm.ru
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
+    customers: ScanWindow | None = None  # daily hours for scans of customers; None: customers are never read
 
     @property
     def host(self) -> str:
@@ -108,11 +111,14 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
     client_secret = reader.read(CLIENT_SECRET, values.parse_client_secret)
     redirect_uri = reader.read(REDIRECT_URI, values.parse_redirect_uri)
     alerts = reader.read(ALERTS, parse_rules) or ()
+    customers = reader.read(CUSTOMERS, parse_scan_window)
     present = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
-    if present == {ALERTS}:
-        reader.add_problem(
-            f"{ALERTS} is for the account of {HOST}. For those of accounts.toml write {ALERT_EXAMPLE} there."
-        )
+    for name, example in ((ALERTS, ALERT_EXAMPLE), (CUSTOMERS, 'customers = "daily"')):
+        if name in present and present <= {ALERTS, CUSTOMERS}:
+            reader.add_problem(
+                f"{name} is for the account of {HOST}. For those of accounts.toml write {example} there."
+            )
+    if present <= {ALERTS, CUSTOMERS}:
         return
     if TOKEN in present and present & set(INTEGRATION_VARIABLES):
         reader.add_problem(f"{TOKEN} and {', '.join(INTEGRATION_VARIABLES)} are alternatives. Set one of them.")
@@ -120,14 +126,18 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
     required = (HOST, *INTEGRATION_VARIABLES) if present & set(INTEGRATION_VARIABLES) else (HOST, TOKEN)
     for name in required:
         if present and name not in present:
-            others = [other for other in (*required, ALERTS) if other in present]
+            others = [other for other in (*required, ALERTS, CUSTOMERS) if other in present]
             consequence = f"{' and '.join(others)} {'needs' if len(others) == 1 else 'need'} it"
             reader.add_problem(f"{name} is missing, and {consequence}. Set e.g. {_EXAMPLES[name]}.")
     if base_url and token:
-        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts)
+        yield AccountSettings(
+            key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts, customers=customers
+        )
     if base_url and client_id and client_secret and redirect_uri:
         integration = Integration(client_id=client_id, client_secret=client_secret, redirect_uri=redirect_uri)
-        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=integration, alerts=alerts)
+        yield AccountSettings(
+            key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=integration, alerts=alerts, customers=customers
+        )
 
 
 def accounts_from_file(
@@ -178,6 +188,7 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             f"accounts.toml: '{unknown}' is unknown. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
+    customers = _parse_customers(table.get("customers"), reader)
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -186,8 +197,21 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             advice=f"Write it like {ACCOUNT_EXAMPLE}.",
         )
     return AccountSettings(
-        key=key, base_url=parse_host(connection["host"]), token=_parse_token(connection, reader, root), alerts=alerts
+        key=key,
+        base_url=parse_host(connection["host"]),
+        token=_parse_token(connection, reader, root),
+        alerts=alerts,
+        customers=customers,
     )
+
+
+def _parse_customers(text: object, reader: SettingsReader) -> ScanWindow | None:
+    """Parse the hours for scans of customers."""
+    if text is None:
+        return None
+    with reader.collect_problems("accounts.toml: customers"):
+        return parse_scan_window(str(text))
+    return None
 
 
 def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:

@@ -1,8 +1,14 @@
 -- Scans of customers, with ids only (docs/decisions/0027). What concerns single customers is in the schema members, which
 -- readers of analytics cannot open; the tables of amocrm hold numbers.
 
-create schema members;
-comment on schema members is 'Which customer was in which stage or segment, by amoCRM''s ids. Only members of the role amocrm_members read it.';
+do $$
+begin
+    if to_regnamespace('members') is null then
+        create schema members;
+        comment on schema members is 'Which customer was in which stage or segment, by amoCRM''s ids. Only members of the role amocrm_members read it.';
+    end if;
+end
+$$;
 
 create table members.page (
     account_id bigint not null references amocrm.account,
