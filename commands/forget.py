@@ -9,6 +9,7 @@ from commands.options import account_option
 from commands.output import pluralize
 from pipelines.base.errors import SettingsError
 from pipelines.customers.forget import forget_all, forget_customer
+from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import open_warehouse, transaction
 from pipelines.warehouse.migrate import check_schema
 from pipelines.warehouse.state import account_id_for_key
@@ -17,7 +18,7 @@ from pipelines.warehouse.state import account_id_for_key
 @click.command()
 @account_option
 @click.option(
-    "--customer", "customer_id", metavar="ID", type=click.IntRange(1, 2**62 - 1), help="Forget this customer."
+    "--customer", "customer_id", metavar="ID", type=click.IntRange(1, FORGOTTEN_FROM - 1), help="Forget this customer."
 )
 @click.option("--all-customers", "is_all", is_flag=True, help="Delete all stays and the latest scan of the account.")
 @click.option("--yes", "is_confirmed", is_flag=True, help="Do not ask for confirmation.")

@@ -1551,7 +1551,8 @@ CREATE TABLE members.page (
     started_at timestamp with time zone NOT NULL,
     kind text NOT NULL,
     number integer NOT NULL,
-    read_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
     rows jsonb NOT NULL,
     CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
 );
@@ -1566,7 +1567,9 @@ COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: custom
 
 COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
 
-COMMENT ON COLUMN members.page.read_at IS 'When the request was sent.';
+COMMENT ON COLUMN members.page.sent_at IS 'When the request was sent. The response shows a state between this instant and received_at.';
+
+COMMENT ON COLUMN members.page.received_at IS 'When the response had arrived.';
 
 COMMENT ON COLUMN members.page.rows IS 'Array of arrays. A customer: id, is it gone, stage, segments, ltv, purchases count, average check, next date in Unix seconds, periodicity. An event: customer, Unix seconds, stage before, stage after, user. A size: segment, customers.';
 
@@ -1581,7 +1584,7 @@ CREATE TABLE members.stay (
     is_stage boolean NOT NULL,
     end_reason text,
     CONSTRAINT stay_check CHECK ((entered_after < entered_by)),
-    CONSTRAINT stay_check1 CHECK (((left_after >= entered_by) AND (left_by > left_after))),
+    CONSTRAINT stay_check1 CHECK ((left_after < left_by)),
     CONSTRAINT stay_check2 CHECK ((((left_by IS NULL) = (end_reason IS NULL)) AND ((left_by IS NULL) = (left_after IS NULL)))),
     CONSTRAINT stay_end_reason_check CHECK ((end_reason = ANY (ARRAY['left'::text, 'gone_or_hidden'::text, 'deleted'::text, 'forgotten'::text])))
 );
@@ -1594,13 +1597,13 @@ COMMENT ON COLUMN members.stay.customer_id IS 'amoCRM''s id of the customer, or 
 
 COMMENT ON COLUMN members.stay.place_id IS 'The stage or segment.';
 
-COMMENT ON COLUMN members.stay.entered_after IS 'The customer''s last read that did not show it there. Null if there was none, as for all customers of the first scan.';
+COMMENT ON COLUMN members.stay.entered_after IS 'The customer entered after this instant: the request of its last read that did not show it there. Null if there was none, as for all customers of the first scan.';
 
-COMMENT ON COLUMN members.stay.entered_by IS 'The customer''s first read that showed it there.';
+COMMENT ON COLUMN members.stay.entered_by IS 'The customer had entered by this instant: the response of its first read that showed it there.';
 
-COMMENT ON COLUMN members.stay.left_after IS 'The customer''s last read that showed it there. Null while the stay lasts.';
+COMMENT ON COLUMN members.stay.left_after IS 'The customer left after this instant: the request of its last read that showed it there. Null while the stay lasts.';
 
-COMMENT ON COLUMN members.stay.left_by IS 'The customer''s first read that did not. Null while the stay lasts.';
+COMMENT ON COLUMN members.stay.left_by IS 'The customer had left by this instant: the response of its first read that did not. Null while the stay lasts.';
 
 COMMENT ON COLUMN members.stay.is_stage IS 'True for a stage, false for a segment.';
 

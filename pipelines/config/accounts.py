@@ -207,11 +207,11 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
 
 def _parse_customers(text: object, reader: SettingsReader) -> ScanWindow | None:
     """Parse the hours for scans of customers."""
-    if text is None:
-        return None
-    with reader.collect_problems("accounts.toml: customers"):
-        return parse_scan_window(str(text))
-    return None
+    window = None
+    if text is not None:
+        with reader.collect_problems("accounts.toml: customers"):
+            window = parse_scan_window(str(text))
+    return window
 
 
 def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:

@@ -36,5 +36,5 @@ def parse_scan_window(text: str) -> ScanWindow:
         )
     if match[1] is None:
         return ScanWindow()
-    hours = [int(number) for number in match.groups()]
-    return ScanWindow(start=time(*hours[:2]), end=time(*hours[2:]))
+    start_hour, start_minute, end_hour, end_minute = map(int, match.groups())
+    return ScanWindow(start=time(start_hour, start_minute), end=time(end_hour, end_minute))

@@ -33,7 +33,14 @@ class Checkpoint:
     events_since: datetime | None  # its ``events_until``
     positions: dict[str, int] = field(default_factory=dict)  # last number by kind
 
-    def add(self, kind: Kind, rows: Iterable[Sequence[Any]], read_at: datetime, number: int | None = None) -> None:
+    def add(
+        self,
+        kind: Kind,
+        rows: Iterable[Sequence[Any]],
+        sent_at: datetime,
+        received_at: datetime,
+        number: int | None = None,
+    ) -> None:
         """Commit a page, under the next number of its kind if none is given."""
         self.positions[kind] = self.positions.get(kind, 0) + 1 if number is None else number
         page = {
@@ -41,7 +48,8 @@ class Checkpoint:
             "started_at": self.started_at,
             "kind": kind,
             "number": self.positions[kind],
-            "read_at": read_at,
+            "sent_at": sent_at,
+            "received_at": received_at,
             "rows": Jsonb(list(rows), dumps=_dump),
         }
         with transaction(self.engine, account=self.account_key) as connection:
@@ -66,7 +74,7 @@ def open_checkpoint(engine: Engine, account_key: str, account_id: int, now: date
     with transaction(engine, account=account_key) as connection:
         latest = connection.execute(statement("latest_scan"), values).one_or_none()
         scans = connection.execute(statement("unpublished_scans"), values).all()
-        is_recent = bool(scans) and timedelta() <= now - scans[0].read_at <= MAX_AGE
+        is_recent = bool(scans) and timedelta() <= now - scans[0].received_at <= MAX_AGE
         started_at = scans[0].started_at if is_recent else now
         expired = [scan.started_at for scan in scans if scan.started_at != started_at]
         if expired:

@@ -58,7 +58,8 @@ class ReadPage:
 
     rows: Sequence[CustomerRow]
     position: int  # of its last row in the list, if all pages are full
-    read_at: datetime
+    sent_at: datetime
+    received_at: datetime  # the rows are of an instant between the two
 
 
 @dataclass(kw_only=True, slots=True)
@@ -93,7 +94,7 @@ class CustomerReader:
             self._page_size = self._sizes.pop(0)
         previous: Sequence[Json] | None = None
         while True:
-            read_at = self.clock.now()
+            sent_at = self.clock.now()
             page = self._fetch_page(position)
             if page is None or not page.ids:
                 return
@@ -101,7 +102,7 @@ class CustomerReader:
                 raise IncompleteList("A page of the list of customers repeats the page before it.")
             previous = page.ids
             position += self._page_size
-            yield ReadPage(rows=page.rows, position=position, read_at=read_at)
+            yield ReadPage(rows=page.rows, position=position, sent_at=sent_at, received_at=self.clock.now())
             if not page.has_next:
                 return
 

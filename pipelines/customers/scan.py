@@ -88,8 +88,8 @@ def _fetch_account(reader: CustomerReader, account_id: int) -> Account:
 def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account, *, number: int) -> None:
     """Read the segments' sizes before (1) or after (2) the list."""
     if account.mode == "segments" and checkpoint.positions.get("sizes", 0) < number:
-        read_at = reader.clock.now()
-        checkpoint.add("sizes", reader.fetch_sizes(), read_at, number)
+        sent_at = reader.clock.now()
+        checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
 
 
 def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: Callable[[int], bool]) -> None:
@@ -97,7 +97,7 @@ def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: 
     start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
     for page in pages:
         rows = [row for row in page.rows if not is_forgotten(row.id)]
-        checkpoint.add("list", rows, page.read_at, start + page.position)
+        checkpoint.add("list", rows, page.sent_at, page.received_at, start + page.position)
 
 
 def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: Callable[[int], bool]) -> None:
@@ -115,22 +115,23 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
         _read_list(checkpoint, reader.read_customers(), is_forgotten)
         missing = checkpoint.missing_customers(MAX_BY_ID)
     for customer_id in missing:
-        read_at = reader.clock.now()
+        sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
+        received_at = reader.clock.now()
         if row is not None:
-            checkpoint.add("by_id", [(*row, "deleted")], read_at)
+            checkpoint.add("by_id", [(*row, "deleted")], sent_at, received_at)
         elif is_gone:
-            checkpoint.add("by_id", [_gone(customer_id, "gone_or_hidden")], read_at)
+            checkpoint.add("by_id", [_gone(customer_id, "gone_or_hidden")], sent_at, received_at)
 
 
 def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Store the missing customers that events say were deleted since the previous scan."""
     assert checkpoint.previous is not None
     missing = set(checkpoint.missing_customers(SECOND_PASS))
-    read_at = reader.clock.now()
-    for ids in reader.read_deletions(checkpoint.previous, read_at):
+    sent_at = reader.clock.now()
+    for ids in reader.read_deletions(checkpoint.previous, sent_at):
         if rows := [_gone(customer_id, "deleted") for customer_id in ids if customer_id in missing]:
-            checkpoint.add("by_id", rows, read_at)
+            checkpoint.add("by_id", rows, sent_at, reader.clock.now())
 
 
 def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -> datetime:
@@ -140,7 +141,7 @@ def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -
     for moves in reader.read_moves(since, now):
         if moves and max(move.moved_at for move in moves) < first:  # the filter is ignored, and the latest come first
             break
-        checkpoint.add("moves", [move for move in moves if move.moved_at >= first], now)
+        checkpoint.add("moves", [move for move in moves if move.moved_at >= first], now, reader.clock.now())
     return until
 
 

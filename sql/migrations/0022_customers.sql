@@ -15,7 +15,8 @@ create table members.page (
     started_at timestamptz not null,
     kind text not null check (kind in ('list', 'by_id', 'kept', 'sizes', 'moves')),
     number integer not null,
-    read_at timestamptz not null,
+    sent_at timestamptz not null,
+    received_at timestamptz not null,
     rows jsonb not null,
     primary key (account_id, started_at, kind, number)
 );
@@ -24,7 +25,8 @@ comment on column members.page.account_id is 'The account.';
 comment on column members.page.started_at is 'Start of the scan.';
 comment on column members.page.kind is 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
 comment on column members.page.number is 'Position among the rows of its kind, from 1.';
-comment on column members.page.read_at is 'When the request was sent.';
+comment on column members.page.sent_at is 'When the request was sent. The response shows a state between this instant and received_at.';
+comment on column members.page.received_at is 'When the response had arrived.';
 comment on column members.page.rows is 'Array of arrays. A customer: id, is it gone, stage, segments, ltv, purchases count, average check, next date in Unix seconds, periodicity. An event: customer, Unix seconds, stage before, stage after, user. A size: segment, customers.';
 
 create table members.stay (
@@ -39,7 +41,7 @@ create table members.stay (
     end_reason text check (end_reason in ('left', 'gone_or_hidden', 'deleted', 'forgotten')),
     primary key (account_id, customer_id, is_stage, place_id, entered_by),
     check (entered_after < entered_by),
-    check (left_after >= entered_by and left_by > left_after),
+    check (left_after < left_by),
     check ((left_by is null) = (end_reason is null) and (left_by is null) = (left_after is null))
 );
 create index stay_of_place on members.stay (account_id, is_stage, place_id); -- members.members_as_of
@@ -47,10 +49,10 @@ comment on table members.stay is 'One row per uninterrupted stay of a customer i
 comment on column members.stay.account_id is 'The account.';
 comment on column members.stay.customer_id is 'amoCRM''s id of the customer, or a random one from 2^62 on if the customer was forgotten.';
 comment on column members.stay.place_id is 'The stage or segment.';
-comment on column members.stay.entered_after is 'The customer''s last read that did not show it there. Null if there was none, as for all customers of the first scan.';
-comment on column members.stay.entered_by is 'The customer''s first read that showed it there.';
-comment on column members.stay.left_after is 'The customer''s last read that showed it there. Null while the stay lasts.';
-comment on column members.stay.left_by is 'The customer''s first read that did not. Null while the stay lasts.';
+comment on column members.stay.entered_after is 'The customer entered after this instant: the request of its last read that did not show it there. Null if there was none, as for all customers of the first scan.';
+comment on column members.stay.entered_by is 'The customer had entered by this instant: the response of its first read that showed it there.';
+comment on column members.stay.left_after is 'The customer left after this instant: the request of its last read that showed it there. Null while the stay lasts.';
+comment on column members.stay.left_by is 'The customer had left by this instant: the response of its first read that did not. Null while the stay lasts.';
 comment on column members.stay.is_stage is 'True for a stage, false for a segment.';
 comment on column members.stay.end_reason is 'left: the customer is somewhere else; deleted: amoCRM says that the customer is deleted; gone_or_hidden: amoCRM no longer knows its id, or no longer shows it to the token''s user; forgotten: ''./run forget''. Null while the stay lasts.';
 
@@ -262,9 +264,9 @@ comment on column members.stays.customer_id is 'amoCRM''s id of the customer; ra
 comment on column members.stays.place is 'stage or segment.';
 comment on column members.stays.place_id is 'amoCRM''s id of the stage or segment.';
 comment on column members.stays.entered_after is 'The customer entered after this instant. Null if unknown.';
-comment on column members.stays.entered_by is 'The customer was there at this instant.';
-comment on column members.stays.left_after is 'The customer was still there at this instant. Null while the stay lasts.';
-comment on column members.stays.left_by is 'The customer had left at this instant. Null while the stay lasts.';
+comment on column members.stays.entered_by is 'The customer had entered by this instant.';
+comment on column members.stays.left_after is 'The customer left after this instant. Null while the stay lasts.';
+comment on column members.stays.left_by is 'The customer had left by this instant. Null while the stay lasts.';
 comment on column members.stays.end_reason is 'left, deleted, gone_or_hidden or forgotten. Null while the stay lasts.';
 
 create function members.members_as_of(account_id bigint, instant timestamptz)

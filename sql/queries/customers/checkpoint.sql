@@ -9,8 +9,8 @@ where account_id = :account_id and started_at = any (cast(:starts as timestamptz
 
 -- name: insert_page
 -- Two scans that go on from the same checkpoint may read a page twice; either read is right.
-insert into members.page (account_id, started_at, kind, number, read_at, rows)
-values (:account_id, :started_at, :kind, :number, :read_at, :rows)
+insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
+values (:account_id, :started_at, :kind, :number, :sent_at, :received_at, :rows)
 on conflict do nothing
 
 -- name: latest_scan
@@ -52,7 +52,7 @@ group by kind
 
 -- name: unpublished_scans
 -- Scans that have not been published, latest first, with their latest read.
-select page.started_at, max(page.read_at) as read_at
+select page.started_at, max(page.received_at) as received_at
 from members.page
 where page.account_id = :account_id
     and not exists (

@@ -1,13 +1,13 @@
 -- name: close_stays
 update members.stay
-set left_after = change.old_read_at,
-    left_by = change.read_at,
+set left_after = change.old_sent_at,
+    left_by = change.received_at,
     end_reason = coalesce(change.gone_reason, 'left')
 from pg_temp.change
 where stay.account_id = :account_id
     and stay.customer_id = change.customer_id
     and stay.left_by is null
-    and change.old_read_at is not null
+    and change.old_sent_at is not null
     and case
         when stay.is_stage then change.stage_id is distinct from stay.place_id
         else not stay.place_id = any (change.segment_ids)
@@ -19,8 +19,8 @@ where stay.account_id = :account_id
 create temporary table change on commit drop as
 select
     new.customer_id,
-    old.read_at as old_read_at,
-    new.read_at,
+    old.sent_at as old_sent_at,
+    new.received_at,
     old.stage_id as old_stage_id,
     coalesce(old.segment_ids, '{}') as old_segment_ids,
     case when not new.is_gone then new.stage_id end as stage_id,
@@ -36,7 +36,7 @@ where case
 -- name: create_readings
 -- Customers as the previous (old) and this scan (new) read them.
 create temporary table reading (
-    is_new boolean, customer_id bigint, is_gone boolean, stage_id bigint, segment_ids bigint[], read_at timestamptz,
+    is_new boolean, customer_id bigint, is_gone boolean, stage_id bigint, segment_ids bigint[], sent_at timestamptz, received_at timestamptz,
     is_kept boolean, gone_reason text, ltv numeric, purchases_count numeric, average_check numeric, value jsonb
 ) on commit drop;
 create temporary view new_reading as
@@ -58,8 +58,8 @@ where account_id = :account_id
 
 -- name: end_forgotten
 -- The stays of forgotten customers end with the next scan.
-insert into pg_temp.reading (is_new, customer_id, is_gone, segment_ids, read_at, is_kept, gone_reason)
-select true, old.customer_id, true, '{}', :started_at, false, 'forgotten'
+insert into pg_temp.reading (is_new, customer_id, is_gone, segment_ids, sent_at, received_at, is_kept, gone_reason)
+select true, old.customer_id, true, '{}', :started_at, :started_at, false, 'forgotten'
 from pg_temp.old_reading as old
 where old.customer_id >= :forgotten_from
 
@@ -241,7 +241,8 @@ select distinct on (2)
     cast(customer.value ->> 1 as boolean),
     cast(customer.value ->> 2 as bigint),
     array(select cast(segment.value as bigint) from jsonb_array_elements(customer.value -> 3) as segment (value)),
-    page.read_at,
+    page.sent_at,
+    page.received_at,
     page.kind = 'kept' and :is_new,
     coalesce(customer.value ->> 9, 'deleted'),
     cast(customer.value ->> 4 as numeric),
@@ -254,7 +255,7 @@ where page.account_id = :account_id
     and page.started_at = :started_at
     and page.kind in ('list', 'by_id', 'kept')
     and (:is_new or not cast(customer.value ->> 1 as boolean))
-order by 2, page.read_at desc
+order by 2, page.received_at desc
 
 -- name: insert_scan
 -- Counts of the scan. Events explain a change of stage if they lead, one after the other, from the
@@ -271,7 +272,7 @@ with event as (
 ),
 
 moved as (
-    select customer_id, old_stage_id, stage_id, old_read_at, read_at
+    select customer_id, old_stage_id, stage_id, old_sent_at, received_at
     from pg_temp.change
     where old_stage_id is not null and stage_id is not null and old_stage_id <> stage_id
 ),
@@ -286,8 +287,8 @@ step as (
     from moved
     join event
         on event.customer_id = moved.customer_id
-        and event.moved_at >= date_trunc('second', moved.old_read_at)
-        and event.moved_at <= moved.read_at
+        and event.moved_at >= date_trunc('second', moved.old_sent_at)
+        and event.moved_at <= moved.received_at
     window chain as (partition by moved.customer_id order by event.moved_at)
 ),
 
@@ -312,7 +313,7 @@ select
     :forgotten_count,
     (select count(*) from members.page where account_id = :account_id and started_at = :started_at and kind <> 'kept'),
     (
-        select extract(epoch from max(read_at) - :started_at)
+        select extract(epoch from max(received_at) - :started_at)
         from members.page
         where account_id = :account_id and started_at = :started_at and kind <> 'kept'
     ),
@@ -348,10 +349,10 @@ set customers_count = move.customers_count + excluded.customers_count
 insert into amocrm.stay_duration (account_id, is_stage, place_id, is_open, stay_count, median_seconds, p90_seconds)
 select
     :account_id, is_stage, place_id, left_by is null, count(*),
-    percentile_cont(0.5) within group (order by extract(epoch from coalesce(left_after, :started_at) - entered_by)),
-    percentile_cont(0.9) within group (order by extract(epoch from coalesce(left_after, :started_at) - entered_by))
+    percentile_cont(0.5) within group (order by extract(epoch from greatest(coalesce(left_after, :started_at), entered_by) - entered_by)),
+    percentile_cont(0.9) within group (order by extract(epoch from greatest(coalesce(left_after, :started_at), entered_by) - entered_by))
 from members.stay
-where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1) and entered_by <= coalesce(left_after, :started_at)
+where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1)
 group by is_stage, place_id, left_by is null
 
 -- name: insert_stay_months
@@ -368,28 +369,29 @@ group by 2, 3, 4, 5
 
 -- name: insert_kept_pages
 -- The kept customers, for the comparison of the next scan.
-insert into members.page (account_id, started_at, kind, number, read_at, rows)
-select :account_id, :started_at, 'kept', row_number() over (order by read_at), read_at, jsonb_agg(value)
+insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
+select
+    :account_id, :started_at, 'kept', row_number() over (order by sent_at, received_at), sent_at, received_at, jsonb_agg(value)
 from pg_temp.new_reading
 where is_kept
-group by read_at
+group by sent_at, received_at
 
 -- name: keep_unread
 -- Known customers that this scan could not read stay where they were.
 insert into pg_temp.reading
 select
-    true, customer_id, false, stage_id, segment_ids, read_at, true, null, ltv, purchases_count, average_check, value
+    true, customer_id, false, stage_id, segment_ids, sent_at, received_at, true, null, ltv, purchases_count, average_check, value
 from pg_temp.old_reading as old
 where old.customer_id < :forgotten_from
     and not exists (select from pg_temp.new_reading as new where new.customer_id = old.customer_id)
 
 -- name: open_stays
 insert into members.stay (account_id, customer_id, place_id, entered_after, entered_by, is_stage)
-select :account_id, customer_id, stage_id, old_read_at, read_at, true
+select :account_id, customer_id, stage_id, old_sent_at, received_at, true
 from pg_temp.change
 where stage_id is not null and stage_id is distinct from old_stage_id
 union all
-select :account_id, change.customer_id, segment_id, change.old_read_at, change.read_at, false
+select :account_id, change.customer_id, segment_id, change.old_sent_at, change.received_at, false
 from pg_temp.change
 cross join unnest(change.segment_ids) as joined (segment_id)
 where segment_id <> all (change.old_segment_ids)

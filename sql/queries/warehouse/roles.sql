@@ -122,7 +122,7 @@ declare
     members constant regrole := to_regrole(quote_ident(current_setting('amocrm.members')));
     missing text;
 begin
-    if members is null then
+    if members is null or to_regnamespace('members') is null then
         return;
     end if;
     for missing in
