@@ -24,7 +24,7 @@ from tests.accounts import EmulatedAccount
 from tests.records import START
 
 DAYS = 4
-EXAMPLES = 6
+EXAMPLES = 5
 
 
 def random_quirks(random: Random) -> Quirks:
