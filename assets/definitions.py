@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.customers import scan_customers_job, scan_schedule
 from assets.dagster_internals import get_smallest_cron_interval
 from assets.fleet import FLEET
 from assets.history import history_tables
@@ -18,7 +19,7 @@ from assets.resources import Warehouse, WarehouseResource
 from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
-from assets.specs import LOAD_FAILURE, SNAPSHOT, VIEWS_GROUP
+from assets.specs import LOAD_FAILURE, SCAN_TABLES, SNAPSHOT, VIEWS_GROUP
 from assets.views import analytics_views
 from assets.write_back import WRITE_BACKS
 from pipelines.base.errors import SettingsError
@@ -61,10 +62,24 @@ def build_definitions(
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
-            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, LOAD_FAILURE, *WRITE_BACKS],
+            [
+                raw_answer,
+                history_tables,
+                size_alerts,
+                analytics_views,
+                report,
+                FLEET,
+                LOAD_FAILURE,
+                *SCAN_TABLES,
+                *WRITE_BACKS,
+            ],
         ),
-        jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
-        schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],
+        jobs=[load_account_job, load_fleet_job, manage_account, housekeeping, scan_customers_job],
+        schedules=[
+            load_schedule(cron, timezone, is_fleet=is_fleet),
+            housekeeping_schedule(timezone),
+            scan_schedule(timezone),
+        ],
         sensors=[notify_of_failed_loads, notify_of_recovered_loads, REPORT_SENSOR, account_sensor],
         resources={"workbench": warehouse or WarehouseResource(), "hand_over": LoadReferenceIOManager()},
         executor=executor,

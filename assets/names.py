@@ -10,7 +10,10 @@ MANAGE_ACCOUNT: Final = "manage_account"
 HOUSEKEEPING: Final = "housekeeping"
 """Name of the job and of its schedule."""
 
-JOBS: Final = (LOAD_ACCOUNT, LOAD_FLEET, MANAGE_ACCOUNT, HOUSEKEEPING)
+SCAN_CUSTOMERS: Final = "scan_customers"
+"""Name of the job and of its schedule."""
+
+JOBS: Final = (LOAD_ACCOUNT, LOAD_FLEET, MANAGE_ACCOUNT, HOUSEKEEPING, SCAN_CUSTOMERS)
 ASSET_JOB: Final = "__ASSET_JOB"
 """Dagster's name for the job of runs that a user starts from an asset's page."""
 

@@ -75,6 +75,21 @@ PUBLISHED: Final = tuple(
 LOAD_FAILURE: Final = table_spec(TABLES["amocrm", "load_failure"], group="history", deps=[], kinds={"postgres"})
 """Failed loads, written by every load that fails. Views read it."""
 
+SCAN_TABLES: Final = tuple(
+    table_spec(TABLES["amocrm", name], group="customers", deps=[], kinds={"postgres"})
+    for name in (
+        "scan",
+        "member_difference",
+        "place_day",
+        "place_flow_day",
+        "segment_overlap",
+        "stage_move",
+        "stay_duration",
+        "stay_month",
+    )
+)
+"""Tables that publishing a scan of customers writes. Its event is that of the first."""
+
 VIEWS: Final = tuple(
     table_spec(view, group=VIEWS_GROUP, deps=[dg.AssetKey(used) for used in view.uses], kinds={"postgres", "view"})
     for view in (

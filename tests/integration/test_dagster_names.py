@@ -10,7 +10,9 @@ import pytest
 from assets.definitions import build_definitions
 
 ASSETS = """
-amocrm/account amocrm/field_version amocrm/fleet amocrm/load_failure amocrm/option_version amocrm/quality_event
+amocrm/account amocrm/field_version amocrm/fleet amocrm/load_failure amocrm/member_difference
+amocrm/option_version amocrm/place_day amocrm/place_flow_day amocrm/quality_event amocrm/scan
+amocrm/segment_overlap amocrm/stage_move amocrm/stay_duration amocrm/stay_month
 amocrm/raw_answer amocrm/segment_current amocrm/segment_field_value amocrm/segment_price_field amocrm/segment_size
 amocrm/segment_size_daily amocrm/segment_version amocrm/size_alert amocrm/snapshot amocrm/stage_rule
 amocrm/stage_version amocrm/write_back amocrm/write_back_thing
@@ -27,8 +29,8 @@ amocrm/quality_event:answers_are_as_documented amocrm/raw_answer:account_is_the_
 amocrm/raw_answer:answers_and_ids_are_usable amocrm/raw_answer:lists_are_whole amocrm/raw_answer:token_lasts
 amocrm/snapshot:below_documented_limits analytics/segment_jumps:sizes_are_usual
 """
-OPS = "amocrm__raw_answer keep_house load_bucket make_as_wanted publish report tell_of_sizes views"
-JOBS = "__ASSET_JOB housekeeping load_account load_fleet manage_account"
+OPS = "amocrm__raw_answer keep_house load_bucket make_as_wanted publish report scan_due_accounts tell_of_sizes views"
+JOBS = "__ASSET_JOB housekeeping load_account load_fleet manage_account scan_customers"
 SENSORS = "keep_reports register_accounts tell_of_failed_loads tell_of_loads_that_work_again"
 
 
@@ -48,7 +50,11 @@ def test_names_in_dagster_stay_as_they_were_released(*, is_fleet: bool) -> None:
     assert sorted_keys(graph.asset_check_keys) == names(CHECKS)
     assert sorted(job.name for job in jobs) == names(JOBS)
     assert sorted({node.name for job in jobs for node in job.nodes}) == names(OPS)
-    assert sorted(schedule.name for schedule in repository.schedule_defs) == ["housekeeping", "load_accounts"]
+    assert sorted(schedule.name for schedule in repository.schedule_defs) == [
+        "housekeeping",
+        "load_accounts",
+        "scan_customers",
+    ]
     assert sorted(sensor.name for sensor in repository.sensor_defs) == names(SENSORS)
     assert sorted(repository.get_top_level_resources()) == ["hand_over", "workbench"]
     partitions = {graph.get(key).partitions_def for key in graph.get_all_asset_keys()}

@@ -1,0 +1,81 @@
+"""Scans of customers: one run scans all accounts that are due, one after another."""
+
+# No "from __future__ import annotations": Dagster reads the annotation of ``context`` as an object.
+from collections.abc import Iterator
+from typing import Final
+
+import dagster as dg
+
+from assets import names
+from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
+from assets.resources import Warehouse
+from assets.specs import SCAN_TABLES
+from pipelines.base.text import to_single_line
+from pipelines.customers.due import due_accounts
+from pipelines.customers.fleet import scan_accounts
+from pipelines.customers.publish_scan import PublishedScan
+from pipelines.load.result import ErrorReport
+
+SCAN_CRON: Final = "10 * * * *"
+"""After the hourly loads. An account is due once a night, within its hours."""
+
+SCAN: Final = SCAN_TABLES[0].key
+
+
+@dg.op(name="scan_due_accounts", description="Scan the customers of the accounts that are due, one after another.")
+def scan_due_accounts(
+    context: dg.OpExecutionContext, workbench: dg.ResourceParam[Warehouse]
+) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+    """Scan accounts, report each in an event, and fail if one of them failed."""
+    failures: list[ErrorReport] = []
+    with errors_shown():
+        settings, clock = workbench.settings, workbench.clock
+        due = due_accounts(workbench.engine, settings.accounts, clock.now(), settings.schedule_timezone)
+    for account_key, scanned in scan_accounts(workbench.engine, due, settings, clock=clock):
+        if isinstance(scanned, ErrorReport):
+            context.log.error(to_single_line(scanned.full_text, 1_000))
+            failures.append(scanned)
+        else:
+            yield dg.AssetMaterialization(SCAN, partition=account_key, metadata=scan_metadata(scanned))
+    if failures:
+        raise dg.Failure(
+            failures[0].full_text,
+            {ERROR_KEY: failures[0].error, ADVICE_KEY: failures[0].advice},
+            allow_retries=False,  # the next hour tries again, from the last page
+        )
+    yield dg.Output(None, metadata={"accounts": len(due)})
+
+
+@dg.job(
+    name=names.SCAN_CUSTOMERS,
+    executor_def=dg.in_process_executor,
+    description="Scan the customers of all accounts whose hours have come and that were not scanned tonight.",
+)
+def scan_customers_job() -> None:
+    """Scan the accounts that are due."""
+    scan_due_accounts()
+
+
+def scan_schedule(timezone: str) -> dg.ScheduleDefinition:
+    """Build the schedule of scans. It is stopped until a user starts it."""
+    return dg.ScheduleDefinition(
+        name=names.SCAN_CUSTOMERS,
+        job=scan_customers_job,
+        cron_schedule=SCAN_CRON,
+        execution_timezone=timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Scan customers within the hours that the settings give each account.",
+    )
+
+
+def scan_metadata(scan: PublishedScan) -> dict[str, int | float | dg.MetadataValue]:
+    """Return the counts of a scan."""
+    return {
+        "started_at": dg.MetadataValue.timestamp(scan.started_at),
+        "customers": scan.customers_count,
+        "gone": scan.gone_count,
+        "kept": scan.kept_count,
+        "segments_that_differ": scan.difference_count,
+        "requests": scan.request_count,
+        "seconds": scan.duration_seconds,
+    }
