@@ -220,6 +220,9 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
         run("./run sync")
         [command] = re.findall(r"To restore: (.*)", texts(hook)[0])
         preview = run("./run alerts").stdout
+        run("./run rebuild")
+        run("./run sync")
+        assert len(hook.received) == 1, "nothing has changed since"
         run(f"{command} --yes --as ann --reason 'by mistake'")
         run("./run sync")
     assert sorted(one.name for one in emulator.world.account(account_id).live_segments()) == ["New", "VIP"]
