@@ -218,6 +218,7 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
         emulator.world.rename_segment(account_id, vip, "Gold")
         emulator.world.delete_segment(account_id, new)
         run("./run sync")
+        run("./run sync")
         [command] = re.findall(r"To restore: (.*)", texts(hook)[0])
         preview = run("./run alerts").stdout
         run("./run rebuild")
