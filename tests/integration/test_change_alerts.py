@@ -136,6 +136,8 @@ def test_nothing_is_lost_and_nothing_is_told_twice(engine: Engine) -> None:
     down = send(engine, NOWHERE)
     assert (down.change_count, "cannot be reached" in (down.failure or "")) == (0, True)
     assert "canary-key" not in (down.failure or "")
+    [waiting] = check_receivers(settings_of(NOWHERE).receivers, engine)
+    assert (waiting.status, "every receiver (1)" in waiting.finding) == ("warning", True)
     load(engine, 2, segment(VIP), segment(NEW), segment(COLD))
     together, told = threading.Barrier(4), list[AlertsResult]()
 
