@@ -53,7 +53,7 @@ def send_change_alerts(
 def preview_change_alert(
     engine: Engine, account_key: str, kinds: Collection[str], account_option: str
 ) -> ChangeAlert | None:
-    """Return the alert on pending changes, or else on those of the last load that has some. Stores and sends nothing."""
+    """Return the alert on pending changes, or else on the last ones. Stores and sends nothing."""
     with transaction(engine, account=account_key) as connection:
         found = read_account(connection, account_key)
         if found is None:
