@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_date, format_time
-from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
+from babel.numbers import format_decimal
 
 from pipelines.base.timezone import stored_timezone
 
@@ -25,9 +25,6 @@ MINUS_SIGN: Final = "\u2212"
 
 FALLBACK_LOCALE: Final = Locale.parse("en_SE")
 """Unambiguous formats: 2026-11-22 and 1 234."""
-
-D3_DATE_PARTS: Final = {"dd": "%d", "d": "%-d", "MM": "%m", "M": "%-m", "y": "%Y"}
-"""Date parts of CLDR patterns, and their equivalents in D3, which draws the axes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +53,7 @@ class Formats:
 
     def day(self, day: date) -> str:
         """Format a date in digits, with a four-digit year."""
-        return format_date(day, self.day_pattern, locale=self.locale)
+        return format_date(day, digits_pattern(self.locale), locale=self.locale)
 
     def timestamp(self, instant: datetime) -> str:
         """Format an instant in the account's timezone."""
@@ -66,28 +63,6 @@ class Formats:
     def day_of(self, instant: datetime) -> date:
         """Return the date of an instant in the account's timezone."""
         return instant.astimezone(self.timezone).date()
-
-    @property
-    def day_pattern(self) -> str:
-        """CLDR pattern of the short date format, with the full year."""
-        return digits_pattern(self.locale)
-
-    @property
-    def d3_day(self) -> str:
-        """D3's equivalent of ``day_pattern``."""
-        plain = self.day_pattern.replace("'", "")
-        return re.sub("dd?|MM?|y", lambda match: D3_DATE_PARTS[match[0]], plain)
-
-    @property
-    def d3_numbers(self) -> dict[str, Any]:
-        """D3's locale definition for numbers."""
-        primary, secondary = self.locale.decimal_formats[None].grouping
-        return {
-            "decimal": get_decimal_symbol(self.locale),
-            "thousands": get_group_symbol(self.locale),
-            "grouping": [primary, *[secondary] * 6],
-            "currency": ["", ""],
-        }
 
 
 def digits_pattern(locale: Locale) -> str:

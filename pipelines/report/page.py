@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -115,7 +116,7 @@ def build_card(
     return SegmentCard(
         segment=segment,
         name=display_name(segment.name, segment.segment_id),
-        # Safe: Vega's output for numbers and dates, without text from amoCRM.
+        # Safe: of numbers and dates, without text from amoCRM.
         chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
         earlier_count=len(segment_events) - len(shown),
@@ -140,6 +141,7 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
     ]
 
 
+@lru_cache(maxsize=16)  # compiles the templates once for accounts with the same formats
 def _build_environment(formats: Formats) -> Environment:
     """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(

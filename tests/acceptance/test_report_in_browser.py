@@ -51,8 +51,8 @@ CONTRASTS = """
         if (element.closest("svg")) {
             const box = element.getBoundingClientRect();
             const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-            const sign = under.find(one => one.tagName === "path" && solid(getComputedStyle(one).fill));
-            if (sign) return getComputedStyle(sign).fill;
+            const sign = under.find(one => one.matches("path.sign, path.band"));
+            if (sign) return getComputedStyle(sign)[sign.matches(".band") ? "fill" : "stroke"];
         }
         for (let one = element; one; one = one.parentElement)
             if (solid(getComputedStyle(one).backgroundColor)) return getComputedStyle(one).backgroundColor;
