@@ -66,6 +66,7 @@ def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Wareho
             workbench.settings.report_file(key),
             now=workbench.clock.now(),
             is_simulated=is_simulated(workbench.settings, key),
+            language=workbench.settings.account_language(key),
         )
     return dg.MaterializeResult(metadata=report_metadata(written))
 

@@ -40,5 +40,6 @@ def command(*, output: Path | None, is_all: bool, account_key: str | None, demo:
                 output or settings.report_file(account.key),
                 now=datetime.now(UTC),
                 is_simulated=is_simulated,
+                language=settings.account_language(account.key),
             )
             click.echo(f"wrote {report.file}", err=True)

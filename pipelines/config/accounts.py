@@ -42,7 +42,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "language")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -71,6 +71,7 @@ class AccountSettings:
     base_url: str  # https://example.amocrm.ru
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
+    language: str | None = None  # of its report and alerts; None: that of all
 
     @property
     def host(self) -> str:
@@ -178,6 +179,9 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             f"accounts.toml: '{unknown}' is unknown. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
+    language = None
+    with reader.collect_problems("accounts.toml, language"):
+        language = values.parse_language(table["language"]) if "language" in table else None
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -186,7 +190,11 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             advice=f"Write it like {ACCOUNT_EXAMPLE}.",
         )
     return AccountSettings(
-        key=key, base_url=parse_host(connection["host"]), token=_parse_token(connection, reader, root), alerts=alerts
+        key=key,
+        base_url=parse_host(connection["host"]),
+        token=_parse_token(connection, reader, root),
+        alerts=alerts,
+        language=language,
     )
 
 

@@ -1,7 +1,4 @@
-"""Formats of numbers and dates for the account's country and timezone.
-
-The text around them is English.
-"""
+"""Formats of numbers and dates for the account's country and timezone, and the language of the text around them."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from babel.core import get_global
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
+from pipelines.base.language import ENGLISH, Language, language_for
 from pipelines.base.timezone import stored_timezone
 
 NO_VALUE: Final = "–"
@@ -29,15 +27,25 @@ FALLBACK_LOCALE: Final = Locale.parse("en_SE")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Formats:
-    """Locale and timezone of an account."""
+    """Locale, timezone and language of an account."""
 
     locale: Locale
     timezone: ZoneInfo
+    language: Language = ENGLISH
 
     @classmethod
-    def for_account(cls, country: str | None, timezone: str) -> Formats:
-        """Choose the formats for a two-letter country code."""
-        return cls(locale=locale_for_country(country), timezone=stored_timezone(timezone))
+    def for_account(cls, country: str | None, timezone: str, language: str | None = None) -> Formats:
+        """Choose the formats for a two-letter country code.
+
+        Without a language, the text is in that of the country; without a country, the formats are
+        those of the language.
+        """
+        chosen = language_for(language, country)
+        return cls(
+            locale=locale_for_country(country) or _locale_for_language(chosen),
+            timezone=stored_timezone(timezone),
+            language=chosen,
+        )
 
     def number(self, number: int | Decimal | None) -> str:
         """Format a number, such as 1 234."""
@@ -70,9 +78,13 @@ def digits_pattern(locale: Locale) -> str:
     return re.sub("y+", "y", locale.date_formats["short"].pattern)
 
 
+def _locale_for_language(language: Language) -> Locale:
+    return FALLBACK_LOCALE if language == ENGLISH else language.locale
+
+
 @cache
-def locale_for_country(country: str | None) -> Locale:
-    """Return the locale of the most spoken language of a country, preferring official languages."""
+def locale_for_country(country: str | None) -> Locale | None:
+    """Return the locale of the most spoken language of a country, preferring official ones; None if it is unknown."""
     languages = get_global("territory_languages").get((country or "").upper(), {})
     by_usage = sorted(
         languages,
@@ -83,4 +95,4 @@ def locale_for_country(country: str | None) -> Locale:
             return Locale.parse(f"{language}_{(country or '').upper()}")
         except (UnknownLocaleError, ValueError):
             continue
-    return FALLBACK_LOCALE
+    return None

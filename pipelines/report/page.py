@@ -51,9 +51,12 @@ class SegmentCard:
     table: list[ReportDay]
 
 
-def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) -> str:
-    """Render the report as one HTML document, without scripts and external resources."""
-    formats = Formats.for_account(figures.state.country, figures.state.timezone)
+def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, language: str | None = None) -> str:
+    """Render the report as one HTML document, without scripts and external resources.
+
+    Without a language it is in that of the account's country.
+    """
+    formats = Formats.for_account(figures.state.country, figures.state.timezone, language)
     timeline = timeline_events(figures, formats)
     segment_events = events_by_segment(figures, formats)
     days = [day.date for segment in figures.segments for day in segment.days]
@@ -147,11 +150,16 @@ def _build_environment(formats: Formats) -> Environment:
     environment = Environment(
         loader=PackageLoader("pipelines.report", ""),
         autoescape=True,
+        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals["stylesheet"] = Markup(_read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
+    catalogue = formats.language.catalogue
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension's
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.globals["language"] = formats.language
     environment.filters |= {
         "number": formats.number,
         "signed": formats.signed,

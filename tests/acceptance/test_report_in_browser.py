@@ -103,7 +103,7 @@ def known(
     with new_database(migrated_template) as url:
         engine = open_engine(url)
         publish_history(engine, until=WEDNESDAY)
-        html = render_page(read_figures(engine, origin().account_key), now=NOW)
+        html = render_page(read_figures(engine, origin().account_key), now=NOW, language="en")
         with engine.connect() as connection:
             said = {name: [tuple(row) for row in connection.execute(text(sql))] for name, sql in SAID.items()}
         engine.dispose()
@@ -199,7 +199,7 @@ def test_screen_readers_get_the_same_content(page: Page, known: tuple[Path, Any]
 
 @pytest.mark.parametrize("name", [*HOSTILE, *SPREADSHEET], ids=lambda name: ascii(name)[:16])
 def test_names_are_text_and_nothing_else(page: Page, tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
-    file = written(render_page(figures(name), now=NOW_BY_HAND), tmp_path_factory)
+    file = written(render_page(figures(name), now=NOW_BY_HAND, language="en"), tmp_path_factory)
     page.show()
     page.open(file)
     assert (page.requests, page.console_errors) == ([file.as_uri()], [])
@@ -214,7 +214,7 @@ def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory:
     days = [replace(full.changes[0], observed_at=NOW_BY_HAND - timedelta(days=number)) for number in range(3, 43)]
     changes = [replace(row, value_field_name=f"Field {number}") for number, row in enumerate(days)]
     page.show()
-    page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND), tmp_path_factory))
+    page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND, language="en"), tmp_path_factory))
     count = printed_page_count(page)
     style = "<style>.timeline h3 {break-after: avoid !important}</style>"
     page.run(f"document.head.insertAdjacentHTML('beforeend', '{style}')")

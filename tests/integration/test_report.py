@@ -33,7 +33,7 @@ NOW = datetime(2026, 4, 3, 15, tzinfo=UTC)
 
 def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
     publish_history(engine, until=WEDNESDAY)
-    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW, language="en"))
     with engine.connect() as connection:
         trends = connection.execute(
             text("select name, customers_count::text from analytics.segment_trends order by size_rank")
@@ -55,7 +55,7 @@ def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
 
 def test_stages_are_shown_with_their_rules(engine: Engine) -> None:
     publish_history(engine, until=NOON)
-    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW, language="en"))
     assert [row[:3] for row in page.tables[0][1:]] == [
         ["Closed", "regular", "after today: 60 days"],
         ["Bought", "regular", "none"],
