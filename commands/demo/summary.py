@@ -12,6 +12,7 @@ from sqlalchemy import Engine, Row
 
 from commands.demo.home import ACCOUNT_KEY
 from commands.demo.simulated_loads import LOAD_INTERVAL
+from pipelines.base.language import ENGLISH, Language
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
 from pipelines.report.events import localize_values, property_key
@@ -38,6 +39,7 @@ class Summary:
     changes: Sequence[ChangeSentence]
     gaps: Sequence[Row[Any]]
     row_count: int
+    language: Language
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -57,10 +59,12 @@ def last_observed_at(engine: Engine) -> datetime | None:
         return latest.observed_at if latest else None
 
 
-def describe_latest_changes(changes: Iterable[Change], *, timezone: str) -> list[ChangeSentence]:
+def describe_latest_changes(
+    changes: Iterable[Change], *, timezone: str, language: Language = ENGLISH
+) -> list[ChangeSentence]:
     """Describe changes in the account's timezone; of each property only the latest one."""
-    formats = Formats.for_account(None, timezone)
-    return describe_changes(localize_values(change, formats) for change in latest_of_each_property(changes))
+    formats = Formats.for_account(None, timezone, language.code)
+    return describe_changes((localize_values(change, formats) for change in latest_of_each_property(changes)), language)
 
 
 def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
@@ -72,7 +76,7 @@ def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
             yield change
 
 
-def read_summary(engine: Engine, *, days: int, change_count: int) -> Summary:
+def read_summary(engine: Engine, language: Language, *, days: int, change_count: int) -> Summary:
     """Read the account's state and history: sizes of ``days`` days, and at most ``change_count`` changes."""
     with transaction(engine) as connection:
         account = connection.execute(statement("demo_account"), {"account_key": ACCOUNT_KEY}).one()
@@ -82,7 +86,8 @@ def read_summary(engine: Engine, *, days: int, change_count: int) -> Summary:
             account=account,
             segments=connection.execute(statement("demo_segments"), parameters | {"days": days}).all(),
             stages=connection.execute(statement("demo_stages"), parameters).all(),
-            changes=describe_latest_changes(changes, timezone=account.timezone)[:change_count],
+            changes=describe_latest_changes(changes, timezone=account.timezone, language=language)[:change_count],
             gaps=connection.execute(statement("demo_gaps"), parameters | {"hours": GAP_HOURS}).all(),
             row_count=connection.execute(statement("demo_row_count"), parameters).scalar_one(),
+            language=language,
         )
