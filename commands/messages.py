@@ -43,7 +43,7 @@ def command(*, is_check: bool) -> None:
     """
     if not all(Path(folder).is_dir() for folder in FOLDERS):
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
-    updated = dict(updated_catalogues(Path()))
+    updated = dict(updated_catalogues(extract_texts(Path())))
     stale = [file for file, (text, _) in updated.items() if not file.exists() or file.read_bytes() != text]
     missing = [f"{count} in {file.name}" for file, (_, count) in updated.items() if count]
     if is_check and (stale or missing):
@@ -58,9 +58,8 @@ def command(*, is_check: bool) -> None:
     click.echo(f"Texts without a translation: {', '.join(missing)}." if missing else "All texts are translated.")
 
 
-def updated_catalogues(root: Path) -> Iterator[tuple[Path, tuple[bytes, int]]]:
+def updated_catalogues(template: Catalog) -> Iterator[tuple[Path, tuple[bytes, int]]]:
     """Yield each catalogue's file with its updated content and the number of texts without a translation."""
-    template = extract_texts(root)
     for code in LANGUAGES:
         if code == ENGLISH.code:
             continue

@@ -120,6 +120,11 @@ def lazy_ngettext(singular: str, plural: str, count: int, /, **values: Any) -> L
     return _lazy(lambda language: language.ngettext(singular, plural, count, **values))
 
 
+def map_text(text: str, function: Callable[[str], str]) -> str:
+    """Apply a function to a text; to a ``LazyText`` in every language."""
+    return _lazy(lambda language: function(language.render(text))) if isinstance(text, LazyText) else function(text)
+
+
 def gettext_noop(text: str) -> str:
     """Mark a text for translation that is translated elsewhere."""
     return text

@@ -7,11 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from babel.messages import Catalog
 from babel.messages.pofile import read_po
 
+from commands.doctor import print_check
+from commands.doctor.account import check_clock
+from commands.doctor.check import failed
 from commands.messages import FOLDERS, KEYWORDS, extract_texts, is_untranslated, updated_catalogues
+from pipelines.base.errors import Unauthorized
+from pipelines.base.language import lazy_gettext, load_language
 from pipelines.report.page import render_page
-from tests.pseudo_locale import PSEUDO, page_text, untranslated
+from tests.pseudo_locale import OPEN, PSEUDO, page_text, untranslated
 from tests.unit.report.test_page import NOW, figures
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +29,15 @@ def pseudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.base.language.load_language", lambda _code: PSEUDO)
 
 
-def test_catalogues_are_complete_and_keep_placeholders() -> None:
+@pytest.fixture(scope="module")
+def template() -> Catalog:
+    """All texts of the code."""
+    return extract_texts(ROOT)
+
+
+def test_catalogues_are_complete_and_keep_placeholders(template: Catalog) -> None:
     """Up to date, without empty and fuzzy texts, with the placeholders of the original."""
-    for file, (text, missing_count) in updated_catalogues(ROOT):
+    for file, (text, missing_count) in updated_catalogues(template):
         assert file.read_bytes() == text, f"run './run messages': {file.name}"
         assert missing_count == 0, file.name
         with file.open("rb") as stored:
@@ -34,11 +46,9 @@ def test_catalogues_are_complete_and_keep_placeholders() -> None:
         assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
 
 
-def test_every_text_is_extracted() -> None:
+def test_every_text_is_extracted(template: Catalog) -> None:
     """Babel does not find a call within an f-string."""
-    extracted = {
-        text for message in extract_texts(ROOT) for text in (message.id if message.pluralizable else [message.id])
-    }
+    extracted = {text for message in template for text in (message.id if message.pluralizable else [message.id])}
     called = {
         argument.value
         for folder in FOLDERS
@@ -81,3 +91,29 @@ def test_no_word_of_the_report_escapes_translation() -> None:
         for word in untranslated(page_text(render_page(shown, now=NOW, is_simulated=True)))
     }
     assert found == {"missing", "value"}, "the code of an anomaly's kind alone"
+
+
+def test_no_text_of_doctor_escapes_translation() -> None:
+    """Subject, finding and advice of a check are translatable texts, never plain ones."""
+    plain = [
+        f"{path.name}:{node.lineno}"
+        for path in (ROOT / "commands" / "doctor").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("ok", "warning", "failed", "SettingsError")
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+        if isinstance(argument, ast.JoinedStr)
+        or (isinstance(argument, ast.Constant) and isinstance(argument.value, str))
+    ]
+    assert plain == []
+
+
+def test_doctor_prints_in_the_language_of_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    print_check(check_clock(lazy_gettext("schedule"), "Tue, 10 Mar 2026 09:00:00 GMT", NOW), load_language("ru"))
+    print_check(failed(lazy_gettext("settings"), Unauthorized("7")), PSEUDO)
+    shown = capsys.readouterr().out
+    assert "внимание" in shown
+    assert "Часы этой машины опережают часы amoCRM на 3 ч." in shown
+    assert untranslated(shown.partition(OPEN)[1] + shown.partition(OPEN)[2].partition("→")[0]) == []
