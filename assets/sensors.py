@@ -11,13 +11,13 @@ from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import transitions_of
 from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG
-from assets.notify import NO_WEBHOOK, notify
+from assets.notify import NO_RECEIVER, notify
 from assets.report import REPORT
 from assets.resources import Warehouse
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
+from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
-from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
 from pipelines.load.failure_alerts import failing, recovered, with_transitions
@@ -31,7 +31,7 @@ NOTHING_NEW: Final = "No alert was sent: these accounts fail as before, and each
 FOREIGN_RUN: Final = "No alert was sent: the run is of another job of the project."
 OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key for spec in (*PUBLISHED, *VIEWS))})
 
-# Both sensors run by default. Without AMOCRM_ALERT_WEBHOOK_URL they send nothing.
+# Both sensors run by default. Without a receiver of alerts they send nothing.
 
 
 @dg.run_failure_sensor(
@@ -39,7 +39,7 @@ OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key fo
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description=(
-        "Post failed loads to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do. An alert is sent "
+        "Send alerts about failed loads: which account, what happened, what to do. An alert is sent "
         "when an account starts failing, fails with a different error, or has failed for another day."
     ),
 )
@@ -64,14 +64,14 @@ def notify_of_failed_loads(
     name="tell_of_loads_that_work_again",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts recovered: loaded after a failed load.",
+    description="Send alerts about accounts that recovered: loaded after a failed load.",
 )
 def notify_of_recovered_loads(
     context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.SkipReason | None:
     """Send an alert about the accounts of one run that recovered."""
-    if workbench.alert_webhook_url is None:
-        return dg.SkipReason(NO_WEBHOOK)
+    if not workbench.receivers:
+        return dg.SkipReason(NO_RECEIVER)
     transitions = recovered(transitions_of(context.dagster_run, workbench))
     alert = recovery_alert(context.dagster_run, settings_or_none(workbench), transitions)
     unsent = notify(alert, workbench, context.log, transitions) if alert else "No account had failed before."

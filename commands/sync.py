@@ -20,11 +20,12 @@ from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_json
+from pipelines.alerts.delivery import AlertNotSent, deliver
+from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
-from pipelines.alerts.webhook import ALL_ACCOUNTS, AlertNotSent, FailureAlert, send_alert
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.program import with_program_name
-from pipelines.base.secret import Secret
+from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.failure_alerts import fleet_alerts, send_once
 from pipelines.load.fleet import load_fleet
@@ -53,7 +54,7 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
     "--notify",
     "is_notifying",
     is_flag=True,
-    help="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts start failing, keep failing or recover, as Dagster does.",
+    help="Send alerts about accounts that start failing, keep failing or recover, as Dagster does.",
 )
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
 @json_option
@@ -78,21 +79,23 @@ def command(
     if is_quiet and is_json:
         raise click.UsageError("--quiet and --json exclude each other.")
     settings = load_current_settings()
-    url = settings.alert_webhook_url if is_notifying else None
-    if is_notifying and url is None:
-        raise SettingsError("--notify needs a webhook.", advice="Set AMOCRM_ALERT_WEBHOOK_URL in .env.")
+    receivers = settings.receivers if is_notifying else ()
+    if is_notifying and not receivers:
+        raise SettingsError(
+            "--notify needs a receiver.", advice="Set AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS in .env."
+        )
     if threads is not None:
         settings = replace(settings, threads=threads)
     accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
-    with errors_notified(url), open_warehouse(settings) as engine:
+    with errors_notified(receivers), open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
             failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
         started_at = datetime.now(UTC)
         results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
-        if url:
-            notify_of_results(engine, url, results, started_at)
+        if receivers:
+            notify_of_results(engine, receivers, results, started_at)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
@@ -142,12 +145,12 @@ def load_all(
 
 
 @contextmanager
-def errors_notified(url: Secret | None) -> Iterator[None]:
+def errors_notified(receivers: Sequence[Receiver]) -> Iterator[None]:
     """If no account can be loaded, for example without the database, send an alert each time and re-raise the error."""
     try:
         yield
     except WarehouseError as error:
-        if url:
+        if receivers:
             alert = FailureAlert(
                 account=ALL_ACCOUNTS,
                 error=type(error).__name__,
@@ -156,13 +159,15 @@ def errors_notified(url: Secret | None) -> Iterator[None]:
                 run_id=None,
             )
             try:
-                send_alert(url, alert, sleep=time.sleep)
+                deliver(receivers, alert, sleep=time.sleep)
             except AlertNotSent as unsent:
                 click.echo(f"No alert was sent. {unsent}", err=True)
         raise
 
 
-def notify_of_results(engine: Engine, url: Secret, results: Sequence[LoadResult], started_at: datetime) -> None:
+def notify_of_results(
+    engine: Engine, receivers: Sequence[Receiver], results: Sequence[LoadResult], started_at: datetime
+) -> None:
     """Send the alerts about accounts that started failing, still fail or recovered. An error is printed only."""
     try:
         transitions = transitions_since(engine, started_at, [result.account_key for result in results])
@@ -170,9 +175,11 @@ def notify_of_results(engine: Engine, url: Secret, results: Sequence[LoadResult]
         transitions = []
     for alert, reported in fleet_alerts(results, transitions):
         try:
-            send_once(engine, url, alert, reported, sleep=time.sleep)
+            failure = send_once(engine, receivers, alert, reported, sleep=time.sleep)
         except AlertNotSent as error:
-            click.echo(f"An alert was not sent; the next load tries again. {error}", err=True)
+            failure = str(error)
+        if failure:
+            click.echo(f"An alert was not sent; the next load tries again. {failure}", err=True)
 
 
 @contextmanager

@@ -449,6 +449,21 @@ COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API 
 
 COMMENT ON COLUMN amocrm.account.database_timezone IS 'Another name of the account''s timezone, by which this server knows it. Null if the server knows the name in timezone, or no name of the zone.';
 
+CREATE TABLE amocrm.change_notice (
+    account_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    noticed_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.change_notice IS 'One row per account whose changes are alerted on: the snapshot up to which that is done. Without a row, the next load alerts only on its own changes.';
+
+COMMENT ON COLUMN amocrm.change_notice.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.change_notice.observed_at IS 'The last snapshot whose changes were sent, or were none to send.';
+
+COMMENT ON COLUMN amocrm.change_notice.noticed_at IS 'When that was recorded, by the database''s clock.';
+
 CREATE TABLE amocrm.failure_notice (
     account_key text NOT NULL,
     error text NOT NULL,
@@ -459,7 +474,7 @@ CREATE TABLE amocrm.failure_notice (
 )
 WITH (fillfactor='50');
 
-COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that the webhook was notified of: the last notification. Deleted when the webhook was notified of the recovery. If it is emptied, each failing account is reported once more.';
+COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that a receiver of alerts was notified of: the last notification. Deleted when the recovery was reported. If it is emptied, each failing account is reported once more.';
 
 COMMENT ON COLUMN amocrm.failure_notice.account_key IS 'The account''s key in the settings.';
 
@@ -469,7 +484,7 @@ COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first fai
 
 COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about.';
 
-COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When the webhook had accepted the notification, by the database''s clock.';
+COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When a receiver had accepted the notification, by the database''s clock.';
 
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,
@@ -984,7 +999,7 @@ COMMENT ON COLUMN amocrm.size_alert.around IS 'What changed in amoCRM between th
 
 COMMENT ON COLUMN amocrm.size_alert.message IS 'Text of the alert.';
 
-COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When the webhook had taken it. Null while it waits.';
+COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When a receiver had accepted the alert. Null while it is pending; each load retries.';
 
 COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts; until then no second message is sent.';
 
@@ -1146,6 +1161,26 @@ COMMENT ON COLUMN amocrm.stage_version.extra IS 'Properties that the vendor''s p
 
 COMMENT ON COLUMN amocrm.stage_version.content_hash IS 'SHA-256 of the stage''s content: a different hash opens a new version.';
 
+CREATE TABLE amocrm.undelivered_alert (
+    alert_id uuid NOT NULL,
+    receiver text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE amocrm.undelivered_alert IS 'One row per alert and receiver that did not take it, while another receiver did. Deleted when the receiver takes it, is no longer set, or after a week.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.alert_id IS 'Id of the row.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.receiver IS 'Name of the receiver: webhook, or the service of its URL in AMOCRM_ALERT_URLS, numbered if there are several.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.payload IS 'The message as JSON, made inert.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.created_at IS 'When it was sent to the other receivers, by the database''s clock.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.tried_at IS 'When it was last sent to this one, by the database''s clock.';
+
 CREATE TABLE amocrm.work_lock (
     work text NOT NULL,
     account_id bigint NOT NULL,
@@ -1266,6 +1301,9 @@ ALTER TABLE ONLY amocrm.account
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY amocrm.change_notice
+    ADD CONSTRAINT change_notice_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY amocrm.failure_notice
     ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key);
 
@@ -1341,6 +1379,9 @@ ALTER TABLE ONLY amocrm.stage_version
 ALTER TABLE ONLY amocrm.stage_version
     ADD CONSTRAINT stage_version_pkey PRIMARY KEY (account_id, stage_id, valid_from);
 
+ALTER TABLE ONLY amocrm.undelivered_alert
+    ADD CONSTRAINT undelivered_alert_pkey PRIMARY KEY (alert_id);
+
 ALTER TABLE ONLY amocrm.work_lock
     ADD CONSTRAINT work_lock_pkey PRIMARY KEY (work, account_id);
 
@@ -1386,6 +1427,9 @@ CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.quality_event FOR EACH R
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.segment_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
 
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.stage_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+ALTER TABLE ONLY amocrm.change_notice
+    ADD CONSTRAINT change_notice_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
 
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);

@@ -23,7 +23,7 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.webhook import check_webhook
+from commands.doctor.receivers import check_delivery, check_receivers
 from commands.options import account_option, json_option
 from commands.output import print_json
 from commands.terminal_language import terminal_language
@@ -31,7 +31,7 @@ from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.language import ENGLISH, Language, LazyText, gettext_noop, lazy_gettext, lazy_ngettext
 from pipelines.base.text import join_names
-from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_alert_webhook, load_location_settings
+from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_location_settings, load_receivers
 from pipelines.report.failure_words import FAILURE_WORDS
 from pipelines.warehouse.engine import open_warehouse
 
@@ -51,7 +51,7 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 @click.command()
 @account_option
 @json_option
-@click.option("--send-test-alert", is_flag=True, help="Also send a test message to AMOCRM_ALERT_WEBHOOK_URL.")
+@click.option("--send-test-alert", is_flag=True, help="Also send a test message to each receiver of alerts.")
 def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) -> None:
     """Check settings, tokens, database and clock, and advise on problems.
 
@@ -70,7 +70,7 @@ def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) ->
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
     if send_test_alert:
-        checks = chain(checks, check_webhook(load_alert_webhook(os.environ, current_settings_folder()), SYSTEM_CLOCK))
+        checks = chain(checks, check_delivery(load_receivers(os.environ, current_settings_folder()), SYSTEM_CLOCK))
     language, found = terminal_language(setting), []
     for check in checks:
         found.append(check)
@@ -129,6 +129,7 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
             yield failed(lazy_gettext("database: access"), error)
         else:
             yield from check_database(engine)
+        yield from check_receivers(settings.receivers, engine)
         for account in accounts:
             for check in check_any_account(account, settings, engine, clock):
                 yield replace(check, account=account.key)

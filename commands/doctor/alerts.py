@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from commands.doctor.check import Check, ok, warning
 from commands.output import pluralize
-from pipelines.alerts.store import count_pending, read_account, read_comparisons
+from pipelines.alerts.size_alert_store import count_pending, read_account, read_comparisons
 from pipelines.base.errors import DatabaseError
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
@@ -20,8 +20,12 @@ def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | 
     if not account.alerts:
         return
     rules = pluralize(len(account.alerts), "rule")
-    if settings.alert_webhook_url is None:
-        yield warning(subject, f"{rules}, but no webhook.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules.")
+    if not settings.receivers:
+        yield warning(
+            subject,
+            f"{rules}, but no receiver.",
+            "Set AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS, or remove the rules.",
+        )
     elif engine is not None:
         try:
             yield from _check_segments(subject, rules, account, engine)
@@ -55,7 +59,7 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
         yield warning(
             subject,
             f"{pluralize(pending_count, 'alert')} could not be sent yet.",
-            "Check AMOCRM_ALERT_WEBHOOK_URL: each load retries.",
+            "Check AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS: each load retries.",
         )
     else:
         yield ok(subject, f"{rules}.")

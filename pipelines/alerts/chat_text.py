@@ -48,8 +48,9 @@ _ACTIVE: Final = str.maketrans(
     }
 )
 
-_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-"""Underscore that may start or end emphasis; within a word, such as AMOCRM_HOST, it cannot."""
+_UNDERSCORE: Final = re.compile(r"(--account [a-z0-9][a-z0-9_-]{0,62}(?!\S))|(?<![^\W_])_|_(?![^\W_])")
+"""Underscore that may start or end emphasis; within a word, such as AMOCRM_HOST, it cannot. An account's key in a
+command is copied and pasted, so it stays."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
 _DOMAIN: Final = re.compile(r"(?<=[^\s'\"(/,;])([.。．｡․﹒])(?=[^\W\d_])(?!\w*_\w)")
@@ -88,7 +89,7 @@ def inert(text: str, longest: int = LONGEST) -> str:
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     visible = (character if character == "\n" else visible_character(character) for character in text)
     text = "".join(visible).translate(_ACTIVE)
-    text = _UNDERSCORE.sub("＿", text)
+    text = _UNDERSCORE.sub(lambda match: match[1] or "＿", text)
     text = _SCHEME.sub(f":{APART}", text)
     text = _outside_of_files(text)
     text = _COMMAND.sub(f"/{APART}", text)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from pipelines.alerts.evaluate import NewAlert
+from pipelines.alerts.size_rules import NewAlert
 
 MAX_ALERTS_IN_TEXT: Final = 10
 """Alerts in a message's text; the key ``alerts`` contains all."""

@@ -14,6 +14,7 @@ from pipelines.base.secret import Secret
 from pipelines.config import parsing as values
 from pipelines.config.alert_rules import EXAMPLE as ALERT_EXAMPLE
 from pipelines.config.alert_rules import SizeRule, parse_rule_table, parse_rules
+from pipelines.config.change_kinds import parse_change_kinds
 from pipelines.config.host import is_local, parse_host
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import SettingsReader
@@ -42,7 +43,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "language")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "change_alerts", "language")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -71,6 +72,7 @@ class AccountSettings:
     base_url: str  # https://example.amocrm.ru
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
+    change_alerts: frozenset[str] | None = None  # kinds of changes to alert on; None: those of all accounts
     language: str | None = None  # of its report and alerts; None: that of all
 
     @property
@@ -179,6 +181,9 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             f"accounts.toml: '{unknown}' is unknown. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
+    change_alerts = None
+    with reader.collect_problems("accounts.toml, change_alerts"):
+        change_alerts = parse_change_kinds(table["change_alerts"]) if "change_alerts" in table else None
     language = None
     with reader.collect_problems("accounts.toml, language"):
         language = values.parse_language(table["language"]) if "language" in table else None
@@ -194,6 +199,7 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         base_url=parse_host(connection["host"]),
         token=_parse_token(connection, reader, root),
         alerts=alerts,
+        change_alerts=change_alerts,
         language=language,
     )
 

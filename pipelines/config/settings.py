@@ -31,7 +31,9 @@ from pipelines.config.accounts import (
     referenced_variables,
     report_duplicates,
 )
+from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS, parse_change_kinds
 from pipelines.config.parsing import SettingsReader
+from pipelines.config.receivers import Receiver, build_receivers, parse_service_urls
 
 __all__ = [
     "ACCOUNT_KEYS",
@@ -57,6 +59,8 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.parse_cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.parse_timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.parse_webhook_url),
+    "AMOCRM_ALERT_URLS": ("alert_urls", parse_service_urls),
+    "AMOCRM_CHANGE_ALERTS": ("change_alerts", parse_change_kinds),
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.parse_page_url),
     "AMOCRM_DAGSTER_HOSTS": ("dagster_hosts", values.host_names),
     "AMOCRM_DAGSTER_SECRET": ("dagster_secret", values.long_secret),
@@ -76,7 +80,10 @@ VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTE_PARSERS)
 """All variables, except those that accounts.toml names. ``.env.example`` explains them."""
 
 
-SECRET_VARIABLES: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_DAGSTER_SECRET")
+RECEIVERS: Final = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_ALERT_URLS")
+"""Variables that name the receivers of alerts."""
+
+SECRET_VARIABLES: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", *RECEIVERS, "AMOCRM_DAGSTER_SECRET")
 """Variables that hold a secret."""
 
 MAX_DOTS_IN_A_LINE: Final = 1_000
@@ -104,7 +111,9 @@ class Settings:
     fleet_buckets: int = 8  # Dagster runs per fleet load, if there are more accounts than buckets
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
-    alert_webhook_url: Secret | None = None  # receives alerts; None: no alerts
+    alert_webhook_url: Secret | None = None  # receives alerts as JSON
+    alert_urls: tuple[Secret, ...] = ()  # services that receive alerts as text
+    change_alerts: frozenset[str] = DEFAULT_CHANGE_KINDS  # kinds of changes to alert on; empty: none
     dagster_url: str | None = None  # Dagster's UI, without a trailing slash, for links in alerts
     dagster_hosts: tuple[str, ...] = ()  # more host names of Dagster's UI
     dagster_secret: Secret | None = None  # for scripts and proxies of Dagster's UI; None: random at each start
@@ -112,6 +121,15 @@ class Settings:
     write_back_dir: Path | None = None  # folder of files that the job may read; None: no files
     dagster_run_days: int = 90  # retention of Dagster's runs, except for the latest of each asset
     language: str | None = None  # of texts for people; None: of an account its country's, of a terminal its own
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Receivers of alerts; empty: no alerts are sent."""
+        return build_receivers(self.alert_webhook_url, self.alert_urls)
+
+    def change_kinds(self, account: AccountSettings) -> frozenset[str]:
+        """Return the kinds of changes of an account to alert on."""
+        return self.change_alerts if account.change_alerts is None else account.change_alerts
 
     def token_file(self, key: str) -> Path:
         """Return the file of an account's OAuth tokens."""
@@ -234,15 +252,14 @@ def secret_files(root: Path) -> list[Path]:
     return [root / values.parse_path(name) for name in named if isinstance(name, str)]
 
 
-def load_alert_webhook(environ: Mapping[str, str], root: Path) -> Secret | None:
-    """Load only the alert webhook, even if other settings are invalid; None if it is unknown."""
+def load_receivers(environ: Mapping[str, str], root: Path) -> tuple[Receiver, ...]:
+    """Load only the receivers of alerts, even if other settings are invalid; without those that are invalid."""
     try:
         file_variables, _ = _read_env_file(root / ".env")
     except SettingsError:
         file_variables = {}
-    return SettingsReader(file_variables | _without_empty(environ)).read(
-        "AMOCRM_ALERT_WEBHOOK_URL", values.parse_webhook_url
-    )
+    reader = SettingsReader(file_variables | _without_empty(environ))
+    return Settings(data_dir=root, **_parse_attributes(reader, root, RECEIVERS)).receivers
 
 
 def _without_empty(environ: Mapping[str, str]) -> dict[str, str]:

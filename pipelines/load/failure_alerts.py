@@ -12,13 +12,15 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from pipelines.alerts.delivery import AlertNotSent, deliver, keep_undelivered
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.alerts.load_outcomes import record_notified
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
-from pipelines.alerts.webhook import AlertNotSent, FailureAlert, send_alert
 from pipelines.base.errors import WarehouseError
-from pipelines.base.secret import Secret
+from pipelines.config.receivers import Receiver
 from pipelines.load.fleet_summary import describe_failures
 from pipelines.load.result import SKIPPED_ERROR_NAME, LoadResult, group_failures
+from pipelines.warehouse.engine import transaction
 
 FLEET_NAME: Final = "fleet"
 """Used instead of an account's key if an alert is about several accounts."""
@@ -54,21 +56,24 @@ def recovered(transitions: Iterable[LoadTransition]) -> list[LoadTransition]:
 
 def send_once(
     engine: Engine,
-    url: Secret,
+    receivers: Sequence[Receiver],
     alert: FailureAlert,
     transitions: Sequence[LoadTransition],
     *,
     sleep: Callable[[float], None],
-) -> None:
-    """Send the alert, and record that the webhook was notified of these transitions.
+) -> str | None:
+    """Send the alert, record that these transitions were reported, and return the errors of single receivers.
 
     Raises ``AlertNotSent``: then nothing is recorded, and the next load's alert reports them.
     """
-    send_alert(url, alert, sleep=sleep)
+    delivery = deliver(receivers, alert, sleep=sleep)
     try:
-        record_notified(engine, transitions)
+        with transaction(engine) as connection:
+            record_notified(connection, transitions)
+            keep_undelivered(connection, delivery)
     except WarehouseError as error:
         raise AlertNotSent(f"The alert was sent, but not recorded, so it may be sent again: {error.message}") from None
+    return delivery.failure
 
 
 def fleet_alerts(

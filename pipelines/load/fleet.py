@@ -18,7 +18,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from pipelines.alerts.send import send_size_alerts
+from pipelines.alerts.after_load import send_alerts
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import ApiError, Blocked, DatabaseError, DatabaseUnavailable, RateLimited, Superseded
 from pipelines.config.settings import AnyAccount, Settings
@@ -136,7 +136,7 @@ class _WorkerPool:
             yield result
 
     def load(self, account: AnyAccount) -> LoadResult:
-        """Load one account and send its size alerts; an error becomes part of the result."""
+        """Load one account and send its alerts; an error becomes part of the result."""
         started_at = self.clock.now()
         status: Status = "skipped"
         loaded, failure, alert_error = None, None, None
@@ -153,7 +153,7 @@ class _WorkerPool:
             try:
                 loaded = load_account(context)
                 status = "loaded"
-                alert_error = send_size_alerts(self.engine, context.account, self.settings, clock=clock).failure
+                alert_error = send_alerts(self.engine, context.account, self.settings, clock=clock).failure
             except _FleetStopped:
                 pass
             except Exception as error:  # noqa: BLE001 - one account's error must not stop the others

@@ -18,7 +18,7 @@ from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed, warning
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
-from commands.doctor.webhook import check_webhook
+from commands.doctor.receivers import check_delivery
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from pipelines.amocrm.client import AmoClient
@@ -38,6 +38,7 @@ from pipelines.base.errors import (
 from pipelines.base.language import ENGLISH
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
+from pipelines.config.receivers import build_receivers
 from pipelines.config.settings import AccountSettings, Settings, load_location_settings
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
@@ -332,11 +333,15 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("response", "status", "words"),
-    [(200, "ok", "accepted the message"), (404, "failed", "answered 404"), (None, "failed", "not set")],
+    [
+        (200, "ok", "accepted the message"),
+        (404, "failed", "answered 404"),
+        (None, "failed", "No receiver"),
+    ],
 )
 def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:
     with Hook(response or 200).running() as hook:
-        [check] = check_webhook(hook.url if response else None, SYSTEM_CLOCK)
+        [check] = check_delivery(build_receivers(hook.url if response else None, ()), SYSTEM_CLOCK)
     assert (check.status, words in check.finding) == (status, True)
     assert check.exit_code == (0 if status == "ok" else SettingsError.exit_code)
     assert len(hook.received) == (1 if response else 0)

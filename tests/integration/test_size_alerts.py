@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from commands.cli import cli
-from pipelines.alerts.send import SendResult, send_size_alerts
+from pipelines.alerts.size_alerts import SendResult, send_size_alerts
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule

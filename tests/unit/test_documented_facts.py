@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.schedules import NIGHTLY_CRON
-from pipelines.alerts.evaluate import HYSTERESIS_RATIO
+from pipelines.alerts.size_rules import HYSTERESIS_RATIO
 from pipelines.amocrm.limits import BLOCK_DURATION
 from pipelines.base.bounded_file import PLAN_BYTES, SETTINGS_BYTES
 from pipelines.config import parsing

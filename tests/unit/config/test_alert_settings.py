@@ -10,7 +10,8 @@ import pytest
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
-from pipelines.config.settings import load_alert_webhook, load_settings
+from pipelines.config.receivers import build_receivers
+from pipelines.config.settings import load_receivers, load_settings
 
 ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
 ACME = '[accounts.acme]\nhost = "acme.amocrm.ru"\ntoken_env = "ACME"\n'
@@ -69,11 +70,11 @@ def test_a_schedule_that_would_break_the_code_location_is_refused(tmp_path: Path
 
 def test_broken_settings_are_reported_if_the_webhook_is_readable(tmp_path: Path) -> None:
     broken = {"AMOCRM_HOST": "nowhere", "AMOCRM_SCHEDULE_CRON": "x"}
-    assert load_alert_webhook(broken, tmp_path) is None
+    assert load_receivers(broken, tmp_path) == ()
     (tmp_path / ".env").write_text("AMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/file\n")
-    assert load_alert_webhook(broken, tmp_path) == Secret("https://hooks.example.com/file")
+    assert load_receivers(broken, tmp_path) == build_receivers(Secret("https://hooks.example.com/file"), ())
     given = broken | {"AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/environ"}
-    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
-    assert load_alert_webhook(broken | {"AMOCRM_ALERT_WEBHOOK_URL": "ftp://x"}, tmp_path) is None
+    assert load_receivers(given, tmp_path) == build_receivers(Secret("https://hooks.example.com/environ"), ())
+    assert load_receivers(broken | {"AMOCRM_ALERT_WEBHOOK_URL": "ftp://x"}, tmp_path) == ()
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
-    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
+    assert load_receivers(given, tmp_path) == build_receivers(Secret("https://hooks.example.com/environ"), ())

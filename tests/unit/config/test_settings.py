@@ -18,7 +18,7 @@ from pipelines.config.settings import (
     VARIABLES,
     AccountSettings,
     Settings,
-    load_alert_webhook,
+    load_receivers,
     load_settings,
     web_settings,
 )
@@ -168,7 +168,7 @@ def test_a_line_of_env_that_is_no_setting_is_named_and_the_others_hold(tmp_path:
     )
     assert problems({}, tmp_path).startswith(".env, line 3: this is not a setting or a comment.")
     assert "secret" not in problems({}, tmp_path)
-    assert load_alert_webhook({}, tmp_path) is not None
+    assert load_receivers({}, tmp_path)
 
 
 def test_binary_files_are_reported(tmp_path: Path) -> None:

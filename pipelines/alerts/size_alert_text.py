@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from pipelines.alerts.evaluate import NewAlert
 from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
+from pipelines.alerts.size_rules import NewAlert
 from pipelines.base.language import gettext_noop
 from pipelines.base.text import display_name
 from pipelines.report.events import NO_CONTEXT, Event, change_events, gap_event

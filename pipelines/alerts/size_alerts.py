@@ -9,14 +9,14 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from pipelines.alerts import store
-from pipelines.alerts.evaluate import NewAlert, SizeComparison, evaluate_rules
+from pipelines.alerts import size_alert_store as store
+from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver, keep_undelivered
 from pipelines.alerts.size_alert import SizeAlert, SizeAlertBatch
-from pipelines.alerts.webhook import RETRY_WAITS, AlertNotSent, send_alert
+from pipelines.alerts.size_rules import NewAlert, SizeComparison, evaluate_rules
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import WarehouseError
-from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
+from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.report.figures import read_gaps
 from pipelines.warehouse.changes import read_changes
@@ -32,8 +32,8 @@ class SendResult:
     """Result of sending size alerts."""
 
     started_count: int = 0  # alerts that started with this load
-    sent_count: int = 0  # alerts that the webhook accepted, including pending ones of earlier loads
-    failure: str | None = None  # the error if alerts are still pending; the next load retries
+    sent_count: int = 0  # alerts that a receiver accepted, including pending ones of earlier loads
+    failure: str | None = None  # the error if a receiver does not have the alerts yet; the next load retries
 
 
 def send_size_alerts(
@@ -43,12 +43,12 @@ def send_size_alerts(
 
     Call after each published load.
 
-    Each alert is sent once; if the process dies right after the webhook accepted it, it is sent
-    again with the same id. Does nothing without rules or webhook. Errors are returned, never
+    Each alert is sent once; if the process dies right after a receiver accepted it, it is sent
+    again with the same id. Does nothing without rules or receivers. Errors are returned, never
     raised, and the next load retries.
     """
-    url = settings.alert_webhook_url
-    if not account.alerts or url is None:
+    receivers = settings.receivers
+    if not account.alerts or not receivers:
         return SendResult()
     started_count = 0
     try:
@@ -57,9 +57,8 @@ def send_size_alerts(
             if alert_account is None:
                 return SendResult()
             started_count = record_alerts(connection, alert_account, account)
-        return SendResult(
-            started_count=started_count, sent_count=send_pending(engine, alert_account, account, url, clock)
-        )
+        sent_count, failure = send_pending(engine, alert_account, account, receivers, clock)
+        return SendResult(started_count=started_count, sent_count=sent_count, failure=failure)
     except WarehouseError as error:
         failure = error.message
     except AlertNotSent as error:
@@ -119,7 +118,7 @@ def with_context(
 ) -> list[SizeAlert]:
     """Add text and context to the alerts."""
     # Imported here: loads without alerts do not need Babel, which is slow to import.
-    from pipelines.alerts.message import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
+    from pipelines.alerts.size_alert_text import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
 
     formats = Formats.for_account(alert_account.country, alert_account.timezone)
@@ -139,19 +138,24 @@ def with_context(
 
 
 def send_pending(
-    engine: Engine, alert_account: store.AlertAccount, account: AccountSettings, url: Secret, clock: Clock
-) -> int:
-    """Send pending alerts as one message, and return their number.
+    engine: Engine,
+    alert_account: store.AlertAccount,
+    account: AccountSettings,
+    receivers: Sequence[Receiver],
+    clock: Clock,
+) -> tuple[int, str | None]:
+    """Send pending alerts as one message, and return their number and errors of single receivers.
 
     Raises ``AlertNotSent``; they then stay pending.
     """
     with transaction(engine, account=account.key) as connection:
         pending = store.claim_pending(connection, alert_account.account_id)
-        if pending:
-            # Only one retry: the next load retries as well, and the fleet's next accounts wait for
-            # this thread.
-            send_alert(
-                url, SizeAlertBatch(account=account.key, alerts=pending), sleep=clock.sleep, waits=RETRY_WAITS[:1]
-            )
-            store.mark_sent(connection, alert_account.account_id, pending, clock.now())
-        return len(pending)
+        if not pending:
+            return 0, None
+        # Only one retry: the next load retries as well, and the fleet's next accounts wait for this
+        # thread.
+        batch = SizeAlertBatch(account=account.key, alerts=pending)
+        delivery = deliver(receivers, batch, sleep=clock.sleep, waits=RETRY_WAITS[:1])
+        store.mark_sent(connection, alert_account.account_id, pending, clock.now())
+        keep_undelivered(connection, delivery)
+        return len(pending), delivery.failure
