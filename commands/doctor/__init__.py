@@ -69,9 +69,10 @@ def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) ->
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
-    if send_test_alert:
-        checks = chain(checks, check_delivery(load_receivers(os.environ, current_settings_folder()), SYSTEM_CLOCK))
     language, found = terminal_language(setting), []
+    if send_test_alert:
+        receivers = load_receivers(os.environ, current_settings_folder())
+        checks = chain(checks, check_delivery(receivers, SYSTEM_CLOCK, language))
     for check in checks:
         found.append(check)
         if not is_json and not (is_brief and check.account is not None and check.status == "ok"):

@@ -125,6 +125,11 @@ def map_text(text: str, function: Callable[[str], str]) -> str:
     return _lazy(lambda language: function(language.render(text))) if isinstance(text, LazyText) else function(text)
 
 
+def join_texts(*texts: str) -> LazyText:
+    """Join sentences with spaces, in every language; empty ones are left out."""
+    return _lazy(lambda language: " ".join(filter(None, map(language.render, texts))))
+
+
 def gettext_noop(text: str) -> str:
     """Mark a text for translation that is translated elsewhere."""
     return text

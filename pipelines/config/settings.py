@@ -139,7 +139,7 @@ class Settings:
         """Return the file of an account's report."""
         return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
 
-    def account_language(self, key: str) -> str | None:
+    def account_language(self, key: str | None) -> str | None:
         """Return the language that is set for an account's texts; None: that of its country."""
         return next((account.language for account in self.accounts if account.key == key), None) or self.language
 
