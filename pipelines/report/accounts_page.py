@@ -98,7 +98,7 @@ def build_rows(
         yield AccountRow(
             key=key,
             title=title,
-            link=f"{key}.html" if settings.report_file(key).exists() else None,
+            link=f"{key}.html" if settings.report_file(key).is_file() else None,
             line=line,
             details=" · ".join(details),
             # Safe: of numbers, without text from amoCRM.
