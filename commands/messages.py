@@ -17,7 +17,7 @@ from pipelines.base.language import CATALOGUES, ENGLISH, LANGUAGES
 
 FOLDERS: Final = ("assets", "commands", "pipelines")
 METHODS: Final = [("**.py", "python"), ("**.jinja", "jinja2.ext:babel_extract")]
-OPTIONS: Final = {"**.jinja": {"newstyle_gettext": "true", "trimmed": "true"}}
+OPTIONS: Final = {"**.jinja": {"newstyle_gettext": "true"}}
 KEYWORDS: Final = {
     "_": None,
     "gettext": None,
@@ -25,6 +25,7 @@ KEYWORDS: Final = {
     "lazy_gettext": None,
     "lazy_ngettext": (1, 2),
     "ngettext": (1, 2),
+    "ngettext_noop": (1, 2),
     "pgettext": ((1, "c"), 2),
 }
 """Functions whose arguments are texts, and the positions of these."""
@@ -68,7 +69,7 @@ def updated_catalogues(root: Path) -> Iterator[tuple[Path, tuple[bytes, int]]]:
         if file.exists():
             with file.open("rb") as stored:
                 catalogue = read_po(stored, locale=code)
-        catalogue.update(template, update_creation_date=False)
+        catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
         catalogue.obsolete.clear()
         text = io.BytesIO()
         write_po(text, catalogue, width=100, sort_by_file=True, include_lineno=False)

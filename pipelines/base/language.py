@@ -117,6 +117,11 @@ def gettext_noop(text: str) -> str:
     return text
 
 
+def ngettext_noop(singular: str, plural: str) -> tuple[str, str]:
+    """Mark the forms of a text for translation that is translated elsewhere."""
+    return singular, plural
+
+
 def language_for(setting: str | None, country: str | None = None) -> Language:
     """Return the language of a setting, or else of a country with a two-letter code, or else English."""
     return load_language(setting or country_language(country))

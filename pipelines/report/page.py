@@ -14,12 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.base.text import display_name, format_duration, to_single_line
+from pipelines.report.change_sentences import entity_label
 from pipelines.report.chart import mark_letter, number_marks, size_chart
 from pipelines.report.events import Event, describe_gap, events_by_segment, shared_events, timeline_events
 from pipelines.report.figures import Figures, ReportDay, SegmentTrend
 from pipelines.report.formats import Formats
 from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
-from pipelines.report.stage_rules import describe_rules
+from pipelines.report.stage_rules import describe_rules, translate_type
 
 MAX_TIMELINE_EVENTS: Final = 60
 """Events in the timeline, the latest; the views have all."""
@@ -156,22 +157,26 @@ def build_environment(formats: Formats) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["stylesheet"] = Markup(read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
-    catalogue = formats.language.catalogue
-    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension's
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.globals["language"] = formats.language
+    language = formats.language
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension's
+        language.catalogue, newstyle=True
+    )
+    environment.globals["language"] = language
     environment.filters |= {
         "number": formats.number,
         "signed": formats.signed,
         "percent": formats.percent,
         "day": formats.day,
         "timestamp": formats.timestamp,
-        "gap_text": describe_gap,
+        "gap_text": lambda gap: describe_gap(gap, language),
         "name": display_name,
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
-        "rules": describe_rules,
-        "duration": format_duration,
+        "rules": lambda text: describe_rules(text, language),
+        "stage_type": lambda text: translate_type(text, language),
+        "entity": lambda anomaly: entity_label(anomaly.thing, anomaly.thing_name, anomaly.thing_id, language),
+        "duration": lambda seconds: format_duration(seconds, language),
+        "days": lambda count: language.ngettext("%(count)s day", "%(count)s days", count),
     }
     return environment
 

@@ -129,6 +129,10 @@ def figures(name: str = "VIP") -> Figures:
                 missed_days=0,
                 observed_at=NOW - timedelta(hours=1),
                 changed_things="field 'Region', the segment",
+                changes_around=[
+                    {"thing": "segment", "thing_id": 1, "name": name, "change": "changed"},
+                    {"thing": "field", "thing_id": 9, "name": "Region", "change": "changed"},
+                ],
             )
         ],
         changes=[change],
