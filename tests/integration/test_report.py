@@ -210,3 +210,24 @@ def test_the_same_figures_as_parquet(engine: Engine, postgres_url: str, tmp_path
         assert [(row["name"], row["customers_count"], row["share_percent"]) for row in written] == [
             tuple(row) for row in rows
         ]
+
+
+def test_a_terminal_shows_one_account_or_a_line_of_each(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+    variables = {"DATABASE_URL": postgres_url, "COLUMNS": "100"}
+    none = run("show", folder=tmp_path, **variables)
+    assert (none.returncode, "Run 'amocrm-warehouse sync' first." in none.stderr) == (SettingsError.exit_code, True)
+    publish_history(engine)
+    one = run("show", folder=tmp_path, **variables)
+    assert (one.returncode, one.stderr) == (0, "")
+    assert re.search(r"VIP club +130 .*[▁▂▃▄▅▆▇█]", one.stdout)
+    assert "rules of stage 'Closed' changed" in one.stdout
+    hostile = "[bold]:smile:\u202e\x1b[31m"
+    other = snapshot(NOW, account=account(id=2, name=hostile), segments=(segment(7, 40, name=hostile),))
+    publish(engine, other, origin(account_key="other"))
+    both = run("show", folder=tmp_path, **variables)
+    lines = both.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["Account", KEY, "other"]
+    assert lines[2].count("[bold]:smile: [31m") == 2
+    assert re.search(rf"{KEY} A load is missing", both.stdout)
+    assert "VIP club" in run("show", KEY, folder=tmp_path, **variables).stdout
+    assert run("show", "none", folder=tmp_path, **variables).returncode == SettingsError.exit_code
