@@ -90,16 +90,16 @@ def show_account(console: Console, summary: Summary, language: Language, *, is_s
 
 
 def show_accounts(console: Console, lines: Sequence[AccountLine], language: Language) -> None:
-    """Print a line of each account, and below it what is wrong with its loads."""
+    """Print a line of each account, and below all of them what is wrong with the loads of some."""
     table = _create_table()
-    is_wide = console.width >= WIDE
+    is_wide = console.width >= MAX_WIDTH
     table.add_column(language.gettext("Account"), no_wrap=True, max_width=18)
     if is_wide:
         table.add_column(language.gettext("Name"), no_wrap=True, max_width=22)
     table.add_column(language.gettext("Largest segment"), no_wrap=True, max_width=18)
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
-    days = 20 if is_wide else 7
+    days = 14 if is_wide else 7
     table.add_column(language.gettext("last %(count)s days", count=days), no_wrap=True)
     table.add_column(language.gettext("Last load"), justify="right", no_wrap=True)
     for line in lines:
