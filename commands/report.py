@@ -69,7 +69,7 @@ def write_all(
             click.echo(f"Error: {failure.message}", err=True)
         else:
             click.echo(f"wrote {result.file}", err=True)
-    errors = {key: failure.message for key, failure in failures.items()}
+    errors = {key: failure.message.removeprefix(f"account '{key}': ") for key, failure in failures.items()}
     file = write_accounts_page(engine, settings, now=now, errors=errors, is_simulated=is_simulated)
     click.echo(f"wrote {file}", err=True)
     return next((failure.exit_code for failure in failures.values()), 0)

@@ -1,4 +1,4 @@
-"""Page of all accounts, with links to their reports: ``accounts.html.jinja`` and ``accounts.js``."""
+"""Page of all accounts, with links to their reports: ``accounts.html.jinja`` with its style and script."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def build_rows(
     for key in sorted(known.keys() | wanted.keys()):
         line, account = known.get(key), wanted.get(key)
         is_former = bool(wanted) and account is None
-        reasons = [str(account.error)] if isinstance(account, UnusableAccount) else []
+        reasons = [account.problems] if isinstance(account, UnusableAccount) else []
         reasons += [errors[key]] if key in errors else []
         title = display_name(line.name if line else None, key)
         details = [] if title == key else [key]
@@ -130,6 +130,7 @@ def render_accounts_page(rows: list[AccountRow], formats: Formats, *, now: datet
         is_simulated=is_simulated,
         trend_days=TREND_DAYS,
         troubled_count=sum(bool(row.problems) for row in rows),
+        accounts_stylesheet=Markup(read_template_file(environment, "accounts.css")),  # noqa: S704 - a file of ours
         script=Markup(script),  # noqa: S704 - a file of ours
         script_hash=f"sha256-{digest}",
     )
