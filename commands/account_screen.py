@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from babel.dates import format_date
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -29,7 +27,6 @@ MAX_GAPS = 5
 
 MINUS, NO_VALUE = "−", "–"
 MARGIN = (0, 0, 0, 2)
-DAY, DAY_OF_YEAR = "d MMM", "d MMM y"  # patterns of CLDR
 
 
 def open_console() -> Console:
@@ -52,9 +49,9 @@ def name_width(console: Console) -> int:
     return NAME_WIDTHS[console.width >= WIDE]
 
 
-def show_account(console: Console, summary: Summary, language: Language, *, is_simulated: bool = False) -> None:
+def show_account(console: Console, summary: Summary, *, is_simulated: bool = False) -> None:
     """Print the account, its segments or stages, recent changes, and the latest gaps."""
-    account = summary.account
+    account, language = summary.account, summary.language
     values = {"id": str(account.account_id), "mode": account.customers_mode}
     first, last = summary.local(account.first_observed_at), summary.local(account.last_observed_at)
     console.print()
@@ -70,22 +67,22 @@ def show_account(console: Console, summary: Summary, language: Language, *, is_s
     console.print(
         language.gettext(
             "%(first)s to %(last)s, timezone %(timezone)s",
-            first=_format_day(first, language, DAY_OF_YEAR),
-            last=f"{_format_day(last, language, DAY_OF_YEAR)} {last:%H:%M}",
+            first=language.day(first.date(), "yMMMd"),
+            last=f"{language.day(last.date(), 'yMMMd')} {last:%H:%M}",
             timezone=account.timezone,
         )
     )
     console.print()
     if summary.segments:
-        console.print(Padding(_segments_table(console, summary, language), MARGIN))
+        console.print(Padding(_segments_table(console, summary), MARGIN))
     if summary.stages:
-        console.print(Padding(_stages_table(summary, language), MARGIN))
+        console.print(Padding(_stages_table(summary), MARGIN))
     console.print()
     console.print(Text(language.gettext("Recent changes"), "bold"))
-    console.print(Padding(_changes_table(summary, language), MARGIN))
+    console.print(Padding(_changes_table(summary), MARGIN))
     for gap in summary.gaps[:MAX_GAPS]:
         console.print()
-        since = _format_day(summary.local(gap.after_at), language, DAY)
+        since = language.day(summary.local(gap.after_at).date())
         console.print(Text.assemble((f"{since} ", "bold"), describe_gap(gap, language)))
 
 
@@ -100,7 +97,7 @@ def show_accounts(console: Console, lines: Sequence[AccountLine], language: Lang
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
     days = 14 if is_wide else 7
-    table.add_column(language.gettext("last %(count)s days", count=days), no_wrap=True)
+    table.add_column(language.ngettext("last %(count)s day", "last %(count)s days", days), no_wrap=True)
     table.add_column(language.gettext("Last load"), justify="right", no_wrap=True)
     for line in lines:
         local = line.observed_at.astimezone(stored_timezone(line.timezone))
@@ -115,7 +112,7 @@ def show_accounts(console: Console, lines: Sequence[AccountLine], language: Lang
             _format_change(line.change_7_days, language) if has_segment else "",
             _format_change(line.change_30_days, language) if has_segment else "",
             sparkline(line.last_counts[-days:]),
-            _format_day(local, language, DAY) + (f" {local:%H:%M}" if is_wide else ""),
+            language.day(local.date()) + (f" {local:%H:%M}" if is_wide else ""),
         )
     console.print(table)
     for line in lines:
@@ -129,13 +126,14 @@ def _create_table(*, has_header: bool = True) -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=has_header)
 
 
-def _segments_table(console: Console, summary: Summary, language: Language) -> Table:
+def _segments_table(console: Console, summary: Summary) -> Table:
     """Build the table of segments: size, changes, sparkline."""
+    language, shown_days = summary.language, sparkline_days(console)
     table = _create_table()
     table.add_column(language.gettext("Segment"), no_wrap=True, max_width=name_width(console))
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (1, 7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(language.gettext("last %(count)s days", count=sparkline_days(console)), no_wrap=True)
+    table.add_column(language.ngettext("last %(count)s day", "last %(count)s days", shown_days), no_wrap=True)
     for row in summary.segments:
         table.add_row(
             display_name(row.name, row.segment_id),
@@ -152,10 +150,6 @@ def _format_days(days: int, language: Language) -> str:
     return language.ngettext("%(count)s day", "%(count)s days", days)
 
 
-def _format_day(instant: datetime, language: Language, pattern: str) -> str:
-    return str(format_date(instant, pattern, locale=language.locale))
-
-
 def _format_size(size: int | None, language: Language) -> Text:
     return Text(NO_VALUE if size is None else language.number(size), "bold")
 
@@ -168,8 +162,9 @@ def _format_change(change: int | None, language: Language) -> Text:
     return Text(f"{MINUS}{language.number(-change)}", "red")
 
 
-def _stages_table(summary: Summary, language: Language) -> Table:
+def _stages_table(summary: Summary) -> Table:
     """Build the table of stages: rules and last change."""
+    language = summary.language
     table = _create_table()
     table.add_column(language.gettext("Stage"), no_wrap=True)
     table.add_column("", no_wrap=True, style="dim")
@@ -180,18 +175,19 @@ def _stages_table(summary: Summary, language: Language) -> Table:
             Text(display_name(row.name, row.stage_id), "bold"),
             language.pgettext("stage", "system") if row.is_default else "",
             describe_rules(row.conditions_text, language) or Text(language.gettext("no rule"), "dim"),
-            _format_day(summary.local(row.changed_at), language, DAY) if row.changed_at else Text(NO_VALUE, "dim"),
+            language.day(summary.local(row.changed_at).date()) if row.changed_at else Text(NO_VALUE, "dim"),
         )
     return table
 
 
-def _changes_table(summary: Summary, language: Language) -> Table:
+def _changes_table(summary: Summary) -> Table:
     """Build the list of recent changes."""
+    language = summary.language
     table = _create_table(has_header=False)
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for change in summary.changes:
-        table.add_row(_format_day(summary.local(change.observed_at), language, DAY), change.text)
+        table.add_row(language.day(summary.local(change.observed_at).date()), change.text)
     if not summary.changes:
-        table.add_row("", language.gettext("none yet"))
+        table.add_row("", language.pgettext("changes", "none yet"))
     return table

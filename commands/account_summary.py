@@ -34,6 +34,7 @@ class Summary:
     stages: Sequence[Row[Any]]
     changes: Sequence[ChangeSentence]
     gaps: Sequence[Gap]  # latest first
+    language: Language
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -63,9 +64,7 @@ def latest_of_each_property(changes: Iterable[Change]) -> Iterator[Change]:
             yield change
 
 
-def read_summary(
-    engine: Engine, account_key: str, *, days: int, change_count: int, language: Language = ENGLISH
-) -> Summary:
+def read_summary(engine: Engine, account_key: str, language: Language, *, days: int, change_count: int) -> Summary:
     """Read the account's state and history: sizes of ``days`` days, and at most ``change_count`` changes.
 
     Raises ``DatabaseError`` if it has no snapshot yet.
@@ -81,4 +80,5 @@ def read_summary(
             stages=connection.execute(statement("summary_stages"), parameters).all(),
             changes=described[:change_count],
             gaps=read_gaps(connection, account.account_id, after=account.first_observed_at),
+            language=language,
         )

@@ -34,10 +34,9 @@ def command(*, account_key: str | None, demo: str | None) -> None:
             lines, summary = read_account_lines(engine, days=MAX_DAYS), None
         else:
             key = select_account(known, account_key, settings).key
-            summary = read_summary(
-                engine, key, days=sparkline_days(console), change_count=CHANGE_COUNT, language=language
-            )
+            days = sparkline_days(console)
+            summary = read_summary(engine, key, language, days=days, change_count=CHANGE_COUNT)
     if summary:
-        show_account(console, summary, language, is_simulated=is_simulated)
+        show_account(console, summary, is_simulated=is_simulated)
     else:
         show_accounts(console, lines, language)

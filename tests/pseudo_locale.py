@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from gettext import NullTranslations
 from html import unescape
 
@@ -31,7 +32,7 @@ class PseudoTranslations(NullTranslations):
 class PseudoLanguage(Language):
     """The language; its numbers are English."""
 
-    def number(self, number: int) -> str:
+    def number(self, number: int | Decimal) -> str:
         return f"{number:,}"
 
 

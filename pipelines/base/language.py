@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -56,13 +58,19 @@ class Language:
         """Translate a ``LazyText``; other texts stay as they are."""
         return text.in_language(self) if isinstance(text, LazyText) else text
 
-    def number(self, number: int) -> str:
-        """Format an integer."""
+    def number(self, number: int | Decimal) -> str:
+        """Format a number."""
         if self.code == "en":
             return f"{number:,}"
         from babel.numbers import format_decimal  # noqa: PLC0415 - slow to import, and English does not need it
 
         return format_decimal(number, locale=self.locale)
+
+    def day(self, day: date, skeleton: str = "MMMd") -> str:
+        """Format a date with the month's name, such as 29 Nov; with ``yMMMd`` also with the year."""
+        from babel.dates import format_skeleton  # noqa: PLC0415 - as above
+
+        return format_skeleton(skeleton, day, locale="en_GB" if self.code == "en" else self.locale)
 
     @property
     def tag(self) -> str:
@@ -86,7 +94,7 @@ class Language:
                 return value.in_language(self)
             case str():
                 return value
-            case int():
+            case int() | Decimal():
                 return self.number(value)
             case _:
                 return str(value(self))

@@ -115,6 +115,7 @@ def test_it_is_no_part_of_a_load_and_can_be_switched_off(reporting: Reporting, d
 
 
 def test_the_run_writes_the_file_and_says_where_it_is(reporting: Reporting, dagster_account: DagsterAccount) -> None:
+    dagster_account.settings = replace(dagster_account.settings, language="en")
     dagster_account.load(reporting.instance)
     shown = materialization_metadata(reporting.write())["report"]
     file = dagster_account.settings.data_dir / "reports" / f"{KEY}.html"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
-from commands.messages import is_untranslated, updated_catalogues
+from commands.messages import FOLDERS, KEYWORDS, extract_texts, is_untranslated, updated_catalogues
 from pipelines.report.page import render_page
 from tests.pseudo_locale import PSEUDO, page_text, untranslated
 from tests.unit.report.test_page import NOW, figures
@@ -31,6 +32,23 @@ def test_catalogues_are_complete_and_keep_placeholders() -> None:
             catalogue = read_po(stored, locale=file.stem)
         assert [message.id for message in catalogue if message.id and is_untranslated(message)] == []
         assert [error for message in catalogue if message.id for error in message.check(catalogue)] == []
+
+
+def test_every_text_is_extracted() -> None:
+    """Babel does not find a call within an f-string."""
+    extracted = {
+        text for message in extract_texts(ROOT) for text in (message.id if message.pluralizable else [message.id])
+    }
+    called = {
+        argument.value
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and (name := getattr(node.func, "attr", getattr(node.func, "id", ""))) in KEYWORDS
+        for position in (range(1, 2) if name == "pgettext" else range(2 if "ngettext" in name else 1))
+        if position < len(node.args) and isinstance(argument := node.args[position], ast.Constant)
+    }
+    assert called <= extracted, called - extracted
 
 
 @pytest.mark.usefixtures("pseudo")
