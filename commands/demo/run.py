@@ -10,12 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import Engine
 
+from commands.account_screen import open_console, show_account, sparkline_days
+from commands.account_summary import read_summary
 from commands.demo import screen
 from commands.demo.dagster_process import dagster_process
-from commands.demo.home import DemoHome, Mode, SimulationConfig
+from commands.demo.home import ACCOUNT_KEY, DemoHome, Mode, SimulationConfig
 from commands.demo.simulated_account import simulated_account
 from commands.demo.simulated_loads import load_times, simulate_loads
-from commands.demo.summary import last_observed_at, read_summary
+from commands.demo.summary import count_rows, last_observed_at
 from commands.terminal_language import terminal_language
 from pipelines.base.errors import SettingsError
 from pipelines.base.language import Language, lazy_gettext
@@ -42,7 +44,7 @@ QUERIES: dict[Mode, str] = {
 def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     """Load the simulated account's history up to the present, and show it."""
     started = time.monotonic()
-    console, language = screen.open_console(), terminal_language()
+    console, language = open_console(), terminal_language()
     screen.show_banner(console, language)
     home = DemoHome.of_mode(mode)
     with home.exclusive_lock(), ExitStack() as stack:
@@ -54,9 +56,11 @@ def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
         migrate(engine)
         load_count = load_until_present(console, language, engine, home, config, url)
         seconds = time.monotonic() - started
-        summary = read_summary(engine, language, days=screen.sparkline_days(console), change_count=CHANGE_COUNT)
-    screen.show_summary(console, summary)
-    screen.show_cost(console, summary, load_count=load_count, seconds=seconds)
+        days = sparkline_days(console)
+        summary = read_summary(engine, ACCOUNT_KEY, language, days=days, change_count=CHANGE_COUNT)
+        row_count = count_rows(engine)
+    show_account(console, summary, is_simulated=True)
+    screen.show_cost(console, summary, row_count=row_count, load_count=load_count, seconds=seconds)
     screen.show_next_steps(console, next_steps(mode), language)
 
 

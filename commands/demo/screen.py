@@ -1,51 +1,23 @@
-"""Terminal output of the demo: progress, summary, next steps."""
+"""Terminal output of the demo: progress, cost, next steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
-from rich.theme import Theme
 
+from commands.account_summary import Summary
 from commands.demo.home import SimulationConfig
 from commands.demo.simulated_loads import LoadStep
-from commands.demo.summary import Summary
 from pipelines.base.language import Language
-from pipelines.base.sparkline import sparkline
-from pipelines.base.text import display_name, to_single_line
-from pipelines.report.stage_rules import describe_rules
 
-MAX_WIDTH = 120
-NUMBERS_WIDTH = 36  # four columns of numbers and the space between all columns
-NAME_WIDTHS = (25, 32)  # narrow screen, wide screen
 PLAIN_PROGRESS_DAYS = 10
 
-MINUS, NO_VALUE = "−", "–"
 ONE_DECIMAL = Decimal("0.1")
-MARGIN = (0, 0, 0, 2)
-
-
-def open_console() -> Console:
-    """Open standard output with a limited line width and colors for light and dark backgrounds."""
-    console = Console(highlight=False, theme=Theme({"progress.elapsed": "default"}))
-    console.width = min(console.width, MAX_WIDTH)
-    return console
-
-
-def sparkline_days(console: Console) -> int:
-    """Return the number of days for which a line of the table has room."""
-    return min(60, console.width - name_width(console) - NUMBERS_WIDTH)
-
-
-def name_width(console: Console) -> int:
-    """Return the width of the column of names."""
-    return NAME_WIDTHS[console.width >= 100]
 
 
 def show_banner(console: Console, language: Language) -> None:
@@ -104,105 +76,7 @@ def _format_day(step: LoadStep, config: SimulationConfig, language: Language) ->
     )
 
 
-def show_summary(console: Console, summary: Summary) -> None:
-    """Print the account, its segments or stages, recent changes, and gaps."""
-    account, language = summary.account, summary.language
-    console.print()
-    kind = language.gettext(
-        "simulated account %(id)s, mode '%(mode)s'", id=str(account.account_id), mode=account.customers_mode
-    )
-    console.print(Text.assemble((to_single_line(account.name), "bold"), "  ", kind))
-    console.print(
-        language.gettext(
-            "%(first)s to %(last)s, timezone %(timezone)s",
-            first=language.day(summary.local(account.first_observed_at).date(), "yMMMd"),
-            last=_format_minute(summary.local(account.last_observed_at), language, "yMMMd"),
-            timezone=account.timezone,
-        )
-    )
-    console.print()
-    if summary.segments:
-        console.print(Padding(_segments_table(console, summary), MARGIN))
-    if summary.stages:
-        console.print(Padding(_stages_table(summary), MARGIN))
-    console.print()
-    console.print(Text(language.gettext("Recent changes"), "bold"))
-    console.print(Padding(_changes_table(summary), MARGIN))
-    for gap in summary.gaps:
-        text = language.gettext(
-            "No load succeeded between %(before)s and %(after)s: amoCRM was down. Its API has no past, so the gap"
-            " stays.",
-            before=_format_minute(summary.local(gap.previous_observed_at), language),
-            after=_format_minute(summary.local(gap.observed_at), language),
-        )
-        console.print()
-        console.print(Text.assemble((language.gettext("Gap"), "bold"), " ", text))
-
-
-def _format_minute(local: datetime, language: Language, skeleton: str = "MMMd") -> str:
-    return f"{language.day(local.date(), skeleton)} {local:%H:%M}"
-
-
-def _segments_table(console: Console, summary: Summary) -> Table:
-    """Build the table of segments: size, changes, sparkline."""
-    language = summary.language
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(language.gettext("Segment"), no_wrap=True, max_width=name_width(console))
-    table.add_column(language.pgettext("size", "now"), justify="right", no_wrap=True)
-    for days in (1, 7, 30):
-        table.add_column(language.ngettext("%(count)s day", "%(count)s days", days), justify="right", no_wrap=True)
-    shown_days = sparkline_days(console)
-    table.add_column(language.ngettext("last %(count)s day", "last %(count)s days", shown_days), no_wrap=True)
-    for row in summary.segments:
-        table.add_row(
-            display_name(row.name),
-            Text(NO_VALUE if row.customers_count is None else language.number(row.customers_count), "bold"),
-            *(_format_change(change, language) for change in (row.change_1_day, row.change_7_days, row.change_30_days)),
-            sparkline(row.last_counts),
-        )
-    return table
-
-
-def _format_change(change: int | None, language: Language) -> Text:
-    if not change:
-        return Text(NO_VALUE if change is None else "0", "dim")
-    number = language.number(abs(change))
-    return Text(f"+{number}", "green") if change > 0 else Text(f"{MINUS}{number}", "red")
-
-
-def _stages_table(summary: Summary) -> Table:
-    """Build the table of stages: rules and last change."""
-    language = summary.language
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(language.gettext("Stage"), no_wrap=True)
-    table.add_column("", no_wrap=True, style="dim")
-    table.add_column(language.gettext("rules for customers to enter"), overflow="fold")
-    table.add_column(language.gettext("last change"), justify="right", no_wrap=True)
-    for row in summary.stages:
-        changed_at = row.changed_at and summary.local(row.changed_at)
-        table.add_row(
-            Text(display_name(row.name), "bold"),
-            language.pgettext("stage", "system") if row.is_default else "",
-            describe_rules(row.conditions_text, language) or Text(language.gettext("no rule"), "dim"),
-            language.day(changed_at.date()) if changed_at else Text(NO_VALUE, "dim"),
-        )
-    return table
-
-
-def _changes_table(summary: Summary) -> Table:
-    """Build the list of recent changes."""
-    language = summary.language
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(justify="right", no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for change in summary.changes:
-        table.add_row(language.day(summary.local(change.observed_at).date()), change.text)
-    if not summary.changes:
-        table.add_row("", language.pgettext("changes", "none yet"))
-    return table
-
-
-def show_cost(console: Console, summary: Summary, *, load_count: int, seconds: float) -> None:
+def show_cost(console: Console, summary: Summary, *, row_count: int, load_count: int, seconds: float) -> None:
     """Print how much was loaded, and how long it took."""
     account, language = summary.account, summary.language
     console.print()
@@ -212,7 +86,7 @@ def show_cost(console: Console, summary: Summary, *, load_count: int, seconds: f
         account.snapshot_count,
         requests=account.request_count,
         megabytes=language.number(Decimal(account.byte_count).scaleb(-6).quantize(ONE_DECIMAL)),
-        rows=summary.row_count,
+        rows=row_count,
     )
     run = language.ngettext(
         "This run: %(count)s load in %(seconds)s s, the last by Dagster's schedule.",

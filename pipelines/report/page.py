@@ -66,7 +66,7 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
     letters = number_marks([event.date for event in shared], first=first, last=last)
     mover_groups = group_movers(figures)
     week_events = [event for event in timeline if event.date > last - timedelta(days=WEEK_DAYS)]
-    page = _build_environment(formats).get_template("page.html.jinja")
+    page = build_environment(formats).get_template("page.html.jinja")
     return page.render(
         now=now,
         is_simulated=is_simulated,
@@ -146,7 +146,7 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=16)  # compiles the templates once for accounts with the same formats
-def _build_environment(formats: Formats) -> Environment:
+def build_environment(formats: Formats) -> Environment:
     """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(
         loader=PackageLoader("pipelines.report", ""),
@@ -156,7 +156,7 @@ def _build_environment(formats: Formats) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["stylesheet"] = Markup(_read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
+    environment.globals["stylesheet"] = Markup(read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
     language = formats.language
     environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension's
         language.catalogue, newstyle=True
@@ -181,6 +181,7 @@ def _build_environment(formats: Formats) -> Environment:
     return environment
 
 
-def _read_template_file(environment: Environment, name: str) -> str:
+def read_template_file(environment: Environment, name: str) -> str:
+    """Return a file of this folder as text."""
     assert environment.loader
     return environment.loader.get_source(environment, name)[0]

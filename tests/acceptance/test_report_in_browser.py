@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from pipelines.base.text import display_name
+from pipelines.report.accounts_page import render_accounts_page
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.warehouse.engine import open_engine
@@ -22,6 +23,7 @@ from tests.browser import BROWSER_NAMES, Page, find_browser, open_browser
 from tests.conftest import NewDatabase
 from tests.records import origin
 from tests.sample_history import WEDNESDAY, publish_history
+from tests.unit.report.test_accounts_page import ENGLISH, LINE, STAGES, rows
 from tests.unit.report.test_page import HOSTILE, figures
 from tests.unit.report.test_page import NOW as NOW_BY_HAND
 
@@ -224,3 +226,35 @@ def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory:
 def printed_page_count(page: Page) -> int:
     pdf = base64.b64decode(page.call("Page.printToPDF")["data"])
     return len(re.findall(rb"/Type /Page\b", pdf))
+
+
+def test_the_page_of_all_accounts_is_sorted_by_a_click(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines = [
+        replace(LINE, account_key=f"a{size}", name=f"Client {size}", customers_count=size, is_late=size == 20)
+        for size in (3, 100, 20)
+    ]
+    file = written(render_accounts_page(rows(STAGES, *lines), ENGLISH, now=NOW_BY_HAND), tmp_path_factory)
+    for scheme in ("light", "dark"):
+        page.show(scheme=scheme)
+        page.open(file)
+        assert (page.requests, page.console_errors) == ([file.as_uri()], [])
+        assert [one for one in page.run(CONTRASTS) if one[-1] < LEAST_CONTRAST] == []
+    orders = [page.run(CLICKED % column) for column in ("Customers", "Customers", "Account")]
+    assert orders == [
+        ["descending", ["100", "20", "3", ""]],
+        ["ascending", ["3", "20", "100", ""]],
+        ["ascending", ["3", "20", "100", ""]],
+    ]
+    page.show(width=320, height=800, is_phone=True)
+    page.open(file)
+    assert page.run("[innerWidth, document.documentElement.scrollWidth]") == [320, 320]
+
+
+CLICKED = """
+(() => {
+    const button = [...document.querySelectorAll("thead button")].find(one => one.innerText.startsWith("%s"));
+    button.click();
+    const rows = [...document.querySelectorAll("tbody tr")];
+    return [button.parentElement.ariaSort, rows.map(row => row.cells[2].innerText)];
+})()
+"""

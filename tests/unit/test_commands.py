@@ -97,9 +97,10 @@ IMPORT_BUDGETS = {
     "cli": {"click"},
     "psql": DATABASE,
     "housekeep": {*DATABASE, "msgspec", "simplejson"},
+    "show": {*DATABASE, "msgspec", "simplejson"},
     "sync": LOAD,
 }
-"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
+"""Slow packages that a command imports at its start: pandas only for changes, rich only for output."""
 
 
 @pytest.mark.parametrize("name", IMPORT_BUDGETS)
