@@ -12,6 +12,7 @@ from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from commands.superset.translation import dashboard_texts
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.language import CATALOGUES, ENGLISH, LANGUAGES
 
@@ -30,6 +31,7 @@ KEYWORDS: Final = {
 }
 """Functions whose arguments are texts, and the positions of these."""
 
+DASHBOARDS: Final = Path("docs/dashboards/superset")
 COMMENT_TAGS: Final = ("Translators:",)
 
 
@@ -89,4 +91,6 @@ def extract_texts(root: Path) -> Catalog:
             root / folder, METHODS, OPTIONS, keywords=KEYWORDS, comment_tags=COMMENT_TAGS
         ):
             catalogue.add(text, locations=[(f"{folder}/{name}", 0)], auto_comments=comments, context=context)
+    for file, title in dashboard_texts(root / DASHBOARDS):
+        catalogue.add(title, locations=[(file.relative_to(root).as_posix(), 0)])
     return catalogue

@@ -99,7 +99,9 @@ def test_the_command_writes_to_the_output_or_the_data_folder(engine: Engine, pos
     assert "3 segments; the largest, 'VIP club', holds 130 customers" in page.text
     again = run("report", "--account", KEY, folder=tmp_path, DATABASE_URL=postgres_url)
     assert again.returncode == 0
-    assert (tmp_path / "data" / "reports" / f"{KEY}.html").stat().st_size > 10_000
+    by_country = (tmp_path / "data" / "reports" / f"{KEY}.html").read_text(encoding="utf-8")
+    assert '<html lang="ru">' in by_country
+    assert "3 сегмента; в самом большом, «VIP club», 130 покупателей" in by_country
     assert run("report", "--account", "none", folder=tmp_path, DATABASE_URL=postgres_url).returncode == 2
 
 

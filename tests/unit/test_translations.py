@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
 
 from commands.doctor import print_check
 from commands.doctor.account import check_clock
 from commands.doctor.check import failed
-from commands.messages import FOLDERS, KEYWORDS, extract_texts, is_untranslated, updated_catalogues
+from commands.messages import DASHBOARDS, FOLDERS, KEYWORDS, extract_texts, is_untranslated, updated_catalogues
+from commands.superset.translation import translate_dashboards
 from pipelines.base.errors import Unauthorized
 from pipelines.base.language import lazy_gettext, load_language
 from pipelines.report.page import render_page
@@ -117,3 +123,34 @@ def test_doctor_prints_in_the_language_of_the_terminal(
     assert "внимание" in shown
     assert "Часы этой машины опережают часы amoCRM на 3 ч." in shown
     assert untranslated(shown.partition(OPEN)[1] + shown.partition(OPEN)[2].partition("→")[0]) == []
+
+
+def test_no_title_of_a_dashboard_escapes_translation(tmp_path: Path) -> None:
+    source = ROOT / DASHBOARDS
+    translate_dashboards(source, tmp_path, PSEUDO)
+    files = [file.relative_to(source) for file in source.rglob("*.yaml") if file.parent.name != "databases"]
+    plain = set()
+    for file in files:
+        original = dict(leaves(yaml.safe_load((source / file).read_text(encoding="utf-8"))))
+        translated = dict(leaves(json.loads((tmp_path / file).read_text(encoding="utf-8"))))
+        assert original.keys() == translated.keys()
+        # Sentences, and titles, which begin with a capital.
+        plain |= {
+            text
+            for path, text in translated.items()
+            if isinstance(text, str) and original[path] == text and re.search(r"^[A-Z][a-z]+$|[a-z] [a-z]", text)
+            if path[-1] not in NOT_SHOWN and (file.parts[0] != "datasets" or path[-1] != "description")
+        }
+    assert plain == set()
+
+
+NOT_SHOWN = {"comparator", "expression", "operator", "refresh_frequency", "sql", "stack", "type"}
+
+
+def leaves(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Values of a parsed file by their path."""
+    if isinstance(content, dict | list):
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, content
