@@ -20,7 +20,7 @@ from pipelines.report.events import describe_gap
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120
-NUMBERS_WIDTH = 36  # four columns of numbers and the space between all columns
+NUMBERS_WIDTH = 37  # four columns of numbers and the space between all columns
 NAME_WIDTHS = (25, 32)  # narrow screen, ``WIDE`` screen
 WIDE = 100
 MAX_GAPS = 5

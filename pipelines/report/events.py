@@ -149,7 +149,7 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
     ]
     for item, sentence in sentences:
         text = f"{sentence[:1].upper()}{sentence[1:]}"
-        text = text if text.rstrip("”").endswith((".", "!", "?", "…")) else f"{text}."
+        text = text if text.rstrip("”»").endswith((".", "!", "?", "…")) else f"{text}."
         yield Event(at=item.observed_at, date=formats.day_of(item.observed_at), kind="change", text=text)
 
 
