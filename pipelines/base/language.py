@@ -2,7 +2,7 @@
 
 A text is written in the language that its reader's account has, so the language is passed to whatever writes it.
 Texts for engineers, such as errors and comments of views, are English
-(docs/decisions/0026-texts-for-people-are-translated.md).
+(docs/decisions/0028-texts-for-people-are-translated.md).
 """
 
 from __future__ import annotations
