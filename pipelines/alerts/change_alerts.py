@@ -60,7 +60,7 @@ def send_change_alerts(
 def preview_change_alert(
     engine: Engine, account_key: str, kinds: Collection[str], account_option: str, language: str | None = None
 ) -> ChangeAlert | None:
-    """Return the alert on pending changes, or else on those of the latest load. Stores and sends nothing."""
+    """Return the alert on pending changes, or else on the last ones. Stores and sends nothing."""
     with transaction(engine, account=account_key) as connection:
         found = read_account(connection, account_key)
         if found is None:

@@ -81,15 +81,17 @@ def test_a_run_sends_alerts_and_counts_them(dagster_account: DagsterAccount) -> 
         before = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
         dagster_account.emulator.clock.advance(timedelta(days=1))
         dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
+        dagster_account.emulator.world.rename_segment(dagster_account.id, dagster_account.new, "Fresh")
         down = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=NOWHERE)
         after = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
     assert before.success
     assert down.success
     assert after.success
     notes = [materialization_metadata(result)["amocrm/size_alert"] for result in (before, down, after)]
-    assert [(note["begun"], note["told"]) for note in notes] == [(0, 0), (1, 0), (0, 1)]
+    counts = [(note["begun"], note["told"], note["changes"]) for note in notes]
+    assert counts == [(0, 0, 0), (1, 0, 0), (0, 1, 1)]
     assert "cannot be reached" in notes[1]["failure"]
-    assert len(hook.received) == 1
+    assert [body["kind"] for _, body, _ in hook.received] == ["size_alerts", "changes"]
 
 
 def checked(dagster_account: DagsterAccount, engine: Engine | None, *rules: SizeRule, **changes: Any) -> list[Check]:

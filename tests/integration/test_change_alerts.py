@@ -136,6 +136,8 @@ def test_nothing_is_lost_and_nothing_is_told_twice(engine: Engine) -> None:
     down = send(engine, NOWHERE)
     assert (down.change_count, "cannot be reached" in (down.failure or "")) == (0, True)
     assert "canary-key" not in (down.failure or "")
+    [waiting] = check_receivers(settings_of(NOWHERE).receivers, engine)
+    assert (waiting.status, "every receiver (1)" in waiting.finding) == ("warning", True)
     load(engine, 2, segment(VIP), segment(NEW), segment(COLD))
     together, told = threading.Barrier(4), list[AlertsResult]()
 
@@ -219,8 +221,12 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
         emulator.world.rename_segment(account_id, vip, "Gold")
         emulator.world.delete_segment(account_id, new)
         run("./run sync")
+        run("./run sync")
         [command] = re.findall(r"To restore: (.*)", texts(hook)[0])
         preview = run("./run alerts").stdout
+        run("./run rebuild")
+        run("./run sync")
+        assert len(hook.received) == 1, "nothing has changed since"
         run(f"{command} --yes --as ann --reason 'by mistake'")
         run("./run sync")
     assert sorted(one.name for one in emulator.world.account(account_id).live_segments()) == ["New", "VIP"]

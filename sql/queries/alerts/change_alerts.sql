@@ -61,19 +61,19 @@ for no key update of notice skip locked
 update amocrm.change_notice set observed_at = :until, noticed_at = now() where account_id = :account_id
 
 -- name: previewed_span
--- The span of snapshots whose changes are pending, or else that of the latest load.
-select least(latest.previous_at, notice.observed_at) as after, latest.observed_at as until
+-- The span of snapshots whose changes are pending, or else that of the last load that showed a
+-- change of a segment, a stage or the mode.
+select least(change.previous_observed_at, notice.observed_at) as after, change.observed_at as until
 from (
-    select
-        snapshot.observed_at,
-        lead(snapshot.observed_at) over (order by snapshot.observed_at desc) as previous_at
-    from amocrm.snapshot
-    where snapshot.account_id = :account_id
-    order by snapshot.observed_at desc
+    select observed_at, previous_observed_at
+    from analytics.changes
+    where account_id = :account_id
+        and change not in ('mode_on', 'mode_off')
+        and (thing in ('segment', 'stage') and property is distinct from 'field_value' or property = 'customers_mode')
+    order by observed_at desc
     limit 1
-) as latest
+) as change
 left join amocrm.change_notice as notice on notice.account_id = :account_id
-where latest.previous_at is not null
 
 -- name: unreported_changes
 -- Changes of these kinds in a span of snapshots, oldest first, and who made them by this program.

@@ -24,4 +24,19 @@ delete from amocrm.undelivered_alert where alert_id = :alert_id
 update amocrm.undelivered_alert set tried_at = now() where alert_id = :alert_id
 
 -- name: undelivered_alert_counts
-select receiver, count(*) as alert_count from amocrm.undelivered_alert group by receiver order by receiver
+-- Alerts that single receivers did not take, and accounts whose changes none took.
+select receiver, count(*) as alert_count
+from amocrm.undelivered_alert
+group by receiver
+union all
+select 'every receiver', count(*)
+from amocrm.change_notice as notice
+where exists (
+    select
+    from amocrm.snapshot
+    where snapshot.account_id = notice.account_id
+        and snapshot.observed_at > notice.observed_at
+        and snapshot.opened_count + snapshot.closed_count > 0
+)
+having count(*) > 0
+order by receiver
