@@ -11,7 +11,7 @@ WORKDIR /build
 # Before the code, so that this layer is rebuilt only if the lock changes.
 COPY deploy/requirements.lock deploy/
 RUN pip install --require-hashes --no-deps -r deploy/requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY sql sql
 COPY pipelines pipelines
 COPY assets assets

@@ -64,4 +64,5 @@ def _unusable(home: Path, error: Exception) -> SettingsError:
 
 
 def _write_configuration(folder: Path) -> None:
-    write_file(folder / CONFIGURATION_FILE, (files(assets) / CONFIGURATION_FILE).read_bytes())
+    text = (files(assets) / CONFIGURATION_FILE).read_text(encoding="utf-8")
+    write_file(folder / CONFIGURATION_FILE, text.replace("module: assets.", f"module: {assets.__name__}.").encode())

@@ -23,6 +23,8 @@ from commands.error_output import VERBOSE_KEY, Failure
 from pipelines.base.private_path import UMASK
 from pipelines.base.program import PROGRAM
 
+PACKAGE: Final = __name__.rpartition(".")[0]
+
 RUN_ONLY: Final = "(./run only)"
 """Marks the section of commands.txt with commands that only the script ./run has."""
 
@@ -31,7 +33,7 @@ def read_commands() -> dict[str, dict[str, str]]:
     """Parse commands.txt: purposes by command, by section."""
     sections: dict[str, dict[str, str]] = {}
     section = ""
-    for line in (files("commands") / "commands.txt").read_text(encoding="utf-8").splitlines():
+    for line in (files(PACKAGE) / "commands.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("  "):
             name, purpose = line.split(maxsplit=1)
             sections.setdefault(section, {})[name] = purpose
@@ -83,7 +85,7 @@ class Commands(click.Group):
         """Import the command of that name."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"commands.{cmd_name.replace('-', '_')}").command
+        command: click.Command = import_module(f"{PACKAGE}.{cmd_name.replace('-', '_')}").command
         for subcommand in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
             for parameter in subcommand.params:
                 if parameter.type is click.STRING:

@@ -16,6 +16,7 @@ from typing import Final
 
 import click
 
+import assets
 from assets.dagster_home import open_instance, prepare_home
 from assets.partitions import register_accounts
 from assets.web.session import LOGIN_KEY, LOGIN_PATH
@@ -25,6 +26,7 @@ from commands.demo.options import demo_option, select_demo
 from commands.demo.scheduled_load import cancel_abandoned_runs
 from commands.demo.simulated_account import simulated_account
 from commands.supervised_process import HOST, POLL_INTERVAL_SECONDS, raise_if_port_taken, supervised, wait_until_ready
+from commands.workspace import find_workspace_file
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import WarehouseError
 from pipelines.base.private_path import make_private
@@ -39,15 +41,6 @@ TOKEN_VARIABLE: Final = "DEMO_TOKEN"  # noqa: S105 - its name
 
 WORKING_FOLDER: Final = "workplace"
 """Empty folder in Dagster's home in which its processes run."""
-
-WORKSPACE: Final = "workspace.yaml"
-WORKSPACE_TEXT: Final = """\
-load_from:
-  - python_module:
-      module_name: assets.definitions
-      location_name: amocrm
-"""
-"""Workspace of an installed package. A clone has workspace.yaml with the same contents; a test compares them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +159,7 @@ def running_dagster(target: DagsterEnvironment, folder: Path, port: int, login_k
     }
     web_environment = environment | {LOGIN_KEY: login_key}
     workspace = ["--workspace", str(find_workspace_file(folder)), "--log-level", "warning"]
-    web = [sys.executable, "-m", "assets.web.server", "--host", HOST, "--port", str(port), *workspace]
+    web = [sys.executable, "-m", f"{assets.__name__}.web.server", "--host", HOST, "--port", str(port), *workspace]
     daemon = [sys.executable, "-m", "dagster._daemon", "run", *workspace]
     with ExitStack() as stack:
         yield [
@@ -186,12 +179,3 @@ def first_to_end(servers: Sequence[Server]) -> Server:
             if server.process.poll() is not None:
                 return server
         time.sleep(POLL_INTERVAL_SECONDS)
-
-
-def find_workspace_file(dagster_folder: Path) -> Path:
-    """Return the clone's workspace.yaml, or write one for an installed package."""
-    if Path(WORKSPACE).exists():
-        return Path(WORKSPACE).absolute()
-    file = dagster_folder / WORKSPACE
-    write_file(file, WORKSPACE_TEXT.encode())
-    return file

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from commands.dbt_sources import format_dbt_sources
 from commands.exit_codes import insert_exit_codes
 from commands.output import escape_cell
 from commands.page_sections import insert_anomalies
@@ -32,6 +33,7 @@ from pipelines.warehouse.migrate import migrate
 DICTIONARY: Final = Path("docs/data-dictionary.md")
 OPERATIONS: Final = Path("docs/operations.md")
 CATALOG: Final = Path("sql/catalog.json")
+DBT_SOURCES: Final = Path("docs/dbt/sources.yml")
 
 SCHEMAS: Final = {
     "analytics": "Views and functions for analysts and dashboards.",
@@ -43,9 +45,11 @@ SCHEMAS: Final = {
 @click.command()
 @click.option("--check", "is_check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 def command(*, is_check: bool) -> None:
-    """Write the generated files: docs/data-dictionary.md, sql/catalog.json, sql/schema.sql, tables of operations.md.
+    """Write the files that are generated from a database.
 
-    They are read from a temporary database with all migrations. Commit them together with the change that caused them.
+    These are docs/data-dictionary.md, docs/dbt/sources.yml, sql/catalog.json, sql/schema.sql, and tables of
+    docs/operations.md. They are read from a temporary database with all migrations. Commit them together with the
+    change that caused them.
     """
     if not OPERATIONS.exists() or not CATALOG.exists():
         raise SettingsError("This is no clone of the project.", advice="Change to the project's folder and try again.")
@@ -54,6 +58,7 @@ def command(*, is_check: bool) -> None:
         DICTIONARY: format_dictionary(tables, functions),
         CATALOG: format_catalog(tables),
         SCHEMA_FILE: schema,
+        DBT_SOURCES: format_dbt_sources(tables),
         OPERATIONS: insert_anomalies(insert_exit_codes(OPERATIONS.read_text(encoding="utf-8"))),
     }
     stale = [file for file, text in texts.items() if not file.exists() or file.read_text(encoding="utf-8") != text]
@@ -62,6 +67,7 @@ def command(*, is_check: bool) -> None:
             f"Out of date: {' and '.join(map(str, stale))}.", advice="Run './run dictionary' and commit what it writes."
         )
     for file in stale:
+        file.parent.mkdir(exist_ok=True)
         file.write_text(texts[file], encoding="utf-8")
         click.echo(f"wrote {file}")
     if not stale:

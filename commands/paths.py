@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import click
 
-CALLER_FOLDER: Final = "AMOCRM_CALLER_FOLDER"
-"""Environment variable in which ``./run``, which changes to its own folder, passes the folder where it was called."""
+from pipelines.base.settings_folder import CALLER_FOLDER
 
 STANDARD_STREAM: Final = Path("-")
 

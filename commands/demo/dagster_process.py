@@ -45,7 +45,7 @@ class DagsterProcess:
 def dagster_process(home: DemoHome) -> Iterator[DagsterProcess]:
     """Run the process; kill it and its children when the context ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "commands.demo.scheduled_load", str(home.folder)],
+        [sys.executable, "-m", f"{__name__.rpartition('.')[0]}.scheduled_load", str(home.folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

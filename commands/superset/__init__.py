@@ -12,12 +12,13 @@ from sqlalchemy import URL
 
 from commands.current_settings import load_current_settings
 from commands.demo.options import demo_option, select_demo
+from commands.project_files import PROJECT_FOLDER
 from commands.psql import settings_for
 from commands.superset.chart_check import check_charts
 from commands.superset.environment import prepare_environment
 from commands.supervised_process import HOST, raise_if_port_taken, supervised, wait_until_ready
 from pipelines.base.atomic_file import write_file
-from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.errors import WarehouseError
 from pipelines.base.private_path import make_private
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.tool_login import reader_url
@@ -27,8 +28,8 @@ USER: Final = "admin"
 PASSED: Final = frozenset(
     ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "TERM")
 )
-DASHBOARDS_FOLDER: Final = Path("docs/dashboards")
 CODE_FOLDER: Final = Path(__file__).parent
+DASHBOARDS_FOLDER: Final = PROJECT_FOLDER / "docs/dashboards"
 
 
 @click.command()
@@ -42,8 +43,6 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
     amocrm_superset, which is created for it and reads only the schema analytics, or with the login of DATABASE_URL if
     that is a reader's. Your changes of dashboards are kept until an update replaces them.
     """
-    if not DASHBOARDS_FOLDER.is_dir():
-        raise SettingsError("The dashboards were not found.", advice="Run this in a clone of the project.")
     raise_if_port_taken(port)
     folder = superset_folder(demo)
     python = prepare_environment(folder, DASHBOARDS_FOLDER / "requirements.lock")

@@ -7,6 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+CALLER_FOLDER: Final = "AMOCRM_CALLER_FOLDER"
+"""Environment variable in which ``./run``, which changes to its own folder, passes the folder where it was called."""
+
 SETTINGS_DIR: Final = "AMOCRM_SETTINGS_DIR"
 """Environment variable that names the folder of ``.env`` and ``accounts.toml``."""
 
@@ -14,9 +17,12 @@ SETTINGS_DIR: Final = "AMOCRM_SETTINGS_DIR"
 def settings_folder(environ: Mapping[str, str], here: Path) -> Path:
     """Return the folder of ``.env`` and ``accounts.toml``.
 
-    ``AMOCRM_SETTINGS_DIR`` if set, otherwise ``here``.
+    ``AMOCRM_SETTINGS_DIR`` if set, otherwise ``here``. A relative path starts where the user called the command.
     """
-    folder = Path(environ.get(SETTINGS_DIR, "").strip())
+    name = environ.get(SETTINGS_DIR, "").strip()
+    if not name:
+        return here
+    folder = Path(name)
     with suppress(RuntimeError):  # the home of '~name' is unknown
         folder = folder.expanduser()
-    return here / folder
+    return here / environ.get(CALLER_FOLDER, "") / folder

@@ -149,7 +149,7 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
 def build_environment(formats: Formats) -> Environment:
     """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(
-        loader=PackageLoader("pipelines.report", ""),
+        loader=PackageLoader(__name__.rpartition(".")[0], ""),
         autoescape=True,
         extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,

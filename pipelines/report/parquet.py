@@ -7,6 +7,8 @@ in UTC. A column's type does not depend on its values.
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -39,7 +41,7 @@ def _import_pyarrow() -> ModuleType:
     except ImportError:
         raise SettingsError(
             "Parquet needs the package pyarrow, which is not installed.",
-            advice="Install it (pip install 'amocrm-warehouse[parquet]'), or export CSV: --format csv.",
+            advice=f"Install it ({shlex.quote(sys.executable)} -m pip install pyarrow), or export CSV: --format csv.",
         ) from None
     return arrow
 

@@ -91,13 +91,23 @@ def test_views_have_the_columns_of_a_dataset(reader: psycopg.Connection, dataset
         reader.execute(f"select {metric['expression']} from {source} as source".encode())
 
 
-@pytest.mark.parametrize("query", re.findall(r"```sql\n(.+?)```", PAGE, re.DOTALL))
-def test_queries_of_the_page_run(reader: psycopg.Connection, query: str) -> None:
-    """With Grafana's macro written out as its documentation says."""
+def queries_of(part: Any) -> Iterator[str]:
+    """Every query in Grafana's dashboard: of its panels, annotations and variables."""
+    if isinstance(part, dict):
+        yield from (part[key] for key in ("rawSql", "query") if str(part.get(key)).startswith("select"))
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from queries_of(inner)
+
+
+GRAFANA: Final = [*queries_of(json.loads((ROOT.parent / "grafana.json").read_text(encoding="utf-8")))]
+
+
+@pytest.mark.parametrize("query", [*re.findall(r"```sql\n(.+?)```", PAGE, re.DOTALL), *GRAFANA])
+def test_queries_of_the_page_and_of_grafana_run(reader: psycopg.Connection, query: str) -> None:
+    """With Grafana's macro and variable written out as its documentation says."""
     during = r"\1 between '2026-11-01T00:00:00Z' and '2026-12-01T00:00:00Z'"
-    described = reader.execute(
-        re.sub(r"\$__timeFilter\((.+)\)$", during, query, flags=re.MULTILINE).encode()
-    ).description
+    written_out = re.sub(r"\$__timeFilter\((.+)\)$", during, query.replace("$account", "1"), flags=re.MULTILINE)
+    described = reader.execute(written_out.encode()).description
     assert described
 
 

@@ -22,8 +22,9 @@ from commands.demo.run import next_steps
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
 from commands.error_output import Failure
 from commands.exit_codes import exit_code_table, insert_exit_codes
-from commands.paths import CALLER_FOLDER, UserPath
+from commands.paths import UserPath
 from pipelines.base.errors import Forbidden, SettingsError, Superseded
+from pipelines.base.settings_folder import CALLER_FOLDER
 from pipelines.base.sparkline import sparkline
 from pipelines.config.settings import VARIABLES
 

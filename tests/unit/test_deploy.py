@@ -17,6 +17,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from commands.cli import COMMANDS
+from hatch_build import OUR_PACKAGES, WHEEL_PACKAGE
 from pipelines.config.accounts import ACCOUNT_VARIABLES
 from pipelines.config.settings import VARIABLES
 
@@ -46,8 +47,7 @@ def copied(source: str) -> list[str]:
 
 
 def test_the_image_holds_every_package_and_the_docker_context_lets_it_in() -> None:
-    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert set(packages) <= set(copied(""))
+    assert {*OUR_PACKAGES, "hatch_build.py"} <= set(copied(""))
     let_in = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
     assert {name.partition("/")[0] for name in copied("")} == let_in
     assert all((ROOT / name).exists() for name in copied(""))
@@ -68,7 +68,7 @@ def test_the_image_has_what_was_tested_and_what_clusters_need() -> None:
 
     assert "--require-hashes --no-deps -r deploy/requirements.lock" in DOCKERFILE
     image = pins("deploy/requirements.lock")
-    tested = pins("requirements.lock")
+    tested = pins("requirements.lock") | pins("requirements-dev.lock")
     assert image == image | {name: version for name, version in tested.items() if name in image}
     extras = PROJECT["project"]["optional-dependencies"]
     needed = [*PROJECT["project"]["dependencies"], *extras["deploy"], *extras["celery"]]
@@ -230,6 +230,7 @@ def test_the_code_location_has_the_name_that_the_workspace_gives_it() -> None:
 
 def test_dagster_is_configured_alike_everywhere() -> None:
     ours, containers = read("assets/dagster.yaml"), read("deploy/dagster.yaml")
+    containers["run_launcher"]["module"] = containers["run_launcher"]["module"].removeprefix(f"{WHEEL_PACKAGE}.")
     assert {key: value for key, value in containers.items() if key in ours} == ours
     assert set(containers) - set(ours) == {"storage", "compute_logs", "local_artifact_storage"}
     queue = HELM["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]

@@ -59,7 +59,9 @@ def test_an_unknown_command_is_reported() -> None:
     assert "no command 'dmeo'" in response.stderr
 
 
-@pytest.mark.skipif(not (PROJECT / ".venv" / "state").exists(), reason="./run did not create the environment")
+@pytest.mark.skipif(
+    not (PROJECT / ".venv/requirements.lock.state").exists(), reason="./run did not create the environment"
+)
 def test_paths_start_in_the_callers_folder(tmp_path: Path) -> None:
     command = [str(PROJECT / "run"), "plan", "missing.yaml"]
     told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
