@@ -128,20 +128,21 @@ def _create_table(*, has_header: bool = True) -> Table:
 
 def _segments_table(console: Console, summary: Summary) -> Table:
     """Build the table of segments: size, changes, sparkline."""
-    language, shown_days = summary.language, sparkline_days(console)
+    language, shown_days = summary.language, len(summary.days)
     table = _create_table()
     table.add_column(language.gettext("Segment"), no_wrap=True, max_width=name_width(console))
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (1, 7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column(language.ngettext("last %(count)s day", "last %(count)s days", shown_days), no_wrap=True)
     for row in summary.segments:
+        sizes = {day.date: day.size for day in row.days}
         table.add_row(
             display_name(row.name, row.segment_id),
             _format_size(row.customers_count, language),
             _format_change(row.change_1_day, language),
             _format_change(row.change_7_days, language),
             _format_change(row.change_30_days, language),
-            sparkline(row.last_counts),
+            sparkline([sizes.get(day) for day in summary.days]),
         )
     return table
 
@@ -189,5 +190,5 @@ def _changes_table(summary: Summary) -> Table:
     for change in summary.changes:
         table.add_row(language.day(summary.local(change.observed_at).date()), change.text)
     if not summary.changes:
-        table.add_row("", language.pgettext("changes", "none yet"))
+        table.add_row("", language.gettext("none within a year"))
     return table

@@ -37,6 +37,7 @@ def write_reports(
     """
 
     def write(key: str) -> ReportResult:
+        """Write one report. Raises ``DatabaseUnavailable``; other errors become part of the result."""
         file, error = settings.report_file(key), None
         try:
             write_report(engine, key, file, now=now, is_simulated=is_simulated, language=settings.account_language(key))
