@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from gettext import NullTranslations
 from html import unescape
@@ -34,6 +35,9 @@ class PseudoLanguage(Language):
 
     def number(self, number: int | Decimal) -> str:
         return f"{number:,}"
+
+    def day(self, day: date, skeleton: str = "MMMd") -> str:  # noqa: ARG002
+        return f"{day}"
 
 
 PSEUDO = PseudoLanguage("en_XA", PseudoTranslations())

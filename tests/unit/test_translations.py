@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
+from rich.console import Console, ConsoleDimensions
 
+from commands.account_screen import show_account
+from commands.account_summary import Summary
+from commands.demo.run import next_steps
+from commands.demo.screen import show_banner, show_cost, show_next_steps
 from commands.doctor import print_check
 from commands.doctor.account import check_clock
 from commands.doctor.check import failed
@@ -154,3 +161,31 @@ def leaves(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
             yield from leaves(value, (*path, key))
     else:
         yield path, content
+
+
+def test_no_word_of_the_terminal_escapes_translation() -> None:
+    """What 'demo' and 'show' print."""
+    full = figures("7")
+    account = SimpleNamespace(
+        account_id=1,
+        name="7",
+        customers_mode="8",
+        timezone="UTC",
+        first_observed_at=NOW,
+        last_observed_at=NOW,
+        snapshot_count=3,
+        request_count=2,
+        byte_count=1,
+    )
+    stages = [SimpleNamespace(name="7", stage_id=1, is_default=True, conditions_text="tag: 1", changed_at=NOW)]
+    given: Any = {"account": account, "stages": stages, "language": PSEUDO, "segments": full.segments}
+    summary = Summary(days=[day.date for day in full.segments[0].days], changes=[], gaps=full.gaps, **given)
+    stream = io.StringIO()
+    console = Console(file=stream, width=600)
+    console.size = ConsoleDimensions(600, 99)
+    show_banner(console, PSEUDO)
+    for is_simulated in (True, False):
+        show_account(console, summary, is_simulated=is_simulated)
+    show_cost(console, summary, row_count=1, load_count=2, seconds=3.0)
+    show_next_steps(console, [(purpose, "1") for purpose, _ in next_steps("segments")], PSEUDO)
+    assert untranslated(stream.getvalue()) == []

@@ -89,7 +89,7 @@ def test_kinds_of_changes_are_those_of_all_accounts_or_of_one(tmp_path: Path) ->
     for text, kinds in (("", DEFAULT_CHANGE_KINDS), ("off", frozenset()), ("all", frozenset(CHANGE_KINDS))):
         settings = load_settings({"ACME": "t", "AMOCRM_CHANGE_ALERTS": text}, tmp_path)
         acme, beta = settings.accounts
-        assert (settings.change_kinds(acme), settings.change_kinds(beta)) == ({"rules", "mode"}, kinds)
+        assert (settings.change_kinds(acme), settings.change_kinds(beta)) == (frozenset({"rules", "mode"}), kinds)
         [gamma] = settings.unusable
         assert "accounts.toml, change_alerts: 'fees' is not a kind of change. Known are: mode, " in gamma.problems
     assert "AMOCRM_CHANGE_ALERTS: 'x' is not a kind" in problems(ONE | {"AMOCRM_CHANGE_ALERTS": "x"}, tmp_path)
