@@ -19,8 +19,9 @@ from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
 from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import lazy_gettext
 from pipelines.config.settings import Settings
-from pipelines.load.failure_alerts import failing, recovered, with_transitions
+from pipelines.load.failure_alerts import alert_language, failing, recovered, with_transitions
 
 EXTERNAL_FAILURE: Final = "marked as failed from outside"
 UNKNOWN_ACCOUNT: Final = "?"
@@ -100,6 +101,7 @@ def recovery_alert(
         what_to_do="",
         run_id=run.run_id,
         link=run_link(run, settings),
+        language=alert_language(settings, account),
     )
 
 
@@ -117,14 +119,18 @@ def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None
     failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
     user_failure = next(filter(None, failures), None)
     facts = {name: str(value.value) for name, value in user_failure.metadata.items()} if user_failure else {}
+    account = account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT)
     return FailureAlert(
-        account=account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT),
+        account=account,
         error=facts.get(ERROR_KEY, "RunFailure"),
         what_happened=(user_failure.description if user_failure else None) or failure_reason(context),
-        what_to_do=facts.get(ADVICE_KEY, "See the run in Dagster. Stored data are intact, and the next load retries."),
+        what_to_do=facts.get(
+            ADVICE_KEY, lazy_gettext("See the run in Dagster. Stored data are intact, and the next load retries.")
+        ),
         run_id=run.run_id,
         link=run_link(run, settings),
         what=run_purpose(run),
+        language=alert_language(settings, account),
     )
 
 

@@ -12,13 +12,10 @@ import itertools
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +28,7 @@ from dagster import DagsterInstance
 from assets.dagster_home import prepare_home
 from assets.names import LOAD_ACCOUNT, PARTITION_TAG
 from assets.partitions import ACCOUNTS
+from bench._process import Run, run
 from emulator import Emulator, World
 from emulator.entities import Field
 from pipelines.config.settings import Settings
@@ -52,20 +50,11 @@ KINDS: Final = (
     "text",
 )
 OPTIONS: Final = dict.fromkeys(("select", "multiselect", "radiobutton"), ("one", "two", "three"))
-ROOT: Final = Path(__file__).parents[1]
 SYNC: Final = [sys.executable, "-c", "from commands.cli import main; main()", "sync"]
 DAGSTER: Final = [
     *(sys.executable, "-m", "dagster", "job", "execute", "-m", "assets.definitions", "-j", LOAD_ACCOUNT),
     *("--tags", json.dumps({PARTITION_TAG: "main"})),
 ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """Cost of one process."""
-
-    seconds: float
-    megabytes: float
 
 
 def main() -> None:
@@ -110,21 +99,6 @@ def measure(command: Sequence[str], environment: Mapping[str, str], before: Call
     """Bring the account into its state and run the command."""
     before()
     return run(command, environment)
-
-
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
-    """Run a command. Raises if it fails."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdout
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{said.decode(errors='replace')}")
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Run(seconds=seconds, megabytes=kilobytes / 1024)
 
 
 def spread(figures: Sequence[float], unit: str) -> str:

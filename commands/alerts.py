@@ -34,21 +34,22 @@ def command(*, rules: str | None, account_key: str | None, demo: str | None) -> 
     if given == ():
         raise SettingsError("No rule is given.", advice=f"Write e.g. {TEXT_EXAMPLE}.")
     with open_history(demo, account_key) as (engine, account):
+        language = settings.account_language(account.key)
         if given is not None:
-            click.echo("\n\n".join(preview_sizes(engine, account.key, given)))
+            click.echo("\n\n".join(preview_sizes(engine, account.key, given, language)))
             return
         own = settings.account(account.key) if settings.has_key(account.key) else None
         size_rules = own.alerts if own else ()
         kinds = settings.change_kinds(own) if own else settings.change_alerts
         print_settings(settings, size_rules, kinds)
-        texts = preview_sizes(engine, account.key, size_rules) if size_rules else []
+        texts = preview_sizes(engine, account.key, size_rules, language) if size_rules else []
         account_option = f"--demo={demo}" if demo else f"--account {account.key}"
-        change_alert = preview_change_alert(engine, account.key, kinds, account_option)
+        change_alert = preview_change_alert(engine, account.key, kinds, account_option, language)
         texts.append(change_alert.text if change_alert else "No alert on changes would be sent.")
     click.echo("\n\n".join(texts))
 
 
-def preview_sizes(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> list[str]:
+def preview_sizes(engine: Engine, account_key: str, rules: Sequence[SizeRule], language: str | None) -> list[str]:
     """Return the texts of the alerts that rules on sizes would send, or why there are none."""
     mode = read_customers_mode(engine, account_key)
     if mode != "segments":
@@ -56,7 +57,7 @@ def preview_sizes(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -
             f"Rules on sizes do not apply to the account '{account_key}': in amoCRM its customers are in the mode "
             f"'{mode}', which has no segments."
         ]
-    alerts = preview_alerts(engine, account_key, rules)
+    alerts = preview_alerts(engine, account_key, rules, language)
     return [alert.message for alert in alerts] or ["No alert on sizes would be sent."]
 
 

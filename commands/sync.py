@@ -27,7 +27,7 @@ from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.program import with_program_name
 from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AnyAccount, Settings
-from pipelines.load.failure_alerts import fleet_alerts, send_once
+from pipelines.load.failure_alerts import alert_language, fleet_alerts, send_once
 from pipelines.load.fleet import load_fleet
 from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.result import LoadResult
@@ -87,7 +87,7 @@ def command(
     if threads is not None:
         settings = replace(settings, threads=threads)
     accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
-    with errors_notified(receivers), open_warehouse(settings) as engine:
+    with errors_notified(receivers, settings), open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
             failed = read_failing_keys(engine)
@@ -95,7 +95,7 @@ def command(
         started_at = datetime.now(UTC)
         results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
         if receivers:
-            notify_of_results(engine, receivers, results, started_at)
+            notify_of_results(engine, receivers, results, started_at, settings)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
@@ -145,7 +145,7 @@ def load_all(
 
 
 @contextmanager
-def errors_notified(receivers: Sequence[Receiver]) -> Iterator[None]:
+def errors_notified(receivers: Sequence[Receiver], settings: Settings) -> Iterator[None]:
     """If no account can be loaded, for example without the database, send an alert each time and re-raise the error."""
     try:
         yield
@@ -157,6 +157,7 @@ def errors_notified(receivers: Sequence[Receiver]) -> Iterator[None]:
                 what_happened=error.message,
                 what_to_do=error.advice,
                 run_id=None,
+                language=alert_language(settings, None),
             )
             try:
                 deliver(receivers, alert, sleep=time.sleep)
@@ -166,14 +167,18 @@ def errors_notified(receivers: Sequence[Receiver]) -> Iterator[None]:
 
 
 def notify_of_results(
-    engine: Engine, receivers: Sequence[Receiver], results: Sequence[LoadResult], started_at: datetime
+    engine: Engine,
+    receivers: Sequence[Receiver],
+    results: Sequence[LoadResult],
+    started_at: datetime,
+    settings: Settings,
 ) -> None:
     """Send the alerts about accounts that started failing, still fail or recovered. An error is printed only."""
     try:
         transitions = transitions_since(engine, started_at, [result.account_key for result in results])
     except WarehouseError:  # the results of the loads say why
         transitions = []
-    for alert, reported in fleet_alerts(results, transitions):
+    for alert, reported in fleet_alerts(results, transitions, settings):
         try:
             failure = send_once(engine, receivers, alert, reported, sleep=time.sleep)
         except AlertNotSent as error:

@@ -27,6 +27,7 @@ class Check:
     advice: str = ""  # what to do about a problem
     exit_code: int = 0  # of the error with which a load would fail, if the check failed
     account: str | None = None  # key of the account, for checks of an account
+    error: str = ""  # name of the error with which a load would fail, if the check failed
 
 
 def ok(subject: str, finding: str) -> Check:
@@ -40,8 +41,15 @@ def warning(subject: str, finding: str, advice: str) -> Check:
 
 
 def failed(subject: str, error: WarehouseError) -> Check:
-    """Return a check with an error that would stop a load."""
+    """Return a check with an error that would stop a load. Errors are English unless the check itself writes them."""
     advice = {with_program_name(default): advice_here for default, advice_here in DOCTOR_ADVICE.items()}.get(
         error.advice, error.advice
     )
-    return Check(subject=subject, status="failed", finding=error.message, advice=advice, exit_code=error.exit_code)
+    return Check(
+        subject=subject,
+        status="failed",
+        finding=error.message,
+        advice=advice,
+        exit_code=error.exit_code,
+        error=type(error).__name__,
+    )

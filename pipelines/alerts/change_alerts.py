@@ -39,7 +39,14 @@ def send_change_alerts(
             return 0, None
         alert = None
         if kinds and span.has_changes:
-            alert = read_alert(connection, found, account.key, kinds, span.after, span.until)
+            alert = read_alert(
+                connection,
+                found,
+                account.key,
+                kinds,
+                (span.after, span.until),
+                account.language or settings.language,
+            )
         failure = None
         if alert:
             # Only one retry: the fleet's next accounts wait for this thread.
@@ -51,7 +58,7 @@ def send_change_alerts(
 
 
 def preview_change_alert(
-    engine: Engine, account_key: str, kinds: Collection[str], account_option: str
+    engine: Engine, account_key: str, kinds: Collection[str], account_option: str, language: str | None = None
 ) -> ChangeAlert | None:
     """Return the alert on pending changes, or else on the last ones. Stores and sends nothing."""
     with transaction(engine, account=account_key) as connection:
@@ -61,7 +68,7 @@ def preview_change_alert(
         span = connection.execute(statement("previewed_span"), {"account_id": found.account_id}).one_or_none()
         if span is None:
             return None
-        return read_alert(connection, found, account_key, kinds, span.after, span.until, account_option)
+        return read_alert(connection, found, account_key, kinds, (span.after, span.until), language, account_option)
 
 
 def read_alert(
@@ -69,15 +76,15 @@ def read_alert(
     found: AlertAccount,
     account_key: str,
     kinds: Collection[str],
-    after: datetime,
-    until: datetime,
+    span: tuple[datetime, datetime],
+    language: str | None,
     account_option: str | None = None,
 ) -> ChangeAlert | None:
     """Read the changes of these kinds in the snapshots of a span; None if there are none."""
     parameters = {
         "account_id": found.account_id,
-        "after": after,
-        "until": until,
+        "after": span[0],
+        "until": span[1],
         "kinds": [kind for kind in CHANGE_KINDS if kind in kinds],
         "most": MAX_CHANGES_IN_JSON,
     }
@@ -88,7 +95,7 @@ def read_alert(
     from pipelines.alerts.change_alert_text import describe_alert, describe_change  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
 
-    formats = Formats.for_account(found.country, found.timezone)
+    formats = Formats.for_account(found.country, found.timezone, language)
     changes = [
         ReportedChange(
             observed_at=row.observed_at,
@@ -115,5 +122,11 @@ def read_alert(
         account=account_key,
         change_count=total_count,
         changes=changes,
-        text=f"amoCRM account '{account_key}': {total_count} change{'s' if total_count > 1 else ''}.\n{text}",
+        text=formats.language.ngettext(
+            "amoCRM account '%(account)s': %(count)s change.\n%(text)s",
+            "amoCRM account '%(account)s': %(count)s changes.\n%(text)s",
+            total_count,
+            account=account_key,
+            text=text,
+        ),
     )

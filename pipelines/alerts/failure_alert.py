@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pipelines.alerts.chat_text import indented
+from pipelines.base.language import ENGLISH, Language, gettext_noop
 
 ALL_ACCOUNTS: Final = "*"
 """Used instead of an account's key if something failed for all accounts."""
+
+FAILED: Final = gettext_noop("amoCRM %(kind)s of %(account)s failed: %(text)s")
+WORKS_AGAIN: Final = gettext_noop("amoCRM %(kind)s of %(account)s works again: %(text)s")
+RUN_KINDS: Final[Mapping[str, str]] = {
+    "load": gettext_noop("load"),
+    "report": gettext_noop("report"),
+    "change": gettext_noop("change"),
+}
+"""Kinds of runs that have a name; others have the name of their job."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +33,7 @@ class FailureAlert:
     run_id: str | None  # None: it failed before a run started
     link: str | None = None  # to the run in Dagster, if the UI's address is known
     what: str = "load"  # kind of run
+    language: Language = ENGLISH
 
     @property
     def errors(self) -> list[str]:
@@ -30,16 +42,23 @@ class FailureAlert:
 
     @property
     def text(self) -> str:
-        """Text of the message for services that show a single text."""
-        subject = "every account" if self.account == ALL_ACCOUNTS else f"'{self.account}'"
-        outcome = "failed" if self.error else "works again"
+        """Text of the message for services that show a single text. Errors in it are English."""
+        language = self.language
         run = self.link or self.run_id
         lines = [
-            f"amoCRM {self.what} of {subject} {outcome}: {indented(self.what_happened)}",
-            f"What to do: {indented(self.what_to_do)}" if self.what_to_do else "",
-            f"Run: {run}" if run else "",
+            language.gettext(
+                FAILED if self.error else WORKS_AGAIN,
+                kind=language.gettext(RUN_KINDS[self.what]) if self.what in RUN_KINDS else self.what,
+                account=language.gettext("every account") if self.account == ALL_ACCOUNTS else f"'{self.account}'",
+                text=indented(language.render(self.what_happened)),
+            )
         ]
-        return "\n".join(filter(None, lines))
+        if self.what_to_do:
+            advice = indented(language.render(self.what_to_do))
+            lines.append(language.gettext("What to do: %(advice)s", advice=advice))
+        if run:
+            lines.append(language.gettext("Run: %(run)s", run=run))
+        return "\n".join(lines)
 
     def payload(self) -> dict[str, str | None]:
         """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""
@@ -47,8 +66,8 @@ class FailureAlert:
             "text": self.text,
             "account": self.account,
             "error": self.error,
-            "what_happened": self.what_happened,
-            "what_to_do": self.what_to_do,
+            "what_happened": self.language.render(self.what_happened),
+            "what_to_do": self.language.render(self.what_to_do),
             "run_id": self.run_id,
             "link": self.link,
         }

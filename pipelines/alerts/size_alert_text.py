@@ -11,6 +11,7 @@ from typing import Final
 
 from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
 from pipelines.alerts.size_rules import NewAlert
+from pipelines.base.language import gettext_noop
 from pipelines.base.text import display_name
 from pipelines.report.events import NO_CONTEXT, Event, change_events, gap_event
 from pipelines.report.figures import Gap
@@ -48,25 +49,58 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
 
 def describe_alert(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
     """Describe the alert in a few lines."""
-    name = display_name(alert.segment_name, alert.segment_id)
-    change = alert.customers_count - alert.previous_count
-    share = formats.percent(percent_change(alert.previous_count, alert.customers_count))
-    moved = f"{'grew' if change > 0 else 'shrank'} by {formats.number(abs(change))}{f' ({share})' if share else ''}"
+    language = formats.language
     lines = [
-        f"Segment '{name}' {moved} to {formats.number(alert.customers_count)}. Rule: {alert.rule}.",
-        f"Compared: {formats.number(alert.previous_count)} on {formats.timestamp(alert.previous_observed_at)}, "
-        f"{formats.number(alert.customers_count)} on {formats.timestamp(alert.observed_at)} ({formats.timezone.key}).",
+        language.gettext(
+            "%(moved)s. Rule: %(rule)s.",
+            moved=_describe_move(alert, formats),
+            rule=alert.rule,
+        ),
+        language.gettext(
+            "Compared: %(before)s on %(before_time)s, %(now)s on %(now_time)s (%(timezone)s).",
+            before=formats.number(alert.previous_count),
+            before_time=formats.timestamp(alert.previous_observed_at),
+            now=formats.number(alert.customers_count),
+            now_time=formats.timestamp(alert.observed_at),
+            timezone=formats.timezone.key,
+        ),
     ]
     if alert.missed_days:
         lines.append(
-            "No load succeeded on the day to compare with, so this is the change of"
-            f" {alert.days + alert.missed_days} days instead of {alert.days}."
+            language.ngettext(
+                "No load succeeded on the day to compare with, so this is the change of %(count)s day instead of"
+                " %(days)s.",
+                "No load succeeded on the day to compare with, so this is the change of %(count)s days instead of"
+                " %(days)s.",
+                alert.days + alert.missed_days,
+                days=alert.days,
+            )
         )
     if not context:
-        lines.append(NO_CONTEXT)
+        lines.append(language.gettext(NO_CONTEXT))
     else:
-        lines.append("Around it:")
+        lines.append(language.gettext("Around it:"))
         lines += [f"- {formats.day(event.date)}: {event.text}" for event in context[:MAX_CONTEXT_EVENTS]]
-        if len(context) > MAX_CONTEXT_EVENTS:
-            lines.append(f"- and {len(context) - MAX_CONTEXT_EVENTS} more")
+        hidden_count = len(context) - MAX_CONTEXT_EVENTS
+        if hidden_count > 0:
+            lines.append("- " + language.ngettext("and %(count)s more", "and %(count)s more", hidden_count))
     return "\n".join(lines)
+
+
+def _describe_move(alert: NewAlert, formats: Formats) -> str:
+    """Describe the segment's change of size, without a full stop."""
+    change = alert.customers_count - alert.previous_count
+    share = formats.percent(percent_change(alert.previous_count, alert.customers_count))
+    text = {
+        (True, True): gettext_noop("Segment '%(name)s' grew by %(change)s (%(share)s) to %(size)s"),
+        (True, False): gettext_noop("Segment '%(name)s' grew by %(change)s to %(size)s"),
+        (False, True): gettext_noop("Segment '%(name)s' shrank by %(change)s (%(share)s) to %(size)s"),
+        (False, False): gettext_noop("Segment '%(name)s' shrank by %(change)s to %(size)s"),
+    }[change > 0, bool(share)]
+    return formats.language.gettext(
+        text,
+        name=display_name(alert.segment_name, alert.segment_id),
+        change=formats.number(abs(change)),
+        share=share,
+        size=formats.number(alert.customers_count),
+    )

@@ -33,6 +33,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pipelines.base.escape import printable_lines
+from pipelines.base.language import map_text
 from pipelines.base.program import with_program_name
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class WarehouseError(Exception):
 
     def __init__(self, message: str, *, account: str | None = None, advice: str | None = None) -> None:
         # Parts may come from a server or a file: escape control characters before a terminal shows them.
-        self.message = printable_lines(message)
+        self.message = map_text(message, printable_lines)
         super().__init__(self.message)
         self.account = account and printable_lines(account)
-        self.advice = printable_lines(with_program_name(advice or self.default_advice))
+        self.advice = map_text(advice or self.default_advice, lambda text: printable_lines(with_program_name(text)))
 
     def __str__(self) -> str:
         prefix = f"account '{self.account}': " if self.account else ""

@@ -43,7 +43,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "change_alerts")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "change_alerts", "language")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -73,6 +73,7 @@ class AccountSettings:
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
     change_alerts: frozenset[str] | None = None  # kinds of changes to alert on; None: those of all accounts
+    language: str | None = None  # of its report and alerts; None: that of all
 
     @property
     def host(self) -> str:
@@ -183,6 +184,9 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
     change_alerts = None
     with reader.collect_problems("accounts.toml, change_alerts"):
         change_alerts = parse_change_kinds(table["change_alerts"]) if "change_alerts" in table else None
+    language = None
+    with reader.collect_problems("accounts.toml, language"):
+        language = values.parse_language(table["language"]) if "language" in table else None
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -196,6 +200,7 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         token=_parse_token(connection, reader, root),
         alerts=alerts,
         change_alerts=change_alerts,
+        language=language,
     )
 
 

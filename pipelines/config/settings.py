@@ -67,6 +67,7 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_WRITE_BACK_FROM_DAGSTER": ("write_back_from_dagster", values.switch),
     "AMOCRM_WRITE_BACK_DIR": ("write_back_dir", values.parse_path),
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.parse_days),
+    "AMOCRM_LANGUAGE": ("language", values.parse_language),
 }
 
 LOCATION_VARIABLES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
@@ -119,6 +120,7 @@ class Settings:
     write_back_from_dagster: bool = False  # allow the job manage_account to apply plans
     write_back_dir: Path | None = None  # folder of files that the job may read; None: no files
     dagster_run_days: int = 90  # retention of Dagster's runs, except for the latest of each asset
+    language: str | None = None  # of texts for people; None: of an account its country's, of a terminal its own
 
     @property
     def receivers(self) -> tuple[Receiver, ...]:
@@ -136,6 +138,10 @@ class Settings:
     def report_file(self, key: str) -> Path:
         """Return the file of an account's report."""
         return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
+
+    def account_language(self, key: str | None) -> str | None:
+        """Return the language that is set for an account's texts; None: that of its country."""
+        return next((account.language for account in self.accounts if account.key == key), None) or self.language
 
     @property
     def all_accounts(self) -> tuple[AnyAccount, ...]:

@@ -17,7 +17,9 @@ from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.alerts.load_outcomes import record_notified
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
 from pipelines.base.errors import WarehouseError
+from pipelines.base.language import Language, join_texts, language_for
 from pipelines.config.receivers import Receiver
+from pipelines.config.settings import Settings
 from pipelines.load.fleet_summary import describe_failures
 from pipelines.load.result import SKIPPED_ERROR_NAME, LoadResult, group_failures
 from pipelines.warehouse.engine import transaction
@@ -36,7 +38,7 @@ def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition])
     sentences = describe_transitions(failing(transitions), about_account=alert.account)
     if sentences is None:
         return None
-    return replace(alert, what_happened=f"{sentences} {alert.what_happened}".lstrip())
+    return replace(alert, what_happened=join_texts(sentences, alert.what_happened))
 
 
 def are_errors_recorded(errors: Iterable[str], transitions: Sequence[LoadTransition]) -> bool:
@@ -76,8 +78,16 @@ def send_once(
     return delivery.failure
 
 
+def alert_language(settings: Settings | None, account_key: str | None) -> Language:
+    """Return the language of an alert about an account, or about several; English if none is set.
+
+    The account's country is unknown here: the warehouse may be what failed.
+    """
+    return language_for(settings.account_language(account_key) if settings else None)
+
+
 def fleet_alerts(
-    results: Sequence[LoadResult], transitions: Sequence[LoadTransition]
+    results: Sequence[LoadResult], transitions: Sequence[LoadTransition], settings: Settings
 ) -> list[tuple[FailureAlert, list[LoadTransition]]]:
     """Build the alerts about a fleet that no Dagster run loads, each with the transitions that it reports."""
     alerts = []
@@ -93,6 +103,7 @@ def fleet_alerts(
                 what_happened=single.message if len(failed_keys) == 1 else failures.message,
                 what_to_do=single.advice if len(failed_keys) == 1 else failures.advice,
                 run_id=None,
+                language=alert_language(settings, failed_keys[0] if len(failed_keys) == 1 else None),
             ),
             transitions,
         )
@@ -101,6 +112,13 @@ def fleet_alerts(
     if well:
         account = well[0].account_key if len(well) == 1 else FLEET_NAME
         sentences = describe_transitions(well, about_account=account) or ""
-        alert = FailureAlert(account=account, error=None, what_happened=sentences, what_to_do="", run_id=None)
+        alert = FailureAlert(
+            account=account,
+            error=None,
+            what_happened=sentences,
+            what_to_do="",
+            run_id=None,
+            language=alert_language(settings, account),
+        )
         alerts.append((alert, well))
     return alerts

@@ -35,6 +35,7 @@ from pipelines.base.errors import (
     WarehouseError,
     WrongAccount,
 )
+from pipelines.base.language import ENGLISH
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
 from pipelines.config.receivers import build_receivers
@@ -72,7 +73,7 @@ def test_a_sound_account_passes_every_check(emulator: Emulator, engine: Engine) 
     checks = checks_by_subject(account_of(emulator), engine)
     assert {check.status for check in checks.values()} == {"ok"}
     assert set(checks) == {"token", "access", "clock", "mode", "rights", "identity"}
-    assert "1 segments" in checks["rights"].finding
+    assert "1 segment and 0 fields" in checks["rights"].finding
 
 
 @pytest.mark.parametrize(
@@ -365,7 +366,8 @@ def test_what_is_to_be_typed_stands_on_one_line(
             "account 'a-customer-with-a-long-name': token",
             "It ends soon. " * 6,
             "Type: amocrm-warehouse --account " * 6,
-        )
+        ),
+        ENGLISH,
     )
     first, *others = capsys.readouterr().out.splitlines()
     assert first == "warning  account 'a-customer-with-a-long-name': token"

@@ -49,7 +49,7 @@ def settings_of(
     url: Secret | None, services: tuple[Secret, ...] = (), kinds: frozenset[str] = DEFAULT_CHANGE_KINDS
 ) -> Settings:
     """Settings with these receivers."""
-    own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"))
+    own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"), language="en")
     return Settings(
         data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url, alert_urls=services, change_alerts=kinds
     )
@@ -207,6 +207,7 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
         variables = {
             "AMOCRM_SETTINGS_DIR": str(tmp_path),
             "DATABASE_URL": postgres_url,
+            "AMOCRM_LANGUAGE": "en",
             "CORNER": emulator.long_lived_token(account_id),
             "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal(),
         }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.base.settings_folder import settings_folder
 from pipelines.config import settings
@@ -51,6 +52,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_WRITE_BACK_FROM_DAGSTER": "on",
         "AMOCRM_WRITE_BACK_DIR": "wanted",
         "AMOCRM_DAGSTER_RUN_DAYS": "30",
+        "AMOCRM_LANGUAGE": "pt-br",
         "SOMETHING_ELSE": "is not ours",
         "AMOCRM_WAREHOUSE_PORT": "is not ours either",
     }
@@ -75,6 +77,7 @@ def test_everything_set(tmp_path: Path) -> None:
         write_back_from_dagster=True,
         write_back_dir=tmp_path / "wanted",
         dagster_run_days=30,
+        language="pt_BR",
     )
 
 
@@ -218,6 +221,19 @@ def test_the_example_can_be_copied_as_it_is(tmp_path: Path, write: Write) -> Non
 def test_the_accounts_example_names_what_is_read() -> None:
     document = tomllib.loads((PROJECT / "accounts.example.toml").read_text(encoding="utf-8"))
     assert {key for table in document["accounts"].values() for key in table} == set(settings.ACCOUNT_KEYS)
+
+
+def test_the_language_of_an_account_comes_first(tmp_path: Path, write: Write) -> None:
+    write(
+        "accounts.toml",
+        '[accounts.a]\nhost = "a.amocrm.ru"\ntoken_env = "T"\nlanguage = "ES"\n'
+        '[accounts.b]\nhost = "b.amocrm.ru"\ntoken_env = "T"\n'
+        '[accounts.c]\nhost = "c.amocrm.ru"\ntoken_env = "T"\nlanguage = "klingon"\n',
+    )
+    found = load_settings({"T": "a-token", "AMOCRM_LANGUAGE": "ru"}, tmp_path)
+    assert [found.account_language(key) for key in ("a", "b", "unknown")] == ["es", "ru", "ru"]
+    with pytest.raises(SettingsError, match=r"language: 'klingon' is not one of the languages en, es, pt-BR, ru"):
+        found.account("c")
 
 
 @pytest.mark.parametrize(("set_to", "place"), [("", "data/reports"), ("site", "site"), ("/srv/www", "/srv/www")])
