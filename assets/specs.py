@@ -16,11 +16,13 @@ import dagster as dg
 
 from assets.partitions import ACCOUNTS
 from pipelines.transform.frames import WRITTEN_RELATIONS
-from pipelines.warehouse.catalog import CatalogTable, read_packaged_catalog
+from pipelines.warehouse.catalog import CatalogColumn, CatalogTable, read_packaged_catalog
 
 CODE_VERSION: Final = version("amocrm-warehouse")
 OWNERS: Final = ("team:data",)
 VIEWS_GROUP: Final = "analytics"
+MAX_SOURCES: Final = 6
+"""Sources that a column's description names."""
 TABLES: Final[Mapping[tuple[str, str], CatalogTable]] = {table.key: table for table in read_packaged_catalog()}
 
 RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
@@ -55,13 +57,21 @@ def table_metadata(table: CatalogTable) -> dict[str, Any]:
                 dg.TableColumn(
                     name=column.name,
                     type=column.type,
-                    description=column.comment,
+                    description=describe_column(column),
                     constraints=dg.TableColumnConstraints(nullable=not column.is_required),
                 )
                 for column in table.columns
             ]
         ),
     }
+
+
+def describe_column(column: CatalogColumn) -> str:
+    """Return the column's comment and its sources, because the UI of open-source Dagster draws no column lineage."""
+    names = [source.split(".", 1)[1] for source in column.sources[:MAX_SOURCES]]
+    if len(column.sources) > MAX_SOURCES:
+        names.append(f"{len(column.sources) - MAX_SOURCES} more")
+    return f"{column.comment} From: {', '.join(names)}." if names else column.comment or ""
 
 
 def column_lineage(table: CatalogTable) -> dg.TableColumnLineage:
