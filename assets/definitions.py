@@ -20,7 +20,7 @@ from assets.resources import Warehouse, WarehouseResource
 from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
-from assets.specs import LOAD_FAILURE, SNAPSHOT, VIEWS_GROUP
+from assets.specs import SNAPSHOT, VIEWS_GROUP
 from assets.views import RECORDED_VIEWS, analytics_views
 from assets.write_back import WRITE_BACKS
 from pipelines.base.errors import SettingsError
@@ -67,7 +67,7 @@ def build_definitions(
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
-            [*EXECUTED, *RECORDED_TABLES, *RECORDED_VIEWS, FLEET, LOAD_FAILURE, *WRITE_BACKS],
+            [*EXECUTED, *RECORDED_TABLES, *RECORDED_VIEWS, FLEET, *WRITE_BACKS],
         ),
         jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],

@@ -15,15 +15,15 @@ from assets.dagster_errors import RETRY_POLICY, errors_shown
 from assets.metadata_tables import small_table
 from assets.partitions import ACCOUNTS, single_partition
 from assets.resources import Warehouse
-from assets.specs import SEGMENT_JUMPS, SNAPSHOT, VIEWS
+from assets.specs import LOAD_FAILURE, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from pipelines.base.sparkline import sparkline
 from pipelines.base.text import display_name
 from pipelines.report.figures import SegmentTrend
 from pipelines.report.overview import SPARKLINE_DAYS, Overview, read_overview
 
 CHECKED: Final = next(spec for spec in VIEWS if spec.key == SEGMENT_JUMPS)
-RECORDED_VIEWS: Final = tuple(spec for spec in VIEWS if spec != CHECKED)
-"""The other views. Assets without a step, because a view needs none."""
+RECORDED_VIEWS: Final = (LOAD_FAILURE, *(spec for spec in VIEWS if spec != CHECKED))
+"""The other views, and the failed loads that they read. Assets without a step, because a view needs none."""
 
 
 @dg.multi_asset(

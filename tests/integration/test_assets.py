@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.size_alerts import SIZE_ALERT
-from assets.specs import PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, VIEWS
+from assets.specs import LOAD_FAILURE, PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from emulator import effects
 from emulator.faults import Effect
 from pipelines.base.secret import Secret
@@ -48,13 +48,16 @@ def test_a_run_shows_every_table_and_view(dagster_account: DagsterAccount, insta
     result = dagster_account.load(instance)
     assert result.success
     shown = materialization_metadata(result)
-    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, *VIEW_KEYS)}
+    assert set(shown) == {
+        key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, LOAD_FAILURE.key, *VIEW_KEYS)
+    }
     assert {event.partition for event in result.all_events if event.is_step_materialization} == {"corner"}
     assert dagster_account.rows("select run_id, segment_count from amocrm.snapshot") == [(result.run_id, 2)]
     assert shown["amocrm/segment_version"]["rows_written"] == 2
     assert shown["amocrm/snapshot"]["segments"] == 2
     assert shown["amocrm/raw_answer"]["requests"] == len(dagster_account.emulator.requests)
     assert shown["analytics/segments"]["dagster/partition_row_count"] == 2
+    assert shown["amocrm/load_failure"]["dagster/partition_row_count"] == 0
     assert table_rows(shown["analytics/segment_sizes_daily"]["sizes_by_day"]) == [
         {"segment": name, "60 days": "▄", "smallest": size, "largest": size, "size": size}
         for name, size in (("VIP", "10"), ("New", "3"))
