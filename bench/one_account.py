@@ -1,8 +1,9 @@
 """Measure one load of one account as a process: 100 segments with 30 fields, unchanged and changed.
 
 Run it from the project's folder: ``python -m bench.one_account``. The emulator, in a process of its own, answers over
-HTTP; Postgres is the embedded server, durable. Seconds are wall time from starting a process to its end; memory is the
-largest resident set of the process. Each figure is the median of all runs with the smallest and the largest.
+HTTP; Postgres is the embedded server, durable. Seconds are wall time from starting a process to its end; processor
+seconds are the process's own; memory is its largest resident set. Each figure is the median of all runs with the
+smallest and the largest.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def print_table(url: str, environment: Mapping[str, str], pipe: Connection, runs
             measured = [measure(command, environment, before) for _ in range(runs)]
             print(
                 f"{name + ', ' + case:34}{spread([one.seconds for one in measured], 's')}   "
+                f"processor {spread([one.processor_seconds for one in measured], 's')}   "
                 f"{spread([one.megabytes for one in measured], 'MB')}   {rows_of_newest(url)}"
             )
 
