@@ -1,4 +1,4 @@
-"""The peers: dlt, pandas and Singer, each in the forms that its own documentation has."""
+"""The peers: dlt, pandas, dbt and Singer, each in the forms that its own documentation has."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -128,6 +129,32 @@ def pandas(method: str, what: str) -> Tool:
 
 PANDAS_INSERT: Final = pandas("insert", "pandas to_sql, append")
 PANDAS_COPY: Final = pandas("copy", "pandas to_sql, append, with the COPY callable of its manual")
+
+
+def postgres_variables(place: Place) -> dict[str, str]:
+    """Postgres' own variables, which dbt's profile reads."""
+    url = urlsplit(place.url)
+    return {
+        "PGHOST": url.hostname or "",
+        "PGPORT": str(url.port),
+        "PGUSER": url.username or "",
+        "PGDATABASE": url.path.lstrip("/"),
+    }
+
+
+DBT_SNAPSHOT: Final = Tool(
+    name="dbt-snapshot",
+    kind="history",
+    what=f"COPY into tables of the latest state, then dbt snapshot (check, all columns), work_mem {ROOM_TO_HASH}",
+    peer="dbt",
+    packages=("dbt-core", "dbt-postgres", "psycopg2-binary"),
+    command=lambda place: [python(place, "dbt"), str(HERE / "dbt" / "load.py")],
+    prepare=with_room,
+    variables=postgres_variables,
+    segments="select id, name, customers_count from peer_history.segments_history where dbt_valid_to is null",
+    values="select segment_id, field_id, case when field_type in ('text', 'textarea', 'url') then text_value end"
+    " from peer_history.values_history where dbt_valid_to is null",
+)
 
 
 def pipe(place: Place) -> list[str]:
