@@ -8,8 +8,9 @@ wrong data do not count. Tools take turns within a case, so that what else the m
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +19,12 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from bench.peers import report
+from bench.peers import report, server
 from bench.peers.environments import CACHE
 from bench.peers.figures import CASES, Figure, Measured
 from bench.peers.machine import machine
 from bench.peers.payloads import captured
 from bench.peers.race import Race
-from bench.peers.server import serve
 from bench.peers.tool import Tool, legend
 from bench.peers.tools import TOOLS
 from faults.superuser import run_as_superuser
@@ -122,12 +122,10 @@ def checkpointing_postgres(root: Path) -> Iterator[EmbeddedServer]:
 @contextmanager
 def answering(payloads: Path) -> Iterator[int]:
     """Serve all accounts from a separate process, and yield its port."""
-    spawning = multiprocessing.get_context("spawn")
-    ours, theirs = spawning.Pipe()
-    process = spawning.Process(target=serve, args=(theirs, payloads), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
+    command = [sys.executable, server.__file__, str(payloads)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()

@@ -36,15 +36,17 @@ LAST_VERSION: Final = {
 }
 STILL_VALID: Final = "where segment._dlt_valid_to is null"
 
-ROOM_TO_HASH: Final = "64MB"
-"""The ``work_mem`` with which Postgres can hash the keys of 100 accounts; as shipped it has 4 MB."""
+ROOM_TO_HASH: Final = 64
+"""Megabytes of ``work_mem`` with which Postgres can hash the keys of 100 accounts; as shipped it has 4 MB."""
+ROOM: Final = f"a work_mem of {ROOM_TO_HASH} MB for each 100 accounts"
 
 
 def with_room(place: Place) -> None:
     """Let every statement in the database use more memory than Postgres does as it is shipped."""
     with psycopg.connect(place.url) as connection:
         name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("alter database {} set work_mem = {}").format(name, ROOM_TO_HASH))
+        room = f"{ROOM_TO_HASH * max(1, place.accounts // 100)}MB"
+        connection.execute(sql.SQL("alter database {} set work_mem = {}").format(name, room))
 
 
 def dlt(
@@ -83,7 +85,7 @@ DLT_SCD2: Final = dlt(
 )
 DLT_SCD2_TUNED: Final = dlt(
     "dlt-scd2-tuned",
-    f"as dlt-scd2, but Parquet by ADBC, and a work_mem of {ROOM_TO_HASH}",
+    f"as dlt-scd2, but Parquet by ADBC, and {ROOM}",
     *("nested", "scd2", "parquet"),
     segments=f"{NESTED_SEGMENTS} {STILL_VALID}",
     values=f"{NESTED_VALUES} {STILL_VALID}",
@@ -145,7 +147,7 @@ def postgres_variables(place: Place) -> dict[str, str]:
 DBT_SNAPSHOT: Final = Tool(
     name="dbt-snapshot",
     kind="history",
-    what=f"COPY into tables of the latest state, then dbt snapshot (check, all columns), work_mem {ROOM_TO_HASH}",
+    what=f"COPY into tables of the latest state, then dbt snapshot (check, all columns), {ROOM}",
     peer="dbt",
     packages=("dbt-core", "dbt-postgres", "psycopg2-binary"),
     command=lambda place: [python(place, "dbt"), str(HERE / "dbt" / "load.py")],
