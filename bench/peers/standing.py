@@ -24,21 +24,26 @@ MOST_MEGABYTES: Final = 150.0
 
 
 def standing(found: Figures, tools: Sequence[Mapping[str, str]], sizes: Sequence[int]) -> Iterator[str]:
-    """A table with a line for each aim, and a cell for each case."""
+    """A table with a line for each aim that was measured, and a cell for each case."""
     yield f"| as fast as the fastest of | {' | '.join(NAMES.values())} |"
     yield "|---|" + "---|" * len(NAMES)
     for accounts in sizes:
+        of = f"{accounts:,} account{'s' if accounts > 1 else ''}"
         for group, aims in (AIMS if accounts > 1 else AIMS_OF_ONE).items():
             peers = members(tools, group)
-            cells = [compared(found, accounts, case, peers, aims[case]) for case in NAMES]
-            yield f"| {group}, {accounts:,} account{'s' if accounts > 1 else ''} | {' | '.join(cells)} |"
-    for accounts in (size for size in sizes if size > 1):
-        peers = members(tools, "peers that keep history")
-        cells = [work(found, accounts, case, peers) for case in NAMES]
-        yield f"| processor seconds, of the fastest that keeps history, {accounts:,} accounts | {' | '.join(cells)} |"
-        figures = [found.get(accounts, case, OURS) for case in NAMES]
-        cells = [mark(f"{one.megabytes:.0f} MB", one.megabytes <= MOST_MEGABYTES) if one else "" for one in figures]
-        yield f"| memory, at most {MOST_MEGABYTES:.0f} MB, {accounts:,} accounts | {' | '.join(cells)} |"
+            yield from line(f"{group}, {of}", [compared(found, accounts, case, peers, aims[case]) for case in NAMES])
+        if accounts > 1:
+            peers = members(tools, "peers that keep history")
+            cells = [work(found, accounts, case, peers) for case in NAMES]
+            yield from line(f"processor seconds, of the fastest that keeps history, {of}", cells)
+            cells = [memory(found, accounts, case) for case in NAMES]
+            yield from line(f"memory, at most {MOST_MEGABYTES:.0f} MB, {of}", cells)
+
+
+def line(name: str, cells: Sequence[str]) -> Iterator[str]:
+    """A line of the table, if anything in it was measured."""
+    if any(cells):
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def members(tools: Sequence[Mapping[str, str]], group: str) -> list[str]:
@@ -65,6 +70,12 @@ def work(found: Figures, accounts: int, case: str, peers: Sequence[str]) -> str:
     name = fastest(found, accounts, case, peers)
     ratios = found.ratios(accounts, case, name, of="cpu_seconds") if name else []
     return mark(f"{1 / median(ratios):.2f} (≤ 1)", median(ratios) >= 1) if ratios else ""
+
+
+def memory(found: Figures, accounts: int, case: str) -> str:
+    """Our memory."""
+    figure = found.get(accounts, case, OURS)
+    return mark(f"{figure.megabytes:.0f} MB", figure.megabytes <= MOST_MEGABYTES) if figure else ""
 
 
 def mark(text: str, is_reached: bool) -> str:  # noqa: FBT001
