@@ -136,10 +136,14 @@ def dagster_home(folder: Path) -> Path:
 
 
 @contextmanager
-def emulator_process() -> Iterator[tuple[str, str, Connection]]:
+def emulator_process(
+    segments: int = SEGMENTS, fields: int = FIELDS, account_id: int | None = None
+) -> Iterator[tuple[str, str, Connection]]:
     """Yield URL and token of a full emulated account, and a pipe: a message changes the whole account."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=serve, args=(theirs, segments, fields, account_id), daemon=True
+    )
     process.start()
     url, token = ours.recv()
     try:
@@ -149,15 +153,15 @@ def emulator_process() -> Iterator[tuple[str, str, Connection]]:
         process.join()
 
 
-def serve(pipe: Connection) -> None:
+def serve(pipe: Connection, segments: int, fields: int, known_id: int | None) -> None:
     """Serve an emulated amoCRM until the process ends."""
     world = World()
-    account_id = world.add_account("Big Coffee")
+    account_id = world.add_account("Big Coffee", account_id=known_id)
     field_ids = [
         world.add_field(account_id, f"Field {n}", KINDS[n % len(KINDS)], options=OPTIONS.get(KINDS[n % len(KINDS)], ()))
-        for n in range(FIELDS)
+        for n in range(fields)
     ]
-    segment_ids = [world.add_segment(account_id, f"Segment {n}") for n in range(SEGMENTS)]
+    segment_ids = [world.add_segment(account_id, f"Segment {n}") for n in range(segments)]
     with Emulator(world=world) as emulator:
         for version in itertools.count():
             for n, segment_id in enumerate(segment_ids):

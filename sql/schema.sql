@@ -1404,6 +1404,10 @@ CREATE INDEX raw_answer_body ON amocrm.raw_answer USING btree (account_id, body_
 
 CREATE UNIQUE INDEX role_name_purpose ON amocrm.role_name USING btree (purpose) WHERE (account_id IS NULL);
 
+CREATE INDEX segment_version_ended ON amocrm.segment_version USING btree (account_id, valid_to);
+
+CREATE INDEX segment_version_last ON amocrm.segment_version USING btree (account_id, segment_id, valid_from) WHERE (end_reason IS DISTINCT FROM 'changed'::text);
+
 CREATE UNIQUE INDEX segment_version_open ON amocrm.segment_version USING btree (account_id, segment_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account_id, segment_id, rule, direction) WHERE (ended_at IS NULL);
