@@ -13,6 +13,7 @@ FAILURE_WORDS: Final = {
     "Forbidden": "amoCRM refused access",
     "IncompleteList": "amoCRM's lists were incomplete",
     "InvalidRequest": "amoCRM rejected a request",
+    "LoaderKilled": "the loader was killed",
     "MalformedAnswer": "amoCRM's response was unusable",
     "MigrationError": "the database had another version",
     "ModeDisagreement": "the customers mode was being switched",
