@@ -100,7 +100,7 @@ IMPORT_BUDGETS = {
     "housekeep": {*DATABASE, "msgspec", "simplejson"},
     "sync": LOAD,
 }
-"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
+"""Slow packages that a command imports at its start: pandas only for large changes, rich only for progress."""
 
 
 @pytest.mark.parametrize("name", IMPORT_BUDGETS)
