@@ -50,14 +50,14 @@ def count_parsed_responses(account: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(strict_json, "parse", counted)
 
 
-def test_an_unchanged_load_builds_no_frame(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So it does not import pandas either."""
-    account.load(0)
+def test_usual_loads_build_no_frame(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So they do not import pandas either."""
 
     def fail(*_: Any) -> Any:
         raise AssertionError
 
     monkeypatch.setattr(Relation, "frame", fail)
+    account.load(0)
     account.load(1)
     assert account.rows("select count(*) from amocrm.snapshot") == [(2,)]
 
@@ -204,6 +204,15 @@ def test_digests_of_other_code_are_not_compared(account: Shop) -> None:
     assert read_latest_snapshot(account.context(1)) is not None
     account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
     assert read_latest_snapshot(account.context(1)) is None
+
+
+def test_other_code_parses_all_again_and_versions_nothing_again(account: Shop) -> None:
+    account.load(0)
+    versions = {table: rows for table, rows in account.contents().items() if "version" in table or "value" in table}
+    assert sum(map(len, versions.values())) > 2
+    account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
+    assert account.count_parsed(1) > 0
+    assert {table: rows for table, rows in account.contents().items() if table in versions} == versions
 
 
 def test_digests_of_a_later_snapshot_stay(account: Shop) -> None:
