@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES, DagsterRun
+from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageMetadata,
@@ -38,6 +39,7 @@ __all__ = [
     "SqlEventLogStorage",
     "SqlEventLogStorageMetadata",
     "SqlEventLogStorageTable",
+    "SqlPollingEventWatcher",
     "SqliteEventLogStorage",
     "WorkerStatus",
     "deserialize_value",

@@ -22,6 +22,7 @@ from assets.dagster_internals import (
     ConfigurableClassData,
     SqlEventLogStorageMetadata,
     SqliteEventLogStorage,
+    SqlPollingEventWatcher,
 )
 
 
@@ -31,6 +32,7 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:  # its folder is known later
         self._inst_data = inst_data
         self._engines: dict[str, Engine] = {}
+        self._watcher: SqlPollingEventWatcher | None = None
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -47,9 +49,21 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
         super().__init__(str(Path(instance.root_directory, "history", "runs")), self._inst_data)
         super().register_instance(instance)
 
+    def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
+        """Poll for a run's events: its file is not modified while its writer keeps the connection open."""
+        if self._watcher is None:
+            self._watcher = SqlPollingEventWatcher(self)
+        self._watcher.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Any) -> None:
+        """Stop to poll for a run's events."""
+        if self._watcher:
+            self._watcher.unwatch_run(run_id, handler)
+
     def dispose(self) -> None:
-        """Close the connections too."""
-        super().dispose()
+        """Stop to poll and close the connections."""
+        if self._watcher:
+            self._watcher.close()
         with self._db_lock:
             for shard in list(self._engines):
                 self._engines.pop(shard).dispose()

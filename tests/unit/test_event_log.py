@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import dagster as dg
 
@@ -38,3 +39,13 @@ def test_the_default_event_log_of_dagster_continues_our_files_and_ours_its_files
     assert store_event(home) == (False, 2)
     (home / "ours.yaml").replace(home / "dagster.yaml")
     assert store_event(home) == (True, 3)
+
+
+def test_a_run_is_watched_while_another_process_writes_it(tmp_path: Path) -> None:
+    home = str(prepare_home(tmp_path / "dagster"))
+    seen = Event()
+    with dg.DagsterInstance.from_config(home) as reader, dg.DagsterInstance.from_config(home) as writer:
+        writer.report_engine_event("first", job_name="job", run_id="run")
+        reader.watch_event_logs("run", None, lambda entry, _: seen.set() if "second" in entry.message else None)
+        writer.report_engine_event("second", job_name="job", run_id="run")
+        assert seen.wait(timeout=60)
