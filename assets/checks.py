@@ -109,7 +109,7 @@ def failing_results(error: WarehouseError) -> list[dg.AssetCheckResult]:
 
 def check_token_expiry(expiry: TokenExpiry, now: datetime) -> dg.AssetCheckResult:
     """Warn if the access ends soon. A token without an expiry time passes."""
-    finding, expires_at = describe_expiry(expiry, now), expiry.expires_at
+    finding, expires_at = str(describe_expiry(expiry, now)), expiry.expires_at
     is_fine = expiry.failure is None and not ends_soon(expiry, now)
     return warning_result(
         TOKEN_EXPIRY,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pipelines.base.errors import DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.base.language import lazy_gettext
 from pipelines.base.program import with_program_name
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 
 DOCTOR_ADVICE: Final = {
-    SettingsError.default_advice: "Correct it in .env or accounts.toml.",
-    DatabaseUnavailable.default_advice: "Check DATABASE_URL and that the server runs.",
+    SettingsError.default_advice: lazy_gettext("Correct it in .env or accounts.toml."),
+    DatabaseUnavailable.default_advice: lazy_gettext("Check DATABASE_URL and that the server runs."),
 }
 """Replacements for advice to run ``doctor``."""
 

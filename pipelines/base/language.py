@@ -109,6 +109,10 @@ class LazyText(str):
     __slots__ = ("in_language",)
     in_language: Callable[[Language], str]
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Become plain English where it is copied or sent to another process."""
+        return str, (str(self),)
+
 
 def lazy_gettext(text: str, /, **values: Any) -> LazyText:
     """Return a text for ``Language.render``."""

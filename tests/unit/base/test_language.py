@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import pytest
 
@@ -32,7 +33,9 @@ def test_a_lazy_text_is_english_until_it_is_translated() -> None:
         "%(names)s and %(count)s more", "%(names)s and %(count)s more", 1234, names=lazy_gettext("less than a minute")
     )
     assert names == ENGLISH.render(names) == "less than a minute and 1,234 more"
-    assert load_language("pt_BR").render(copy.deepcopy(names)) == "menos de um minuto e mais 1.234"
+    assert copy.deepcopy(names) == names
+    assert type(pickle.loads(pickle.dumps(names))) is str  # noqa: S301 - made here
+    assert load_language("pt_BR").render(names) == "menos de um minuto e mais 1.234"
     assert load_language("ru").render("as it is, 100 %") == "as it is, 100 %"
 
 
