@@ -17,6 +17,7 @@ from pipelines.base.text import display_name
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.accounts import AccountLine, describe_contents, describe_problems
 from pipelines.report.events import describe_gap
+from pipelines.report.headline import MODE_SENTENCES
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120
@@ -77,6 +78,8 @@ def show_account(console: Console, summary: Summary, *, is_simulated: bool = Fal
         console.print(Padding(_segments_table(console, summary), MARGIN))
     if summary.stages:
         console.print(Padding(_stages_table(summary), MARGIN))
+    if account.customers_mode in MODE_SENTENCES:
+        console.print(language.gettext(MODE_SENTENCES[account.customers_mode]))
     console.print()
     console.print(Text(language.gettext("Recent changes"), "bold"))
     console.print(Padding(_changes_table(summary), MARGIN))

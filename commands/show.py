@@ -9,7 +9,7 @@ from commands.terminal_language import terminal_language
 from commands.writeback.account import open_histories, select_account, select_all_accounts
 
 CHANGE_COUNT = 12
-MAX_DAYS = 60
+MAX_DAYS = 14
 """Days of sizes that a line has room for."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet  # type: ignore[import-untyped]
@@ -224,6 +224,9 @@ def test_a_terminal_shows_one_account_or_a_line_of_each(engine: Engine, postgres
     assert (one.returncode, one.stderr) == (0, "")
     assert re.search(r"VIP club +130 .*[▁▂▃▄▅▆▇█]", one.stdout)
     assert "rules of stage 'Closed' changed" in one.stdout
+    off = snapshot(NOW + timedelta(days=1), account=account("disabled"))
+    publish(engine, off, origin())
+    assert "Customers are switched off" in run("show", folder=tmp_path, **variables).stdout
     hostile = "[b]:x:\u202e\x1b[31m"
     other = snapshot(NOW, account=account(id=2, name=hostile), segments=(segment(7, 40, name=hostile),))
     publish(engine, other, origin(account_key="other"))
