@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 MAX_CHANGES_IN_TEXT: Final = 10
-"""Changes in a message's text; the key ``changes`` contains up to ``MAX_CHANGES``."""
+"""Changes in a message's text; the key ``changes`` contains up to ``MAX_CHANGES_IN_JSON``."""
 
-MAX_CHANGES: Final = 100
+MAX_CHANGES_IN_JSON: Final = 100
 
 _RESTORABLE: Final = frozenset({"name", "color", "price_field_ids", "sort", "field_value"})
 """Properties that amoCRM's API can set. Rules, modes and bonus points are set in amoCRM only."""

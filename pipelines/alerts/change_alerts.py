@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from pipelines.alerts.change_alert import MAX_CHANGES, ChangeAlert, ReportedChange
+from pipelines.alerts.change_alert import MAX_CHANGES_IN_JSON, ChangeAlert, ReportedChange
 from pipelines.alerts.delivery import RETRY_WAITS, deliver, keep_undelivered
 from pipelines.alerts.size_alert_store import AlertAccount, read_account
 from pipelines.base.clock import Clock
@@ -86,7 +86,7 @@ def read_alert(
         "after": span[0],
         "until": span[1],
         "kinds": [kind for kind in CHANGE_KINDS if kind in kinds],
-        "most": MAX_CHANGES,
+        "most": MAX_CHANGES_IN_JSON,
     }
     rows = connection.execute(statement("unreported_changes"), parameters).all()
     if not rows:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from assets.schedules import NIGHTLY_CRON
+from pipelines.alerts.change_alert import MAX_CHANGES_IN_JSON, MAX_CHANGES_IN_TEXT
 from pipelines.alerts.size_rules import HYSTERESIS_RATIO
 from pipelines.amocrm.limits import BLOCK_DURATION
 from pipelines.base.bounded_file import PLAN_BYTES, SETTINGS_BYTES
 from pipelines.config import parsing
 from pipelines.config.alert_rules import DEFAULT_MIN_SIZE
+from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS
 from pipelines.config.settings import MAX_DOTS_IN_A_LINE, Settings
 from pipelines.load.fleet import GRACE_SECONDS, MAX_CONSECUTIVE_REFUSALS
 from pipelines.load.rate_limits import ADDRESS_REQUESTS_PER_SECOND, HOST_REQUESTS_PER_SECOND
@@ -28,7 +30,17 @@ PAGES = [
     *(ROOT / name / "README.md" for name in ("bench", "faults", "mutation", "sql", "tests")),
 ]
 DEFAULTS = Settings(data_dir=Path("data"))
-NUMBERS = {1: "one", 5: "five", 8: "eight", 60: "a minute", 30: "half a minute", 3600: "an hour"}
+NUMBERS = {
+    1: "one",
+    5: "five",
+    6: "six",
+    8: "eight",
+    10: "ten",
+    100: "hundred",
+    60: "a minute",
+    30: "half a minute",
+    3600: "an hour",
+}
 
 FACTS: tuple[tuple[str, str], ...] = (
     (".env.example", f"0 keeps none. Default: {DEFAULTS.raw_retention_days}."),
@@ -56,6 +68,9 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("docs/operations.md", f"regular files of at most {SETTINGS_BYTES // 1_000_000} MB"),
     ("docs/operations.md", f"may have at most {PLAN_BYTES // 1_000_000} MB"),
     ("docs/operations.md", f"may have more than {MAX_DOTS_IN_A_LINE:,} dots"),
+    ("docs/operations.md", f"By default the first {NUMBERS[len(DEFAULT_CHANGE_KINDS)]}:"),
+    ("docs/operations.md", f"The text holds the first {NUMBERS[MAX_CHANGES_IN_TEXT]} changes,"),
+    ("docs/operations.md", f"and the first {NUMBERS[MAX_CHANGES_IN_JSON]} as"),
     ("docs/operations.md", f"below {HYSTERESIS_RATIO * 100:.0f} % of the threshold"),
     ("docs/operations.md", f"connection limit of {CONNECTION_LIMIT},"),
     ("docs/operations.md", f"waits for a lock for {NUMBERS[int(MAX_RETRY_SECONDS)]} in vain"),
