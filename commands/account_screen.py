@@ -178,7 +178,7 @@ def _stages_table(summary: Summary) -> Table:
         table.add_row(
             Text(display_name(row.name, row.stage_id), "bold"),
             language.pgettext("stage", "system") if row.is_default else "",
-            describe_rules(row.conditions_text, language) or Text(language.gettext("no rule"), "dim"),
+            describe_rules(row.conditions_text, language, row.conditions) or Text(language.gettext("no rule"), "dim"),
             language.day(summary.local(row.changed_at).date()) if row.changed_at else Text(NO_VALUE, "dim"),
         )
     return table

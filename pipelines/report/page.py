@@ -172,7 +172,7 @@ def build_environment(formats: Formats) -> Environment:
         "name": display_name,
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
-        "rules": lambda text: describe_rules(text, language),
+        "rules": lambda stage: describe_rules(stage.conditions_text, language, stage.conditions),
         "stage_type": lambda text: translate_type(text, language),
         "entity": lambda anomaly: entity_label(anomaly.thing, anomaly.thing_name, anomaly.thing_id, language),
         "duration": lambda seconds: format_duration(seconds, language),

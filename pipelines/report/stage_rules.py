@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial, reduce
 from typing import Final
 
+from pipelines.amocrm.models import Json
 from pipelines.base.language import ENGLISH, Language, gettext_noop
 from pipelines.base.text import to_single_line
 
@@ -40,9 +42,13 @@ def translate_type(text: str | None, language: Language) -> str:
     return language.gettext(STAGE_TYPES[text]) if text and text in STAGE_TYPES else text or ""
 
 
-def describe_rules(text: str | None, language: Language = ENGLISH) -> str:
-    """Describe all rules of a stage, such as "after purchase: 21 days | tag: Regular or Club"."""
-    parts = SEPARATOR.split(text or "")
+def describe_rules(text: str | None, language: Language = ENGLISH, conditions: Json = None) -> str:
+    """Describe all rules of a stage, such as "after purchase: 21 days | tag: Regular or Club".
+
+    ``conditions`` are the rules as received. They tell a word between tags from one within a tag's
+    name.
+    """
+    parts = SEPARATOR.split(_translate_tags(text or "", conditions, language))
     return to_single_line("".join(_translate_rule(part, language) for part in parts), MAX_LENGTH)
 
 
@@ -55,6 +61,23 @@ def describe_rule_edit(old_text: str | None, new_text: str | None, language: Lan
     parts = [language.gettext("removed %(rule)s", rule=_translate_rule(rule, language)) for rule in removed]
     parts += [language.gettext("added %(rule)s", rule=_translate_rule(rule, language)) for rule in added]
     return to_single_line("; ".join(parts), MAX_LENGTH)
+
+
+def _translate_tags(text: str, conditions: Json, language: Language) -> str:
+    """Translate the words between tags."""
+    groups = conditions if isinstance(conditions, list) else []
+    for rule in (rule for group in groups for rule in (group if isinstance(group, list) else [group])):
+        match rule:
+            case {"conditions": [{"name": str(first)}, *others], "match": {"logic": "and" | "or" as logic}}:
+                names = [first, *(str(one["name"]) for one in others if isinstance(one, dict) and one.get("name"))]
+                text = text.replace(f" {logic} ".join(names), reduce(partial(_join_tags, logic, language), names))
+    return text
+
+
+def _join_tags(logic: str, language: Language, first: str, second: str) -> str:
+    if logic == "and":
+        return language.gettext("%(first)s and %(second)s", first=first, second=second)
+    return language.gettext("%(first)s or %(second)s", first=first, second=second)
 
 
 def _split_rules(text: str | None) -> Counter[str]:

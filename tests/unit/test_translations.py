@@ -177,7 +177,9 @@ def test_no_word_of_the_terminal_escapes_translation() -> None:
         request_count=2,
         byte_count=1,
     )
-    stages = [SimpleNamespace(name="7", stage_id=1, is_default=True, conditions_text="tag: 1", changed_at=NOW)]
+    stages = [
+        SimpleNamespace(name="7", stage_id=1, is_default=True, conditions_text="tag: 1", conditions=[], changed_at=NOW)
+    ]
     given: Any = {"account": account, "stages": stages, "language": PSEUDO, "segments": full.segments}
     summary = Summary(days=[day.date for day in full.segments[0].days], changes=[], gaps=full.gaps, **given)
     stream = io.StringIO()

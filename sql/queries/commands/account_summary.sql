@@ -23,6 +23,7 @@ select
     stage.stage_id,
     stage.name,
     stage.is_default,
+    stage.conditions,
     stage.conditions_text,
     case when exists (
         select from analytics.snapshots as earlier

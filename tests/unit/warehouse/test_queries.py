@@ -46,8 +46,8 @@ def module_of(file: Path) -> Path:
     package, name = file.parent.name, file.stem
     if package != "commands":
         return PROJECT / f"pipelines/{package}/{name}.py"
-    flat = PROJECT / f"commands/{name}.py"
-    return flat if flat.exists() else PROJECT / f"commands/{name.replace('_', '/', 1)}.py"
+    module = PROJECT / f"commands/{name}.py"
+    return module if module.exists() else PROJECT / f"commands/{name.replace('_', '/')}.py"
 
 
 def test_every_requested_query_exists() -> None:
