@@ -25,7 +25,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Engine
 
 from pipelines.base.clock import SYSTEM_CLOCK
-from pipelines.base.errors import LoaderKilled
+from pipelines.base.errors import LoaderKilled, SettingsError
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
@@ -59,9 +59,9 @@ def worker_fleet(
         gc.freeze()  # keeps the memory that processes share from being written to
         for _ in range(workers):
             fleet.start_worker(on_error)
-        gc.unfreeze()
         yield fleet.results()
     finally:
+        gc.unfreeze()
         fleet.end()
 
 
@@ -101,13 +101,20 @@ class _Fleet:
         """Fork a worker."""
         ours, theirs = Pipe()
         # A signal must not reach the worker before it ignores signals.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        process_id = os.fork()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process_id = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            raise SettingsError(
+                f"A worker process could not be started: {error.strerror}.",
+                advice="Set AMOCRM_WORKERS=1, or allow more memory and processes.",
+            ) from None
         if process_id == 0:
             try:
                 for number in SIGNALS:
                     signal.signal(number, signal.SIG_IGN)
-                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 for channel in (ours, *(worker.channel for worker in self.workers)):
                     channel.close()  # or no one would notice when the other end is gone
                 pool = LoaderPool(
@@ -122,7 +129,7 @@ class _Fleet:
             finally:
                 os._exit(0)  # contexts and output that is not flushed belong to the other process
         self.workers.append(_Worker(process_id, ours))
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
 
     def results(self) -> Iterator[LoadResult]:

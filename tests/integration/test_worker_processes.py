@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, effects
 from pipelines.alerts.load_outcomes import read_failing_keys
+from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings
 from pipelines.load import open_fleet as choice
@@ -123,3 +125,23 @@ def test_a_signal_ends_waiting_loads_and_the_workers(accounts: Fleet) -> None:
     assert found == ["loaded"]
     assert children() == before
     assert read_failing_keys(accounts.engine) == frozenset(), "being ended is no failure"
+
+
+def test_a_worker_that_cannot_be_started_is_an_error_that_says_what_to_do(
+    accounts: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, fork = children(), os.fork
+
+    def fail_second() -> int:
+        if len(children()) > len(before):
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fail_second)
+    with (
+        pytest.raises(SettingsError, match="could not be started: Resource temporarily unavailable"),
+        open_fleet(accounts.engine, accounts.accounts, accounts.settings),
+    ):
+        pass
+    assert children() == before
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
