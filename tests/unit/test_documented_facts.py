@@ -16,6 +16,7 @@ from pipelines.config import parsing
 from pipelines.config.alert_rules import DEFAULT_MIN_SIZE
 from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS
 from pipelines.config.settings import MAX_DOTS_IN_A_LINE, Settings
+from pipelines.embedded_postgres.server import SERVER_SETTINGS
 from pipelines.load.fleet import GRACE_SECONDS, MAX_CONSECUTIVE_REFUSALS
 from pipelines.load.open_fleet import MIN_ACCOUNTS_PER_WORKER
 from pipelines.load.rate_limits import ADDRESS_REQUESTS_PER_SECOND, HOST_REQUESTS_PER_SECOND
@@ -82,6 +83,7 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("docs/operations.md", f"retries for {NUMBERS[int(CONNECT_RETRY_SECONDS)]}"),
     ("docs/operations.md", f"the latest {MAX_CHANGES:,} changes"),
     ("docs/operations.md", "at {1}:{0}".format(*NIGHTLY_CRON.split())),
+    ("docs/scaling.md", f"`random_page_cost = {SERVER_SETTINGS['random_page_cost']}`"),
     ("docs/decisions/0018-size-alerts-are-sent-once.md", f"below {HYSTERESIS_RATIO * 100:.0f} % of it"),
     (
         "docs/decisions/0017-fleets-in-buckets.md",
