@@ -73,7 +73,7 @@ def updated_catalogues(template: Catalog) -> Iterator[tuple[Path, tuple[bytes, i
         catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
         catalogue.obsolete.clear()
         text = io.BytesIO()
-        write_po(text, catalogue, width=100, sort_by_file=True, include_lineno=False)
+        write_po(text, catalogue, width=100, sort_by_file=True, no_location=True)
         yield file, (text.getvalue(), sum(is_untranslated(message) for message in catalogue if message.id))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from pipelines.alerts.chat_text import indented
 from pipelines.base.language import ENGLISH, Language, gettext_noop
+from pipelines.report.failure_words import FAILURE_WORDS
 
 ALL_ACCOUNTS: Final = "*"
 """Used instead of an account's key if something failed for all accounts."""
@@ -50,7 +51,7 @@ class FailureAlert:
                 FAILED if self.error else WORKS_AGAIN,
                 kind=language.gettext(RUN_KINDS[self.what]) if self.what in RUN_KINDS else self.what,
                 account=language.gettext("every account") if self.account == ALL_ACCOUNTS else f"'{self.account}'",
-                text=indented(language.render(self.what_happened)),
+                text=" ".join([*self._error_words(), indented(language.render(self.what_happened))]),
             )
         ]
         if self.what_to_do:
@@ -59,6 +60,11 @@ class FailureAlert:
         if run:
             lines.append(language.gettext("Run: %(run)s", run=run))
         return "\n".join(lines)
+
+    def _error_words(self) -> list[str]:
+        """Describe the errors in another language than English, in which they describe themselves."""
+        known = [] if self.language == ENGLISH else [name for name in self.errors if name in FAILURE_WORDS]
+        return [f"{self.language.gettext(FAILURE_WORDS[name])}." for name in known]
 
     def payload(self) -> dict[str, str | None]:
         """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""

@@ -99,6 +99,6 @@ def test_a_link_can_be_followed_in_every_language() -> None:
         language=load_language("ru"),
     )
     text = inert_payload(alert.payload())["text"]
-    assert text.startswith("amoCRM, 'acme', загрузка — ошибка: &lt;b&gt;x")
+    assert text.startswith("amoCRM, 'acme', загрузка — ошибка: amoCRM не принял токен. &lt;b&gt;x")
     assert text.endswith(f"\nЗапуск: {LINK}")
     assert text.count("://") == 1
