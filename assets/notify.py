@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from assets.resources import Warehouse
+from pipelines.alerts.delivery import AlertNotSent, deliver
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.alerts.load_transitions import LoadTransition
-from pipelines.alerts.webhook import AlertNotSent, FailureAlert, send_alert
 from pipelines.load.failure_alerts import send_once
 
-NO_WEBHOOK: Final = "No alert was sent: AMOCRM_ALERT_WEBHOOK_URL is not set."
+NO_RECEIVER: Final = "No alert was sent: neither AMOCRM_ALERT_WEBHOOK_URL nor AMOCRM_ALERT_URLS is set."
 
 
 def notify(
@@ -21,15 +22,17 @@ def notify(
 
     Raises nothing.
     """
-    url = workbench.alert_webhook_url
-    if url is None:
-        return NO_WEBHOOK
+    receivers = workbench.receivers
+    if not receivers:
+        return NO_RECEIVER
     try:
         if transitions:
-            send_once(workbench.engine, url, alert, transitions, sleep=workbench.clock.sleep)
+            failure = send_once(workbench.engine, receivers, alert, transitions, sleep=workbench.clock.sleep)
         else:  # the warehouse may be what failed
-            send_alert(url, alert, sleep=workbench.clock.sleep)
+            failure = deliver(receivers, alert, sleep=workbench.clock.sleep).failure
     except AlertNotSent as error:
         log.warning(str(error))
         return str(error)
+    if failure:
+        log.warning(failure)
     return None

@@ -55,8 +55,9 @@ AFTER_LOAD: Final = (
     description="One self-contained HTML file per account: sizes over time, movers, changes, gaps.",
 )
 def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
-    """Write the account's report."""
-    from pipelines.report.write import write_report  # noqa: PLC0415 - loads need none of its modules
+    """Write the account's report and, if there are several accounts, the page that lists them."""
+    from pipelines.report.accounts_page import write_accounts_page  # noqa: PLC0415 - loads need none of its modules
+    from pipelines.report.write import write_report  # noqa: PLC0415
 
     with errors_shown():
         key = single_partition(context)
@@ -66,7 +67,10 @@ def report(context: dg.AssetExecutionContext, workbench: dg.ResourceParam[Wareho
             workbench.settings.report_file(key),
             now=workbench.clock.now(),
             is_simulated=is_simulated(workbench.settings, key),
+            language=workbench.settings.account_language(key),
         )
+        if len(workbench.settings.all_accounts) > 1:
+            write_accounts_page(workbench.engine, workbench.settings, now=workbench.clock.now())
     return dg.MaterializeResult(metadata=report_metadata(written))
 
 

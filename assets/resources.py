@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError
-from pipelines.base.secret import Secret
 from pipelines.base.settings_folder import settings_folder
-from pipelines.config.settings import AnyAccount, Settings, load_alert_webhook, load_settings
+from pipelines.config.receivers import Receiver
+from pipelines.config.settings import AnyAccount, Settings, load_receivers, load_settings
 from pipelines.load.context import LoadContext
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -30,10 +30,10 @@ class Warehouse:
         read_settings: Callable[[], Settings],
         exit_stack: ExitStack,
         clock: Clock = SYSTEM_CLOCK,
-        read_alert_webhook: Callable[[], Secret | None] = lambda: None,
+        read_receivers: Callable[[], tuple[Receiver, ...]] = tuple,
     ) -> None:
         self._read_settings = read_settings
-        self._read_alert_webhook = read_alert_webhook  # used if the settings as a whole are invalid
+        self._read_receivers = read_receivers  # used if the settings as a whole are invalid
         self._exit_stack = exit_stack  # closes the database
         self.clock = clock
 
@@ -43,12 +43,12 @@ class Warehouse:
         return self._read_settings()
 
     @cached_property
-    def alert_webhook_url(self) -> Secret | None:
-        """Address for alerts, also if other settings are invalid; None if none is set."""
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Receivers of alerts, also if other settings are invalid."""
         try:
-            return self.settings.alert_webhook_url
+            return self.settings.receivers
         except SettingsError:
-            return self._read_alert_webhook()
+            return self._read_receivers()
 
     @cached_property
     def engine(self) -> Engine:
@@ -77,5 +77,5 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
             yield Warehouse(
                 lambda: load_settings(os.environ, folder),
                 exit_stack,
-                read_alert_webhook=lambda: load_alert_webhook(os.environ, folder),
+                read_receivers=lambda: load_receivers(os.environ, folder),
             )

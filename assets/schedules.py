@@ -18,7 +18,7 @@ from assets.names import HOUSEKEEPING, LOAD_SCHEDULE
 from assets.notify import notify
 from assets.partitions import register_accounts
 from assets.resources import Warehouse
-from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
+from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
 from pipelines.config.accounts import ACCOUNT_KEY_PATTERN
 

@@ -11,16 +11,17 @@ from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import transitions_of
 from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG
-from assets.notify import NO_WEBHOOK, notify
+from assets.notify import NO_RECEIVER, notify
 from assets.report import REPORT
 from assets.resources import Warehouse
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
+from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
-from pipelines.alerts.webhook import ALL_ACCOUNTS, FailureAlert
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import lazy_gettext
 from pipelines.config.settings import Settings
-from pipelines.load.failure_alerts import failing, recovered, with_transitions
+from pipelines.load.failure_alerts import alert_language, failing, recovered, with_transitions
 
 EXTERNAL_FAILURE: Final = "marked as failed from outside"
 UNKNOWN_ACCOUNT: Final = "?"
@@ -31,7 +32,7 @@ NOTHING_NEW: Final = "No alert was sent: these accounts fail as before, and each
 FOREIGN_RUN: Final = "No alert was sent: the run is of another job of the project."
 OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key for spec in (*PUBLISHED, *VIEWS))})
 
-# Both sensors run by default. Without AMOCRM_ALERT_WEBHOOK_URL they send nothing.
+# Both sensors run by default. Without a receiver of alerts they send nothing.
 
 
 @dg.run_failure_sensor(
@@ -39,7 +40,7 @@ OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key fo
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description=(
-        "Post failed loads to AMOCRM_ALERT_WEBHOOK_URL: which account, what happened, what to do. An alert is sent "
+        "Send alerts about failed loads: which account, what happened, what to do. An alert is sent "
         "when an account starts failing, fails with a different error, or has failed for another day."
     ),
 )
@@ -64,14 +65,14 @@ def notify_of_failed_loads(
     name="tell_of_loads_that_work_again",
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts recovered: loaded after a failed load.",
+    description="Send alerts about accounts that recovered: loaded after a failed load.",
 )
 def notify_of_recovered_loads(
     context: dg.RunStatusSensorContext, workbench: dg.ResourceParam[Warehouse]
 ) -> dg.SkipReason | None:
     """Send an alert about the accounts of one run that recovered."""
-    if workbench.alert_webhook_url is None:
-        return dg.SkipReason(NO_WEBHOOK)
+    if not workbench.receivers:
+        return dg.SkipReason(NO_RECEIVER)
     transitions = recovered(transitions_of(context.dagster_run, workbench))
     alert = recovery_alert(context.dagster_run, settings_or_none(workbench), transitions)
     unsent = notify(alert, workbench, context.log, transitions) if alert else "No account had failed before."
@@ -100,6 +101,7 @@ def recovery_alert(
         what_to_do="",
         run_id=run.run_id,
         link=run_link(run, settings),
+        language=alert_language(settings, account),
     )
 
 
@@ -117,14 +119,18 @@ def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None
     failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
     user_failure = next(filter(None, failures), None)
     facts = {name: str(value.value) for name, value in user_failure.metadata.items()} if user_failure else {}
+    account = account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT)
     return FailureAlert(
-        account=account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT),
+        account=account,
         error=facts.get(ERROR_KEY, "RunFailure"),
         what_happened=(user_failure.description if user_failure else None) or failure_reason(context),
-        what_to_do=facts.get(ADVICE_KEY, "See the run in Dagster. Stored data are intact, and the next load retries."),
+        what_to_do=facts.get(
+            ADVICE_KEY, lazy_gettext("See the run in Dagster. Stored data are intact, and the next load retries.")
+        ),
         run_id=run.run_id,
         link=run_link(run, settings),
         what=run_purpose(run),
+        language=alert_language(settings, account),
     )
 
 

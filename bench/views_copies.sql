@@ -23,6 +23,7 @@ begin
         from information_schema.columns
         where table_schema = 'amocrm' and table_name not in ('schema_migration', 'schema_view', 'raw_answer', 'raw_body', 'role_name', 'work_lock')
         group by table_name
+        having bool_or(column_name = 'account_id')
     loop
         execute format(
             'insert into amocrm.%I (%s) select %s from amocrm.%I as model, generate_series(%s::bigint, %s::bigint) as copy (id)'

@@ -12,9 +12,8 @@ import click
 from commands.demo.options import demo_option
 from commands.options import account_option
 from commands.paths import UserPath
-from commands.writeback.account import open_histories, select_account
+from commands.writeback.account import open_histories, select_account, select_all_accounts
 from pipelines.base.atomic_file import write_file
-from pipelines.base.errors import SettingsError
 from pipelines.report.csv_export import CsvLocale, csv_files
 from pipelines.report.figures import Figures, read_figures
 from pipelines.report.parquet import parquet_files
@@ -76,9 +75,7 @@ def command(
         raise click.UsageError(f"--locale is for csv: {file_format} holds typed values, which need no locale.")
     to_files = partial(csv_files, locale=CsvLocale.parse(locale_text)) if locale_text else FILE_FORMATS[file_format]
     with open_histories(demo) as (engine, known, settings):
-        chosen = known if is_all else [select_account(known, account_key, settings)]
-        if not chosen:
-            raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
+        chosen = select_all_accounts(known) if is_all else [select_account(known, account_key, settings)]
         accounts = [read_figures(engine, account.key) for account in chosen]
     name = ALL_FOLDER if is_all else chosen[0].key
     folder = output or settings.report_file("").parent / name

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +21,16 @@ from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_json
 from commands.scans import scan_all, select_scanned
+from pipelines.alerts.delivery import AlertNotSent, deliver
+from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
-from pipelines.alerts.webhook import ALL_ACCOUNTS, AlertNotSent, FailureAlert, send_alert
 from pipelines.base.errors import SettingsError, WarehouseError
 from pipelines.base.program import with_program_name
-from pipelines.base.secret import Secret
+from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AnyAccount, Settings
-from pipelines.load.failure_alerts import fleet_alerts, send_once
-from pipelines.load.fleet import load_fleet
+from pipelines.load.failure_alerts import alert_language, fleet_alerts, send_once
 from pipelines.load.fleet_summary import format_failures, format_headline
+from pipelines.load.open_fleet import open_fleet
 from pipelines.load.result import LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -54,7 +55,7 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
     "--notify",
     "is_notifying",
     is_flag=True,
-    help="Post to AMOCRM_ALERT_WEBHOOK_URL which accounts start failing, keep failing or recover, as Dagster does.",
+    help="Send alerts about accounts that start failing, keep failing or recover, as Dagster does.",
 )
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
 @click.option("--customers", "is_scanning", is_flag=True, help="After that, scan the accounts' customers once.")
@@ -81,22 +82,24 @@ def command(
     if is_quiet and is_json:
         raise click.UsageError("--quiet and --json exclude each other.")
     settings = load_current_settings()
-    url = settings.alert_webhook_url if is_notifying else None
-    if is_notifying and url is None:
-        raise SettingsError("--notify needs a webhook.", advice="Set AMOCRM_ALERT_WEBHOOK_URL in .env.")
+    receivers = settings.receivers if is_notifying else ()
+    if is_notifying and not receivers:
+        raise SettingsError(
+            "--notify needs a receiver.", advice="Set AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS in .env."
+        )
     if threads is not None:
         settings = replace(settings, threads=threads)
     accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
     scanned = select_scanned(accounts, is_all=is_all or is_retry) if is_scanning else []
-    with errors_notified(url), open_warehouse(settings) as engine:
+    with errors_notified(receivers, settings), open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
             failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
         started_at = datetime.now(UTC)
         results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
-        if url:
-            notify_of_results(engine, url, results, started_at)
+        if receivers:
+            notify_of_results(engine, receivers, results, started_at, settings)
         loaded_keys = {result.account_key for result in results if result.loaded}
         to_scan = [account for account in scanned if account.key in loaded_keys]
         scan_failures = scan_all(engine, to_scan, settings, is_silent=is_json or is_quiet)
@@ -125,14 +128,11 @@ def load_all(
 ) -> list[LoadResult]:
     """Load the accounts, print the progress unless ``is_silent``, and return the results by key."""
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
-    fleet = load_fleet(
-        engine,
-        accounts,
-        settings,
-        threads=settings.threads,
-        on_error=traceback.print_exception if is_verbose else lambda _: None,
-    )
-    with closing(fleet), interruption_reported(fleet, len(accounts)) as reported:
+    on_error = traceback.print_exception if is_verbose else lambda _: None
+    with (
+        open_fleet(engine, accounts, settings, on_error=on_error) as fleet,
+        interruption_reported(fleet, len(accounts)) as reported,
+    ):
         if is_silent:
             results = list(reported)
         elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:
@@ -150,37 +150,46 @@ def load_all(
 
 
 @contextmanager
-def errors_notified(url: Secret | None) -> Iterator[None]:
+def errors_notified(receivers: Sequence[Receiver], settings: Settings) -> Iterator[None]:
     """If no account can be loaded, for example without the database, send an alert each time and re-raise the error."""
     try:
         yield
     except WarehouseError as error:
-        if url:
+        if receivers:
             alert = FailureAlert(
                 account=ALL_ACCOUNTS,
                 error=type(error).__name__,
                 what_happened=error.message,
                 what_to_do=error.advice,
                 run_id=None,
+                language=alert_language(settings, None),
             )
             try:
-                send_alert(url, alert, sleep=time.sleep)
+                deliver(receivers, alert, sleep=time.sleep)
             except AlertNotSent as unsent:
                 click.echo(f"No alert was sent. {unsent}", err=True)
         raise
 
 
-def notify_of_results(engine: Engine, url: Secret, results: Sequence[LoadResult], started_at: datetime) -> None:
+def notify_of_results(
+    engine: Engine,
+    receivers: Sequence[Receiver],
+    results: Sequence[LoadResult],
+    started_at: datetime,
+    settings: Settings,
+) -> None:
     """Send the alerts about accounts that started failing, still fail or recovered. An error is printed only."""
     try:
         transitions = transitions_since(engine, started_at, [result.account_key for result in results])
     except WarehouseError:  # the results of the loads say why
         transitions = []
-    for alert, reported in fleet_alerts(results, transitions):
+    for alert, reported in fleet_alerts(results, transitions, settings):
         try:
-            send_once(engine, url, alert, reported, sleep=time.sleep)
+            failure = send_once(engine, receivers, alert, reported, sleep=time.sleep)
         except AlertNotSent as error:
-            click.echo(f"An alert was not sent; the next load tries again. {error}", err=True)
+            failure = str(error)
+        if failure:
+            click.echo(f"An alert was not sent; the next load tries again. {failure}", err=True)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class Site:
             "DAGSTER_HOME": str(self.home),
             "AMOCRM_REQUESTS_PER_SECOND": "7",
             "AMOCRM_ALERT_WEBHOOK_URL": f"https://127.0.0.1:1/{HOOK_KEY}",
+            "AMOCRM_ALERT_URLS": f"json://127.0.0.1:1/{HOOK_KEY}",
             "PYTHONPATH": str(ROOT),
         }
 

@@ -397,7 +397,8 @@ COMMENT ON FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp 
 
 CREATE FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
-    AS $$
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $_$
     select pg_catalog.string_agg(coalesce(label.label, item.value operator(pg_catalog.#>>) '{}'), ', ' order by item.position)
     from pg_catalog.jsonb_array_elements(
         case when pg_catalog.jsonb_typeof(value_text.value) operator(pg_catalog.=) 'array' then value_text.value else pg_catalog.jsonb_build_array(value_text.value) end
@@ -407,12 +408,14 @@ CREATE FUNCTION analytics.value_text(account_id bigint, field_id bigint, value j
         from analytics.option_history as option
         where option.account_id operator(pg_catalog.=) value_text.account_id
             and option.field_id operator(pg_catalog.=) value_text.field_id
-            and option.option_id::pg_catalog.text operator(pg_catalog.=) item.value::pg_catalog.text
+            and option.option_id operator(pg_catalog.=) case
+                when item.value::pg_catalog.text operator(pg_catalog.~) '^[0-9]{1,18}$' then item.value::pg_catalog.text::pg_catalog.int8
+            end
             and option.valid_from operator(pg_catalog.<=) value_text.instant
         order by option.valid_from desc
         limit 1
     ) as label on true
-$$;
+$_$;
 
 COMMENT ON FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) IS 'Format a JSON value as text: lists with commas, options of a field by their labels at an instant. Null for null.';
 
@@ -486,6 +489,21 @@ COMMENT ON COLUMN amocrm.account.currency IS 'Currency code. Null where the API 
 
 COMMENT ON COLUMN amocrm.account.database_timezone IS 'Another name of the account''s timezone, by which this server knows it. Null if the server knows the name in timezone, or no name of the zone.';
 
+CREATE TABLE amocrm.change_notice (
+    account_id bigint NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    noticed_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE amocrm.change_notice IS 'One row per account whose changes are alerted on: the snapshot up to which that is done. Without a row, the next load alerts only on its own changes.';
+
+COMMENT ON COLUMN amocrm.change_notice.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.change_notice.observed_at IS 'The last snapshot whose changes were sent, or were none to send.';
+
+COMMENT ON COLUMN amocrm.change_notice.noticed_at IS 'When that was recorded, by the database''s clock.';
+
 CREATE TABLE amocrm.failure_notice (
     account_key text NOT NULL,
     error text NOT NULL,
@@ -496,7 +514,7 @@ CREATE TABLE amocrm.failure_notice (
 )
 WITH (fillfactor='50');
 
-COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that the webhook was notified of: the last notification. Deleted when the webhook was notified of the recovery. If it is emptied, each failing account is reported once more.';
+COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that a receiver of alerts was notified of: the last notification. Deleted when the recovery was reported. If it is emptied, each failing account is reported once more.';
 
 COMMENT ON COLUMN amocrm.failure_notice.account_key IS 'The account''s key in the settings.';
 
@@ -506,7 +524,7 @@ COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first fai
 
 COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about.';
 
-COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When the webhook had accepted the notification, by the database''s clock.';
+COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When a receiver had accepted the notification, by the database''s clock.';
 
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,
@@ -1178,7 +1196,7 @@ COMMENT ON COLUMN amocrm.size_alert.around IS 'What changed in amoCRM between th
 
 COMMENT ON COLUMN amocrm.size_alert.message IS 'Text of the alert.';
 
-COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When the webhook had taken it. Null while it waits.';
+COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When a receiver had accepted the alert. Null while it is pending; each load retries.';
 
 COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts; until then no second message is sent.';
 
@@ -1415,6 +1433,26 @@ COMMENT ON COLUMN amocrm.stay_month.left_month IS 'First day of the month in whi
 
 COMMENT ON COLUMN amocrm.stay_month.customers_count IS 'Number of stays.';
 
+CREATE TABLE amocrm.undelivered_alert (
+    alert_id uuid NOT NULL,
+    receiver text NOT NULL,
+    payload jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE amocrm.undelivered_alert IS 'One row per alert and receiver that did not take it, while another receiver did. Deleted when the receiver takes it, is no longer set, or after a week.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.alert_id IS 'Id of the row.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.receiver IS 'Name of the receiver: webhook, or the service of its URL in AMOCRM_ALERT_URLS, numbered if there are several.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.payload IS 'The message as JSON, made inert.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.created_at IS 'When it was sent to the other receivers, by the database''s clock.';
+
+COMMENT ON COLUMN amocrm.undelivered_alert.tried_at IS 'When it was last sent to this one, by the database''s clock.';
+
 CREATE TABLE amocrm.work_lock (
     work text NOT NULL,
     account_id bigint NOT NULL,
@@ -1615,6 +1653,9 @@ ALTER TABLE ONLY amocrm.account
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY amocrm.change_notice
+    ADD CONSTRAINT change_notice_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY amocrm.failure_notice
     ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key);
 
@@ -1714,6 +1755,9 @@ ALTER TABLE ONLY amocrm.stay_duration
 ALTER TABLE ONLY amocrm.stay_month
     ADD CONSTRAINT stay_month_pkey PRIMARY KEY (account_id, is_stage, place_id, entered_month, left_month);
 
+ALTER TABLE ONLY amocrm.undelivered_alert
+    ADD CONSTRAINT undelivered_alert_pkey PRIMARY KEY (alert_id);
+
 ALTER TABLE ONLY amocrm.work_lock
     ADD CONSTRAINT work_lock_pkey PRIMARY KEY (work, account_id);
 
@@ -1745,6 +1789,10 @@ CREATE INDEX raw_answer_body ON amocrm.raw_answer USING btree (account_id, body_
 
 CREATE UNIQUE INDEX role_name_purpose ON amocrm.role_name USING btree (purpose) WHERE (account_id IS NULL);
 
+CREATE INDEX segment_version_ended ON amocrm.segment_version USING btree (account_id, valid_to);
+
+CREATE INDEX segment_version_last ON amocrm.segment_version USING btree (account_id, segment_id, valid_from) WHERE (end_reason IS DISTINCT FROM 'changed'::text);
+
 CREATE UNIQUE INDEX segment_version_open ON amocrm.segment_version USING btree (account_id, segment_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account_id, segment_id, rule, direction) WHERE (ended_at IS NULL);
@@ -1770,6 +1818,9 @@ CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.quality_event FOR EACH R
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.segment_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
 
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.stage_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
+
+ALTER TABLE ONLY amocrm.change_notice
+    ADD CONSTRAINT change_notice_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
 
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);

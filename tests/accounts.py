@@ -41,7 +41,8 @@ def emulator_clock(emulator: Emulator) -> Clock:
 
 def fast_settings(root: Path, **changes: Any) -> Settings:
     """Settings whose rate limit no test reaches."""
-    return Settings(data_dir=root, requests_per_second=100_000.0, **changes)
+    given: dict[str, Any] = {"data_dir": root, "requests_per_second": 100_000.0, "language": "en"}
+    return Settings(**given | changes)
 
 
 def account_settings(emulator: Emulator, account_id: int, key: str = "main", **changes: Any) -> AccountSettings:

@@ -17,13 +17,13 @@ from faults.killing import PRELOADED, PROCESSES
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_SECONDS = 180
-INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "AMOCRM_PG_BIN")
+INHERITED_VARIABLES = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "AMOCRM_PG_BIN")
 
 
 def build_environment(**more: str) -> dict[str, str]:
     """Environment without the tester's settings, plus ``more``."""
     inherited = {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
-    return inherited | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"} | more
+    return inherited | {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "LANG": "C.UTF-8"} | more
 
 
 def command_line(*arguments: str) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from commands.current_settings import refuse_foreign
+from commands.terminal_language import terminal_language
 from pipelines.base.atomic_file import write_file
 from pipelines.base.bounded_file import read_json
 from pipelines.base.checks import is_integer
@@ -59,7 +60,11 @@ class DemoHome:
     def settings(self) -> Settings:
         """Settings for the demo's database, without an account."""
         programs = os.environ.get("AMOCRM_PG_BIN")
-        return Settings(data_dir=self.folder, pg_bin=parse_path(programs) if programs else None)
+        return Settings(
+            data_dir=self.folder,
+            pg_bin=parse_path(programs) if programs else None,
+            language=terminal_language().code,
+        )
 
     def config(self) -> SimulationConfig | None:
         """Return the simulation's parameters; None if the demo was never run. Raises ``SettingsError``."""

@@ -10,13 +10,17 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import Engine
 
+from commands.account_screen import open_console, show_account, sparkline_days
+from commands.account_summary import read_summary
 from commands.demo import screen
 from commands.demo.dagster_process import dagster_process
-from commands.demo.home import DemoHome, Mode, SimulationConfig
+from commands.demo.home import ACCOUNT_KEY, DemoHome, Mode, SimulationConfig
 from commands.demo.simulated_account import simulated_account
 from commands.demo.simulated_loads import load_times, simulate_loads
-from commands.demo.summary import last_observed_at, read_summary
+from commands.demo.summary import count_rows, last_observed_at
+from commands.terminal_language import terminal_language
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import Language, lazy_gettext
 from pipelines.base.program import program_name
 from pipelines.warehouse.engine import database_url, open_engine
 from pipelines.warehouse.migrate import migrate
@@ -40,22 +44,24 @@ QUERIES: dict[Mode, str] = {
 def run(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     """Load the simulated account's history up to the present, and show it."""
     started = time.monotonic()
-    console = screen.open_console()
-    screen.show_banner(console)
+    console, language = open_console(), terminal_language()
+    screen.show_banner(console, language)
     home = DemoHome.of_mode(mode)
     with home.exclusive_lock(), ExitStack() as stack:
         config = load_or_create_simulation(home, is_fresh=is_fresh, mode=mode, days=days, seed=seed)
-        console.print("Starting the embedded PostgreSQL …")
+        console.print(language.gettext("Starting the embedded PostgreSQL …"))
         url = stack.enter_context(database_url(home.settings))
         engine = open_engine(url + ASYNC_COMMIT_OPTION)
         stack.callback(engine.dispose)
         migrate(engine)
-        load_count = load_until_present(console, engine, home, config, url)
+        load_count = load_until_present(console, language, engine, home, config, url)
         seconds = time.monotonic() - started
-        summary = read_summary(engine, days=screen.sparkline_days(console), change_count=CHANGE_COUNT)
-    screen.show_summary(console, summary)
-    screen.show_cost(console, summary, load_count=load_count, seconds=seconds)
-    screen.show_next_steps(console, next_steps(mode))
+        days = sparkline_days(console)
+        summary = read_summary(engine, ACCOUNT_KEY, language, days=days, change_count=CHANGE_COUNT)
+        row_count = count_rows(engine)
+    show_account(console, summary, is_simulated=True)
+    screen.show_cost(console, summary, row_count=row_count, load_count=load_count, seconds=seconds)
+    screen.show_next_steps(console, next_steps(mode), language)
 
 
 def load_or_create_simulation(
@@ -77,7 +83,9 @@ def load_or_create_simulation(
     return config
 
 
-def load_until_present(console: Console, engine: Engine, home: DemoHome, config: SimulationConfig, url: str) -> int:
+def load_until_present(
+    console: Console, language: Language, engine: Engine, home: DemoHome, config: SimulationConfig, url: str
+) -> int:
     """Simulate all loads that are missing, then load the present by the schedule; return the number of loads."""
     latest_at = last_observed_at(engine)
     with (
@@ -88,10 +96,10 @@ def load_until_present(console: Console, engine: Engine, home: DemoHome, config:
         latest_at = latest_at and max(latest_at, simulated.simulation.at or latest_at)
         timestamps = load_times(config.started_at, latest_at, datetime.now(UTC))
         load_count = screen.show_simulation_progress(
-            console, simulate_loads(engine, simulated, timestamps), config, len(timestamps)
+            console, language, simulate_loads(engine, simulated, timestamps), config, len(timestamps)
         )
         simulated.set_time_to_present()
-        console.print("Last load, by Dagster's schedule and job …")
+        console.print(language.gettext("Last load, by Dagster's schedule and job …"))
         dagster.load(simulated.settings, url)
     return load_count + 1
 
@@ -104,15 +112,15 @@ def next_steps(mode: Mode) -> list[tuple[str, str]]:
         "(umask 077; cp -n .env.example .env); " if Path(".env.example").exists() and not Path(".env").exists() else ""
     )
     return [
-        ("The history in SQL:", f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),
-        ("The report, one HTML page:", f"{program} report --demo {mode}"),
-        ("Dashboards on the same data, in Apache Superset:", f"{program} superset --demo {mode}"),
+        (lazy_gettext("The history in SQL:"), f'{program} psql --demo {mode} -c "{QUERIES[mode]}"'),
+        (lazy_gettext("The report, one HTML page:"), f"{program} report --demo {mode}"),
+        (lazy_gettext("Dashboards on the same data, in Apache Superset:"), f"{program} superset --demo {mode}"),
         (
-            "Dagster's UI on the same data, at http://127.0.0.1:3000; Ctrl-C stops it:",
+            lazy_gettext("Dagster's UI on the same data, at http://127.0.0.1:3000; Ctrl-C stops it:"),
             f"{program} dev --demo {mode}",
         ),
         (
-            "Your own account: set AMOCRM_HOST and AMOCRM_TOKEN in .env, then check them:",
+            lazy_gettext("Your own account: set AMOCRM_HOST and AMOCRM_TOKEN in .env, then check them:"),
             f"{fill_in}{program} doctor",
         ),
     ]

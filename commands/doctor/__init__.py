@@ -23,15 +23,23 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.webhook import check_webhook
+from commands.doctor.receivers import check_delivery, check_receivers
 from commands.options import account_option, json_option
-from commands.output import pluralize, print_json
+from commands.output import print_json
+from commands.terminal_language import terminal_language
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import SettingsError, WarehouseError
+from pipelines.base.language import ENGLISH, Language, LazyText, gettext_noop, lazy_gettext, lazy_ngettext
 from pipelines.base.text import join_names
-from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_alert_webhook, load_location_settings
+from pipelines.config.settings import AnyAccount, Settings, UnusableAccount, load_location_settings, load_receivers
+from pipelines.report.failure_words import FAILURE_WORDS
 from pipelines.warehouse.engine import open_warehouse
 
+STATUS_WORDS: Final = {
+    "ok": gettext_noop("ok"),
+    "warning": gettext_noop("warning"),
+    "failed": gettext_noop("failed"),
+}
 COLORS: Final = {"ok": "green", "warning": "magenta", "failed": "red"}
 MAX_WIDTH: Final = 110
 MAX_ACCOUNTS_IN_FULL: Final = 10
@@ -43,7 +51,7 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 @click.command()
 @account_option
 @json_option
-@click.option("--send-test-alert", is_flag=True, help="Also send a test message to AMOCRM_ALERT_WEBHOOK_URL.")
+@click.option("--send-test-alert", is_flag=True, help="Also send a test message to each receiver of alerts.")
 def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) -> None:
     """Check settings, tokens, database and clock, and advise on problems.
 
@@ -55,31 +63,33 @@ def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) ->
     try:
         settings = load_current_settings()
     except SettingsError as error:
-        checks, is_brief = checks_without_settings(error, SYSTEM_CLOCK), False
+        setting, checks, is_brief = None, checks_without_settings(error, SYSTEM_CLOCK), False
     else:
+        setting = settings.language
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
+    language, found = terminal_language(setting), []
     if send_test_alert:
-        checks = chain(checks, check_webhook(load_alert_webhook(os.environ, current_settings_folder()), SYSTEM_CLOCK))
-    found = []
+        receivers = load_receivers(os.environ, current_settings_folder())
+        checks = chain(checks, check_delivery(receivers, SYSTEM_CLOCK, language))
     for check in checks:
         found.append(check)
         if not is_json and not (is_brief and check.account is not None and check.status == "ok"):
-            print_check(check)
+            print_check(check, language)
     exit_code = next((check.exit_code for check in found if check.status == "failed"), 0)
     if is_json:
         print_json({"checks": [asdict(check) for check in found]})
     else:
         if is_brief:
-            click.echo(describe_ok_accounts(found))
-        click.echo(f"\n{summarize(found)}")
+            click.echo(describe_ok_accounts(found, language))
+        click.echo(f"\n{summarize(found, language)}")
     sys.exit(exit_code)
 
 
 def checks_without_settings(error: SettingsError, clock: Clock) -> Iterator[Check]:
     """Yield the checks that are possible with invalid settings: of the data folder and database, if these are known."""
-    yield failed("settings", error)
+    yield failed(lazy_gettext("settings"), error)
     partial_settings = load_location_settings(os.environ, current_settings_folder())
     if partial_settings is not None:
         yield from check_env_file(current_settings_folder() / ".env")
@@ -93,9 +103,15 @@ def all_checks(settings: Settings, key: str | None, accounts: Sequence[AnyAccoun
     try:
         settings.any_account(key or (None if len(keys) < 2 else keys[0]))
     except SettingsError as error:
-        yield failed("settings", error)
+        yield failed(lazy_gettext("settings"), error)
     else:
-        yield ok("settings", f"{pluralize(len(keys), 'account')}: {join_names(keys)}.")
+        finding = lazy_ngettext(
+            "%(count)s account: %(keys)s.",
+            "%(count)s accounts: %(keys)s.",
+            len(keys),
+            keys=lambda language: join_names(keys, language=language),
+        )
+        yield ok(lazy_gettext("settings"), finding)
     yield from check_env_file(current_settings_folder() / ".env")
     yield from check_secret_files(settings, current_settings_folder())
     yield check_data_folder(settings)
@@ -111,9 +127,10 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
         try:
             engine = stack.enter_context(open_warehouse(settings))
         except WarehouseError as error:
-            yield failed("database: access", error)
+            yield failed(lazy_gettext("database: access"), error)
         else:
             yield from check_database(engine)
+        yield from check_receivers(settings.receivers, engine)
         for account in accounts:
             for check in check_any_account(account, settings, engine, clock):
                 yield replace(check, account=account.key)
@@ -122,41 +139,55 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
 def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | None, clock: Clock) -> Iterator[Check]:
     """Yield every check of one account."""
     if isinstance(account, UnusableAccount):
-        yield failed(f"account '{account.key}': settings", account.error)
+        yield failed(lazy_gettext("account '%(key)s': settings", key=account.key), account.error)
     else:
         yield from check_account(account, settings, engine, clock)
         yield from check_alerts(account, settings, engine)
 
 
-def print_check(check: Check) -> None:
+def print_check(check: Check, language: Language) -> None:
     """Print a check in one or more lines."""
-    status, subject = click.style(f"{check.status:{STATUS_WIDTH}}", COLORS[check.status]), check.subject
+    word, subject = language.gettext(STATUS_WORDS[check.status]), language.render(check.subject)
+    status = click.style(f"{word:{STATUS_WIDTH}}", COLORS[check.status])
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     indent = " " * (STATUS_WIDTH + SUBJECT_WIDTH)
     # Words are never broken, so that commands and paths can be copied.
     wrap = textwrap.TextWrapper(width=width - len(indent), break_on_hyphens=False, break_long_words=False)
-    lines = [part for line in check.finding.splitlines() for part in wrap.wrap(line)]
+    lines = [part for line in describe_finding(check, language).splitlines() for part in wrap.wrap(line)]
     if check.advice:
         wrap.initial_indent, wrap.subsequent_indent = "→ ", "  "
-        lines += wrap.wrap(check.advice)
+        lines += wrap.wrap(language.render(check.advice))
     first_line = f"{subject:{SUBJECT_WIDTH}}" if len(subject) < SUBJECT_WIDTH else f"{subject}\n{indent}"
     click.echo(f"{status}{first_line}" + f"\n{indent}".join(lines))
 
 
-def describe_ok_accounts(found: Sequence[Check]) -> str:
+def describe_finding(check: Check, language: Language) -> str:
+    """Translate a finding; an error that has only an English text gets words before it."""
+    if language == ENGLISH or isinstance(check.finding, LazyText) or check.error not in FAILURE_WORDS:
+        return language.render(check.finding)
+    return f"{language.gettext(FAILURE_WORDS[check.error])}: {check.finding}"
+
+
+def describe_ok_accounts(found: Sequence[Check], language: Language) -> str:
     """Return the number of accounts without problems, as a sentence."""
     not_ok = {check.account for check in found if check.status != "ok"}
     ok_accounts = {check.account for check in found} - not_ok - {None}
-    is_or_are = "is" if len(ok_accounts) == 1 else "are"
-    return f"{pluralize(len(ok_accounts), 'account')} {is_or_are} ok."
+    return language.ngettext("%(count)s account is ok.", "%(count)s accounts are ok.", len(ok_accounts))
 
 
-def summarize(found: Sequence[Check]) -> str:
+def summarize(found: Sequence[Check], language: Language) -> str:
     """Return the counts, and the names of failed checks, which may have scrolled away."""
     counts = Counter(check.status for check in found)
     if not counts["failed"] and not counts["warning"]:
-        return f"All {len(found):,} checks passed."
-    counts_text = [pluralize(counts["warning"], "warning")] if counts["warning"] else []
-    counts_text += [f"{counts['failed']:,} failed"] if counts["failed"] else []
-    failures = join_names([check.subject for check in found if check.status == "failed"])
-    return f"{', '.join(counts_text)}, {counts['ok']:,} ok." + (f" Failed: {failures}." if failures else "")
+        return language.ngettext("%(count)s check passed.", "All %(count)s checks passed.", len(found))
+    parts = []
+    if counts["warning"]:
+        parts.append(language.ngettext("%(count)s warning", "%(count)s warnings", counts["warning"]))
+    if counts["failed"]:
+        parts.append(language.ngettext("%(count)s failed", "%(count)s failed", counts["failed"]))
+    parts.append(language.ngettext("%(count)s ok", "%(count)s ok", counts["ok"]))
+    names = join_names(
+        [language.render(check.subject) for check in found if check.status == "failed"], language=language
+    )
+    failures = language.gettext("Failed: %(names)s.", names=names) if names else ""
+    return f"{', '.join(parts)}. {failures}".rstrip()

@@ -7,34 +7,45 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 
 from commands.doctor.check import Check, ok, warning
-from commands.output import pluralize
-from pipelines.alerts.store import count_pending, read_account, read_comparisons
+from pipelines.alerts.size_alert_store import count_pending, read_account, read_comparisons
 from pipelines.base.errors import DatabaseError
+from pipelines.base.language import lazy_gettext, lazy_ngettext
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.engine import transaction
 
 
 def check_alerts(account: AccountSettings, settings: Settings, engine: Engine | None) -> Iterator[Check]:
     """Check whether the account's rules can lead to alerts. Yield nothing if it has no rules."""
-    subject = f"account '{account.key}': alerts"
+    subject = lazy_gettext("account '%(key)s': alerts", key=account.key)
     if not account.alerts:
         return
-    rules = pluralize(len(account.alerts), "rule")
-    if settings.alert_webhook_url is None:
-        yield warning(subject, f"{rules}, but no webhook.", "Set AMOCRM_ALERT_WEBHOOK_URL, or remove the rules.")
+    rule_count = len(account.alerts)
+    if not settings.receivers:
+        yield warning(
+            subject,
+            lazy_ngettext("%(count)s rule, but no receiver.", "%(count)s rules, but no receiver.", rule_count),
+            lazy_gettext("Set AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS, or remove the rules."),
+        )
     elif engine is not None:
         try:
-            yield from _check_segments(subject, rules, account, engine)
+            yield from _check_segments(subject, account, engine)
         except DatabaseError:
             return  # the database checks report it
 
 
-def _check_segments(subject: str, rules: str, account: AccountSettings, engine: Engine) -> Iterator[Check]:
+def _check_segments(subject: str, account: AccountSettings, engine: Engine) -> Iterator[Check]:
     """Check that the rules name segments of the latest snapshot, and that no alerts are pending."""
     with transaction(engine, account=account.key) as connection:
         found = read_account(connection, account.key)
         if found is None:
-            yield ok(subject, f"{rules}; the segments they name are checked after the first load.")
+            yield ok(
+                subject,
+                lazy_ngettext(
+                    "%(count)s rule; the segments they name are checked after the first load.",
+                    "%(count)s rules; the segments they name are checked after the first load.",
+                    len(account.alerts),
+                ),
+            )
             return
         segments = {(row.segment_id, row.name) for row in read_comparisons(connection, found.account_id, [1])}
         pending_count = count_pending(connection, found.account_id)
@@ -48,14 +59,18 @@ def _check_segments(subject: str, rules: str, account: AccountSettings, engine: 
     if unknown and found.customers_mode == "segments":
         yield warning(
             subject,
-            f"No segment has the name or id {', '.join(unknown)}.",
-            "Correct it in accounts.toml. Prefer ids (see analytics.segments), which a renamed segment keeps.",
+            lazy_gettext("No segment has the name or id %(names)s.", names=", ".join(unknown)),
+            lazy_gettext(
+                "Correct it in accounts.toml. Prefer ids (see analytics.segments), which a renamed segment keeps."
+            ),
         )
     elif pending_count:
         yield warning(
             subject,
-            f"{pluralize(pending_count, 'alert')} could not be sent yet.",
-            "Check AMOCRM_ALERT_WEBHOOK_URL: each load retries.",
+            lazy_ngettext(
+                "%(count)s alert could not be sent yet.", "%(count)s alerts could not be sent yet.", pending_count
+            ),
+            lazy_gettext("Check AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS: each load retries."),
         )
     else:
-        yield ok(subject, f"{rules}.")
+        yield ok(subject, lazy_ngettext("%(count)s rule.", "%(count)s rules.", len(account.alerts)))

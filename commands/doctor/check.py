@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pipelines.base.errors import DatabaseUnavailable, SettingsError, WarehouseError
+from pipelines.base.language import lazy_gettext
 from pipelines.base.program import with_program_name
 
 Status: TypeAlias = Literal["ok", "warning", "failed"]
 
 DOCTOR_ADVICE: Final = {
-    SettingsError.default_advice: "Correct it in .env or accounts.toml.",
-    DatabaseUnavailable.default_advice: "Check DATABASE_URL and that the server runs.",
+    SettingsError.default_advice: lazy_gettext("Correct it in .env or accounts.toml."),
+    DatabaseUnavailable.default_advice: lazy_gettext("Check DATABASE_URL and that the server runs."),
 }
 """Replacements for advice to run ``doctor``."""
 
@@ -27,6 +28,7 @@ class Check:
     advice: str = ""  # what to do about a problem
     exit_code: int = 0  # of the error with which a load would fail, if the check failed
     account: str | None = None  # key of the account, for checks of an account
+    error: str = ""  # name of the error with which a load would fail, if the check failed
 
 
 def ok(subject: str, finding: str) -> Check:
@@ -40,8 +42,15 @@ def warning(subject: str, finding: str, advice: str) -> Check:
 
 
 def failed(subject: str, error: WarehouseError) -> Check:
-    """Return a check with an error that would stop a load."""
+    """Return a check with an error that would stop a load. Errors are English unless the check itself writes them."""
     advice = {with_program_name(default): advice_here for default, advice_here in DOCTOR_ADVICE.items()}.get(
         error.advice, error.advice
     )
-    return Check(subject=subject, status="failed", finding=error.message, advice=advice, exit_code=error.exit_code)
+    return Check(
+        subject=subject,
+        status="failed",
+        finding=error.message,
+        advice=advice,
+        exit_code=error.exit_code,
+        error=type(error).__name__,
+    )

@@ -10,6 +10,7 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.reader_limits import check_reader_limits
 from commands.doctor.roles import check_roles_of_database
 from pipelines.base.errors import DatabaseError, MigrationError
+from pipelines.base.language import lazy_gettext
 from pipelines.warehouse.engine import READ_ONLY_ADVICE, transaction
 from pipelines.warehouse.migrate import list_pending
 from pipelines.warehouse.queries import statement
@@ -21,9 +22,17 @@ def check_database(engine: Engine) -> Iterator[Check]:
         with transaction(engine) as connection:
             facts = connection.execute(statement("doctor_database")).one()
     except DatabaseError as error:
-        yield failed("database: access", error)
+        yield failed(lazy_gettext("database: access"), error)
         return
-    yield ok("database: access", f"PostgreSQL {facts.version}, database {facts.name}, as {facts.role_name}.")
+    yield ok(
+        lazy_gettext("database: access"),
+        lazy_gettext(
+            "PostgreSQL %(version)s, database %(name)s, as %(role)s.",
+            version=facts.version,
+            name=facts.name,
+            role=facts.role_name,
+        ),
+    )
     yield check_privileges(is_read_only=facts.is_read_only, may_write=facts.may_write, role_name=facts.role_name)
     migrations = check_migrations(engine)
     yield migrations
@@ -34,27 +43,31 @@ def check_database(engine: Engine) -> Iterator[Check]:
 
 def check_privileges(*, is_read_only: bool, may_write: bool, role_name: str) -> Check:
     """Check that a load may write to the schema, or create it if it does not exist."""
-    subject = "database: privileges"
+    subject = lazy_gettext("database: privileges")
     if is_read_only:
-        return failed(subject, DatabaseError("The server is read-only.", advice=READ_ONLY_ADVICE))
+        return failed(subject, DatabaseError(lazy_gettext("The server is read-only."), advice=READ_ONLY_ADVICE))
     if not may_write:
         return failed(
             subject,
             DatabaseError(
-                f"The role {role_name} may not write to the warehouse.",
-                advice="Set DATABASE_URL to the role that migrated it; a first migration needs CREATE on the database.",
+                lazy_gettext("The role %(role)s may not write to the warehouse.", role=role_name),
+                advice=lazy_gettext(
+                    "Set DATABASE_URL to the role that migrated it; a first migration needs CREATE on the database."
+                ),
             ),
         )
-    return ok(subject, f"The role {role_name} may write.")
+    return ok(subject, lazy_gettext("The role %(role)s may write.", role=role_name))
 
 
 def check_migrations(engine: Engine) -> Check:
     """Check that the schema is the one that this version needs."""
-    subject = "database: migrations"
+    subject = lazy_gettext("database: migrations")
     try:
         pending_migrations = list_pending(engine)
     except DatabaseError as error:
         return failed(subject, error)
     if pending_migrations:
-        return failed(subject, MigrationError(f"Pending migrations: {', '.join(pending_migrations)}."))
-    return ok(subject, "Tables and views are up to date.")
+        return failed(
+            subject, MigrationError(lazy_gettext("Pending migrations: %(names)s.", names=", ".join(pending_migrations)))
+        )
+    return ok(subject, lazy_gettext("Tables and views are up to date."))

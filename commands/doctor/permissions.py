@@ -14,14 +14,31 @@ from typing import Final
 from commands.current_settings import dagster_home
 from commands.doctor.check import Check, failed, ok, warning
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import gettext_noop, lazy_gettext, lazy_ngettext, ngettext_noop
 from pipelines.config.settings import Settings, secret_files, secret_variables_in
 
-SUBJECT: Final = "secrets"
-FOLDERS: Final = "permissions"
+SUBJECT: Final = lazy_gettext("secrets")
+FOLDERS: Final = lazy_gettext("permissions")
 
 READABLE: Final = stat.S_IRWXO
 """Rights to secrets that other users must not have. A group may have them: it may be the one of this program."""
 WRITABLE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+READ_BY_OTHERS: Final = (
+    gettext_noop("%(path)s can be read by others: its mode is %(mode)s."),
+    ngettext_noop(
+        "%(count)s more file such as %(path)s can be read by others.",
+        "%(count)s more files such as %(path)s can be read by others.",
+    ),
+)
+WRITTEN_BY_OTHERS: Final = (
+    gettext_noop("%(path)s can be written by others: its mode is %(mode)s."),
+    ngettext_noop(
+        "%(count)s more file such as %(path)s can be written by others.",
+        "%(count)s more files such as %(path)s can be written by others.",
+    ),
+)
+"""Findings about one file, and about the rest of many."""
 
 MOST_LISTED: Final = 5
 """Files that are listed individually, each with the command that fixes it."""
@@ -35,11 +52,15 @@ def check_env_file(file: Path) -> Iterator[Check]:
     if _rights(file) & READABLE:
         yield warning(
             SUBJECT,
-            f"Every user of this machine can read or change {', '.join(names)} in .env (mode {_mode(file):04o}).",
-            f"Run: chmod 600 {shlex.quote(str(file))}",
+            lazy_gettext(
+                "Every user of this machine can read or change %(names)s in .env (mode %(mode)s).",
+                names=", ".join(names),
+                mode=f"{_mode(file):04o}",
+            ),
+            lazy_gettext("Run: %(command)s", command=f"chmod 600 {shlex.quote(str(file))}"),
         )
     else:
-        yield ok(SUBJECT, "Other users of this machine cannot read .env.")
+        yield ok(SUBJECT, lazy_gettext("Other users of this machine cannot read .env."))
 
 
 def check_secret_files(settings: Settings, folder: Path) -> Iterator[Check]:
@@ -56,7 +77,7 @@ def check_secret_files(settings: Settings, folder: Path) -> Iterator[Check]:
         settings.data_dir / "postgres" / "password",
         settings.data_dir / "superset" / "secret_key",
     ]
-    yield from _too_open(SUBJECT, [file for file in files if _rights(file) & READABLE], "can be read by others", "600")
+    yield from _too_open(SUBJECT, [file for file in files if _rights(file) & READABLE], READ_BY_OTHERS, "600")
 
 
 def check_folders(settings: Settings, folder: Path) -> Iterator[Check]:
@@ -65,26 +86,26 @@ def check_folders(settings: Settings, folder: Path) -> Iterator[Check]:
     ours = [settings.data_dir, dagster_home(settings), settings.token_file("").parent, settings.report_file("").parent]
     ours += [settings.data_dir / name for name in ("demo", "blocked", "superset")]
     writable = [path for path in dict.fromkeys([*settings_files, *ours]) if _is_writable(path)]
-    yield from _too_open(FOLDERS, writable, "can be written by others", "go-w")
+    yield from _too_open(FOLDERS, writable, WRITTEN_BY_OTHERS, "go-w")
     readable = [path for path in dict.fromkeys(ours) if path not in writable and _rights(path) & stat.S_IROTH]
     # If root runs the embedded server, the server's own user must pass through the data folder.
     is_passed = os.geteuid() == 0 and not (settings.data_dir / "postgres").is_symlink()
-    yield from _too_open(FOLDERS, readable, "can be read by others", "711" if is_passed else "700")
+    yield from _too_open(FOLDERS, readable, READ_BY_OTHERS, "711" if is_passed else "700")
 
 
-def _too_open(subject: str, paths: list[Path], what: str, mode: str) -> Iterator[Check]:
+def _too_open(subject: str, paths: list[Path], findings: tuple[str, tuple[str, str]], mode: str) -> Iterator[Check]:
     """Yield a warning with a ``chmod`` for each of the first paths, and one for the rest."""
     for path in paths[:MOST_LISTED]:
         yield warning(
             subject,
-            f"{path} {what}: its mode is {_mode(path):04o}.",
-            f"Run: chmod {mode} {shlex.quote(str(path))}",
+            lazy_gettext(findings[0], path=str(path), mode=f"{_mode(path):04o}"),
+            lazy_gettext("Run: %(command)s", command=f"chmod {mode} {shlex.quote(str(path))}"),
         )
     if len(paths) > MOST_LISTED:
         yield warning(
             subject,
-            f"{len(paths) - MOST_LISTED} more files such as {paths[MOST_LISTED]} {what}.",
-            f"Run for each of them: chmod {mode} FILE",
+            lazy_ngettext(*findings[1], len(paths) - MOST_LISTED, path=str(paths[MOST_LISTED])),
+            lazy_gettext("Run for each of them: %(command)s", command=f"chmod {mode} FILE"),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -11,14 +12,17 @@ import click
 from sqlalchemy import URL
 
 from commands.current_settings import load_current_settings
-from commands.demo.options import demo_option, select_demo
+from commands.demo.options import demo_option, select_demo, select_settings
 from commands.project_files import PROJECT_FOLDER
 from commands.psql import settings_for
 from commands.superset.chart_check import check_charts
 from commands.superset.environment import prepare_environment
+from commands.superset.translation import translate_dashboards
 from commands.supervised_process import HOST, raise_if_port_taken, supervised, wait_until_ready
+from commands.terminal_language import terminal_language
 from pipelines.base.atomic_file import write_file
 from pipelines.base.errors import WarehouseError
+from pipelines.base.language import ENGLISH
 from pipelines.base.private_path import make_private
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.tool_login import reader_url
@@ -47,10 +51,11 @@ def command(demo: str | None, port: int, *, is_check: bool) -> None:
     folder = superset_folder(demo)
     python = prepare_environment(folder, DASHBOARDS_FOLDER / "requirements.lock")
     password = secrets.token_urlsafe(12)
+    files = dashboard_files(folder, demo)
     with settings_for(demo) as settings, open_warehouse(settings) as engine:
         address = reader_url(engine, LOGIN)
         log = folder / "superset.log"
-        environment = superset_environment(folder, port, password, address)
+        environment = superset_environment(folder, files, port, password, address)
         with supervised([python, CODE_FOLDER / "serve.py"], log=log, folder=folder, environment=environment) as process:
             click.echo("Starting Superset; the first start also creates its database …", err=True)
             wait_until_ready(process, port, name="Superset", log=log)
@@ -78,7 +83,18 @@ def superset_folder(demo: str | None) -> Path:
     return folder.absolute()
 
 
-def superset_environment(folder: Path, port: int, password: str, address: URL) -> dict[str, str]:
+def dashboard_files(folder: Path, demo: str | None) -> Path:
+    """Return the folder of the dashboard files; in another language than English it is a copy in Superset's folder."""
+    source, language = DASHBOARDS_FOLDER / "superset", terminal_language(select_settings(demo).language)
+    if language == ENGLISH:
+        return source
+    translated = folder / "dashboards"
+    shutil.rmtree(translated, ignore_errors=True)
+    translate_dashboards(source, translated, language)
+    return translated
+
+
+def superset_environment(folder: Path, files: Path, port: int, password: str, address: URL) -> dict[str, str]:
     """Return the environment for Superset: only what programs and libpq need.
 
     Tokens may be in variables of any name, which accounts.toml names.
@@ -90,7 +106,7 @@ def superset_environment(folder: Path, port: int, password: str, address: URL) -
         other_variables.pop("PGPASSWORD", None)  # of another login
     return other_variables | {
         "AMOCRM_SUPERSET_FOLDER": str(folder),
-        "AMOCRM_SUPERSET_FILES": str((DASHBOARDS_FOLDER / "superset").absolute()),
+        "AMOCRM_SUPERSET_FILES": str(files.absolute()),
         "AMOCRM_SUPERSET_PORT": str(port),
         "AMOCRM_SUPERSET_PASSWORD": password,
         "AMOCRM_SUPERSET_DATABASE": address.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False),

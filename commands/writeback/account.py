@@ -100,6 +100,13 @@ def check_demo_schema(engine: Engine) -> None:
         ) from None
 
 
+def select_all_accounts(known: list[StoredAccount]) -> list[StoredAccount]:
+    """Return all accounts. Raises ``SettingsError`` if there are none."""
+    if not known:
+        raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
+    return known
+
+
 def select_account(known: list[StoredAccount], key: str | None, settings: Settings) -> StoredAccount:
     """Return the account with that key, or the only one. Raises ``SettingsError`` if it is missing or ambiguous."""
     if key is None and len(settings.all_accounts) == 1:
@@ -107,9 +114,7 @@ def select_account(known: list[StoredAccount], key: str | None, settings: Settin
     found = [account for account in known if key in (None, account.key)]
     if len(found) == 1:
         return found[0]
-    if not known:
-        raise SettingsError("There is no history yet.", advice="Run './run sync' first.")
-    keys = join_names([account.key for account in known])
+    keys = join_names([account.key for account in select_all_accounts(known)])
     if key is None:
         raise SettingsError("Several accounts have a history.", advice=f"Choose one with --account: {keys}.")
     raise SettingsError(f"The account '{key}' has no history.", advice=f"Accounts with a history: {keys}.")

@@ -116,7 +116,7 @@ def is_number(cell: str) -> bool:
 
 def wrong_in_report(account: AccountUnderTest) -> Iterator[str]:
     """Active elements and attributes of the report."""
-    page = render_page(read_figures(account.engine, account.account.key), now=account.now)
+    page = render_page(read_figures(account.engine, account.account.key), now=account.now, language="en")
     reader = Elements()
     reader.feed(page)
     yield from (f"the report has the element {tag}" for tag in reader.tags & OBEYED)

@@ -1,1 +1,1 @@
-"""Alerts about failed loads and changed sizes, sent to a webhook."""
+"""Alerts on failed loads, changes and sizes, and their delivery to receivers."""

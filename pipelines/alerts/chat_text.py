@@ -25,11 +25,7 @@ MACHINE_NAMES: Final = frozenset(
 """Fields for programs, which stay exact if their value matches ``_MACHINE_TEXT`` or ``_LINK``."""
 
 _MACHINE_TEXT: Final = re.compile(r"\*|(?:[\w:+?, -]|\.(?=\d)){0,500}", re.ASCII)
-_RUN: Final = r"https?://[\w.:/%~\[\]-]{1,300}/runs/[0-9A-Za-z-]{1,64}"
-_LINK: Final = re.compile(_RUN, re.ASCII)
-_OWN_LINK: Final = re.compile(rf"^Run: ({_RUN})\Z", re.ASCII | re.MULTILINE)
-"""The last line of a message, which ``Alert.text`` writes: the page of a run, from the settings and
-Dagster's id."""
+_LINK: Final = re.compile(r"https?://[\w.:/%~\[\]-]{1,300}/runs/[0-9A-Za-z-]{1,64}", re.ASCII)
 
 _ACTIVE: Final = str.maketrans(
     {
@@ -48,8 +44,9 @@ _ACTIVE: Final = str.maketrans(
     }
 )
 
-_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-"""Underscore that may start or end emphasis; within a word, such as AMOCRM_HOST, it cannot."""
+_UNDERSCORE: Final = re.compile(r"(--account [a-z0-9][a-z0-9_-]{0,62}(?!\S))|(?<![^\W_])_|_(?![^\W_])")
+"""Underscore that may start or end emphasis; within a word, such as AMOCRM_HOST, it cannot. An account's key in a
+command is copied and pasted, so it stays."""
 
 _SCHEME: Final = re.compile(r"(?<=[^\W_]):(?=[^\s\d])|:(?=//)")
 _DOMAIN: Final = re.compile(r"(?<=[^\s'\"(/,;])([.。．｡․﹒])(?=[^\W\d_])(?!\w*_\w)")
@@ -88,7 +85,7 @@ def inert(text: str, longest: int = LONGEST) -> str:
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     visible = (character if character == "\n" else visible_character(character) for character in text)
     text = "".join(visible).translate(_ACTIVE)
-    text = _UNDERSCORE.sub("＿", text)
+    text = _UNDERSCORE.sub(lambda match: match[1] or "＿", text)
     text = _SCHEME.sub(f":{APART}", text)
     text = _outside_of_files(text)
     text = _COMMAND.sub(f"/{APART}", text)
@@ -108,8 +105,15 @@ def indented(text: str) -> str:
 
 
 def inert_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Escape every text in a message's JSON. Keys are constants of this program."""
-    return {name: _inert_value(name, value) for name, value in payload.items()}
+    """Escape every text in a message's JSON. Keys are constants of this program.
+
+    A run's page, from the settings and Dagster's id, stays a link at the end of the ``text``.
+    """
+    inert_fields = {name: _inert_value(name, value) for name, value in payload.items()}
+    link, text = str(payload.get("link") or ""), str(payload.get("text") or "")
+    if _LINK.fullmatch(link) and text.endswith(f": {link}"):
+        inert_fields["text"] = inert(text.removesuffix(link)) + link
+    return inert_fields
 
 
 def _inert_value(name: str, value: Any) -> Any:
@@ -128,7 +132,4 @@ def _inert_value(name: str, value: Any) -> Any:
 def _inert_field(name: str, value: str) -> str:
     if name in MACHINE_NAMES and (_LINK if name == "link" else _MACHINE_TEXT).fullmatch(value):
         return value
-    own_link = _OWN_LINK.search(value) if name == "text" else None
-    if own_link is None:
-        return inert(value)
-    return f"{inert(value[: own_link.start(1)])}{own_link[1]}"
+    return inert(value)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from pipelines.alerts.load_transitions import LoadTransition
 from pipelines.warehouse.engine import transaction
@@ -41,24 +41,23 @@ def transitions_since(engine: Engine, started_at: datetime, account_keys: Sequen
     return _transitions(engine, None, started_at, account_keys)
 
 
-def record_notified(engine: Engine, transitions: Iterable[LoadTransition]) -> None:
-    """Record that the webhook was notified of these transitions; those without an event change nothing."""
+def record_notified(connection: Connection, transitions: Iterable[LoadTransition]) -> None:
+    """Record that a receiver was notified of these transitions; those without an event change nothing."""
     events = [transition for transition in transitions if transition.event]
     over = [transition.account_key for transition in events if not transition.error]
-    with transaction(engine) as connection:
-        for transition in events:
-            if transition.error:
-                connection.execute(
-                    statement("upsert_failure_notice"),
-                    {
-                        "account_key": transition.account_key,
-                        "error": transition.error,
-                        "failing_since": transition.since,
-                        "failed_at": transition.ended_at,
-                    },
-                )
-        if over:
-            connection.execute(statement("delete_failure_notices"), {"account_keys": over})
+    for transition in events:
+        if transition.error:
+            connection.execute(
+                statement("upsert_failure_notice"),
+                {
+                    "account_key": transition.account_key,
+                    "error": transition.error,
+                    "failing_since": transition.since,
+                    "failed_at": transition.ended_at,
+                },
+            )
+    if over:
+        connection.execute(statement("delete_failure_notices"), {"account_keys": over})
 
 
 def _transitions(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
+from pipelines.base.language import Language, LazyText, gettext_noop, join_texts, lazy_gettext
 from pipelines.base.text import join_names
 
 FailureEvent: TypeAlias = Literal["begun", "changed", "lasting", "over"]
@@ -15,18 +17,25 @@ REMINDER_INTERVAL: Final = timedelta(days=1)
 """Interval of reminders about an account that keeps failing with the same error, counted from its
 first failure."""
 
-_TEMPLATES: Final[Mapping[FailureEvent, tuple[str, str]]] = {
-    "begun": ("Started failing", ""),
-    "changed": ("Now fails with a different error", " (since {})"),
-    "lasting": ("Still fails", " (since {})"),
-    "over": ("Loaded again", " (failed since {})"),
+_HEADINGS: Final[Mapping[FailureEvent, str]] = {
+    "begun": gettext_noop("Started failing: %(accounts)s."),
+    "changed": gettext_noop("Now fails with a different error: %(accounts)s."),
+    "lasting": gettext_noop("Still fails: %(accounts)s."),
+    "over": gettext_noop("Loaded again: %(accounts)s."),
+}
+
+_ACCOUNTS: Final[Mapping[FailureEvent, str]] = {
+    "begun": "%(account)s",
+    "changed": gettext_noop("%(account)s (since %(time)s)"),
+    "lasting": gettext_noop("%(account)s (since %(time)s)"),
+    "over": gettext_noop("%(account)s (failed since %(time)s)"),
 }
 
 _SINGLE_ACCOUNT_TEMPLATES: Final[Mapping[FailureEvent, str]] = {
     "begun": "",
-    "changed": "It has failed since {}, now with a different error.",
-    "lasting": "It has failed since {}.",
-    "over": "It had failed since {}.",
+    "changed": gettext_noop("It has failed since %(time)s, now with a different error."),
+    "lasting": gettext_noop("It has failed since %(time)s."),
+    "over": gettext_noop("It had failed since %(time)s."),
 }
 """Sentences added to a message about one account, which already says whose load failed or works
 again."""
@@ -72,12 +81,24 @@ def describe_transitions(transitions: Iterable[LoadTransition], *, about_account
         return None
     if [transition.account_key for transition, _ in events] == [about_account]:
         [(transition, event)] = events
-        return _SINGLE_ACCOUNT_TEMPLATES[event].format(_format_minute(transition.since))
-    accounts_by_phrase: dict[str, list[str]] = {phrase: [] for phrase, _ in _TEMPLATES.values()}
+        template = _SINGLE_ACCOUNT_TEMPLATES[event]
+        return lazy_gettext(template, time=_format_minute(transition.since)) if template else ""
+    accounts: dict[FailureEvent, list[LazyText]] = {event: [] for event in _HEADINGS}
     for transition, event in events:
-        phrase, since = _TEMPLATES[event]
-        accounts_by_phrase[phrase].append(transition.account_key + since.format(_format_minute(transition.since)))
-    return " ".join(f"{phrase}: {join_names(accounts)}." for phrase, accounts in accounts_by_phrase.items() if accounts)
+        accounts[event].append(
+            lazy_gettext(_ACCOUNTS[event], account=transition.account_key, time=_format_minute(transition.since))
+        )
+    return join_texts(
+        *(
+            lazy_gettext(_HEADINGS[event], accounts=partial(_join_accounts, texts))
+            for event, texts in accounts.items()
+            if texts
+        )
+    )
+
+
+def _join_accounts(texts: Sequence[str], language: Language) -> str:
+    return join_names([language.render(text) for text in texts], language=language)
 
 
 def _format_minute(timestamp: datetime) -> str:

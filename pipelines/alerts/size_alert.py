@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from pipelines.alerts.evaluate import NewAlert
+from pipelines.alerts.size_rules import NewAlert
+from pipelines.base.language import ENGLISH, Language
 
 MAX_ALERTS_IN_TEXT: Final = 10
 """Alerts in a message's text; the key ``alerts`` contains all."""
@@ -56,15 +57,24 @@ class SizeAlertBatch:
 
     account: str  # key of the account in the settings
     alerts: Sequence[SizeAlert]
+    language: Language = ENGLISH
 
     @property
     def text(self) -> str:
         """Text of the message for services that show a single text."""
         messages = [alert.message for alert in self.alerts[:MAX_ALERTS_IN_TEXT]]
-        if len(self.alerts) > MAX_ALERTS_IN_TEXT:
-            messages.append(f"And {len(self.alerts) - MAX_ALERTS_IN_TEXT} more: see analytics.size_alerts.")
-        prefix = f"amoCRM account '{self.account}': "
-        return prefix + "\n\n".join(messages)
+        hidden_count = len(self.alerts) - MAX_ALERTS_IN_TEXT
+        if hidden_count > 0:
+            messages.append(
+                self.language.ngettext(
+                    "And %(count)s more: see analytics.size_alerts.",
+                    "And %(count)s more: see analytics.size_alerts.",
+                    hidden_count,
+                )
+            )
+        return self.language.gettext(
+            "amoCRM account '%(account)s': %(text)s", account=self.account, text="\n\n".join(messages)
+        )
 
     def payload(self) -> dict[str, Any]:
         """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""

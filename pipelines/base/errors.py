@@ -5,6 +5,7 @@
     WarehouseError                     1
     ├── SettingsError                  2   a setting, argument or file is wrong or missing
     │   └── PlanError                  2   no plan leads to the desired stages and segments
+    ├── LoaderKilled                  21   the process of a load was killed
     ├── ApiError                       3   amoCRM refused, or its response cannot be used
     │   ├── Unauthorized               4   401: the token
     │   │   └── MustAuthorize         19   OAuth: a person has to grant access
@@ -33,6 +34,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pipelines.base.escape import printable_lines
+from pipelines.base.language import lazy_gettext, map_text
 from pipelines.base.program import with_program_name
 
 if TYPE_CHECKING:
@@ -61,14 +63,14 @@ class WarehouseError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    default_advice: ClassVar[str] = "Run the command again with --verbose and report what it prints."
+    default_advice: ClassVar[str] = lazy_gettext("Run the command again with --verbose and report what it prints.")
 
     def __init__(self, message: str, *, account: str | None = None, advice: str | None = None) -> None:
         # Parts may come from a server or a file: escape control characters before a terminal shows them.
-        self.message = printable_lines(message)
+        self.message = map_text(message, printable_lines)
         super().__init__(self.message)
         self.account = account and printable_lines(account)
-        self.advice = printable_lines(with_program_name(advice or self.default_advice))
+        self.advice = map_text(advice or self.default_advice, lambda text: printable_lines(with_program_name(text)))
 
     def __str__(self) -> str:
         prefix = f"account '{self.account}': " if self.account else ""
@@ -80,7 +82,7 @@ class SettingsError(WarehouseError):
     """A setting, an argument or a file of this machine is missing or cannot be used."""
 
     exit_code = 2
-    default_advice = "Correct it in .env or accounts.toml, then run './run doctor'."
+    default_advice = lazy_gettext("Correct it in .env or accounts.toml, then run './run doctor'.")
 
 
 class PlanError(SettingsError):
@@ -89,7 +91,7 @@ class PlanError(SettingsError):
     ``problems`` holds one sentence per error, all of them at once.
     """
 
-    default_advice = "Nothing was sent. Correct it, then run './run plan' again."
+    default_advice = lazy_gettext("Nothing was sent. Correct it, then run './run plan' again.")
 
     def __init__(
         self, problems: Sequence[str], *, source: str, account: str | None = None, advice: str | None = None
@@ -97,6 +99,16 @@ class PlanError(SettingsError):
         listed = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems) + "\n"
         super().__init__(f"{source}:{listed}", account=account, advice=advice)
         self.problems = tuple(problems)
+
+
+class LoaderKilled(WarehouseError):
+    """The process that loaded the account was killed, usually because memory ran out."""
+
+    exit_code = 21
+    default_advice = (
+        "Stored data are intact; it is safe to run again. If it lasts, give this machine more memory, or set "
+        "AMOCRM_WORKERS and AMOCRM_THREADS lower."
+    )
 
 
 class ApiError(WarehouseError):
@@ -108,7 +120,7 @@ class ApiError(WarehouseError):
     """
 
     exit_code = 3
-    default_advice = "Nothing stored was changed; the next load tries again."
+    default_advice = lazy_gettext("Nothing stored was changed; the next load tries again.")
 
     def __init__(
         self,
@@ -140,7 +152,7 @@ class Unauthorized(ApiError):
     """401: the token is wrong, expired or revoked."""
 
     exit_code = 4
-    default_advice = (
+    default_advice = lazy_gettext(
         "Create a new long-lived token in the integration's settings and put it in AMOCRM_TOKEN, or where "
         "accounts.toml says; with OAuth, run './run auth login'."
     )
@@ -150,14 +162,16 @@ class MustAuthorize(Unauthorized):
     """OAuth: no token works, and only a person who grants access to the account can get new ones."""
 
     exit_code = 19
-    default_advice = "Run './run auth login' as an administrator of the account."
+    default_advice = lazy_gettext("Run './run auth login' as an administrator of the account.")
 
 
 class Forbidden(ApiError):
     """403 with a JSON body, or 402: the token's user lacks rights, or the account lacks customers or is unpaid."""
 
     exit_code = 5
-    default_advice = "Check the rights of the token's user and that the account's plan includes customers."
+    default_advice = lazy_gettext(
+        "Check the rights of the token's user and that the account's plan includes customers."
+    )
 
 
 class Blocked(ApiError):
@@ -167,7 +181,9 @@ class Blocked(ApiError):
     """
 
     exit_code = 6
-    default_advice = "This machine sends the host no requests for an hour; ask amoCRM's support to lift the block."
+    default_advice = lazy_gettext(
+        "This machine sends the host no requests for an hour; ask amoCRM's support to lift the block."
+    )
 
 
 class NotFound(ApiError):
@@ -177,7 +193,7 @@ class NotFound(ApiError):
     """
 
     exit_code = 7
-    default_advice = "Check AMOCRM_HOST: the account's subdomain may have been renamed."
+    default_advice = lazy_gettext("Check AMOCRM_HOST: the account's subdomain may have been renamed.")
 
 
 class InvalidRequest(ApiError):
@@ -188,21 +204,23 @@ class ModeDisagreement(ApiError):
     """422 says that the customers mode is off, although the account says that it is on."""
 
     exit_code = 8
-    default_advice = "The mode was probably switched just now; the next load tries again."
+    default_advice = lazy_gettext("The mode was probably switched just now; the next load tries again.")
 
 
 class RateLimited(ApiError):
     """429 repeatedly, for longer than a load may wait."""
 
     exit_code = 9
-    default_advice = "Lower AMOCRM_REQUESTS_PER_SECOND, or load fewer accounts from this address at a time."
+    default_advice = lazy_gettext(
+        "Lower AMOCRM_REQUESTS_PER_SECOND, or load fewer accounts from this address at a time."
+    )
 
 
 class Unavailable(ApiError):
     """5xx, a connection that fails, or a deadline that passed, after all retries."""
 
     exit_code = 10
-    default_advice = (
+    default_advice = lazy_gettext(
         "Nothing stored was changed; the next load tries again. If it lasts, check the network and AMOCRM_HOST."
     )
 
@@ -223,7 +241,7 @@ class UncertainWrite(ApiError):
     """A write was sent and its outcome is unknown: the response was lost, unusable or a server error."""
 
     exit_code = 18
-    default_advice = (
+    default_advice = lazy_gettext(
         "It is not retried, since it may have happened. Plan again: a plan starts from the account's current state."
     )
 
@@ -232,49 +250,51 @@ class WrongAccount(ApiError):
     """A response belongs to another account than the configured one, or the one loaded before."""
 
     exit_code = 13
-    default_advice = "The token belongs to another account: check that AMOCRM_HOST and AMOCRM_TOKEN belong together."
+    default_advice = lazy_gettext(
+        "The token belongs to another account: check that AMOCRM_HOST and AMOCRM_TOKEN belong together."
+    )
 
 
 class DatabaseError(WarehouseError):
     """Postgres rejected a statement; the transaction was rolled back."""
 
     exit_code = 14
-    default_advice = "Nothing was written; it is safe to run it again."
+    default_advice = lazy_gettext("Nothing was written; it is safe to run it again.")
 
 
 class DatabaseUnavailable(DatabaseError):
     """Postgres cannot be reached, or the connection was lost."""
 
     exit_code = 15
-    default_advice = "Check DATABASE_URL and that the server runs; './run doctor' shows more."
+    default_advice = lazy_gettext("Check DATABASE_URL and that the server runs; './run doctor' shows more.")
 
 
 class MigrationError(DatabaseError):
     """The schema is missing, older or newer than this program, or an applied migration was edited."""
 
     exit_code = 16
-    default_advice = "Run './run migrate'."
+    default_advice = lazy_gettext("Run './run migrate'.")
 
 
 class Superseded(DatabaseError):
     """A newer snapshot of the account is already published, so this one would rewrite the past."""
 
     exit_code = 17
-    default_advice = "Nothing to do if another load ran meanwhile; otherwise check this machine's clock."
+    default_advice = lazy_gettext("Nothing to do if another load ran meanwhile; otherwise check this machine's clock.")
 
 
 class UnprovenEnding(DatabaseError):
     """An entity that is open in the warehouse is missing from the snapshot, and its deletion is not confirmed."""
 
     exit_code = 12
-    default_advice = "Another load published meanwhile; the next load tries again."
+    default_advice = lazy_gettext("Another load published meanwhile; the next load tries again.")
 
 
 class RebuildDiffers(DatabaseError):
     """Tables rebuilt from raw responses differ from the stored ones."""
 
     exit_code = 20
-    default_advice = (
+    default_advice = lazy_gettext(
         "The rows that differ are printed. Rows were changed by hand, or this version of the program parses responses "
         "differently from the one that stored them: see code_version in analytics.snapshots."
     )

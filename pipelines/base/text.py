@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from pipelines.base.language import ENGLISH, Language
+
 MAX_TEXT_LENGTH: Final = 60
 """Characters of a name or value that a sentence shows."""
 
@@ -27,10 +29,12 @@ def display_name(name: str | None, fallback: object = "", max_length: int = MAX_
     return to_single_line(name or "", max_length) or f"{fallback}"
 
 
-def join_names(names: Sequence[str], max_names: int = MAX_NAMES) -> str:
+def join_names(names: Sequence[str], max_names: int = MAX_NAMES, language: Language = ENGLISH) -> str:
     """Join names with commas; the rest beyond ``max_names`` becomes a count: 'a, b and 7 more'."""
-    hidden_count = len(names) - max_names
-    return ", ".join(names[:max_names]) + (f" and {hidden_count:,} more" if hidden_count > 0 else "")
+    shown, hidden_count = ", ".join(names[:max_names]), len(names) - max_names
+    if hidden_count <= 0:
+        return shown
+    return language.ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", hidden_count, names=shown)
 
 
 def visible_character(character: str) -> str:
@@ -44,11 +48,11 @@ def visible_character(character: str) -> str:
             return character
 
 
-def format_duration(seconds: float) -> str:
+def format_duration(seconds: float, language: Language = ENGLISH) -> str:
     """Format a duration in its two largest units, such as '2 days 18 h'."""
     minutes = max(round(seconds / 60), 0)
     days, hours, minutes_left = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} day{'' if days == 1 else 's'}"] if days else []
-    parts += [f"{hours} h"] if hours else []
-    parts += [f"{minutes_left} min"] if minutes_left and not days else []
-    return " ".join(parts) or "less than a minute"
+    parts = [language.ngettext("%(count)s day", "%(count)s days", days)] if days else []
+    parts += [language.gettext("%(count)s h", count=hours)] if hours else []
+    parts += [language.gettext("%(count)s min", count=minutes_left)] if minutes_left and not days else []
+    return " ".join(parts) or language.gettext("less than a minute")

@@ -14,6 +14,7 @@ from pipelines.base.secret import Secret
 from pipelines.config import parsing as values
 from pipelines.config.alert_rules import EXAMPLE as ALERT_EXAMPLE
 from pipelines.config.alert_rules import SizeRule, parse_rule_table, parse_rules
+from pipelines.config.change_kinds import parse_change_kinds
 from pipelines.config.host import is_local, parse_host
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import SettingsReader
@@ -44,7 +45,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "customers", "alerts")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "customers", "alerts", "change_alerts", "language")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -74,6 +75,8 @@ class AccountSettings:
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
     customers: ScanWindow | None = None  # daily hours for scans of customers; None: customers are never read
+    change_alerts: frozenset[str] | None = None  # kinds of changes to alert on; None: those of all accounts
+    language: str | None = None  # of its report and alerts; None: that of all
 
     @property
     def host(self) -> str:
@@ -189,6 +192,12 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
     customers = _parse_customers(table.get("customers"), reader)
+    change_alerts = None
+    with reader.collect_problems("accounts.toml, change_alerts"):
+        change_alerts = parse_change_kinds(table["change_alerts"]) if "change_alerts" in table else None
+    language = None
+    with reader.collect_problems("accounts.toml, language"):
+        language = values.parse_language(table["language"]) if "language" in table else None
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -202,6 +211,8 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         token=_parse_token(connection, reader, root),
         alerts=alerts,
         customers=customers,
+        change_alerts=change_alerts,
+        language=language,
     )
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.base.checks import is_visible_ascii
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import LANGUAGES
 from pipelines.base.secret import Secret
 from pipelines.config.cron import cron_error
 from pipelines.config.database_url import parse_database_url
@@ -20,6 +21,7 @@ from pipelines.config.database_url import parse_database_url
 MAX_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
 UNLIMITED: Final = "unlimited"
 MAX_THREADS: Final = 64
+MAX_WORKERS: Final = 64
 MAX_BUCKETS: Final = 1_000
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -133,6 +135,11 @@ def parse_threads(text: str) -> int:
     return _parse_count(text, maximum=MAX_THREADS)
 
 
+def parse_workers(text: str) -> int:
+    """Parse a number of processes."""
+    return _parse_count(text, maximum=MAX_WORKERS)
+
+
 def parse_buckets(text: str) -> int:
     """Parse a number of buckets."""
     return _parse_count(text, maximum=MAX_BUCKETS)
@@ -166,6 +173,16 @@ def parse_timezone(text: str) -> str:
         raise SettingsError(
             f"{text[:60]!r} is not a time zone.", advice="Write one like Europe/Moscow or UTC."
         ) from None
+
+
+def parse_language(text: object) -> str:
+    """Parse a language such as ``ru``, ``pt-BR`` or ``pt``."""
+    wanted = str(text).replace("-", "_").casefold()
+    for code in LANGUAGES:
+        if wanted in (code.casefold(), code.partition("_")[0]):
+            return code
+    known = ", ".join(code.replace("_", "-") for code in LANGUAGES)
+    raise SettingsError(f"{text!r:.40} is not one of the languages {known}.", advice="Write e.g. es.")
 
 
 def parse_webhook_url(text: str) -> Secret:

@@ -31,7 +31,9 @@ from pipelines.config.accounts import (
     referenced_variables,
     report_duplicates,
 )
+from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS, parse_change_kinds
 from pipelines.config.parsing import SettingsReader
+from pipelines.config.receivers import Receiver, build_receivers, parse_service_urls
 
 __all__ = [
     "ACCOUNT_KEYS",
@@ -53,16 +55,20 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.parse_request_rate),
     "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": ("requests_per_second_per_address", values.parse_address_rate),
     "AMOCRM_THREADS": ("threads", values.parse_threads),
+    "AMOCRM_WORKERS": ("workers", values.parse_workers),
     "AMOCRM_FLEET_BUCKETS": ("fleet_buckets", values.parse_buckets),
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.parse_cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.parse_timezone),
     "AMOCRM_ALERT_WEBHOOK_URL": ("alert_webhook_url", values.parse_webhook_url),
+    "AMOCRM_ALERT_URLS": ("alert_urls", parse_service_urls),
+    "AMOCRM_CHANGE_ALERTS": ("change_alerts", parse_change_kinds),
     "AMOCRM_DAGSTER_URL": ("dagster_url", values.parse_page_url),
     "AMOCRM_DAGSTER_HOSTS": ("dagster_hosts", values.host_names),
     "AMOCRM_DAGSTER_SECRET": ("dagster_secret", values.long_secret),
     "AMOCRM_WRITE_BACK_FROM_DAGSTER": ("write_back_from_dagster", values.switch),
     "AMOCRM_WRITE_BACK_DIR": ("write_back_dir", values.parse_path),
     "AMOCRM_DAGSTER_RUN_DAYS": ("dagster_run_days", values.parse_days),
+    "AMOCRM_LANGUAGE": ("language", values.parse_language),
 }
 
 LOCATION_VARIABLES: Final = ("DATABASE_URL", "AMOCRM_DATA_DIR", "AMOCRM_PG_BIN")
@@ -75,7 +81,10 @@ VARIABLES: Final = (*ACCOUNT_VARIABLES, *_ATTRIBUTE_PARSERS)
 """All variables, except those that accounts.toml names. ``.env.example`` explains them."""
 
 
-SECRET_VARIABLES: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", "AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_DAGSTER_SECRET")
+RECEIVERS: Final = ("AMOCRM_ALERT_WEBHOOK_URL", "AMOCRM_ALERT_URLS")
+"""Variables that name the receivers of alerts."""
+
+SECRET_VARIABLES: Final = (TOKEN, CLIENT_SECRET, "DATABASE_URL", *RECEIVERS, "AMOCRM_DAGSTER_SECRET")
 """Variables that hold a secret."""
 
 MAX_DOTS_IN_A_LINE: Final = 1_000
@@ -99,17 +108,30 @@ class Settings:
     raw_retention_days: int = 30  # retention of raw responses; 0: none
     requests_per_second: float | None = None  # to one host; None: default of ``load.rate_limits``
     requests_per_second_per_address: float | None = None  # to all hosts; infinite: no limit
-    threads: int = 8  # accounts that one process loads in parallel
+    threads: int = 8  # accounts that are loaded in parallel
+    workers: int = 2  # processes that load a fleet, at most one per core
     fleet_buckets: int = 8  # Dagster runs per fleet load, if there are more accounts than buckets
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"
-    alert_webhook_url: Secret | None = None  # receives alerts; None: no alerts
+    alert_webhook_url: Secret | None = None  # receives alerts as JSON
+    alert_urls: tuple[Secret, ...] = ()  # services that receive alerts as text
+    change_alerts: frozenset[str] = DEFAULT_CHANGE_KINDS  # kinds of changes to alert on; empty: none
     dagster_url: str | None = None  # Dagster's UI, without a trailing slash, for links in alerts
     dagster_hosts: tuple[str, ...] = ()  # more host names of Dagster's UI
     dagster_secret: Secret | None = None  # for scripts and proxies of Dagster's UI; None: random at each start
     write_back_from_dagster: bool = False  # allow the job manage_account to apply plans
     write_back_dir: Path | None = None  # folder of files that the job may read; None: no files
     dagster_run_days: int = 90  # retention of Dagster's runs, except for the latest of each asset
+    language: str | None = None  # of texts for people; None: of an account its country's, of a terminal its own
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Receivers of alerts; empty: no alerts are sent."""
+        return build_receivers(self.alert_webhook_url, self.alert_urls)
+
+    def change_kinds(self, account: AccountSettings) -> frozenset[str]:
+        """Return the kinds of changes of an account to alert on."""
+        return self.change_alerts if account.change_alerts is None else account.change_alerts
 
     def token_file(self, key: str) -> Path:
         """Return the file of an account's OAuth tokens."""
@@ -118,6 +140,10 @@ class Settings:
     def report_file(self, key: str) -> Path:
         """Return the file of an account's report."""
         return (self.report_dir or self.data_dir / "reports") / f"{key}.html"
+
+    def account_language(self, key: str | None) -> str | None:
+        """Return the language that is set for an account's texts; None: that of its country."""
+        return next((account.language for account in self.accounts if account.key == key), None) or self.language
 
     @property
     def all_accounts(self) -> tuple[AnyAccount, ...]:
@@ -228,15 +254,14 @@ def secret_files(root: Path) -> list[Path]:
     return [root / values.parse_path(name) for name in named if isinstance(name, str)]
 
 
-def load_alert_webhook(environ: Mapping[str, str], root: Path) -> Secret | None:
-    """Load only the alert webhook, even if other settings are invalid; None if it is unknown."""
+def load_receivers(environ: Mapping[str, str], root: Path) -> tuple[Receiver, ...]:
+    """Load only the receivers of alerts, even if other settings are invalid; without those that are invalid."""
     try:
         file_variables, _ = _read_env_file(root / ".env")
     except SettingsError:
         file_variables = {}
-    return SettingsReader(file_variables | _without_empty(environ)).read(
-        "AMOCRM_ALERT_WEBHOOK_URL", values.parse_webhook_url
-    )
+    reader = SettingsReader(file_variables | _without_empty(environ))
+    return Settings(data_dir=root, **_parse_attributes(reader, root, RECEIVERS)).receivers
 
 
 def _without_empty(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pipelines.amocrm.authorization import Authorization
 from pipelines.amocrm.token_endpoint import TokenEndpoint
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import MustAuthorize, SettingsError
+from pipelines.base.language import lazy_gettext, map_text
 from pipelines.base.program import with_program_name
 from pipelines.base.secret import Secret
 from pipelines.config.accounts import AccountSettings
@@ -21,10 +22,10 @@ from pipelines.load.rate_limits import limits_for, rate_limiters_for
 EXPIRY_WARNING_PERIOD: Final = timedelta(days=14)
 """Time before a token's expiry from which a warning is shown."""
 
-_REPLACEMENT_ADVICE: Final = (
+_REPLACEMENT_ADVICE: Final = lazy_gettext(
     "Create a new long-lived token in the integration's settings in amoCRM, and replace the old one."
 )
-_RENEWAL_ADVICE: Final = "Loads renew it, once a day: load the account, or run './run auth refresh'."
+_RENEWAL_ADVICE: Final = lazy_gettext("Loads renew it, once a day: load the account, or run './run auth refresh'.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,5 +101,5 @@ def token_expiry(account: AccountSettings, settings: Settings) -> TokenExpiry:
         kind="OAuth",
         expires_at=stored_tokens.pair.refresh_expires_at,
         renews_automatically=True,
-        advice=with_program_name(_RENEWAL_ADVICE),
+        advice=map_text(_RENEWAL_ADVICE, with_program_name),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pipelines.base.language import lazy_gettext
 from pipelines.load.access import EXPIRY_WARNING_PERIOD, TokenExpiry
 
 
@@ -11,13 +12,16 @@ def describe_expiry(expiry: TokenExpiry, now: datetime) -> str:
     """Return a sentence: when the access ends or ended, or why there is none."""
     if expiry.failure:
         return expiry.failure.message
-    subject = "OAuth access" if expiry.kind == "OAuth" else expiry.kind
+    kind = lazy_gettext("OAuth access") if expiry.kind == "OAuth" else lazy_gettext("long-lived token")
     if expiry.expires_at is None:
-        return f"The {subject} does not say when it expires."
+        return lazy_gettext("The %(kind)s does not say when it expires.", kind=kind)
     if expiry.expires_at <= now:
-        return f"The {subject} expired on {expiry.expires_at:%Y-%m-%d %H:%M} UTC."
-    renewed = ", and loads renew it before" if expiry.renews_automatically else ""
-    return f"The {subject} is valid until {expiry.expires_at:%Y-%m-%d}{renewed}."
+        time = f"{expiry.expires_at:%Y-%m-%d %H:%M} UTC"
+        return lazy_gettext("The %(kind)s expired on %(time)s.", kind=kind, time=time)
+    day = f"{expiry.expires_at:%Y-%m-%d}"
+    if expiry.renews_automatically:
+        return lazy_gettext("The %(kind)s is valid until %(day)s, and loads renew it before.", kind=kind, day=day)
+    return lazy_gettext("The %(kind)s is valid until %(day)s.", kind=kind, day=day)
 
 
 def ends_soon(expiry: TokenExpiry, now: datetime) -> bool:

@@ -12,13 +12,17 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from pipelines.alerts.delivery import AlertNotSent, deliver, keep_undelivered
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.alerts.load_outcomes import record_notified
 from pipelines.alerts.load_transitions import LoadTransition, describe_transitions
-from pipelines.alerts.webhook import AlertNotSent, FailureAlert, send_alert
 from pipelines.base.errors import WarehouseError
-from pipelines.base.secret import Secret
+from pipelines.base.language import Language, join_texts, language_for
+from pipelines.config.receivers import Receiver
+from pipelines.config.settings import Settings
 from pipelines.load.fleet_summary import describe_failures
 from pipelines.load.result import SKIPPED_ERROR_NAME, LoadResult, group_failures
+from pipelines.warehouse.engine import transaction
 
 FLEET_NAME: Final = "fleet"
 """Used instead of an account's key if an alert is about several accounts."""
@@ -34,7 +38,7 @@ def with_transitions(alert: FailureAlert, transitions: Sequence[LoadTransition])
     sentences = describe_transitions(failing(transitions), about_account=alert.account)
     if sentences is None:
         return None
-    return replace(alert, what_happened=f"{sentences} {alert.what_happened}".lstrip())
+    return replace(alert, what_happened=join_texts(sentences, alert.what_happened))
 
 
 def are_errors_recorded(errors: Iterable[str], transitions: Sequence[LoadTransition]) -> bool:
@@ -54,25 +58,36 @@ def recovered(transitions: Iterable[LoadTransition]) -> list[LoadTransition]:
 
 def send_once(
     engine: Engine,
-    url: Secret,
+    receivers: Sequence[Receiver],
     alert: FailureAlert,
     transitions: Sequence[LoadTransition],
     *,
     sleep: Callable[[float], None],
-) -> None:
-    """Send the alert, and record that the webhook was notified of these transitions.
+) -> str | None:
+    """Send the alert, record that these transitions were reported, and return the errors of single receivers.
 
     Raises ``AlertNotSent``: then nothing is recorded, and the next load's alert reports them.
     """
-    send_alert(url, alert, sleep=sleep)
+    delivery = deliver(receivers, alert, sleep=sleep)
     try:
-        record_notified(engine, transitions)
+        with transaction(engine) as connection:
+            record_notified(connection, transitions)
+            keep_undelivered(connection, delivery)
     except WarehouseError as error:
         raise AlertNotSent(f"The alert was sent, but not recorded, so it may be sent again: {error.message}") from None
+    return delivery.failure
+
+
+def alert_language(settings: Settings | None, account_key: str | None) -> Language:
+    """Return the language of an alert about an account, or about several; English if none is set.
+
+    The account's country is unknown here: the warehouse may be what failed.
+    """
+    return language_for(settings.account_language(account_key) if settings else None)
 
 
 def fleet_alerts(
-    results: Sequence[LoadResult], transitions: Sequence[LoadTransition]
+    results: Sequence[LoadResult], transitions: Sequence[LoadTransition], settings: Settings
 ) -> list[tuple[FailureAlert, list[LoadTransition]]]:
     """Build the alerts about a fleet that no Dagster run loads, each with the transitions that it reports."""
     alerts = []
@@ -88,6 +103,7 @@ def fleet_alerts(
                 what_happened=single.message if len(failed_keys) == 1 else failures.message,
                 what_to_do=single.advice if len(failed_keys) == 1 else failures.advice,
                 run_id=None,
+                language=alert_language(settings, failed_keys[0] if len(failed_keys) == 1 else None),
             ),
             transitions,
         )
@@ -96,6 +112,13 @@ def fleet_alerts(
     if well:
         account = well[0].account_key if len(well) == 1 else FLEET_NAME
         sentences = describe_transitions(well, about_account=account) or ""
-        alert = FailureAlert(account=account, error=None, what_happened=sentences, what_to_do="", run_id=None)
+        alert = FailureAlert(
+            account=account,
+            error=None,
+            what_happened=sentences,
+            what_to_do="",
+            run_id=None,
+            language=alert_language(settings, account),
+        )
         alerts.append((alert, well))
     return alerts

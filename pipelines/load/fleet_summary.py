@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pipelines.base.language import join_texts, lazy_gettext, lazy_ngettext
 from pipelines.base.text import join_names
 from pipelines.load.result import FailureGroup, LoadResult, Status, group_failures
 
@@ -51,15 +52,24 @@ class FailureSummary:
 def describe_failures(results: Collection[LoadResult]) -> FailureSummary:
     """Describe all failures of a fleet in one text, so that one alert covers all of them."""
     causes = group_failures(results)
-    missing = sum(len(cause.account_keys) for cause in causes)
     details = "; ".join(
         f"{join_names(cause.account_keys, MAX_ACCOUNTS_IN_ALERT)}: {cause.error}, {cause.message}"
         for cause in causes[:MAX_FAILURE_GROUPS]
     )
-    details += f"; and {left} causes more" if (left := len(causes) - MAX_FAILURE_GROUPS) > 0 else ""
+    hidden_count = len(causes) - MAX_FAILURE_GROUPS
     return FailureSummary(
         error=", ".join(dict.fromkeys(cause.error for cause in causes)),
-        message=f"{missing} of {len(results)} accounts were not loaded. {details}",
+        message=join_texts(
+            lazy_gettext(
+                "%(count)s of %(total)s accounts were not loaded.",
+                count=sum(len(cause.account_keys) for cause in causes),
+                total=len(results),
+            ),
+            details,
+            lazy_ngettext("And %(count)s more cause.", "And %(count)s more causes.", hidden_count)
+            if hidden_count > 0
+            else "",
+        ),
         advice=" ".join(dict.fromkeys(f"{cause.error}: {cause.advice}" for cause in causes if cause.advice)),
     )
 

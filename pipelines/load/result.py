@@ -63,7 +63,7 @@ class LoadResult:
     status: Status
     loaded: PublishedLoad | None = None
     failure: ErrorReport | None = None
-    alert_error: str | None = None  # the error if size alerts were postponed to the next load
+    alert_error: str | None = None  # the error if alerts were postponed to the next load
 
     @property
     def seconds(self) -> float:

@@ -1,19 +1,16 @@
-"""Chart of a segment's sizes: SVG by Vega-Lite, in the page's colours.
+"""Charts of sizes as SVG, in the page's colors.
 
-Contains no text from amoCRM.
+They contain numbers and days, and no text from amoCRM. ``page.css`` has the styles of their classes.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count, groupby
 from operator import attrgetter
-from typing import Any, Final
-from xml.etree import ElementTree as ET
-
-import vl_convert
+from typing import Final
 
 from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
@@ -21,10 +18,13 @@ from pipelines.report.formats import Formats
 WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20
 LABEL_GAP, CHARACTER_WIDTH = 8, 7
-"""Margin of the axis labels, and width per character in it. Fixed, so that charts align."""
+"""Margin of the axis labels, and width per character in it."""
 
 SHARED_MARKS_HEIGHT: Final = 17
 """Extra height for marks that all charts share."""
+
+MAX_INTERVALS: Final = 4
+"""Intervals between the labels of the axis of sizes."""
 
 MAX_POINTS: Final = 366
 """Points of a line: a year of days. The chart has no room for more."""
@@ -32,37 +32,34 @@ MAX_POINTS: Final = 366
 MARK_WIDTH: Final = 18
 """Width of a mark, in units of the chart."""
 
-INK, SOFT, GRID, ACCENT, PAPER, BAND = (f"var(--{name})" for name in ("ink", "soft", "grid", "accent", "paper", "band"))
-"""CSS variables of the page, which follow its light or dark scheme."""
+SPARKLINE_WIDTH, SPARKLINE_HEIGHT, SPARKLINE_MARGIN = 120, 28, 3
 
 ONE_DAY: Final = timedelta(days=1)
 
-LINE_MARK: Final = {
-    "type": "line",
-    "invalid": "break-paths-show-domains",  # a day without a size interrupts the line
-    "color": ACCENT,
-    "strokeWidth": 1.5,
-    "strokeJoin": "round",
-    "strokeCap": "round",
-}
 
-INVISIBLE_ATTRIBUTES: Final = frozenset({"class", "role", "aria-hidden", "aria-roledescription", "pointer-events"})
-"""Attributes to remove: the chart is hidden from screen readers, which read the table beside it."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scales:
+    """Positions of days and sizes in a chart, in its units."""
 
-VEGA_CONFIG: Final = {
-    "aria": False,
-    "view": {"stroke": None},
-    "axis": {
-        "domain": False,
-        "ticks": False,
-        "labelFont": "system-ui, sans-serif",
-        "labelFontSize": 11,
-        "labelColor": SOFT,
-        "labelPadding": 5,
-        "gridColor": GRID,
-        "title": None,
-    },
-}
+    first: date
+    last: date
+    low: int
+    high: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def x(self, day: date) -> str:
+        """Return the horizontal position of a day; of days outside of the chart, that of its edge."""
+        span = (self.last - self.first).days
+        share = min(max((day - self.first).days / span, 0), 1) if span else 0.5
+        return _to_coordinate(self.left + self.width * share)
+
+    def y(self, size: int) -> str:
+        """Return the vertical position of a size."""
+        spread = self.high - self.low
+        return _to_coordinate(self.top + self.height * ((self.high - size) / spread if spread else 0.5))
 
 
 def size_chart(
@@ -79,24 +76,55 @@ def size_chart(
     Numbers mark the days of ``marks``. Letters above them mark the days of ``shared``, which all
     charts of a page have.
     """
-    largest = max((day.size for day in days if day.size is not None), default=0)
-    # A quarter more: the axis ends at a round number above the largest size.
-    left = LABEL_GAP + CHARACTER_WIDTH * len(formats.number(largest + largest // 4))
-    extra_height = SHARED_MARKS_HEIGHT if shared else 0
-    svg = vl_convert.vegalite_to_svg(
-        {
-            "width": WIDTH - left - RIGHT,
-            "height": HEIGHT - TOP - BOTTOM,
-            "padding": {"left": left, "right": RIGHT, "top": TOP + extra_height, "bottom": BOTTOM},
-            "autosize": "none",
-            "background": None,
-            "config": VEGA_CONFIG,
-            "encoding": {"x": _x_axis(formats, first, last)},
-            "layer": [*_layers(days, marks, shared or {})],
-        },
-        format_locale=formats.d3_numbers,
+    ticks = axis_ticks(*_smallest_and_largest(days))
+    left = LABEL_GAP + CHARACTER_WIDTH * max(len(formats.number(tick)) for tick in (ticks[0], ticks[-1]))
+    top = TOP + (SHARED_MARKS_HEIGHT if shared else 0)
+    scales = Scales(
+        first=first,
+        last=last,
+        low=ticks[0],
+        high=ticks[-1],
+        left=left,
+        top=top,
+        width=WIDTH - left - RIGHT,
+        height=HEIGHT - TOP - BOTTOM,
     )
-    return _minify_svg(svg, HEIGHT + extra_height)
+    letters = {day: mark_letter(number) for day, number in (shared or {}).items()}
+    numbers = {day: str(number) for day, number in marks.items()}
+    parts = [
+        *_draw_gaps(days, scales),
+        *_draw_axis_of_sizes(ticks, scales, formats),
+        *_draw_axis_of_days(scales, formats),
+        *_draw_line(days, scales),
+        *_draw_marks(letters, scales, y=TOP - 9, style="sign shared"),
+        *_draw_marks(numbers, scales, y=top - 9, style="sign"),
+    ]
+    return _wrap_svg(parts, WIDTH, HEIGHT + top - TOP)
+
+
+def size_sparkline(days: Sequence[ReportDay]) -> str:
+    """Draw the days as a line without axes, for a row of a table."""
+    if not days:
+        return ""
+    low, high = _smallest_and_largest(days)
+    scales = Scales(
+        first=days[0].date,
+        last=days[-1].date,
+        low=low,
+        high=high,
+        left=SPARKLINE_MARGIN,
+        top=SPARKLINE_MARGIN,
+        width=SPARKLINE_WIDTH - 2 * SPARKLINE_MARGIN,
+        height=SPARKLINE_HEIGHT - 2 * SPARKLINE_MARGIN,
+    )
+    return _wrap_svg(_draw_line(days, scales), SPARKLINE_WIDTH, SPARKLINE_HEIGHT)
+
+
+def axis_ticks(low: int, high: int) -> range:
+    """Return the labelled sizes of an axis: round numbers, from at most ``low`` to at least ``high``."""
+    steps = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    step = next(step for step in steps if -(-high // step) - low // step <= MAX_INTERVALS)
+    return range(low // step * step, -(-high // step) * step + 1, step)
 
 
 def number_marks(days: Sequence[date], *, first: date, last: date) -> dict[date, int]:
@@ -148,113 +176,61 @@ def find_gaps(days: Sequence[ReportDay]) -> Iterator[tuple[date, date]]:
             yield gap[0].date - ONE_DAY, gap[-1].date + ONE_DAY
 
 
-def _layers(
-    days: Sequence[ReportDay], marks: Mapping[date, int], shared: Mapping[date, int]
-) -> Iterator[dict[str, Any]]:
-    """Yield the Vega-Lite layers: gaps, the line, ends and single points, shared marks, numbered marks."""
-    bands = [{"day": _epoch_milliseconds(begin), "end": _epoch_milliseconds(end)} for begin, end in find_gaps(days)]
-    if bands:
-        yield {"data": {"values": bands}, "mark": {"type": "rect", "color": BAND}, "encoding": {"x2": {"field": "end"}}}
-    sizes = {
-        "field": "size",
-        "type": "quantitative",
-        "scale": {"zero": False, "nice": 3},
-        "axis": {"tickCount": 3, "tickMinStep": 1, "format": ",d"},
-    }
-    yield {
-        "data": {"values": [{"day": _epoch_milliseconds(day.date), "size": day.size} for day in downsample(days)]},
-        "mark": LINE_MARK,
-        "encoding": {"y": sizes},
-    }
-    runs = [[*group] for has_size, group in groupby(days, key=lambda day: day.size is not None) if has_size]
-    ends = [
-        {"day": _epoch_milliseconds(run[-1].date), "size": run[-1].size}
-        for run in runs
-        if len(run) == 1 or run is runs[-1]
-    ]
-    yield {
-        "data": {"values": ends},
-        "mark": {"type": "point", "filled": True, "color": ACCENT, "size": 28, "opacity": 1},
-        "encoding": {"y": sizes},
-    }
-    yield from _mark_layers(
-        {day: mark_letter(number) for day, number in shared.items()},
-        shape="square",
-        fill=SOFT,
-        y=-9 - SHARED_MARKS_HEIGHT,
-    )
-    yield from _mark_layers({day: str(number) for day, number in marks.items()}, shape="circle", fill=INK, y=-9)
+def _smallest_and_largest(days: Sequence[ReportDay]) -> tuple[int, int]:
+    sizes = [day.size for day in days if day.size is not None] or [0]
+    return min(sizes), max(sizes)
 
 
-def _mark_layers(labels: Mapping[date, str], *, shape: str, fill: str, y: float) -> Iterator[dict[str, Any]]:
-    """Yield layers of marks at height ``y``, each with a vertical line; a label of several days marks the first."""
+def _draw_gaps(days: Sequence[ReportDay], scales: Scales) -> Iterator[str]:
+    """Shade the spans without a load."""
+    top, bottom = scales.y(scales.high), scales.y(scales.low)
+    for begin, end in find_gaps(days):
+        yield f'<path class="band" d="M{scales.x(begin)} {top}V{bottom}H{scales.x(end)}V{top}z"/>'
+
+
+def _draw_axis_of_sizes(ticks: range, scales: Scales, formats: Formats) -> Iterator[str]:
+    lines = "".join(f"M{_to_coordinate(scales.left)} {scales.y(tick)}h{_to_coordinate(scales.width)}" for tick in ticks)
+    yield f'<path class="grid" d="{lines}"/>'
+    x = _to_coordinate(scales.left - 5)
+    for tick in ticks:
+        yield f'<text class="y" x="{x}" y="{scales.y(tick)}">{formats.number(tick)}</text>'
+
+
+def _draw_axis_of_days(scales: Scales, formats: Formats) -> Iterator[str]:
+    """Label the first, the middle and the last day."""
+    first, last = scales.first, scales.last
+    labels = {first + (last - first) // 2: "middle", first: "start", last: "end"} if first < last else {first: "middle"}
+    for day, anchor in labels.items():
+        y = _to_coordinate(scales.top + scales.height + 16)
+        yield f'<text x="{scales.x(day)}" y="{y}" text-anchor="{anchor}">{formats.day(day)}</text>'
+
+
+def _draw_line(days: Sequence[ReportDay], scales: Scales) -> Iterator[str]:
+    """Draw the sizes. A day without a size interrupts the line; single days and the last one are dots."""
+    runs = [list(run) for has_size, run in groupby(downsample(days), lambda day: day.size is not None) if has_size]
+    points = [[f"{scales.x(day.date)} {scales.y(day.size)}" for day in run if day.size is not None] for run in runs]
+    if points:
+        yield f'<path class="line" d="{"".join("M" + "L".join(run) for run in points)}"/>'
+    for run in points:
+        if len(run) == 1 or run is points[-1]:
+            yield f'<path class="dot" d="M{run[-1]}h0"/>'
+
+
+def _draw_marks(labels: Mapping[date, str], scales: Scales, *, y: float, style: str) -> Iterator[str]:
+    """Draw marks at height ``y``, each with a vertical line; a label of several days marks the first."""
     firsts: dict[str, date] = {}
     for day, label in labels.items():
         firsts.setdefault(label, day)
-    if not firsts:
-        return
-    values = {"values": [{"day": _epoch_milliseconds(day), "sign": label} for label, day in firsts.items()]}
-    yield {"data": values, "mark": {"type": "rule", "color": fill, "strokeDash": [2, 3], "opacity": 0.55}}
-    yield {
-        "data": values,
-        "mark": {"type": "point", "shape": shape, "filled": True, "color": fill, "size": 190, "opacity": 1, "y": y},
-    }
-    yield {
-        "data": values,
-        "mark": {
-            "type": "text",
-            "color": PAPER,
-            "fontSize": 10,
-            "font": "system-ui",
-            "y": y + 0.5,
-            "fontWeight": 600,
-        },
-        "encoding": {"text": {"field": "sign"}},
-    }
+    for label, day in firsts.items():
+        x = scales.x(day)
+        yield f'<path class="rule" d="M{x} {y}V{scales.y(scales.low)}"/><path class="{style}" d="M{x} {y}h0"/>'
+        yield f'<text class="sign" x="{x}" y="{y}">{label}</text>'
 
 
-def _x_axis(formats: Formats, first: date, last: date) -> dict[str, Any]:
-    """Build the time axis, labelled at its start, middle and end."""
-    if first == last:
-        first, last, values = first - ONE_DAY, last + ONE_DAY, [first]
-    else:
-        values = sorted({first, first + (last - first) // 2, last})
-    return {
-        "field": "day",
-        "type": "temporal",
-        "scale": {"type": "utc", "domain": [_epoch_milliseconds(first), _epoch_milliseconds(last)], "nice": False},
-        "axis": {
-            "grid": False,
-            "format": formats.d3_day,
-            "values": [_epoch_milliseconds(day) for day in values],
-            "labelFlush": True,
-            "labelFlushOffset": 2,
-        },
-    }
+def _wrap_svg(parts: Iterable[str], width: int, height: int) -> str:
+    """Wrap the parts. The drawing is hidden from screen readers, which read the table beside it."""
+    return f'<svg viewBox="0 0 {width} {height}" aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
 
 
-def _minify_svg(svg: str, height: int) -> str:
-    """Remove invisible elements and attributes, half of Vega's output, and round to a tenth of a pixel."""
-    root = ET.fromstring(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg))  # noqa: S314 - Vega's, of numbers and days
-    root.attrib.clear()
-    root.attrib |= {"viewBox": f"0 0 {WIDTH} {height}", "aria-hidden": "true", "focusable": "false"}
-    for parent in root.iter():
-        for child in list(parent):
-            if child.get("class") == "background" or child.get("display") == "none" or child.get("opacity") == "0":
-                parent.remove(child)
-            else:
-                child.attrib = {
-                    name: _round_numbers(text)
-                    for name, text in child.attrib.items()
-                    if name not in INVISIBLE_ATTRIBUTES
-                }
-    return ET.tostring(root, encoding="unicode")
-
-
-def _round_numbers(text: str) -> str:
-    return re.sub(r"(\.\d)\d+", r"\1", text).replace(".0", "")
-
-
-def _epoch_milliseconds(day: date) -> int:
-    """Convert a day to the timestamp of its start in UTC, the timezone of the charts' axes."""
-    return int(datetime.combine(day, time(), UTC).timestamp() * 1000)
+def _to_coordinate(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -11,8 +11,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, Literal
 
+from pipelines.base.language import Language, gettext_noop
 from pipelines.base.text import display_name, format_duration, to_single_line
-from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes
+from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes, entity_label, quote_name
+from pipelines.report.entity_sentences import OTHER_SEGMENTS
 from pipelines.report.failure_words import describe_failures
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
@@ -31,8 +33,7 @@ ISO_DATE_OR_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d
 MAX_CONTEXT_LENGTH: Final = 200
 """Characters for the changes around a jump."""
 
-CONTEXT_TEMPLATE: Final = "Changed around that time: {}."
-NO_CONTEXT: Final = (
+NO_CONTEXT: Final = gettext_noop(
     "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
     "went."
 )
@@ -69,10 +70,17 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
     }
     jump_counts = Counter(jump.observed_date for jump in figures.jumps)
     for jump in figures.jumps:
-        direction = "Jumped up" if jump.change_count > 0 else "Dropped"
-        delta, size = formats.number(abs(jump.change_count)), formats.number(jump.last_count)
-        text = f"{direction} by {delta} to {size}{_format_usual_change(jump, formats)}. {_describe_jump_context(jump)}"
-        text += _describe_other_jumps(jump_counts[jump.observed_date] - 1)
+        sentences = [_describe_jump(jump, formats), _describe_jump_context(jump, formats.language)]
+        others_count = jump_counts[jump.observed_date] - 1
+        if others_count:  # then the cause probably concerns the account
+            sentences.append(
+                formats.language.ngettext(
+                    "%(count)s other segment jumped on that day.",
+                    "%(count)s other segments jumped on that day.",
+                    others_count,
+                )
+            )
+        text = " ".join(sentences)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.segment_id, []).append(event)
     return {
@@ -91,12 +99,25 @@ def shared_events(figures: Figures, formats: Formats) -> list[Event]:
     return sorted(collected, key=lambda event: (event.date, event.at))
 
 
-def describe_gap(gap: Gap) -> str:
+def describe_gap(gap: Gap, language: Language) -> str:
     """Describe a gap: its duration, the number of missing loads, and their errors if known."""
-    missed = "one load is missing" if gap.missed_count == 1 else f"{gap.missed_count} loads are missing"
-    ongoing_note = "" if gap.until_at else " so far"
-    cause = f": {to_single_line(describe_failures(gap.errors))}" if gap.errors else ", no failure was recorded"
-    return f"No data for {format_duration(gap.gap_seconds)}{ongoing_note}; {missed}{cause}."
+    duration = format_duration(gap.gap_seconds, language)
+    if not gap.until_at:
+        duration = language.gettext("%(duration)s so far", duration=duration)
+    if not gap.errors:
+        return language.ngettext(
+            "No data for %(duration)s; %(count)s load is missing, no failure was recorded.",
+            "No data for %(duration)s; %(count)s loads are missing, no failure was recorded.",
+            gap.missed_count,
+            duration=duration,
+        )
+    return language.ngettext(
+        "No data for %(duration)s; %(count)s load is missing: %(errors)s.",
+        "No data for %(duration)s; %(count)s loads are missing: %(errors)s.",
+        gap.missed_count,
+        duration=duration,
+        errors=to_single_line(describe_failures(gap.errors, language)),
+    )
 
 
 def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event]:
@@ -111,11 +132,24 @@ def change_events(changes: Iterable[Change], formats: Formats) -> Iterator[Event
         elif property_key(row) not in collected:
             collected.add(property_key(row))
             repeated.append((localize_values(row, formats), counts[property_key(row)]))
-    sentences = [(item, "") for item in describe_changes(single)]
-    sentences += [(item, f", the last of {count} times") for row, count in repeated for item in describe_changes([row])]
-    for item, repeat_note in sentences:
-        text = f"{item.text[:1].upper()}{item.text[1:]}{repeat_note}"
-        text = text if text.rstrip("”").endswith((".", "!", "?", "…")) else f"{text}."
+    language = formats.language
+    sentences = [(item, item.text) for item in describe_changes(single, language)]
+    sentences += [
+        (
+            item,
+            language.ngettext(
+                "%(change)s, the last of %(count)s time",
+                "%(change)s, the last of %(count)s times",
+                count,
+                change=item.text,
+            ),
+        )
+        for row, count in repeated
+        for item in describe_changes([row], language)
+    ]
+    for item, sentence in sentences:
+        text = f"{sentence[:1].upper()}{sentence[1:]}"
+        text = text if text.rstrip("”»").endswith((".", "!", "?", "…")) else f"{text}."
         yield Event(at=item.observed_at, date=formats.day_of(item.observed_at), kind="change", text=text)
 
 
@@ -140,49 +174,101 @@ def _localize(text: str | None, formats: Formats) -> str | None:
 
 def gap_event(gap: Gap, formats: Formats) -> Event:
     """Build the event of a gap."""
-    return Event(at=gap.after_at, date=formats.day_of(gap.after_at), kind="gap", text=describe_gap(gap))
+    return Event(
+        at=gap.after_at, date=formats.day_of(gap.after_at), kind="gap", text=describe_gap(gap, formats.language)
+    )
 
 
 def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
     """Yield one event per day with jumps."""
+    language = formats.language
     for day, group in groupby(jumps, key=attrgetter("observed_date")):
         day_jumps = list(group)
-        names = "; ".join(
-            f"'{display_name(jump.name, jump.segment_id)}' {formats.signed(jump.change_count)}"
-            + _format_usual_change(jump, formats)
+        names = [
+            language.gettext(
+                "'%(name)s' %(change)s (usual: %(usual)s)",
+                name=display_name(jump.name, jump.segment_id),
+                change=formats.signed(jump.change_count),
+                usual=_usual_change(jump, formats),
+            )
             for jump in day_jumps[:MAX_NAMED_ENTITIES]
+        ]
+        hidden_count = len(day_jumps) - MAX_NAMED_ENTITIES
+        if hidden_count > 0:
+            names.append(language.ngettext("and %(count)s more", "and %(count)s more", hidden_count))
+        text = language.ngettext(
+            "The size of %(count)s segment changed unusually: %(names)s.",
+            "The sizes of %(count)s segments changed unusually: %(names)s.",
+            len(day_jumps),
+            names="; ".join(names),
         )
-        more = f"; and {len(day_jumps) - MAX_NAMED_ENTITIES} more" if len(day_jumps) > MAX_NAMED_ENTITIES else ""
-        subject = "A segment's size" if len(day_jumps) == 1 else f"The sizes of {len(day_jumps)} segments"
-        is_alone = len(day_jumps) == 1
-        context = f" {_describe_jump_context(day_jumps[0])}" if is_alone or _have_one_context(day_jumps) else ""
-        text = f"{subject} changed unusually: {names}{more}.{context}"
+        if len(day_jumps) == 1 or _have_one_context(day_jumps):
+            text = f"{text} {_describe_jump_context(day_jumps[0], language)}"
         yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=text)
 
 
-def _format_usual_change(jump: Jump, formats: Formats) -> str:
-    return f" (usual: {formats.signed(jump.usual_change_count.normalize())})"
+def _describe_jump(jump: Jump, formats: Formats) -> str:
+    """Describe a segment's jump, to list it with the segment."""
+    values = {
+        "change": formats.number(abs(jump.change_count)),
+        "size": formats.number(jump.last_count),
+        "usual": _usual_change(jump, formats),
+    }
+    if jump.change_count > 0:
+        return formats.language.gettext("Jumped up by %(change)s to %(size)s (usual: %(usual)s).", **values)
+    return formats.language.gettext("Dropped by %(change)s to %(size)s (usual: %(usual)s).", **values)
+
+
+def _usual_change(jump: Jump, formats: Formats) -> str:
+    return formats.signed(jump.usual_change_count.normalize())
 
 
 def _have_one_context(jumps: Sequence[Jump]) -> bool:
     """Return True if the same entities changed around all jumps, none of them a segment that jumped."""
-    [things, *others] = {jump.changed_things for jump in jumps}
-    return bool(things) and not others and not str(things).endswith("the segment")
-
-
-def _describe_other_jumps(count: int) -> str:
-    """Say how many other segments jumped on the same day: then the cause probably concerns the account."""
-    if not count:
-        return ""
-    return f" {count} other segment{'s' if count > 1 else ''} jumped on that day."
-
-
-def _describe_jump_context(jump: Jump) -> str:
-    """Describe what else changed around a jump, and days without a size before it."""
-    context = (
-        CONTEXT_TEMPLATE.format(to_single_line(jump.changed_things, MAX_CONTEXT_LENGTH))
-        if jump.changed_things
-        else NO_CONTEXT
+    contexts = [_entities_around(jump) for jump in jumps]
+    return bool(contexts[0]) and all(
+        context == contexts[0] and ("segment", jump.segment_id) not in {entity[:2] for entity in context}
+        for jump, context in zip(jumps, contexts, strict=True)
     )
-    days = "day" if jump.missed_days == 1 else "days"
-    return f"After {jump.missed_days} {days} without its size. {context}" if jump.missed_days else context
+
+
+def _entities_around(jump: Jump) -> set[tuple[str, int, str | None, str]]:
+    """Return kind, id, name and change of the entities that changed around a jump, each once."""
+    changes = jump.changes_around
+    return {
+        (one["thing"], one["thing_id"], one["name"], one["change"] if one["thing"] == "segment" else "")
+        for one in changes
+    }
+
+
+def _describe_jump_context(jump: Jump, language: Language) -> str:
+    """Describe what else changed around a jump, and days without a size before it."""
+    labels = {
+        _label_around(jump, thing, thing_id, name, change, language)
+        for thing, thing_id, name, change in _entities_around(jump)
+    }
+    context = (
+        language.gettext(
+            "Changed around that time: %(entities)s.",
+            entities=to_single_line(", ".join(sorted(labels)), MAX_CONTEXT_LENGTH),
+        )
+        if labels
+        else language.gettext(NO_CONTEXT)
+    )
+    if not jump.missed_days:
+        return context
+    missed = language.ngettext(
+        "After %(count)s day without its size.", "After %(count)s days without its size.", jump.missed_days
+    )
+    return f"{missed} {context}"
+
+
+def _label_around(jump: Jump, thing: str, thing_id: int, name: str | None, change: str, language: Language) -> str:
+    """Name an entity that changed around a jump; a segment is the one that jumped, or one that came or went."""
+    if thing == "account":
+        return language.gettext("the account")
+    if (thing, thing_id) == ("segment", jump.segment_id):
+        return language.gettext("the segment")
+    if change in OTHER_SEGMENTS:
+        return language.gettext(OTHER_SEGMENTS[change], name=quote_name(name, language) or str(thing_id))
+    return entity_label(thing, name, thing_id, language)

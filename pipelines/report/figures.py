@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -114,7 +114,8 @@ class Jump:
     usual_change_count: Decimal
     missed_days: int
     observed_at: datetime
-    changed_things: str | None  # entities that changed around it, by name
+    changed_things: str | None  # entities that changed around it, by name, in English
+    changes_around: Sequence[Mapping[str, Any]]  # these changes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

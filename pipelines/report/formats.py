@@ -1,7 +1,4 @@
-"""Formats of numbers and dates for the account's country and timezone.
-
-The text around them is English.
-"""
+"""Formats of numbers and dates for the account's country and timezone, and the language of the text around them."""
 
 from __future__ import annotations
 
@@ -10,14 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_date, format_time
-from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
+from babel.numbers import format_decimal
 
+from pipelines.base.language import ENGLISH, Language, language_for
 from pipelines.base.timezone import stored_timezone
 
 NO_VALUE: Final = "–"
@@ -26,21 +24,28 @@ MINUS_SIGN: Final = "\u2212"
 FALLBACK_LOCALE: Final = Locale.parse("en_SE")
 """Unambiguous formats: 2026-11-22 and 1 234."""
 
-D3_DATE_PARTS: Final = {"dd": "%d", "d": "%-d", "MM": "%m", "M": "%-m", "y": "%Y"}
-"""Date parts of CLDR patterns, and their equivalents in D3, which draws the axes."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Formats:
-    """Locale and timezone of an account."""
+    """Locale, timezone and language of an account."""
 
     locale: Locale
     timezone: ZoneInfo
+    language: Language = ENGLISH
 
     @classmethod
-    def for_account(cls, country: str | None, timezone: str) -> Formats:
-        """Choose the formats for a two-letter country code."""
-        return cls(locale=locale_for_country(country), timezone=stored_timezone(timezone))
+    def for_account(cls, country: str | None, timezone: str, language: str | None = None) -> Formats:
+        """Choose the formats for a two-letter country code.
+
+        Without a language, the text is in that of the country; without a country, the formats are
+        those of the language.
+        """
+        chosen = language_for(language, country)
+        return cls(
+            locale=locale_for_country(country) or _locale_for_language(chosen),
+            timezone=stored_timezone(timezone),
+            language=chosen,
+        )
 
     def number(self, number: int | Decimal | None) -> str:
         """Format a number, such as 1 234."""
@@ -56,7 +61,7 @@ class Formats:
 
     def day(self, day: date) -> str:
         """Format a date in digits, with a four-digit year."""
-        return format_date(day, self.day_pattern, locale=self.locale)
+        return format_date(day, digits_pattern(self.locale), locale=self.locale)
 
     def timestamp(self, instant: datetime) -> str:
         """Format an instant in the account's timezone."""
@@ -67,37 +72,19 @@ class Formats:
         """Return the date of an instant in the account's timezone."""
         return instant.astimezone(self.timezone).date()
 
-    @property
-    def day_pattern(self) -> str:
-        """CLDR pattern of the short date format, with the full year."""
-        return digits_pattern(self.locale)
-
-    @property
-    def d3_day(self) -> str:
-        """D3's equivalent of ``day_pattern``."""
-        plain = self.day_pattern.replace("'", "")
-        return re.sub("dd?|MM?|y", lambda match: D3_DATE_PARTS[match[0]], plain)
-
-    @property
-    def d3_numbers(self) -> dict[str, Any]:
-        """D3's locale definition for numbers."""
-        primary, secondary = self.locale.decimal_formats[None].grouping
-        return {
-            "decimal": get_decimal_symbol(self.locale),
-            "thousands": get_group_symbol(self.locale),
-            "grouping": [primary, *[secondary] * 6],
-            "currency": ["", ""],
-        }
-
 
 def digits_pattern(locale: Locale) -> str:
     """Return the CLDR pattern of a locale's short date format, with the full year."""
     return re.sub("y+", "y", locale.date_formats["short"].pattern)
 
 
+def _locale_for_language(language: Language) -> Locale:
+    return FALLBACK_LOCALE if language == ENGLISH else language.locale
+
+
 @cache
-def locale_for_country(country: str | None) -> Locale:
-    """Return the locale of the most spoken language of a country, preferring official languages."""
+def locale_for_country(country: str | None) -> Locale | None:
+    """Return the locale of the most spoken language of a country, preferring official ones; None if it is unknown."""
     languages = get_global("territory_languages").get((country or "").upper(), {})
     by_usage = sorted(
         languages,
@@ -108,4 +95,4 @@ def locale_for_country(country: str | None) -> Locale:
             return Locale.parse(f"{language}_{(country or '').upper()}")
         except (UnknownLocaleError, ValueError):
             continue
-    return FALLBACK_LOCALE
+    return None

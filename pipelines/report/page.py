@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final
@@ -13,12 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.base.text import display_name, format_duration, to_single_line
+from pipelines.report.change_sentences import entity_label
 from pipelines.report.chart import mark_letter, number_marks, size_chart
 from pipelines.report.events import Event, describe_gap, events_by_segment, shared_events, timeline_events
 from pipelines.report.figures import Figures, ReportDay, SegmentTrend
 from pipelines.report.formats import Formats
 from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
-from pipelines.report.stage_rules import describe_rules
+from pipelines.report.stage_rules import describe_rules, translate_type
 
 MAX_TIMELINE_EVENTS: Final = 60
 """Events in the timeline, the latest; the views have all."""
@@ -50,9 +52,12 @@ class SegmentCard:
     table: list[ReportDay]
 
 
-def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) -> str:
-    """Render the report as one HTML document, without scripts and external resources."""
-    formats = Formats.for_account(figures.state.country, figures.state.timezone)
+def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, language: str | None = None) -> str:
+    """Render the report as one HTML document, without scripts and external resources.
+
+    Without a language it is in that of the account's country.
+    """
+    formats = Formats.for_account(figures.state.country, figures.state.timezone, language)
     timeline = timeline_events(figures, formats)
     segment_events = events_by_segment(figures, formats)
     days = [day.date for segment in figures.segments for day in segment.days]
@@ -61,7 +66,7 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False) 
     letters = number_marks([event.date for event in shared], first=first, last=last)
     mover_groups = group_movers(figures)
     week_events = [event for event in timeline if event.date > last - timedelta(days=WEEK_DAYS)]
-    page = _build_environment(formats).get_template("page.html.jinja")
+    page = build_environment(formats).get_template("page.html.jinja")
     return page.render(
         now=now,
         is_simulated=is_simulated,
@@ -115,7 +120,7 @@ def build_card(
     return SegmentCard(
         segment=segment,
         name=display_name(segment.name, segment.segment_id),
-        # Safe: Vega's output for numbers and dates, without text from amoCRM.
+        # Safe: of numbers and dates, without text from amoCRM.
         chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
         earlier_count=len(segment_events) - len(shown),
@@ -140,32 +145,43 @@ def group_movers(figures: Figures) -> list[dict[str, Any]]:
     ]
 
 
-def _build_environment(formats: Formats) -> Environment:
+@lru_cache(maxsize=16)  # compiles the templates once for accounts with the same formats
+def build_environment(formats: Formats) -> Environment:
     """Create the Jinja environment with the account's formats as filters."""
     environment = Environment(
         loader=PackageLoader(__name__.rpartition(".")[0], ""),
         autoescape=True,
+        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["stylesheet"] = Markup(_read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
+    environment.globals["stylesheet"] = Markup(read_template_file(environment, "page.css"))  # noqa: S704 - a file of ours
+    language = formats.language
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # the extension's
+        language.catalogue, newstyle=True
+    )
+    environment.globals["language"] = language
     environment.filters |= {
         "number": formats.number,
         "signed": formats.signed,
         "percent": formats.percent,
         "day": formats.day,
         "timestamp": formats.timestamp,
-        "gap_text": describe_gap,
+        "gap_text": lambda gap: describe_gap(gap, language),
         "name": display_name,
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
-        "rules": describe_rules,
-        "duration": format_duration,
+        "rules": lambda stage: describe_rules(stage.conditions_text, language, stage.conditions),
+        "stage_type": lambda text: translate_type(text, language),
+        "entity": lambda anomaly: entity_label(anomaly.thing, anomaly.thing_name, anomaly.thing_id, language),
+        "duration": lambda seconds: format_duration(seconds, language),
+        "days": lambda count: language.ngettext("%(count)s day", "%(count)s days", count),
     }
     return environment
 
 
-def _read_template_file(environment: Environment, name: str) -> str:
+def read_template_file(environment: Environment, name: str) -> str:
+    """Return a file of this folder as text."""
     assert environment.loader
     return environment.loader.get_source(environment, name)[0]

@@ -48,7 +48,11 @@ def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
     yield _build_table("stages", StageState, accounts, attrgetter("stages"))
     yield _build_table("segment_movers", Mover, accounts, attrgetter("movers"))
     yield _build_table(
-        "segment_jumps", Jump, accounts, attrgetter("jumps"), excluded=("previous_date", "previous_count")
+        "segment_jumps",
+        Jump,
+        accounts,
+        attrgetter("jumps"),
+        excluded=("previous_date", "previous_count", "changes_around"),
     )
     yield _build_table("changes", Change, accounts, attrgetter("changes"))
     yield _build_table("gaps", Gap, accounts, attrgetter("gaps"))

@@ -29,19 +29,26 @@ class WrittenReport:
 
 
 def write_report(
-    engine: Engine, account_key: str, file: Path, *, now: datetime, is_simulated: bool = False
+    engine: Engine,
+    account_key: str,
+    file: Path,
+    *,
+    now: datetime,
+    is_simulated: bool = False,
+    language: str | None = None,
 ) -> WrittenReport:
-    """Write an account's report to one HTML file, atomically.
+    """Write an account's report to one HTML file, atomically. Without a language it is in that of the country.
 
     Raises ``DatabaseError`` if there is no snapshot yet, and ``SettingsError`` if the file cannot
     be written.
     """
     figures = read_figures(engine, account_key)
-    page = render_page(figures, now=now, is_simulated=is_simulated).encode()
+    formats = Formats.for_account(figures.state.country, figures.state.timezone, language)
+    page = render_page(figures, now=now, is_simulated=is_simulated, language=language).encode()
     write_file(file, page, account=account_key, advice=LOCATION_ADVICE)
     return WrittenReport(
         file=file,
         byte_count=len(page),
         observed_at=figures.state.observed_at,
-        headline=describe_account(figures, Formats.for_account(figures.state.country, figures.state.timezone)),
+        headline=describe_account(figures, formats),
     )

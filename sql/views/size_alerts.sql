@@ -36,6 +36,6 @@ comment on column analytics.size_alerts.change_percent is 'The change in percent
 comment on column analytics.size_alerts.missed_days is 'Number of days by which the comparison exceeds the rule''s span, because no load succeeded on the day to compare with. Usually 0.';
 comment on column analytics.size_alerts.around is 'Changes between the two or in the 24 hours before, and gaps, as sent: a list of objects with date (in the account''s timezone) and text, latest first.';
 comment on column analytics.size_alerts.message is 'Text that was sent.';
-comment on column analytics.size_alerts.told_at is 'When the webhook accepted the alert. Null while it is pending; each load retries.';
+comment on column analytics.size_alerts.told_at is 'When a receiver accepted the alert. Null while it is pending; each load retries.';
 comment on column analytics.size_alerts.ended_at is 'The snapshot in which the change was below 80 percent of the threshold again, or the segment or the rule was gone. Null while the alert is ongoing.';
-comment on column analytics.size_alerts.alert_id is 'Id of the alert, also sent to the webhook.';
+comment on column analytics.size_alerts.alert_id is 'Id of the alert, also sent to receivers.';

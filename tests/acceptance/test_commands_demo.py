@@ -19,10 +19,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from assets.dagster_home import prepare_home
-from commands.demo.home import DemoHome, SimulationConfig
+from commands.account_summary import read_summary
+from commands.demo.home import ACCOUNT_KEY, DemoHome, SimulationConfig
 from commands.demo.simulated_account import simulated_account
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times, simulate_loads
-from commands.demo.summary import read_summary
+from pipelines.base.language import ENGLISH
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from pipelines.warehouse.engine import database_url
@@ -161,9 +162,10 @@ def test_an_outage_leaves_a_reported_gap(folder: Path, engine: Engine) -> None:
     assert missed, "the API was never out"
     with engine.connect() as connection:
         assert connection.execute(text("select distinct error from amocrm.load_failure")).all() == [("Unavailable",)]
-    (gap,) = read_summary(engine, days=10, change_count=5).gaps
-    assert gap.previous_observed_at < missed[0] <= missed[-1] < gap.observed_at
-    sizes = next(row.last_counts for row in read_summary(engine, days=5, change_count=0).segments)
+    *_, gap = read_summary(engine, ACCOUNT_KEY, ENGLISH, days=10, change_count=5).gaps
+    assert gap.until_at
+    assert gap.after_at < missed[0] <= missed[-1] < gap.until_at
+    sizes = [day.size for day in read_summary(engine, ACCOUNT_KEY, ENGLISH, days=5, change_count=0).segments[0].days]
     assert None in sizes, "the day without a load has no size"
 
 

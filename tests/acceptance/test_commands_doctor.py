@@ -18,7 +18,7 @@ from commands.doctor.account import check_account
 from commands.doctor.check import Check, failed, warning
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
-from commands.doctor.webhook import check_webhook
+from commands.doctor.receivers import check_delivery
 from emulator import Clock as EmulatorClock
 from emulator import Emulator, effects
 from pipelines.amocrm.client import AmoClient
@@ -35,8 +35,10 @@ from pipelines.base.errors import (
     WarehouseError,
     WrongAccount,
 )
+from pipelines.base.language import ENGLISH
 from pipelines.base.secret import Secret
 from pipelines.config.database_url import parse_database_url
+from pipelines.config.receivers import build_receivers
 from pipelines.config.settings import AccountSettings, Settings, load_location_settings
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
@@ -71,7 +73,7 @@ def test_a_sound_account_passes_every_check(emulator: Emulator, engine: Engine) 
     checks = checks_by_subject(account_of(emulator), engine)
     assert {check.status for check in checks.values()} == {"ok"}
     assert set(checks) == {"token", "access", "clock", "mode", "rights", "identity"}
-    assert "1 segments" in checks["rights"].finding
+    assert "1 segment and 0 fields" in checks["rights"].finding
 
 
 @pytest.mark.parametrize(
@@ -331,11 +333,15 @@ def test_one_account_alone(many_accounts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("response", "status", "words"),
-    [(200, "ok", "accepted the message"), (404, "failed", "answered 404"), (None, "failed", "not set")],
+    [
+        (200, "ok", "accepted the message"),
+        (404, "failed", "answered 404"),
+        (None, "failed", "No receiver"),
+    ],
 )
 def test_a_message_is_sent_on_request(response: int | None, status: str, words: str) -> None:
     with Hook(response or 200).running() as hook:
-        [check] = check_webhook(hook.url if response else None, SYSTEM_CLOCK)
+        [check] = check_delivery(build_receivers(hook.url if response else None, ()), SYSTEM_CLOCK)
     assert (check.status, words in check.finding) == (status, True)
     assert check.exit_code == (0 if status == "ok" else SettingsError.exit_code)
     assert len(hook.received) == (1 if response else 0)
@@ -360,7 +366,8 @@ def test_what_is_to_be_typed_stands_on_one_line(
             "account 'a-customer-with-a-long-name': token",
             "It ends soon. " * 6,
             "Type: amocrm-warehouse --account " * 6,
-        )
+        ),
+        ENGLISH,
     )
     first, *others = capsys.readouterr().out.splitlines()
     assert first == "warning  account 'a-customer-with-a-long-name': token"

@@ -273,7 +273,7 @@ def test_sync_notifies_once_of_what_nobody_was_told(
         )
     without = CliRunner().invoke(cli, ["sync", "--notify"], env=variables | {"AMOCRM_ALERT_WEBHOOK_URL": ""})
     assert without.exit_code == SettingsError.exit_code
-    assert "Set AMOCRM_ALERT_WEBHOOK_URL" in without.stderr
+    assert "Set AMOCRM_ALERT_WEBHOOK_URL or AMOCRM_ALERT_URLS" in without.stderr
 
 
 def test_an_alert_that_the_webhook_rejects_is_sent_by_the_next_load(

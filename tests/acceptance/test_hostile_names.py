@@ -192,6 +192,10 @@ def test_alerts_are_inert(our: Run, emulator: Emulator, account_id: int) -> None
     with Hook(200).running() as hook:
         rule = {"AMOCRM_SIZE_ALERTS": "10% in 1 day", "AMOCRM_ALERT_WEBHOOK_URL": hook.url.reveal()}
         our("sync", **rule)
+        for segment in emulator.world.account(account_id).live_segments():
+            emulator.world.rename_segment(account_id, segment.id, f"{segment.name}!")
+        our("sync", **rule)
+    assert hook.received
     for _, body, _ in hook.received:
         assert not ACTIVE.search(body["text"] or "")
 

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from pipelines.base.text import display_name
+from pipelines.report.accounts_page import render_accounts_page
 from pipelines.report.figures import read_figures
 from pipelines.report.page import render_page
 from pipelines.warehouse.engine import open_engine
@@ -22,6 +23,7 @@ from tests.browser import BROWSER_NAMES, Page, find_browser, open_browser
 from tests.conftest import NewDatabase
 from tests.records import origin
 from tests.sample_history import WEDNESDAY, publish_history
+from tests.unit.report.test_accounts_page import ENGLISH, LINE, STAGES, rows
 from tests.unit.report.test_page import HOSTILE, figures
 from tests.unit.report.test_page import NOW as NOW_BY_HAND
 
@@ -51,8 +53,8 @@ CONTRASTS = """
         if (element.closest("svg")) {
             const box = element.getBoundingClientRect();
             const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-            const sign = under.find(one => one.tagName === "path" && solid(getComputedStyle(one).fill));
-            if (sign) return getComputedStyle(sign).fill;
+            const sign = under.find(one => one.matches("path.sign, path.band"));
+            if (sign) return getComputedStyle(sign)[sign.matches(".band") ? "fill" : "stroke"];
         }
         for (let one = element; one; one = one.parentElement)
             if (solid(getComputedStyle(one).backgroundColor)) return getComputedStyle(one).backgroundColor;
@@ -103,7 +105,7 @@ def known(
     with new_database(migrated_template) as url:
         engine = open_engine(url)
         publish_history(engine, until=WEDNESDAY)
-        html = render_page(read_figures(engine, origin().account_key), now=NOW)
+        html = render_page(read_figures(engine, origin().account_key), now=NOW, language="en")
         with engine.connect() as connection:
             said = {name: [tuple(row) for row in connection.execute(text(sql))] for name, sql in SAID.items()}
         engine.dispose()
@@ -199,7 +201,7 @@ def test_screen_readers_get_the_same_content(page: Page, known: tuple[Path, Any]
 
 @pytest.mark.parametrize("name", [*HOSTILE, *SPREADSHEET], ids=lambda name: ascii(name)[:16])
 def test_names_are_text_and_nothing_else(page: Page, tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
-    file = written(render_page(figures(name), now=NOW_BY_HAND), tmp_path_factory)
+    file = written(render_page(figures(name), now=NOW_BY_HAND, language="en"), tmp_path_factory)
     page.show()
     page.open(file)
     assert (page.requests, page.console_errors) == ([file.as_uri()], [])
@@ -214,7 +216,7 @@ def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory:
     days = [replace(full.changes[0], observed_at=NOW_BY_HAND - timedelta(days=number)) for number in range(3, 43)]
     changes = [replace(row, value_field_name=f"Field {number}") for number, row in enumerate(days)]
     page.show()
-    page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND), tmp_path_factory))
+    page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND, language="en"), tmp_path_factory))
     count = printed_page_count(page)
     style = "<style>.timeline h3 {break-after: avoid !important}</style>"
     page.run(f"document.head.insertAdjacentHTML('beforeend', '{style}')")
@@ -224,3 +226,35 @@ def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory:
 def printed_page_count(page: Page) -> int:
     pdf = base64.b64decode(page.call("Page.printToPDF")["data"])
     return len(re.findall(rb"/Type /Page\b", pdf))
+
+
+def test_the_page_of_all_accounts_is_sorted_by_a_click(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    lines = [
+        replace(LINE, account_key=f"a{size}", name=f"Client {size}", customers_count=size, is_late=size == 20)
+        for size in (3, 100, 20)
+    ]
+    file = written(render_accounts_page(rows(STAGES, *lines), ENGLISH, now=NOW_BY_HAND), tmp_path_factory)
+    for scheme in ("light", "dark"):
+        page.show(scheme=scheme)
+        page.open(file)
+        assert (page.requests, page.console_errors) == ([file.as_uri()], [])
+        assert [one for one in page.run(CONTRASTS) if one[-1] < LEAST_CONTRAST] == []
+    orders = [page.run(CLICKED % column) for column in ("Customers", "Customers", "Account")]
+    assert orders == [
+        ["descending", ["100", "20", "3", ""]],
+        ["ascending", ["3", "20", "100", ""]],
+        ["ascending", ["3", "20", "100", ""]],
+    ]
+    page.show(width=320, height=800, is_phone=True)
+    page.open(file)
+    assert page.run("[innerWidth, document.documentElement.scrollWidth]") == [320, 320]
+
+
+CLICKED = """
+(() => {
+    const button = [...document.querySelectorAll("thead button")].find(one => one.innerText.startsWith("%s"));
+    button.click();
+    const rows = [...document.querySelectorAll("tbody tr")];
+    return [button.parentElement.ariaSort, rows.map(row => row.cells[2].innerText)];
+})()
+"""

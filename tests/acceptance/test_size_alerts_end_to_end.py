@@ -57,12 +57,15 @@ def test_sync_continues_if_the_webhook_is_down(dagster_account: DagsterAccount, 
     database_only = {"DATABASE_URL": variables["DATABASE_URL"]}
     asked = run("alerts", "up 50% in 1 day; down 1 in 1 day", folder=tmp_path, **database_only)
     calm = run("alerts", "up 500% and 91 customers in 1 day", folder=tmp_path, **database_only)
-    assert (asked.returncode, calm.stdout) == (0, "No alert would be sent.\n")
+    assert (asked.returncode, calm.stdout) == (0, "No alert on sizes would be sent.\n")
     assert asked.stdout.startswith("Segment 'VIP' grew by 90 (")
     unset = run("alerts", folder=tmp_path, **database_only)
-    assert (unset.returncode, "account 'main': no size alert rule is set." in unset.stderr) == (2, True)
+    assert unset.stdout.startswith("Receivers: none. Set AMOCRM_ALERT_WEBHOOK_URL or ")
+    assert "\nRules on sizes: none. Set AMOCRM_SIZE_ALERTS " in unset.stdout
     own = run("alerts", folder=tmp_path, **variables).stdout
-    assert own.startswith("Rules of the account 'main':\n  up 50 % in 1 day from 20\n\nSegment 'VIP' grew by 90 (")
+    assert own.startswith("Receivers: none. ")
+    assert "\nRules on sizes:\n  up 50 % in 1 day from 20\nChanges:\n  mode: the account's customers mode was " in own
+    assert "\n\nSegment 'VIP' grew by 90 (" in own
     assert run("alerts", "up a bit", folder=tmp_path, **database_only).returncode == SettingsError.exit_code
     assert dagster_account.rows("select count(*) from amocrm.size_alert") == [(1,)], "only sync keeps what it told"
     assert [one.returncode for one in (down, up, again)] == [0, 0, 0]
@@ -78,15 +81,17 @@ def test_a_run_sends_alerts_and_counts_them(dagster_account: DagsterAccount) -> 
         before = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
         dagster_account.emulator.clock.advance(timedelta(days=1))
         dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 100)
+        dagster_account.emulator.world.rename_segment(dagster_account.id, dagster_account.new, "Fresh")
         down = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=NOWHERE)
         after = dagster_account.load(instance, **ruled(dagster_account, HALF), alert_webhook_url=hook.url)
     assert before.success
     assert down.success
     assert after.success
     notes = [materialization_metadata(result)["amocrm/size_alert"] for result in (before, down, after)]
-    assert [(note["begun"], note["told"]) for note in notes] == [(0, 0), (1, 0), (0, 1)]
+    counts = [(note["begun"], note["told"], note["changes"]) for note in notes]
+    assert counts == [(0, 0, 0), (1, 0, 0), (0, 1, 1)]
     assert "cannot be reached" in notes[1]["failure"]
-    assert len(hook.received) == 1
+    assert [body["kind"] for _, body, _ in hook.received] == ["size_alerts", "changes"]
 
 
 def checked(dagster_account: DagsterAccount, engine: Engine | None, *rules: SizeRule, **changes: Any) -> list[Check]:

@@ -61,6 +61,9 @@ REJECTED: Final[Mapping[str, Row]] = {
     "snapshot_check3": {"option_count": None},
     "snapshot_stage_count_check": IN_PERIODICITY_MODE | {"stage_count": -1},
     **dict(_negative_counts("snapshot", "segment_count", "field_count", "option_count", *COUNTS)),
+    "change_notice_pkey": {"account_id": 1},
+    "change_notice_account_id_observed_at_fkey": {"observed_at": NEVER},
+    "undelivered_alert_pkey": {"alert_id": ID},
     "failure_notice_pkey": {"account_key": "main"},
     "failure_notice_check": {"failed_at": "2026-01-01 00:00+00"},
     "load_failure_pkey": {"started_at": T1},
@@ -161,6 +164,8 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "account": "account_key customers_mode host timezone",
     "snapshot": "byte_count closed_count code_version customers_mode duration_seconds load_id observed_date "
     "opened_count published_at request_count size_change_count timezone",
+    "change_notice": "noticed_at observed_at",
+    "undelivered_alert": "created_at payload receiver tried_at",
     "failure_notice": "error failed_at failing_since notified_at",
     "load_failure": "error failed_at message",
     "raw_body": "body byte_count",

@@ -39,6 +39,8 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "customers_mode": "segments",
     },
     "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | IN_SEGMENTS_MODE | _LOAD,
+    "change_notice": {"account_id": 1, "observed_at": T1, "noticed_at": T2},
+    "undelivered_alert": {"alert_id": ID, "receiver": "slack", "payload": "{}", "created_at": T1, "tried_at": T2},
     "failure_notice": {"account_key": "main", "error": "E", "failing_since": T1, "failed_at": T2, "notified_at": T2},
     "load_failure": {"account_key": "main", "started_at": T1, "failed_at": T2, "error": "E", "message": "m"},
     "raw_body": {"account_id": 1, "body_hash": HASH, "body": "\\x00", "byte_count": 1},
@@ -153,6 +155,8 @@ EXTRA_ROWS: Final[tuple[tuple[str, Row], ...]] = (
 NEW_ROWS: Final[Mapping[str, Row]] = {
     "account": {"account_id": 3, "account_key": "third"},
     "snapshot": {"observed_at": T4},
+    "change_notice": {"account_id": 2},
+    "undelivered_alert": {"alert_id": OTHER_ID},
     "failure_notice": {"account_key": "other"},
     "load_failure": {"started_at": T2},
     "raw_body": {"body_hash": OTHER_HASH},

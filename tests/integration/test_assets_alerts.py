@@ -12,7 +12,7 @@ from assets.resources import Warehouse
 from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads
 from assets.tick import run_tick
 from emulator import effects
-from pipelines.alerts.webhook import FailureAlert
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.failure_alerts import with_transitions

@@ -22,7 +22,7 @@ def test_a_run_scans_the_accounts_that_are_due(dagster_account: DagsterAccount, 
     dagster_account.emulator.world.add_customers(dagster_account.id, 3)
     night = ScanWindow(start=time(9), end=time(12))
     assert scan(dagster_account, instance, None) == {}
-    assert scan(dagster_account, instance, replace(night, start=time(23))) == {}
+    assert scan(dagster_account, instance, replace(night, start=time(23), end=time(1))) == {}
     assert scan(dagster_account, instance, night)["amocrm/scan"]["customers"] == 3
     assert scan(dagster_account, instance, night) == {}
     dagster_account.emulator.clock.advance(timedelta(days=1))

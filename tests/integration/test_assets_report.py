@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
+from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -16,6 +17,7 @@ from assets.report import REPORT, REPORT_SENSOR
 from assets.resources import Warehouse
 from assets.tick import QUIET_LOGGING
 from emulator import effects
+from pipelines.config.accounts import UnusableAccount
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.dagster_account import (
@@ -113,6 +115,7 @@ def test_it_is_no_part_of_a_load_and_can_be_switched_off(reporting: Reporting, d
 
 
 def test_the_run_writes_the_file_and_says_where_it_is(reporting: Reporting, dagster_account: DagsterAccount) -> None:
+    dagster_account.settings = replace(dagster_account.settings, language="en")
     dagster_account.load(reporting.instance)
     shown = materialization_metadata(reporting.write())["report"]
     file = dagster_account.settings.data_dir / "reports" / f"{KEY}.html"
@@ -122,6 +125,11 @@ def test_the_run_writes_the_file_and_says_where_it_is(reporting: Reporting, dags
     assert re.search(r"2 segments; the largest, 'VIP', holds 10 customers", page.text)
     assert "Simulated data" in page.text
     assert [one.name for one in file.parent.iterdir()] == [file.name], "nothing is left of its writing"
+    other = UnusableAccount(key="other", problems="Its host is missing.")
+    dagster_account.settings = replace(dagster_account.settings, unusable=(other,))
+    assert reporting.write().success
+    accounts = ReportReader((file.parent / "index.html").read_text(encoding="utf-8"))
+    assert f"{KEY}.html" in accounts.links
 
 
 def test_an_unwritable_report_is_explained(reporting: Reporting, dagster_account: DagsterAccount) -> None:

@@ -32,6 +32,7 @@ from faults.secrecy import places_of
 from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
+from pipelines.config.receivers import build_receivers
 from pipelines.config.settings import AccountSettings, Settings, UnusableAccount
 from tests.dagster_account import KEY, DagsterAccount, skip_retry_waits
 from tests.integration.test_webhook import Hook
@@ -117,7 +118,7 @@ def test_unreadable_settings_fail_the_tick_and_are_reported(instance: dg.Dagster
         raise SettingsError("AMOCRM_TOKEN is missing.")
 
     with ExitStack() as until, Hook(200).running() as hook:
-        bench = Warehouse(broken, until, read_alert_webhook=lambda: hook.url)
+        bench = Warehouse(broken, until, read_receivers=lambda: build_receivers(hook.url, ()))
         definitions = build_definitions("0 * * * *", "UTC", bench)
         with (
             dg.build_schedule_context(instance, resources={"workbench": bench}) as context,
@@ -273,7 +274,7 @@ def test_no_alert_is_sent_without_a_webhook(dagster_account: DagsterAccount, ins
     with dagster_account.emulator.faults.during(effects.error(401)):
         [result] = run_tick(instance, dagster_account.settings, clock=dagster_account.clock)
     skipped = run_failure_sensor(instance, dagster_account.settings, result)
-    assert "AMOCRM_ALERT_WEBHOOK_URL is not set" in skipped.skip_message
+    assert "nor AMOCRM_ALERT_URLS is set" in skipped.skip_message
 
 
 def test_a_webhook_that_is_gone_is_no_error_of_the_sensor(

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import yaml
 
+from commands.superset.translation import translate
 from tests.conftest import NewDatabase
 
 ROOT: Final = Path(__file__).parents[2] / "docs" / "dashboards" / "superset"
@@ -80,6 +81,10 @@ def test_views_have_the_columns_of_a_dataset(reader: psycopg.Connection, dataset
     source = f"({dataset['sql']})" if "sql" in dataset else f"{dataset['schema']}.{dataset['table_name']}"
     described = reader.execute(f"select * from {source} as source limit 0".encode()).description
     assert described
+    if "sql" in dataset:
+        in_french = translate(dataset, lambda text: f"l'{text}")["sql"]
+        translated = reader.execute(f"select * from ({in_french}) as source limit 0".encode()).description or ()
+        assert [column.name for column in translated] == [column.name for column in described]
     oids = [column.type_code for column in described]
     types = reader.execute("select oid, format_type(oid, null) from pg_type where oid = any(%s)", [oids]).fetchall()
     names = {oid: name.upper() for oid, name in types}

@@ -42,7 +42,8 @@ class HourlyAccount(EmulatedAccount):
     def transition(self) -> LoadTransition:
         """Transition of the latest run, of which somebody is notified."""
         [transition] = transitions_in_run(self.engine, str(self.run_id), ["corner", "other"])
-        record_notified(self.engine, [transition])
+        with self.engine.begin() as connection:
+            record_notified(connection, [transition])
         return transition
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet  # type: ignore[import-untyped]
@@ -23,7 +23,7 @@ from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.publish import publish
 from tests.command_line import run
-from tests.records import account, origin, snapshot
+from tests.records import account, origin, segment, snapshot
 from tests.report_parser import ReportReader
 from tests.sample_history import NOON, WEDNESDAY, publish_history
 
@@ -33,7 +33,7 @@ NOW = datetime(2026, 4, 3, 15, tzinfo=UTC)
 
 def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
     publish_history(engine, until=WEDNESDAY)
-    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW, language="en"))
     with engine.connect() as connection:
         trends = connection.execute(
             text("select name, customers_count::text from analytics.segment_trends order by size_rank")
@@ -55,7 +55,7 @@ def test_figures_on_the_page_are_the_databases(engine: Engine) -> None:
 
 def test_stages_are_shown_with_their_rules(engine: Engine) -> None:
     publish_history(engine, until=NOON)
-    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW))
+    page = ReportReader(render_page(read_figures(engine, KEY), now=NOW, language="en"))
     assert [row[:3] for row in page.tables[0][1:]] == [
         ["Closed", "regular", "after today: 60 days"],
         ["Bought", "regular", "none"],
@@ -92,28 +92,53 @@ def test_an_account_without_a_snapshot(engine: Engine) -> None:
 
 def test_the_command_writes_to_the_output_or_the_data_folder(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
     publish_history(engine)
-    told = run("report", "--output", "here/page.html", folder=tmp_path, DATABASE_URL=postgres_url)
+    english = {"DATABASE_URL": postgres_url, "AMOCRM_LANGUAGE": "en"}
+    told = run("report", "--output", "here/page.html", folder=tmp_path, **english)
     assert (told.returncode, told.stdout, told.stderr) == (0, "", f"wrote {tmp_path / 'here/page.html'}\n")
     page = ReportReader((tmp_path / "here" / "page.html").read_text(encoding="utf-8"))
     assert "3 segments; the largest, 'VIP club', holds 130 customers" in page.text
     again = run("report", "--account", KEY, folder=tmp_path, DATABASE_URL=postgres_url)
     assert again.returncode == 0
-    assert (tmp_path / "data" / "reports" / f"{KEY}.html").stat().st_size > 10_000
+    by_country = (tmp_path / "data" / "reports" / f"{KEY}.html").read_text(encoding="utf-8")
+    assert '<html lang="ru">' in by_country
+    assert "3 сегмента; в самом большом, «VIP club», 130 покупателей" in by_country
     assert run("report", "--account", "none", folder=tmp_path, DATABASE_URL=postgres_url).returncode == 2
 
 
-def test_every_account_has_a_page(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+def test_every_account_has_a_page_and_a_list_links_them(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
     for number, key in enumerate(("acme", "zenith"), start=1):
-        publish(engine, snapshot(NOW, account=account(id=number, name=key.title())), origin(account_key=key))
-    variables = {"DATABASE_URL": postgres_url, "AMOCRM_REPORT_DIR": "site"}
-    told = run("report", "--all", folder=tmp_path, **variables)
-    assert (told.returncode, told.stderr.count("wrote ")) == (0, 2), told.stderr
-    assert {
-        file.stem: file.stem.title() in file.read_text(encoding="utf-8") for file in (tmp_path / "site").iterdir()
-    } == {
-        "acme": True,
-        "zenith": True,
+        account_ = account(id=number, name=key.title())
+        publish(
+            engine, snapshot(NOW, account=account_, segments=(segment(7, 40, name="VIP"),)), origin(account_key=key)
+        )
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into amocrm.load_failure (account_key, started_at, failed_at, error, message)"
+                " values ('young', now(), now(), 'NotFound', 'No such account.')"
+            )
+        )
+    site = tmp_path / "site"
+    (site / "zenith.html").mkdir(parents=True)  # cannot be replaced by a file
+    keys = ("acme", "zenith", "young")
+    tables = (f'[accounts.{key}]\nhost = "{key}.amocrm.ru"\ntoken_env = "TOKEN"\n' for key in keys)
+    (tmp_path / "accounts.toml").write_text("".join(tables), encoding="utf-8")
+    variables = {
+        "DATABASE_URL": postgres_url,
+        "AMOCRM_REPORT_DIR": "site",
+        "AMOCRM_ACCOUNTS_FILE": "accounts.toml",
+        "TOKEN": "made-up",
     }
+    told = run("report", "--all", folder=tmp_path, **variables)
+    assert (told.returncode, told.stderr.count("wrote ")) == (SettingsError.exit_code, 2), told.stderr
+    assert "account 'zenith'" in told.stderr
+    assert "Acme" in (site / "acme.html").read_text(encoding="utf-8")
+    page = ReportReader((site / "index.html").read_text(encoding="utf-8"))
+    assert "acme.html" in page.links
+    [zenith] = [row[0] for row in page.tables[0] if row[0].startswith("Zenith")]
+    assert "cannot be written" in zenith
+    [young] = [row[0] for row in page.tables[0] if row[0].startswith("young")]
+    assert "Not loaded yet. No such account." in young
     assert run("report", "--all", "--output", "page.html", folder=tmp_path, **variables).returncode == 2
     told = run("export-data", "--all", "--format", "xlsx", folder=tmp_path, **variables)
     file = tmp_path / "site" / "all accounts" / "accounts.xlsx"
@@ -188,3 +213,27 @@ def test_the_same_figures_as_parquet(engine: Engine, postgres_url: str, tmp_path
         assert [(row["name"], row["customers_count"], row["share_percent"]) for row in written] == [
             tuple(row) for row in rows
         ]
+
+
+def test_a_terminal_shows_one_account_or_a_line_of_each(engine: Engine, postgres_url: str, tmp_path: Path) -> None:
+    variables = {"DATABASE_URL": postgres_url, "COLUMNS": "120"}
+    none = run("show", folder=tmp_path, **variables)
+    assert (none.returncode, "Run 'amocrm-warehouse sync' first." in none.stderr) == (SettingsError.exit_code, True)
+    publish_history(engine)
+    one = run("show", folder=tmp_path, **variables)
+    assert (one.returncode, one.stderr) == (0, "")
+    assert re.search(r"VIP club +130 .*[▁▂▃▄▅▆▇█]", one.stdout)
+    assert "rules of stage 'Closed' changed" in one.stdout
+    off = snapshot(NOW + timedelta(days=1), account=account("disabled"))
+    publish(engine, off, origin())
+    assert "Customers are switched off" in run("show", folder=tmp_path, **variables).stdout
+    hostile = "[b]:x:\u202e\x1b[31m"
+    other = snapshot(NOW, account=account(id=2, name=hostile), segments=(segment(7, 40, name=hostile),))
+    publish(engine, other, origin(account_key="other"))
+    both = run("show", folder=tmp_path, **variables)
+    lines = both.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["Account", KEY, "other"]
+    assert lines[2].count("[b]:x: [31m") == 2
+    assert re.search(rf"{KEY} A load is missing", both.stdout)
+    assert "VIP club" in run("show", KEY, folder=tmp_path, **variables).stdout
+    assert run("show", "none", folder=tmp_path, **variables).returncode == SettingsError.exit_code

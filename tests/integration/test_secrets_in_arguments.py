@@ -140,6 +140,7 @@ def test_no_command_shows_a_secret(postgres_url: str, login: str, tmp_path: Path
         "AMOCRM_HOST": "127.0.0.1:9",
         "AMOCRM_TOKEN": token,
         "AMOCRM_ALERT_WEBHOOK_URL": f"http://127.0.0.1:9/{CANARY}",
+        "AMOCRM_ALERT_URLS": f"tgram://{CANARY} json://127.0.0.1:9/{CANARY}",
     }
     data = tmp_path / "data"
     address = make_url(postgres_url)

@@ -111,7 +111,8 @@ def loaded_and_shown(url: str, root: Path) -> dict[str, list[str]]:
         assert account.load(30).published.size_change_count == 1
         figures = read_figures(engine, "main")
         shown = dict(account.contents())
-        shown |= {"page": [render_page(figures, now=hours(31))], "files": list(map(str, csv_files([figures])))}
+        page = render_page(figures, now=hours(31), language="en")
+        shown |= {"page": [page], "files": list(map(str, csv_files([figures])))}
         with transaction(engine) as connection:
             for view in (*VIEWS, f"segments_{account.id}"):
                 rows = connection.scalars(text(f"select to_jsonb(t)::text from analytics.{view} as t"))

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from commands.cli import cli
-from pipelines.alerts.send import SendResult, send_size_alerts
+from pipelines.alerts.size_alerts import SendResult, send_size_alerts
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
@@ -46,7 +46,7 @@ def publish_sizes(engine: Engine, at: datetime, sizes: Mapping[int, int | None],
 def send_alerts(engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON) -> SendResult:
     """What is done after each load."""
     own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"), alerts=rules)
-    settings = Settings(data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url)
+    settings = Settings(data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url, language="en")
     return send_size_alerts(engine, own, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipelines.alerts.webhook import RETRY_WAITS, AlertNotSent, FailureAlert, send_alert
+from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.base.secret import Secret
+from pipelines.config.receivers import build_receivers
 
 ALERT = FailureAlert(
     account="acme",
@@ -39,8 +41,9 @@ class Hook:
                 status = statuses[min(len(hook.received), len(statuses)) - 1]
                 self.send_response(status)
                 self.send_header("Location", f"http://127.0.0.1:{hook.port}/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", "2")
                 self.end_headers()
+                self.wfile.write(b"ok")  # Slack's answer
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
                 """Nothing."""
@@ -57,6 +60,10 @@ class Hook:
         finally:
             self._server.shutdown()
             self._server.server_close()
+
+
+def send_alert(url: Secret, alert: FailureAlert, *, sleep: Callable[[float], None]) -> None:
+    deliver(build_receivers(url, ()), alert, sleep=sleep)
 
 
 def test_what_arrives() -> None:

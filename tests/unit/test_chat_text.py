@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pipelines.alerts.chat_text import LONGEST, PAGES, inert, inert_payload
+from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.alerts.size_alert import SizeAlertBatch
-from pipelines.alerts.webhook import FailureAlert
 from tests.command_line import ROOT
 
 LINK = "https://dagster.example.com/runs/0d5c2a4e-1111-2222-3333-444455556666"

@@ -93,14 +93,15 @@ def test_a_next_step_that_is_pasted_later_keeps_the_token_secret(
 
 DATABASE = {"click", "psycopg", "sqlalchemy"}
 LOAD = {*DATABASE, "msgspec", "requests", "simplejson", "urllib3"}
-SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pandas", "rich", "vl_convert", "yaml"}
+SLOW = LOAD | {"assets", "babel", "dagster", "emulator", "jinja2", "numpy", "pandas", "rich", "yaml"}
 IMPORT_BUDGETS = {
     "cli": {"click"},
     "psql": DATABASE,
     "housekeep": {*DATABASE, "msgspec", "simplejson"},
+    "show": {*DATABASE, "msgspec", "simplejson"},
     "sync": LOAD,
 }
-"""Slow packages that a command imports at its start: pandas only for changes, rich only for progress."""
+"""Slow packages that a command imports at its start: pandas only for large changes, rich only for progress."""
 
 
 @pytest.mark.parametrize("name", IMPORT_BUDGETS)

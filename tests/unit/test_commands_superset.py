@@ -29,7 +29,7 @@ def test_superset_knows_the_database_and_none_of_our_settings(here: Path, monkey
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db.example.com/warehouse")
     monkeypatch.setenv("PGPASSWORD", "secret")
     monkeypatch.setenv("TOKEN_OF_ACME", "token by any name")  # as accounts.toml may call it
-    given = superset_environment(here, 8088, "made up", READER)
+    given = superset_environment(here, here, 8088, "made up", READER)
     assert (
         given["AMOCRM_SUPERSET_DATABASE"]
         == "postgresql+psycopg2://reader:p%40ss@db.example.com:5433/warehouse?sslmode=require"

@@ -45,7 +45,8 @@ select
             ', '
         )
         from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text, change text)
-    ) as changed_things
+    ) as changed_things,
+    coalesce(changes, '[]') as changes_around
 from analytics.segment_jumps as jump
 where account_id = :account_id and observed_date >= :first_date
 order by observed_date desc, abs(change_count) desc, segment_id

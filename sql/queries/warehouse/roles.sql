@@ -24,6 +24,7 @@ begin
         from (
             values
                 ('account', '{select,insert}'::text[]),
+                ('change_notice', '{select,insert}'),
                 ('member_difference', '{select,insert}'),
                 ('place_day', '{select,insert}'),
                 ('place_flow_day', '{select,insert}'),
@@ -53,6 +54,7 @@ begin
                 ('snapshot', '{select,insert}'),
                 ('stage_rule', '{select,insert}'),
                 ('stage_version', '{select,insert}'),
+                ('undelivered_alert', '{select,insert,delete}'),
                 ('work_lock', '{select,insert}'),
                 ('write_back', '{select,insert}'),
                 ('write_back_thing', '{select,insert}')
@@ -66,6 +68,7 @@ begin
         from (
             values
                 ('account', '{account_key,host,name,subdomain,timezone,customers_mode,country,currency,database_timezone}'::text[]),
+                ('change_notice', '{observed_at,noticed_at}'),
                 ('failure_notice', '{error,failing_since,failed_at,notified_at}'),
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
@@ -79,6 +82,7 @@ begin
                 ('size_alert', '{told_at,ended_at}'),
                 ('stage_move', '{customers_count}'),
                 ('stage_version', '{valid_to,end_reason}'),
+                ('undelivered_alert', '{tried_at}'),
                 ('work_lock', '{taken_at}'),
                 ('write_back', '{ended_at,outcome,status,answer,request_id,error}'),
                 ('write_back_thing', '{thing_id}')

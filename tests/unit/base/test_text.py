@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.demo.summary import describe_latest_changes
+from commands.account_summary import describe_latest_changes
 from pipelines.base.text import MAX_TEXT_LENGTH, format_duration, join_names, to_single_line
 from pipelines.report.change_sentences import describe_changes
 from pipelines.warehouse.changes import Change

@@ -10,7 +10,9 @@ import pytest
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
-from pipelines.config.settings import load_alert_webhook, load_settings
+from pipelines.config.change_kinds import CHANGE_KINDS, DEFAULT_CHANGE_KINDS
+from pipelines.config.receivers import build_receivers
+from pipelines.config.settings import load_receivers, load_settings
 
 ONE = {"AMOCRM_HOST": "example.amocrm.ru", "AMOCRM_TOKEN": "canary-token"}
 ACME = '[accounts.acme]\nhost = "acme.amocrm.ru"\ntoken_env = "ACME"\n'
@@ -69,11 +71,40 @@ def test_a_schedule_that_would_break_the_code_location_is_refused(tmp_path: Path
 
 def test_broken_settings_are_reported_if_the_webhook_is_readable(tmp_path: Path) -> None:
     broken = {"AMOCRM_HOST": "nowhere", "AMOCRM_SCHEDULE_CRON": "x"}
-    assert load_alert_webhook(broken, tmp_path) is None
+    assert load_receivers(broken, tmp_path) == ()
     (tmp_path / ".env").write_text("AMOCRM_ALERT_WEBHOOK_URL=https://hooks.example.com/file\n")
-    assert load_alert_webhook(broken, tmp_path) == Secret("https://hooks.example.com/file")
+    assert load_receivers(broken, tmp_path) == build_receivers(Secret("https://hooks.example.com/file"), ())
     given = broken | {"AMOCRM_ALERT_WEBHOOK_URL": "https://hooks.example.com/environ"}
-    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
-    assert load_alert_webhook(broken | {"AMOCRM_ALERT_WEBHOOK_URL": "ftp://x"}, tmp_path) is None
+    assert load_receivers(given, tmp_path) == build_receivers(Secret("https://hooks.example.com/environ"), ())
+    assert load_receivers(broken | {"AMOCRM_ALERT_WEBHOOK_URL": "ftp://x"}, tmp_path) == ()
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
-    assert load_alert_webhook(given, tmp_path) == Secret("https://hooks.example.com/environ")
+    assert load_receivers(given, tmp_path) == build_receivers(Secret("https://hooks.example.com/environ"), ())
+
+
+def test_kinds_of_changes_are_those_of_all_accounts_or_of_one(tmp_path: Path) -> None:
+    (tmp_path / "accounts.toml").write_text(
+        ACME + 'change_alerts = "rules, mode"\n[accounts.beta]\nhost = "beta.amocrm.ru"\ntoken_env = "ACME"\n'
+        '[accounts.gamma]\nhost = "gamma.amocrm.ru"\ntoken_env = "ACME"\nchange_alerts = ["fees"]\n'
+    )
+    for text, kinds in (("", DEFAULT_CHANGE_KINDS), ("off", frozenset()), ("all", frozenset(CHANGE_KINDS))):
+        settings = load_settings({"ACME": "t", "AMOCRM_CHANGE_ALERTS": text}, tmp_path)
+        acme, beta = settings.accounts
+        assert (settings.change_kinds(acme), settings.change_kinds(beta)) == (frozenset({"rules", "mode"}), kinds)
+        [gamma] = settings.unusable
+        assert "accounts.toml, change_alerts: 'fees' is not a kind of change. Known are: mode, " in gamma.problems
+    assert "AMOCRM_CHANGE_ALERTS: 'x' is not a kind" in problems(ONE | {"AMOCRM_CHANGE_ALERTS": "x"}, tmp_path)
+
+
+def test_receivers_are_named_by_their_services_and_never_shown(tmp_path: Path) -> None:
+    urls = "tgram://canary/1\n slack://canary/a/b SLACK://canary/c json://localhost/canary"
+    settings = load_settings(ONE | {"AMOCRM_ALERT_URLS": urls}, tmp_path)
+    assert [receiver.name for receiver in settings.receivers] == ["tgram", "slack", "slack 2", "json"]
+    assert "canary" not in repr(settings).replace("canary-token", "")
+    for wrong, problem in (
+        ("tgram://canary/1 canary", "URL 2 is not a URL of a service."),
+        ("json://canary.example/x", "URL 1 would be sent in plain text: write jsons:// instead of json://."),
+        ("dbus://canary", "URL 1 only shows messages on this machine."),
+    ):
+        told = problems(ONE | {"AMOCRM_ALERT_URLS": wrong}, tmp_path)
+        assert problem in told
+        assert "canary" not in told

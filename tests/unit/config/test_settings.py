@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.base.settings_folder import settings_folder
 from pipelines.config import settings
@@ -17,7 +18,7 @@ from pipelines.config.settings import (
     VARIABLES,
     AccountSettings,
     Settings,
-    load_alert_webhook,
+    load_receivers,
     load_settings,
     web_settings,
 )
@@ -41,6 +42,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_REQUESTS_PER_SECOND": "0.5",
         "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": "unlimited",
         "AMOCRM_THREADS": "16",
+        "AMOCRM_WORKERS": "3",
         "AMOCRM_FLEET_BUCKETS": "12",
         "AMOCRM_SCHEDULE_CRON": "15 */3 * * mon-fri",
         "AMOCRM_SCHEDULE_TIMEZONE": "Europe/Moscow",
@@ -51,6 +53,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "AMOCRM_WRITE_BACK_FROM_DAGSTER": "on",
         "AMOCRM_WRITE_BACK_DIR": "wanted",
         "AMOCRM_DAGSTER_RUN_DAYS": "30",
+        "AMOCRM_LANGUAGE": "pt-br",
         "SOMETHING_ELSE": "is not ours",
         "AMOCRM_WAREHOUSE_PORT": "is not ours either",
     }
@@ -65,6 +68,7 @@ def test_everything_set(tmp_path: Path) -> None:
         requests_per_second=0.5,
         requests_per_second_per_address=float("inf"),
         threads=16,
+        workers=3,
         fleet_buckets=12,
         schedule_cron="15 */3 * * mon-fri",
         schedule_timezone="Europe/Moscow",
@@ -75,6 +79,7 @@ def test_everything_set(tmp_path: Path) -> None:
         write_back_from_dagster=True,
         write_back_dir=tmp_path / "wanted",
         dagster_run_days=30,
+        language="pt_BR",
     )
 
 
@@ -125,6 +130,7 @@ def test_the_file_is_taken_as_it_stands(tmp_path: Path, write: Write) -> None:
         ("AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS", "inf", "'inf' is neither a number"),
         ("AMOCRM_THREADS", "0", "'0' is not a number from 1 to 64"),
         ("AMOCRM_THREADS", "65", "'65' is not a number from 1 to 64"),
+        ("AMOCRM_WORKERS", "two", "'two' is not a number from 1 to 64"),
         ("AMOCRM_SCHEDULE_CRON", "hourly", r"'hourly' is not a cron schedule.*0 \* \* \* \*"),
         ("AMOCRM_SCHEDULE_CRON", "* * * *", r"is not a cron schedule"),
         ("AMOCRM_SCHEDULE_TIMEZONE", "Moscow", "'Moscow' is not a time zone.*Europe/Moscow"),
@@ -165,7 +171,7 @@ def test_a_line_of_env_that_is_no_setting_is_named_and_the_others_hold(tmp_path:
     )
     assert problems({}, tmp_path).startswith(".env, line 3: this is not a setting or a comment.")
     assert "secret" not in problems({}, tmp_path)
-    assert load_alert_webhook({}, tmp_path) is not None
+    assert load_receivers({}, tmp_path)
 
 
 def test_binary_files_are_reported(tmp_path: Path) -> None:
@@ -218,6 +224,19 @@ def test_the_example_can_be_copied_as_it_is(tmp_path: Path, write: Write) -> Non
 def test_the_accounts_example_names_what_is_read() -> None:
     document = tomllib.loads((PROJECT / "accounts.example.toml").read_text(encoding="utf-8"))
     assert {key for table in document["accounts"].values() for key in table} == set(settings.ACCOUNT_KEYS)
+
+
+def test_the_language_of_an_account_comes_first(tmp_path: Path, write: Write) -> None:
+    write(
+        "accounts.toml",
+        '[accounts.a]\nhost = "a.amocrm.ru"\ntoken_env = "T"\nlanguage = "ES"\n'
+        '[accounts.b]\nhost = "b.amocrm.ru"\ntoken_env = "T"\n'
+        '[accounts.c]\nhost = "c.amocrm.ru"\ntoken_env = "T"\nlanguage = "klingon"\n',
+    )
+    found = load_settings({"T": "a-token", "AMOCRM_LANGUAGE": "ru"}, tmp_path)
+    assert [found.account_language(key) for key in ("a", "b", "unknown")] == ["es", "ru", "ru"]
+    with pytest.raises(SettingsError, match=r"language: 'klingon' is not one of the languages en, es, pt-BR, ru"):
+        found.account("c")
 
 
 @pytest.mark.parametrize(("set_to", "place"), [("", "data/reports"), ("site", "site"), ("/srv/www", "/srv/www")])

@@ -10,7 +10,16 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.report.chart import MAX_POINTS, downsample, find_gaps, number_marks, size_chart
+from pipelines.report.chart import (
+    MAX_INTERVALS,
+    MAX_POINTS,
+    axis_ticks,
+    downsample,
+    find_gaps,
+    number_marks,
+    size_chart,
+    size_sparkline,
+)
 from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
 
@@ -33,16 +42,16 @@ def drawn(shown: list[ReportDay], marks: dict[date, int] | None = None, *, last:
 
 def lines(svg: ET.Element) -> list[str]:
     """Path data of each stroke of the line."""
-    path = "".join(path.get("d", "") for path in svg.iter("path") if path.get("stroke-width") == "1.5")
+    path = "".join(path.get("d", "") for path in svg.iter("path") if path.get("class") == "line")
     return path.split("M")[1:]
 
 
 def test_a_gap_breaks_the_line_and_is_shaded() -> None:
     svg = drawn(days(5, 6, None, None, 9, 10))
     assert len(lines(svg)) == 2
-    assert "var(--band)" in ET.tostring(svg, encoding="unicode")
+    assert 'class="band"' in ET.tostring(svg, encoding="unicode")
     assert len(lines(drawn(days(5, 6, 7)))) == 1
-    assert "var(--band)" not in ET.tostring(drawn(days(5, 6, 7)), encoding="unicode")
+    assert 'class="band"' not in ET.tostring(drawn(days(5, 6, 7)), encoding="unicode")
 
 
 def test_a_day_without_a_usable_number_is_no_gap_in_loading() -> None:
@@ -60,6 +69,22 @@ def test_numbers_and_days_of_the_axes_are_the_accounts() -> None:
     assert "01.03.2026" in texts
     assert "11.03.2026" in texts
     assert "2\u00a0000" in texts
+
+
+@given(st.integers(0, 2**63), st.integers(0, 2**63))
+def test_an_axis_of_sizes_has_a_few_labels_around_all_sizes(one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    ticks = axis_ticks(low, high)
+    assert ticks[0] <= low <= high <= ticks[-1]
+    assert len(ticks) <= MAX_INTERVALS + 1
+    assert str(ticks.step).rstrip("0") in {"1", "2", "5"}
+
+
+def test_a_sparkline_is_a_line_without_axes() -> None:
+    svg = ET.fromstring(size_sparkline(days(5, 6, None, 9)))  # noqa: S314 - made here
+    assert len(lines(svg)) == 2
+    assert list(svg.itertext()) == []
+    assert size_sparkline(()) == ""
 
 
 def test_coordinates_are_short() -> None:

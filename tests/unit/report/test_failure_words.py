@@ -22,7 +22,7 @@ def test_every_error_of_a_load_has_words() -> None:
 
 def test_failures_are_told_in_words_with_counts() -> None:
     assert describe_failures("Unavailable × 10, Unauthorized × 1, KeyError × 2") == (
-        "amoCRM was unavailable (10 times), amoCRM rejected the token (once), KeyError (2 times)"
+        "amoCRM was unavailable (10 times), amoCRM rejected the token (1 time), KeyError (2 times)"
     )
 
 

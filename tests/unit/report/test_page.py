@@ -28,7 +28,7 @@ from tests.report_parser import ReportReader
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
-RUSSIAN = Formats.for_account("RU", "Europe/Moscow")
+RUSSIAN = Formats.for_account("RU", "Europe/Moscow", "en")
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -129,6 +129,10 @@ def figures(name: str = "VIP") -> Figures:
                 missed_days=0,
                 observed_at=NOW - timedelta(hours=1),
                 changed_things="field 'Region', the segment",
+                changes_around=[
+                    {"thing": "segment", "thing_id": 1, "name": name, "change": "changed"},
+                    {"thing": "field", "thing_id": 9, "name": "Region", "change": "changed"},
+                ],
             )
         ],
         changes=[change],
@@ -159,12 +163,12 @@ def figures(name: str = "VIP") -> Figures:
     )
 
 
-PLAIN = ReportReader(render_page(figures(), now=NOW))
+PLAIN = ReportReader(render_page(figures(), now=NOW, language="en"))
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: name[:12].encode("ascii", "backslashreplace").decode())
 def test_names_are_inert(name: str) -> None:
-    html = render_page(figures(name), now=NOW)
+    html = render_page(figures(name), now=NOW, language="en")
     page = ReportReader(html)
     assert (page.tags, page.attributes, page.links) == (PLAIN.tags, PLAIN.attributes, PLAIN.links)
     assert not {"\u202e", "\u2066", "\u200f", "\x00", "\ud800"} & set(html)
@@ -175,7 +179,7 @@ def test_the_page_loads_and_runs_nothing() -> None:
     assert not PLAIN.tags & {"script", "iframe", "img", "link", "object", "embed", "form", "base"}
     assert all(link.startswith("#") for link in PLAIN.links)
     assert not {name for name in PLAIN.attributes if name.startswith("on")}
-    html = render_page(figures(), now=NOW)
+    html = render_page(figures(), now=NOW, language="en")
     assert "default-src 'none'" in html
     assert "url(" not in html
     assert "@import" not in html
@@ -203,7 +207,7 @@ def test_content_of_the_page(told: str) -> None:
 
 def test_simulated_data_are_called_so() -> None:
     assert "Simulated data" not in PLAIN.text
-    assert "Simulated data" in ReportReader(render_page(figures(), now=NOW, is_simulated=True)).text
+    assert "Simulated data" in ReportReader(render_page(figures(), now=NOW, is_simulated=True, language="en")).text
 
 
 @pytest.mark.parametrize("mode", ["disabled", "unavailable", "periodicity", "segments"])
@@ -211,7 +215,7 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
     full = figures()
     state = replace(full.state, customers_mode=mode, is_late=False, failure_count=0, usual_seconds=None)
     empty = replace(full, state=state, segments=[], stages=[], movers=[], jumps=[], changes=[], gaps=[], anomalies=[])
-    text = ReportReader(render_page(empty, now=NOW)).text
+    text = ReportReader(render_page(empty, now=NOW, language="en")).text
     assert ("The latest snapshot contains no segments." in text) == (mode != "periodicity")
     assert "Loaded." in text
     assert "On time." not in text
@@ -225,7 +229,7 @@ def test_an_account_with_nothing_to_show(mode: str) -> None:
 def test_a_week_without_movers_needs_a_week_of_history(days: int, told: str) -> None:
     full = figures()
     state = replace(full.state, first_date=full.state.observed_date - timedelta(days=days))
-    assert told in ReportReader(render_page(replace(full, state=state, movers=[]), now=NOW)).text
+    assert told in ReportReader(render_page(replace(full, state=state, movers=[]), now=NOW, language="en")).text
 
 
 def test_repeated_changes_are_summarized() -> None:
@@ -263,7 +267,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
         "Customers mo",
         "No data for ",
     ]
-    html = render_page(shown, now=NOW)
+    html = render_page(shown, now=NOW, language="en")
     [charts] = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
     assert re.findall(r">([A-Z])<", charts) == ["A", "B"]
     assert html.count('<span class="mark">A</span>') == 2, "what was seen on one day"
@@ -272,7 +276,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
 def test_the_last_seven_days_come_first() -> None:
     full = figures()
     older = replace(full.changes[0], observed_at=NOW - timedelta(days=7), new_text="older")
-    html = render_page(replace(full, changes=[*full.changes, older]), now=NOW)
+    html = render_page(replace(full, changes=[*full.changes, older]), now=NOW, language="en")
     week = html[html.index('id="week"') : html.index('id="segments"')]
     assert "1\u00a0009" in week
     assert "08.03.2026 00:30" in week
@@ -285,13 +289,13 @@ def test_omissions_are_stated() -> None:
     assert "more changes than this page shows" not in PLAIN.text
     assert "see the view data_quality" not in PLAIN.text
     cut = replace(full, changes_from=NOW, has_all_anomalies=False)
-    text = ReportReader(render_page(cut, now=NOW)).text
+    text = ReportReader(render_page(cut, now=NOW, language="en")).text
     assert "those before 10.03.2026 15:00 are missing here" in text
     assert "see the view data_quality" in text
     long = replace(full, state=replace(full.state, first_date=date(2020, 1, 1)), first_date=date(2026, 2, 10))
-    assert "This page starts at 10.02.2026" in ReportReader(render_page(long, now=NOW)).text
+    assert "This page starts at 10.02.2026" in ReportReader(render_page(long, now=NOW, language="en")).text
     for young in (replace(full, segments=[]), replace(full, segments=[replace(full.segments[0], days=())])):
-        assert "This page starts at" not in ReportReader(render_page(young, now=NOW)).text
+        assert "This page starts at" not in ReportReader(render_page(young, now=NOW, language="en")).text
 
 
 SIZE_WORDS = ("Customers, size", "1, 7, 30 days", "Jump", "size is that of", "charts", "segment_jumps")
@@ -303,18 +307,20 @@ def test_stages_alone_are_explained_without_sizes() -> None:
     renamed = replace(full.changes[0], thing="stage", property="name")
     changes = [replace(renamed, observed_at=NOW - timedelta(minutes=number)) for number in range(3)]
     alone = replace(full, state=state, segments=[], movers=[], jumps=[], changes=changes, changes_from=NOW)
-    text = ReportReader(render_page(alone, now=NOW)).text
+    text = ReportReader(render_page(alone, now=NOW, language="en")).text
     assert [word for word in SIZE_WORDS if word in text] == []
     assert "Rules of a group are separated by semicolons" in text
-    assert "but sizes" not in ReportReader(render_page(replace(alone, changes=[], gaps=[]), now=NOW)).text
-    assert "Rules of a group" not in ReportReader(render_page(replace(full, stages=[]), now=NOW)).text
+    assert (
+        "but sizes" not in ReportReader(render_page(replace(alone, changes=[], gaps=[]), now=NOW, language="en")).text
+    )
+    assert "Rules of a group" not in ReportReader(render_page(replace(full, stages=[]), now=NOW, language="en")).text
 
 
 def test_a_first_day_has_sizes_and_no_charts() -> None:
     full = figures()
     [segment] = full.segments
     young = replace(full, segments=[replace(segment, days=segment.days[-1:])], movers=[])
-    html = render_page(young, now=NOW)
+    html = render_page(young, now=NOW, language="en")
     page = ReportReader(html)
     assert "svg" not in page.tags
     assert "Charts of the sizes begin with the second day." in page.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.base.language import load_language
 from pipelines.report.stage_rules import describe_rule_edit, describe_rules
 
 
@@ -29,3 +30,12 @@ def test_edits_of_rules(old: str | None, new: str | None, words: str) -> None:
 def test_rules_are_one_line() -> None:
     assert describe_rules("tag: A\n\u202eB") == "tag: A B"
     assert describe_rules(None) == ""
+
+
+def test_words_between_tags_are_translated_and_those_within_a_tag_are_not() -> None:
+    names = [{"name": "Rock and Roll"}, {"name": "A or B"}, {"name": "C"}]
+    rule = {"type": "tag", "conditions": names, "match": {"value": [1, 2, 3], "logic": "or"}}
+    shown = describe_rules("after purchase: 2 days | tag: Rock and Roll or A or B or C", load_language("ru"), [[rule]])
+    for other in (5, "x", {"a": 1}, [None, [None]], [[{**rule, "conditions": [{"name": "C"}, 7]}]]):
+        assert describe_rules("tag: A or B", load_language("ru"), other) == "тег: A or B"
+    assert shown == "после покупки: 2 дня | тег: Rock and Roll или A or B или C"

@@ -44,8 +44,10 @@ def names_in(file: Path) -> Iterator[str]:
 def module_of(file: Path) -> Path:
     """The module that a file of queries belongs to."""
     package, name = file.parent.name, file.stem
-    path = f"commands/{name.replace('_', '/')}" if package == "commands" else f"pipelines/{package}/{name}"
-    return PROJECT / f"{path}.py"
+    if package != "commands":
+        return PROJECT / f"pipelines/{package}/{name}.py"
+    module = PROJECT / f"commands/{name}.py"
+    return module if module.exists() else PROJECT / f"commands/{name.replace('_', '/')}.py"
 
 
 def test_every_requested_query_exists() -> None:

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from pipelines.alerts.evaluate import OngoingAlert, SizeComparison
 from pipelines.alerts.size_alert import SizeAlert
+from pipelines.alerts.size_rules import OngoingAlert, SizeComparison
 from pipelines.warehouse.publish import to_jsonb
 from pipelines.warehouse.queries import statement
 

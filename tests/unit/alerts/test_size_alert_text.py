@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipelines.alerts.evaluate import NewAlert
-from pipelines.alerts.message import describe_context
+from pipelines.alerts.size_alert_text import describe_context
+from pipelines.alerts.size_rules import NewAlert
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change
 from tests.records import START

@@ -9,17 +9,16 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from pipelines.alerts import store
-from pipelines.alerts.evaluate import NewAlert, SizeComparison, evaluate_rules
+from pipelines.alerts import size_alert_store as store
+from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver, keep_undelivered
 from pipelines.alerts.size_alert import SizeAlert, SizeAlertBatch
-from pipelines.alerts.webhook import RETRY_WAITS, AlertNotSent, send_alert
+from pipelines.alerts.size_rules import NewAlert, SizeComparison, evaluate_rules
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import WarehouseError
-from pipelines.base.secret import Secret
+from pipelines.base.language import language_for
 from pipelines.config.alert_rules import SizeRule
+from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.report.figures import read_gaps
-from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.work_locks import lock_work
 
@@ -32,8 +31,8 @@ class SendResult:
     """Result of sending size alerts."""
 
     started_count: int = 0  # alerts that started with this load
-    sent_count: int = 0  # alerts that the webhook accepted, including pending ones of earlier loads
-    failure: str | None = None  # the error if alerts are still pending; the next load retries
+    sent_count: int = 0  # alerts that a receiver accepted, including pending ones of earlier loads
+    failure: str | None = None  # the error if a receiver does not have the alerts yet; the next load retries
 
 
 def send_size_alerts(
@@ -43,23 +42,22 @@ def send_size_alerts(
 
     Call after each published load.
 
-    Each alert is sent once; if the process dies right after the webhook accepted it, it is sent
-    again with the same id. Does nothing without rules or webhook. Errors are returned, never
+    Each alert is sent once; if the process dies right after a receiver accepted it, it is sent
+    again with the same id. Does nothing without rules or receivers. Errors are returned, never
     raised, and the next load retries.
     """
-    url = settings.alert_webhook_url
-    if not account.alerts or url is None:
+    receivers = settings.receivers
+    if not account.alerts or not receivers:
         return SendResult()
-    started_count = 0
+    started_count, language = 0, account.language or settings.language
     try:
         with transaction(engine, account=account.key) as connection:
             alert_account = store.read_account(connection, account.key)
             if alert_account is None:
                 return SendResult()
-            started_count = record_alerts(connection, alert_account, account)
-        return SendResult(
-            started_count=started_count, sent_count=send_pending(engine, alert_account, account, url, clock)
-        )
+            started_count = record_alerts(connection, alert_account, account, language)
+        sent_count, failure = send_pending(engine, alert_account, account, receivers, clock, language)
+        return SendResult(started_count=started_count, sent_count=sent_count, failure=failure)
     except WarehouseError as error:
         failure = error.message
     except AlertNotSent as error:
@@ -69,7 +67,9 @@ def send_size_alerts(
     return SendResult(started_count=started_count, failure=failure)
 
 
-def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) -> Sequence[SizeAlert]:
+def preview_alerts(
+    engine: Engine, account_key: str, rules: Sequence[SizeRule], language: str | None = None
+) -> Sequence[SizeAlert]:
     """Return the alerts that these rules would send for the latest snapshot.
 
     Stores and sends nothing.
@@ -79,7 +79,7 @@ def preview_alerts(engine: Engine, account_key: str, rules: Sequence[SizeRule]) 
         if alert_account is None or alert_account.customers_mode != "segments":
             return []
         started = evaluate_rules(_read_comparisons(connection, alert_account, rules), rules, ()).started
-        return with_context(connection, alert_account, started) if started else []
+        return with_context(connection, alert_account, started, language) if started else []
 
 
 def read_customers_mode(engine: Engine, account_key: str) -> str | None:
@@ -89,7 +89,9 @@ def read_customers_mode(engine: Engine, account_key: str) -> str | None:
         return alert_account.customers_mode if alert_account else None
 
 
-def record_alerts(connection: Connection, alert_account: store.AlertAccount, account: AccountSettings) -> int:
+def record_alerts(
+    connection: Connection, alert_account: store.AlertAccount, account: AccountSettings, language: str | None
+) -> int:
     """Store which alerts start and end with the latest snapshot, and return the number that start.
 
     In another customers mode there are no sizes, so no alert changes.
@@ -102,7 +104,7 @@ def record_alerts(connection: Connection, alert_account: store.AlertAccount, acc
     store.write_ended(connection, alert_account.account_id, decision.ended)
     if decision.started:
         store.write_started(
-            connection, alert_account.account_id, with_context(connection, alert_account, decision.started)
+            connection, alert_account.account_id, with_context(connection, alert_account, decision.started, language)
         )
     return len(decision.started)
 
@@ -115,14 +117,16 @@ def _read_comparisons(
 
 
 def with_context(
-    connection: Connection, alert_account: store.AlertAccount, started: tuple[NewAlert, ...]
+    connection: Connection, alert_account: store.AlertAccount, started: tuple[NewAlert, ...], language: str | None
 ) -> list[SizeAlert]:
     """Add text and context to the alerts."""
-    # Imported here: loads without alerts do not need Babel, which is slow to import.
-    from pipelines.alerts.message import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
+    # Imported here: loads without alerts do not need them, and Babel is slow to import.
+    from pipelines.alerts.size_alert_text import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
+    from pipelines.report.figures import read_gaps  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
+    from pipelines.warehouse.changes import read_changes  # noqa: PLC0415
 
-    formats = Formats.for_account(alert_account.country, alert_account.timezone)
+    formats = Formats.for_account(alert_account.country, alert_account.timezone, language)
     since = min(alert.previous_observed_at for alert in started)
     changes = read_changes(connection, alert_account.account_id, after=since - LOOK_BACK, limit=MAX_CHANGES)
     gaps = read_gaps(connection, alert_account.account_id, after=since)
@@ -139,19 +143,27 @@ def with_context(
 
 
 def send_pending(
-    engine: Engine, alert_account: store.AlertAccount, account: AccountSettings, url: Secret, clock: Clock
-) -> int:
-    """Send pending alerts as one message, and return their number.
+    engine: Engine,
+    alert_account: store.AlertAccount,
+    account: AccountSettings,
+    receivers: Sequence[Receiver],
+    clock: Clock,
+    language: str | None,
+) -> tuple[int, str | None]:
+    """Send pending alerts as one message, and return their number and errors of single receivers.
 
     Raises ``AlertNotSent``; they then stay pending.
     """
     with transaction(engine, account=account.key) as connection:
         pending = store.claim_pending(connection, alert_account.account_id)
-        if pending:
-            # Only one retry: the next load retries as well, and the fleet's next accounts wait for
-            # this thread.
-            send_alert(
-                url, SizeAlertBatch(account=account.key, alerts=pending), sleep=clock.sleep, waits=RETRY_WAITS[:1]
-            )
-            store.mark_sent(connection, alert_account.account_id, pending, clock.now())
-        return len(pending)
+        if not pending:
+            return 0, None
+        # Only one retry: the next load retries as well, and the fleet's next accounts wait for this
+        # thread.
+        batch = SizeAlertBatch(
+            account=account.key, alerts=pending, language=language_for(language, alert_account.country)
+        )
+        delivery = deliver(receivers, batch, sleep=clock.sleep, waits=RETRY_WAITS[:1])
+        store.mark_sent(connection, alert_account.account_id, pending, clock.now())
+        keep_undelivered(connection, delivery)
+        return len(pending), delivery.failure

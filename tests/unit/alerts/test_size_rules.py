@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.alerts.evaluate import AlertDecision, OngoingAlert, SizeComparison, evaluate_rules
+from pipelines.alerts.size_rules import AlertDecision, OngoingAlert, SizeComparison, evaluate_rules
 from pipelines.config.alert_rules import BOTH_DIRECTIONS, Direction, SizeRule
 from tests.records import START
 

@@ -1,0 +1,106 @@
+"""Text of a size alert, in the number and date formats of its account, with changes around it.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
+from pipelines.alerts.size_rules import NewAlert
+from pipelines.base.language import gettext_noop
+from pipelines.base.text import display_name
+from pipelines.report.events import NO_CONTEXT, Event, change_events, gap_event
+from pipelines.report.figures import Gap
+from pipelines.report.formats import Formats
+from pipelines.warehouse.changes import Change
+
+LOOK_BACK: Final = timedelta(days=1)
+"""Time before the first of the two snapshots: a change then may affect sizes only later."""
+
+
+def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[Gap], formats: Formats) -> list[Event]:
+    """List changes of the account or segment between the two snapshots or in the day before, latest first.
+
+    Other segments count if they came or went, since they may have taken or left customers.
+
+    amoCRM's API does not return a segment's conditions, so edits of them are never included.
+    """
+    since, until = alert.previous_observed_at - LOOK_BACK, alert.observed_at
+    relevant_changes = [
+        change
+        for change in changes
+        if since < change.observed_at <= until
+        and (
+            change.thing != "segment"
+            or change.thing_id == alert.segment_id
+            or change.change in ("added", "deleted", "returned")
+        )
+    ]
+    overlapping_gaps = [
+        gap for gap in gaps if gap.after_at < until and gap.until_at and gap.until_at > alert.previous_observed_at
+    ]
+    events = [*change_events(relevant_changes, formats), *(gap_event(gap, formats) for gap in overlapping_gaps)]
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def describe_alert(alert: NewAlert, context: Sequence[Event], formats: Formats) -> str:
+    """Describe the alert in a few lines."""
+    language = formats.language
+    lines = [
+        language.gettext(
+            "%(moved)s. Rule: %(rule)s.",
+            moved=_describe_move(alert, formats),
+            rule=alert.rule,
+        ),
+        language.gettext(
+            "Compared: %(before)s on %(before_time)s, %(now)s on %(now_time)s (%(timezone)s).",
+            before=formats.number(alert.previous_count),
+            before_time=formats.timestamp(alert.previous_observed_at),
+            now=formats.number(alert.customers_count),
+            now_time=formats.timestamp(alert.observed_at),
+            timezone=formats.timezone.key,
+        ),
+    ]
+    if alert.missed_days:
+        lines.append(
+            language.ngettext(
+                "No load succeeded on the day to compare with, so this is the change of %(count)s day instead of"
+                " %(days)s.",
+                "No load succeeded on the day to compare with, so this is the change of %(count)s days instead of"
+                " %(days)s.",
+                alert.days + alert.missed_days,
+                days=alert.days,
+            )
+        )
+    if not context:
+        lines.append(language.gettext(NO_CONTEXT))
+    else:
+        lines.append(language.gettext("Around it:"))
+        lines += [f"- {formats.day(event.date)}: {event.text}" for event in context[:MAX_CONTEXT_EVENTS]]
+        hidden_count = len(context) - MAX_CONTEXT_EVENTS
+        if hidden_count > 0:
+            lines.append("- " + language.ngettext("and %(count)s more", "and %(count)s more", hidden_count))
+    return "\n".join(lines)
+
+
+def _describe_move(alert: NewAlert, formats: Formats) -> str:
+    """Describe the segment's change of size, without a full stop."""
+    change = alert.customers_count - alert.previous_count
+    share = formats.percent(percent_change(alert.previous_count, alert.customers_count))
+    text = {
+        (True, True): gettext_noop("Segment '%(name)s' grew by %(change)s (%(share)s) to %(size)s"),
+        (True, False): gettext_noop("Segment '%(name)s' grew by %(change)s to %(size)s"),
+        (False, True): gettext_noop("Segment '%(name)s' shrank by %(change)s (%(share)s) to %(size)s"),
+        (False, False): gettext_noop("Segment '%(name)s' shrank by %(change)s to %(size)s"),
+    }[change > 0, bool(share)]
+    return formats.language.gettext(
+        text,
+        name=display_name(alert.segment_name, alert.segment_id),
+        change=formats.number(abs(change)),
+        share=share,
+        size=formats.number(alert.customers_count),
+    )
