@@ -290,3 +290,21 @@ def test_an_alert_that_the_webhook_rejects_is_sent_by_the_next_load(
         assert "An alert was not sent; the next load tries again." in rejected.stderr
         assert "An alert" not in accepted.stderr + third.stderr
         assert len(hook.received) == 2
+
+
+def test_customers_are_scanned_and_forgotten_only_where_the_settings_say_so(
+    emulator: Emulator, tmp_path: Path, postgres_url: str
+) -> None:
+    [account_id] = emulator.world.accounts
+    customer, *_ = emulator.world.add_customers(account_id, 3)
+    variables = variables_of(emulator) | {"DATABASE_URL": postgres_url}
+    refused = run("sync", "--customers", folder=tmp_path, **variables)
+    assert refused.returncode == SettingsError.exit_code
+    assert "Scans of customers are switched off." in refused.stderr
+    variables["AMOCRM_CUSTOMERS"] = "daily"
+    assert run("sync", folder=tmp_path, **variables).returncode == 0
+    assert not [one for one in emulator.requests if one.path == "/api/v4/customers"]
+    scanned = run("sync", "--customers", folder=tmp_path, **variables)
+    assert (scanned.returncode, "3 customers, 0 gone" in scanned.stdout) == (0, True)
+    forgotten = run("forget", "--customer", str(customer), "--yes", folder=tmp_path, **variables)
+    assert forgotten.stdout == f"account 'main': customer {customer} forgotten\n"

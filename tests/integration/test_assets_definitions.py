@@ -20,7 +20,17 @@ from assets.report import REPORT, SOURCE_VIEWS
 from assets.resources import Warehouse
 from assets.schedules import account_sensor
 from assets.size_alerts import SIZE_ALERT
-from assets.specs import LOAD_FAILURE, PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, TABLES, VIEWS
+from assets.specs import (
+    LOAD_FAILURE,
+    PUBLISHED,
+    QUALITY_EVENT,
+    RAW_ANSWER,
+    SCAN_TABLES,
+    SEGMENT_JUMPS,
+    SNAPSHOT,
+    TABLES,
+    VIEWS,
+)
 from assets.write_back import WRITE_BACKS, WriteBackConfig
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
@@ -83,7 +93,7 @@ def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetK
     views = {dg.AssetKey(key) for key, table in TABLES.items() if table.is_view and table.schema == "analytics"}
     assert views == {spec.key for spec in VIEWS}
     others = {RAW_ANSWER, SIZE_ALERT.key, REPORT, LOAD_FAILURE.key}
-    assert assets.keys() == views | {spec.key for spec in PUBLISHED} | others
+    assert assets.keys() == views | {spec.key for spec in (*PUBLISHED, *SCAN_TABLES)} | others
 
 
 def test_a_load_executes_few_assets_and_those_have_the_checks() -> None:
@@ -104,7 +114,7 @@ def test_every_asset_explains_itself(assets: dict[dg.AssetKey, dg.AssetSpec]) ->
         assert spec.owners, key
         assert spec.code_version, key
         assert spec.kinds, key
-        assert spec.group_name in ("raw", "history", "analytics", "report"), key
+        assert spec.group_name in ("raw", "history", "customers", "analytics", "report"), key
         assert spec.partitions_def == ACCOUNTS, key
         if key == REPORT:  # no table
             continue

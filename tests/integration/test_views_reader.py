@@ -141,7 +141,7 @@ def test_migrating_without_the_right_to_make_roles(empty_database_url: str, engi
             address = psycopg.conninfo.conninfo_to_dict(empty_database_url)
             owner = open_engine(f"postgresql://{name}:made%20up@{address['host']}:{address['port']}/{database}")
             missing = migrate(owner).missing_roles
-            assert len(missing) == 2
+            assert len(missing) == 3
             admin.execute(create_roles_sql(missing).encode())
             assert migrate(owner).granted == missing
             owner.dispose()
@@ -150,7 +150,7 @@ def test_migrating_without_the_right_to_make_roles(empty_database_url: str, engi
             admin.execute("reset session authorization")
         finally:
             admin.execute("reset session authorization")
-            admin.execute("drop schema amocrm, analytics cascade")
+            admin.execute("drop schema amocrm, analytics, members cascade")
             admin.execute(SQL("drop owned by {}").format(Identifier(name)))
             admin.execute(SQL("alter database {} owner to current_user").format(Identifier(database)))
             admin.execute(SQL("drop role {}").format(Identifier(name)))

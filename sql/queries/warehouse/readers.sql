@@ -97,9 +97,11 @@ end
 $$
 
 -- name: insert_role_name
--- Store that a role belongs to this database.
+-- Store that a role belongs to this database. Before migration 0024, which creates the schema members
+-- and stores its role, none reads it.
 insert into amocrm.role_name (name, purpose, account_id)
-values (:name, :purpose, :account_id)
+select :name, cast(:purpose as text), :account_id
+where cast(:purpose as text) <> 'members' or to_regnamespace('members') is not null
 on conflict do nothing
 
 -- name: isolate_readers
