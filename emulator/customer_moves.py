@@ -16,7 +16,7 @@ def advance_customers(world: CustomerChanges, account_id: int, to: datetime) -> 
     if book.scheduled_rules != rules:
         book.due.clear()
         for customer in book.customers.values():
-            schedule(book, customer, rules, max(customer.created_at, book.advanced_at or customer.created_at))
+            schedule(book, customer, rules, max(customer.stage_since, book.advanced_at or customer.stage_since))
         book.scheduled_rules = rules
     deletions = [one for one in _deletions(world, account_id) if one[0] <= to]
     for at, kind, place_id, key in deletions:
