@@ -34,29 +34,29 @@ def probe_events(reader: ProbeReader) -> Iterator[Finding]:
         return
     future = reader.get(EVENTS.path, {"limit": 1, "filter[created_at][from]": FAR_FUTURE})
     yield _finding("filter by time", "ignored" if future.rows else "heeded", "heeded")
-    newest = {kind: _newest(reader, kind) for kind in KINDS}
-    yield _finding("filter by type", _type_filter(newest), "heeded")
-    for kind, event in newest.items():
+    latest = {kind: _latest(reader, kind) for kind in KINDS}
+    yield _finding("filter by type", _type_filter(latest), "heeded")
+    for kind, event in latest.items():
         yield _finding(kind, "none" if event is None else "seen")
     yield _finding("made by automation", _automation(page.rows))
     yield _finding("oldest event", "cannot tell: the filter is ignored" if future.rows else _oldest(reader))
-    yield _finding("updated_at after a move", _is_touched(reader, newest["customer_status_changed"]))
-    yield _finding("a deleted customer by id", _deleted(reader, newest["customer_deleted"]), "204", "200 is_deleted")
+    yield _finding("updated_at after a move", _is_touched(reader, latest["customer_status_changed"]))
+    yield _finding("a deleted customer by id", _deleted(reader, latest["customer_deleted"]), "204", "200 is_deleted")
 
 
 def _finding(name: str, observed: str, *expected: str) -> Finding:
     return Finding(subject="events", name=name, observed=observed, expected=expected)
 
 
-def _newest(reader: ProbeReader, kind: str) -> dict[str, Json] | None:
-    """Return the newest event that a filter by type selects."""
+def _latest(reader: ProbeReader, kind: str) -> dict[str, Json] | None:
+    """Return the latest event that a filter by type selects."""
     rows = reader.get(EVENTS.path, {"limit": 1, "filter[type]": kind}).rows
     return rows[0] if rows else None
 
 
-def _type_filter(newest: dict[str, dict[str, Json] | None]) -> str:
+def _type_filter(latest: dict[str, dict[str, Json] | None]) -> str:
     """Find out whether a filter by type selects events of that type only."""
-    shown = [(kind, event["type"]) for kind, event in newest.items() if event is not None and "type" in event]
+    shown = [(kind, event["type"]) for kind, event in latest.items() if event is not None and "type" in event]
     if not shown:
         return UNKNOWN
     return "heeded" if all(kind == found for kind, found in shown) else "ignored"
@@ -66,7 +66,7 @@ def _automation(rows: list[dict[str, Json]]) -> str:
     moves = [row.get("created_by") for row in rows if row.get("type") == "customer_status_changed"]
     if not moves:
         return UNKNOWN
-    return "seen, as user 0" if 0 in moves else "none among the newest"
+    return "seen, as user 0" if 0 in moves else "none among the latest"
 
 
 def _oldest(reader: ProbeReader) -> str:
