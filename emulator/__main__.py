@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,9 @@ from emulator.world import World
 
 SAVE_INTERVAL_SECONDS = 5.0
 """Interval at which the state is saved."""
+
+SAVE_SHARE = 0.05
+"""Largest share of the time for saving: a state with many customers is saved less often."""
 
 BANNER = """
   ┌──────────────────────────────────────────────────────────────────────┐
@@ -62,8 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal_number, lambda *_: stopping.set())
     try:
         print(_format_banner(emulator, hosts, is_running=not options.stand_still), flush=True)
-        while not stopping.wait(SAVE_INTERVAL_SECONDS):
+        seconds = 0.0
+        while not stopping.wait(max(SAVE_INTERVAL_SECONDS, seconds / SAVE_SHARE)):
+            started = time.monotonic()
             _save(options.state, emulator)
+            seconds = time.monotonic() - started
     finally:
         emulator.stop()
         _save(options.state, emulator)
