@@ -15,7 +15,16 @@ from pipelines.probe.account import has_filter_option, mode_of, probe_account, r
 from pipelines.probe.customers import probe_customers
 from pipelines.probe.events import probe_events
 from pipelines.probe.finding import Finding
-from pipelines.probe.lists import FIELDS, SEGMENTS, STAGES, ProbedList, first_page, only_list_of_other_mode, probe_list
+from pipelines.probe.lists import (
+    FIELDS,
+    LARGEST_LIMIT,
+    SEGMENTS,
+    STAGES,
+    ProbedList,
+    first_page,
+    only_list_of_other_mode,
+    probe_list,
+)
 from pipelines.probe.reader import ProbeReader, Reading
 from pipelines.probe.sizes import Sizes, compare_sizes, read_sizes
 
@@ -44,7 +53,7 @@ class ProbeResult:
     @property
     def customers_limit(self) -> int | None:
         """Largest page of customers that the API serves."""
-        limit = self.observed("customers", "largest limit without 504")
+        limit = self.observed("customers", LARGEST_LIMIT)
         return int(limit) if limit and limit.isdecimal() else None
 
     @property
