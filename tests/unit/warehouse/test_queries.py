@@ -44,9 +44,8 @@ def names_in(file: Path) -> Iterator[str]:
 def module_of(file: Path) -> Path:
     """The module that a file of queries belongs to."""
     package, name = file.parent.name, file.stem
-    return PROJECT / (
-        f"commands/{name.replace('_', '/')}.py" if package == "commands" else f"pipelines/{package}/{name}.py"
-    )
+    path = f"commands/{name.replace('_', '/')}" if package == "commands" else f"pipelines/{package}/{name}"
+    return PROJECT / f"{path}.py"
 
 
 def test_every_requested_query_exists() -> None:
