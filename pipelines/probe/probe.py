@@ -56,11 +56,6 @@ class ProbeResult:
         limit = self.observed("customers", LARGEST_LIMIT)
         return int(limit) if limit and limit.isdecimal() else None
 
-    @property
-    def is_customer_filter_heeded(self) -> bool:
-        """True if a filter of customers was heeded, and the account has the option."""
-        return (self.observed("customers", "filter") or "").startswith("heeded, option on")
-
     def describe(self) -> str:
         """Describe the findings in a text for an issue: without ids, names, hosts and times."""
         lines = [f"{self.request_count} requests, all of them GET. ≠ marks what loads are not made for."]
