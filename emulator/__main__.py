@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         emulator = Emulator(world=world, simulations=simulations, limit=_rate_limit(options), port=options.port).start()
         ports = [options.port and options.port + number for number in range(1, len(simulations))]
         hosts = [emulator.host, *map(emulator.add_host, ports)]
-    except (state.StateError, OSError) as error:
+    except (state.StateError, OSError, OverflowError) as error:
         print(f"The emulator cannot start: {error}", file=sys.stderr)
         return 2
     stopping = threading.Event()
@@ -138,7 +138,7 @@ def _load_or_create(options: argparse.Namespace) -> tuple[World, Sequence[Simula
         world = World(clock=Clock(now))
         names = [
             *options.names,
-            *(f"{ACCOUNT_NAME} {number + 1}" for number in range(len(options.names), options.accounts)),
+            *(f"{ACCOUNT_NAME} {number + 1}" for number in range(len(options.names), max(1, options.accounts))),
         ]
         simulations = [
             Simulation(
@@ -147,7 +147,7 @@ def _load_or_create(options: argparse.Namespace) -> tuple[World, Sequence[Simula
                 options.mode,
                 account_id=options.account_id and options.account_id + number,
                 name=names[number] if len(names) > 1 or options.names else None,
-                customers=options.customers,
+                customers=max(0, options.customers),
             )
             for number in range(len(names))
         ]

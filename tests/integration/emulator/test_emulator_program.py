@@ -260,11 +260,12 @@ def test_one_program_serves_several_accounts_with_names_and_hosts_of_their_own(t
         assert [line.partition(",")[0] for line in program.lines if ", id " in line] == [name for name, _, _ in shown]
 
 
-def test_the_program_says_that_a_port_is_taken(emulator: Emulator) -> None:
-    command = [sys.executable, "-m", "emulator", "--port", emulator.host.partition(":")[2]]
+@pytest.mark.parametrize(("port", "reason"), [(None, "in use"), ("70000", "0-65535")])
+def test_the_program_says_that_a_port_is_taken_or_none(emulator: Emulator, port: str | None, reason: str) -> None:
+    command = [sys.executable, "-m", "emulator", "--port", port or emulator.host.partition(":")[2], "--days", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert "in use" in done.stderr
+    assert reason in done.stderr
 
 
 @pytest.mark.parametrize("content", ["{}", "not JSON", '{"format": 99}', '{"format": 1, "world": {}}'])
