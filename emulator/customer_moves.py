@@ -25,6 +25,9 @@ def advance_customers(world: CustomerChanges, account_id: int, to: datetime) -> 
             _empty(world, account_id, kind, place_id)
         book.emptied.add(key)
     _apply_rules(world, account_id, rules, to)
+    lag = world.quirks.size_lag_seconds
+    if lag and (book.advanced_at is None or to.timestamp() // lag > book.advanced_at.timestamp() // lag):
+        book.counted_sizes = {one.id: one.customers_count for one in world.account(account_id).segments.values()}
     book.advanced_at = max(to, book.advanced_at or to)
 
 
