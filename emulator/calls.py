@@ -30,8 +30,10 @@ class Call:
     @property
     def is_mode_on(self) -> bool:
         """True if the account's mode has entities of this kind."""
-        if self.route.resource == "account":
+        if self.route.resource in ("account", "events"):
             return True
+        if self.route.resource in ("customers", "customer"):
+            return self.world.shows_customers(self.account.id)
         is_about_stages = self.route.resource in ("stages", "stage")
         is_shown = self.world.shows_stages if is_about_stages else self.world.shows_segments
         return is_shown(self.account.id)

@@ -50,7 +50,7 @@ def items(change: Callable[[list[Json]], list[Json]]) -> Effect:
 
     def apply_change(document: Json) -> Json:
         embedded = document.get("_embedded", {})
-        for name in embedded.keys() & {"statuses", "segments", "custom_fields"}:
+        for name in embedded.keys() & {"statuses", "segments", "custom_fields", "customers", "events"}:
             embedded[name] = change(embedded[name])
         return document
 

@@ -120,7 +120,7 @@ def _value_item(definition: Field, value: dict[str, Json], with_enum_codes: bool
 
 @dataclass(kw_only=True, slots=True)
 class Stage:
-    """One customer status. The API never shows its ``customers_count``."""
+    """One customer status."""
 
     id: int
     name: str
@@ -129,7 +129,6 @@ class Stage:
     type: int = 0
     is_default: bool = False
     conditions: list[list[dict[str, Json]]] = field(default_factory=list)
-    customers_count: int = 0
     extra: dict[str, Json] = field(default_factory=dict)
     deleted_at: int | None = None
 
@@ -186,6 +185,7 @@ class Account:
     segment_order: list[int] = field(default_factory=list)  # the order of the list, which is not that of the ids
     fields: dict[int, Field] = field(default_factory=dict)
     stages: dict[int, Stage] = field(default_factory=dict)
+    is_filter_enabled: bool = False  # a paid option: without it, lists ignore ``filter``
     revision: int = 0  # counts the changes in this process; not part of the state
 
     def to_json(self) -> dict[str, Json]:
@@ -211,6 +211,8 @@ class Account:
             definition["options"] = {one["id"]: Option(**one) for one in definition["options"]}
         data["segments"] = {one["id"]: Segment(**one) for one in data["segments"]}
         data["fields"] = {one["id"]: Field(**one) for one in data["fields"]}
+        for stage in data["stages"]:
+            stage.pop("customers_count", None)  # of older states
         data["stages"] = {one["id"]: Stage(**one) for one in data["stages"]}
         return cls(**data)
 

@@ -28,7 +28,7 @@ class Effect:
 class RequestFilter(TypedDict, total=False):
     """Requests that a fault applies to. Omitted keys match every request."""
 
-    resource: str  # as in ``routes``: account, stages, stage, segments, segment, fields, field, token
+    resource: str  # as in ``routes``: account, stages, stage, segments, segment, fields, field, customers, …
     method: str
     page: int  # requested page
     thing_id: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,3 +18,16 @@ class Quirks:
     has_totals: bool = True  # ``_total_items`` and ``_page_count``, both optional
     shows_enum_codes: bool = False  # ``enum_code: null`` beside ``enum_id``
     size_moves_updated_at: bool = False  # a changed size changes a segment's ``updated_at``
+    is_past_end_204: bool = True  # a page past the end; else 200 with an empty list
+    customers_order: Literal["id", "updated_at"] = "id"
+    falls_back_over_max: bool = True  # customers above ``max_limit``: pages of ``default_limit``, else of ``max_limit``
+    customers_504_above: int | None = None  # a larger ``limit`` of customers gets 504
+    hidden_customer_status: Literal[200, 204, 403] = 403  # by id, of a customer that the user may not see
+    is_deleted_customer_204: bool = True  # by id, else 200 with ``is_deleted``
+    stage_moves_customer_updated_at: bool = True
+    segment_moves_customer_updated_at: bool = True
+    size_lag_seconds: int = 0  # sizes that follow from customers are counted this often; 0: at once
+    customer_changes_per_page: float = 0.0  # random changes before each page of customers
+    missing_event_share: float = 0.0  # events that no list shows
+    events_kept_days: int | None = None
+    ignores_event_filters: bool = False

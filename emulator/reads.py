@@ -11,10 +11,13 @@ from emulator.routes import LIST_OF_ENTITY, PATHS
 
 
 def get_account(call: Call) -> Response:
-    """``GET /account``, with ``datetime_settings`` if requested by ``with``."""
+    """``GET /account``, with ``datetime_settings`` and ``is_api_filter_enabled`` if requested by ``with``."""
     payload = call.account.item(current_user_id=call.token.user_id)
     payload["_links"] = {"self": {"href": call.request.base_url + PATHS["account"]}}
-    if "datetime_settings" in call.request.query.get("with", "").split(","):
+    wanted = call.request.query.get("with", "").split(",")
+    if "is_api_filter_enabled" in wanted:
+        payload["is_api_filter_enabled"] = call.account.is_filter_enabled
+    if "datetime_settings" in wanted:
         payload["_embedded"] = {"datetime_settings": call.account.datetime_settings(call.world.now())}
     return success(payload)
 
@@ -37,15 +40,15 @@ def get_list(call: Call) -> Response:
     if name == "stages":
         return success(_list_document(call, rows, total=len(rows), links={"self": call.request.base_url + PATHS[name]}))
 
-    limit, page = _page_size(call), call.request.page
+    limit, page = page_size(call, quirks.max_limit), call.request.page
     page_count = max(1, -(-len(rows) // limit))
-    if page > page_count:
+    if page > page_count and quirks.is_past_end_204:
         return no_content()
-    links = {"self": _page_url(call, page, limit)}
+    links = {"self": page_url(call, page, limit)}
     if page < page_count:
-        links["next"] = _page_url(call, page + 1, limit)
+        links["next"] = page_url(call, page + 1, limit)
     if page > 1:
-        links |= {"first": _page_url(call, 1, limit), "prev": _page_url(call, page - 1, limit)}
+        links |= {"first": page_url(call, 1, limit), "prev": page_url(call, page - 1, limit)}
     shown = rows[(page - 1) * limit : page * limit]
     return success(_list_document(call, shown, total=len(rows), links=links, page=page, page_count=page_count))
 
@@ -80,12 +83,17 @@ def _list_document(
     return document
 
 
-def _page_size(call: Call) -> int:
+def page_size(call: Call, max_limit: int) -> int:
+    """Return the requested page size within the list's limits."""
     quirks, requested = call.world.quirks, call.request.query.get("limit", "")
     if quirks.ignores_limit or not requested.isdecimal() or int(requested) == 0:
         return quirks.default_limit
-    return min(int(requested), quirks.max_limit)
+    return min(int(requested), max_limit)
 
 
-def _page_url(call: Call, page: int, limit: int) -> str:
-    return f"{call.request.base_url}{PATHS[call.route.resource]}?{urlencode({'page': page, 'limit': limit})}"
+def page_url(call: Call, page: int, limit: int) -> str:
+    """Return the URL of a page, with the request's filter."""
+    query = {"page": page, "limit": limit} | {
+        name: text for name, text in call.request.query.items() if name.startswith("filter[")
+    }
+    return f"{call.request.base_url}{PATHS[call.route.resource]}?{urlencode(query)}"

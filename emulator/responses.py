@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator import oauth, reads, writes
+from emulator import customer_reads, oauth, reads, writes
 from emulator.calls import Call, read_bearer_token
+from emulator.customer_moves import advance_customers
 from emulator.messages import Request, Response, problem
 from emulator.routes import find_route
 from emulator.world import World
@@ -23,6 +24,9 @@ HANDLERS: dict[str, dict[str, Callable[[Call], Response]]] = {
     "segment": {"GET": reads.get_entity, "PATCH": writes.update_segment, "DELETE": writes.delete_segment},
     "fields": {"GET": reads.get_list},
     "field": {"GET": reads.get_entity},
+    "customers": {"GET": customer_reads.get_customers},
+    "customer": {"GET": customer_reads.get_customer},
+    "events": {"GET": customer_reads.get_events},
 }
 """Methods that need a token. All except GET need an administrator's."""
 
@@ -55,7 +59,12 @@ def respond(world: World, request: Request) -> Response:
     call = Call(world=world, account=world.account(token.account_id), token=token, request=request, route=matched_route)
     if request.method != "GET" and not call.is_admin:
         return problem(403, "Insufficient rights to call this method")
-    return handler(call) if call.is_mode_on else problem(422, "Customers disabled")
+    if call.account.id in world.customers:
+        advance_customers(world, call.account.id, world.now())
+    if not call.is_mode_on:
+        is_about_customers = call.route.resource in ("customers", "customer")
+        return problem(400, "Error 426.") if is_about_customers else problem(422, "Customers disabled")
+    return handler(call)
 
 
 def _method_not_allowed(methods: dict[str, Callable[..., Response]]) -> Response:

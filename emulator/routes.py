@@ -10,11 +10,13 @@ PATHS = {
     "stages": "/api/v4/customers/statuses",
     "segments": "/api/v4/customers/segments",
     "fields": "/api/v4/customers/segments/custom_fields",
+    "customers": "/api/v4/customers",
+    "events": "/api/v4/events",
     "token": "/oauth2/access_token",
     "subdomain": "/oauth2/account/current/subdomain",
     "consent": "/oauth",
 }
-ENTITY_OF_LIST = {"stages": "stage", "segments": "segment", "fields": "field"}
+ENTITY_OF_LIST = {"stages": "stage", "segments": "segment", "fields": "field", "customers": "customer"}
 """Resource of one entity by the resource of its list."""
 LIST_OF_ENTITY = {one: name for name, one in ENTITY_OF_LIST.items()}
 

@@ -37,15 +37,12 @@ class StageChanges(WorldBase):
         sort: int = 10,
         color: str = "#d6eaff",
         conditions: Sequence[Sequence[Mapping[str, Json]]] = (),
-        customers: int = 0,
     ) -> int:
         """Add a regular stage and return its id."""
         with self.changing(account_id) as account:
             stage_id = self.allocate_id("stage")
             groups = [[dict(copy.deepcopy(one)) for one in group] for group in conditions]
-            account.stages[stage_id] = Stage(
-                id=stage_id, name=name, sort=sort, color=color, conditions=groups, customers_count=customers
-            )
+            account.stages[stage_id] = Stage(id=stage_id, name=name, sort=sort, color=color, conditions=groups)
             return stage_id
 
     def rename_stage(self, account_id: int, stage_id: int, name: str) -> None:
@@ -81,21 +78,6 @@ class StageChanges(WorldBase):
         """Delete a stage; unlike the API, also a system stage."""
         with self._changing_stage(account_id, stage_id) as stage:
             stage.deleted_at = self.timestamp()
-
-    def customers_by_stage(self, account_id: int) -> dict[int, int]:
-        """Return the customers of each stage. Those of a deleted stage move to the first stage after a delay.
-
-        In amoCRM they move by the stages' conditions; the first stage is the emulator's simplification.
-        """
-        with self.lock:
-            account, now = self.account(account_id), self.timestamp()
-            live = account.live_stages()
-            counts = {stage.id: stage.customers_count for stage in live}
-            for stage in account.stages.values():
-                if stage.deleted_at is not None and stage.customers_count:
-                    holder = live[0].id if live and now - stage.deleted_at >= CUSTOMER_MOVE_SECONDS else stage.id
-                    counts[holder] = counts.get(holder, 0) + stage.customers_count
-            return counts
 
     def restore_stage(self, account_id: int, stage_id: int) -> None:
         """Restore a deleted stage with its old id, as the vendor's support could; the API cannot."""

@@ -11,14 +11,15 @@ from dataclasses import asdict
 from zoneinfo import ZoneInfo
 
 from emulator.clock import Clock
+from emulator.customer import CustomerBook
+from emulator.customers import CustomerChanges
 from emulator.entities import MODES, Account, Grant, Integration, Json, Mode
 from emulator.fields import FieldChanges
 from emulator.quirks import Quirks
-from emulator.segments import SegmentChanges
-from emulator.stages import SYSTEM_STAGES, StageChanges, rule
+from emulator.stages import SYSTEM_STAGES, rule
 
 
-class World(SegmentChanges, FieldChanges, StageChanges):
+class World(CustomerChanges, FieldChanges):
     """All accounts of one emulated amoCRM.
 
     ``World()`` is empty; add accounts with ``add_account``. Equal calls at equal instants produce equal worlds.
@@ -70,6 +71,11 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         with self.changing(account_id) as account:
             account.mode = mode
 
+    def enable_filter(self, account_id: int, *, is_enabled: bool = True) -> None:
+        """Set the paid option by which lists heed ``filter``."""
+        with self.changing(account_id) as account:
+            account.is_filter_enabled = is_enabled
+
     def move_account(self, account_id: int, *, subdomain: str | None = None, timezone: str | None = None) -> None:
         """Change the account's subdomain or timezone."""
         with self.changing(account_id) as account:
@@ -90,7 +96,10 @@ class World(SegmentChanges, FieldChanges, StageChanges):
             account, with_codes = self.account(account_id), self.quirks.shows_enum_codes
             if not self.shows_segments(account_id):
                 return []
-            return [segment.item(account, with_enum_codes=with_codes) for segment in account.live_segments()]
+            rows = [segment.item(account, with_enum_codes=with_codes) for segment in account.live_segments()]
+            book = self.customers.get(account_id)
+            counted = book.counted_sizes if book and self.quirks.size_lag_seconds else {}
+            return [row | {"customers_count": counted.get(row["id"], row["customers_count"])} for row in rows]
 
     def shown_fields(self, account_id: int) -> list[dict[str, Json]]:
         """Return the items of the fields list, without ``_links``; none if the mode has no segments."""
@@ -113,6 +122,7 @@ class World(SegmentChanges, FieldChanges, StageChanges):
                 "next_ids": dict(self.next_ids),
                 "quirks": asdict(self.quirks),
                 "accounts": [account.to_json() for account in self.accounts.values()],
+                "customers": [{"account_id": key, **book.to_json()} for key, book in self.customers.items()],
                 "integrations": [asdict(one) for one in self.integrations.values()],
                 "grants": {secret: asdict(one) for secret, one in self.grants.items()},
             }
@@ -122,8 +132,9 @@ class World(SegmentChanges, FieldChanges, StageChanges):
         """Restore a world; tokens that it issued stay valid."""
         world = cls(clock=clock, quirks=Quirks(**data["quirks"]))
         world.secret = data["secret"]
-        world.next_ids = dict(data["next_ids"])
+        world.next_ids |= data["next_ids"]
         world.accounts = {one["id"]: Account.from_json(one) for one in data["accounts"]}
+        world.customers = {one["account_id"]: CustomerBook.from_json(one) for one in data.get("customers", [])}
         world.integrations = {one["client_id"]: Integration(**one) for one in data["integrations"]}
         world.grants = {secret: Grant(**one) for secret, one in data["grants"].items()}
         return world

@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import RLock
 
 from emulator.clock import Clock
+from emulator.customer import CustomerBook
 from emulator.entities import Account, Grant, Integration
 from emulator.quirks import Quirks
 
@@ -20,8 +21,10 @@ FIRST_IDS = {
     "option": 2_381_857,
     "stage": 15_740_010,
     "token": 1,
+    "customer": 1_299_251,
+    "event": 1,
 }
-ID_STEPS = {"segment": 2, "field": 2, "option": 2, "stage": 3}
+ID_STEPS = {"segment": 2, "field": 2, "option": 2, "stage": 3, "customer": 2}
 """Increments of ids; amoCRM's ids grow in steps, such as 4740010, 4740013 in the documentation's example."""
 
 
@@ -33,6 +36,7 @@ class WorldBase:
         self.quirks = quirks or Quirks()
         self.secret = hashlib.sha256(secret.encode()).hexdigest()
         self.accounts: dict[int, Account] = {}
+        self.customers: dict[int, CustomerBook] = {}  # by account id, of accounts that have customers
         self.integrations: dict[str, Integration] = {}  # by client id
         self.grants: dict[str, Grant] = {}  # by code or refresh token
         self.next_ids = dict(FIRST_IDS)

@@ -122,14 +122,15 @@ def test_a_stage_is_updated_as_the_page_shows(stages: Client) -> None:
 
 def test_a_stage_is_deleted_and_its_customers_move_after_a_while(stages: Client) -> None:
     first = stages.shown(STAGES)[0]["id"]
-    stage_id = stages.world.add_stage(stages.account_id, "Waiting", customers=7)
+    stage_id = stages.world.add_stage(stages.account_id, "Waiting")
+    customer_id = stages.world.add_customer(stages.account_id, stage_id=stage_id)
     given = stages.send("DELETE", f"{STAGES}/{stage_id}")
     assert (given.status, given.payload, given.body, given.content_type) == (204, None, b"", None)
     assert stage_id not in [item["id"] for item in stages.shown(STAGES)]
-    assert stages.world.customers_by_stage(stages.account_id)[stage_id] == 7
+    path = f"/api/v4/customers/{customer_id}"
+    assert stages.send("GET", path).payload["status_id"] == stage_id
     stages.world.clock.advance(timedelta(minutes=1))
-    assert stages.world.customers_by_stage(stages.account_id)[first] == 7
-    assert stage_id not in stages.world.customers_by_stage(stages.account_id)
+    assert stages.send("GET", path).payload["status_id"] == first
 
 
 def test_a_segment_is_added_as_the_page_shows(segments: Client) -> None:
