@@ -120,6 +120,6 @@ VIEWS: Final = tuple(
     for view in (
         TABLES[key] for key in TopologicalSorter({key: view.uses for key, view in TABLES.items()}).static_order()
     )
-    if view.is_view
+    if view.is_view and view.schema == "analytics"
 )
 """All views, with the tables and views they read; each after the views it reads."""

@@ -38,6 +38,7 @@ DBT_SOURCES: Final = Path("docs/dbt/sources.yml")
 SCHEMAS: Final = {
     "analytics": "Views and functions for analysts and dashboards.",
     "amocrm": "Tables of the history. Only loads and write-back write here; analysts read the views instead.",
+    "members": "Which customer was in which stage or segment, by amoCRM's ids, for the role `amocrm_members` only.",
 }
 """Schemas in the order of the page."""
 

@@ -23,7 +23,13 @@ HEADER: Final = """\
 _OPTIONS: Final = (
     *("--schema-only", "--no-owner", "--no-privileges", "--no-tablespaces", "--no-table-access-method"),
     *("--no-security-labels", "--no-publications", "--no-subscriptions"),
-    *("--schema=amocrm", "--schema=analytics", "--exclude-table=analytics.*"),
+    *(
+        "--schema=amocrm",
+        "--schema=analytics",
+        "--schema=members",
+        "--exclude-table=analytics.*",
+        "--exclude-table=members.stays",
+    ),
 )
 _SESSION_LINES: Final = re.compile(
     r"^(SET .*;|SELECT pg_catalog\.set_config\(.*\);|\\(un)?restrict .*)\n", re.MULTILINE

@@ -20,6 +20,7 @@ from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_json
+from commands.scans import scan_all, select_scanned
 from pipelines.alerts.delivery import AlertNotSent, deliver
 from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
@@ -57,6 +58,7 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
     help="Send alerts about accounts that start failing, keep failing or recover, as Dagster does.",
 )
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
+@click.option("--customers", "is_scanning", is_flag=True, help="After that, scan the accounts' customers once.")
 @json_option
 def command(
     *,
@@ -66,6 +68,7 @@ def command(
     threads: int | None,
     is_notifying: bool,
     is_quiet: bool,
+    is_scanning: bool,
     is_json: bool,
 ) -> None:
     """Load accounts once, without Dagster (for cron).
@@ -87,6 +90,7 @@ def command(
     if threads is not None:
         settings = replace(settings, threads=threads)
     accounts = select_accounts(settings, account_keys, is_all=is_all or is_retry)
+    scanned = select_scanned(accounts, is_all=is_all or is_retry) if is_scanning else []
     with errors_notified(receivers, settings), open_warehouse(settings) as engine:
         check_schema(engine)
         if is_retry:
@@ -96,6 +100,9 @@ def command(
         results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
         if receivers:
             notify_of_results(engine, receivers, results, started_at, settings)
+        loaded_keys = {result.account_key for result in results if result.loaded}
+        to_scan = [account for account in scanned if account.key in loaded_keys]
+        scan_failures = scan_all(engine, to_scan, settings, is_silent=is_json or is_quiet)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
@@ -105,7 +112,8 @@ def command(
         print_failures(results)
     elif is_retry and not accounts:
         click.echo("Nothing to do: no account's latest load failed.")
-    sys.exit(next((one.failure.exit_code for one in results if one.failure and one.failure.exit_code), 0))
+    failures = (*(one.failure for one in results), *scan_failures)
+    sys.exit(next((failure.exit_code for failure in failures if failure and failure.exit_code), 0))
 
 
 def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) -> list[AnyAccount]:

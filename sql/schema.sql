@@ -9,6 +9,10 @@ CREATE SCHEMA analytics;
 
 COMMENT ON SCHEMA analytics IS 'What analysts and dashboards read: views on the history of amoCRM accounts.';
 
+CREATE SCHEMA members;
+
+COMMENT ON SCHEMA members IS 'Which customer was in which stage or segment, by amoCRM''s ids. Only members of the role amocrm_members read it.';
+
 CREATE FUNCTION amocrm.account_ranges(account_ids bigint[]) RETURNS int8multirange[]
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -415,6 +419,39 @@ $_$;
 
 COMMENT ON FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) IS 'Format a JSON value as text: lists with commas, options of a field by their labels at an instant. Null for null.';
 
+CREATE FUNCTION members.customer_path(account_id bigint, customer_id bigint) RETURNS TABLE(place text, place_id bigint, entered_after timestamp with time zone, entered_by timestamp with time zone, left_after timestamp with time zone, left_by timestamp with time zone, end_reason text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        case when stay.is_stage then 'stage' else 'segment' end,
+        stay.place_id, stay.entered_after, stay.entered_by, stay.left_after, stay.left_by, stay.end_reason
+    from members.stay as stay
+    where stay.account_id = customer_path.account_id and stay.customer_id = customer_path.customer_id
+    order by stay.entered_by, stay.is_stage desc, stay.place_id
+$$;
+
+COMMENT ON FUNCTION members.customer_path(account_id bigint, customer_id bigint) IS 'One row per stay of one customer, in order.';
+
+CREATE FUNCTION members.members_as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(customer_id bigint, place text, place_id bigint, is_certain boolean)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        stay.customer_id,
+        case when stay.is_stage then 'stage' else 'segment' end,
+        stay.place_id,
+        stay.entered_by <= members_as_of.instant
+            and coalesce(stay.left_after, (select max(page.started_at) from members.page where page.account_id = members_as_of.account_id))
+            >= members_as_of.instant
+    from members.stay as stay
+    where stay.account_id = members_as_of.account_id
+        and coalesce(stay.entered_after, stay.entered_by) <= members_as_of.instant
+        and coalesce(stay.left_by, 'infinity') > members_as_of.instant
+$$;
+
+COMMENT ON FUNCTION members.members_as_of(account_id bigint, instant timestamp with time zone) IS 'One row per customer and stage or segment in which it was, or may have been (is_certain is false), at an instant.';
+
 CREATE TABLE amocrm.account (
     account_id bigint NOT NULL,
     account_key text NOT NULL,
@@ -558,6 +595,35 @@ COMMENT ON COLUMN amocrm.load_failure.message IS 'What happened and what to do n
 
 COMMENT ON COLUMN amocrm.load_failure.run_id IS 'Dagster''s id of the run. Null for a load without Dagster.';
 
+CREATE TABLE amocrm.member_difference (
+    account_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    segment_id bigint NOT NULL,
+    count_before bigint,
+    count_after bigint,
+    member_count bigint NOT NULL,
+    kept_count bigint NOT NULL,
+    reason text NOT NULL
+);
+
+COMMENT ON TABLE amocrm.member_difference IS 'One row per scan and segment whose members are not as many as amoCRM counts.';
+
+COMMENT ON COLUMN amocrm.member_difference.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.member_difference.started_at IS 'Start of the scan.';
+
+COMMENT ON COLUMN amocrm.member_difference.segment_id IS 'The segment.';
+
+COMMENT ON COLUMN amocrm.member_difference.count_before IS 'customers_count before the scan. Null if the segment was not listed.';
+
+COMMENT ON COLUMN amocrm.member_difference.count_after IS 'customers_count after the scan. Null if the segment was not listed.';
+
+COMMENT ON COLUMN amocrm.member_difference.member_count IS 'Members after the scan.';
+
+COMMENT ON COLUMN amocrm.member_difference.kept_count IS 'Members of them that could not be read.';
+
+COMMENT ON COLUMN amocrm.member_difference.reason IS 'changed: amoCRM''s count changed during the scan; kept: members that could not be read are at least as many; not_listed: amoCRM does not list the segment; forgotten: not more are missing than were forgotten; hidden_or_missed: amoCRM counts customers that the token''s user may not see, or that the list did not show; stale: members left after they were read.';
+
 CREATE TABLE amocrm.newest_answers (
     account_id bigint NOT NULL,
     observed_at timestamp with time zone NOT NULL,
@@ -616,6 +682,70 @@ COMMENT ON COLUMN amocrm.option_version.sort IS 'Position among the field''s opt
 COMMENT ON COLUMN amocrm.option_version.extra IS 'All other properties of the option, as received. Null when there are none.';
 
 COMMENT ON COLUMN amocrm.option_version.content_hash IS 'SHA-256 of the option''s content: a different hash opens a new version.';
+
+CREATE TABLE amocrm.place_day (
+    account_id bigint NOT NULL,
+    is_stage boolean NOT NULL,
+    place_id bigint NOT NULL,
+    observed_date date NOT NULL,
+    last_count bigint NOT NULL,
+    min_count bigint NOT NULL,
+    max_count bigint NOT NULL,
+    joined_count bigint NOT NULL,
+    left_count bigint NOT NULL,
+    ltv_sum numeric NOT NULL,
+    purchases_sum numeric NOT NULL,
+    average_check_sum numeric NOT NULL
+);
+
+COMMENT ON TABLE amocrm.place_day IS 'One row per stage or segment and day with a scan, in the account''s timezone.';
+
+COMMENT ON COLUMN amocrm.place_day.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.place_day.is_stage IS 'True for a stage, false for a segment.';
+
+COMMENT ON COLUMN amocrm.place_day.place_id IS 'The stage or segment.';
+
+COMMENT ON COLUMN amocrm.place_day.observed_date IS 'Day of the scan.';
+
+COMMENT ON COLUMN amocrm.place_day.last_count IS 'Customers in the day''s last scan.';
+
+COMMENT ON COLUMN amocrm.place_day.min_count IS 'Fewest customers in a scan of the day.';
+
+COMMENT ON COLUMN amocrm.place_day.max_count IS 'Most customers in a scan of the day.';
+
+COMMENT ON COLUMN amocrm.place_day.joined_count IS 'Customers that scans of the day found new there.';
+
+COMMENT ON COLUMN amocrm.place_day.left_count IS 'Customers that scans of the day found gone from there.';
+
+COMMENT ON COLUMN amocrm.place_day.ltv_sum IS 'Sum of the customers'' ltv in the day''s last scan, in the account''s currency.';
+
+COMMENT ON COLUMN amocrm.place_day.purchases_sum IS 'Sum of their purchases.';
+
+COMMENT ON COLUMN amocrm.place_day.average_check_sum IS 'Sum of their average checks, in the account''s currency.';
+
+CREATE TABLE amocrm.place_flow_day (
+    account_id bigint NOT NULL,
+    is_stage boolean NOT NULL,
+    flow_date date NOT NULL,
+    from_place_id bigint NOT NULL,
+    to_place_id bigint NOT NULL,
+    customers_count bigint NOT NULL
+);
+
+COMMENT ON TABLE amocrm.place_flow_day IS 'One row per day and pair of stages or segments between which scans of the day found customers moved.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.is_stage IS 'True for stages, false for segments.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.flow_date IS 'Day of the scan that found the move.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.from_place_id IS 'Where the customers were; 0 for nowhere, or for several segments.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.to_place_id IS 'Where they are; 0 for nowhere, or for several segments.';
+
+COMMENT ON COLUMN amocrm.place_flow_day.customers_count IS 'Number of customers. The sum to a place minus the sum from it is the change of its size.';
 
 CREATE TABLE amocrm.quality_event (
     account_id bigint NOT NULL,
@@ -723,16 +853,63 @@ CREATE TABLE amocrm.role_name (
     account_id bigint,
     CONSTRAINT role_name_account_id_check CHECK ((account_id > 0)),
     CONSTRAINT role_name_check CHECK (((purpose = 'reader_of_account'::text) = (account_id IS NOT NULL))),
-    CONSTRAINT role_name_purpose_check CHECK ((purpose = ANY (ARRAY['reader'::text, 'loader'::text, 'views'::text, 'account_reader'::text, 'reader_of_account'::text])))
+    CONSTRAINT role_name_purpose_check CHECK ((purpose = ANY (ARRAY['reader'::text, 'loader'::text, 'views'::text, 'account_reader'::text, 'reader_of_account'::text, 'members'::text])))
 );
 
 COMMENT ON TABLE amocrm.role_name IS 'One row per role of the server that belongs to this database: only these are granted rights here, and only these select accounts.';
 
 COMMENT ON COLUMN amocrm.role_name.name IS 'Name of the role. Postgres may have lost it since.';
 
-COMMENT ON COLUMN amocrm.role_name.purpose IS 'reader: reads all accounts; loader: loads; views: owns the views; account_reader: holds the rights of all readers of single accounts; reader_of_account: reads one account.';
+COMMENT ON COLUMN amocrm.role_name.purpose IS 'reader: reads all accounts; loader: loads; views: owns the views; account_reader: holds the rights of all readers of single accounts; reader_of_account: reads one account; members: reads the schema members.';
 
 COMMENT ON COLUMN amocrm.role_name.account_id IS 'The account that the role reads. Null for the other purposes.';
+
+CREATE TABLE amocrm.scan (
+    account_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    scan_date date NOT NULL,
+    published_at timestamp with time zone DEFAULT now() NOT NULL,
+    customers_count bigint NOT NULL,
+    by_id_count bigint NOT NULL,
+    gone_count bigint NOT NULL,
+    kept_count bigint NOT NULL,
+    forgotten_count bigint NOT NULL,
+    request_count bigint NOT NULL,
+    duration_seconds double precision NOT NULL,
+    stage_change_count bigint NOT NULL,
+    explained_count bigint NOT NULL,
+    events_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE amocrm.scan IS 'One row per published scan of an account''s customers.';
+
+COMMENT ON COLUMN amocrm.scan.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.scan.started_at IS 'When the scan sent its first request.';
+
+COMMENT ON COLUMN amocrm.scan.scan_date IS 'Day of started_at in the account''s timezone.';
+
+COMMENT ON COLUMN amocrm.scan.published_at IS 'When it was published, by the database''s clock.';
+
+COMMENT ON COLUMN amocrm.scan.customers_count IS 'Customers after the scan, including kept ones.';
+
+COMMENT ON COLUMN amocrm.scan.by_id_count IS 'Customers of the scan before that the list did not show, requested by id.';
+
+COMMENT ON COLUMN amocrm.scan.gone_count IS 'Customers that amoCRM no longer has, or no longer shows to the token''s user.';
+
+COMMENT ON COLUMN amocrm.scan.kept_count IS 'Customers that could not be read: their stays go on, unproven.';
+
+COMMENT ON COLUMN amocrm.scan.forgotten_count IS 'Customers that were skipped because they were forgotten.';
+
+COMMENT ON COLUMN amocrm.scan.request_count IS 'Requests sent, with those before an interruption.';
+
+COMMENT ON COLUMN amocrm.scan.duration_seconds IS 'Seconds from the first request to the last response.';
+
+COMMENT ON COLUMN amocrm.scan.stage_change_count IS 'Customers that were in another stage than in the scan before.';
+
+COMMENT ON COLUMN amocrm.scan.explained_count IS 'Those of them whose events lead from the one stage to the other.';
+
+COMMENT ON COLUMN amocrm.scan.events_until IS 'Events from before this instant are in amocrm.stage_move.';
 
 CREATE TABLE amocrm.schema_migration (
     version integer NOT NULL,
@@ -833,6 +1010,23 @@ COMMENT ON COLUMN amocrm.segment_field_value.timestamp_value IS 'Value of a date
 COMMENT ON COLUMN amocrm.segment_field_value.option_id IS 'Option chosen in a select, multiselect or radiobutton field; its label at that time is in amocrm.option_version. Null otherwise.';
 
 COMMENT ON COLUMN amocrm.segment_field_value.json_value IS 'Value of a field of a type that is an object or unknown here, and any value that could not be typed, as received. Null otherwise.';
+
+CREATE TABLE amocrm.segment_overlap (
+    account_id bigint NOT NULL,
+    segment_id bigint NOT NULL,
+    other_segment_id bigint NOT NULL,
+    customers_count bigint NOT NULL
+);
+
+COMMENT ON TABLE amocrm.segment_overlap IS 'One row per pair of segments that share customers in the account''s latest scan.';
+
+COMMENT ON COLUMN amocrm.segment_overlap.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.segment_overlap.segment_id IS 'The segment with the smaller id.';
+
+COMMENT ON COLUMN amocrm.segment_overlap.other_segment_id IS 'The other one.';
+
+COMMENT ON COLUMN amocrm.segment_overlap.customers_count IS 'Customers in both.';
 
 CREATE TABLE amocrm.segment_price_field (
     account_id bigint NOT NULL,
@@ -1083,6 +1277,32 @@ COMMENT ON COLUMN amocrm.snapshot.run_id IS 'Dagster''s id of the run. Null for 
 
 COMMENT ON COLUMN amocrm.snapshot.published_at IS 'When the row was written, by the database''s clock.';
 
+CREATE TABLE amocrm.stage_move (
+    account_id bigint NOT NULL,
+    moved_date date NOT NULL,
+    from_stage_id bigint NOT NULL,
+    to_stage_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    customers_count bigint NOT NULL,
+    is_backfilled boolean NOT NULL
+);
+
+COMMENT ON TABLE amocrm.stage_move IS 'One row per day, pair of stages and actor of the moves that amoCRM''s events name.';
+
+COMMENT ON COLUMN amocrm.stage_move.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.stage_move.moved_date IS 'Day of the events in the account''s timezone.';
+
+COMMENT ON COLUMN amocrm.stage_move.from_stage_id IS 'Stage before; 0 if the event names none.';
+
+COMMENT ON COLUMN amocrm.stage_move.to_stage_id IS 'Stage after; 0 if the event names none.';
+
+COMMENT ON COLUMN amocrm.stage_move.user_id IS 'amoCRM''s id of the user who moved the customers; 0 for automation.';
+
+COMMENT ON COLUMN amocrm.stage_move.customers_count IS 'Number of moves.';
+
+COMMENT ON COLUMN amocrm.stage_move.is_backfilled IS 'True if the events are from before the first scan.';
+
 CREATE TABLE amocrm.stage_rule (
     account_id bigint NOT NULL,
     stage_id bigint NOT NULL,
@@ -1163,6 +1383,55 @@ COMMENT ON COLUMN amocrm.stage_version.rule_group_count IS 'Number of groups of 
 COMMENT ON COLUMN amocrm.stage_version.extra IS 'Properties that the vendor''s page does not know, as received. Null when there are none.';
 
 COMMENT ON COLUMN amocrm.stage_version.content_hash IS 'SHA-256 of the stage''s content: a different hash opens a new version.';
+
+CREATE TABLE amocrm.stay_duration (
+    account_id bigint NOT NULL,
+    is_stage boolean NOT NULL,
+    place_id bigint NOT NULL,
+    is_open boolean NOT NULL,
+    stay_count bigint NOT NULL,
+    median_seconds double precision NOT NULL,
+    p90_seconds double precision NOT NULL
+);
+
+COMMENT ON TABLE amocrm.stay_duration IS 'One row per stage or segment for its ended stays and one for those that last, as of the account''s latest scan. Stays of the first scan are left out.';
+
+COMMENT ON COLUMN amocrm.stay_duration.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.stay_duration.is_stage IS 'True for a stage, false for a segment.';
+
+COMMENT ON COLUMN amocrm.stay_duration.place_id IS 'The stage or segment.';
+
+COMMENT ON COLUMN amocrm.stay_duration.is_open IS 'True for stays that last: their durations until the scan.';
+
+COMMENT ON COLUMN amocrm.stay_duration.stay_count IS 'Number of stays.';
+
+COMMENT ON COLUMN amocrm.stay_duration.median_seconds IS 'Median of the durations, from the first to the last read of each.';
+
+COMMENT ON COLUMN amocrm.stay_duration.p90_seconds IS '90th percentile of the durations.';
+
+CREATE TABLE amocrm.stay_month (
+    account_id bigint NOT NULL,
+    is_stage boolean NOT NULL,
+    place_id bigint NOT NULL,
+    entered_month date NOT NULL,
+    left_month date NOT NULL,
+    customers_count bigint NOT NULL
+);
+
+COMMENT ON TABLE amocrm.stay_month IS 'One row per stage or segment, month in which customers entered, and month in which they left, as of the account''s latest scan. Stays of the first scan are left out, since their begin is unknown.';
+
+COMMENT ON COLUMN amocrm.stay_month.account_id IS 'The account.';
+
+COMMENT ON COLUMN amocrm.stay_month.is_stage IS 'True for a stage, false for a segment.';
+
+COMMENT ON COLUMN amocrm.stay_month.place_id IS 'The stage or segment.';
+
+COMMENT ON COLUMN amocrm.stay_month.entered_month IS 'First day of the month in which the stays were first read.';
+
+COMMENT ON COLUMN amocrm.stay_month.left_month IS 'First day of the month in which their end was read; infinity while they last.';
+
+COMMENT ON COLUMN amocrm.stay_month.customers_count IS 'Number of stays.';
 
 CREATE TABLE amocrm.undelivered_alert (
     alert_id uuid NOT NULL,
@@ -1298,6 +1567,86 @@ COMMENT ON COLUMN amocrm.write_back_thing.name IS 'Name of the thing before the 
 
 COMMENT ON COLUMN amocrm.write_back_thing.replaces_id IS 'Of a restored thing the id it had before, whose successor it is. Null otherwise.';
 
+CREATE TABLE members.forgotten (
+    account_id bigint NOT NULL,
+    id_hash bytea NOT NULL,
+    key_hash bytea NOT NULL,
+    forgotten_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE members.forgotten IS 'One row per forgotten customer: scans skip it.';
+
+COMMENT ON COLUMN members.forgotten.account_id IS 'The account.';
+
+COMMENT ON COLUMN members.forgotten.id_hash IS 'HMAC-SHA256 of the customer''s id with a secret that only the data folder holds.';
+
+COMMENT ON COLUMN members.forgotten.key_hash IS 'HMAC-SHA256 of a constant with that secret, which recognizes it.';
+
+COMMENT ON COLUMN members.forgotten.forgotten_at IS 'When, by the database''s clock.';
+
+CREATE TABLE members.page (
+    account_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    number integer NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    rows jsonb NOT NULL,
+    CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
+);
+
+COMMENT ON TABLE members.page IS 'One row per response of the latest published scan and of one that has not ended, reduced to ids and numbers. The next scan compares with it; a scan that was killed goes on from it.';
+
+COMMENT ON COLUMN members.page.account_id IS 'The account.';
+
+COMMENT ON COLUMN members.page.started_at IS 'Start of the scan.';
+
+COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
+
+COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
+
+COMMENT ON COLUMN members.page.sent_at IS 'When the request was sent. The response shows a state between this instant and received_at.';
+
+COMMENT ON COLUMN members.page.received_at IS 'When the response had arrived.';
+
+COMMENT ON COLUMN members.page.rows IS 'Array of arrays. A customer: id, is it gone, stage, segments, ltv, purchases count, average check, next date in Unix seconds, periodicity. An event: customer, Unix seconds, stage before, stage after, user. A size: segment, customers.';
+
+CREATE TABLE members.stay (
+    account_id bigint NOT NULL,
+    customer_id bigint NOT NULL,
+    place_id bigint NOT NULL,
+    entered_after timestamp with time zone,
+    entered_by timestamp with time zone NOT NULL,
+    left_after timestamp with time zone,
+    left_by timestamp with time zone,
+    is_stage boolean NOT NULL,
+    end_reason text,
+    CONSTRAINT stay_check CHECK ((entered_after < entered_by)),
+    CONSTRAINT stay_check1 CHECK ((left_after < left_by)),
+    CONSTRAINT stay_check2 CHECK ((((left_by IS NULL) = (end_reason IS NULL)) AND ((left_by IS NULL) = (left_after IS NULL)))),
+    CONSTRAINT stay_end_reason_check CHECK ((end_reason = ANY (ARRAY['left'::text, 'gone_or_hidden'::text, 'deleted'::text, 'forgotten'::text])))
+);
+
+COMMENT ON TABLE members.stay IS 'One row per uninterrupted stay of a customer in a stage or segment, as far as scans can tell.';
+
+COMMENT ON COLUMN members.stay.account_id IS 'The account.';
+
+COMMENT ON COLUMN members.stay.customer_id IS 'amoCRM''s id of the customer, or a random one from 2^62 on if the customer was forgotten.';
+
+COMMENT ON COLUMN members.stay.place_id IS 'The stage or segment.';
+
+COMMENT ON COLUMN members.stay.entered_after IS 'The customer entered after this instant: the request of its last read that did not show it there. Null if there was none, as for all customers of the first scan.';
+
+COMMENT ON COLUMN members.stay.entered_by IS 'The customer had entered by this instant: the response of its first read that showed it there.';
+
+COMMENT ON COLUMN members.stay.left_after IS 'The customer left after this instant: the request of its last read that showed it there. Null while the stay lasts.';
+
+COMMENT ON COLUMN members.stay.left_by IS 'The customer had left by this instant: the response of its first read that did not. Null while the stay lasts.';
+
+COMMENT ON COLUMN members.stay.is_stage IS 'True for a stage, false for a segment.';
+
+COMMENT ON COLUMN members.stay.end_reason IS 'left: the customer is somewhere else; deleted: amoCRM says that the customer is deleted; gone_or_hidden: amoCRM no longer knows its id, or no longer shows it to the token''s user; forgotten: ''./run forget''. Null while the stay lasts.';
+
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_account_key_key UNIQUE (account_key);
 
@@ -1319,6 +1668,9 @@ ALTER TABLE ONLY amocrm.field_version
 ALTER TABLE ONLY amocrm.load_failure
     ADD CONSTRAINT load_failure_pkey PRIMARY KEY (account_key, started_at);
 
+ALTER TABLE ONLY amocrm.member_difference
+    ADD CONSTRAINT member_difference_pkey PRIMARY KEY (account_id, started_at, segment_id);
+
 ALTER TABLE ONLY amocrm.newest_answers
     ADD CONSTRAINT newest_answers_pkey PRIMARY KEY (account_id);
 
@@ -1327,6 +1679,12 @@ ALTER TABLE ONLY amocrm.option_version
 
 ALTER TABLE ONLY amocrm.option_version
     ADD CONSTRAINT option_version_pkey PRIMARY KEY (account_id, field_id, option_id, valid_from);
+
+ALTER TABLE ONLY amocrm.place_day
+    ADD CONSTRAINT place_day_pkey PRIMARY KEY (account_id, is_stage, place_id, observed_date);
+
+ALTER TABLE ONLY amocrm.place_flow_day
+    ADD CONSTRAINT place_flow_day_pkey PRIMARY KEY (account_id, is_stage, flow_date, from_place_id, to_place_id);
 
 ALTER TABLE ONLY amocrm.quality_event
     ADD CONSTRAINT quality_event_pkey PRIMARY KEY (account_id, kind, thing, thing_id, detail, valid_from);
@@ -1340,6 +1698,9 @@ ALTER TABLE ONLY amocrm.raw_body
 ALTER TABLE ONLY amocrm.role_name
     ADD CONSTRAINT role_name_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY amocrm.scan
+    ADD CONSTRAINT scan_pkey PRIMARY KEY (account_id, started_at);
+
 ALTER TABLE ONLY amocrm.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
 
@@ -1351,6 +1712,9 @@ ALTER TABLE ONLY amocrm.segment_current
 
 ALTER TABLE ONLY amocrm.segment_field_value
     ADD CONSTRAINT segment_field_value_pkey PRIMARY KEY (account_id, segment_id, valid_from, field_id, position);
+
+ALTER TABLE ONLY amocrm.segment_overlap
+    ADD CONSTRAINT segment_overlap_pkey PRIMARY KEY (account_id, segment_id, other_segment_id);
 
 ALTER TABLE ONLY amocrm.segment_price_field
     ADD CONSTRAINT segment_price_field_pkey PRIMARY KEY (account_id, segment_id, valid_from, price_field_id);
@@ -1373,6 +1737,9 @@ ALTER TABLE ONLY amocrm.size_alert
 ALTER TABLE ONLY amocrm.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (account_id, observed_at);
 
+ALTER TABLE ONLY amocrm.stage_move
+    ADD CONSTRAINT stage_move_pkey PRIMARY KEY (account_id, moved_date, from_stage_id, to_stage_id, user_id, is_backfilled);
+
 ALTER TABLE ONLY amocrm.stage_rule
     ADD CONSTRAINT stage_rule_pkey PRIMARY KEY (account_id, stage_id, valid_from, group_position, rule_position);
 
@@ -1381,6 +1748,12 @@ ALTER TABLE ONLY amocrm.stage_version
 
 ALTER TABLE ONLY amocrm.stage_version
     ADD CONSTRAINT stage_version_pkey PRIMARY KEY (account_id, stage_id, valid_from);
+
+ALTER TABLE ONLY amocrm.stay_duration
+    ADD CONSTRAINT stay_duration_pkey PRIMARY KEY (account_id, is_stage, place_id, is_open);
+
+ALTER TABLE ONLY amocrm.stay_month
+    ADD CONSTRAINT stay_month_pkey PRIMARY KEY (account_id, is_stage, place_id, entered_month, left_month);
 
 ALTER TABLE ONLY amocrm.undelivered_alert
     ADD CONSTRAINT undelivered_alert_pkey PRIMARY KEY (alert_id);
@@ -1396,6 +1769,15 @@ ALTER TABLE ONLY amocrm.write_back
 
 ALTER TABLE ONLY amocrm.write_back_thing
     ADD CONSTRAINT write_back_thing_pkey PRIMARY KEY (account_id, call_id, position);
+
+ALTER TABLE ONLY members.forgotten
+    ADD CONSTRAINT forgotten_pkey PRIMARY KEY (account_id, id_hash);
+
+ALTER TABLE ONLY members.page
+    ADD CONSTRAINT page_pkey PRIMARY KEY (account_id, started_at, kind, number);
+
+ALTER TABLE ONLY members.stay
+    ADD CONSTRAINT stay_pkey PRIMARY KEY (account_id, customer_id, is_stage, place_id, entered_by);
 
 CREATE UNIQUE INDEX field_version_open ON amocrm.field_version USING btree (account_id, field_id) WHERE (valid_to IS NULL);
 
@@ -1425,6 +1807,8 @@ CREATE INDEX write_back_thing_replaced ON amocrm.write_back_thing USING btree (a
 
 CREATE INDEX write_back_uncertain ON amocrm.write_back USING btree (account_id) WHERE (outcome = 'uncertain'::text);
 
+CREATE INDEX stay_of_place ON members.stay USING btree (account_id, is_stage, place_id);
+
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.field_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
 
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.option_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
@@ -1447,6 +1831,9 @@ ALTER TABLE ONLY amocrm.field_version
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
 
+ALTER TABLE ONLY amocrm.member_difference
+    ADD CONSTRAINT member_difference_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
 ALTER TABLE ONLY amocrm.newest_answers
     ADD CONSTRAINT newest_answers_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
@@ -1462,6 +1849,12 @@ ALTER TABLE ONLY amocrm.option_version
 ALTER TABLE ONLY amocrm.option_version
     ADD CONSTRAINT option_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
 
+ALTER TABLE ONLY amocrm.place_day
+    ADD CONSTRAINT place_day_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.place_flow_day
+    ADD CONSTRAINT place_flow_day_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
 ALTER TABLE ONLY amocrm.quality_event
     ADD CONSTRAINT quality_event_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
@@ -1474,11 +1867,17 @@ ALTER TABLE ONLY amocrm.quality_event
 ALTER TABLE ONLY amocrm.raw_answer
     ADD CONSTRAINT raw_answer_account_id_body_hash_fkey FOREIGN KEY (account_id, body_hash) REFERENCES amocrm.raw_body(account_id, body_hash);
 
+ALTER TABLE ONLY amocrm.scan
+    ADD CONSTRAINT scan_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
 ALTER TABLE ONLY amocrm.segment_current
     ADD CONSTRAINT segment_current_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
 
 ALTER TABLE ONLY amocrm.segment_field_value
     ADD CONSTRAINT segment_field_value_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
+
+ALTER TABLE ONLY amocrm.segment_overlap
+    ADD CONSTRAINT segment_overlap_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
 ALTER TABLE ONLY amocrm.segment_price_field
     ADD CONSTRAINT segment_price_field_account_id_segment_id_valid_from_fkey FOREIGN KEY (account_id, segment_id, valid_from) REFERENCES amocrm.segment_version(account_id, segment_id, valid_from);
@@ -1510,6 +1909,9 @@ ALTER TABLE ONLY amocrm.size_alert
 ALTER TABLE ONLY amocrm.snapshot
     ADD CONSTRAINT snapshot_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
+ALTER TABLE ONLY amocrm.stage_move
+    ADD CONSTRAINT stage_move_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
 ALTER TABLE ONLY amocrm.stage_rule
     ADD CONSTRAINT stage_rule_account_id_stage_id_valid_from_fkey FOREIGN KEY (account_id, stage_id, valid_from) REFERENCES amocrm.stage_version(account_id, stage_id, valid_from);
 
@@ -1522,6 +1924,12 @@ ALTER TABLE ONLY amocrm.stage_version
 ALTER TABLE ONLY amocrm.stage_version
     ADD CONSTRAINT stage_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
 
+ALTER TABLE ONLY amocrm.stay_duration
+    ADD CONSTRAINT stay_duration_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY amocrm.stay_month
+    ADD CONSTRAINT stay_month_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
 ALTER TABLE ONLY amocrm.write_back
     ADD CONSTRAINT write_back_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
 
@@ -1530,3 +1938,12 @@ ALTER TABLE ONLY amocrm.write_back
 
 ALTER TABLE ONLY amocrm.write_back_thing
     ADD CONSTRAINT write_back_thing_account_id_call_id_fkey FOREIGN KEY (account_id, call_id) REFERENCES amocrm.write_back(account_id, call_id);
+
+ALTER TABLE ONLY members.forgotten
+    ADD CONSTRAINT forgotten_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY members.page
+    ADD CONSTRAINT page_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);
+
+ALTER TABLE ONLY members.stay
+    ADD CONSTRAINT stay_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);

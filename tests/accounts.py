@@ -82,9 +82,9 @@ class EmulatedAccount:
         """Load the account, with changed settings of it if given."""
         return load_account(self.context(hour, **changes))
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of a query."""
-        return fetch_rows(self.engine, sql)
+        return fetch_rows(self.engine, sql, **parameters)
 
     def execute(self, sql: str, **parameters: Any) -> None:
         """Change the database directly."""

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pipelines.amocrm.account import parse_account
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.http import Transport
 from pipelines.amocrm.limits import Limits, RequestQuota
-from pipelines.amocrm.messages import account_request, entity_request, list_request
+from pipelines.amocrm.messages import Request, account_request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json, RawResponse, Resource
 from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
 from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
@@ -28,6 +28,8 @@ from pipelines.amocrm.writes import WriteClient
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import IncompleteList, MalformedAnswer, NotFound
 
+Parsed = TypeVar("Parsed")
+
 
 class AmoClient:
     """API client of one account for one load or command.
@@ -36,7 +38,7 @@ class AmoClient:
     returns the access token. If it has a method ``refresh``, a 401 calls it once; if it has a
     method ``find``, a 404 on the account calls it for another base URL. ``account_key`` is the
     account's name in error messages. A ``transport`` that is passed in stays open, so that clients
-    can share it.
+    can share it. Without ``keeps_responses``, no body outlives its request.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class AmoClient:
         rate_limiters: RateLimiters = RATE_LIMITERS,
         transport: Transport | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        keeps_responses: bool = True,
     ) -> None:
         limits = limits or Limits()
         self.account_key = account_key
@@ -62,6 +65,7 @@ class AmoClient:
             limits=limits,
             quota=RequestQuota(limits, started=clock.monotonic()),
             clock=clock,
+            keeps_responses=keeps_responses,
         )
 
     def __enter__(self) -> Self:
@@ -180,6 +184,10 @@ class AmoClient:
         except IncompleteList as error:
             error.request = error.request or str(list_request(resource, page_request.page))
             raise
+
+    def fetch_parsed(self, request: Request, parse: Callable[[Json], Parsed]) -> Parsed | None:
+        """Send a read and return what ``parse`` makes of its document; None if the API has no content."""
+        return self._session.send(request, parse).value
 
     def fetch_entity(self, resource: Resource, thing_id: int) -> Row | None:
         """Fetch one entity by its id; None if the API says that it is gone."""

@@ -10,8 +10,9 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import simplejson
 
@@ -28,9 +29,16 @@ LIST_PATHS: Mapping[Resource, str] = {
     "stages": "/api/v4/customers/statuses",
     "segments": "/api/v4/customers/segments",
     "fields": "/api/v4/customers/segments/custom_fields",
+    "customers": "/api/v4/customers",
+    "events": "/api/v4/events",
 }
 
-LIST_OF: Mapping[Resource, Resource] = {"stage": "stages", "segment": "segments", "field": "fields"}
+LIST_OF: Mapping[Resource, Resource] = {
+    "stage": "stages",
+    "segment": "segments",
+    "field": "fields",
+    "customer": "customers",
+}
 """List of each entity; the entity's path is the list's path and its id."""
 
 WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
@@ -75,9 +83,12 @@ def account_request() -> Request:
     return Request(resource="account", path="/api/v4/account?with=datetime_settings")
 
 
-def list_request(resource: Resource, page: int) -> Request:
-    """Build the request for one page of a list."""
-    return Request(resource=resource, path=f"{LIST_PATHS[resource]}?page={page}&limit={PAGE_LIMIT}", page=page)
+def list_request(
+    resource: Resource, page: int, *, limit: int = PAGE_LIMIT, filters: Mapping[str, object] = MappingProxyType({})
+) -> Request:
+    """Build the request for one page of a list. ``filters`` are values by the name of their parameter."""
+    query = urlencode({"page": page, "limit": limit, **filters})
+    return Request(resource=resource, path=f"{LIST_PATHS[resource]}?{query}", page=page)
 
 
 def entity_request(resource: Resource, thing_id: int) -> Request:

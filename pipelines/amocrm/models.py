@@ -10,8 +10,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 Json: TypeAlias = Any
 """JSON value: None, bool, int, Decimal, str, list, dict. Never a float."""
 
-Resource: TypeAlias = Literal["account", "stages", "segments", "fields", "stage", "segment", "field"]
-"""Resource of a response: the account, one of three lists, or one entity by its id."""
+Resource: TypeAlias = Literal[
+    "account", "stages", "segments", "fields", "customers", "events", "stage", "segment", "field", "customer"
+]
+"""Resource of a response: the account, a list, or one entity by its id. Responses with customers are never stored."""
 
 Mode: TypeAlias = Literal["unavailable", "disabled", "segments", "periodicity"]
 """Customers mode of an account. The API's old name ``dynamic`` is read as ``segments``."""

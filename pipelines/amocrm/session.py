@@ -48,6 +48,7 @@ class Session:
     limits: Limits
     quota: RequestQuota
     clock: Clock
+    keeps_responses: bool = True  # false: no body outlives its request
     request_count: int = 0
     responses: list[RawResponse] = field(default_factory=list)  # except those to writes
     attempts: list[WriteAttempt] = field(default_factory=list)  # of writes, in order
@@ -167,7 +168,7 @@ class Session:
                     value = parse(document)
                 except InvalidRecord as error:
                     return malformed_response(received.response, request, str(error))
-                if request.is_read:
+                if request.is_read and self.keeps_responses:
                     self.documents[received.sequence] = document
                 return ParsedResponse(value=value, sequence=received.sequence)
             case NoContent():
@@ -178,6 +179,8 @@ class Session:
     def _record(self, response: Response, request: Request, pass_number: int | None) -> int:
         """Append a response to the log and return its sequence number."""
         sequence = len(self.responses)
+        if not self.keeps_responses:
+            return sequence
         self.responses.append(
             RawResponse(
                 sequence=sequence,

@@ -18,6 +18,7 @@ from pipelines.config.change_kinds import parse_change_kinds
 from pipelines.config.host import is_local, parse_host
 from pipelines.config.integration import Integration
 from pipelines.config.parsing import SettingsReader
+from pipelines.config.scan_window import ScanWindow, parse_scan_window
 
 HOST: Final = "AMOCRM_HOST"
 TOKEN: Final = "AMOCRM_TOKEN"  # noqa: S105  # a variable's name
@@ -26,8 +27,9 @@ CLIENT_SECRET: Final = "AMOCRM_CLIENT_SECRET"  # noqa: S105  # as above
 REDIRECT_URI: Final = "AMOCRM_REDIRECT_URI"
 INTEGRATION_VARIABLES: Final = (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI)
 ALERTS: Final = "AMOCRM_SIZE_ALERTS"
+CUSTOMERS: Final = "AMOCRM_CUSTOMERS"
 
-ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS)
+ACCOUNT_VARIABLES: Final = (HOST, TOKEN, *INTEGRATION_VARIABLES, ALERTS, CUSTOMERS)
 """Variables that describe one account."""
 
 DEFAULT_ACCOUNT_KEY: Final = "main"
@@ -43,7 +45,7 @@ CONNECTION_KEYS: Final = (
     "client_secret_file",
     "redirect_uri",
 )
-ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "alerts", "change_alerts", "language")
+ACCOUNT_KEYS: Final = (*CONNECTION_KEYS, "customers", "alerts", "change_alerts", "language")
 ACCOUNT_EXAMPLE: Final = '[accounts.acme] host = "acme.amocrm.ru", token_env = "ACME_TOKEN"'
 
 _INTEGRATION_KEYS: Final = {"host", "client_id", "redirect_uri"}
@@ -74,6 +76,7 @@ class AccountSettings:
     alerts: tuple[SizeRule, ...] = ()  # size alerts
     change_alerts: frozenset[str] | None = None  # kinds of changes to alert on; None: those of all accounts
     language: str | None = None  # of its report and alerts; None: that of all
+    customers: ScanWindow | None = None  # daily hours for scans of customers; None: customers are never read
 
     @property
     def host(self) -> str:
@@ -111,11 +114,14 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
     client_secret = reader.read(CLIENT_SECRET, values.parse_client_secret)
     redirect_uri = reader.read(REDIRECT_URI, values.parse_redirect_uri)
     alerts = reader.read(ALERTS, parse_rules) or ()
+    customers = reader.read(CUSTOMERS, parse_scan_window)
     present = {name for name in ACCOUNT_VARIABLES if reader.text(name) is not None}
-    if present == {ALERTS}:
-        reader.add_problem(
-            f"{ALERTS} is for the account of {HOST}. For those of accounts.toml write {ALERT_EXAMPLE} there."
-        )
+    for name, example in ((ALERTS, ALERT_EXAMPLE), (CUSTOMERS, 'customers = "daily"')):
+        if name in present and present <= {ALERTS, CUSTOMERS}:
+            reader.add_problem(
+                f"{name} is for the account of {HOST}. For those of accounts.toml write {example} there."
+            )
+    if present <= {ALERTS, CUSTOMERS}:
         return
     if TOKEN in present and present & set(INTEGRATION_VARIABLES):
         reader.add_problem(f"{TOKEN} and {', '.join(INTEGRATION_VARIABLES)} are alternatives. Set one of them.")
@@ -123,14 +129,18 @@ def account_from_variables(reader: SettingsReader) -> Iterator[AccountSettings]:
     required = (HOST, *INTEGRATION_VARIABLES) if present & set(INTEGRATION_VARIABLES) else (HOST, TOKEN)
     for name in required:
         if present and name not in present:
-            others = [other for other in (*required, ALERTS) if other in present]
+            others = [other for other in (*required, ALERTS, CUSTOMERS) if other in present]
             consequence = f"{' and '.join(others)} {'needs' if len(others) == 1 else 'need'} it"
             reader.add_problem(f"{name} is missing, and {consequence}. Set e.g. {_EXAMPLES[name]}.")
     if base_url and token:
-        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts)
+        yield AccountSettings(
+            key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=token, alerts=alerts, customers=customers
+        )
     if base_url and client_id and client_secret and redirect_uri:
         integration = Integration(client_id=client_id, client_secret=client_secret, redirect_uri=redirect_uri)
-        yield AccountSettings(key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=integration, alerts=alerts)
+        yield AccountSettings(
+            key=DEFAULT_ACCOUNT_KEY, base_url=base_url, token=integration, alerts=alerts, customers=customers
+        )
 
 
 def accounts_from_file(
@@ -187,6 +197,7 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
     language = None
     with reader.collect_problems("accounts.toml, language"):
         language = values.parse_language(table["language"]) if "language" in table else None
+    customers = _parse_customers(table.get("customers"), reader)
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -201,7 +212,17 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         alerts=alerts,
         change_alerts=change_alerts,
         language=language,
+        customers=customers,
     )
+
+
+def _parse_customers(text: object, reader: SettingsReader) -> ScanWindow | None:
+    """Parse the hours for scans of customers."""
+    window = None
+    if text is not None:
+        with reader.collect_problems("accounts.toml: customers"):
+            window = parse_scan_window(str(text))
+    return window
 
 
 def _parse_alert_tables(tables: object, reader: SettingsReader) -> Iterator[SizeRule]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.extract import KnownEntities, extract, is_unchanged
+from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.models import Json, RawResponse
 from pipelines.base.clock import is_ahead, raise_if_ahead, raise_if_behind
 from pipelines.base.errors import ApiError, DatabaseError, WrongAccount
@@ -108,8 +109,8 @@ def fetch_account(context: LoadContext, *, may_skip: bool = False) -> FetchResul
     return FetchResult(extracted=extracted, responses=responses, latest=latest, documents=client.documents)
 
 
-def open_client(context: LoadContext) -> AmoClient:
-    """Open an API client for the account, rate-limited by the settings.
+def open_client(context: LoadContext, limits: Limits | None = None, *, keeps_responses: bool = True) -> AmoClient:
+    """Open an API client for the account, rate-limited by the settings, with other ``limits`` than a load's if given.
 
     Raises ``Blocked`` and ``SettingsError``.
     """
@@ -120,9 +121,10 @@ def open_client(context: LoadContext) -> AmoClient:
         endpoint.base_url,
         endpoint.token,
         account_key=context.account_key,
-        limits=limits_for(settings, endpoint.base_url),
+        limits=limits_for(settings, endpoint.base_url, limits),
         rate_limiters=rate_limiters_for(settings),
         clock=clock,
+        keeps_responses=keeps_responses,
     )
 
 

@@ -27,15 +27,16 @@ class RoleNames:
     loader: str = "amocrm_loader"  # runs loads
     views: str = "amocrm_views"  # owns the views once readers are isolated, and is subject to row-level security
     account_reader: str = "amocrm_account_reader"  # holds the privileges of all readers of single accounts
+    members: str = "amocrm_members"  # reads single customers' stays, by their ids
 
     @property
     def suffix(self) -> str:
         """Suffix that distinguishes the names from those of other databases of the server."""
         return self.reader.removeprefix(READERS)
 
-    def granted(self) -> tuple[str, str]:
+    def granted(self) -> tuple[str, ...]:
         """Roles to which every migration grants privileges."""
-        return self.reader, self.loader
+        return self.reader, self.loader, self.members
 
 
 def role_names(connection: Connection) -> RoleNames:
@@ -76,7 +77,7 @@ def grant_roles(connection: Connection) -> tuple[str, ...]:
     choose_role_names(connection)
     roles = name_roles(connection).granted()
     before = count_grants(connection, roles)
-    for name in ("make_roles", "grant_reader", "grant_loader", "grant_connect"):
+    for name in ("make_roles", "grant_reader", "grant_members", "grant_loader", "grant_connect"):
         execute_as_is(connection, statement_text(name))
     after = count_grants(connection, roles)
     return tuple(role for role in roles if after.get(role, 0) > before.get(role, 0))

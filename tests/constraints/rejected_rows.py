@@ -13,12 +13,18 @@ from tests.constraints.sample_rows import (
     NEVER,
     OTHER_HASH,
     OTHER_ID,
+    PLACE_COUNTS,
+    SCAN_COUNTS,
     T1,
     T2,
     Row,
 )
 
 _UNKNOWN_ACCOUNT = {"account_id": 9}
+CUSTOMER_TABLES = (
+    *("scan", "place_day", "place_flow_day", "segment_overlap", "stay_month", "stay_duration", "stage_move"),
+    "member_difference",
+)
 
 
 def _version_rows(table: str, *keys: str) -> Iterator[tuple[str, Row]]:
@@ -130,6 +136,15 @@ REJECTED: Final[Mapping[str, Row]] = {
     "size_alert_customers_count_check": {"direction": "down", "customers_count": -1},
     "size_alert_lasting": {"segment_id": 1},
     **dict(_negative_counts("size_alert", "previous_count", "missed_days")),
+    "scan_pkey": {"started_at": T1},
+    "place_day_pkey": {"place_id": 1},
+    "place_flow_day_pkey": {"to_place_id": 2},
+    "segment_overlap_pkey": {"other_segment_id": 2},
+    "stay_month_pkey": {"place_id": 1},
+    "stay_duration_pkey": {"place_id": 1},
+    "stage_move_pkey": {"user_id": 0},
+    "member_difference_pkey": {"segment_id": 1},
+    **{f"{table}_account_id_fkey": _UNKNOWN_ACCOUNT for table in CUSTOMER_TABLES},
     "newest_answers_pkey": {"account_id": 1},
     "newest_answers_account_id_fkey": _UNKNOWN_ACCOUNT,
     "newest_answers_account_id_observed_at_fkey": {"observed_at": NEVER},
@@ -164,6 +179,14 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "write_back_thing": "action thing",
     "size_alert": "around customers_count days direction message missed_days observed_at previous_count "
     "previous_observed_at rule segment_id",
+    "scan": f"events_until published_at scan_date {' '.join(SCAN_COUNTS)}",
+    "place_day": " ".join(PLACE_COUNTS),
+    "place_flow_day": "customers_count",
+    "segment_overlap": "customers_count",
+    "stay_month": "customers_count",
+    "stay_duration": "median_seconds p90_seconds stay_count",
+    "stage_move": "customers_count",
+    "member_difference": "kept_count member_count reason",
     "newest_answers": "answers observed_at reading_code",
     "work_lock": "taken_at",
     "role_name": "purpose",

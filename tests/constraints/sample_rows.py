@@ -17,6 +17,15 @@ IN_SEGMENTS_MODE = {"customers_mode": "segments", "segment_count": 1, "field_cou
 IN_PERIODICITY_MODE = {"customers_mode": "periodicity", "stage_count": 1} | dict.fromkeys(list(IN_SEGMENTS_MODE)[1:])
 COUNTS = ("opened_count", "closed_count", "size_change_count", "request_count", "byte_count", "duration_seconds")
 _LOAD = {"load_id": ID, "timezone": "UTC", "code_version": "1", "published_at": T4} | dict.fromkeys(COUNTS, 0)
+_PLACE = {"account_id": 1, "is_stage": True}
+SCAN_COUNTS = (
+    *("customers_count", "by_id_count", "gone_count", "kept_count", "forgotten_count", "request_count"),
+    *("duration_seconds", "stage_change_count", "explained_count"),
+)
+PLACE_COUNTS = (
+    *("last_count", "min_count", "max_count", "joined_count", "left_count"),
+    *("ltv_sum", "purchases_sum", "average_check_sum"),
+)
 _ENDED = {"account_id": 1, "valid_from": T1, "valid_to": T3, "end_reason": "changed"}
 _OPEN = {"valid_to": None, "end_reason": None}
 _VERSION_KEY = {"account_id": 1, "valid_from": T1}
@@ -93,6 +102,38 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "around": [],
         "message": "m",
     },
+    "scan": {
+        "account_id": 1,
+        "started_at": T1,
+        "scan_date": "2026-03-01",
+        "published_at": T2,
+        "events_until": T1,
+    }
+    | dict.fromkeys(SCAN_COUNTS, 0),
+    "place_day": {"account_id": 1, "is_stage": True, "place_id": 1, "observed_date": "2026-03-01"}
+    | dict.fromkeys(PLACE_COUNTS, 0),
+    "place_flow_day": _PLACE | {"flow_date": "2026-03-01", "from_place_id": 1, "to_place_id": 2, "customers_count": 1},
+    "segment_overlap": {"account_id": 1, "segment_id": 1, "other_segment_id": 2, "customers_count": 1},
+    "stay_month": _PLACE
+    | {"place_id": 1, "entered_month": "2026-03-01", "left_month": "2026-03-01", "customers_count": 1},
+    "stay_duration": _PLACE | {"place_id": 1, "is_open": True, "stay_count": 1, "median_seconds": 1, "p90_seconds": 1},
+    "stage_move": {
+        "account_id": 1,
+        "moved_date": "2026-03-01",
+        "from_stage_id": 1,
+        "to_stage_id": 2,
+        "user_id": 0,
+        "customers_count": 1,
+        "is_backfilled": True,
+    },
+    "member_difference": {
+        "account_id": 1,
+        "started_at": T1,
+        "segment_id": 1,
+        "member_count": 1,
+        "kept_count": 0,
+        "reason": "changed",
+    },
     "newest_answers": {"account_id": 1, "observed_at": T1, "reading_code": "c", "answers": []},
     "work_lock": {"work": "apply", "account_id": 1, "taken_at": T1},
     "role_name": {"name": "amocrm_reader_1", "purpose": "reader_of_account", "account_id": 1},
@@ -134,6 +175,14 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "write_back": {"call_id": OTHER_ID, "position": 1},
     "write_back_thing": {"position": 1},
     "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
+    "scan": {"started_at": T2},
+    "place_day": {"place_id": 2},
+    "place_flow_day": {"to_place_id": 3},
+    "segment_overlap": {"other_segment_id": 3},
+    "stay_month": {"place_id": 2},
+    "stay_duration": {"place_id": 2},
+    "stage_move": {"user_id": 1},
+    "member_difference": {"segment_id": 2},
     "newest_answers": {"account_id": 2},
     "work_lock": {"account_id": 2},
     "role_name": {"name": "amocrm_reader_2", "account_id": 2},

@@ -26,6 +26,7 @@ LAYERS = (
     {"report"},
     {"alerts"},
     {"load"},
+    {"customers"},
     {"writeback"},
 )
 """The packages of pipelines, lowest first. A package imports lower ones only, for types too."""

@@ -15,7 +15,7 @@ from pg_class as relation
 join pg_namespace as namespace on namespace.oid = relation.relnamespace
 join pg_attribute as attribute
     on attribute.attrelid = relation.oid and attribute.attnum > 0 and not attribute.attisdropped
-where namespace.nspname in ('amocrm', 'analytics') and relation.relkind in ('r', 'p', 'v')
+where namespace.nspname in ('amocrm', 'analytics', 'members') and relation.relkind in ('r', 'p', 'v')
 order by namespace.nspname, relation.relname, attribute.attnum
 
 -- name: catalog_functions
@@ -59,5 +59,6 @@ join pg_depend as depend
     and depend.refobjid <> view.oid
 join pg_class as used on used.oid = depend.refobjid
 join pg_namespace as used_namespace on used_namespace.oid = used.relnamespace
-where view_namespace.nspname in ('amocrm', 'analytics') and used_namespace.nspname in ('amocrm', 'analytics')
+where view_namespace.nspname in ('amocrm', 'analytics', 'members')
+    and used_namespace.nspname in ('amocrm', 'analytics', 'members')
 order by 1, 2, 3, 4

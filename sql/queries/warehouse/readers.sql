@@ -269,7 +269,7 @@ from (
     left join pg_roles as role
         on right(role.rolname, length(ending.suffix)) = ending.suffix
         and left(role.rolname, length(role.rolname) - length(ending.suffix))
-            ~ '^amocrm_(reader|loader|views|account_reader|reader_[0-9]+)$'
+            ~ '^amocrm_(reader|loader|views|account_reader|members|reader_[0-9]+)$'
     left join pg_shdepend as depend
         on depend.refclassid = 'pg_authid'::regclass and depend.refobjid = role.oid and depend.dbid <> 0
     where own.datname = current_database() and ending.is_fitting

@@ -18,13 +18,21 @@ begin
     for missing in
         select format('grant usage on schema %I to %s', nspname, loader)
         from pg_namespace
-        where nspname in ('amocrm', 'analytics') and not has_schema_privilege(loader, oid, 'usage')
+        where nspname in ('amocrm', 'analytics', 'members') and not has_schema_privilege(loader, oid, 'usage')
         union all
         select format('grant %s on amocrm.%I to %s', verb, entitled.name, loader)
         from (
             values
                 ('account', '{select,insert}'::text[]),
                 ('change_notice', '{select,insert}'),
+                ('member_difference', '{select,insert}'),
+                ('place_day', '{select,insert}'),
+                ('place_flow_day', '{select,insert}'),
+                ('scan', '{select,insert}'),
+                ('segment_overlap', '{select,insert,delete}'),
+                ('stage_move', '{select,insert}'),
+                ('stay_duration', '{select,insert,delete}'),
+                ('stay_month', '{select,insert,delete}'),
                 ('failure_notice', '{select,insert,delete}'),
                 ('field_version', '{select,insert}'),
                 ('load_failure', '{select,insert}'),
@@ -65,11 +73,14 @@ begin
                 ('field_version', '{valid_to,end_reason}'),
                 ('newest_answers', '{observed_at,reading_code,answers}'),
                 ('option_version', '{valid_to,end_reason}'),
+                ('place_day', '{last_count,min_count,max_count,joined_count,left_count,ltv_sum,purchases_sum,average_check_sum}'),
+                ('place_flow_day', '{customers_count}'),
                 ('quality_event', '{valid_to}'),
                 ('segment_current', '{valid_from,customers_count,content_hash}'),
                 ('segment_size_daily', '{last_count,min_count,max_count}'),
                 ('segment_version', '{valid_to,end_reason}'),
                 ('size_alert', '{told_at,ended_at}'),
+                ('stage_move', '{customers_count}'),
                 ('stage_version', '{valid_to,end_reason}'),
                 ('undelivered_alert', '{tried_at}'),
                 ('work_lock', '{taken_at}'),
@@ -78,6 +89,15 @@ begin
         ) as entitled (name, changing_columns)
         cross join unnest(entitled.changing_columns) as changing
         where not has_column_privilege(loader, to_regclass(format('amocrm.%I', entitled.name)), changing, 'update')
+        union all
+        -- To forget a customer, its rows are changed and deleted.
+        select format('grant %s on members.%I to %s', verb, relation.relname, loader)
+        from pg_class as relation
+        cross join unnest('{select,insert,update,delete}'::text[]) as verb
+        where relation.relnamespace = to_regnamespace('members')
+            and relation.relkind = 'r'
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege(loader, relation.oid, verb)
         union all
         select format('grant select on analytics.%I to %s', relation.relname, loader)
         from pg_class as relation
@@ -92,6 +112,33 @@ begin
         where routine.pronamespace = 'analytics'::regnamespace
             and pg_has_role(routine.proowner, 'usage')
             and not has_function_privilege(loader, routine.oid, 'execute')
+    loop
+        execute missing;
+    end loop;
+end
+$$
+
+-- name: grant_members
+-- Grant missing privileges on single customers' stays to the role of their readers. Does nothing if
+-- the role does not exist.
+do $$
+declare
+    members constant regrole := to_regrole(quote_ident(current_setting('amocrm.members')));
+    missing text;
+begin
+    if members is null or to_regnamespace('members') is null then
+        return;
+    end if;
+    for missing in
+        select format('grant usage on schema members to %s', members)
+        where not has_schema_privilege(members, 'members', 'usage')
+        union all
+        select format('grant select on members.%I to %s', relation.relname, members)
+        from pg_class as relation
+        where relation.relnamespace = 'members'::regnamespace
+            and relation.relname in ('page', 'stay', 'stays')
+            and pg_has_role(relation.relowner, 'usage')
+            and not has_table_privilege(members, relation.oid, 'select')
     loop
         execute missing;
     end loop;
@@ -157,11 +204,11 @@ left join (
     from (
         select nspacl
         from pg_namespace
-        where nspname in ('amocrm', 'analytics')
+        where nspname in ('amocrm', 'analytics', 'members')
         union all
         select relacl
         from pg_class
-        where relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'))
+        where relnamespace in (to_regnamespace('amocrm'), to_regnamespace('analytics'), to_regnamespace('members'))
         union all
         select attribute.attacl
         from pg_attribute as attribute
@@ -203,7 +250,9 @@ declare
 begin
     for missing in
         select role
-        from unnest(array[current_setting('amocrm.reader'), current_setting('amocrm.loader')]) as role
+        from unnest(
+            array[current_setting('amocrm.reader'), current_setting('amocrm.loader'), current_setting('amocrm.members')]
+        ) as role
         where to_regrole(quote_ident(role)) is null and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
     loop
         begin
@@ -220,6 +269,7 @@ $$
 select
     set_config('amocrm.reader', :reader, true),
     set_config('amocrm.loader', :loader, true),
+    set_config('amocrm.members', :members, true),
     set_config('amocrm.views_owner', :views, true),
     set_config('amocrm.account_reader', :account_reader, true)
 

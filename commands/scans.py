@@ -1,0 +1,60 @@
+"""Scans of customers by ``sync --customers``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+
+import click
+from sqlalchemy import Engine
+
+from commands.error_output import VERBOSE_KEY
+from commands.output import pluralize
+from pipelines.base.errors import SettingsError
+from pipelines.config.settings import AnyAccount, Settings, UnusableAccount
+from pipelines.customers.fleet import scan_accounts
+from pipelines.customers.publish_scan import PublishedScan
+from pipelines.load.result import ErrorReport
+
+
+def select_scanned(accounts: Sequence[AnyAccount], *, is_all: bool) -> list[AnyAccount]:
+    """Return the accounts to scan. Raises ``SettingsError`` if customers are off for one that was named, or for all."""
+    switched_off = [one for one in accounts if not isinstance(one, UnusableAccount) and one.customers is None]
+    scanned = [one for one in accounts if one not in switched_off]
+    if not scanned or (switched_off and not is_all):
+        raise SettingsError(
+            "Scans of customers are switched off.",
+            account=None if not switched_off or is_all else switched_off[0].key,
+            advice='Read docs/customers.md, then set AMOCRM_CUSTOMERS=daily in .env, or customers = "daily" in '
+            "accounts.toml.",
+        )
+    return scanned
+
+
+def scan_all(
+    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_silent: bool
+) -> list[ErrorReport]:
+    """Scan accounts one after another, print each result unless ``is_silent``, and return the errors."""
+    is_verbose = VERBOSE_KEY in click.get_current_context().meta
+    failures = []
+    on_error = traceback.print_exception if is_verbose else lambda _: None
+    for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
+        if isinstance(scanned, ErrorReport):
+            failures.append(scanned)
+            click.echo(scanned.full_text, err=True)
+        elif not is_silent:
+            click.echo(f"account '{account_key}': {describe_scan(scanned)}")
+    return failures
+
+
+def describe_scan(scan: PublishedScan) -> str:
+    """Describe a scan in a line."""
+    parts = [f"{pluralize(scan.customers_count, 'customer')}, {scan.gone_count:,} gone"]
+    if scan.kept_count:
+        parts.append(f"{scan.kept_count:,} could not be read and stay where they were")
+    if scan.difference_count:
+        parts.append(
+            f"{pluralize(scan.difference_count, 'segment')} whose members are not as many as amoCRM counts "
+            "(analytics.member_differences)"
+        )
+    return "; ".join((*parts, f"{pluralize(scan.request_count, 'request')}, {scan.duration_seconds:.1f} s"))

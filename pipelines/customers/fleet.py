@@ -1,0 +1,39 @@
+"""Scans of several accounts, one after another: their requests come from one address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sqlalchemy import Engine
+
+from pipelines.base.clock import SYSTEM_CLOCK, Clock
+from pipelines.base.errors import Blocked, DatabaseUnavailable, RateLimited
+from pipelines.config.settings import AnyAccount, Settings
+from pipelines.customers.publish_scan import PublishedScan
+from pipelines.customers.scan import scan_customers
+from pipelines.load.context import LoadContext
+from pipelines.load.result import ErrorReport, report_error
+
+STOPPING_ERRORS = (Blocked, RateLimited, DatabaseUnavailable)
+"""Errors after which no further account is scanned."""
+
+
+def scan_accounts(
+    engine: Engine,
+    accounts: Sequence[AnyAccount],
+    settings: Settings,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    on_error: Callable[[Exception], object] = lambda _: None,
+) -> Iterator[tuple[str, PublishedScan | ErrorReport]]:
+    """Scan the accounts and yield each result with the account's key. Errors are returned, never raised."""
+    for account in accounts:
+        try:
+            scanned = scan_customers(LoadContext(engine, account, settings, clock=clock))
+        except Exception as error:  # noqa: BLE001 - one account's error does not affect the others
+            on_error(error)
+            yield account.key, report_error(error, account.key)
+            if isinstance(error, STOPPING_ERRORS):
+                return
+        else:
+            yield account.key, scanned

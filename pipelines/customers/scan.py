@@ -1,0 +1,150 @@
+"""Scan the customers of one account: read them all, prove endings, cross-check, publish.
+
+Nothing ends because it was not listed: a customer that the list does not show is requested by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from pipelines.amocrm.account import require_same_account_and_mode
+from pipelines.amocrm.models import Account
+from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
+from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
+from pipelines.customers.forget import read_forgotten
+from pipelines.customers.projection import CustomerRow
+from pipelines.customers.publish_scan import PublishedScan, publish_scan
+from pipelines.customers.reader import CustomerReader, ReadPage, open_reader
+from pipelines.load.blocked_hosts import blocks_recorded
+from pipelines.load.context import LoadContext
+from pipelines.load.load import with_retry
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.state import account_id_for_key
+
+MAX_BY_ID: Final = 500
+"""Customers of a scan that are requested by id. If more are missing, the list is read once more first."""
+
+SECOND_PASS: Final = 1_000_000_000
+"""Position from which pages of the second pass over the list count."""
+
+SKEW: Final = timedelta(seconds=1)
+"""Events of the current second may not be complete."""
+
+
+def scan_customers(context: LoadContext) -> PublishedScan:
+    """Scan the account's customers and publish the scan; go on with one that was interrupted within the last hour.
+
+    Raises the errors of ``ApiError``; what was read until then is stored.
+    """
+    engine, key = context.engine, context.account_key
+    with transaction(engine, account=key) as connection:
+        account_id = account_id_for_key(connection, key)
+    if account_id is None:
+        raise SettingsError(
+            "the account has not been loaded yet.", account=key, advice="Run './run sync' first, then scan."
+        )
+    checkpoint = open_checkpoint(engine, key, account_id, context.clock.now())
+    is_forgotten = read_forgotten(engine, context.settings.data_dir, key, account_id)
+    with (
+        open_reader(context) as reader,
+        blocks_recorded(context.settings.data_dir, urlsplit(reader.client.base_url).netloc, context.clock),
+    ):
+        account = _fetch_account(reader, account_id)
+        _read_sizes(reader, checkpoint, account, number=1)
+        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS), is_forgotten)
+        _read_missing(reader, checkpoint, is_forgotten)
+        events_until = _read_moves(reader, checkpoint, context.clock.now())
+        require_same_account_and_mode(account, reader.fetch_account())
+        _read_sizes(reader, checkpoint, account, number=2)
+    return with_retry(
+        lambda: publish_scan(
+            engine,
+            key,
+            account_id,
+            checkpoint.started_at,
+            events_until=events_until,
+            has_segments=account.mode == "segments",
+        ),
+        context.clock,
+    )
+
+
+def _fetch_account(reader: CustomerReader, account_id: int) -> Account:
+    """Fetch the account. Raises ``WrongAccount``, and ``ModeDisagreement`` if its customers are switched off."""
+    account = reader.fetch_account()
+    if account.id != account_id:
+        raise WrongAccount(f"The token belongs to account {account.id}, and the history to account {account_id}.")
+    if account.mode not in ("segments", "periodicity"):
+        raise ModeDisagreement(
+            f"The account's customers are {account.mode} in amoCRM, so there is nothing to scan.",
+            advice="Switch customers on in amoCRM's settings, or remove the account's 'customers' setting.",
+        )
+    return account
+
+
+def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account, *, number: int) -> None:
+    """Read the segments' sizes before (1) or after (2) the list."""
+    if account.mode == "segments" and checkpoint.positions.get("sizes", 0) < number:
+        sent_at = reader.clock.now()
+        checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
+
+
+def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: Callable[[int], bool]) -> None:
+    """Read the list page by page and commit each."""
+    start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
+    for page in pages:
+        rows = [row for row in page.rows if not is_forgotten(row.id)]
+        checkpoint.add("list", rows, page.sent_at, page.received_at, start + page.position)
+
+
+def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: Callable[[int], bool]) -> None:
+    """Read the known customers that the list did not show.
+
+    If they are too many to request by id, those with an event of deletion are gone, and a second pass over the list
+    finds more of them. What is left after that stays open.
+    """
+    if checkpoint.previous is None:
+        return
+    missing = checkpoint.missing_customers(MAX_BY_ID + 1)
+    if len(missing) > MAX_BY_ID:
+        _end_deleted(reader, checkpoint)
+        checkpoint.positions["list"] = SECOND_PASS
+        _read_list(checkpoint, reader.read_customers(), is_forgotten)
+        missing = checkpoint.missing_customers(MAX_BY_ID)
+    for customer_id in missing:
+        sent_at = reader.clock.now()
+        row, is_gone = reader.read_customer(customer_id)
+        received_at = reader.clock.now()
+        if row is not None:
+            checkpoint.add("by_id", [(*row, "deleted")], sent_at, received_at)
+        elif is_gone:
+            checkpoint.add("by_id", [_gone(customer_id, "gone_or_hidden")], sent_at, received_at)
+
+
+def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
+    """Store the missing customers that events say were deleted since the previous scan."""
+    assert checkpoint.previous is not None
+    missing = set(checkpoint.missing_customers(SECOND_PASS))
+    sent_at = reader.clock.now()
+    for ids in reader.read_deletions(checkpoint.previous, sent_at):
+        if rows := [_gone(customer_id, "deleted") for customer_id in ids if customer_id in missing]:
+            checkpoint.add("by_id", rows, sent_at, reader.clock.now())
+
+
+def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -> datetime:
+    """Read the events of moves between stages since the previous scan; return until when they are complete."""
+    since, until = checkpoint.previous, now.replace(microsecond=0) - SKEW
+    first = 0 if since is None else int(since.timestamp())
+    for moves in reader.read_moves(since, now):
+        if moves and max(move.moved_at for move in moves) < first:  # the filter is ignored, and the latest come first
+            break
+        checkpoint.add("moves", [move for move in moves if move.moved_at >= first], now, reader.clock.now())
+    return until
+
+
+def _gone(customer_id: int, reason: str) -> tuple[object, ...]:
+    """Build the row of a customer that is gone."""
+    return (*CustomerRow(customer_id, True, None, (), None, None, None, None, None), reason)  # noqa: FBT003 - a row's columns

@@ -1,0 +1,63 @@
+-- name: delete_moves
+delete from members.page
+where account_id = :account_id and started_at = :started_at and kind = 'moves'
+
+-- name: delete_pages
+-- Delete the pages of older scans, or of one that will not go on.
+delete from members.page
+where account_id = :account_id and started_at = any (cast(:starts as timestamptz[]))
+
+-- name: insert_page
+-- Two scans that go on from the same checkpoint may read a page twice; either read is right.
+insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
+values (:account_id, :started_at, :kind, :number, :sent_at, :received_at, :rows)
+on conflict do nothing
+
+-- name: latest_scan
+select started_at, events_until
+from amocrm.scan
+where account_id = :account_id
+order by started_at desc
+limit 1
+
+-- name: missing_customers
+-- Customers of the latest published scan that this one has not read, by id. Forgotten ones are left out.
+with known as (
+    select cast(customer.value ->> 0 as bigint) as customer_id
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id
+        and page.started_at = :previous
+        and page.kind in ('list', 'by_id', 'kept')
+        and not cast(customer.value ->> 1 as boolean)
+)
+
+select known.customer_id
+from known
+where known.customer_id < :forgotten_from
+except
+select cast(customer.value ->> 0 as bigint)
+from members.page
+cross join jsonb_array_elements(page.rows) as customer (value)
+where page.account_id = :account_id and page.started_at = :started_at and page.kind in ('list', 'by_id')
+order by 1
+limit :most
+
+-- name: pages_by_kind
+-- Last position of each kind of page of one scan.
+select kind, max(number) as number
+from members.page
+where account_id = :account_id and started_at = :started_at
+group by kind
+
+-- name: unpublished_scans
+-- Scans that have not been published, latest first, with their latest read.
+select page.started_at, max(page.received_at) as received_at
+from members.page
+where page.account_id = :account_id
+    and not exists (
+        select from amocrm.scan
+        where scan.account_id = page.account_id and scan.started_at = page.started_at
+    )
+group by page.started_at
+order by page.started_at desc
