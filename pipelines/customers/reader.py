@@ -68,7 +68,7 @@ class CustomerReader:
 
     client: AmoClient
     clock: Clock
-    pace: RateLimiter
+    scan_limiter: RateLimiter
     _page_size: int = PAGE_LIMIT
     _sizes: list[int] = field(default_factory=lambda: list(PAGE_SIZES[1:]))
 
@@ -161,7 +161,7 @@ class CustomerReader:
 
     def _wait(self) -> None:
         """Wait for the scan's own rate limit; the session then waits for those that loads share."""
-        wait = self.pace.reserve(self.clock.monotonic())
+        wait = self.scan_limiter.reserve(self.clock.monotonic())
         if wait:
             self.clock.sleep(wait)
 
@@ -171,12 +171,12 @@ def open_reader(context: LoadContext) -> Iterator[CustomerReader]:
     """Open the client of a scan."""
     with open_client(context, SCAN_LIMITS, keeps_responses=False) as client:
         rate = limits_for(context.settings, client.base_url).requests_per_second * SHARE_OF_RATE
-        pace = RateLimiter(interval=0.0, burst=1)
+        scan_limiter = RateLimiter(interval=0.0, burst=1)
         if math.isfinite(rate):
             # One file for all accounts: their scans share this machine's address.
             slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
-            pace = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
-        yield CustomerReader(client=client, clock=context.clock, pace=pace)
+            scan_limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
+        yield CustomerReader(client=client, clock=context.clock, scan_limiter=scan_limiter)
 
 
 def _project_one(document: Json, customer_id: int) -> CustomerRow:

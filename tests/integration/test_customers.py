@@ -159,8 +159,10 @@ def test_events_explain_moves_and_fill_the_past(account: ScannedAccount) -> None
 
 def numbers(account: ScannedAccount) -> list[tuple[object, ...]]:
     """Rows of all views about customers."""
-    views = ("stage_sizes_daily", "place_flows_daily", "segment_joins_daily", "segment_overlaps", "stay_durations")
-    views += ("cohorts", "stage_moves", "place_money_daily", "member_differences", "stage_sizes", "scans")
+    views = (
+        *("stage_sizes_daily", "place_flows_daily", "segment_joins_daily", "segment_overlaps", "stay_durations"),
+        *("cohorts", "stage_moves", "place_money_daily", "member_differences", "stage_sizes", "scans"),
+    )
     return [row for view in views for row in account.rows(f"select * from analytics.{view} as one order by one::text")]
 
 
