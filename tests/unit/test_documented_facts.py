@@ -29,7 +29,7 @@ PAGES = [
     *(ROOT / name / "README.md" for name in ("bench", "faults", "mutation", "sql", "tests")),
 ]
 DEFAULTS = Settings(data_dir=Path("data"))
-NUMBERS = {1: "one", 5: "five", 8: "eight", 10: "ten", 60: "a minute", 30: "half a minute", 3600: "an hour"}
+NUMBERS = {1: "one", 5: "five", 8: "eight", 20: "twenty", 60: "a minute", 30: "half a minute", 3600: "an hour"}
 
 FACTS: tuple[tuple[str, str], ...] = (
     (".env.example", f"0 keeps none. Default: {DEFAULTS.raw_retention_days}."),
