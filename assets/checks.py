@@ -12,7 +12,7 @@ import dagster as dg
 from assets.dagster_errors import error_metadata
 from assets.metadata_tables import small_table
 from assets.partitions import ACCOUNTS
-from assets.specs import RAW_ANSWER, SNAPSHOT, TABLES
+from assets.specs import QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, TABLES
 from pipelines.amocrm.models import Anomaly
 from pipelines.amocrm.snapshot import DOCUMENTED_MAXIMUM
 from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreement, WarehouseError, WrongAccount
@@ -21,9 +21,6 @@ from pipelines.load.access import EXPIRY_WARNING_PERIOD, TokenExpiry
 from pipelines.load.expiry_text import describe_expiry, ends_soon
 from pipelines.report.figures import Jump
 from pipelines.transform.summary import SnapshotSummary
-
-QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
-SEGMENT_JUMPS: Final = dg.AssetKey(["analytics", "segment_jumps"])
 
 
 def account_check_spec(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from assets.dagster_internals import get_smallest_cron_interval
 from assets.fleet import FLEET
-from assets.history import history_tables
+from assets.history import RECORDED_TABLES, history_tables
 from assets.io_managers import LoadReferenceIOManager
 from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_account
 from assets.raw import raw_answer
@@ -18,14 +20,17 @@ from assets.resources import Warehouse, WarehouseResource
 from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
-from assets.specs import LOAD_FAILURE, SNAPSHOT, VIEWS_GROUP
-from assets.views import analytics_views
+from assets.specs import SNAPSHOT, VIEWS_GROUP
+from assets.views import RECORDED_VIEWS, analytics_views
 from assets.write_back import WRITE_BACKS
 from pipelines.base.errors import SettingsError
 from pipelines.base.private_path import UMASK
 from pipelines.base.settings_folder import settings_folder
 from pipelines.config.settings import Settings, load_settings
 from pipelines.load.buckets import is_fleet
+
+EXECUTED: Final = (raw_answer, history_tables, size_alerts, analytics_views, report)
+"""Assets with a step. What a step wrote to other tables, and what their views show, it records."""
 
 
 @dg.definitions
@@ -35,6 +40,7 @@ def definitions() -> dg.Definitions:
     A schedule's definition holds its times and its job, so these settings are read when Dagster loads the code
     location (not when this module is imported). All others are read when something runs.
     """
+    gc.freeze()  # imported modules stay, so the garbage collector need not look at them again
     os.umask(UMASK)  # for files that Dagster itself writes: logs, storage, pid files
     settings = settings_or_defaults()
     return build_definitions(settings.schedule_cron, settings.schedule_timezone, is_fleet=is_fleet(settings))
@@ -61,7 +67,7 @@ def build_definitions(
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
-            [raw_answer, history_tables, size_alerts, analytics_views, report, FLEET, LOAD_FAILURE, *WRITE_BACKS],
+            [*EXECUTED, *RECORDED_TABLES, *RECORDED_VIEWS, FLEET, *WRITE_BACKS],
         ),
         jobs=[load_account_job, load_fleet_job, manage_account, housekeeping],
         schedules=[load_schedule(cron, timezone, is_fleet=is_fleet), housekeeping_schedule(timezone)],

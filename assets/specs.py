@@ -7,6 +7,7 @@ so that events do not repeat them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import version
 from typing import Any, Final
@@ -15,15 +16,19 @@ import dagster as dg
 
 from assets.partitions import ACCOUNTS
 from pipelines.transform.frames import WRITTEN_RELATIONS
-from pipelines.warehouse.catalog import CatalogTable, read_packaged_catalog
+from pipelines.warehouse.catalog import CatalogColumn, CatalogTable, read_packaged_catalog
 
 CODE_VERSION: Final = version("amocrm-warehouse")
 OWNERS: Final = ("team:data",)
 VIEWS_GROUP: Final = "analytics"
+MAX_SOURCES: Final = 6
+"""Sources that a column's description names."""
 TABLES: Final[Mapping[tuple[str, str], CatalogTable]] = {table.key: table for table in read_packaged_catalog()}
 
 RAW_ANSWER: Final = dg.AssetKey(["amocrm", "raw_answer"])
 SNAPSHOT: Final = dg.AssetKey(["amocrm", "snapshot"])
+QUALITY_EVENT: Final = dg.AssetKey(["amocrm", "quality_event"])
+SEGMENT_JUMPS: Final = dg.AssetKey(["analytics", "segment_jumps"])
 
 
 def table_spec(table: CatalogTable, *, group: str, deps: list[dg.AssetKey], kinds: set[str]) -> dg.AssetSpec:
@@ -43,15 +48,16 @@ def table_spec(table: CatalogTable, *, group: str, deps: list[dg.AssetKey], kind
 
 
 def table_metadata(table: CatalogTable) -> dict[str, Any]:
-    """Return the table's name and columns under the keys that Dagster's UI reads."""
+    """Return the table's name, columns and column lineage under the keys that Dagster's UI reads."""
     return {
+        "dagster/column_lineage": column_lineage(table),
         "dagster/table_name": f"{table.schema}.{table.name}",
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(
                     name=column.name,
                     type=column.type,
-                    description=column.comment,
+                    description=describe_column(column),
                     constraints=dg.TableColumnConstraints(nullable=not column.is_required),
                 )
                 for column in table.columns
@@ -59,6 +65,40 @@ def table_metadata(table: CatalogTable) -> dict[str, Any]:
         ),
     }
 
+
+def describe_column(column: CatalogColumn) -> str:
+    """Return the column's comment and its sources, because the UI of open-source Dagster draws no column lineage."""
+    names = [source.split(".", 1)[1] for source in column.sources[:MAX_SOURCES]]
+    if len(column.sources) > MAX_SOURCES:
+        names.append(f"{len(column.sources) - MAX_SOURCES} more")
+    return f"{column.comment} From: {', '.join(names)}." if names else column.comment or ""
+
+
+def column_lineage(table: CatalogTable) -> dg.TableColumnLineage:
+    """Return the columns that each column is computed from; for what is parsed from responses, their bodies."""
+    is_parsed = any(table.key == ("amocrm", relation.name) for relation in WRITTEN_RELATIONS)
+    deps_by_column: dict[str, list[dg.TableColumnDep]] = {}
+    for column in table.columns:
+        if column.sources:
+            deps_by_column[column.name] = [source_column(source) for source in column.sources]
+        elif is_parsed:
+            source = OF_RESPONSES.get(column.name, "body_hash")
+            deps_by_column[column.name] = [dg.TableColumnDep(RAW_ANSWER, source)]
+    return dg.TableColumnLineage(deps_by_column)
+
+
+@cache
+def source_column(source: str) -> dg.TableColumnDep:
+    """Return a column that the catalog names as schema.table.column."""
+    schema, table, column = source.split(".", 2)
+    return dg.TableColumnDep(dg.AssetKey((schema, table)), column)
+
+
+OF_RESPONSES: Final[Mapping[str, str]] = {
+    "account_id": "account_id",
+    **dict.fromkeys(("observed_at", "valid_from", "valid_to"), "observed_at"),
+}
+"""Columns of parsed tables that are not in the response's body, by the column of ``raw_answer``."""
 
 PUBLISHED: Final = tuple(
     table_spec(TABLES["amocrm", name], group="history", deps=[RAW_ANSWER], kinds={"pandas", "postgres"})

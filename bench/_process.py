@@ -19,6 +19,7 @@ class Run:
     """Cost of one process."""
 
     seconds: float
+    processor_seconds: float
     megabytes: float
 
 
@@ -34,4 +35,4 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said.decode(errors='replace')}")
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-    return Run(seconds=seconds, megabytes=kilobytes / 1024)
+    return Run(seconds=seconds, processor_seconds=usage.ru_utime + usage.ru_stime, megabytes=kilobytes / 1024)

@@ -8,7 +8,8 @@ select * from analytics.segment_history where account_id = 1 and segment_id = 50
 select segment_id, name, valid_from, valid_to from analytics.segment_history where account_id = 1;
 -- segment_snapshots: all segments in one snapshot
 select * from analytics.segment_snapshots
-where account_id = 1 and observed_at = (select max(observed_at) from analytics.snapshots where account_id = 1);
+where account_id = 1
+    and observed_at = (select observed_at from analytics.snapshots where account_id = 1 order by observed_at desc limit 1);
 -- segment_snapshots: sizes of one segment, a week of snapshots
 select observed_at, customers_count from analytics.segment_snapshots
 where account_id = 1 and segment_id = 50 and observed_at >= now() - interval '7 days' order by observed_at;
@@ -69,6 +70,8 @@ select * from analytics.changes where account_id = 1 and thing = 'segment' and t
 select * from analytics.snapshots where account_id = 1 and observed_at >= now() - interval '7 days';
 -- gaps: all, ever
 select * from analytics.gaps where account_id = 1;
+-- gaps: the last 30 days
+select * from analytics.gaps where account_id = 1 and after_at >= now() - interval '30 days';
 -- freshness: the account
 select * from analytics.freshness where account_id = 1;
 -- data_quality: what is odd now

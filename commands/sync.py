@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +28,8 @@ from pipelines.base.program import with_program_name
 from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.failure_alerts import alert_language, fleet_alerts, send_once
-from pipelines.load.fleet import load_fleet
 from pipelines.load.fleet_summary import format_failures, format_headline
+from pipelines.load.open_fleet import open_fleet
 from pipelines.load.result import LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -120,14 +120,11 @@ def load_all(
 ) -> list[LoadResult]:
     """Load the accounts, print the progress unless ``is_silent``, and return the results by key."""
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
-    fleet = load_fleet(
-        engine,
-        accounts,
-        settings,
-        threads=settings.threads,
-        on_error=traceback.print_exception if is_verbose else lambda _: None,
-    )
-    with closing(fleet), interruption_reported(fleet, len(accounts)) as reported:
+    on_error = traceback.print_exception if is_verbose else lambda _: None
+    with (
+        open_fleet(engine, accounts, settings, on_error=on_error) as fleet,
+        interruption_reported(fleet, len(accounts)) as reported,
+    ):
         if is_silent:
             results = list(reported)
         elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:

@@ -33,7 +33,7 @@ from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.errors import ApiError
 from pipelines.transform.diff import StoredState, diff_snapshot
 from pipelines.transform.frames import changed_relations
-from pipelines.warehouse.bulk_copy import JSON_COLUMNS, format_copy_rows
+from pipelines.warehouse.bulk_copy import JSON_COLUMNS, format_frame
 
 PAYLOADS: Final = Path(__file__).parents[1] / "tests" / "payloads"
 AT: Final = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -154,7 +154,7 @@ def a_list_is_stored_or_refused(data: bytes) -> None:
         for column, values in frame.items():
             for value in values.dropna().tolist():
                 (assert_storable_json if column in JSON_COLUMNS else assert_storable)(value)
-        lines = format_copy_rows(frame).encode().splitlines()
+        lines = format_frame(frame).encode().splitlines()
         assert [line.count(b"\t") for line in lines] == [len(relation.columns) - 1] * len(frame)
 
 

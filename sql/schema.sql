@@ -393,7 +393,8 @@ COMMENT ON FUNCTION analytics.stages_as_of(account_id bigint, instant timestamp 
 
 CREATE FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
-    AS $$
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $_$
     select pg_catalog.string_agg(coalesce(label.label, item.value operator(pg_catalog.#>>) '{}'), ', ' order by item.position)
     from pg_catalog.jsonb_array_elements(
         case when pg_catalog.jsonb_typeof(value_text.value) operator(pg_catalog.=) 'array' then value_text.value else pg_catalog.jsonb_build_array(value_text.value) end
@@ -403,12 +404,14 @@ CREATE FUNCTION analytics.value_text(account_id bigint, field_id bigint, value j
         from analytics.option_history as option
         where option.account_id operator(pg_catalog.=) value_text.account_id
             and option.field_id operator(pg_catalog.=) value_text.field_id
-            and option.option_id::pg_catalog.text operator(pg_catalog.=) item.value::pg_catalog.text
+            and option.option_id operator(pg_catalog.=) case
+                when item.value::pg_catalog.text operator(pg_catalog.~) '^[0-9]{1,18}$' then item.value::pg_catalog.text::pg_catalog.int8
+            end
             and option.valid_from operator(pg_catalog.<=) value_text.instant
         order by option.valid_from desc
         limit 1
     ) as label on true
-$$;
+$_$;
 
 COMMENT ON FUNCTION analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamp with time zone) IS 'Format a JSON value as text: lists with commas, options of a field by their labels at an instant. Null for null.';
 
@@ -1403,6 +1406,10 @@ CREATE UNIQUE INDEX quality_event_open ON amocrm.quality_event USING btree (acco
 CREATE INDEX raw_answer_body ON amocrm.raw_answer USING btree (account_id, body_hash);
 
 CREATE UNIQUE INDEX role_name_purpose ON amocrm.role_name USING btree (purpose) WHERE (account_id IS NULL);
+
+CREATE INDEX segment_version_ended ON amocrm.segment_version USING btree (account_id, valid_to);
+
+CREATE INDEX segment_version_last ON amocrm.segment_version USING btree (account_id, segment_id, valid_from) WHERE (end_reason IS DISTINCT FROM 'changed'::text);
 
 CREATE UNIQUE INDEX segment_version_open ON amocrm.segment_version USING btree (account_id, segment_id) WHERE (valid_to IS NULL);
 

@@ -1,4 +1,4 @@
-"""Figures as tables in Markdown, with the aims that they are measured by. Nothing is measured here."""
+"""Figures as tables in Markdown. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -8,53 +8,46 @@ from statistics import median
 from typing import Final
 
 from bench.peers.figures import OURS, Figures, Measured
-
-NAMES: Final = {
-    "first": "first load",
-    "unchanged": "nothing changed",
-    "one": "1 % changed",
-    "all": "all changed",
-}
-FASTER: Final = (
-    (100, "unchanged", "dlt-scd2", 15.0),
-    (100, "unchanged", "dlt-scd2-tuned", 15.0),
-    (100, "unchanged", "dlt-scd2-arrow", 15.0),
-    (100, "unchanged", "dlt-arrow", 2.0),
-    (1000, "unchanged", "dlt-arrow", 3.0),
-    (100, "first", "dlt-scd2", 8.0),
-    (100, "first", "dlt-scd2-tuned", 8.0),
-)
-"""With how many accounts, in which case, as how many times as fast as what we want to be."""
-
-WHOLE_PROCESS: Final = 1.5
-"""One account's whole process may take so many times what our imports and the requests take."""
-
-FLAT: Final = 1.25
-"""Memory is flat where many accounts take at most so many times what fewer take, while nothing changes."""
+from bench.peers.standing import NAMES, standing
 
 BEGIN: Final = "<!-- Written by ./run bench peers --tables: begin -->"
 END: Final = "<!-- Written by ./run bench peers --tables: end -->"
+BEGIN_STANDING: Final = "<!-- Where we stand, written by ./run bench peers --tables: begin -->"
+END_STANDING: Final = "<!-- Where we stand, written by ./run bench peers --tables: end -->"
 
 
 def write_into(file: Path, measured: Sequence[Measured]) -> None:
-    """Put the tables between the two marks of a document."""
-    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    assert mark, f"{file} has no marks"
-    file.write_text(f"{before}{BEGIN}\n\n{markdown(measured)}\n\n{END}{after}", encoding="utf-8")
+    """Put the tables between the marks of a document."""
+    text = file.read_text(encoding="utf-8")
+    found, tools, sizes = contents(measured)
+    text = between(text, BEGIN_STANDING, END_STANDING, "\n".join(standing(found, tools, sizes)))
+    file.write_text(between(text, BEGIN, END, markdown(measured)), encoding="utf-8")
+
+
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """Replace what stands between two marks."""
+    before, _, rest = text.partition(begin)
+    _, mark, after = rest.partition(end)
+    assert mark, f"the mark is missing: {end}"
+    return f"{before}{begin}\n\n{new}\n\n{end}{after}"
+
+
+def contents(measured: Sequence[Measured]) -> tuple[Figures, list[Mapping[str, str]], list[int]]:
+    """All figures, tools and numbers of accounts."""
+    found = Figures(measured)
+    tools = {tool["name"]: tool for one in measured for tool in one.tools}
+    return found, list(tools.values()), sorted({figure.accounts for figure in found.all()})
 
 
 def markdown(measured: Sequence[Measured]) -> str:
     """Everything that was found out."""
-    found = Figures(measured)
-    tools = {tool["name"]: tool for one in measured for tool in one.tools}
-    sizes = sorted({figure.accounts for figure in found.all()})
+    found, tools, sizes = contents(measured)
     lines = [*facts(measured), "", "| tool | keeps | what it is |", "|---|---|---|"]
-    lines += [f"| {tool['name']} | {tool['keeps']} | {tool['what']} |" for tool in tools.values()]
-    lines += ["", "| aim | | reached | |", "|---|---:|---:|---|", *aims(found, sizes)]
+    lines += [f"| {tool['name']} | {tool['keeps']} | {tool['what']} |" for tool in tools]
+    lines += ["", *standing(found, tools, sizes)]
     for accounts in sizes:
         measured_here = {figure.tool for figure in found.all() if figure.accounts == accounts}
-        there = [tool for name, tool in tools.items() if name in measured_here]
+        there = [tool for tool in tools if tool["name"] in measured_here]
         lines += ["", f"**{counted(accounts)}, seconds**", "", *table(found, accounts, there)]
         lines += ["", f"**{counted(accounts)}, seconds of a processor, the server's included**", ""]
         lines += work(found, accounts, [tool["name"] for tool in there])
@@ -117,30 +110,6 @@ def work(found: Figures, accounts: int, tools: Sequence[str]) -> Iterator[str]:
 def times(ratio: float | None, tool: str, sign: str = "") -> str:
     """How many times ours a figure is."""
     return f", **{sign}{ratio:.{1 if ratio >= 1 else 2}f}×**" if ratio and tool != OURS else ""
-
-
-def aims(found: Figures, sizes: Sequence[int]) -> Iterator[str]:
-    """A line for each aim that was measured."""
-    for accounts, case, tool, aim in FASTER:
-        what = f"{counted(accounts)}, {NAMES[case]}, as fast as {tool}"
-        if bound := found.bound_ratio(accounts, case, tool):
-            yield f"| {what} | ≥ {aim:.0f}× | > {bound:.1f}× | {'reached' if bound >= aim else 'no figure'} |"
-        elif ratios := found.ratios(accounts, case, tool):
-            yield aim_row(what, f"≥ {aim:.0f}×", ratios, median(ratios) >= aim)
-    if ratios := [1 / ratio for ratio in found.ratios(1, "unchanged", "imports")]:
-        what = "1 account, nothing changed, the time of imports and requests"
-        yield aim_row(what, f"≤ {WHOLE_PROCESS}×", ratios, median(ratios) <= WHOLE_PROCESS)
-    fewer, more = min((one for one in sizes if one > 1), default=0), max(sizes)
-    least, most = (found.most_megabytes(accounts, OURS, "unchanged") for accounts in (fewer, more))
-    if least and most and fewer < more:
-        what = f"memory, nothing changed, {more:,} accounts against {fewer:,}"
-        yield aim_row(what, f"≤ {FLAT}×", [most / least], most / least <= FLAT)
-
-
-def aim_row(what: str, aim: str, ratios: Sequence[float], is_reached: bool) -> str:  # noqa: FBT001
-    """One line: the median of the passes, and each where they are more than one."""
-    each = f" ({', '.join(f'{ratio:.2f}' for ratio in ratios)})" if len(ratios) > 1 else ""
-    return f"| {what} | {aim} | {median(ratios):.2f}×{each} | {'reached' if is_reached else '**missed**'} |"
 
 
 def agreement(found: Figures, sizes: Sequence[int]) -> Iterator[str]:

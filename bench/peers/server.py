@@ -6,8 +6,8 @@ Whatever of 127.0.0.0/8 a request came to says whose answers it gets. ``GET /_ve
 from __future__ import annotations
 
 import asyncio
+import sys
 import zipfile
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
@@ -63,15 +63,19 @@ class Connected(asyncio.Protocol):
             self._transport.write(self._answers.to(self._address, head.split(b" ", 2)[1]))
 
 
-def serve(pipe: Connection, folder: Path) -> None:
-    """Tell the port, and answer until the process is ended."""
+async def serve(folder: Path) -> None:
+    """Print the port, and answer until the process is ended."""
+    responses = Answers(folder)
+    # Every address, since each account has one of 127.0.0.0/8, all of which Linux takes for this machine.
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connected(responses),
+        "0.0.0.0",  # noqa: S104
+        0,
+        backlog=1024,
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
 
-    async def run() -> None:
-        responses = Answers(folder)
-        loop = asyncio.get_running_loop()
-        # Every address, since each account has one of 127.0.0.0/8, all of which Linux takes for this machine.
-        server = await loop.create_server(lambda: Connected(responses), "0.0.0.0", 0, backlog=1024)  # noqa: S104
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
 
-    asyncio.run(run())
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))

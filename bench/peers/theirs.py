@@ -1,4 +1,4 @@
-"""The peers: dlt, pandas and Singer, each in the forms that its own documentation has."""
+"""The peers: dlt, pandas, dbt and Singer, each in the forms that its own documentation has."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -35,15 +36,17 @@ LAST_VERSION: Final = {
 }
 STILL_VALID: Final = "where segment._dlt_valid_to is null"
 
-ROOM_TO_HASH: Final = "64MB"
-"""The ``work_mem`` with which Postgres can hash the keys of 100 accounts; as shipped it has 4 MB."""
+ROOM_TO_HASH: Final = 64
+"""Megabytes of ``work_mem`` with which Postgres can hash the keys of 100 accounts; as shipped it has 4 MB."""
+ROOM: Final = f"a work_mem of {ROOM_TO_HASH} MB for each 100 accounts"
 
 
 def with_room(place: Place) -> None:
     """Let every statement in the database use more memory than Postgres does as it is shipped."""
     with psycopg.connect(place.url) as connection:
         name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("alter database {} set work_mem = {}").format(name, ROOM_TO_HASH))
+        room = f"{ROOM_TO_HASH * max(1, place.accounts // 100)}MB"
+        connection.execute(sql.SQL("alter database {} set work_mem = {}").format(name, room))
 
 
 def dlt(
@@ -82,7 +85,7 @@ DLT_SCD2: Final = dlt(
 )
 DLT_SCD2_TUNED: Final = dlt(
     "dlt-scd2-tuned",
-    f"as dlt-scd2, but Parquet by ADBC, and a work_mem of {ROOM_TO_HASH}",
+    f"as dlt-scd2, but Parquet by ADBC, and {ROOM}",
     *("nested", "scd2", "parquet"),
     segments=f"{NESTED_SEGMENTS} {STILL_VALID}",
     values=f"{NESTED_VALUES} {STILL_VALID}",
@@ -128,6 +131,32 @@ def pandas(method: str, what: str) -> Tool:
 
 PANDAS_INSERT: Final = pandas("insert", "pandas to_sql, append")
 PANDAS_COPY: Final = pandas("copy", "pandas to_sql, append, with the COPY callable of its manual")
+
+
+def postgres_variables(place: Place) -> dict[str, str]:
+    """Postgres' own variables, which dbt's profile reads."""
+    url = urlsplit(place.url)
+    return {
+        "PGHOST": url.hostname or "",
+        "PGPORT": str(url.port),
+        "PGUSER": url.username or "",
+        "PGDATABASE": url.path.lstrip("/"),
+    }
+
+
+DBT_SNAPSHOT: Final = Tool(
+    name="dbt-snapshot",
+    kind="history",
+    what=f"COPY into tables of the latest state, then dbt snapshot (check, all columns), {ROOM}",
+    peer="dbt",
+    packages=("dbt-core", "dbt-postgres", "psycopg2-binary"),
+    command=lambda place: [python(place, "dbt"), str(HERE / "dbt" / "load.py")],
+    prepare=with_room,
+    variables=postgres_variables,
+    segments="select id, name, customers_count from peer_history.segments_history where dbt_valid_to is null",
+    values="select segment_id, field_id, case when field_type in ('text', 'textarea', 'url') then text_value end"
+    " from peer_history.values_history where dbt_valid_to is null",
+)
 
 
 def pipe(place: Place) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Final
 from bench.peers.floors import COPY, IMPORTS, READ
 from bench.peers.ours import DAGSTER, OURS
 from bench.peers.theirs import (
+    DBT_SNAPSHOT,
     DLT_APPEND,
     DLT_ARROW,
     DLT_SCD2,
@@ -23,6 +24,7 @@ TOOLS: Final = (
     DLT_SCD2,
     DLT_SCD2_TUNED,
     DLT_SCD2_ARROW,
+    DBT_SNAPSHOT,
     DLT_APPEND,
     DLT_ARROW,
     PANDAS_INSERT,

@@ -19,8 +19,6 @@ from pipelines.base.language import language_for
 from pipelines.config.alert_rules import SizeRule
 from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.report.figures import read_gaps
-from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.work_locks import lock_work
 
@@ -122,9 +120,11 @@ def with_context(
     connection: Connection, alert_account: store.AlertAccount, started: tuple[NewAlert, ...], language: str | None
 ) -> list[SizeAlert]:
     """Add text and context to the alerts."""
-    # Imported here: loads without alerts do not need Babel, which is slow to import.
+    # Imported here: loads without alerts do not need them, and Babel is slow to import.
     from pipelines.alerts.size_alert_text import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
+    from pipelines.report.figures import read_gaps  # noqa: PLC0415
     from pipelines.report.formats import Formats  # noqa: PLC0415
+    from pipelines.warehouse.changes import read_changes  # noqa: PLC0415
 
     formats = Formats.for_account(alert_account.country, alert_account.timezone, language)
     since = min(alert.previous_observed_at for alert in started)

@@ -5,6 +5,7 @@
     WarehouseError                     1
     ├── SettingsError                  2   a setting, argument or file is wrong or missing
     │   └── PlanError                  2   no plan leads to the desired stages and segments
+    ├── LoaderKilled                  21   the process of a load was killed
     ├── ApiError                       3   amoCRM refused, or its response cannot be used
     │   ├── Unauthorized               4   401: the token
     │   │   └── MustAuthorize         19   OAuth: a person has to grant access
@@ -98,6 +99,16 @@ class PlanError(SettingsError):
         listed = f" {problems[0]}" if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems) + "\n"
         super().__init__(f"{source}:{listed}", account=account, advice=advice)
         self.problems = tuple(problems)
+
+
+class LoaderKilled(WarehouseError):
+    """The process that loaded the account was killed, usually because memory ran out."""
+
+    exit_code = 21
+    default_advice = (
+        "Stored data are intact; it is safe to run again. If it lasts, give this machine more memory, or set "
+        "AMOCRM_WORKERS and AMOCRM_THREADS lower."
+    )
 
 
 class ApiError(WarehouseError):

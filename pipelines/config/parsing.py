@@ -21,6 +21,7 @@ from pipelines.config.database_url import parse_database_url
 MAX_REQUESTS_PER_SECOND: Final = 7  # amoCRM's limit for an integration
 UNLIMITED: Final = "unlimited"
 MAX_THREADS: Final = 64
+MAX_WORKERS: Final = 64
 MAX_BUCKETS: Final = 1_000
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -132,6 +133,11 @@ def parse_address_rate(text: str) -> float:
 def parse_threads(text: str) -> int:
     """Parse a number of threads."""
     return _parse_count(text, maximum=MAX_THREADS)
+
+
+def parse_workers(text: str) -> int:
+    """Parse a number of processes."""
+    return _parse_count(text, maximum=MAX_WORKERS)
 
 
 def parse_buckets(text: str) -> int:

@@ -55,6 +55,7 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.parse_request_rate),
     "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": ("requests_per_second_per_address", values.parse_address_rate),
     "AMOCRM_THREADS": ("threads", values.parse_threads),
+    "AMOCRM_WORKERS": ("workers", values.parse_workers),
     "AMOCRM_FLEET_BUCKETS": ("fleet_buckets", values.parse_buckets),
     "AMOCRM_SCHEDULE_CRON": ("schedule_cron", values.parse_cron),
     "AMOCRM_SCHEDULE_TIMEZONE": ("schedule_timezone", values.parse_timezone),
@@ -107,7 +108,8 @@ class Settings:
     raw_retention_days: int = 30  # retention of raw responses; 0: none
     requests_per_second: float | None = None  # to one host; None: default of ``load.rate_limits``
     requests_per_second_per_address: float | None = None  # to all hosts; infinite: no limit
-    threads: int = 8  # accounts that one process loads in parallel
+    threads: int = 8  # accounts that are loaded in parallel
+    workers: int = 2  # processes that load a fleet, at most one per core
     fleet_buckets: int = 8  # Dagster runs per fleet load, if there are more accounts than buckets
     schedule_cron: str = "0 * * * *"
     schedule_timezone: str = "UTC"

@@ -71,14 +71,15 @@ def fetch_account(context: LoadContext, *, may_skip: bool = False) -> FetchResul
         open_client(context) as client,
         blocks_recorded(settings.data_dir, urlsplit(client.base_url).netloc, context.clock),
     ):
-        latest = read_latest_snapshot(context) if may_skip else None
+        latest, account_id, state = read_before_fetch(context, may_skip=may_skip)
         if latest:
             raise_if_behind(observed_at, latest.observed_at)
-        account_id = latest.summary.account_id if latest else resolve_account_id(context, client)
+        if account_id is None:  # the account of a new key may have a history under another key
+            account_id = client.fetch_account().id
         try:
             if latest is None or not is_unchanged(client, latest.digests):
                 latest = None
-                state = read_open_state(context, account_id)
+                state = state or read_open_state(context, account_id)
                 raise_if_behind(observed_at, state.observed_at)
                 extract(client, known_entities(account_id, state))
         except WrongAccount:
@@ -127,22 +128,26 @@ def open_client(context: LoadContext) -> AmoClient:
 
 def read_known_entities(context: LoadContext, client: AmoClient) -> KnownEntities:
     """Read the ids of the account's stored entities, each of which a complete fetch must account for."""
-    account_id = resolve_account_id(context, client)
-    return known_entities(account_id, read_open_state(context, account_id))
+    _, account_id, state = read_before_fetch(context, may_skip=False)
+    if account_id is None:
+        account_id = client.fetch_account().id
+    return known_entities(account_id, state or read_open_state(context, account_id))
 
 
-def read_latest_snapshot(context: LoadContext) -> LatestSnapshot | None:
-    """Read the latest snapshot; None if the next responses must be parsed even if they are the same."""
+def read_before_fetch(
+    context: LoadContext, *, may_skip: bool
+) -> tuple[LatestSnapshot | None, int | None, StoredState | None]:
+    """Read what a fetch needs to know, in one transaction.
+
+    The latest snapshot if ``may_skip`` and if equal responses need not be parsed; the account that
+    the key is bound to, None for a new key; and without the former, the account's open versions.
+    """
     with transaction(context.engine, account=context.account_key) as connection:
-        return read_latest(connection, context.account_key)
-
-
-def resolve_account_id(context: LoadContext, client: AmoClient) -> int:
-    """Return the account id that the key is bound to; for a new key, ask the API."""
-    with transaction(context.engine, account=context.account_key) as connection:
-        bound_id = account_id_for_key(connection, context.account_key)
-    # The account of a new key may have a history under another key.
-    return client.fetch_account().id if bound_id is None else bound_id
+        latest = read_latest(connection, context.account_key) if may_skip else None
+        if latest:
+            return latest, latest.summary.account_id, None
+        account_id = account_id_for_key(connection, context.account_key)
+        return None, account_id, None if account_id is None else read_stored_state(connection, account_id)
 
 
 def read_open_state(context: LoadContext, account_id: int) -> StoredState:

@@ -1,7 +1,7 @@
 """Load many accounts in one process, with a pool of threads.
 
 Threads overlap the waits for amoCRM and Postgres. Parsing is bound by Python's global lock and runs
-one at a time.
+one at a time; ``worker_processes`` uses several cores.
 """
 
 from __future__ import annotations
@@ -50,6 +50,13 @@ class _FleetStopped(BaseException):
     """
 
 
+@dataclass(slots=True)
+class RefusalCount:
+    """Consecutive refusals. Worker processes share one in shared memory instead."""
+
+    value: int = 0
+
+
 def load_fleet(
     engine: Engine,
     accounts: Sequence[AnyAccount],
@@ -70,10 +77,10 @@ def load_fleet(
     stops the remaining loads. A signal's exception, such as ``KeyboardInterrupt``, does so too: it is
     raised again unless all loads were about to publish, since then all are loaded.
     """
-    pool = _WorkerPool(engine=engine, settings=settings, clock=clock, run_id=run_id, on_error=on_error)
+    pool = LoaderPool(engine=engine, settings=settings, clock=clock, run_id=run_id, on_error=on_error)
     by_key = {account.key: account for account in accounts}
     to_retry: list[LoadResult] = []
-    with _rare_garbage_collection():
+    with rare_garbage_collection():
         try:
             for result in pool.load_all(accounts, threads):
                 if retry_after is not None and result.is_transient and not pool.stopping.is_set():
@@ -91,7 +98,7 @@ def load_fleet(
 
 
 @dataclass(kw_only=True, slots=True)
-class _WorkerPool:
+class LoaderPool:
     """Threads of a fleet, and their shared state."""
 
     engine: Engine
@@ -101,7 +108,7 @@ class _WorkerPool:
     on_error: Callable[[Exception], object]
     stopping: Event = field(default_factory=Event)
     stop_reason: str = "The fleet was stopped before this account was loaded."
-    consecutive_refusals: int = 0
+    refusals: RefusalCount = field(default_factory=RefusalCount)
     _has_ended: bool = False
     _publishing: set[Thread] = field(default_factory=set)  # threads whose load has begun to publish
     _changed: Condition = field(default_factory=Condition)  # of the two above
@@ -118,7 +125,7 @@ class _WorkerPool:
                 except IndexError:
                     return
                 done.put(self.load(account))
-                self._finish_publishing()
+                self.finish_publishing()
 
         # Daemon threads, so that a hanging request does not keep the program from exiting.
         for number in range(min(threads, len(accounts))):
@@ -128,7 +135,7 @@ class _WorkerPool:
                 result = _wait_for(done)
             except BaseException:  # of a signal's handler
                 self.end()
-                finished = [done.get() for _ in range(done.qsize())]
+                finished = [result for _ in range(done.qsize()) if (result := done.get()).status != "skipped"]
                 yield from finished
                 if count + len(finished) < len(accounts):
                     raise
@@ -163,7 +170,7 @@ class _WorkerPool:
                     self.on_error(error)
                 self._stop_if_systemic(error)
         if loaded:
-            self.consecutive_refusals = 0
+            self.refusals.value = 0
         elif failure is None:
             failure = report_skipped(self.stop_reason, account.key)
         return LoadResult(
@@ -199,7 +206,7 @@ class _WorkerPool:
                 raise _FleetStopped
             self._publishing.add(current_thread())
 
-    def _finish_publishing(self) -> None:
+    def finish_publishing(self) -> None:
         """End the wait for this thread's load."""
         with self._changed:
             self._publishing.discard(current_thread())
@@ -208,17 +215,18 @@ class _WorkerPool:
     def _stop_if_systemic(self, error: Exception) -> None:
         """Stop the fleet if the error will hit all accounts: the database is gone, or amoCRM refuses this machine."""
         if isinstance(error, DatabaseUnavailable) and not self._reaches_database():
-            self._stop(f"Not loaded because the database is gone: {error.message}")
+            self.stop(f"Not loaded because the database is gone: {error.message}")
         elif isinstance(error, Blocked | RateLimited) and _reached_amocrm(error):
             with self._lock:
-                self.consecutive_refusals += 1
-            if self.consecutive_refusals >= MAX_CONSECUTIVE_REFUSALS:
-                self._stop(
+                self.refusals.value += 1
+            if self.refusals.value >= MAX_CONSECUTIVE_REFUSALS:
+                self.stop(
                     f"Not loaded because amoCRM refused {MAX_CONSECUTIVE_REFUSALS} accounts in a row, the last with: "
                     f"{error.message}"
                 )
 
-    def _stop(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
+        """Skip all accounts that are not being loaded yet, for that reason."""
         with self._lock:
             if not self.stopping.is_set():
                 self.stop_reason = reason
@@ -233,7 +241,7 @@ class _WorkerPool:
 
 
 @contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
+def rare_garbage_collection() -> Iterator[None]:
     """Raise the threshold of Python's cycle collector within the context."""
     thresholds = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD, *thresholds[1:])

@@ -81,7 +81,7 @@ def extract_load(context: LoadContext) -> LoadReference:
     """
     fetched = fetch_account(context)
     with failures_recorded(context, fetched.extracted.observed_at):
-        parse_all(fetched)
+        parse_quickly(fetched)
     return fetched.extracted
 
 
@@ -90,7 +90,8 @@ def publish_load(context: LoadContext, extracted: LoadReference) -> PublishedLoa
 
     def parse() -> ParsedLoad:
         responses = read_stored_responses(context, extracted)
-        return ParsedLoad(snapshot=parse_snapshot(responses, extracted.observed_at), responses=responses)
+        snapshot = parse_snapshot(responses, extracted.observed_at, is_quick=True)
+        return ParsedLoad(snapshot=snapshot, responses=responses)
 
     return publish_parsed(context, extracted, parse)[0]
 

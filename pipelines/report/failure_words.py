@@ -15,6 +15,7 @@ FAILURE_WORDS: Final = {
     "Forbidden": gettext_noop("amoCRM refused access"),
     "IncompleteList": gettext_noop("amoCRM's lists were incomplete"),
     "InvalidRequest": gettext_noop("amoCRM rejected a request"),
+    "LoaderKilled": gettext_noop("the loader was killed"),
     "MalformedAnswer": gettext_noop("amoCRM's response was unusable"),
     "MigrationError": gettext_noop("the database had another version"),
     "ModeDisagreement": gettext_noop("the customers mode was being switched"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pipelines.amocrm.models import Anomaly, Field, Option, QuickSegment, Segment, Stage
+from pipelines.amocrm.models import QuickSegment, Segment
 from pipelines.transform.diff import SnapshotDiff
 from pipelines.transform.relation import BOOLEAN, INSTANT, INTEGER, OBJECT, TEXT, Relation
 
@@ -153,28 +153,19 @@ WRITTEN_RELATIONS = (
 """All written relations, parents before children."""
 
 
-def changed_relations(account_id: int, at: datetime, diff: SnapshotDiff) -> dict[Relation, pd.DataFrame]:
-    """Build the frames of a diff's new rows by relation, parents first; unchanged relations are left out."""
-    frames: dict[Relation, pd.DataFrame] = {}
-    if diff.stages.opened:
-        frames |= stage_relations(account_id, at, diff.stages.opened.values())
-    if diff.fields.opened:
-        frames[FIELD_VERSION] = field_relation(account_id, at, diff.fields.opened.values())
-    if diff.options.opened:
-        frames[OPTION_VERSION] = option_relation(account_id, at, diff.options.opened)
-    if diff.segments.opened:
-        frames |= segment_relations(account_id, at, diff.segments.opened.values())
-    if diff.sizes:
-        frames[SEGMENT_SIZE] = size_relation(account_id, at, diff.sizes)
-    if diff.opened_anomalies:
-        frames[QUALITY_EVENT] = anomaly_relation(account_id, at, diff.opened_anomalies)
-    return frames
+Rows: TypeAlias = list[tuple[Any, ...]]
+"""Rows of a relation; values are in the order of its columns."""
 
 
-def stage_relations(account_id: int, at: datetime, stages: Collection[Stage]) -> dict[Relation, pd.DataFrame]:
-    """Build the versions that stages open at ``at``, and their rules."""
-    return {
-        STAGE_VERSION: STAGE_VERSION.frame(
+def changed_rows(account_id: int, at: datetime, diff: SnapshotDiff) -> dict[Relation, Rows]:
+    """List a diff's new rows by relation, parents first; relations without any are left out.
+
+    Values of the quick reader are left out: ``quick_value_text`` has them.
+    """
+    stages, fields = diff.stages.opened.values(), diff.fields.opened.values()
+    segments = diff.segments.opened.values()
+    rows: Mapping[Relation, Rows] = {
+        STAGE_VERSION: [
             (
                 account_id,
                 stage.id,
@@ -189,40 +180,21 @@ def stage_relations(account_id: int, at: datetime, stages: Collection[Stage]) ->
                 stage.content_hash,
             )
             for stage in stages
-        ),
-        STAGE_RULE: STAGE_RULE.frame(
+        ],
+        STAGE_RULE: [
             (account_id, stage.id, at, rule.group, rule.position, rule.type, rule.match, rule.body)
             for stage in stages
             for rule in stage.rules
-        ),
-    }
-
-
-def field_relation(account_id: int, at: datetime, fields: Collection[Field]) -> pd.DataFrame:
-    """Build the versions that fields open at ``at``."""
-    return FIELD_VERSION.frame(
-        (account_id, field.id, at, field.name, field.code, field.type, field.sort, field.extra, field.content_hash)
-        for field in fields
-    )
-
-
-def option_relation(account_id: int, at: datetime, options: Mapping[tuple[int, int], Option]) -> pd.DataFrame:
-    """Build the versions that options, by field id and option id, open at ``at``."""
-    return OPTION_VERSION.frame(
-        (account_id, field_id, option.id, at, option.value, option.sort, option.extra, option.content_hash)
-        for (field_id, _), option in options.items()
-    )
-
-
-def segment_relations(
-    account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]
-) -> dict[Relation, pd.DataFrame]:
-    """Build the versions that segments open at ``at``, with their price fields and field values.
-
-    Values of the quick reader are left out: ``quick_value_text`` has them.
-    """
-    rows: Mapping[Relation, Iterable[tuple[Any, ...]]] = {
-        SEGMENT_VERSION: (
+        ],
+        FIELD_VERSION: [
+            (account_id, field.id, at, field.name, field.code, field.type, field.sort, field.extra, field.content_hash)
+            for field in fields
+        ],
+        OPTION_VERSION: [
+            (account_id, field_id, option.id, at, option.value, option.sort, option.extra, option.content_hash)
+            for (field_id, _), option in diff.options.opened.items()
+        ],
+        SEGMENT_VERSION: [
             (
                 account_id,
                 segment.id,
@@ -236,21 +208,30 @@ def segment_relations(
                 segment.bonus_points_max_discount,
             )
             for segment in segments
-        ),
-        SEGMENT_PRICE_FIELD: (
+        ],
+        SEGMENT_PRICE_FIELD: [
             (account_id, segment.id, at, price_field_id)
             for segment in segments
             for price_field_id in segment.price_field_ids
-        ),
-        SEGMENT_FIELD_VALUE: (
+        ],
+        SEGMENT_FIELD_VALUE: [
             (account_id, segment.id, at, *value)
             for segment in segments
             if isinstance(segment, Segment)
             for value in segment.field_values
-        ),
+        ],
+        SEGMENT_SIZE: [(account_id, segment_id, at, size) for segment_id, size in diff.sizes.items()],
+        QUALITY_EVENT: [
+            (account_id, anomaly.kind, anomaly.thing, anomaly.thing_id, anomaly.detail, at)
+            for anomaly in sorted(diff.opened_anomalies)
+        ],
     }
-    # An empty frame takes as long as one of a hundred rows.
-    return {relation: relation.frame(found) for relation, values in rows.items() if (found := list(values))}
+    return {relation: found for relation, found in rows.items() if found}
+
+
+def changed_relations(account_id: int, at: datetime, diff: SnapshotDiff) -> dict[Relation, pd.DataFrame]:
+    """Build the frames of ``changed_rows``."""
+    return {relation: relation.frame(rows) for relation, rows in changed_rows(account_id, at, diff).items()}
 
 
 def quick_value_text(account_id: int, at: datetime, segments: Collection[Segment | QuickSegment]) -> str:
@@ -261,15 +242,3 @@ def quick_value_text(account_id: int, at: datetime, segments: Collection[Segment
             key_columns = f"{account_id}\t{segment.id}\t{at}\t"
             texts.append(key_columns + f"\n{key_columns}".join(segment.value_lines) + "\n")
     return "".join(texts)
-
-
-def size_relation(account_id: int, at: datetime, sizes: Mapping[int, int | None]) -> pd.DataFrame:
-    """Build the sizes that changed at ``at``, by segment; None for a segment that is gone."""
-    return SEGMENT_SIZE.frame((account_id, segment_id, at, size) for segment_id, size in sizes.items())
-
-
-def anomaly_relation(account_id: int, at: datetime, anomalies: Collection[Anomaly]) -> pd.DataFrame:
-    """Build the anomalies that a snapshot is the first to show."""
-    return QUALITY_EVENT.frame(
-        (account_id, anomaly.kind, anomaly.thing, anomaly.thing_id, anomaly.detail, at) for anomaly in sorted(anomalies)
-    )

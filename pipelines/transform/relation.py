@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +20,8 @@ INSTANT = "datetime64[us, UTC]"
 """Microseconds, as in Postgres."""
 OBJECT = "object"
 """Values without an exact pandas type: decimals, days, JSON, hashes."""
+
+_PYTHON_TYPES: Final[Mapping[str, type]] = {INTEGER: int, TEXT: str, BOOLEAN: bool, INSTANT: datetime}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -35,7 +40,7 @@ class Relation:
 
         Raises ``ValueError`` with the rows if two have the same key.
         """
-        import pandas as pd  # noqa: PLC0415 - the import takes longer than an unchanged load
+        import pandas as pd  # noqa: PLC0415 - the import takes longer than most loads
 
         array: Callable[..., Any] = pd.array  # its stubs accept only literal types
         by_column = list(zip(*rows, strict=True)) or [()] * len(self.columns)
@@ -48,8 +53,20 @@ class Relation:
             },
             copy=False,
         )
-        key = list(self.key)
-        if len(set(zip(*(columns[name] for name in key), strict=True))) < len(frame):
-            repeated = frame[frame.duplicated(key, keep=False)]
-            raise ValueError(f"{self.name}: rows with the same key\n{repeated[key].head(6)}")
+        self._check_keys(columns)
         return frame
+
+    def check(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Check types and keys as ``frame`` does, without pandas. Raises ``TypeError`` and ``ValueError``."""
+        columns = dict(zip(self.columns, zip(*rows, strict=True), strict=True))
+        for name, values in columns.items():
+            allowed = _PYTHON_TYPES.get(self.columns[name])
+            if allowed and not {type(value) for value in values} <= {allowed, NoneType}:
+                raise TypeError(f"{self.name}.{name}: a value is no {self.columns[name]}")
+        self._check_keys(columns)
+
+    def _check_keys(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Raise ``ValueError`` with the keys that several rows have."""
+        counts = Counter(zip(*(columns[name] for name in self.key), strict=True))
+        if repeated := [key for key, count in counts.items() if count > 1]:
+            raise ValueError(f"{self.name}: rows with the same key {self.key}: {repeated[:6]}")

@@ -1,9 +1,8 @@
-"""Write frames to Postgres with COPY, in its text format."""
+"""Write rows to Postgres with COPY, in its text format."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import simplejson
@@ -20,26 +19,22 @@ if TYPE_CHECKING:
 JSON_COLUMNS: Final = frozenset({"extra", "match", "rule", "json_value"})
 
 
-def copy_frames(
-    connection: Connection,
-    frames: Mapping[Relation, pd.DataFrame],
-    texts: Mapping[Relation, str] = MappingProxyType({}),
-) -> dict[str, int]:
-    """Copy the frames' rows, and rows that are text already, into their tables; return the number of rows by table.
+MIN_FRAME_ROWS: Final = 1_000
+"""From this number, rows are formatted as a frame. Fewer take less time than the import of pandas."""
+
+
+def copy_rows(connection: Connection, texts: Mapping[Relation, str]) -> dict[str, int]:
+    """Copy rows in COPY's text format into their tables; return the number of rows by table.
 
     Postgres rejects COPY FROM on a table whose row-level security applies to our role. If readers
     of single accounts exist, that is the case for the loader's role; the rows then go through a
     temporary table.
     """
-    counts: dict[str, int] = {}
-    if frames or texts:
+    if texts:
         tables_with_row_security = frozenset(connection.scalars(statement("tables_with_row_security")))
-        for relation in dict.fromkeys((*frames, *texts)):
-            rows = (format_copy_rows(frames[relation]) if relation in frames else "") + texts.get(relation, "")
-            if rows:
-                _copy_rows(connection, relation, rows, is_direct=relation.name not in tables_with_row_security)
-            counts[relation.name] = rows.count("\n")
-    return counts
+        for relation, text in texts.items():
+            _copy_rows(connection, relation, text, is_direct=relation.name not in tables_with_row_security)
+    return {relation.name: text.count("\n") for relation, text in texts.items()}
 
 
 def _copy_rows(connection: Connection, relation: Relation, rows: str, *, is_direct: bool) -> None:
@@ -60,7 +55,20 @@ def _copy_rows(connection: Connection, relation: Relation, rows: str, *, is_dire
             cursor.execute(insert.format(table, columns, columns, target))
 
 
-def format_copy_rows(frame: pd.DataFrame) -> str:
+def format_rows(relation: Relation, rows: Sequence[tuple[Any, ...]]) -> str:
+    """Check rows, and format them in COPY's text format: one line per row, values separated by tabs."""
+    if len(rows) >= MIN_FRAME_ROWS:
+        return format_frame(relation.frame(rows))
+    relation.check(rows)
+    formats = [_format_json if name in JSON_COLUMNS else _format_value for name in relation.columns]
+    lines = (
+        "\t".join([NULL if value is None else form(value) for form, value in zip(formats, row, strict=True)])
+        for row in rows
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def format_frame(frame: pd.DataFrame) -> str:
     """Format the rows in COPY's text format: one line per row, values separated by tabs.
 
     Formats column by column, which takes a third of the time of one call of the driver per row.
@@ -83,7 +91,11 @@ def _format_column(series: pd.Series) -> list[str]:
 
 def _format_json_column(series: pd.Series) -> list[str]:
     """Format a column of JSON values; decimals keep all their digits."""
-    return [NULL if value is None else escape(simplejson.dumps(value)) for value in series.tolist()]
+    return [NULL if value is None else _format_json(value) for value in series.tolist()]
+
+
+def _format_json(value: Any) -> str:
+    return escape(simplejson.dumps(value))
 
 
 def _format_value(value: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 import sql
+from pipelines.warehouse.column_sources import view_sources
 from pipelines.warehouse.queries import statement
 
 CATALOG_FILE: Final = files(sql) / "catalog.json"
@@ -28,6 +29,7 @@ class CatalogColumn:
     type: str  # as Postgres writes it
     is_required: bool  # declared not null; always false in a view
     comment: str | None
+    sources: tuple[str, ...] = ()  # of a view's column: columns that it is computed from, as schema.table.column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,14 +77,18 @@ def read_catalog(connection: Connection) -> tuple[CatalogTable, ...]:
     uses = defaultdict(list)
     for row in connection.execute(statement("catalog_uses")):
         uses[row.schema_name, row.table_name].append((row.used_schema_name, row.used_table_name))
+    rows = connection.execute(statement("catalog")).all()
+    names = {(row.table_id, row.column_number): f"{row.schema_name}.{row.table_name}.{row.column_name}" for row in rows}
+    sources = {row.table_id: view_sources(row.rule) for row in connection.execute(statement("catalog_rules"))}
     tables: dict[tuple[str, str, bool, str | None], list[CatalogColumn]] = defaultdict(list)
-    for row in connection.execute(statement("catalog")):
+    for row in rows:
         tables[row.schema_name, row.table_name, row.is_view, row.table_comment].append(
             CatalogColumn(
                 name=row.column_name,
                 type=row.column_type,
                 is_required=row.is_required,
                 comment=row.column_comment,
+                sources=tuple(sorted(names[one] for one in sources.get(row.table_id, {}).get(row.column_number, ()))),
             )
         )
     return tuple(
@@ -104,7 +110,10 @@ def read_packaged_catalog() -> tuple[CatalogTable, ...]:
         CatalogTable(
             **table
             | {
-                "columns": tuple(CatalogColumn(**column) for column in table["columns"]),
+                "columns": tuple(
+                    CatalogColumn(**column | {"sources": tuple(column.get("sources", ()))})
+                    for column in table["columns"]
+                ),
                 "uses": tuple((schema, name) for schema, name in table["uses"]),
             }
         )
@@ -114,4 +123,8 @@ def read_packaged_catalog() -> tuple[CatalogTable, ...]:
 
 def format_catalog(tables: tuple[CatalogTable, ...]) -> str:
     """Format the contents of ``sql/catalog.json``."""
-    return json.dumps([asdict(table) for table in tables], ensure_ascii=False, indent=1) + "\n"
+    contents = [asdict(table) for table in tables]
+    for column in (column for table in contents for column in table["columns"]):
+        if not column["sources"]:
+            del column["sources"]
+    return json.dumps(contents, ensure_ascii=False, indent=1) + "\n"

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine
 from pipelines.amocrm.models import Account, Anomaly, Snapshot
 from pipelines.base.errors import Superseded, WrongAccount
 from pipelines.transform.diff import EndReason, SnapshotDiff, diff_snapshot
-from pipelines.transform.frames import SEGMENT_FIELD_VALUE, changed_relations, quick_value_text
-from pipelines.warehouse.bulk_copy import copy_frames
+from pipelines.transform.frames import SEGMENT_FIELD_VALUE, changed_rows, quick_value_text
+from pipelines.warehouse.bulk_copy import copy_rows, format_rows
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 from pipelines.warehouse.state import account_id_for_key, read_stored_state
@@ -178,9 +178,10 @@ def closing_calls(account_id: int, at: datetime, diff: SnapshotDiff) -> Iterator
 
 def open_versions(connection: Connection, account_id: int, at: datetime, diff: SnapshotDiff) -> dict[str, int]:
     """Insert the new versions, and return the number of rows by table."""
-    frames = changed_relations(account_id, at, diff)
-    value_text = quick_value_text(account_id, at, diff.segments.opened.values())
-    return copy_frames(connection, frames, {SEGMENT_FIELD_VALUE: value_text} if value_text else {})
+    texts = {relation: format_rows(relation, rows) for relation, rows in changed_rows(account_id, at, diff).items()}
+    if quick_text := quick_value_text(account_id, at, diff.segments.opened.values()):
+        texts[SEGMENT_FIELD_VALUE] = texts.get(SEGMENT_FIELD_VALUE, "") + quick_text
+    return copy_rows(connection, texts)
 
 
 def to_jsonb(value: Any) -> Jsonb | None:

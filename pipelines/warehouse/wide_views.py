@@ -130,12 +130,12 @@ def find_outdated_view(engine: Engine, account_id: int, *, account: str | None =
     name = f"analytics.{view_name(account_id)}"
     view = {"view": view_name(account_id)}
     with transaction(engine, account=account) as connection:
-        existing = connection.execute(statement("wide_columns"), view).all()
-        fields = connection.execute(statement("wide_fields"), {"account_id": account_id}).all() if existing else []
-        dependents = list(connection.scalars(statement("view_dependents"), view))
+        existing, fields, depending = execute_together(
+            connection, ("wide_columns", view), ("wide_fields", {"account_id": account_id}), ("view_dependents", view)
+        )
     columns = desired_columns(fields[:MAX_FIELDS])
     stored, desired = ({(column.name, column.comment): None for column in some} for some in (existing, columns))
-    if not fields or list(stored) == list(desired):
+    if not existing or not fields or list(stored) == list(desired):
         return None
     if existing[0].view_comment != view_comment(account_id):
         return OutdatedView(f"The view {name} was not created by this program.", "Rename it, then run './run migrate'.")
@@ -144,7 +144,7 @@ def find_outdated_view(engine: Engine, account_id: int, *, account: str | None =
     finding = f"The view {name} does not follow the account's fields"
     finding += f"; outdated: {join_names(old)}" if old else ""
     finding += f"; missing: {join_names(new)}" if new else ""
-    if dependents:
+    if dependents := [row.dependent for row in depending]:
         return OutdatedView(
             f"{finding}. In the way, because it depends on that view: {join_names(dependents)}.",
             "Drop what is in the way, run './run migrate', and create it again with the new columns.",

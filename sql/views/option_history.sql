@@ -33,11 +33,12 @@ comment on column analytics.option_history.extra is 'All other properties of the
 -- The body is a string, not BEGIN ATOMIC: Postgres then records no dependency, so views can be
 -- dropped and re-created beneath the function. Views that it uses are created before it, since the
 -- view above uses them, too. All names and operators are qualified, so that nothing is looked up in
--- the caller's search path. Setting the path instead would prevent Postgres from inlining the
--- function.
+-- the caller's search path. Postgres never inlines it, because it aggregates; without the setting
+-- PostgreSQL 18 plans it again for each value.
 create or replace function analytics.value_text(account_id bigint, field_id bigint, value jsonb, instant timestamptz)
 returns text
 language sql stable
+set plan_cache_mode = force_generic_plan
 as $$
     select pg_catalog.string_agg(coalesce(label.label, item.value operator(pg_catalog.#>>) '{}'), ', ' order by item.position)
     from pg_catalog.jsonb_array_elements(
@@ -48,7 +49,9 @@ as $$
         from analytics.option_history as option
         where option.account_id operator(pg_catalog.=) value_text.account_id
             and option.field_id operator(pg_catalog.=) value_text.field_id
-            and option.option_id::pg_catalog.text operator(pg_catalog.=) item.value::pg_catalog.text
+            and option.option_id operator(pg_catalog.=) case
+                when item.value::pg_catalog.text operator(pg_catalog.~) '^[0-9]{1,18}$' then item.value::pg_catalog.text::pg_catalog.int8
+            end
             and option.valid_from operator(pg_catalog.<=) value_text.instant
         order by option.valid_from desc
         limit 1

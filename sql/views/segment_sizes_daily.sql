@@ -10,14 +10,12 @@ select
     daily.max_count,
     ledger.observation_count
 from amocrm.segment_size_daily as daily
-left join (
-    select
-        snapshot.account_id,
-        snapshot.observed_date,
-        count(*) as observation_count
+-- Memoized: Postgres counts once for each day, not for each segment.
+left join lateral (
+    select count(*) as observation_count
     from amocrm.snapshot
-    group by snapshot.account_id, snapshot.observed_date
-) as ledger using (account_id, observed_date)
+    where snapshot.account_id = daily.account_id and snapshot.observed_date = daily.observed_date
+) as ledger on true
 left join (
     -- A version that ended as changed has a successor: few others remain in a long history.
     select distinct on (version.account_id, version.segment_id)
@@ -69,12 +67,14 @@ from (
     cross join lateral unnest(
         array(select generate_series(1, last.observed_date - first.observed_date - 1))
     ) as missing (days)
-    where not exists (
-        select
+    -- A subquery of each day, not an anti join, which would read the whole ledger.
+    where (
+        select true
         from amocrm.snapshot
         where snapshot.account_id = account.account_id
             and snapshot.observed_date = first.observed_date + missing.days
-    )
+        limit 1
+    ) is null
 ) as gap
 -- Instants of a day in any timezone are within a day of it in UTC.
 cross join lateral (

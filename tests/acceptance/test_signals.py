@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -29,6 +30,7 @@ def begun_sync(folder: Path, variables: dict[str, str]) -> Iterator[subprocess.P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         yield process
@@ -88,3 +90,24 @@ def test_once_it_publishes_it_finishes_and_ends_with_success(
         process.communicate(timeout=60)
         stored = database.execute("select count(*) from amocrm.snapshot").fetchone()
         assert (process.returncode, stored) == (code, (int(code == 0),))
+
+
+def test_workers_finish_what_they_publish(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    """The signal goes to all processes, as a terminal and systemd send it; two of ten accounts still wait."""
+    variables, _ = fleet(tmp_path, emulator, 10)
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    with (
+        psycopg.connect(postgres_url) as blocker,
+        psycopg.connect(postgres_url, autocommit=True) as database,
+        begun_sync(tmp_path, variables | {"DATABASE_URL": postgres_url, "AMOCRM_THREADS": "8"}) as process,
+    ):
+        blocker.execute("lock table amocrm.account in exclusive mode")
+        until(lambda: database.execute(waiting).fetchone() == (8,))
+        os.killpg(process.pid, signal.SIGTERM)
+        time.sleep(0.3)  # long enough for the signal to arrive
+        blocker.rollback()
+        _, errors = process.communicate(timeout=60)
+        stored = database.execute("select count(*) from amocrm.snapshot").fetchone()
+    assert (process.returncode, stored) == (INTERRUPTED, (8,))
+    assert "8 of 10 accounts loaded; 2 accounts left. Run the same command to load them." in errors
+    assert "Traceback" not in errors

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.size_alerts import SIZE_ALERT
-from assets.specs import PUBLISHED, RAW_ANSWER, VIEWS
+from assets.specs import LOAD_FAILURE, PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from emulator import effects
 from emulator.faults import Effect
 from pipelines.base.secret import Secret
@@ -28,6 +28,7 @@ from tests.dagster_account import (
 
 HISTORY = [spec.key for spec in PUBLISHED]
 VIEW_KEYS = [spec.key for spec in VIEWS]
+PUBLISH = [QUALITY_EVENT, SNAPSHOT]
 
 
 @pytest.fixture
@@ -47,18 +48,21 @@ def test_a_run_shows_every_table_and_view(dagster_account: DagsterAccount, insta
     result = dagster_account.load(instance)
     assert result.success
     shown = materialization_metadata(result)
-    assert set(shown) == {key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, *VIEW_KEYS)}
+    assert set(shown) == {
+        key.to_user_string() for key in (RAW_ANSWER, *HISTORY, SIZE_ALERT.key, LOAD_FAILURE.key, *VIEW_KEYS)
+    }
     assert {event.partition for event in result.all_events if event.is_step_materialization} == {"corner"}
     assert dagster_account.rows("select run_id, segment_count from amocrm.snapshot") == [(result.run_id, 2)]
     assert shown["amocrm/segment_version"]["rows_written"] == 2
     assert shown["amocrm/snapshot"]["segments"] == 2
     assert shown["amocrm/raw_answer"]["requests"] == len(dagster_account.emulator.requests)
     assert shown["analytics/segments"]["dagster/partition_row_count"] == 2
+    assert shown["amocrm/load_failure"]["dagster/partition_row_count"] == 0
     assert table_rows(shown["analytics/segment_sizes_daily"]["sizes_by_day"]) == [
         {"segment": name, "60 days": "▄", "smallest": size, "largest": size, "size": size}
         for name, size in (("VIP", "10"), ("New", "3"))
     ]
-    assert count_events(result)["STEP_OUTPUT"] == 1 + len(HISTORY) + 1 + len(check_evaluations(result)), "none of views"
+    assert count_events(result)["STEP_OUTPUT"] == 5 + len(check_evaluations(result)), "one per asset with a step"
     assert {name: one.passed for name, one in check_evaluations(result).items()} == {
         "token_lasts": True,
         "lists_are_whole": True,
@@ -198,7 +202,7 @@ def test_publishing_again_sends_no_request(dagster_account: DagsterAccount, inst
     assert dagster_account.snapshot_count == 0
     asked = len(dagster_account.emulator.requests)
     for _ in range(2):
-        assert dagster_account.load(instance, selection=[*HISTORY, *VIEW_KEYS]).success
+        assert dagster_account.load(instance, selection=[*PUBLISH, SEGMENT_JUMPS]).success
         assert dagster_account.snapshot_count == 1
     assert len(dagster_account.emulator.requests) == asked
 
@@ -206,7 +210,7 @@ def test_publishing_again_sends_no_request(dagster_account: DagsterAccount, inst
 def test_publishing_without_any_answers_says_what_to_do(
     dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
-    result = dagster_account.load(instance, selection=HISTORY)
+    result = dagster_account.load(instance, selection=PUBLISH)
     assert not result.success
     [event] = [event for event in result.all_events if event.is_step_failure]
     assert "was never fetched" in event.step_failure_data.error_display_string
@@ -219,7 +223,7 @@ def test_a_load_that_another_one_overtook_changes_nothing(
     dagster_account.emulator.world.set_size(dagster_account.id, dagster_account.vip, 11)
     with dg.DagsterInstance.ephemeral() as elsewhere:
         assert dagster_account.load(elsewhere).success
-    result = dagster_account.load(instance, selection=HISTORY)
+    result = dagster_account.load(instance, selection=PUBLISH)
     assert slow.success
     assert step_failure(result)[1]["error"] == "Superseded"
     assert dagster_account.rows("select customers_count from analytics.segments order by 1") == [(3,), (11,)]

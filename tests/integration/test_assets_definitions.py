@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from assets.definitions import build_definitions, settings_or_defaults
+from assets.fleet import FLEET
 from assets.jobs import load_account_job
 from assets.names import LOAD_SCHEDULE
 from assets.partitions import ACCOUNTS
@@ -19,13 +20,14 @@ from assets.report import REPORT, SOURCE_VIEWS
 from assets.resources import Warehouse
 from assets.schedules import account_sensor
 from assets.size_alerts import SIZE_ALERT
-from assets.specs import PUBLISHED, SNAPSHOT, TABLES, VIEWS
-from assets.write_back import WriteBackConfig
+from assets.specs import LOAD_FAILURE, PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, TABLES, VIEWS
+from assets.write_back import WRITE_BACKS, WriteBackConfig
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.writeback.config_file import parse_desired
 
 ROOT = Path(__file__).parents[2]
+JOURNAL = [spec.key for spec in WRITE_BACKS]
 ALONE = """
 import os, sys
 
@@ -57,10 +59,10 @@ Packages that only some steps use are not imported."""
 
 @pytest.fixture(scope="module")
 def assets() -> dict[dg.AssetKey, dg.AssetSpec]:
-    """Every asset that is made here, by key."""
+    """Every asset of which a load or the report stores an event, by key."""
     graph = build_definitions("0 * * * *", "UTC").get_repository_def().asset_graph
     specs = {spec.key: spec for definition in graph.assets_defs for spec in definition.specs}
-    return {key: spec for key, spec in specs.items() if graph.get(key).is_materializable}
+    return {key: spec for key, spec in specs.items() if key not in (FLEET.key, *JOURNAL)}
 
 
 def test_importing_reads_no_environment_and_loading_connects_to_nothing(tmp_path: Path) -> None:
@@ -80,8 +82,15 @@ def test_importing_reads_no_environment_and_loading_connects_to_nothing(tmp_path
 def test_every_published_table_and_every_view_is_an_asset(assets: dict[dg.AssetKey, dg.AssetSpec]) -> None:
     views = {dg.AssetKey(key) for key, table in TABLES.items() if table.is_view}
     assert views == {spec.key for spec in VIEWS}
-    others = {dg.AssetKey(["amocrm", "raw_answer"]), SIZE_ALERT.key, REPORT}
+    others = {RAW_ANSWER, SIZE_ALERT.key, REPORT, LOAD_FAILURE.key}
     assert assets.keys() == views | {spec.key for spec in PUBLISHED} | others
+
+
+def test_a_load_executes_few_assets_and_those_have_the_checks() -> None:
+    repository = build_definitions("0 * * * *", "UTC").get_repository_def()
+    executed = repository.get_job(load_account_job.name).asset_layer.executable_asset_keys
+    assert executed == {RAW_ANSWER, QUALITY_EVENT, SNAPSHOT, SIZE_ALERT.key, SEGMENT_JUMPS}
+    assert {check.asset_key for check in repository.asset_graph.asset_check_keys} == executed - {SIZE_ALERT.key}
 
 
 def test_every_node_of_the_graph_is_described() -> None:

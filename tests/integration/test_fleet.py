@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -75,8 +75,11 @@ class Fleet:
 
 
 @pytest.fixture
-def accounts(live_emulator: Emulator, engine: Engine, tmp_path: Path) -> Fleet:
-    return Fleet(live_emulator, engine, tmp_path)
+def accounts(live_emulator: Emulator, engine: Engine, tmp_path: Path) -> Iterator[Fleet]:
+    yield Fleet(live_emulator, engine, tmp_path)
+    for thread in threading.enumerate():
+        if thread.name.startswith("fleet-"):  # of a fleet that was ended; it may still hold a connection
+            thread.join(60)
 
 
 def test_one_accounts_error_affects_no_other(accounts: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

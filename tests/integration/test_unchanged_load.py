@@ -19,7 +19,7 @@ from pipelines.amocrm import strict_json
 from pipelines.amocrm.snapshot import parse_snapshot
 from pipelines.base.errors import IncompleteList, MalformedAnswer, SettingsError, Superseded, Unavailable, WrongAccount
 from pipelines.base.secret import Secret
-from pipelines.load.fetch import FetchResult, fetch_account, read_latest_snapshot
+from pipelines.load.fetch import FetchResult, fetch_account, read_before_fetch
 from pipelines.load.load import (
     PublishedLoad,
     extract_load,
@@ -50,14 +50,14 @@ def count_parsed_responses(account: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(strict_json, "parse", counted)
 
 
-def test_an_unchanged_load_builds_no_frame(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So it does not import pandas either."""
-    account.load(0)
+def test_usual_loads_build_no_frame(account: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So they do not import pandas either."""
 
     def fail(*_: Any) -> Any:
         raise AssertionError
 
     monkeypatch.setattr(Relation, "frame", fail)
+    account.load(0)
     account.load(1)
     assert account.rows("select count(*) from amocrm.snapshot") == [(2,)]
 
@@ -201,9 +201,18 @@ def test_a_change_between_comparing_and_publishing_is_noticed(account: Shop, sql
 
 def test_digests_of_other_code_are_not_compared(account: Shop) -> None:
     account.load(0)
-    assert read_latest_snapshot(account.context(1)) is not None
+    assert read_before_fetch(account.context(1), may_skip=True)[0] is not None
     account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
-    assert read_latest_snapshot(account.context(1)) is None
+    assert read_before_fetch(account.context(1), may_skip=True)[0] is None
+
+
+def test_other_code_parses_all_again_and_versions_nothing_again(account: Shop) -> None:
+    account.load(0)
+    versions = {table: rows for table, rows in account.contents().items() if "version" in table or "value" in table}
+    assert sum(map(len, versions.values())) > 2
+    account.execute("update amocrm.newest_answers set reading_code = 'of another version'")
+    assert account.count_parsed(1) > 0
+    assert {table: rows for table, rows in account.contents().items() if table in versions} == versions
 
 
 def test_digests_of_a_later_snapshot_stay(account: Shop) -> None:

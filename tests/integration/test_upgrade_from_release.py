@@ -137,6 +137,44 @@ def test_loads_go_on_where_they_were(old: Engine, companies: ReleasedAccounts) -
     assert invariants_broken(old) == []
 
 
+VERSIONS = ("stage_version", "stage_rule", "field_version", "option_version", "segment_version", "segment_field_value")
+
+
+def test_after_an_upgrade_nothing_unchanged_is_versioned_again(
+    old: Engine, companies: ReleasedAccounts, empty_database_url: str, tmp_path: Path
+) -> None:
+    """From the last schema before the quick reader, with the digests and the cache of earlier code."""
+    migrate_before(old, empty_database_url, "0018", tmp_path)
+    with old.begin() as connection:
+        for statement in (
+            "insert into amocrm.newest_answers select account_id, max(observed_at), 'earlier', '[]'"
+            " from amocrm.snapshot group by account_id on conflict (account_id) do update set reading_code = 'earlier'",
+            "insert into amocrm.row_memory select account_id, 'earlier', '{}' from amocrm.account",
+        ):
+            connection.execute(text(statement))
+    migrate(old)
+
+    def rows() -> dict[str, set[str]]:
+        with old.connect() as connection:
+            return {
+                table: set(connection.scalars(text(f"select cast(row as text) from amocrm.{table} as row")))
+                for table in VERSIONS
+            }
+
+    before = rows()
+    closed = load(old, companies, "tea").published.closed_count + load(old, companies, "coffee").published.closed_count
+    after = rows()
+    assert closed == 1, "the segment that was added and applied after the dump"
+    assert {table: len(before[table] - after[table]) for table in VERSIONS} == dict.fromkeys(VERSIONS, 0) | {
+        "segment_version": 1
+    }
+    assert {table: len(after[table] - before[table]) for table in VERSIONS} == dict.fromkeys(VERSIONS, 0) | {
+        "segment_version": 1
+    }
+    assert sum(map(len, before.values())) > 100
+    assert invariants_broken(old) == []
+
+
 RAW = "a\x01\t\x1b[31mb\x7f\x9b c\u061c\u200e\u2028\u202e\u2066\u2069\nd’é"
 VISIBLE = "a???[31mb?? c??????\nd’é"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any, Final
@@ -97,3 +98,17 @@ def test_a_range_of_time_reaches_the_table(world: Engine, view: str, condition: 
 def test_unselected_columns_cost_nothing(world: Engine, query: str, tables: set[str] | None) -> None:
     found = {node["Relation Name"] for node in scans(world, query)}
     assert found == (tables or {"segment_size_daily"})
+
+
+@pytest.mark.parametrize(
+    ("view", "indexes"),
+    [
+        ("segment_sizes_daily", {"segment_version_last", "snapshot_date"}),
+        ("segment_sizes", {"segment_version_last"}),
+    ],
+)
+def test_a_long_history_is_read_by_indexes_of_the_rows_that_matter(world: Engine, view: str, indexes: set[str]) -> None:
+    with world.connect() as connection:
+        connection.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(connection.scalars(text(f"explain select * from analytics.{view} where account_id = 1")))
+    assert indexes <= set(re.findall(r"\w+", plan))

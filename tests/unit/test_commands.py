@@ -101,7 +101,7 @@ IMPORT_BUDGETS = {
     "show": {*DATABASE, "msgspec", "simplejson"},
     "sync": LOAD,
 }
-"""Slow packages that a command imports at its start: pandas only for changes, rich only for output."""
+"""Slow packages that a command imports at its start: pandas only for large changes, rich only for progress."""
 
 
 @pytest.mark.parametrize("name", IMPORT_BUDGETS)

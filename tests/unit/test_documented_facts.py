@@ -16,7 +16,9 @@ from pipelines.config import parsing
 from pipelines.config.alert_rules import DEFAULT_MIN_SIZE
 from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS
 from pipelines.config.settings import MAX_DOTS_IN_A_LINE, Settings
+from pipelines.embedded_postgres.server import SERVER_SETTINGS
 from pipelines.load.fleet import GRACE_SECONDS, MAX_CONSECUTIVE_REFUSALS
+from pipelines.load.open_fleet import MIN_ACCOUNTS_PER_WORKER
 from pipelines.load.rate_limits import ADDRESS_REQUESTS_PER_SECOND, HOST_REQUESTS_PER_SECOND
 from pipelines.report.figures import MAX_CHANGES
 from pipelines.warehouse.engine import CONNECT_RETRY_SECONDS, MIN_SERVER_VERSION
@@ -50,6 +52,8 @@ FACTS: tuple[tuple[str, str], ...] = (
     ),
     (".env.example", f"lifts the block. Default: {ADDRESS_REQUESTS_PER_SECOND:g};"),
     (".env.example", f"in parallel: 1 to {parsing.MAX_THREADS}. Default: {DEFAULTS.threads}."),
+    (".env.example", f"{NUMBERS[2 * MIN_ACCOUNTS_PER_WORKER]} accounts or more: 1 to {parsing.MAX_WORKERS},"),
+    (".env.example", f"Each takes 65 MB. Default: {DEFAULTS.workers}."),
     (".env.example", f"loads the code. Default: {DEFAULTS.fleet_buckets}."),
     (".env.example", f"an IANA name. Default: {DEFAULTS.schedule_timezone}."),
     (".env.example", f"UI shows stays. Default: {DEFAULTS.dagster_run_days}."),
@@ -60,6 +64,8 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("docs/operations.md", f"`AMOCRM_RAW_RETENTION_DAYS` ({DEFAULTS.raw_retention_days})"),
     ("docs/operations.md", f"`AMOCRM_DAGSTER_RUN_DAYS` ({DEFAULTS.dagster_run_days})"),
     ("docs/operations.md", f"`AMOCRM_THREADS` ({DEFAULTS.threads})"),
+    ("docs/operations.md", f"to `AMOCRM_WORKERS` ({DEFAULTS.workers}) processes"),
+    ("docs/operations.md", f"{NUMBERS[2 * MIN_ACCOUNTS_PER_WORKER].title()} accounts or more"),
     ("docs/operations.md", f"`AMOCRM_FLEET_BUCKETS` ({DEFAULTS.fleet_buckets})"),
     ("docs/operations.md", f"share {HOST_REQUESTS_PER_SECOND:g} requests per second to each host"),
     ("docs/operations.md", f"and {ADDRESS_REQUESTS_PER_SECOND:g} to all hosts together"),
@@ -77,6 +83,7 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("docs/operations.md", f"retries for {NUMBERS[int(CONNECT_RETRY_SECONDS)]}"),
     ("docs/operations.md", f"the latest {MAX_CHANGES:,} changes"),
     ("docs/operations.md", "at {1}:{0}".format(*NIGHTLY_CRON.split())),
+    ("docs/scaling.md", f"`random_page_cost = {SERVER_SETTINGS['random_page_cost']}`"),
     ("docs/decisions/0018-size-alerts-are-sent-once.md", f"below {HYSTERESIS_RATIO * 100:.0f} % of it"),
     (
         "docs/decisions/0017-fleets-in-buckets.md",

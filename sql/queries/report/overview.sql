@@ -1,11 +1,18 @@
 -- name: view_rows
--- Number of rows of an account in each view, counted in the tables if that is cheaper.
+-- Number of rows of an account in each view and among the failed loads, counted in the tables if that is cheaper.
 select view_rows.view_name, view_rows.row_count
 from (
     values
         ('data_quality', (select count(*) from amocrm.quality_event where account_id = :account_id)),
         ('field_history', (select count(*) from amocrm.field_version where account_id = :account_id)),
         ('fields', (select count(*) from amocrm.field_version where account_id = :account_id and valid_to is null)),
+        (
+            'load_failure',
+            (
+                select count(*) from amocrm.load_failure join amocrm.account using (account_key)
+                where account.account_id = :account_id
+            )
+        ),
         ('option_history', (select count(*) from amocrm.option_version where account_id = :account_id)),
         ('segment_field_values', (select count(*) from amocrm.segment_field_value where account_id = :account_id)),
         ('segment_history', (select count(*) from amocrm.segment_version where account_id = :account_id)),

@@ -1,10 +1,12 @@
 -- name: catalog
 -- Every column of our tables and views, in order, with its comment.
 select
+    relation.oid::bigint as table_id,
     namespace.nspname as schema_name,
     relation.relname as table_name,
     relation.relkind = 'v' as is_view,
     obj_description(relation.oid, 'pg_class') as table_comment,
+    attribute.attnum as column_number,
     attribute.attname as column_name,
     format_type(attribute.atttypid, attribute.atttypmod) as column_type,
     attribute.attnotnull as is_required,
@@ -31,6 +33,14 @@ select
 from pg_proc as function
 where function.pronamespace = 'analytics'::regnamespace
 order by function.proname, arguments
+
+-- name: catalog_rules
+-- The parsed query of each of our views.
+select view.oid::bigint as table_id, rewrite.ev_action::text as rule
+from pg_rewrite as rewrite
+join pg_class as view on view.oid = rewrite.ev_class
+join pg_namespace as namespace on namespace.oid = view.relnamespace
+where namespace.nspname in ('amocrm', 'analytics') and view.relkind = 'v'
 
 -- name: catalog_uses
 -- Tables and views that each of our views selects from.

@@ -37,5 +37,15 @@ def test_a_frame_has_its_types_and_its_values(rows: list[tuple[object, ...]]) ->
 
 
 def test_rows_of_one_key_are_shown() -> None:
-    with pytest.raises(ValueError, match=r"example: rows with the same key\n(?s:.*)7 2026-03-01"):
-        RELATION.frame([(7, AT, "a", None, None), (8, AT, "b", None, None), (7, AT, "c", None, None)])
+    rows = [(7, AT, "a", None, None), (8, AT, "b", None, None), (7, AT, "c", None, None)]
+    for build in (RELATION.frame, RELATION.check):
+        with pytest.raises(ValueError, match=r"example: rows with the same key \('id', 'at'\): \[\(7, datetime"):
+            build(rows)
+
+
+@pytest.mark.parametrize("column", [0, 1, 2, 3])
+def test_a_value_of_another_type_is_rejected(column: int) -> None:
+    row: list[object] = [1, AT, "x", True, None]
+    row[column] = 1.5
+    with pytest.raises(TypeError, match=r"example\.(id|at|name|is_on): a value is no "):
+        RELATION.check([tuple(row)])
