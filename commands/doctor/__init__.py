@@ -53,7 +53,7 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 @account_option
 @json_option
 @click.option("--probe", "is_probe", is_flag=True, help="Instead find out, by reading only, what amoCRM's API does.")
-@click.option("--scan-cost", "with_scan_cost", is_flag=True, help="Also estimate what a scan of all customers costs.")
+@click.option("--scan-cost", "with_scan_cost", is_flag=True, help="Also estimate what a scan of customers costs.")
 @click.option("--send-test-alert", is_flag=True, help="Also send a test message to each receiver of alerts.")
 def command(
     *, account_key: str | None, is_json: bool, is_probe: bool, with_scan_cost: bool, send_test_alert: bool
@@ -81,8 +81,8 @@ def command(
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
-        if with_scan_cost:
-            checks = chain(checks, check_scan_costs(accounts, settings, SYSTEM_CLOCK))
+        scanned = [one for one in accounts if with_scan_cost or (not is_brief and has_scans(one))]
+        checks = chain(checks, check_scan_costs(scanned, settings, SYSTEM_CLOCK))
     language, found = terminal_language(setting), []
     if send_test_alert:
         receivers = load_receivers(os.environ, current_settings_folder())
@@ -157,6 +157,11 @@ def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | 
     else:
         yield from check_account(account, settings, engine, clock)
         yield from check_alerts(account, settings, engine)
+
+
+def has_scans(account: AnyAccount) -> bool:
+    """Return True if scans of the account's customers are switched on."""
+    return not isinstance(account, UnusableAccount) and account.customers is not None
 
 
 def print_check(check: Check, language: Language) -> None:

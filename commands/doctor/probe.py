@@ -13,17 +13,13 @@ from commands.output import print_json
 from pipelines.amocrm.client import AmoClient
 from pipelines.base.clock import Clock
 from pipelines.base.errors import ApiError, SettingsError
+from pipelines.base.language import LazyText, lazy_gettext
 from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
+from pipelines.customers.cost import ScanCost, estimate_scan
 from pipelines.load.access import endpoint_for
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.probe.probe import probe, probe_file, read_result, write_result
 from pipelines.probe.reader import ProbeReader
-from pipelines.probe.scan_cost import estimate_scan
-
-SCAN_ADVICE = (
-    "amoCRM restricts addresses that iterate through all data without control: scan once a day, at night, and many "
-    "accounts one after another."
-)
 
 
 def print_probe(account: AccountSettings, settings: Settings, clock: Clock, *, is_json: bool) -> None:
@@ -44,7 +40,7 @@ def check_scan_costs(accounts: Sequence[AnyAccount], settings: Settings, clock: 
     for account in accounts:
         if isinstance(account, UnusableAccount):
             continue
-        subject = f"account '{account.key}': scan"
+        subject = lazy_gettext("account '%(key)s': scan", key=account.key)
         try:
             with open_reader(account, settings, clock) as reader:
                 cost = estimate_scan(reader)
@@ -52,9 +48,26 @@ def check_scan_costs(accounts: Sequence[AnyAccount], settings: Settings, clock: 
             yield failed(subject, error)
             continue
         if cost is None:
-            yield warning(subject, "amoCRM shows no list of customers.", "Enable customers, or use a token that may.")
+            yield warning(
+                subject,
+                lazy_gettext("amoCRM shows no list of customers."),
+                lazy_gettext("Enable customers, or use a token that may read them."),
+            )
         else:
-            yield ok(subject, f"{cost.describe()} {SCAN_ADVICE}")
+            yield ok(subject, describe_cost(cost))
+
+
+def describe_cost(cost: ScanCost) -> LazyText:
+    """Describe what a scan costs, and what the vendor says of scans."""
+    return lazy_gettext(
+        "Customers: %(customers)s. A scan sends about %(requests)s requests in %(minutes)s min and receives "
+        "%(megabytes)s MB. amoCRM restricts addresses that read all data without control: scan once a day, at night, "
+        "and many accounts one after another.",
+        customers=f"{cost.customer_count:,}",
+        requests=f"{cost.request_count:,}",
+        minutes=f"{max(1, round(cost.seconds / 60)):,}",
+        megabytes=f"{max(1, cost.byte_count // 1_000_000):,}",
+    )
 
 
 @contextmanager

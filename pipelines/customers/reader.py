@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -35,6 +35,7 @@ from pipelines.customers.projection import (
 from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
 from pipelines.load.rate_limits import HOST_REQUESTS_PER_SECOND, limits_for
+from pipelines.probe.probe import probe_file, read_result
 
 MAX_REQUESTS_PER_SECOND: Final = 3.0
 SHARE_OF_RATE: Final = MAX_REQUESTS_PER_SECOND / HOST_REQUESTS_PER_SECOND
@@ -69,8 +70,8 @@ class CustomerReader:
     client: AmoClient
     clock: Clock
     scan_limiter: RateLimiter
-    _page_size: int = PAGE_LIMIT
-    _sizes: list[int] = field(default_factory=lambda: list(PAGE_SIZES[1:]))
+    _page_size: int
+    _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
 
     def fetch_account(self) -> Account:
         """Fetch the account."""
@@ -176,7 +177,17 @@ def open_reader(context: LoadContext) -> Iterator[CustomerReader]:
             # One file for all accounts: their scans share this machine's address.
             slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
             scan_limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
-        yield CustomerReader(client=client, clock=context.clock, scan_limiter=scan_limiter)
+        sizes = _page_sizes(context)
+        yield CustomerReader(
+            client=client, clock=context.clock, scan_limiter=scan_limiter, _page_size=sizes[0], _sizes=list(sizes[1:])
+        )
+
+
+def _page_sizes(context: LoadContext) -> Sequence[int]:
+    """Return the page sizes to try, without those that a probe saw time out."""
+    probed = read_result(probe_file(context.settings.data_dir, context.account_key))
+    largest = (probed and probed.customers_limit) or PAGE_LIMIT
+    return [size for size in PAGE_SIZES if size <= largest] or PAGE_SIZES[-1:]
 
 
 def _project_one(document: Json, customer_id: int) -> CustomerRow:

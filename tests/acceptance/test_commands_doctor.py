@@ -273,9 +273,10 @@ def test_the_probe_and_the_cost_of_a_scan(tmp_path: Path, emulator: Emulator, po
     assert {request.method for request in emulator.requests} == {"GET"}
     checks = json.loads(run("doctor", "--scan-cost", "--json", folder=tmp_path, **variables).stdout)["checks"]
     cost = next(check["finding"] for check in checks if check["subject"] == "account 'main': scan")
-    assert "600 customers: a scan sends about 6 requests" in cost
+    assert "Customers: 600. A scan sends about 6 requests" in cost
     emulator.world.switch_mode(account_id, "disabled")
-    checks = json.loads(run("doctor", "--scan-cost", "--json", folder=tmp_path, **variables).stdout)["checks"]
+    switched_on = variables | {"AMOCRM_CUSTOMERS": "daily"}
+    checks = json.loads(run("doctor", "--json", folder=tmp_path, **switched_on).stdout)["checks"]
     assert next(check["status"] for check in checks if check["subject"] == "account 'main': scan") == "warning"
 
 

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.base.clock import Clock
+from pipelines.customers.cost import estimate_scan
 from pipelines.probe.probe import probe
 from pipelines.probe.reader import Reading
-from pipelines.probe.scan_cost import estimate_scan
 
 SECRET = "Zq9"
 KEYS = st.sampled_from(
