@@ -6,6 +6,7 @@ POST   /_emulator/clock        ``{"instant": "2026-11-01T09:00:00+03:00"}``: fre
 POST   /_emulator/advance      ``{"days": 1, "hours": 2}``: advance the clock
 POST   /_emulator/tokens       ``{"account_id": 31405382, "is_admin": true}``: a long-lived token
 POST   /_emulator/integrations ``{"redirect_uri": "http://127.0.0.1:9000/"}``: a client id and its secret, for OAuth
+POST   /_emulator/quirks       ``{"customers_order": "updated_at"}``: change undocumented behaviour
 POST   /_emulator/faults       ``{"name": "status", "arguments": {"code": 503}, "where": {"resource": "segments"}}``
 DELETE /_emulator/faults       remove all faults
 ====== ======================= ================================================================================
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -92,6 +93,11 @@ def _add_integration(emulator: Controlled, body: Json) -> Json:
     return asdict(add_integration(emulator.world, body["redirect_uri"]))
 
 
+def _set_quirks(emulator: Controlled, body: Json) -> Json:
+    emulator.world.quirks = replace(emulator.world.quirks, **body)
+    return asdict(emulator.world.quirks)
+
+
 def _add_fault(emulator: Controlled, body: Json) -> Json:
     if body["name"] not in EFFECTS:
         raise ValueError(f"no such fault: {body['name']}; there are {', '.join(sorted(EFFECTS))}")
@@ -110,6 +116,7 @@ HANDLERS: dict[tuple[str, str], Callable[[Controlled, Json], Json]] = {
     ("POST", "advance"): _advance,
     ("POST", "tokens"): _issue_token,
     ("POST", "integrations"): _add_integration,
+    ("POST", "quirks"): _set_quirks,
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
 }

@@ -133,6 +133,7 @@ class CustomerBook:
     revision: int = 0  # counts the changes
     due: list[tuple[datetime, int, int]] = field(default_factory=list)  # heap: instant, customer, its schedule
     scheduled_rules: object = None  # the rules that ``due`` was computed from
+    counted_sizes: dict[int, int] = field(default_factory=dict)  # by segment, if sizes lag behind
     emptied: set[tuple[int, int]] = field(default_factory=set)  # deleted stages and segments, with when
     listed: tuple[object, list[int]] = (None, [])  # ids in the list's order, and what they depend on
 

@@ -8,6 +8,16 @@ from random import Random
 from emulator.customer import Customer, CustomerBook
 from emulator.customers import CustomerChanges
 
+PURCHASE_DAYS, COMPLAINT_DAYS, ARRIVAL_DAYS, DELETION_DAYS = 35, 1_500, 900, 2_500
+"""Days after which a customer purchases, complains, brings another one, or is deleted, on average."""
+
+LOYAL_PURCHASES = 6
+LOYAL_TAG, COMPLAINT_TAG = 174_727, 174_731
+"""Tags of the seed data's rules."""
+
+MAX_PICKS = 200
+"""Customers that are looked at for one that can join or leave."""
+
 
 def change_at_rate(world: CustomerChanges, account_id: int, rate: float) -> None:
     """Make as many random changes as the rate says on average, different ones each time."""
@@ -40,6 +50,41 @@ def change_at_random(world: CustomerChanges, account_id: int, random: Random) ->
         world.hide_customer(account_id, customer.id, is_hidden=not customer.is_hidden)
     elif action == "purchase":
         world.purchase(account_id, customer.id, random.randrange(500, 9_000))
+
+
+def live_one_day(world: CustomerChanges, account_id: int, random: Random) -> None:
+    """Make the purchases, tags, arrivals and deletions of one day."""
+    book = world.book(account_id)
+    alive = sum(one.deleted_at is None for one in book.customers.values())
+    for _ in range(alive // PURCHASE_DAYS):
+        customer = _pick(book, random)
+        if customer is not None:
+            world.purchase(account_id, customer.id, random.randrange(500, 9_000))
+            if customer.purchases_count == LOYAL_PURCHASES:
+                world.tag_customer(account_id, customer.id, LOYAL_TAG)
+    for _ in range(alive // COMPLAINT_DAYS):
+        customer = _pick(book, random)
+        if customer is not None:
+            world.tag_customer(account_id, customer.id, COMPLAINT_TAG)
+    for _ in range(alive // ARRIVAL_DAYS):
+        world.add_customer(account_id, periodicity=random.choice((14, 30, 60)))
+    for _ in range(alive // DELETION_DAYS):
+        customer = _pick(book, random)
+        if customer is not None:
+            world.delete_customer(account_id, customer.id)
+
+
+def fit_segment(world: CustomerChanges, account_id: int, segment_id: int, size: int, random: Random) -> None:
+    """Let random customers join or leave a segment until it has a size, at most four fifths of all customers."""
+    book = world.book(account_id)
+    change = min(size, len(book.customers) * 4 // 5) - world.account(account_id).segments[segment_id].customers_count
+    for _ in range(abs(change) * MAX_PICKS):
+        customer = _pick(book, random)
+        if change == 0 or customer is None:
+            return
+        if (segment_id in customer.segments) == (change < 0):
+            (world.join_segment if change > 0 else world.leave_segment)(account_id, customer.id, segment_id)
+            change += 1 if change < 0 else -1
 
 
 def _pick(book: CustomerBook, random: Random) -> Customer | None:

@@ -16,7 +16,7 @@ def advance_customers(world: CustomerChanges, account_id: int, to: datetime) -> 
     if book.scheduled_rules != rules:
         book.due.clear()
         for customer in book.customers.values():
-            schedule(book, customer, rules, max(customer.created_at, book.advanced_at or customer.created_at))
+            schedule(book, customer, rules, max(customer.stage_since, book.advanced_at or customer.stage_since))
         book.scheduled_rules = rules
     deletions = [one for one in _deletions(world, account_id) if one[0] <= to]
     for at, kind, place_id, key in deletions:
@@ -25,6 +25,9 @@ def advance_customers(world: CustomerChanges, account_id: int, to: datetime) -> 
             _empty(world, account_id, kind, place_id)
         book.emptied.add(key)
     _apply_rules(world, account_id, rules, to)
+    lag = world.quirks.size_lag_seconds
+    if lag and (book.advanced_at is None or to.timestamp() // lag > book.advanced_at.timestamp() // lag):
+        book.counted_sizes = {one.id: one.customers_count for one in world.account(account_id).segments.values()}
     book.advanced_at = max(to, book.advanced_at or to)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import TypeVar
 
 from emulator.calls import Call, with_self_link
 from emulator.customer import Customer, CustomerBook, CustomerEvent
@@ -19,6 +19,8 @@ from emulator.routes import PATHS
 MAX_EVENTS = 100
 """Largest page of events."""
 DAY_SECONDS = 86_400
+
+Item = TypeVar("Item")
 
 
 def get_customers(call: Call) -> Response:
@@ -35,7 +37,7 @@ def get_customers(call: Call) -> Response:
     listed: Sequence[int] = _listed(call, book)
     if call.account.is_filter_enabled:
         listed = [one for one in listed if _is_selected(call, book.customers[one])]
-    return _page(call, listed, limit, lambda one: book.customers[one].item(call.account))
+    return _page(call, listed, limit, lambda one: _customer_row(call, book.customers[one]))
 
 
 def get_customer(call: Call) -> Response:
@@ -47,7 +49,7 @@ def get_customer(call: Call) -> Response:
     if customer.is_hidden and quirks.hidden_customer_status != 200:
         is_204 = quirks.hidden_customer_status == 204
         return no_content() if is_204 else problem(403, "Insufficient rights to see this customer")
-    return success(with_self_link(call, "customers", customer.item(call.account)))
+    return success(_customer_row(call, customer))
 
 
 def get_events(call: Call) -> Response:
@@ -102,13 +104,17 @@ def _filter_values(call: Call, name: str) -> list[str]:
     return [text for key, text in call.request.query.items() if pattern.fullmatch(key)]
 
 
+def _customer_row(call: Call, customer: Customer) -> dict[str, Json]:
+    return with_self_link(call, "customers", customer.item(call.account))
+
+
 def _event_row(call: Call, event: CustomerEvent) -> dict[str, Json]:
     row = with_self_link(call, "events", event.item(call.account))
     href = f"{call.request.base_url}{PATHS['customers']}/{event.customer_id}"
     return row | {"_embedded": {"entity": {"id": event.customer_id, "_links": {"self": {"href": href}}}}}
 
 
-def _page(call: Call, listed: Sequence[Any], limit: int, to_row: Any) -> Response:
+def _page(call: Call, listed: Sequence[Item], limit: int, to_row: Callable[[Item], dict[str, Json]]) -> Response:
     """Return one page of a list, whose rows are made only for it."""
     page, name = call.request.page, call.route.resource
     shown = listed[(page - 1) * limit : page * limit]
@@ -118,8 +124,6 @@ def _page(call: Call, listed: Sequence[Any], limit: int, to_row: Any) -> Respons
     if page * limit < len(listed):
         links["next"] = page_url(call, page + 1, limit)
     rows = [to_row(one) for one in shown]
-    if name == "customers":
-        rows = [with_self_link(call, name, row) for row in rows]
     return success(
         {
             "_page": page,

@@ -9,6 +9,7 @@ any group moves.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ def find_rules(account: Account) -> tuple[MoveRule, ...]:
     return tuple(found)
 
 
-def schedule(book: CustomerBook, customer: Customer, rules: tuple[MoveRule, ...], after: datetime) -> None:
+def schedule(book: CustomerBook, customer: Customer, rules: Sequence[MoveRule], after: datetime) -> None:
     """Compute when the next rule moves a customer."""
     customer.schedule += 1
     if customer.deleted_at is None:

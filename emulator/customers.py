@@ -23,7 +23,9 @@ class CustomerChanges(SegmentChanges, StageChanges):
 
     def book(self, account_id: int) -> CustomerBook:
         """Return the customers of an account; a book in ``customers`` turns them on."""
-        return self.customers.setdefault(account_id, CustomerBook())
+        if account_id not in self.customers:
+            self.customers[account_id] = CustomerBook()
+        return self.customers[account_id]
 
     def add_customer(
         self,
@@ -73,8 +75,8 @@ class CustomerChanges(SegmentChanges, StageChanges):
                     id=self.allocate_id("customer"),
                     stage_id=random.choice(stages),
                     stage_since=now,
-                    created_at=now,
-                    updated_at=now,
+                    created_at=now - timedelta(minutes=random.randrange(700 * 1440)),
+                    updated_at=now - timedelta(minutes=random.randrange(30 * 1440)),
                     segments=dict.fromkeys(sorted(places), now),
                     periodicity=random.choice((14, 30, 60)),
                     next_date=midnight + timedelta(days=random.randrange(-20, 60)),

@@ -26,6 +26,7 @@ class Quirks:
     is_deleted_customer_204: bool = True  # by id, else 200 with ``is_deleted``
     stage_moves_customer_updated_at: bool = True
     segment_moves_customer_updated_at: bool = True
+    size_lag_seconds: int = 0  # sizes that follow from customers are counted this often; 0: at once
     customer_changes_per_page: float = 0.0  # random changes before each page of customers
     missing_event_share: float = 0.0  # events that no list shows
     events_kept_days: int | None = None

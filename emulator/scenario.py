@@ -23,11 +23,13 @@ class Scenario:
         self.ids = ids
 
     @classmethod
-    def create_account(cls, world: World, mode: Mode, account_id: int | None = None) -> Scenario:
-        """Create the account with its seed data."""
+    def create_account(
+        cls, world: World, mode: Mode, account_id: int | None = None, name: str | None = None
+    ) -> Scenario:
+        """Create the account with its seed data, with another name than theirs if one is given."""
         account_id = world.add_account(
-            seed_data.ACCOUNT_NAME,
-            subdomain=seed_data.SUBDOMAIN,
+            name or seed_data.ACCOUNT_NAME,
+            subdomain=None if name else seed_data.SUBDOMAIN,
             timezone=seed_data.TIMEZONE,
             mode=mode,
             account_id=account_id,

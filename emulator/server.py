@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -36,8 +37,8 @@ class Emulator:
             token = emulator.long_lived_token(account_id)
             requests.get(f"{emulator.url}/api/v4/account", headers={"Authorization": f"Bearer {token}"})
 
-    One emulator serves any number of accounts; the bearer token selects the account. A ``simulation`` is advanced to
-    the clock's time before each response, and responds with 503 during its outages.
+    One emulator serves any number of accounts; the bearer token selects the account. Each simulation is
+    advanced to the clock's time before each response, and its account gets 503 during its outages.
     """
 
     def __init__(
@@ -45,19 +46,20 @@ class Emulator:
         *,
         world: World | None = None,
         clock: Clock | None = None,
-        simulation: Simulation | None = None,
+        simulations: Sequence[Simulation] = (),
         limit: RateLimit | None = None,
         port: int = 0,
     ) -> None:
         if world is not None and clock is not None and world.clock is not clock:
             raise ValueError("the world has a clock of its own: pass one of the two")
         self.world = world or World(clock=clock)
-        self.simulation = simulation
+        self.simulations = simulations
         self.limit = limit
         self.faults = Faults()
         self.requests: list[Request] = []  # log of received requests, oldest first
         self._port = port
         self._listener: Listener | None = None
+        self._more_listeners: list[Listener] = []
 
     @property
     def clock(self) -> Clock:
@@ -81,10 +83,16 @@ class Emulator:
         self._listener = Listener(self.respond, self._port)
         return self
 
+    def add_host(self, port: int = 0) -> str:
+        """Listen at another port too, as the host of another account, and return host and port."""
+        self._more_listeners.append(Listener(self.respond, port))
+        return f"{LOOPBACK}:{self._more_listeners[-1].port}"
+
     def stop(self) -> None:
-        """Close the port and every connection. Stopping twice is no error."""
-        if self._listener is not None:
-            listener, self._listener = self._listener, None
+        """Close all ports and every connection. Stopping twice is no error."""
+        listeners = [*self._more_listeners, *([self._listener] if self._listener else [])]
+        self._listener, self._more_listeners = None, []
+        for listener in listeners:
             listener.close()
 
     def __enter__(self) -> Emulator:
@@ -124,9 +132,9 @@ class Emulator:
             for effect in effects:
                 if effect.before_response is not None:
                     effect.before_response(self.world)
-            if self.simulation is not None:
-                self.simulation.advance(self.world, now)
-            response = self._refusal(now) or respond(self.world, request)
+            for simulation in self.simulations:
+                simulation.advance(self.world, now)
+            response = self._refusal(now, token) or respond(self.world, request)
         for effect in effects:
             if effect.payload is not None and response.status == 200:
                 response = replace(response, payload=effect.payload(copy.deepcopy(response.payload)))
@@ -139,9 +147,11 @@ class Emulator:
                 wire = effect.wire(wire)
         return wire
 
-    def _refusal(self, now: datetime) -> Response | None:
-        """Return the response during an outage or above the rate limit; None otherwise."""
-        if self.simulation is not None and self.simulation.is_outage_at(now):
+    def _refusal(self, now: datetime, token: Token | None) -> Response | None:
+        """Return the response during an outage of the account or above the rate limit; None otherwise."""
+        if any(
+            one.is_outage_at(now) for one in self.simulations if token is None or token.account_id == one.account_id
+        ):
             return Response(
                 status=503, content_type=HTML, body=b"<html><h1>503 Service Temporarily Unavailable</h1></html>"
             )

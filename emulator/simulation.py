@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
 from zoneinfo import ZoneInfo
 
 from emulator import timeline
+from emulator.customer_life import fit_segment, live_one_day
+from emulator.customer_moves import advance_customers
 from emulator.entities import Json, Mode
 from emulator.scenario import Scenario
 from emulator.seed_data import CAMPAIGN, DEFAULT_SIZE_PATTERN, LATER_SEGMENTS, SEGMENTS
 from emulator.sizes import SizePattern, size_at
 from emulator.world import World
 
+DAY = timedelta(days=1)
+SEED_CUSTOMERS = 5_000
+"""Customers for which the seed data's sizes are made; with more or fewer, the sizes are in proportion."""
 SEGMENT_SEEDS = SEGMENTS | LATER_SEGMENTS
 
 
@@ -20,10 +28,18 @@ class Simulation:
 
     The state at an instant depends only on the seed and the instant, not on the number of steps. ``mode`` decides
     whether the API shows segments or stages; both are simulated. Without ``account_id`` the world assigns an id.
+    With ``customers``, that many are there from the start; they live day by day, and the sizes follow from them.
     """
 
     def __init__(
-        self, seed: int, started_at: datetime, mode: Mode = "segments", *, account_id: int | None = None
+        self,
+        seed: int,
+        started_at: datetime,
+        mode: Mode = "segments",
+        *,
+        account_id: int | None = None,
+        name: str | None = None,
+        customers: int = 0,
     ) -> None:
         if started_at.tzinfo is None:
             raise ValueError(f"started_at needs a timezone: {started_at!r}")
@@ -31,6 +47,8 @@ class Simulation:
         self.started_at = started_at.astimezone(UTC)
         self.mode: Mode = mode
         self.at: datetime | None = None  # the instant up to which the world was advanced
+        self.customers = customers
+        self._name = name
         self._requested_account_id = account_id
         self._account_id: int | None = None
         self._ids: dict[str, int] = {}
@@ -49,17 +67,40 @@ class Simulation:
         with world.lock:
             if self._account_id is None:
                 with world.at(self.started_at):
-                    begun = Scenario.create_account(world, self.mode, self._requested_account_id)
+                    begun = Scenario.create_account(world, self.mode, self._requested_account_id, self._name)
+                    if self.customers:
+                        world.add_customers(begun.account_id, self.customers, seed=self.seed, segments_each=0)
                 self._account_id, self._ids = begun.account_id, begun.ids
             scenario = Scenario(world, self.account_id, self._ids)
             since = self.at - self.started_at if self.at else timedelta(microseconds=-1)
-            for event in timeline.events(self.seed, since, to - self.started_at):
-                self.at = self.started_at + event.after
-                self._update_sizes(scenario, self.at)  # so that deleted segments keep the size of that time
-                with world.at(self.at):
+            until = to - self.started_at
+            for event in sorted(
+                [*timeline.events(self.seed, since, until), *self._days(since, until)], key=lambda event: event.after
+            ):
+                self._advance_to(scenario, self.started_at + event.after)
+                with world.at(self.started_at + event.after):
                     event.action(scenario)
-            self.at = to.astimezone(UTC)
-            self._update_sizes(scenario, self.at)
+            self._advance_to(scenario, to.astimezone(UTC))
+
+    def _advance_to(self, scenario: Scenario, instant: datetime) -> None:
+        """Let the sizes, or the customers, reach an instant."""
+        self.at = instant
+        if self.customers:
+            advance_customers(scenario.world, self.account_id, instant)
+        else:
+            self._update_sizes(scenario, instant)  # also before events: deleted segments keep the size of that time
+
+    def _days(self, since: timedelta, until: timedelta) -> Iterator[timeline.Event]:
+        """Yield the days of the customers' lives."""
+        first, last = since // DAY + 1, until // DAY
+        for day in range(first, last + 1 if self.customers else first):
+            yield timeline.Event(after=day * DAY, action=partial(self._live, day=day))
+
+    def _live(self, scenario: Scenario, day: int) -> None:
+        """Let the customers of an account live one day, and the segments reach the sizes of that day."""
+        if day:
+            live_one_day(scenario.world, self.account_id, Random(f"{self.seed}/{day}"))
+        self._update_sizes(scenario, self.started_at + day * DAY)
 
     def outages(self, until: datetime) -> list[tuple[datetime, datetime]]:
         """Return start and end of the outages that start until then, oldest first."""
@@ -78,6 +119,7 @@ class Simulation:
             "mode": self.mode,
             "at": self.at and self.at.isoformat(),
             "account_id": self._account_id,
+            "customers": self.customers,
             "ids": dict(self._ids),
         }
 
@@ -85,6 +127,7 @@ class Simulation:
     def from_json(cls, data: dict[str, Json]) -> Simulation:
         """Restore the simulation, to be used with the world that was saved with it."""
         simulation = cls(data["seed"], datetime.fromisoformat(data["started_at"]), data["mode"])
+        simulation.customers = data.get("customers", 0)
         simulation.at = data["at"] and datetime.fromisoformat(data["at"])
         simulation._account_id = data["account_id"]
         simulation._ids = dict(data["ids"])
@@ -106,7 +149,11 @@ class Simulation:
                 age=timedelta(seconds=instant.timestamp() - segment.created_at),
                 campaigns=begun,
             )
-            if new_size != segment.customers_count:
+            if self.customers:
+                random = Random(f"{self.seed}/{segment.id}/{instant}")
+                scaled_size = new_size * self.customers // SEED_CUSTOMERS
+                fit_segment(scenario.world, scenario.account_id, segment.id, scaled_size, random)
+            elif new_size != segment.customers_count:
                 scenario.world.set_size(scenario.account_id, segment.id, new_size)
 
 

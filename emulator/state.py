@@ -1,4 +1,4 @@
-"""State file with a world and its simulation."""
+"""State file with a world and its simulations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +25,14 @@ class StateError(Exception):
     """The file is not a valid state."""
 
 
-def save(path: Path, world: World, simulation: Simulation | None) -> None:
+def save(path: Path, world: World, simulations: Sequence[Simulation]) -> None:
     """Write the state to ``path`` atomically, readable only by its owner."""
     with world.lock:
         state = {
             "format": FORMAT_VERSION,
             "now": world.now().isoformat(),
             "world": world.to_json(),
-            "story": simulation and simulation.to_json(),
+            "stories": [one.to_json() for one in simulations],
         }
     text = json.dumps(state)
     with suppress(FileNotFoundError, StateError):
@@ -70,7 +71,7 @@ def _read(path: Path, *, is_private: bool = False) -> str:
             raise StateError(f"{path} is not a state of the emulator: {error}") from None
 
 
-def load(path: Path, clock: Clock | None = None) -> tuple[World, Simulation | None]:
+def load(path: Path, clock: Clock | None = None) -> tuple[World, list[Simulation]]:
     """Load a state. The world's clock is ``clock``, or one that is frozen at the state's instant.
 
     Raises ``FileNotFoundError`` if there is no file, and ``StateError`` if it is invalid.
@@ -81,6 +82,7 @@ def load(path: Path, clock: Clock | None = None) -> tuple[World, Simulation | No
         if state["format"] != FORMAT_VERSION:
             raise StateError(f"{path} has format {state['format']}, but this emulator reads {FORMAT_VERSION}")
         world = World.from_json(state["world"], clock=clock or Clock(datetime.fromisoformat(state["now"])))
-        return world, Simulation.from_json(state["story"]) if state["story"] else None
+        stories = state["stories"] if "stories" in state else [state["story"]]  # of older versions
+        return world, [Simulation.from_json(one) for one in stories if one]
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(f"{path} is not a state of the emulator: {error}") from error

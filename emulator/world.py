@@ -96,7 +96,10 @@ class World(CustomerChanges, FieldChanges):
             account, with_codes = self.account(account_id), self.quirks.shows_enum_codes
             if not self.shows_segments(account_id):
                 return []
-            return [segment.item(account, with_enum_codes=with_codes) for segment in account.live_segments()]
+            rows = [segment.item(account, with_enum_codes=with_codes) for segment in account.live_segments()]
+            book = self.customers.get(account_id)
+            counted = book.counted_sizes if book and self.quirks.size_lag_seconds else {}
+            return [row | {"customers_count": counted.get(row["id"], row["customers_count"])} for row in rows]
 
     def shown_fields(self, account_id: int) -> list[dict[str, Json]]:
         """Return the items of the fields list, without ``_links``; none if the mode has no segments."""

@@ -29,8 +29,8 @@ class PersistentEmulator(Emulator):
     """Emulator that saves its world before it responds to a change."""
 
     def __init__(self, *, world: World, simulation: Simulation, file: Path) -> None:
-        super().__init__(world=world, simulation=simulation)
-        self._saved_simulation = simulation  # ``simulation`` may be switched off
+        super().__init__(world=world, simulations=[simulation])
+        self._saved_simulations = self.simulations  # ``simulations`` may be switched off
         self._file = file
 
     def respond(self, request: Request) -> WireResponse:
@@ -38,7 +38,7 @@ class PersistentEmulator(Emulator):
         with self.world.lock:
             wire = super().respond(request)
             if request.method != "GET":
-                state.save(self._file, self.world, self._saved_simulation)
+                state.save(self._file, self.world, self._saved_simulations)
         return wire
 
 
@@ -73,7 +73,7 @@ class SimulatedAccount:
         self.set_time(now)
         if self.simulation.is_outage_at(now):
             self.simulation.advance(self.emulator.world, now)
-            self.emulator.simulation = None
+            self.emulator.simulations = ()
 
 
 @contextmanager
@@ -99,8 +99,7 @@ def simulated_account(home: DemoHome, config: SimulationConfig, at: datetime) ->
 def load_world(file: Path, time: Clock) -> tuple[World, Simulation]:
     """Load the saved world. Raises ``SettingsError`` if the file is invalid."""
     try:
-        world, simulation = state.load(file, time)
+        world, (simulation,) = state.load(file, time)
     except state.StateError as error:
         raise SettingsError(f"The demo cannot continue: {error}.", advice="Start over with 'demo --fresh'.") from None
-    assert simulation is not None
     return world, simulation

@@ -23,6 +23,7 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
+from commands.doctor.probe import check_scan_costs, print_probe
 from commands.doctor.receivers import check_delivery, check_receivers
 from commands.options import account_option, json_option
 from commands.output import print_json
@@ -51,15 +52,26 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 26
 @click.command()
 @account_option
 @json_option
+@click.option("--probe", "is_probe", is_flag=True, help="Instead find out, by reading only, what amoCRM's API does.")
+@click.option("--scan-cost", "with_scan_cost", is_flag=True, help="Also estimate what a scan of customers costs.")
 @click.option("--send-test-alert", is_flag=True, help="Also send a test message to each receiver of alerts.")
-def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) -> None:
+def command(
+    *, account_key: str | None, is_json: bool, is_probe: bool, with_scan_cost: bool, send_test_alert: bool
+) -> None:
     """Check settings, tokens, database and clock, and advise on problems.
 
     Checks settings, secrets, data folder, database, migrations, roles and schedule, and for each account its token,
     access, rights, mode, clock and identity. With many accounts, only their problems are shown. Nothing is loaded or
     changed, except that expired OAuth tokens are renewed. The exit code is 0 if no check failed, else that of the error
     with which a load would fail.
+
+    With --probe, the text that is printed has no ids, names or hosts, so that it can be pasted into an issue. amoCRM's
+    documentation leaves open what it finds out. Later loads use it.
     """
+    if is_probe:
+        settings = load_current_settings()
+        print_probe(settings.account(account_key), settings, SYSTEM_CLOCK, is_json=is_json)
+        return
     try:
         settings = load_current_settings()
     except SettingsError as error:
@@ -69,6 +81,8 @@ def command(*, account_key: str | None, is_json: bool, send_test_alert: bool) ->
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
+        scanned = [one for one in accounts if with_scan_cost or (not is_brief and has_scans(one))]
+        checks = chain(checks, check_scan_costs(scanned, settings, SYSTEM_CLOCK))
     language, found = terminal_language(setting), []
     if send_test_alert:
         receivers = load_receivers(os.environ, current_settings_folder())
@@ -143,6 +157,11 @@ def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | 
     else:
         yield from check_account(account, settings, engine, clock)
         yield from check_alerts(account, settings, engine)
+
+
+def has_scans(account: AnyAccount) -> bool:
+    """Return True if scans of the account's customers are switched on."""
+    return not isinstance(account, UnusableAccount) and account.customers is not None
 
 
 def print_check(check: Check, language: Language) -> None:

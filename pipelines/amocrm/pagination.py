@@ -73,7 +73,7 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
     number = document.get("_page")
     if number is not None and str(number) != str(requested_page):
         raise InvalidRecord(f"page {requested_page} was requested, and another one returned")
-    href = _parse_next_href(document.get("_links"))
+    href = parse_next_href(document.get("_links"))
     return Page(
         rows=tuple(rows),
         ids=tuple(
@@ -84,7 +84,7 @@ def parse_page(document: Json, resource: Resource, requested_page: int) -> Page:
         number=None if number is None else requested_page,
         page_count=_parse_count(document.get("_page_count")),
         has_next=href is not None,
-        next_number=_parse_page_number(href),
+        next_number=parse_page_number(href),
     )
 
 
@@ -179,14 +179,14 @@ def _parse_rows(embedded: Json, name: str) -> list[Row]:
     return rows
 
 
-def _parse_next_href(links: Json) -> str | None:
+def parse_next_href(links: Json) -> str | None:
     """Return the link to the next page, or None."""
     next_link = links.get("next") if isinstance(links, dict) else None
     href = next_link.get("href") if isinstance(next_link, dict) else None
     return href if isinstance(href, str) and href else None
 
 
-def _parse_page_number(href: str | None) -> int | None:
+def parse_page_number(href: str | None) -> int | None:
     """Return the page number of a link.
 
     Its host and path are never used: they could divert the token.

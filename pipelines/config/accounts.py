@@ -74,9 +74,9 @@ class AccountSettings:
     base_url: str  # https://example.amocrm.ru
     token: Secret | Integration  # long-lived token, or OAuth client
     alerts: tuple[SizeRule, ...] = ()  # size alerts
-    customers: ScanWindow | None = None  # daily hours for scans of customers; None: customers are never read
     change_alerts: frozenset[str] | None = None  # kinds of changes to alert on; None: those of all accounts
     language: str | None = None  # of its report and alerts; None: that of all
+    customers: ScanWindow | None = None  # daily hours for scans of customers; None: customers are never read
 
     @property
     def host(self) -> str:
@@ -191,13 +191,13 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
             f"accounts.toml: '{unknown}' is unknown. Write {', '.join(ACCOUNT_KEYS)}: {ACCOUNT_EXAMPLE}."
         )
     alerts = tuple(_parse_alert_tables(table.get("alerts", []), reader))
-    customers = _parse_customers(table.get("customers"), reader)
     change_alerts = None
     with reader.collect_problems("accounts.toml, change_alerts"):
         change_alerts = parse_change_kinds(table["change_alerts"]) if "change_alerts" in table else None
     language = None
     with reader.collect_problems("accounts.toml, language"):
         language = values.parse_language(table["language"]) if "language" in table else None
+    customers = _parse_customers(table.get("customers"), reader)
     connection = {name: table[name] for name in CONNECTION_KEYS if name in table}
     if connection.keys() not in _VALID_KEY_SETS or not all(isinstance(text, str) for text in connection.values()):
         raise SettingsError(
@@ -210,9 +210,9 @@ def _parse_account(key: str, table: Mapping[str, Any], reader: SettingsReader, r
         base_url=parse_host(connection["host"]),
         token=_parse_token(connection, reader, root),
         alerts=alerts,
-        customers=customers,
         change_alerts=change_alerts,
         language=language,
+        customers=customers,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
 from pipelines.base.errors import Superseded
+from pipelines.base.timezone import stored_timezone
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
@@ -61,7 +61,7 @@ def publish_scan(
         values = {
             "account_id": account_id,
             "started_at": started_at,
-            "scan_date": started_at.astimezone(ZoneInfo(timezone)).date(),
+            "scan_date": started_at.astimezone(stored_timezone(timezone)).date(),
             "timezone": timezone,
             "forgotten_from": FORGOTTEN_FROM,
             "forgotten_count": connection.scalar(statement("forgotten_count"), {"account_id": account_id}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -35,6 +35,7 @@ from pipelines.customers.projection import (
 from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
 from pipelines.load.rate_limits import HOST_REQUESTS_PER_SECOND, limits_for
+from pipelines.probe.probe import probe_file, read_result
 
 MAX_REQUESTS_PER_SECOND: Final = 3.0
 SHARE_OF_RATE: Final = MAX_REQUESTS_PER_SECOND / HOST_REQUESTS_PER_SECOND
@@ -68,9 +69,9 @@ class CustomerReader:
 
     client: AmoClient
     clock: Clock
-    limiter: RateLimiter  # of scans; the session heeds those that loads share
-    _page_size: int = PAGE_LIMIT
-    _sizes: list[int] = field(default_factory=lambda: list(PAGE_SIZES[1:]))
+    scan_limiter: RateLimiter
+    _page_size: int
+    _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
 
     def fetch_account(self) -> Account:
         """Fetch the account."""
@@ -161,7 +162,7 @@ class CustomerReader:
 
     def _wait(self) -> None:
         """Wait for the scan's own rate limit; the session then waits for those that loads share."""
-        wait = self.limiter.reserve(self.clock.monotonic())
+        wait = self.scan_limiter.reserve(self.clock.monotonic())
         if wait:
             self.clock.sleep(wait)
 
@@ -171,12 +172,22 @@ def open_reader(context: LoadContext) -> Iterator[CustomerReader]:
     """Open the client of a scan."""
     with open_client(context, SCAN_LIMITS, keeps_responses=False) as client:
         rate = limits_for(context.settings, client.base_url).requests_per_second * SHARE_OF_RATE
-        limiter = RateLimiter(interval=0.0, burst=1)
+        scan_limiter = RateLimiter(interval=0.0, burst=1)
         if math.isfinite(rate):
             # One file for all accounts: their scans share this machine's address.
             slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
-            limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
-        yield CustomerReader(client=client, clock=context.clock, limiter=limiter)
+            scan_limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
+        sizes = _page_sizes(context)
+        yield CustomerReader(
+            client=client, clock=context.clock, scan_limiter=scan_limiter, _page_size=sizes[0], _sizes=list(sizes[1:])
+        )
+
+
+def _page_sizes(context: LoadContext) -> Sequence[int]:
+    """Return the page sizes to try, without those that a probe saw time out."""
+    probed = read_result(probe_file(context.settings.data_dir, context.account_key))
+    largest = (probed and probed.customers_limit) or PAGE_LIMIT
+    return [size for size in PAGE_SIZES if size <= largest] or PAGE_SIZES[-1:]
 
 
 def _project_one(document: Json, customer_id: int) -> CustomerRow:

@@ -14,7 +14,7 @@ from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.fleet import load_fleet
 from pipelines.load.result import LoadResult
 
-MIN_ACCOUNTS_PER_WORKER: Final = 5
+MIN_ACCOUNTS_PER_WORKER: Final = 10
 """With fewer accounts, a second process costs more than it saves."""
 
 

@@ -258,6 +258,28 @@ def test_the_whole_command(tmp_path: Path, emulator: Emulator, postgres_url: str
     assert token.reveal() not in printed
 
 
+def test_the_probe_and_the_cost_of_a_scan(tmp_path: Path, emulator: Emulator, postgres_url: str) -> None:
+    account_id = next(iter(emulator.world.accounts))
+    emulator.world.add_customers(account_id, 600)
+    token = account_of(emulator).token
+    assert isinstance(token, Secret)
+    variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token.reveal(), "DATABASE_URL": postgres_url}
+    probed = run("doctor", "--probe", folder=tmp_path, **variables)
+    assert probed.returncode == 0, probed.stderr
+    assert "customers order                      by id" in probed.stdout
+    assert [one for one in ("VIP", "CANARY", str(account_id), emulator.host, "main") if one in probed.stdout] == []
+    findings = json.loads(run("doctor", "--probe", "--json", folder=tmp_path, **variables).stdout)["findings"]
+    assert all(one["observed"] for one in findings)
+    assert {request.method for request in emulator.requests} == {"GET"}
+    checks = json.loads(run("doctor", "--scan-cost", "--json", folder=tmp_path, **variables).stdout)["checks"]
+    cost = next(check["finding"] for check in checks if check["subject"] == "account 'main': scan")
+    assert "Customers: 600. A scan sends about 6 requests" in cost
+    emulator.world.switch_mode(account_id, "disabled")
+    switched_on = variables | {"AMOCRM_CUSTOMERS": "daily"}
+    checks = json.loads(run("doctor", "--json", folder=tmp_path, **switched_on).stdout)["checks"]
+    assert next(check["status"] for check in checks if check["subject"] == "account 'main': scan") == "warning"
+
+
 def test_settings_that_cannot_be_read_are_all_named(tmp_path: Path) -> None:
     result = run("doctor", folder=tmp_path, AMOCRM_HOST="evil.example", AMOCRM_RAW_RETENTION_DAYS="many")
     assert result.returncode == SettingsError.exit_code

@@ -93,8 +93,8 @@ def test_once_it_publishes_it_finishes_and_ends_with_success(
 
 
 def test_workers_finish_what_they_publish(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
-    """The signal goes to all processes, as a terminal and systemd send it; two of ten accounts still wait."""
-    variables, _ = fleet(tmp_path, emulator, 10)
+    """The signal goes to all processes, as a terminal and systemd send it; twelve of twenty accounts still wait."""
+    variables, _ = fleet(tmp_path, emulator, 20)
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     with (
         psycopg.connect(postgres_url) as blocker,
@@ -109,5 +109,5 @@ def test_workers_finish_what_they_publish(tmp_path: Path, postgres_url: str, emu
         _, errors = process.communicate(timeout=60)
         stored = database.execute("select count(*) from amocrm.snapshot").fetchone()
     assert (process.returncode, stored) == (INTERRUPTED, (8,))
-    assert "8 of 10 accounts loaded; 2 accounts left. Run the same command to load them." in errors
+    assert "8 of 20 accounts loaded; 12 accounts left. Run the same command to load them." in errors
     assert "Traceback" not in errors

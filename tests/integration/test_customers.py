@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from emulator import Emulator, effects
+from emulator import Emulator, Quirks, effects
 from emulator.customer import CANARY
 from emulator.routes import PATHS
 from pipelines.base.errors import Forbidden, MalformedAnswer, SettingsError
@@ -18,6 +18,9 @@ from pipelines.customers.forget import forget_all, forget_customer
 from pipelines.customers.publish_scan import PublishedScan
 from pipelines.customers.scan import scan_customers
 from pipelines.load.context import LoadContext
+from pipelines.probe.finding import Finding
+from pipelines.probe.lists import LARGEST_LIMIT
+from pipelines.probe.probe import ProbeResult, probe_file, write_result
 from tests.accounts import EmulatedAccount, emulator_clock
 
 
@@ -175,3 +178,14 @@ def dump(url: str) -> str:
         return "".join(
             str(connection.execute(f"select one::text from {table} as one").fetchall()) for (table,) in tables
         )
+
+
+def test_a_scan_starts_with_the_page_size_that_a_probe_found(account: ScannedAccount) -> None:
+    account.world.add_customers(account.id, 120)
+    account.world.quirks = Quirks(customers_504_above=100)
+    finding = Finding(subject="customers", name=LARGEST_LIMIT, observed="100")
+    found = ProbeResult(findings=[finding], request_count=1, probed_at=account.emulator.clock.now())
+    write_result(probe_file(account.settings.data_dir, account.account.key), found)
+    assert account.scan().customers_count == 120
+    listed = [one for one in account.emulator.requests if one.path == "/api/v4/customers"]
+    assert {one.query["limit"] for one in listed} == {"50"}

@@ -28,6 +28,7 @@ from tests.integration.test_fleet import Fleet
 @pytest.fixture
 def accounts(live_emulator: Emulator, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     monkeypatch.setattr(choice, "_count_cores", lambda: 2)
+    monkeypatch.setattr(choice, "MIN_ACCOUNTS_PER_WORKER", 5)
     fleet = Fleet(live_emulator, engine, tmp_path)
     fleet.settings = replace(fleet.settings, workers=2, threads=4)
     fleet.open(*(f"account-{number:02}" for number in range(12)))

@@ -38,6 +38,7 @@ NUMBERS = {
     6: "six",
     8: "eight",
     10: "ten",
+    20: "twenty",
     100: "hundred",
     60: "a minute",
     30: "half a minute",

@@ -22,7 +22,7 @@ LAYERS = (
     {"config"},
     {"amocrm", "embedded_postgres"},
     {"transform"},
-    {"warehouse"},
+    {"warehouse", "probe"},
     {"report"},
     {"alerts"},
     {"load"},

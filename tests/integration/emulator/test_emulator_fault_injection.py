@@ -218,7 +218,7 @@ def test_a_simulation_follows_the_clock_and_its_outages_return_503() -> None:
     simulation = Simulation(1, START)
     world = World(clock=Clock(START))
     simulation.advance(world, START)
-    with Emulator(world=world, simulation=simulation) as emulator:
+    with Emulator(world=world, simulations=[simulation]) as emulator:
         client = Client(emulator, simulation.account_id)
         first = client.get(SEGMENTS)[1]
         emulator.clock.advance(timedelta(days=1))

@@ -1,6 +1,7 @@
 """The emulator as a program, controlled over HTTP."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,8 @@ def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, 
     assert client.get(SEGMENTS)[0].status == 200
 
     assert requests.post(steer + "advance", json={"days": 2}, timeout=5).json()["now"].startswith("2026-03-03T09")
+    quirks = {"customers_order": "updated_at"}
+    assert requests.post(steer + "quirks", json=quirks, timeout=5).json()["customers_order"] == "updated_at"
     moved = requests.post(steer + "clock", json={"instant": "2027-01-01T03:00:00+03:00"}, timeout=5).json()
     assert moved["now"] == "2027-01-01T00:00:00+00:00"
     client_id = requests.post(steer + "integrations", json={"redirect_uri": "http://x/"}, timeout=5).json()["client_id"]
@@ -55,6 +58,7 @@ def test_the_emulator_is_steered_over_http(emulator: Emulator, account_id: int, 
     [
         ("POST", "faults", {"name": "earthquake"}, 400),
         ("POST", "faults", {"name": "blocked", "where": {"colour": "red"}}, 400),
+        ("POST", "quirks", {"mood": "bad"}, 400),
         ("POST", "clock", {"instant": "2026-03-01"}, 400),
         ("POST", "advance", {"parsecs": 1}, 400),
         ("POST", "tokens", {"account_id": 5}, 400),
@@ -140,10 +144,10 @@ def test_the_state_is_its_owners_alone_whatever_the_umask(tmp_path: Path, emulat
     file = tmp_path / "state.json"
     before = os.umask(0)
     try:
-        state.save(file, emulator.world, emulator.simulation)
+        state.save(file, emulator.world, emulator.simulations)
         assert file.stat().st_mode & 0o777 == 0o600
         file.chmod(0o644)  # as versions before have left it
-        state.save(file, emulator.world, emulator.simulation)
+        state.save(file, emulator.world, emulator.simulations)
     finally:
         os.umask(before)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -157,7 +161,7 @@ def test_planted_links_are_neither_followed_nor_kept(tmp_path: Path, emulator: E
         planted.symlink_to(victim)
     with pytest.raises(state.StateError, match="link"):
         state.load(file)
-    state.save(file, emulator.world, emulator.simulation)
+    state.save(file, emulator.world, emulator.simulations)
     assert victim.read_text() == "precious"
     assert (file.is_symlink(), file.stat().st_mode & 0o777) == (False, 0o600)
 
@@ -235,11 +239,33 @@ def test_the_program_shows_stages_in_real_time_and_what_to_write_into_the_settin
         assert program.stop(signal.SIGTERM) == 0
 
 
-def test_the_program_says_that_a_port_is_taken(emulator: Emulator) -> None:
-    command = [sys.executable, "-m", "emulator", "--port", emulator.host.partition(":")[2]]
+def test_one_program_serves_several_accounts_with_names_and_hosts_of_their_own(tmp_path: Path) -> None:
+    saved = tmp_path / "state.json"
+    chosen = ("--name", "Альфа", "--name", "Beta", "--accounts", "3", "--customers", "60", "--days", "20")
+    with Program("--state", str(saved), *chosen) as program:
+        text = "\n".join(program.lines)
+        hosts = re.findall(r'^host = "(.+)"$', text, re.MULTILINE)
+        tokens = re.findall(r"^ACCOUNT\d_TOKEN=(.+)$", text, re.MULTILINE)
+        shown = []
+        for host, token in zip(hosts, tokens, strict=True):
+            headers = {"Authorization": f"Bearer {token}"}
+            account = requests.get(f"http://{host}/api/v4/account", headers=headers, timeout=5).json()
+            customers = requests.get(f"http://{host}/api/v4/customers?limit=250", headers=headers, timeout=5).json()
+            shown.append((account["name"], account["id"], len(customers["_embedded"]["customers"]) >= 60))
+        assert program.stop(signal.SIGTERM) == 0
+    assert [name for name, _, _ in shown[:2]] == ["Альфа", "Beta"]
+    assert len({(name, one) for name, one, _ in shown}) == len(set(hosts)) == 3
+    assert all(has_customers for _, _, has_customers in shown)
+    with Program("--state", str(saved)) as program:
+        assert [line.partition(",")[0] for line in program.lines if ", id " in line] == [name for name, _, _ in shown]
+
+
+@pytest.mark.parametrize(("port", "reason"), [(None, "in use"), ("70000", "0-65535")])
+def test_the_program_says_that_a_port_is_taken_or_none(emulator: Emulator, port: str | None, reason: str) -> None:
+    command = [sys.executable, "-m", "emulator", "--port", port or emulator.host.partition(":")[2], "--days", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=20, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
-    assert "in use" in done.stderr
+    assert reason in done.stderr
 
 
 @pytest.mark.parametrize("content", ["{}", "not JSON", '{"format": 99}', '{"format": 1, "world": {}}'])

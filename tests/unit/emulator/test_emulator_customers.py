@@ -217,6 +217,23 @@ def test_customers_change_between_pages_the_same_way_each_time() -> None:
     assert len(first[1]["customers"][0]["past_stays"]) > 3
 
 
+def test_sizes_may_lag_behind_the_customers() -> None:
+    shop = Shop("segments", size_lag_seconds=3_600)
+    customer_id = shop.world.add_customer(shop.id)
+
+    def size() -> int:
+        (row,) = [one for one in rows(shop.get("customers/segments")) if one["id"] == shop.segments[0]]
+        count: int = row["customers_count"]
+        return count
+
+    assert size() == 0
+    shop.world.join_segment(shop.id, customer_id, shop.segments[0])
+    shop.pass_days(0.5 / 24)
+    assert size() == 0
+    shop.pass_days(0.5 / 24)
+    assert size() == 1
+
+
 def test_counts_and_the_record_agree_through_random_changes() -> None:
     shop = Shop("segments")
     shop.world.add_customers(shop.id, 100)

@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import Clock, Simulation, World
-from emulator.entities import FIELD_TYPES
+from emulator.entities import FIELD_TYPES, Mode
 
 BEGIN = datetime(2026, 8, 20, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def advanced_world(seed: int, instants: list[datetime], mode: str = "segments") -> tuple[World, Simulation]:
-    world, simulation = World(clock=Clock(BEGIN)), Simulation(seed, BEGIN, mode)  # type: ignore[arg-type]
+def advanced_world(
+    seed: int, instants: list[datetime], mode: Mode = "segments", customers: int = 0
+) -> tuple[World, Simulation]:
+    world, simulation = World(clock=Clock(BEGIN)), Simulation(seed, BEGIN, mode, customers=customers)
     for instant in instants:
         simulation.advance(world, instant)
     return world, simulation
@@ -34,6 +36,25 @@ def test_one_step_or_many_lead_to_the_same_world(seed: int, minutes: list[int], 
     one_step, many_steps = advanced_world(seed, instants[-1:]), advanced_world(seed, instants)
     assert one_step[0].to_json() == many_steps[0].to_json()
     assert one_step[1].to_json() == many_steps[1].to_json()
+
+
+@pytest.mark.parametrize("mode", ["segments", "periodicity"])
+def test_customers_live_the_same_way_in_one_step_or_many_and_after_a_restart(mode: Mode) -> None:
+    instants = [BEGIN + timedelta(hours=hours) for hours in (0, 30, 31, 700, 1_000)]
+    one_step, (world, simulation) = (
+        advanced_world(2, instants[-1:], mode, 300),
+        advanced_world(2, instants[:3], mode, 300),
+    )
+    world = World.from_json(json.loads(json.dumps(world.to_json())), clock=Clock(BEGIN))
+    simulation = Simulation.from_json(json.loads(json.dumps(simulation.to_json())))
+    for instant in instants[3:]:
+        simulation.advance(world, instant)
+    assert world.to_json() == one_step[0].to_json()
+    book, account = world.book(simulation.account_id), world.account(simulation.account_id)
+    for segment in account.live_segments():
+        assert segment.customers_count == len(book.members("segment", segment.id, instants[-1]))
+    moves = sum(one.type == "customer_status_changed" for one in book.events)
+    assert (moves > 300) == (mode == "periodicity")
 
 
 def test_an_event_at_the_very_instant_of_a_step_happens_once() -> None:
