@@ -20,7 +20,7 @@ from pipelines.amocrm.limits import Limits, RequestQuota
 from pipelines.amocrm.messages import Request, account_request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json, RawResponse, Resource
 from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
-from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiters
+from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiter, RateLimiters
 from pipelines.amocrm.response_digest import ResponseDigest
 from pipelines.amocrm.session import ParsedResponse, Session
 from pipelines.amocrm.validation import InvalidRecord, parse_row_id
@@ -85,6 +85,11 @@ class AmoClient:
     def base_url(self) -> str:
         """Base URL of the account."""
         return self._session.transport.base_url
+
+    @property
+    def rate_limiter(self) -> RateLimiter:
+        """Rate limiter of the account's host."""
+        return self._session.rate_limiter
 
     @property
     def writes(self) -> WriteClient:

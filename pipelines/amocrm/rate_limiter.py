@@ -47,6 +47,16 @@ class RateLimiter:
         slot_time = max(self.slots.update(lambda slot: max(slot, now) + self.interval), now)
         return max(0.0, slot_time - (self.burst - 1) * self.interval - now)
 
+    def queue_seconds(self, now: float) -> float:
+        """Return the seconds for which slots are reserved, by this limiter's or the address's requests."""
+        return max(
+            0.0,
+            *(
+                limiter.slots.update(lambda slot: slot) - (limiter.burst - 1) * limiter.interval - now
+                for limiter in self.limiter_chain()
+            ),
+        )
+
     def hold_until(self, until: float) -> None:
         """Delay all requests until ``until``."""
         self.slots.update(lambda slot: max(slot, until + (self.burst - 1) * self.interval))

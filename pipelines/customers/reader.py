@@ -41,6 +41,9 @@ MAX_REQUESTS_PER_SECOND: Final = 3.0
 SHARE_OF_RATE: Final = MAX_REQUESTS_PER_SECOND / HOST_REQUESTS_PER_SECOND
 """A scan uses three fifths of a host's rate, and at most three requests a second: loads go first."""
 
+MAX_YIELD_SECONDS: Final = 10.0
+"""Seconds that a request of a scan lets queued loads go first. After them it joins the queue, so that scans end."""
+
 SCAN_LIMITS: Final = Limits(requests=1_000_000, load_seconds=6 * 3600.0, transient_retries=3)
 
 PAGE_SIZES: Final = (PAGE_LIMIT, 50, 10)
@@ -161,10 +164,20 @@ class CustomerReader:
                 self._page_size = self._sizes.pop(0)
 
     def _wait(self) -> None:
-        """Wait for the scan's own rate limit; the session then waits for those that loads share."""
-        wait = self.scan_limiter.reserve(self.clock.monotonic())
-        if wait:
-            self.clock.sleep(wait)
+        """Wait for the scan's own rate limit and for loads; the session then waits for the limits that they share."""
+        for wait in waits_for_turn(self.scan_limiter, self.client.rate_limiter, self.clock.monotonic):
+            if wait:
+                self.clock.sleep(wait)
+
+
+def waits_for_turn(
+    scan_limiter: RateLimiter, host_limiter: RateLimiter, monotonic: Callable[[], float]
+) -> Iterator[float]:
+    """Yield the seconds to sleep before a scan's next request: for the scan's rate, then while loads are queued."""
+    yield scan_limiter.reserve(monotonic())
+    until = monotonic() + MAX_YIELD_SECONDS
+    while (wait := min(host_limiter.queue_seconds(monotonic()), until - monotonic())) > 0:
+        yield wait
 
 
 @contextmanager

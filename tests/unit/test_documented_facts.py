@@ -16,6 +16,7 @@ from pipelines.config import parsing
 from pipelines.config.alert_rules import DEFAULT_MIN_SIZE
 from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS
 from pipelines.config.settings import MAX_DOTS_IN_A_LINE, Settings
+from pipelines.customers.reader import MAX_YIELD_SECONDS
 from pipelines.embedded_postgres.server import SERVER_SETTINGS
 from pipelines.load.fleet import GRACE_SECONDS, MAX_CONSECUTIVE_REFUSALS
 from pipelines.load.open_fleet import MIN_ACCOUNTS_PER_WORKER
@@ -62,6 +63,7 @@ FACTS: tuple[tuple[str, str], ...] = (
     (".env.example", f"Address of a PostgreSQL {MIN_SERVER_VERSION} or newer."),
     ("accounts.example.toml", f"Default: {DEFAULT_MIN_SIZE} with percent alone"),
     ("README.md", f"(PostgreSQL {MIN_SERVER_VERSION} or newer, no extensions)"),
+    ("docs/customers.md", f"each request of a scan waits up to {MAX_YIELD_SECONDS:g} seconds"),
     ("docs/operations.md", f"`AMOCRM_RAW_RETENTION_DAYS` ({DEFAULTS.raw_retention_days})"),
     ("docs/operations.md", f"`AMOCRM_DAGSTER_RUN_DAYS` ({DEFAULTS.dagster_run_days})"),
     ("docs/operations.md", f"`AMOCRM_THREADS` ({DEFAULTS.threads})"),

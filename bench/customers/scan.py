@@ -1,0 +1,102 @@
+"""Scans of one account by the command, as a process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import psycopg
+
+from bench._process import run
+from bench.limits import server_seconds
+from bench.one_account import SYNC
+from emulator import Emulator, World
+from emulator.customer_life import change_at_random
+from pipelines.config.settings import Settings
+from pipelines.warehouse.engine import database_url, open_engine
+from pipelines.warehouse.migrate import migrate
+
+SEGMENTS: Final = 100
+RATE: Final = {"AMOCRM_REQUESTS_PER_SECOND": "5"}
+"""Default rate of loads, for a host of amoCRM; a scan sends at three fifths of it. An emulator has no limit."""
+
+CHANGED_SHARE: Final = 0.01
+
+
+def scans(counts: Sequence[int]) -> None:
+    """Scan accounts of these sizes and print a table."""
+    print("| customers | scan | requests | seconds | at 5 requests a second | process, CPU s | Postgres, CPU s | MB |")
+    print("|---:|---|---:|---:|---:|---:|---:|---:|")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as temporary, emulator_process(count) as (url, token, pipe):
+            folder = Path(temporary)
+            folder.chmod(0o755)
+            with database_url(Settings(data_dir=folder)) as database:
+                engine = open_engine(database)
+                migrate(engine)
+                engine.dispose()
+                environment = os.environ | {
+                    "AMOCRM_HOST": url.removeprefix("http://"),
+                    "AMOCRM_TOKEN": token,
+                    "AMOCRM_CUSTOMERS": "daily",
+                    "AMOCRM_DATA_DIR": str(folder / "data"),
+                    "DATABASE_URL": database,
+                }
+                for name, rate in (("first", {}), ("1 % changed", {}), ("3 a second", RATE)):
+                    if name == "1 % changed":
+                        pipe.send(int(count * CHANGED_SHARE))
+                        pipe.recv()
+                    print(row(count, name, environment | rate, folder), flush=True)
+
+
+def row(count: int, name: str, environment: Mapping[str, str], folder: Path) -> str:
+    """Scan once, and format the figures. Seconds include the load before the scan."""
+    before = server_seconds(folder / "postgres")
+    measured = run([*SYNC, "--customers"], environment)
+    postgres = server_seconds(folder / "postgres") - before
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        [(requests, seconds)] = connection.execute(
+            "select request_count, duration_seconds from amocrm.scan order by started_at desc limit 1"
+        ).fetchall()
+    publishing = measured.seconds - seconds
+    return (
+        f"| {count:,} | {name} | {requests} | {measured.seconds:.0f} | {max(seconds, requests / 5) + publishing:.0f} "
+        f"| {measured.processor_seconds:.1f} | {postgres:.1f} | {measured.megabytes:.0f} |"
+    )
+
+
+@contextmanager
+def emulator_process(customers: int) -> Iterator[tuple[str, str, Connection]]:
+    """Yield URL and token of an emulated account, and a pipe: a number changes as many customers at random."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, customers), daemon=True)
+    process.start()
+    url, token = ours.recv()
+    try:
+        yield url, token, ours
+    finally:
+        process.terminate()
+        process.join()
+
+
+def serve(pipe: Connection, customers: int) -> None:
+    """Serve an emulated amoCRM until the process ends."""
+    world, random = World(), Random(1)  # noqa: S311 - no secrets
+    account_id = world.add_account("Big Coffee")
+    for number in range(SEGMENTS):
+        world.add_segment(account_id, f"Segment {number}")
+    world.add_customers(account_id, customers)
+    with Emulator(world=world) as emulator:
+        pipe.send((emulator.url, emulator.long_lived_token(account_id)))
+        while True:
+            for _ in range(pipe.recv()):
+                change_at_random(world, account_id, random)
+            pipe.send(None)
