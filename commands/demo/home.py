@@ -101,6 +101,10 @@ class DemoHome:
         }
         write_file(self._file, json.dumps(written).encode())
 
+    def mark_latest(self) -> None:
+        """Make this the latest demo, which ``--demo`` without a mode means."""
+        self._file.touch()
+
     def clear(self) -> None:
         """Delete everything; the parameters first, without which the rest is ignored."""
         self._file.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import click
 
 from commands.current_settings import load_current_settings
 from commands.demo.home import MODES, DemoHome, Mode
+from commands.terminal_language import terminal_language
 from pipelines.base.errors import SettingsError
 from pipelines.config.settings import Settings
 
@@ -73,4 +74,5 @@ def select_settings(demo: str | None) -> Settings:
 
 def print_simulated_notice(home: DemoHome) -> None:
     """Print to standard error that the data are simulated."""
-    click.echo(f"SIMULATED DATA: the demo's account in {home.folder}", err=True)
+    text = terminal_language().gettext("SIMULATED DATA: the demo's account in %(folder)s", folder=home.folder)
+    click.echo(text, err=True)

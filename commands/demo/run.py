@@ -80,6 +80,7 @@ def load_or_create_simulation(
             f"The demo's history has the seed {config.seed}, not {seed}.",
             advice="Omit --seed to continue it, or add --fresh to start over.",
         )
+    home.mark_latest()
     return config
 
 

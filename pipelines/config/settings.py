@@ -14,6 +14,7 @@ from dotenv.parser import parse_stream
 
 from pipelines.base.bounded_file import read_text
 from pipelines.base.errors import SettingsError
+from pipelines.base.language import lazy_gettext
 from pipelines.base.secret import Secret
 from pipelines.base.text import join_names
 from pipelines.config import parsing as values
@@ -172,8 +173,10 @@ class Settings:
         accounts = self.all_accounts
         if not accounts:
             raise SettingsError(
-                "No account is set.",
-                advice="Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first.",
+                lazy_gettext("No account is set."),
+                advice=lazy_gettext(
+                    "Set AMOCRM_HOST (e.g. example.amocrm.ru) and AMOCRM_TOKEN in .env, or try './run demo' first."
+                ),
             )
         keys = join_names([account.key for account in accounts])
         if key is None and len(accounts) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,15 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 import commands
 from commands.cli import COMMANDS, Commands, cli
-from commands.demo.home import DemoHome, SimulationConfig
-from commands.demo.options import select_demo
-from commands.demo.run import next_steps
+from commands.demo.home import MODES, DemoHome, SimulationConfig
+from commands.demo.options import find_demo, select_demo
+from commands.demo.run import load_or_create_simulation, next_steps
 from commands.demo.simulated_loads import LOAD_INTERVAL, load_times
+from commands.doctor import database
 from commands.error_output import Failure
 from commands.exit_codes import exit_code_table, insert_exit_codes
 from commands.paths import UserPath
@@ -190,6 +193,26 @@ def test_without_settings_the_demo_is_suggested(
     assert select_demo(None) == (home if is_demo else None)
     assert select_demo("segments") == select_demo("latest") == home
     assert home.config() == SimulationConfig(seed=1, started_at=START, mode="segments")
+
+
+def test_the_latest_demo_is_the_one_that_was_run_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for mode in MODES:
+        DemoHome.of_mode(mode).begin(SimulationConfig(seed=1, started_at=START, mode=mode))
+    for mode in (*MODES, MODES[0]):
+        for other in MODES:
+            os.utime(DemoHome.of_mode(other).folder / "simulation.json", (1, 1))
+        home = DemoHome.of_mode(mode)
+        load_or_create_simulation(home, is_fresh=False, mode=mode, days=1, seed=None)
+        assert find_demo("latest") == home
+
+
+def test_doctor_leaves_out_the_middle_of_many_pending_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (*(f"{number:04}.sql" for number in range(1, 24)), "views")
+    cases = {names: "0001.sql, …, 0023.sql, views", names[20:]: "0021.sql, 0022.sql, 0023.sql, views"}
+    for pending, shown in cases.items():
+        monkeypatch.setattr(database, "list_pending", lambda _, found=pending: found)
+        assert database.check_migrations(create_engine("sqlite://")).finding == f"Pending migrations: {shown}."
 
 
 @given(
