@@ -72,6 +72,7 @@ def _service(url: Secret) -> Apprise | None:
     if service is None:
         return None
     service.overflow_mode = OverflowMode.SPLIT  # Telegram rejects texts of more than 4,096 characters
+    service.redirects = False  # a URL may end with ?redirect=yes
     apprise = Apprise(asset=asset)
     apprise.add(service)
     return apprise

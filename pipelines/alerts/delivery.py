@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -18,6 +20,9 @@ from pipelines.warehouse.queries import statement
 
 RETRY_WAITS: Final = (1.0, 5.0)
 """Seconds before each retry of a transient error."""
+
+MAX_SECONDS: Final = 30.0
+"""Time that one receiver has for one message. The timeouts of sockets restart with every byte received."""
 
 
 class Notification(Protocol):
@@ -106,10 +111,7 @@ def _send(
 ) -> str | None:
     """Send a message to one receiver. Returns the error, if any."""
     for wait in (*waits, None):
-        if receiver.is_webhook:
-            failure, is_transient = post_json(receiver.url, payload)
-        else:
-            failure, is_transient = send_text(receiver.url, str(payload["text"]))
+        failure, is_transient = _send_once(receiver, payload)
         if failure is None:
             return None
         if wait is None or not is_transient:
@@ -118,3 +120,24 @@ def _send(
     if receiver.is_webhook:
         return f"The webhook of AMOCRM_ALERT_WEBHOOK_URL {failure}."
     return f"The receiver '{receiver.name}' of AMOCRM_ALERT_URLS {failure}."
+
+
+def _send_once(receiver: Receiver, payload: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Send a message to one receiver once, in a thread that is abandoned after ``MAX_SECONDS``.
+
+    Returns the error, if any, and whether it is transient.
+    """
+    results = SimpleQueue[tuple[str | None, bool]]()
+
+    def send() -> None:
+        try:
+            is_webhook, url = receiver.is_webhook, receiver.url
+            results.put(post_json(url, payload) if is_webhook else send_text(url, str(payload["text"])))
+        except Exception as error:  # noqa: BLE001 - a thread would print it, and its text may contain the URL
+            results.put((f"cannot be used ({type(error).__name__})", False))
+
+    Thread(target=send, name="alert", daemon=True).start()
+    try:
+        return results.get(timeout=MAX_SECONDS)
+    except Empty:
+        return f"did not respond completely within {MAX_SECONDS:.0f} s", False

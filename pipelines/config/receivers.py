@@ -16,12 +16,24 @@ from pipelines.config.parsing import LOCAL_HOSTS
 WEBHOOK: Final = "webhook"
 """Name of the receiver that AMOCRM_ALERT_WEBHOOK_URL describes."""
 
-_SERVICE_URL: Final = re.compile(r"[a-z][a-z0-9+.-]{1,30}://\S+", re.IGNORECASE)
-_LOCAL_SERVICES: Final = frozenset({"dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
-"""Services that show a message on this machine, where nobody looks at a server's screen."""
+_SEPARATOR: Final = re.compile(r"\s+|,\s*(?=[a-z0-9][a-z0-9+.-]{1,30}://)", re.IGNORECASE)
+_SERVICE_URL: Final = re.compile(r"[a-z0-9][a-z0-9+.-]{1,30}://\S+", re.IGNORECASE)
 
-_PLAIN_HTTP: Final = frozenset({"apprise", "form", "http", "json", "xml"})
-"""Services whose name with an s at its end sends over HTTPS, and without it in plain text."""
+LOCAL_SERVICES: Final = frozenset(
+    ("blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows")
+)
+"""Services that show a message on this machine, where nobody looks at a server's screen; some start a program."""
+
+PLAIN_SERVICES: Final = frozenset(
+    (
+        *("amqp", "apprise", "bark", "deltachat", "emby", "enigma2", "evolution", "flowtriq", "fluxer", "form"),
+        *("goalert", "gorush", "gotify", "hassio", "http", "humhub", "irc", "jellyfin", "json", "kodi", "lametric"),
+        *("mailto", "mastodon", "matrix", "misskey", "mmost", "mqtt", "ncloud", "nctalk", "notica", "notifico"),
+        *("ntfy", "onebot", "opsimate", "parsep", "pinglet", "pjet", "psafer", "pushdeer", "rocket", "session"),
+        *("signal", "smpp", "smseagle", "synology", "toot", "trigv", "xbmc", "xml", "xmpp"),
+    )
+)
+"""Services whose name with an s at its end sends encrypted, and without it in plain text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,22 +62,24 @@ def build_receivers(webhook: Secret | None, services: Iterable[Secret]) -> tuple
 
 
 def parse_service_urls(text: str) -> tuple[Secret, ...]:
-    """Parse URLs of Apprise, separated by spaces or line breaks. They hold tokens, so they are secrets and never shown.
+    """Parse URLs of Apprise, separated by spaces, line breaks or commas. They hold tokens, so they are never shown.
 
     Apprise itself checks them when it sends, and 'doctor' does before: it is too slow to import here.
     """
-    return tuple(_parse_service_url(url, number) for number, url in enumerate(text.split(), start=1))
+    return tuple(
+        _parse_service_url(url, number) for number, url in enumerate(filter(None, _SEPARATOR.split(text)), start=1)
+    )
 
 
 def _parse_service_url(url: str, number: int) -> Secret:
     """Check the form of a URL, of which messages name only the position."""
     service = url.partition("://")[0].lower()
     problem = None
-    if not _SERVICE_URL.fullmatch(url):
+    if not _SERVICE_URL.fullmatch(url) or service == WEBHOOK:
         problem = "is not a URL of a service"
-    elif service in _LOCAL_SERVICES:
+    elif service in LOCAL_SERVICES:
         problem = "only shows messages on this machine"
-    elif service in _PLAIN_HTTP and not _is_local(url):
+    elif service in PLAIN_SERVICES and not _is_local(url):
         problem = f"would be sent in plain text: write {service}s:// instead of {service}://"
     if problem:
         raise SettingsError(

@@ -17,7 +17,7 @@ from pipelines.alerts.delivery import AlertNotSent, deliver
 from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.base.clock import Clock
 from pipelines.base.secret import Secret
-from pipelines.config.receivers import build_receivers
+from pipelines.config.receivers import LOCAL_SERVICES, PLAIN_SERVICES, build_receivers
 from tests.integration.test_webhook import Hook
 from tests.records import START
 
@@ -155,3 +155,25 @@ def test_redirects_are_not_followed() -> None:
     with Hook(302).running() as hook, pytest.raises(AlertNotSent, match="answered 302"):
         send(f"json://127.0.0.1:{hook.port}/{KEY}")
     assert [path for path, _, _ in hook.received] == [f"/{KEY}"]
+
+
+def test_redirects_are_not_followed_even_if_the_url_asks_for_it() -> None:
+    with Hook(307, 200).running() as hook, pytest.raises(AlertNotSent, match="answered 307"):
+        send(f"json://127.0.0.1:{hook.port}/?redirect=yes")
+    assert len(hook.received) == 1
+
+
+def test_services_that_send_in_plain_text_or_run_programs_are_those_of_this_apprise() -> None:
+    from apprise.manager_plugins import NotificationManager  # noqa: PLC0415 - slow to import
+
+    manager: Any = NotificationManager  # has no types
+    names = {name: plugin for plugin in manager().plugins(include_disabled=True) for name in as_names(plugin.protocol)}
+    assert {name for name, plugin in names.items() if f"{name}s" in as_names(plugin.secure_protocol)} == (
+        PLAIN_SERVICES - {"http"}
+    )
+    local = {name for name, plugin in names.items() if not plugin.templates or "host" not in str(plugin.templates)}
+    assert local - {"psafer", "pushme", "sfr"} == LOCAL_SERVICES
+
+
+def as_names(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol or ())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from pipelines.alerts import delivery
 from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver
 from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.base.secret import Secret
@@ -117,6 +119,46 @@ def test_an_unreachable_webhook_is_reported() -> None:
     assert slept == list(RETRY_WAITS)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("service", ["http", "json"])
+def test_a_receiver_that_never_ends_its_response_holds_up_nothing(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte of the header restarts the timeouts of sockets."""
+    monkeypatch.setattr(delivery, "MAX_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip() -> None:
+        with suppress(OSError):
+            connection = listener.accept()[0]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not ended.wait(0.05):
+                connection.sendall(b"x")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        url = Secret(f"{service}://127.0.0.1:{listener.getsockname()[1]}/{KEY}")
+        receivers = build_receivers(url, ()) if service == "http" else build_receivers(None, [url])
+        try:
+            with pytest.raises(AlertNotSent, match="did not respond completely within") as caught:
+                deliver(receivers, ALERT, sleep=lambda _: None)
+        finally:
+            ended.set()
+            thread.join()
+    assert KEY not in str(caught.value)
+
+
+def test_an_unexpected_error_is_reported_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(KEY)
+
+    monkeypatch.setattr(delivery, "post_json", fail)
+    with pytest.raises(AlertNotSent, match=r"cannot be used \(RuntimeError\)") as caught:
+        send_alert(Secret("https://hooks.example.com"), ALERT, sleep=lambda _: None)
+    assert KEY not in str(caught.value)
 
 
 def test_an_address_that_cannot_be_used() -> None:

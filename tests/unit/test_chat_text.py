@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 import unicodedata
 
 import pytest
@@ -125,6 +126,15 @@ def test_a_host_that_looks_like_a_file_is_parted(text: str) -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert len(inert("x" * 100_000)) == LONGEST
+
+
+def test_no_long_text_takes_long() -> None:
+    """With backtracking, a line of spaces takes half an hour."""
+    started = time.perf_counter()
+    for part in (" ", "\t", "_", "=", "-", " =", "&", ".a", "a.", "/a", "a_", ":a", ">", "docs/", "--account "):
+        inert(part * LONGEST + "x")
+        inert("x" + part * 1_000 + "\n")
+    assert time.perf_counter() - started < 20
 
 
 def alert(**changes: str | None) -> FailureAlert:

@@ -100,9 +100,15 @@ def test_receivers_are_named_by_their_services_and_never_shown(tmp_path: Path) -
     settings = load_settings(ONE | {"AMOCRM_ALERT_URLS": urls}, tmp_path)
     assert [receiver.name for receiver in settings.receivers] == ["tgram", "slack", "slack 2", "json"]
     assert "canary" not in repr(settings).replace("canary-token", "")
+    several = load_settings(
+        ONE | {"AMOCRM_ALERT_URLS": "tgram://canary/1,2, slack://canary/a/b,46elks://canary"}, tmp_path
+    )
+    assert [one.name for one in several.receivers] == ["tgram", "slack", "46elks"], "commas separate, too"
     for wrong, problem in (
         ("tgram://canary/1 canary", "URL 2 is not a URL of a service."),
         ("json://canary.example/x", "URL 1 would be sent in plain text: write jsons:// instead of json://."),
+        ("mailto://u:canary@example.com", "URL 1 would be sent in plain text: write mailtos:// instead of mailto://."),
+        ("webhook://canary", "URL 1 is not a URL of a service."),
         ("dbus://canary", "URL 1 only shows messages on this machine."),
     ):
         told = problems(ONE | {"AMOCRM_ALERT_URLS": wrong}, tmp_path)
