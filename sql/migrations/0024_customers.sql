@@ -1,4 +1,4 @@
--- Scans of customers, with ids only (docs/decisions/0027). What concerns single customers is in the schema members, which
+-- Scans of customers, with ids only (docs/decisions/0033). What concerns single customers is in the schema members, which
 -- readers of analytics cannot open; the tables of amocrm hold numbers.
 
 do $$
