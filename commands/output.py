@@ -15,9 +15,9 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def print_json(document: Any) -> None:
-    """Print one JSON document; decimals keep all their digits."""
-    click.echo(printable_json(simplejson.dumps(document, ensure_ascii=False, indent=2, use_decimal=True)))
+def print_json(document: Any, *, indent: int | None = 2) -> None:
+    """Print one JSON document; decimals keep all their digits. Without ``indent`` it is one line."""
+    click.echo(printable_json(simplejson.dumps(document, ensure_ascii=False, indent=indent, use_decimal=True)))
 
 
 def escape_cell(text: str | None) -> str:

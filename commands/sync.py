@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -60,7 +60,8 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
 @click.option("--customers", "is_scanning", is_flag=True, help="After that, scan the accounts' customers once.")
 @json_option
-def command(
+@click.option("--json-lines", "is_lines", is_flag=True, help="Print a line of JSON per account, as a log.")
+def command(  # noqa: PLR0913 - an argument per option
     *,
     account_keys: tuple[str, ...],
     is_all: bool,
@@ -70,6 +71,7 @@ def command(
     is_quiet: bool,
     is_scanning: bool,
     is_json: bool,
+    is_lines: bool,
 ) -> None:
     """Load accounts once, without Dagster (for cron).
 
@@ -79,8 +81,8 @@ def command(
     """
     if (bool(account_keys), is_all, is_retry).count(True) > 1:
         raise click.UsageError("--account, --all and --retry-failed exclude each other.")
-    if is_quiet and is_json:
-        raise click.UsageError("--quiet and --json exclude each other.")
+    if (is_quiet, is_json, is_lines).count(True) > 1:
+        raise click.UsageError("--quiet, --json and --json-lines exclude each other.")
     settings = load_current_settings()
     receivers = settings.receivers if is_notifying else ()
     if is_notifying and not receivers:
@@ -97,12 +99,13 @@ def command(
             failed = read_failing_keys(engine)
             accounts = [account for account in accounts if account.key in failed]
         started_at = datetime.now(UTC)
-        results = load_all(engine, accounts, settings, is_silent=is_json or is_quiet)
+        report = print_line if is_lines else None if is_json or is_quiet else print_outcome
+        results = load_all(engine, accounts, settings, report)
         if receivers:
             notify_of_results(engine, receivers, results, started_at, settings)
         loaded_keys = {result.account_key for result in results if result.loaded}
         to_scan = [account for account in scanned if account.key in loaded_keys]
-        scan_failures = scan_all(engine, to_scan, settings, is_silent=is_json or is_quiet)
+        scan_failures = scan_all(engine, to_scan, settings, is_silent=report is not print_outcome)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
@@ -124,23 +127,25 @@ def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) 
 
 
 def load_all(
-    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_silent: bool
+    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, report: Callable[[LoadResult], object] | None
 ) -> list[LoadResult]:
-    """Load the accounts, print the progress unless ``is_silent``, and return the results by key."""
+    """Load the accounts, report each, and return the results by key. Lines of many accounts become a progress."""
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
     on_error = traceback.print_exception if is_verbose else lambda _: None
     with (
         open_fleet(engine, accounts, settings, on_error=on_error) as fleet,
         interruption_reported(fleet, len(accounts)) as reported,
     ):
-        if is_silent:
-            results = list(reported)
-        elif len(accounts) <= MAX_ACCOUNTS_AS_LINES:
-            results = [print_outcome(result) for result in reported]
-        else:
+        if report is print_outcome and len(accounts) > MAX_ACCOUNTS_AS_LINES:
             from commands.fleet_progress import show_fleet_progress  # noqa: PLC0415 - imports rich
 
             results = show_fleet_progress(reported, len(accounts))
+        else:
+            results = []
+            for result in reported:
+                results.append(result)
+                if report:
+                    report(result)
     for result in results:
         if result.alert_error:
             click.echo(
@@ -239,10 +244,14 @@ def print_outdated_views(engine: Engine, results: Sequence[LoadResult]) -> None:
                 click.echo(with_program_name(text), err=True)
 
 
-def print_outcome(result: LoadResult) -> LoadResult:
+def print_outcome(result: LoadResult) -> None:
     """Print the outcome of one account's load."""
     click.echo(describe_outcome(result), err=result.failure is not None)
-    return result
+
+
+def print_line(result: LoadResult) -> None:
+    """Print the outcome of one account's load as a line of JSON, with the time at which it ended."""
+    print_json({"time": datetime.now(UTC).isoformat()} | outcome_to_json(result), indent=None)
 
 
 def describe_outcome(result: LoadResult) -> str:

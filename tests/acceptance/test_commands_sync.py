@@ -109,6 +109,14 @@ def test_sync_prints_what_changed(tmp_path: Path, postgres_url: str, emulator: E
     result = run("sync", folder=tmp_path, **variables)
     assert "2 segments; 1 size changed, 1 version opened, 1 closed;" in result.stdout
     assert result.returncode == 0
+    [line] = run("sync", "--json-lines", folder=tmp_path, **variables).stdout.splitlines()
+    logged = json.loads(line)
+    assert (logged["account"], logged["status"], datetime.fromisoformat(logged["time"]).tzinfo) == (
+        "main",
+        "loaded",
+        UTC,
+    )
+    assert run("sync", "--json-lines", "--quiet", folder=tmp_path, **variables).returncode == 2
 
 
 def test_a_load_that_is_older_than_what_is_published_is_superseded(
