@@ -433,22 +433,84 @@ $$;
 
 COMMENT ON FUNCTION members.customer_path(account_id bigint, customer_id bigint) IS 'One row per stay of one customer, in order.';
 
+CREATE TABLE members.page (
+    account_id bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    number integer NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    rows jsonb NOT NULL,
+    CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
+);
+
+COMMENT ON TABLE members.page IS 'One row per response of the latest published scan and of one that has not ended, reduced to ids and numbers. The next scan compares with it; a scan that was killed goes on from it.';
+
+COMMENT ON COLUMN members.page.account_id IS 'The account.';
+
+COMMENT ON COLUMN members.page.started_at IS 'Start of the scan.';
+
+COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
+
+COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
+
+COMMENT ON COLUMN members.page.sent_at IS 'When the request was sent. The response shows a state between this instant and received_at.';
+
+COMMENT ON COLUMN members.page.received_at IS 'When the response had arrived.';
+
+COMMENT ON COLUMN members.page.rows IS 'Array of arrays. A customer: id, is it gone, stage, segments, ltv, purchases count, average check, next date in Unix seconds, periodicity. An event: customer, Unix seconds, stage before, stage after, user. A size: segment, customers.';
+
+CREATE TABLE members.stay (
+    account_id bigint NOT NULL,
+    customer_id bigint NOT NULL,
+    place_id bigint NOT NULL,
+    entered_after timestamp with time zone,
+    entered_by timestamp with time zone NOT NULL,
+    left_after timestamp with time zone,
+    left_by timestamp with time zone,
+    is_stage boolean NOT NULL,
+    end_reason text,
+    CONSTRAINT stay_check CHECK ((entered_after < entered_by)),
+    CONSTRAINT stay_check1 CHECK ((left_after < left_by)),
+    CONSTRAINT stay_check2 CHECK ((((left_by IS NULL) = (end_reason IS NULL)) AND ((left_by IS NULL) = (left_after IS NULL)))),
+    CONSTRAINT stay_end_reason_check CHECK ((end_reason = ANY (ARRAY['left'::text, 'gone_or_hidden'::text, 'deleted'::text, 'forgotten'::text])))
+);
+
+COMMENT ON TABLE members.stay IS 'One row per uninterrupted stay of a customer in a stage or segment, as far as scans can tell.';
+
+COMMENT ON COLUMN members.stay.account_id IS 'The account.';
+
+COMMENT ON COLUMN members.stay.customer_id IS 'amoCRM''s id of the customer, or a random one from 2^62 on if the customer was forgotten.';
+
+COMMENT ON COLUMN members.stay.place_id IS 'The stage or segment.';
+
+COMMENT ON COLUMN members.stay.entered_after IS 'The customer entered after this instant: the request of its last read that did not show it there. Null if there was none, as for all customers of the first scan.';
+
+COMMENT ON COLUMN members.stay.entered_by IS 'The customer had entered by this instant: the response of its first read that showed it there.';
+
+COMMENT ON COLUMN members.stay.left_after IS 'The customer left after this instant: the request of its last read that showed it there. Null while the stay lasts.';
+
+COMMENT ON COLUMN members.stay.left_by IS 'The customer had left by this instant: the response of its first read that did not. Null while the stay lasts.';
+
+COMMENT ON COLUMN members.stay.is_stage IS 'True for a stage, false for a segment.';
+
+COMMENT ON COLUMN members.stay.end_reason IS 'left: the customer is somewhere else; deleted: amoCRM says that the customer is deleted; gone_or_hidden: amoCRM no longer knows its id, or no longer shows it to the token''s user; forgotten: ''./run forget''. Null while the stay lasts.';
+
 CREATE FUNCTION members.members_as_of(account_id bigint, instant timestamp with time zone) RETURNS TABLE(customer_id bigint, place text, place_id bigint, is_certain boolean)
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$
-    select
-        stay.customer_id,
-        case when stay.is_stage then 'stage' else 'segment' end,
-        stay.place_id,
-        stay.entered_by <= members_as_of.instant
-            and coalesce(stay.left_after, (select max(page.started_at) from members.page where page.account_id = members_as_of.account_id))
-            >= members_as_of.instant
-    from members.stay as stay
-    where stay.account_id = members_as_of.account_id
-        and coalesce(stay.entered_after, stay.entered_by) <= members_as_of.instant
-        and coalesce(stay.left_by, 'infinity') > members_as_of.instant
-$$;
+    BEGIN ATOMIC
+ SELECT stay.customer_id,
+         CASE
+             WHEN stay.is_stage THEN 'stage'::text
+             ELSE 'segment'::text
+         END AS "case",
+     stay.place_id,
+     ((stay.entered_by <= members_as_of.instant) AND (COALESCE(stay.left_after, ( SELECT max(page.started_at) AS max
+            FROM members.page
+           WHERE (page.account_id = members_as_of.account_id))) >= members_as_of.instant))
+    FROM members.stay stay
+   WHERE ((stay.account_id = members_as_of.account_id) AND (COALESCE(stay.entered_after, stay.entered_by) <= members_as_of.instant) AND (COALESCE(stay.left_by, 'infinity'::timestamp with time zone) > members_as_of.instant));
+END;
 
 COMMENT ON FUNCTION members.members_as_of(account_id bigint, instant timestamp with time zone) IS 'One row per customer and stage or segment in which it was, or may have been (is_certain is false), at an instant.';
 
@@ -1584,69 +1646,6 @@ COMMENT ON COLUMN members.forgotten.key_hash IS 'HMAC-SHA256 of a constant with 
 
 COMMENT ON COLUMN members.forgotten.forgotten_at IS 'When, by the database''s clock.';
 
-CREATE TABLE members.page (
-    account_id bigint NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    kind text NOT NULL,
-    number integer NOT NULL,
-    sent_at timestamp with time zone NOT NULL,
-    received_at timestamp with time zone NOT NULL,
-    rows jsonb NOT NULL,
-    CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
-);
-
-COMMENT ON TABLE members.page IS 'One row per response of the latest published scan and of one that has not ended, reduced to ids and numbers. The next scan compares with it; a scan that was killed goes on from it.';
-
-COMMENT ON COLUMN members.page.account_id IS 'The account.';
-
-COMMENT ON COLUMN members.page.started_at IS 'Start of the scan.';
-
-COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
-
-COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
-
-COMMENT ON COLUMN members.page.sent_at IS 'When the request was sent. The response shows a state between this instant and received_at.';
-
-COMMENT ON COLUMN members.page.received_at IS 'When the response had arrived.';
-
-COMMENT ON COLUMN members.page.rows IS 'Array of arrays. A customer: id, is it gone, stage, segments, ltv, purchases count, average check, next date in Unix seconds, periodicity. An event: customer, Unix seconds, stage before, stage after, user. A size: segment, customers.';
-
-CREATE TABLE members.stay (
-    account_id bigint NOT NULL,
-    customer_id bigint NOT NULL,
-    place_id bigint NOT NULL,
-    entered_after timestamp with time zone,
-    entered_by timestamp with time zone NOT NULL,
-    left_after timestamp with time zone,
-    left_by timestamp with time zone,
-    is_stage boolean NOT NULL,
-    end_reason text,
-    CONSTRAINT stay_check CHECK ((entered_after < entered_by)),
-    CONSTRAINT stay_check1 CHECK ((left_after < left_by)),
-    CONSTRAINT stay_check2 CHECK ((((left_by IS NULL) = (end_reason IS NULL)) AND ((left_by IS NULL) = (left_after IS NULL)))),
-    CONSTRAINT stay_end_reason_check CHECK ((end_reason = ANY (ARRAY['left'::text, 'gone_or_hidden'::text, 'deleted'::text, 'forgotten'::text])))
-);
-
-COMMENT ON TABLE members.stay IS 'One row per uninterrupted stay of a customer in a stage or segment, as far as scans can tell.';
-
-COMMENT ON COLUMN members.stay.account_id IS 'The account.';
-
-COMMENT ON COLUMN members.stay.customer_id IS 'amoCRM''s id of the customer, or a random one from 2^62 on if the customer was forgotten.';
-
-COMMENT ON COLUMN members.stay.place_id IS 'The stage or segment.';
-
-COMMENT ON COLUMN members.stay.entered_after IS 'The customer entered after this instant: the request of its last read that did not show it there. Null if there was none, as for all customers of the first scan.';
-
-COMMENT ON COLUMN members.stay.entered_by IS 'The customer had entered by this instant: the response of its first read that showed it there.';
-
-COMMENT ON COLUMN members.stay.left_after IS 'The customer left after this instant: the request of its last read that showed it there. Null while the stay lasts.';
-
-COMMENT ON COLUMN members.stay.left_by IS 'The customer had left by this instant: the response of its first read that did not. Null while the stay lasts.';
-
-COMMENT ON COLUMN members.stay.is_stage IS 'True for a stage, false for a segment.';
-
-COMMENT ON COLUMN members.stay.end_reason IS 'left: the customer is somewhere else; deleted: amoCRM says that the customer is deleted; gone_or_hidden: amoCRM no longer knows its id, or no longer shows it to the token''s user; forgotten: ''./run forget''. Null while the stay lasts.';
-
 ALTER TABLE ONLY amocrm.account
     ADD CONSTRAINT account_account_key_key UNIQUE (account_key);
 
@@ -1807,7 +1806,7 @@ CREATE INDEX write_back_thing_replaced ON amocrm.write_back_thing USING btree (a
 
 CREATE INDEX write_back_uncertain ON amocrm.write_back USING btree (account_id) WHERE (outcome = 'uncertain'::text);
 
-CREATE INDEX stay_of_place ON members.stay USING btree (account_id, is_stage, place_id);
+CREATE INDEX stay_of_place ON members.stay USING btree (account_id, place_id);
 
 CREATE TRIGGER closed_is_closed BEFORE UPDATE ON amocrm.field_version FOR EACH ROW WHEN ((old.valid_to IS NOT NULL)) EXECUTE FUNCTION amocrm.refuse_rewriting();
 

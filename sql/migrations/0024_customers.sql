@@ -44,7 +44,7 @@ create table members.stay (
     check (left_after < left_by),
     check ((left_by is null) = (end_reason is null) and (left_by is null) = (left_after is null))
 );
-create index stay_of_place on members.stay (account_id, is_stage, place_id); -- members.members_as_of
+create index stay_of_place on members.stay (account_id, place_id); -- members.members_as_of
 comment on table members.stay is 'One row per uninterrupted stay of a customer in a stage or segment, as far as scans can tell.';
 comment on column members.stay.account_id is 'The account.';
 comment on column members.stay.customer_id is 'amoCRM''s id of the customer, or a random one from 2^62 on if the customer was forgotten.';
@@ -269,11 +269,11 @@ comment on column members.stays.left_after is 'The customer left after this inst
 comment on column members.stays.left_by is 'The customer had left by this instant. Null while the stay lasts.';
 comment on column members.stays.end_reason is 'left, deleted, gone_or_hidden or forgotten. Null while the stay lasts.';
 
+-- Inlined, so that a condition on the place uses its index; a setting would prevent that.
 create function members.members_as_of(account_id bigint, instant timestamptz)
 returns table (customer_id bigint, place text, place_id bigint, is_certain boolean)
 language sql stable
-set search_path = pg_catalog, pg_temp
-as $$
+begin atomic
     select
         stay.customer_id,
         case when stay.is_stage then 'stage' else 'segment' end,
@@ -284,8 +284,8 @@ as $$
     from members.stay as stay
     where stay.account_id = members_as_of.account_id
         and coalesce(stay.entered_after, stay.entered_by) <= members_as_of.instant
-        and coalesce(stay.left_by, 'infinity') > members_as_of.instant
-$$;
+        and coalesce(stay.left_by, 'infinity') > members_as_of.instant;
+end;
 comment on function members.members_as_of(bigint, timestamptz) is 'One row per customer and stage or segment in which it was, or may have been (is_certain is false), at an instant.';
 
 create function members.customer_path(account_id bigint, customer_id bigint)

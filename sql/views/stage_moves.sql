@@ -8,12 +8,15 @@ select
     nullif(move.user_id, 0) as user_id,
     move.customers_count,
     move.is_backfilled,
-    (
-        select round(100.0 * sum(scan.explained_count) / nullif(sum(scan.stage_change_count), 0), 1)
-        from amocrm.scan
-        where scan.account_id = move.account_id
-    ) as explained_percent
-from amocrm.stage_move as move;
+    events.explained_percent
+from amocrm.stage_move as move
+left join (
+    select
+        scan.account_id,
+        round(100.0 * sum(scan.explained_count) / nullif(sum(scan.stage_change_count), 0), 1) as explained_percent
+    from amocrm.scan
+    group by scan.account_id
+) as events using (account_id);
 
 comment on view analytics.stage_moves is 'One row per day, pair of stages and actor: moves of customers that amoCRM''s events name, also from before the first scan.';
 comment on column analytics.stage_moves.account_id is 'The account.';
