@@ -18,6 +18,18 @@ from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 
 
+def begin_change_alerts(engine: Engine, account: AccountSettings) -> AlertAccount | None:
+    """Record from which snapshot on the account's changes are alerted on, if that is not recorded yet.
+
+    Returns None if the account was never loaded.
+    """
+    with transaction(engine, account=account.key) as connection:
+        found = read_account(connection, account.key)
+        if found is not None:
+            connection.execute(statement("create_change_notice"), {"account_id": found.account_id})
+    return found
+
+
 def send_change_alerts(
     engine: Engine, account: AccountSettings, settings: Settings, clock: Clock
 ) -> tuple[int, str | None]:
@@ -27,12 +39,10 @@ def send_change_alerts(
     dies in between, it is sent again. Raises ``AlertNotSent``: then the next load retries.
     """
     kinds = settings.change_kinds(account)
-    with transaction(engine, account=account.key) as connection:
-        found = read_account(connection, account.key)
-        if found is None:
-            return 0, None
-        identity = {"account_id": found.account_id}
-        connection.execute(statement("create_change_notice"), identity)
+    found = begin_change_alerts(engine, account)
+    if found is None:
+        return 0, None
+    identity = {"account_id": found.account_id}
     with transaction(engine, account=account.key) as connection:
         span = connection.execute(statement("claim_change_notice"), identity).one_or_none()
         if span is None or span.after == span.until:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
+from pipelines.alerts.change_alerts import begin_change_alerts
 from pipelines.amocrm.extract import extract
 from pipelines.amocrm.models import Snapshot
 from pipelines.amocrm.snapshot import parse_snapshot
@@ -32,11 +31,15 @@ def fetch_live_account(context: LoadContext) -> Snapshot:
 def load_live_account(context: LoadContext) -> tuple[PublishedLoad, Snapshot]:
     """Load the account, and return the load with its snapshot.
 
-    Retries once if a concurrent load superseded it.
+    Retries once if a concurrent load superseded it. What the load stored is alerted on by the next ordinary load.
     """
-    with suppress(Superseded):
-        return load_with_snapshot(context)
-    return load_with_snapshot(context)
+    try:
+        loaded = load_with_snapshot(context)
+    except Superseded:
+        loaded = load_with_snapshot(context)
+    if context.settings.receivers:
+        begin_change_alerts(context.engine, context.account)
+    return loaded
 
 
 def plan_from_live(context: LoadContext, desired_state: DesiredState, live: Snapshot) -> Plan:

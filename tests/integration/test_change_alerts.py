@@ -217,7 +217,12 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
             assert result.exit_code == 0, result.output
             return result
 
+        without = variables | {"AMOCRM_ALERT_WEBHOOK_URL": ""}
+        assert CliRunner().invoke(cli, ["sync"], env=without).exit_code == 0
+        run(f"./run segments update {vip} --name 'VIP club' --yes --as ann")
         run("./run sync")
+        assert f"- Segment 'VIP' renamed to 'VIP club' (id {vip}), by ann" in texts(hook).pop(), "the write's own load"
+        hook.received.clear()
         emulator.world.rename_segment(account_id, vip, "Gold")
         emulator.world.delete_segment(account_id, new)
         run("./run sync")
@@ -229,9 +234,9 @@ def test_the_command_of_a_message_restores_what_it_tells_and_is_told_by_whom(
         assert len(hook.received) == 1, "nothing has changed since"
         run(f"{command} --yes --as ann --reason 'by mistake'")
         run("./run sync")
-    assert sorted(one.name for one in emulator.world.account(account_id).live_segments()) == ["New", "VIP"]
+    assert sorted(one.name for one in emulator.world.account(account_id).live_segments()) == ["New", "VIP club"]
     assert preview.startswith("Receivers: webhook\nRules on sizes: none. ")
     assert f"- Segment 'New' deleted (id {new})." in preview
     back = texts(hook)[1]
-    assert f"- Segment 'Gold' renamed to 'VIP' (id {vip}), by ann: by mistake." in back
+    assert f"- Segment 'Gold' renamed to 'VIP club' (id {vip}), by ann: by mistake." in back
     assert re.search(r"- Segment 'New' added \(id \d+\), by ann: by mistake\.", back)
