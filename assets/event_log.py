@@ -102,6 +102,7 @@ class PooledSqliteEventLog(SqliteEventLogStorage):
                 revision = index.scalar(text("select version_num from alembic_version"))
             with engine.connect() as connection:
                 connection.execute(text("pragma journal_mode = wal"))
+                connection.execute(text("begin immediate"))  # sqlite3 would commit each table by itself
                 SqlEventLogStorageMetadata.create_all(connection)
                 connection.execute(text("create table alembic_version (version_num varchar(32) not null)"))
                 connection.execute(text("insert into alembic_version values (:revision)"), {"revision": revision})

@@ -169,6 +169,7 @@ def load_language(code: str) -> Language:
 @cache
 def country_language(country: str | None) -> str:
     """Return the most spoken of ``LANGUAGES`` that are official in a country; English if there is none."""
+    country = (country or "").upper()
     if not country or country in ENGLISH_COUNTRIES:
         return ENGLISH.code
     from babel.core import get_global  # noqa: PLC0415 - as above

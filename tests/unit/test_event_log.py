@@ -8,7 +8,10 @@ from pathlib import Path
 from threading import Event
 
 import dagster as dg
+import pytest
+from sqlalchemy import TextClause, text
 
+from assets import event_log
 from assets.dagster_home import prepare_home
 from assets.event_log import PooledSqliteEventLog
 
@@ -39,6 +42,24 @@ def test_the_default_event_log_of_dagster_continues_our_files_and_ours_its_files
     assert store_event(home) == (False, 2)
     (home / "ours.yaml").replace(home / "dagster.yaml")
     assert store_event(home) == (True, 3)
+
+
+def test_a_file_whose_creation_is_interrupted_stays_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the table of revisions but without its row, alembic could not migrate it."""
+    home = prepare_home(tmp_path / "dagster")
+    store_event(home)
+
+    def interrupt(statement: str) -> TextClause:
+        if statement.startswith("insert into alembic_version"):
+            raise KeyboardInterrupt
+        return text(statement)
+
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        monkeypatch.setattr(event_log, "text", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            instance.report_engine_event("first", job_name="job", run_id="run")
+    with closing(sqlite3.connect(home / "history" / "runs" / "run.db")) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == []
 
 
 def test_a_run_is_watched_while_another_process_writes_it(tmp_path: Path) -> None:

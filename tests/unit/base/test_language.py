@@ -13,7 +13,7 @@ from pipelines.base.text import format_duration, join_names
 
 @pytest.mark.parametrize(
     ("country", "code"),
-    [("RU", "ru"), ("kz", "ru"), ("BR", "pt_BR"), ("MX", "es"), ("US", "en"), ("UA", "en"), ("DE", "en"), (None, "en")],
+    [("RU", "ru"), ("kz", "ru"), ("BR", "pt_BR"), ("MX", "es"), ("US", "en"), ("ua", "en"), ("DE", "en"), (None, "en")],
 )
 def test_a_country_has_a_language(country: str | None, code: str) -> None:
     assert country_language(country) == code
