@@ -18,7 +18,7 @@ from assets.resources import Warehouse
 from assets.specs import LOAD_FAILURE, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from pipelines.base.sparkline import sparkline
 from pipelines.base.text import display_name
-from pipelines.report.figures import SegmentTrend
+from pipelines.report.figures import SizeTrend
 from pipelines.report.overview import SPARKLINE_DAYS, Overview, read_overview
 
 CHECKED: Final = next(spec for spec in VIEWS if spec.key == SEGMENT_JUMPS)
@@ -77,7 +77,7 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
     return metadata
 
 
-def size_rows(segments: Sequence[SegmentTrend]) -> Iterator[tuple[str | int | None, ...]]:
+def size_rows(segments: Sequence[SizeTrend]) -> Iterator[tuple[str | int | None, ...]]:
     """Yield each segment's row: name, sparkline, smallest, largest and current size."""
     last_date = max((segment.days[-1].date for segment in segments if segment.days), default=None)
     dates = [last_date - timedelta(days=ago) for ago in reversed(range(SPARKLINE_DAYS))] if last_date else []
@@ -86,7 +86,7 @@ def size_rows(segments: Sequence[SegmentTrend]) -> Iterator[tuple[str | int | No
         line = [sizes.get(day) for day in dates]
         known = [size for size in line if size is not None]
         yield (
-            display_name(segment.name, segment.segment_id),
+            display_name(segment.name, segment.place_id),
             sparkline(line).lstrip(),
             min(known, default=None),
             max(known, default=None),

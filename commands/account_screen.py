@@ -17,6 +17,7 @@ from pipelines.base.text import display_name
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.accounts import AccountLine, describe_contents, describe_problems
 from pipelines.report.events import describe_gap
+from pipelines.report.figures import SizeTrend
 from pipelines.report.headline import MODE_SENTENCES
 from pipelines.report.stage_rules import describe_rules
 
@@ -41,7 +42,7 @@ def open_console() -> Console:
 
 
 def sparkline_days(console: Console) -> int:
-    """Return the number of days for which a line of the table of segments has room."""
+    """Return the number of days for which a line of the table of sizes has room."""
     return min(60, console.width - name_width(console) - NUMBERS_WIDTH)
 
 
@@ -75,7 +76,11 @@ def show_account(console: Console, summary: Summary, *, is_simulated: bool = Fal
     )
     console.print()
     if summary.segments:
-        console.print(Padding(_segments_table(console, summary), MARGIN))
+        console.print(Padding(_sizes_table(console, summary, summary.segments, language.gettext("Segment")), MARGIN))
+    if summary.stage_sizes:
+        sizes = _sizes_table(console, summary, summary.stage_sizes, language.gettext("Stage"))
+        console.print(Padding(sizes, MARGIN))
+        console.print()
     if summary.stages:
         console.print(Padding(_stages_table(summary), MARGIN))
     if account.customers_mode in MODE_SENTENCES:
@@ -129,18 +134,18 @@ def _create_table(*, has_header: bool = True) -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=has_header)
 
 
-def _segments_table(console: Console, summary: Summary) -> Table:
-    """Build the table of segments: size, changes, sparkline."""
+def _sizes_table(console: Console, summary: Summary, trends: Sequence[SizeTrend], kind: str) -> Table:
+    """Build the table of segments or stages: size, changes, sparkline."""
     language, shown_days = summary.language, len(summary.days)
     table = _create_table()
-    table.add_column(language.gettext("Segment"), no_wrap=True, max_width=name_width(console))
+    table.add_column(kind, no_wrap=True, max_width=name_width(console))
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (1, 7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column(language.ngettext("last %(count)s day", "last %(count)s days", shown_days), no_wrap=True)
-    for row in summary.segments:
+    for row in trends:
         sizes = {day.date: day.size for day in row.days}
         table.add_row(
-            display_name(row.name, row.segment_id),
+            display_name(row.name, row.place_id),
             _format_size(row.customers_count, language),
             _format_change(row.change_1_day, language),
             _format_change(row.change_7_days, language),

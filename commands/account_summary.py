@@ -14,7 +14,7 @@ from pipelines.base.language import ENGLISH, Language
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
 from pipelines.report.events import localize_values, property_key
-from pipelines.report.figures import Gap, SegmentTrend, read_gaps, read_segments
+from pipelines.report.figures import Gap, SizeTrend, read_gaps, read_segments, read_stage_sizes
 from pipelines.report.formats import Formats
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
@@ -32,10 +32,11 @@ CHANGE_PERIODS = (timedelta(days=30), timedelta(days=365))
 class Summary:
     """Data of the summary; rows have the columns of the queries in ``sql/queries/commands/account_summary.sql``."""
 
-    days: Sequence[date]  # days of the segments' sizes, oldest first
+    days: Sequence[date]  # days of the sizes, oldest first
     account: Row[Any]
-    segments: Sequence[SegmentTrend]  # largest first
+    segments: Sequence[SizeTrend]  # largest first
     stages: Sequence[Row[Any]]
+    stage_sizes: Sequence[SizeTrend]  # largest first; empty without scans of customers
     changes: Sequence[ChangeSentence]
     gaps: Sequence[Gap]  # latest first
     language: Language
@@ -82,6 +83,7 @@ def read_summary(engine: Engine, account_key: str, language: Language, *, days: 
             days=dates,
             account=account,
             segments=read_segments(connection, account.account_id, first_date=dates[0]),
+            stage_sizes=read_stage_sizes(connection, account.account_id, first_date=dates[0]),
             stages=connection.execute(statement("summary_stages"), parameters).all(),
             changes=_read_recent_changes(connection, account, language, change_count),
             gaps=read_gaps(connection, account.account_id, after=account.first_observed_at),

@@ -40,6 +40,7 @@ class SimulationConfig:
     seed: int
     started_at: datetime
     mode: Mode
+    customers: int = 0  # at the start; 0: none, as in demos of earlier versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,17 @@ class DemoHome:
         try:
             found = read_json(self._file)
             started_at = datetime.fromisoformat(found["started_at"]).astimezone(UTC)
-            seed, mode = found["seed"], found["mode"]
+            seed, mode, customers = found["seed"], found["mode"], found.get("customers", 0)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, OverflowError):
-            seed, mode = None, None
-        if not is_integer(seed) or mode not in MODES:
+            seed, mode, customers = None, None, None
+        if not is_integer(seed) or mode not in MODES or not is_integer(customers):
             raise SettingsError(
                 f"{self._file} cannot be read: it is not what the demo wrote.",
                 advice=f"Delete {self.folder} and run './run demo' again.",
             )
-        return SimulationConfig(seed=seed, started_at=started_at, mode=mode)
+        return SimulationConfig(seed=seed, started_at=started_at, mode=mode, customers=customers)
 
     def require_config(self) -> SimulationConfig:
         """Return the simulation's parameters. Raises ``SettingsError`` if there are none."""
@@ -98,6 +99,7 @@ class DemoHome:
             "seed": config.seed,
             "started_at": config.started_at.isoformat(),
             "mode": config.mode,
+            "customers": config.customers,
         }
         write_file(self._file, json.dumps(written).encode())
 

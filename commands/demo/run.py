@@ -16,7 +16,7 @@ from commands.demo import screen
 from commands.demo.dagster_process import dagster_process
 from commands.demo.home import ACCOUNT_KEY, DemoHome, Mode, SimulationConfig
 from commands.demo.simulated_account import simulated_account
-from commands.demo.simulated_loads import load_times, simulate_loads
+from commands.demo.simulated_loads import load_times, scan_if_due, simulate_loads
 from commands.demo.summary import count_rows, last_observed_at
 from commands.terminal_language import terminal_language
 from pipelines.base.errors import SettingsError
@@ -27,6 +27,9 @@ from pipelines.warehouse.migrate import migrate
 
 DEFAULT_SEED = 1
 CHANGE_COUNT = 12
+
+CUSTOMERS: dict[Mode, int] = {"segments": 5_000, "periodicity": 1_000}
+"""Customers of a new demo. In recurring-purchases mode each of them moves more often, which takes longer."""
 
 ASYNC_COMMIT_OPTION = "?options=-c%20synchronous_commit%3Doff"
 """Commits do not wait for the disk: loads that a power cut loses are simulated again."""
@@ -72,7 +75,10 @@ def load_or_create_simulation(
     if config is None:
         today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         config = SimulationConfig(
-            seed=DEFAULT_SEED if seed is None else seed, started_at=today - timedelta(days=days), mode=mode
+            seed=DEFAULT_SEED if seed is None else seed,
+            started_at=today - timedelta(days=days),
+            mode=mode,
+            customers=CUSTOMERS[mode],
         )
         home.begin(config)
     elif seed not in (None, config.seed):
@@ -102,6 +108,7 @@ def load_until_present(
         simulated.set_time_to_present()
         console.print(language.gettext("Last load, by Dagster's schedule and job …"))
         dagster.load(simulated.settings, url)
+        scan_if_due(engine, simulated)
     return load_count + 1
 
 

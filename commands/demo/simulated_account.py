@@ -21,9 +21,6 @@ from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
 
-NO_LIMIT = 10_000.0
-"""Requests per second: the emulator needs no rate limit."""
-
 
 class PersistentEmulator(Emulator):
     """Emulator that saves its world before it responds to a change."""
@@ -80,7 +77,7 @@ class SimulatedAccount:
 def simulated_account(home: DemoHome, config: SimulationConfig, at: datetime) -> Iterator[SimulatedAccount]:
     """Run the emulator with the account's state at ``at``, or at its last change by a command if that is later."""
     time = Clock()
-    world, simulation = World(clock=time), Simulation(config.seed, config.started_at, config.mode)
+    world, simulation = World(clock=time), _create_simulation(config)
     if home.saved_world_file.exists():
         world, simulation = load_world(home.saved_world_file, time)
     at = max(at, simulation.at or at)
@@ -92,8 +89,12 @@ def simulated_account(home: DemoHome, config: SimulationConfig, at: datetime) ->
             base_url=emulator.url,
             token=Secret(emulator.long_lived_token(simulation.account_id)),
         )
-        settings = replace(home.settings, accounts=(account,), requests_per_second=NO_LIMIT)
+        settings = replace(home.settings, accounts=(account,))
         yield SimulatedAccount(emulator=emulator, simulation=simulation, settings=settings)
+
+
+def _create_simulation(config: SimulationConfig) -> Simulation:
+    return Simulation(config.seed, config.started_at, config.mode, customers=config.customers)
 
 
 def load_world(file: Path, time: Clock) -> tuple[World, Simulation]:

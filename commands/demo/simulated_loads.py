@@ -1,4 +1,4 @@
-"""Loads of the simulated account by the real pipeline, each at its own simulated instant."""
+"""Loads and daily scans of the simulated account by the real pipeline, each at its own simulated instant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from commands.demo.simulated_account import SimulatedAccount
+from emulator.simulation import DAY
 from pipelines.base.errors import Unavailable
+from pipelines.customers.scan import scan_customers
 from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
+from pipelines.warehouse.engine import transaction
+from pipelines.warehouse.queries import statement
 
 LOAD_INTERVAL = timedelta(hours=6)
+
+SCAN_PERIOD = timedelta(days=35)
+"""Period before the last load with scans, enough for changes within 30 days. More scans take longer than all loads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,13 +39,25 @@ def load_times(started_at: datetime, after: datetime | None, until: datetime) ->
 
 
 def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list[datetime]) -> Iterator[LoadStep]:
-    """Load at each timestamp, as a schedule would."""
+    """Load at each timestamp, as a schedule would, and scan once a day."""
     for at in timestamps:
         simulated.set_time(at)
         try:
             loaded = load_account(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))
+            if at >= timestamps[-1] - SCAN_PERIOD:
+                scan_if_due(engine, simulated)
         except Unavailable:
             if not simulated.simulation.is_outage_at(at):
                 raise
             loaded = None
         yield LoadStep(at=at, loaded=loaded)
+
+
+def scan_if_due(engine: Engine, simulated: SimulatedAccount) -> None:
+    """Scan the customers if the simulation's day has no scan yet."""
+    simulation = simulated.simulation
+    with transaction(engine) as connection:
+        latest = connection.execute(statement("latest_scan"), {"account_id": simulation.account_id}).one_or_none()
+    day = (simulated.clock.now() - simulation.started_at) // DAY
+    if simulation.customers and (latest is None or (latest.started_at - simulation.started_at) // DAY < day):
+        scan_customers(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))

@@ -61,13 +61,7 @@ def timeline_events(figures: Figures, formats: Formats) -> list[Event]:
 
 def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
     """List the events of each segment by id, oldest first."""
-    changes: dict[int, list[Change]] = {}
-    for change in figures.changes:
-        if change.thing == "segment":
-            changes.setdefault(change.thing_id, []).append(change)
-    collected = {
-        segment_id: list(change_events(segment_changes, formats)) for segment_id, segment_changes in changes.items()
-    }
+    collected = _changes_by_id(figures.changes, "segment", formats)
     jump_counts = Counter(jump.observed_date for jump in figures.jumps)
     for jump in figures.jumps:
         sentences = [_describe_jump(jump, formats), _describe_jump_context(jump, formats.language)]
@@ -83,9 +77,24 @@ def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Even
         text = " ".join(sentences)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.segment_id, []).append(event)
-    return {
-        segment_id: sorted(events, key=lambda item: (item.date, item.at)) for segment_id, events in collected.items()
-    }
+    return _sort_events(collected)
+
+
+def events_by_stage(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
+    """List the changes of each stage by id, oldest first."""
+    return _sort_events(_changes_by_id(figures.changes, "stage", formats))
+
+
+def _changes_by_id(changes: Iterable[Change], thing: str, formats: Formats) -> dict[int, list[Event]]:
+    by_id: dict[int, list[Change]] = {}
+    for change in changes:
+        if change.thing == thing:
+            by_id.setdefault(change.thing_id, []).append(change)
+    return {entity_id: list(change_events(rows, formats)) for entity_id, rows in by_id.items()}
+
+
+def _sort_events(by_id: dict[int, list[Event]]) -> dict[int, list[Event]]:
+    return {entity_id: sorted(events, key=lambda item: (item.date, item.at)) for entity_id, events in by_id.items()}
 
 
 def shared_events(figures: Figures, formats: Formats) -> list[Event]:

@@ -25,6 +25,10 @@ MAX_DAYS: Final = 3 * 366
 MAX_CHANGES: Final = 1_000
 MAX_MOVERS: Final = 5
 MAX_ANOMALIES: Final = 50
+MAX_FLOWS: Final = 12
+
+SCAN_DAYS: Final = 30
+"""Days of the scans of customers whose flows and joins the report sums up."""
 
 Record = TypeVar("Record")
 
@@ -50,7 +54,7 @@ class AccountState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportDay:
-    """A segment's size at the end of a day; None if there was no load that day, or no usable number."""
+    """Size of a segment or stage at the end of a day; None without a load or scan, or a usable number."""
 
     date: date
     size: int | None
@@ -58,10 +62,10 @@ class ReportDay:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SegmentTrend:
-    """A row of ``analytics.segment_trends``, with the segment's days, oldest first."""
+class SizeTrend:
+    """Size and changes of a segment or stage, with its days, oldest first."""
 
-    segment_id: int
+    place_id: int
     name: str | None
     customers_count: int | None
     share_percent: Decimal | None
@@ -71,6 +75,26 @@ class SegmentTrend:
     change_30_days: int | None
     change_30_days_percent: Decimal | None
     days: tuple[ReportDay, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flow:
+    """Customers that moved between two stages or segments, from ``analytics.place_flows_daily``."""
+
+    from_id: int | None  # None: from none, or from several segments
+    from_name: str | None
+    to_id: int | None
+    to_name: str | None
+    customers_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Joins:
+    """Customers that joined and left a segment, from ``analytics.segment_joins_daily``."""
+
+    segment_id: int
+    joined_count: int
+    left_count: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +174,10 @@ class Figures:
 
     state: AccountState
     first_date: date  # start of the report's period
-    segments: list[SegmentTrend]  # largest first
+    segments: list[SizeTrend]  # largest first
+    stage_sizes: list[SizeTrend]  # largest first; empty without scans of customers
+    flows: list[Flow]  # between stages, or segments, within ``SCAN_DAYS``; most customers first
+    joins: dict[int, Joins]  # by segment; empty without scans
     stages: list[StageState]  # in the account's order
     movers: list[Mover]
     jumps: list[Jump]  # latest first, as all below
@@ -177,12 +204,16 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         after = datetime.combine(first_date, time(), zone)
         parameters = key | {"first_date": first_date, "after": after}
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
+        scan_parameters = key | {"days": SCAN_DAYS, "most": MAX_FLOWS}
         anomaly_parameters = parameters | {"most": MAX_ANOMALIES + 1}
         anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
             state=replace(state, timezone=zone.key),
             first_date=first_date,
             segments=read_segments(connection, account_id, first_date=first_date),
+            stage_sizes=read_stage_sizes(connection, account_id, first_date=first_date),
+            flows=_read_records(connection, "report_flows", scan_parameters, Flow),
+            joins={row.segment_id: row for row in _read_records(connection, "report_joins", scan_parameters, Joins)},
             stages=_read_records(connection, "report_stages", key, StageState),
             movers=_read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),
             jumps=read_jumps(connection, account_id, first_date=first_date),
@@ -194,18 +225,27 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         )
 
 
-def read_segments(connection: Connection, account_id: int, *, first_date: date) -> list[SegmentTrend]:
+def read_segments(connection: Connection, account_id: int, *, first_date: date) -> list[SizeTrend]:
     """Read the segments of the latest snapshot, largest first, with their days from ``first_date`` on."""
+    return _read_sizes(connection, "report_segments", "report_days", account_id, first_date)
+
+
+def read_stage_sizes(connection: Connection, account_id: int, *, first_date: date) -> list[SizeTrend]:
+    """Read the sizes of the current stages, largest first, with their days; empty without scans of customers."""
+    return _read_sizes(connection, "report_stage_sizes", "report_stage_days", account_id, first_date)
+
+
+def _read_sizes(
+    connection: Connection, trends_query: str, days_query: str, account_id: int, first_date: date
+) -> list[SizeTrend]:
     parameters = {"account_id": account_id, "first_date": first_date}
     days = {
-        segment_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
-        for segment_id, rows in groupby(
-            connection.execute(statement("report_days"), parameters), key=attrgetter("segment_id")
-        )
+        place_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
+        for place_id, rows in groupby(connection.execute(statement(days_query), parameters), attrgetter("place_id"))
     }
     return [
-        SegmentTrend(**row._asdict(), days=days.get(row.segment_id, ()))
-        for row in connection.execute(statement("report_segments"), parameters)
+        SizeTrend(**row._asdict(), days=days.get(row.place_id, ()))
+        for row in connection.execute(statement(trends_query), {"account_id": account_id})
     ]
 
 

@@ -58,7 +58,7 @@ def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
             "the largest, '%(name)s', holds %(count)s customer",
             "the largest, '%(name)s', holds %(count)s customers",
             largest.customers_count,
-            name=display_name(largest.name, largest.segment_id),
+            name=display_name(largest.name, largest.place_id),
             count=formats.number(largest.customers_count),
         )
     changes = [segment.change_7_days for segment in figures.segments if segment.change_7_days is not None]

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
-from pipelines.report.figures import Jump, SegmentTrend, read_jumps, read_segments
+from pipelines.report.figures import Jump, SizeTrend, read_jumps, read_segments
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -28,7 +28,7 @@ class Overview:
 
     observed_at: datetime  # of the latest snapshot
     row_counts: Mapping[str, int]  # by view, if counting is cheap
-    segments: list[SegmentTrend]  # largest first
+    segments: list[SizeTrend]  # largest first
     jumps: list[Jump]  # on the latest snapshot's day
     changes: list[ChangeSentence]  # of ``RECENT_PERIOD``, latest first
 

@@ -16,8 +16,15 @@ from markupsafe import Markup
 from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.change_sentences import entity_label
 from pipelines.report.chart import mark_letter, number_marks, size_chart
-from pipelines.report.events import Event, describe_gap, events_by_segment, shared_events, timeline_events
-from pipelines.report.figures import Figures, ReportDay, SegmentTrend
+from pipelines.report.events import (
+    Event,
+    describe_gap,
+    events_by_segment,
+    events_by_stage,
+    shared_events,
+    timeline_events,
+)
+from pipelines.report.figures import SCAN_DAYS, Figures, ReportDay, SizeTrend
 from pipelines.report.formats import Formats
 from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
 from pipelines.report.stage_rules import describe_rules, translate_type
@@ -25,11 +32,11 @@ from pipelines.report.stage_rules import describe_rules, translate_type
 MAX_TIMELINE_EVENTS: Final = 60
 """Events in the timeline, the latest; the views have all."""
 
-MAX_SEGMENT_EVENTS: Final = 8
-"""Events below a segment's chart, the latest."""
+MAX_CARD_EVENTS: Final = 8
+"""Events below a chart, the latest."""
 
 RECENT_DAYS: Final = 14
-"""Days in a segment's table; before these, the table has the last day of each month."""
+"""Days in a card's table; before these, the table has the last day of each month."""
 
 MAX_SHARED_EVENTS: Final = 12
 """Events marked in all charts, the latest."""
@@ -41,10 +48,11 @@ MAX_DETAIL_LENGTH: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SegmentCard:
-    """A segment's part of the page."""
+class SizeCard:
+    """A segment's, or a stage's, part of the page."""
 
-    segment: SegmentTrend
+    id: str  # in the page
+    trend: SizeTrend
     name: str
     chart: Markup
     marks: list[tuple[int, Event]]
@@ -59,11 +67,20 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
     """
     formats = Formats.for_account(figures.state.country, figures.state.timezone, language)
     timeline = timeline_events(figures, formats)
-    segment_events = events_by_segment(figures, formats)
-    days = [day.date for segment in figures.segments for day in segment.days]
+    days = [day.date for trend in (*figures.segments, *figures.stage_sizes) for day in trend.days]
     first, last = min(days, default=figures.state.observed_date), figures.state.observed_date
     shared = [event for event in shared_events(figures, formats) if first <= event.date <= last][-MAX_SHARED_EVENTS:]
     letters = number_marks([event.date for event in shared], first=first, last=last)
+    cards = {
+        kind: [
+            build_card(kind, trend, events.get(trend.place_id, []), letters, formats, first=first, last=last)
+            for trend in trends
+        ]
+        for kind, trends, events in (
+            ("segment", figures.segments, events_by_segment(figures, formats)),
+            ("stage", figures.stage_sizes, events_by_stage(figures, formats)),
+        )
+    }
     mover_groups = group_movers(figures)
     week_events = [event for event in timeline if event.date > last - timedelta(days=WEEK_DAYS)]
     page = build_environment(formats).get_template("page.html.jinja")
@@ -77,10 +94,11 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
         first=first,
         last=last,
         has_charts=first < last,  # a day alone is a dot
-        cards=[
-            build_card(item, segment_events.get(item.segment_id, []), letters, formats, first=first, last=last)
-            for item in figures.segments
-        ],
+        cards=cards["segment"],
+        stage_cards=cards["stage"],
+        joins=figures.joins,
+        flows=[(flow, 100 * flow.customers_count / figures.flows[0].customers_count) for flow in figures.flows],
+        scan_days=SCAN_DAYS,
         shared=[(mark_letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
         with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
@@ -103,28 +121,31 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
 
 
 def build_card(
-    segment: SegmentTrend,
-    segment_events: Sequence[Event],
+    kind: str,
+    trend: SizeTrend,
+    events: Sequence[Event],
     letters: Mapping[date, int],
     formats: Formats,
     *,
     first: date,
     last: date,
-) -> SegmentCard:
-    """Build a segment's card: chart, events, and table of sizes.
+) -> SizeCard:
+    """Build the card of a segment or stage: chart, events, and table of sizes.
 
     ``letters`` are the marks shared by all charts.
     """
-    shown = segment_events[-MAX_SEGMENT_EVENTS:]
+    charted = [event for event in events if event.date >= first]  # scans may begin later than loads
+    shown = charted[-MAX_CARD_EVENTS:]
     numbers = number_marks([event.date for event in shown], first=first, last=last)
-    return SegmentCard(
-        segment=segment,
-        name=display_name(segment.name, segment.segment_id),
+    return SizeCard(
+        id=f"{kind}-{trend.place_id}",
+        trend=trend,
+        name=display_name(trend.name, trend.place_id),
         # Safe: of numbers and dates, without text from amoCRM.
-        chart=Markup(size_chart(segment.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
+        chart=Markup(size_chart(trend.days, numbers, formats, first=first, last=last, shared=letters)),  # noqa: S704
         marks=[(numbers[event.date], event) for event in shown],
-        earlier_count=len(segment_events) - len(shown),
-        table=select_table_days(segment.days),
+        earlier_count=len(charted) - len(shown),
+        table=select_table_days(trend.days),
     )
 
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
-from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SegmentTrend, StageState
+from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SizeTrend, StageState
 from pipelines.warehouse.changes import Change
 
 
@@ -27,7 +27,9 @@ class ReportTable:
 
 def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
     """Yield all tables of the accounts' reports, including empty ones."""
-    yield _build_table("segments", SegmentTrend, accounts, attrgetter("segments"), excluded=("days",))
+    yield _build_table(
+        "segments", SizeTrend, accounts, attrgetter("segments"), excluded=("days",), id_column="segment_id"
+    )
     yield ReportTable(
         name="segment_sizes_daily",
         types={
@@ -39,7 +41,7 @@ def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
             "is_observed": bool,
         },
         rows=[
-            (figures.state.account_key, segment.segment_id, segment.name, day.date, day.size, day.is_observed)
+            (figures.state.account_key, segment.place_id, segment.name, day.date, day.size, day.is_observed)
             for figures in accounts
             for segment in figures.segments
             for day in segment.days
@@ -66,15 +68,20 @@ def _build_table(
     records_of: Callable[[Figures], Iterable[object]],
     *,
     excluded: tuple[str, ...] = (),
+    id_column: str = "",
 ) -> ReportTable:
-    """Build the table of records: a column per attribute that is not excluded, after the account's key."""
+    """Build the table of records: a column per attribute that is not excluded, after the account's key.
+
+    ``id_column`` is the name of the column of ``place_id``.
+    """
     types = {column: hint for column, hint in _column_types(record_type).items() if column not in excluded}
     rows = [
         (figures.state.account_key, *_row_values(types, record, ZoneInfo(figures.state.timezone)))
         for figures in accounts
         for record in records_of(figures)
     ]
-    return ReportTable(name=name, types={"account_key": str} | types, rows=rows)
+    named = {id_column if column == "place_id" else column: hint for column, hint in types.items()}
+    return ReportTable(name=name, types={"account_key": str} | named, rows=rows)
 
 
 def _column_types(record_type: type) -> dict[str, Any]:

@@ -180,7 +180,13 @@ def test_no_word_of_the_terminal_escapes_translation() -> None:
     stages = [
         SimpleNamespace(name="7", stage_id=1, is_default=True, conditions_text="tag: 1", conditions=[], changed_at=NOW)
     ]
-    given: Any = {"account": account, "stages": stages, "language": PSEUDO, "segments": full.segments}
+    given: Any = {
+        "account": account,
+        "stages": stages,
+        "language": PSEUDO,
+        "segments": full.segments,
+        "stage_sizes": full.stage_sizes,
+    }
     summary = Summary(days=[day.date for day in full.segments[0].days], changes=[], gaps=full.gaps, **given)
     stream = io.StringIO()
     console = Console(file=stream, width=600)

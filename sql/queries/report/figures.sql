@@ -1,10 +1,114 @@
 -- name: report_days
 -- Daily sizes of an account's current segments from a day on, oldest first.
-select daily.segment_id, daily.observed_date as date, daily.last_count as size, daily.is_observed
+select daily.segment_id as place_id, daily.observed_date as date, daily.last_count as size, daily.is_observed
 from analytics.segment_sizes_daily as daily
 join amocrm.segment_current as segment using (account_id, segment_id)
 where daily.account_id = :account_id and daily.observed_date >= :first_date
 order by daily.segment_id, daily.observed_date
+
+-- name: report_stage_days
+-- Daily sizes of an account's current stages from a day on, oldest first.
+select daily.stage_id as place_id, daily.observed_date as date, daily.last_count as size, daily.is_observed
+from analytics.stage_sizes_daily as daily
+join analytics.stages as stage using (account_id, stage_id)
+where daily.account_id = :account_id and daily.observed_date >= :first_date
+order by daily.stage_id, daily.observed_date
+
+-- name: report_stage_sizes
+-- Sizes of an account's current stages in the latest scan, largest first, with changes as those of
+-- segments.
+select
+    size.stage_id as place_id,
+    stage.name,
+    size.customers_count,
+    round(100.0 * size.customers_count / nullif(sum(size.customers_count) over (), 0), 1) as share_percent,
+    size.customers_count - before.day_1 as change_1_day,
+    size.customers_count - before.day_7 as change_7_days,
+    round(100.0 * (size.customers_count - before.day_7) / nullif(before.day_7, 0), 1) as change_7_days_percent,
+    size.customers_count - before.day_30 as change_30_days,
+    round(100.0 * (size.customers_count - before.day_30) / nullif(before.day_30, 0), 1) as change_30_days_percent
+from analytics.stage_sizes as size
+join analytics.stages as stage using (account_id, stage_id)
+join amocrm.scan on scan.account_id = size.account_id and scan.started_at = size.observed_at
+cross join lateral (
+    select
+        max(day.last_count) filter (where span.days = 1) as day_1,
+        max(day.last_count) filter (where span.days = 7) as day_7,
+        max(day.last_count) filter (where span.days = 30) as day_30
+    from unnest(array[1, 7, 30]) as span (days)
+    cross join lateral (
+        select daily.last_count
+        from analytics.stage_sizes_daily as daily
+        where daily.account_id = :account_id
+            and daily.stage_id = size.stage_id
+            and daily.observed_date <= scan.scan_date - span.days
+            and daily.is_observed
+        order by daily.observed_date desc
+        limit 1
+    ) as day
+) as before
+where size.account_id = :account_id
+order by size.customers_count desc, size.stage_id
+
+-- name: report_flows
+-- Moves between stages, or segments, by the account's mode; most customers first. The first scan found
+-- all customers, which is no move.
+with stage_name as (
+    select distinct on (stage_id) 'stage' as place, stage_id as place_id, name
+    from amocrm.stage_version
+    where account_id = :account_id
+    order by stage_id, valid_from desc
+),
+
+segment_name as (
+    select distinct on (segment_id) 'segment' as place, segment_id as place_id, name
+    from amocrm.segment_version
+    where account_id = :account_id
+    order by segment_id, valid_from desc
+),
+
+place_name as (
+    table stage_name
+    union all
+    table segment_name
+)
+
+select
+    flow.from_id,
+    source.name as from_name,
+    flow.to_id,
+    target.name as to_name,
+    cast(sum(flow.customers_count) as bigint) as customers_count
+from amocrm.account
+cross join lateral (
+    select min(scan.scan_date) as first_date, max(scan.scan_date) as last_date
+    from amocrm.scan
+    where scan.account_id = account.account_id
+) as scan
+join analytics.place_flows_daily as flow
+    on flow.account_id = account.account_id
+    and flow.place = case account.customers_mode when 'periodicity' then 'stage' when 'segments' then 'segment' end
+    and flow.flow_date > greatest(scan.first_date, scan.last_date - cast(:days as integer))
+left join place_name as source on source.place = flow.place and source.place_id = flow.from_id
+left join place_name as target on target.place = flow.place and target.place_id = flow.to_id
+where account.account_id = :account_id
+group by flow.from_id, source.name, flow.to_id, target.name
+order by sum(flow.customers_count) desc, flow.from_id, flow.to_id
+limit :most
+
+-- name: report_joins
+-- Customers that joined and left each segment. The first scan found all members, who did not join then.
+select
+    segment_id,
+    cast(sum(joined_count) as bigint) as joined_count,
+    cast(sum(left_count) as bigint) as left_count
+from analytics.segment_joins_daily as daily
+cross join lateral (
+    select min(scan_date) as first_date, max(scan_date) as last_date from amocrm.scan where account_id = :account_id
+) as scan
+where daily.account_id = :account_id
+    and daily.observed_date > greatest(scan.first_date, scan.last_date - cast(:days as integer))
+group by segment_id
 
 -- name: report_gaps
 -- Gaps, latest first.
@@ -69,7 +173,7 @@ limit :most
 -- name: report_segments
 -- Segments of an account's latest snapshot, largest first.
 select
-    segment_id,
+    segment_id as place_id,
     name,
     customers_count,
     share_percent,

@@ -14,11 +14,13 @@ from pipelines.report.figures import (
     AccountState,
     AnomalyPeriod,
     Figures,
+    Flow,
     Gap,
+    Joins,
     Jump,
     Mover,
     ReportDay,
-    SegmentTrend,
+    SizeTrend,
     StageState,
 )
 from pipelines.report.formats import Formats
@@ -63,6 +65,18 @@ def figures(name: str = "VIP") -> Figures:
         old_text=name,
         new_text="2026-03-07T21:30:00+00:00",
     )
+    trend = SizeTrend(
+        place_id=1,
+        name=name,
+        customers_count=1009,
+        share_percent=Decimal("100.0"),
+        change_1_day=1,
+        change_7_days=7,
+        change_7_days_percent=Decimal("0.7"),
+        change_30_days=None,
+        change_30_days_percent=None,
+        days=days,
+    )
     return Figures(
         state=AccountState(
             account_key="shop",
@@ -80,20 +94,14 @@ def figures(name: str = "VIP") -> Figures:
             snapshot_count=40,
         ),
         first_date=days[0].date,
-        segments=[
-            SegmentTrend(
-                segment_id=1,
-                name=name,
-                customers_count=1009,
-                share_percent=Decimal("100.0"),
-                change_1_day=1,
-                change_7_days=7,
-                change_7_days_percent=Decimal("0.7"),
-                change_30_days=None,
-                change_30_days_percent=None,
-                days=days,
-            )
+        segments=[trend],
+        stage_sizes=[replace(trend, place_id=5)],
+        flows=[
+            Flow(from_id=5, from_name=name, to_id=6, to_name=name, customers_count=9),
+            Flow(from_id=None, from_name=None, to_id=5, to_name=name, customers_count=2),
+            Flow(from_id=5, from_name=name, to_id=None, to_name=None, customers_count=1),
         ],
+        joins={1: Joins(segment_id=1, joined_count=8, left_count=1)},
         stages=[
             StageState(
                 stage_id=5,
@@ -263,7 +271,7 @@ def test_what_concerns_all_segments_is_marked_on_all_charts() -> None:
     mode = replace(field, thing="account", property="customers_mode", old_text="disabled", new_text="segments")
     gap = replace(full.gaps[0], until_at=NOW)
     brief = replace(gap, gap_seconds=7_200)
-    shown = replace(full, changes=[field, mode, *full.changes], gaps=[gap, brief], jumps=[])
+    shown = replace(full, changes=[field, mode, *full.changes], gaps=[gap, brief], jumps=[], stage_sizes=[])
     assert [event.text[:12] for event in shared_events(shown, RUSSIAN)] == [
         "Field 'Owner",
         "Customers mo",
@@ -300,7 +308,16 @@ def test_omissions_are_stated() -> None:
         assert "This page starts at" not in ReportReader(render_page(young, now=NOW, language="en")).text
 
 
-SIZE_WORDS = ("Customers, size", "1, 7, 30 days", "Jump", "size is that of", "charts", "segment_jumps")
+SIZE_WORDS = (
+    "Customers, size",
+    "Customers of a stage",
+    "Moves of customers",
+    "1, 7, 30 days",
+    "Jump",
+    "size is that of",
+    "charts",
+    "segment_jumps",
+)
 
 
 def test_stages_alone_are_explained_without_sizes() -> None:
@@ -309,6 +326,15 @@ def test_stages_alone_are_explained_without_sizes() -> None:
     renamed = replace(full.changes[0], thing="stage", property="name")
     changes = [replace(renamed, observed_at=NOW - timedelta(minutes=number)) for number in range(3)]
     alone = replace(full, state=state, segments=[], movers=[], jumps=[], changes=changes, changes_from=NOW)
+    scanned = ReportReader(render_page(alone, now=NOW, language="en"))
+    assert "Customers of a stage" in scanned.text
+    assert [row[:3] for row in scanned.tables[3]] == [
+        ["From", "To", "Customers"],
+        ["VIP", "VIP", "9"],
+        ["new customers", "VIP", "2"],
+        ["VIP", "gone", "1"],
+    ]
+    alone = replace(alone, stage_sizes=[], flows=[], joins={})
     text = ReportReader(render_page(alone, now=NOW, language="en")).text
     assert [word for word in SIZE_WORDS if word in text] == []
     assert "Rules of a group are separated by semicolons" in text
@@ -321,7 +347,7 @@ def test_stages_alone_are_explained_without_sizes() -> None:
 def test_a_first_day_has_sizes_and_no_charts() -> None:
     full = figures()
     [segment] = full.segments
-    young = replace(full, segments=[replace(segment, days=segment.days[-1:])], movers=[])
+    young = replace(full, segments=[replace(segment, days=segment.days[-1:])], stage_sizes=[], movers=[])
     html = render_page(young, now=NOW, language="en")
     page = ReportReader(html)
     assert "svg" not in page.tags
