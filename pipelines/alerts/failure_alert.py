@@ -63,8 +63,10 @@ class FailureAlert:
 
     def _error_words(self) -> list[str]:
         """Describe the errors in another language than English, in which they describe themselves."""
-        known = [] if self.language == ENGLISH else [name for name in self.errors if name in FAILURE_WORDS]
-        return [f"{self.language.gettext(FAILURE_WORDS[name])}." for name in known]
+        if self.language == ENGLISH:
+            return []
+        words = [self.language.gettext(FAILURE_WORDS[name]) for name in self.errors if name in FAILURE_WORDS]
+        return [f"{one if one.startswith('amoCRM') else one[0].upper() + one[1:]}." for one in words]
 
     def payload(self) -> dict[str, str | None]:
         """Build the JSON to post: ``text`` for Slack and similar services, the rest for programs."""
