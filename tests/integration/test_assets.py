@@ -12,7 +12,6 @@ import pytest
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import LOAD_FAILURE, PUBLISHED, QUALITY_EVENT, RAW_ANSWER, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from emulator import effects
-from emulator.faults import Effect
 from pipelines.base.secret import Secret
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
@@ -95,42 +94,39 @@ def test_changes_are_described_in_words(dagster_account: DagsterAccount, instanc
     assert (vip["segment"], vip["size"]) == ("VIP | <b>`club`</b>", "10")
 
 
-@pytest.mark.parametrize(
-    ("effect", "check", "error"),
-    [
-        (effects.looping_next(), "lists_are_whole", "IncompleteList"),
-        (effects.trailing_comma(), "answers_and_ids_are_usable", "MalformedAnswer"),
-        (
-            effects.items(lambda items: [item | {"id": None} for item in items]),
-            "answers_and_ids_are_usable",
-            "MalformedAnswer",
-        ),
-        (
-            effects.items(lambda items: [item | {"account_id": 1} for item in items]),
-            "account_is_the_same",
-            "WrongAccount",
-        ),
-        (effects.error(422), "account_is_the_same", "ModeDisagreement"),
-    ],
-)
+BLOCKED = [
+    (effects.looping_next(), "lists_are_whole", "IncompleteList"),
+    (effects.trailing_comma(), "answers_and_ids_are_usable", "MalformedAnswer"),
+    (
+        effects.items(lambda items: [item | {"id": None} for item in items]),
+        "answers_and_ids_are_usable",
+        "MalformedAnswer",
+    ),
+    (effects.items(lambda items: [item | {"account_id": 1} for item in items]), "account_is_the_same", "WrongAccount"),
+    (effects.error(422), "account_is_the_same", "ModeDisagreement"),
+]
+"""Answers that end a run, with the check that fails and its error."""
+
+
 def test_the_check_that_blocks_is_the_one_that_failed_and_nothing_is_published(
-    dagster_account: DagsterAccount, instance: dg.DagsterInstance, effect: Effect, check: str, error: str
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
 ) -> None:
     dagster_account.load(instance)
-    with dagster_account.emulator.faults.during(effect, resource="segments"):
-        result = dagster_account.load(instance)
-    assert not result.success
-    found = check_evaluations(result)
-    assert found[check].severity is dg.AssetCheckSeverity.ERROR
-    assert found[check].metadata["what_to_do"].value
-    others = {"lists_are_whole", "answers_and_ids_are_usable", "account_is_the_same"} - {check}
-    assert {found[name].severity for name in others} == {dg.AssetCheckSeverity.WARN}
-    assert not any(found[name].passed for name in (check, *others))
-    said, facts, was_retried = step_failure(result)
-    assert found[check].description == said
-    assert (facts["error"], was_retried) == (error, False)
-    assert dagster_account.snapshot_count == 1
-    assert not materialization_metadata(result)
+    for effect, check, error in BLOCKED:
+        with dagster_account.emulator.faults.during(effect, resource="segments"):
+            result = dagster_account.load(instance)
+        assert not result.success
+        found = check_evaluations(result)
+        assert found[check].severity is dg.AssetCheckSeverity.ERROR
+        assert found[check].metadata["what_to_do"].value
+        others = {"lists_are_whole", "answers_and_ids_are_usable", "account_is_the_same"} - {check}
+        assert {found[name].severity for name in others} == {dg.AssetCheckSeverity.WARN}
+        assert not any(found[name].passed for name in (check, *others))
+        said, facts, was_retried = step_failure(result)
+        assert found[check].description == said
+        assert (facts["error"], was_retried) == (error, False)
+        assert dagster_account.snapshot_count == 1
+        assert not materialization_metadata(result)
     assert dagster_account.load(instance).success
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -32,9 +33,15 @@ LAYERS = (
 """The packages of pipelines, lowest first. A package imports lower ones only, for types too."""
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a file's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(path: Path) -> Iterator[str]:
     """Top-level packages that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -63,7 +70,7 @@ def test_pipelines_never_imports_dagster() -> None:
 
 def imported_within(path: Path, package: str) -> Iterator[str]:
     """Modules of a package that a file imports, wherever in the file, such as ``warehouse.engine``."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == package:
             for alias in node.names:
                 names = [*(node.module or "").split("."), alias.name][1:]
@@ -111,7 +118,7 @@ def test_every_function_over_eight_lines_has_a_docstring(package: str) -> None:
     without = {
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
         for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and node.name != "__init__" and not ast.get_docstring(node)
         if (node.end_lineno or 0) - node.lineno >= 8
     }
@@ -124,7 +131,7 @@ def test_internals_of_dagster_are_imported_in_two_modules() -> None:
         path.relative_to(ROOT).as_posix()
         for package in MAY_IMPORT
         for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom)
         and (
             (node.module or "").startswith("dagster._") or (node.module or "").partition(".")[0] == "dagster_webserver"

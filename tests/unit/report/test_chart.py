@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.report.chart import (
@@ -122,6 +122,7 @@ def test_a_line_of_a_year_has_all_days() -> None:
     assert list(downsample(shown)) == shown
 
 
+@settings(max_examples=25)  # of 380 to 1,100 days each
 @given(st.lists(st.none() | st.integers(0, 30_000), min_size=MAX_POINTS + 1, max_size=1_100))
 def test_a_longer_line_keeps_its_peaks_its_gaps_and_its_end(sizes: list[int | None]) -> None:
     shown = days(*sizes)
