@@ -79,11 +79,11 @@ class SizeTrend:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Flow:
-    """Customers that moved between two stages or segments, from ``analytics.place_flows_daily``."""
+    """Customers that moved from one stage or segment to another, from ``analytics.place_flows_daily``."""
 
-    from_id: int | None  # None: from none, or from several segments
+    from_id: int | None  # None: new customers
     from_name: str | None
-    to_id: int | None
+    to_id: int | None  # None: gone
     to_name: str | None
     customers_count: int
 
@@ -238,6 +238,7 @@ def read_stage_sizes(connection: Connection, account_id: int, *, first_date: dat
 def _read_sizes(
     connection: Connection, trends_query: str, days_query: str, account_id: int, first_date: date
 ) -> list[SizeTrend]:
+    """Read sizes by the query of their trends, and their days by another."""
     parameters = {"account_id": account_id, "first_date": first_date}
     days = {
         place_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)

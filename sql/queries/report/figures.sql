@@ -51,8 +51,8 @@ where size.account_id = :account_id
 order by size.customers_count desc, size.stage_id
 
 -- name: report_flows
--- Moves between stages, or segments, by the account's mode; most customers first. The first scan found
--- all customers, which is no move.
+-- Moves between stages, or from one segment to another, by the account's mode; most customers first.
+-- The first scan found all customers, which is no move. Those who joined or left are in report_joins.
 with stage_name as (
     select distinct on (stage_id) 'stage' as place, stage_id as place_id, name
     from amocrm.stage_version
@@ -92,6 +92,7 @@ join analytics.place_flows_daily as flow
 left join place_name as source on source.place = flow.place and source.place_id = flow.from_id
 left join place_name as target on target.place = flow.place and target.place_id = flow.to_id
 where account.account_id = :account_id
+    and (flow.place = 'stage' or flow.from_id is not null and flow.to_id is not null)
 group by flow.from_id, source.name, flow.to_id, target.name
 order by sum(flow.customers_count) desc, flow.from_id, flow.to_id
 limit :most
