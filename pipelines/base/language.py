@@ -96,8 +96,10 @@ class Language:
                 return value
             case int() | Decimal():
                 return self.number(value)
-            case _:
+            case _ if callable(value):
                 return str(value(self))
+            case _:
+                return str(value)
 
 
 ENGLISH: Final = Language("en", NullTranslations())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_a_lazy_text_is_english_until_it_is_translated() -> None:
     assert type(pickle.loads(pickle.dumps(names))) is str  # noqa: S301 - made here
     assert load_language("pt_BR").render(names) == "menos de um minuto e mais 1.234"
     assert load_language("ru").render("as it is, 100 %") == "as it is, 100 %"
+    assert ENGLISH.gettext("in %(folder)s", folder=Path("a/b")) == "in a/b"
 
 
 def test_durations_and_names_in_other_languages() -> None:
