@@ -90,6 +90,7 @@ def test_an_account_of_stages(folder: Path) -> None:
     assert result.returncode == 0
     assert "mode 'periodicity'" in result.stdout
     assert re.search(r"Expected purchase +system +before purchase: \d", result.stdout)
+    assert re.search(r"Recently purchased +[1-9]\d\d +[−+]?\d+ +[−+]?\d+ +– +[▁▂▃▄▅▆▇█]+", result.stdout)
     assert "stage 'Заказ в пути' added" in result.stdout
     assert "--demo periodicity" in result.stdout
     assert not running_processes(folder)
