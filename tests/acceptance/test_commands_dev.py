@@ -104,6 +104,7 @@ def test_it_serves_the_accounts_of_the_settings_and_leaves_nothing(tmp_path: Pat
         assert [(one["name"], one["scheduleState"]["status"]) for one in schedules["schedulesOrError"]["results"]] == [
             ("housekeeping", "RUNNING"),
             ("load_accounts", "STOPPED"),
+            ("scan_customers", "STOPPED"),
         ]
         load = schedules["schedulesOrError"]["results"][1]
         assert (load["cronSchedule"], load["executionTimezone"]) == ("7 * * * *", "Asia/Tokyo"), "the environment wins"

@@ -213,7 +213,7 @@ def test_names_are_text_and_nothing_else(page: Page, tmp_path_factory: pytest.Te
 def test_a_printed_timeline_starts_below_its_title(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Chromium would move a list that may not break below a day to the next page, and leave the rest of one blank."""
     full = figures()
-    days = [replace(full.changes[0], observed_at=NOW_BY_HAND - timedelta(days=number)) for number in range(3, 43)]
+    days = [replace(full.changes[0], observed_at=NOW_BY_HAND - timedelta(days=number)) for number in range(3, 36)]
     changes = [replace(row, value_field_name=f"Field {number}") for number, row in enumerate(days)]
     page.show()
     page.open(written(render_page(replace(full, changes=changes), now=NOW_BY_HAND, language="en"), tmp_path_factory))

@@ -49,12 +49,13 @@ def test_sync_continues_if_the_webhook_is_down(dagster_account: DagsterAccount, 
         "AMOCRM_TOKEN": dagster_account.token,
         "DATABASE_URL": dagster_account.settings.database_url.reveal(),
         "AMOCRM_SIZE_ALERTS": "up 50% in 1 day",
+        "AMOCRM_LANGUAGE": "en",
     }
     down = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=NOWHERE.reveal(), **variables)
     with Hook(200).running() as hook:
         up = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
         again = run("sync", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables)
-    database_only = {"DATABASE_URL": variables["DATABASE_URL"]}
+    database_only = {"DATABASE_URL": variables["DATABASE_URL"], "AMOCRM_LANGUAGE": "en"}
     asked = run("alerts", "up 50% in 1 day; down 1 in 1 day", folder=tmp_path, **database_only)
     calm = run("alerts", "up 500% and 91 customers in 1 day", folder=tmp_path, **database_only)
     assert (asked.returncode, calm.stdout) == (0, "No alert on sizes would be sent.\n")

@@ -138,6 +138,7 @@ def test_names_that_another_warehouse_took_meanwhile_are_not_granted(
         assert migrated.missing_roles == (
             f"amocrm_reader_in_{owner.url.database}",
             f"amocrm_loader_in_{owner.url.database}",
+            f"amocrm_members_in_{owner.url.database}",
         )
         admin.execute("set session authorization amocrm_reader")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
