@@ -64,7 +64,8 @@ def main() -> None:
         for batch in batches(accounts()):
             for table, rows in fetch(session, batch).items():
                 copy(cursor, table, rows)
-    folders = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", "target", "--log-path", "logs"]
+    folders = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--log-path", "logs"]
+    folders += ["--target-path", Path.cwd() / "target"]  # relative, it would be in the project
     result = dbtRunner().invoke(["--quiet", "snapshot", *map(str, folders)])
     sys.exit(0 if result.success else 1)
 
