@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 WHEEL_PACKAGE: Final = "amocrm_warehouse"
 OUR_PACKAGES: Final = ("assets", "commands", "emulator", "pipelines", "sql")
 DATA: Final = (".env.example", "accounts.example.toml", "docs")
-"""What commands read beside the packages: examples for ``init``, dashboards; and the documentation."""
+"""Files that commands read beside the packages: examples for ``init``, dashboards; and the documentation."""
 
 
 class NestedPackages(BuildHookInterface[Any]):

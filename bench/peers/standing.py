@@ -1,4 +1,4 @@
-"""Where we stand: our loads against the fastest peer in each case, by the aims that were set before."""
+"""Comparison of our loads with the fastest peer in each case, by the aims that were set before."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ CHANGE_KINDS: Final[Mapping[str, str]] = {
 """Each kind, and what happened; messages have this order. The query ``unreported_changes`` assigns the kinds."""
 
 DEFAULT_CHANGE_KINDS: Final = frozenset(CHANGE_KINDS) - {"details", "fields"}
-"""What changes whom a campaign reaches or what it costs. The others are edited daily in some accounts."""
+"""Kinds that change whom a campaign reaches or what it costs. The others are edited daily in some accounts."""
 
 _EXAMPLE: Final = "Write 'off', 'all', or kinds separated by commas, such as 'deleted, rules'."
 

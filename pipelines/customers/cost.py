@@ -1,4 +1,4 @@
-"""What a scan of an account's customers costs, estimated with few requests."""
+"""Cost of a scan of an account's customers, estimated with few requests."""
 
 from __future__ import annotations
 

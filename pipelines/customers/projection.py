@@ -28,7 +28,7 @@ Item = TypeVar("Item")
 
 
 class CustomerRow(NamedTuple):
-    """What is kept of a customer."""
+    """Projection of a customer: all that is kept."""
 
     id: int
     is_gone: bool
@@ -42,7 +42,7 @@ class CustomerRow(NamedTuple):
 
 
 class StageMove(NamedTuple):
-    """What is kept of an event of a customer that changed its stage."""
+    """Projection of an event of a customer that changed its stage."""
 
     customer_id: int
     moved_at: int  # Unix seconds

@@ -1,1 +1,1 @@
-"""What an account's API does where the vendor's documentation is silent: found out by reading only."""
+"""Behaviour of an account's API where the vendor's documentation is silent, found out by reading only."""

@@ -1,4 +1,4 @@
-"""What the response with the account, and the headers of every response, say."""
+"""Findings in the response with the account, and in the headers of every response."""
 
 from __future__ import annotations
 

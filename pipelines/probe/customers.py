@@ -1,4 +1,4 @@
-"""What the list of customers does, and how many there are. No row is kept."""
+"""Behaviour of the list of customers, and their number. No row is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the list of events does: its filters, its kinds of events, and how old the oldest is."""
+"""Behaviour of the list of events: its filters, its kinds of events, and the age of the oldest."""
 
 from __future__ import annotations
 

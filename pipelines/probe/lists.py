@@ -1,4 +1,4 @@
-"""What a list does: its limits, order, end, links and unknown ids."""
+"""Behaviour of a list: its limits, order, end, links and unknown ids."""
 
 from __future__ import annotations
 

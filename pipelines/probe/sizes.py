@@ -1,4 +1,4 @@
-"""Whether a segment's ``updated_at`` moves with its size: seen only if a size changed since the last probe."""
+"""Relation of a segment's ``updated_at`` to its size: seen only if a size changed since the last probe."""
 
 from __future__ import annotations
 

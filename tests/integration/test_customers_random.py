@@ -28,7 +28,7 @@ EXAMPLES = 5
 
 
 def random_quirks(random: Random) -> Quirks:
-    """What the API does, as amoCRM's documentation leaves it open."""
+    """Behaviour of the API where amoCRM's documentation is silent."""
     return Quirks(
         max_limit=7,
         falls_back_over_max=False,

@@ -164,7 +164,7 @@ def leaves(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any
 
 
 def test_no_word_of_the_terminal_escapes_translation() -> None:
-    """What 'demo' and 'show' print."""
+    """Screen of 'demo' and 'show'."""
     full = figures("7")
     account = SimpleNamespace(
         account_id=1,
