@@ -63,30 +63,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each case")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary, emulator_process() as (emulator_url, token, pipe):
+    with emulator_process() as (emulator_url, token, pipe), empty_warehouse() as (folder, url):
+        environment = os.environ | {
+            "AMOCRM_HOST": emulator_url.removeprefix("http://"),
+            "AMOCRM_TOKEN": token,
+            "DATABASE_URL": url,
+            "DAGSTER_HOME": str(dagster_home(folder)),
+        }
+        print_table(url, environment, pipe, arguments.runs)
+
+
+@contextmanager
+def empty_warehouse() -> Iterator[tuple[Path, str]]:
+    """Yield a temporary data folder and the address of its embedded warehouse, which holds no account."""
+    with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)
         with database_url(Settings(data_dir=folder)) as url:
             engine = open_engine(url)
             migrate(engine)
             engine.dispose()
-            environment = os.environ | {
-                "AMOCRM_HOST": emulator_url.removeprefix("http://"),
-                "AMOCRM_TOKEN": token,
-                "DATABASE_URL": url,
-                "DAGSTER_HOME": str(dagster_home(folder)),
-            }
-            print_table(url, environment, pipe, arguments.runs)
+            yield folder, url
 
 
 def print_table(url: str, environment: Mapping[str, str], pipe: Connection, runs: int) -> None:
-    """Yield a line per command and account state."""
+    """Print a line per command and account state."""
     first = run(SYNC, environment)
     print(f"first load by sync: {first.seconds:.2f} s, {first.megabytes:.0f} MB, {rows_of_newest(url)}")
     imports = [
         run([sys.executable, "-c", "import pipelines.load.load, commands.sync"], environment) for _ in range(runs)
     ]
-    print(f"{'importing exclusive_lock':34}{spread([one.seconds for one in imports], 's')}")
+    print(f"{'importing the loader':34}{spread([one.seconds for one in imports], 's')}")
     for name, command in (("sync", SYNC), ("Dagster's job", DAGSTER)):
         for case, before in (("nothing changed", lambda: None), ("all changed", lambda: change_all(pipe))):
             measured = [measure(command, environment, before) for _ in range(runs)]

@@ -157,11 +157,6 @@ class CustomerChanges(SegmentChanges, StageChanges):
             if recent is not None and account.mode == "periodicity":
                 self.move_customer(account_id, customer_id, recent, created_by=0)
 
-    def plan_purchase(self, account_id: int, customer_id: int, next_date: datetime | None) -> None:
-        """Set the day of the next purchase."""
-        with self._changing_customer(account_id, customer_id) as customer:
-            customer.next_date = next_date
-
     def tag_customer(self, account_id: int, customer_id: int, tag_id: int) -> None:
         """Add a tag; a stage whose rule names it gets the customer at once."""
         with self._changing_customer(account_id, customer_id) as customer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -16,12 +15,9 @@ import psycopg
 
 from bench._process import run
 from bench.limits import server_seconds
-from bench.one_account import SYNC
+from bench.one_account import SYNC, empty_warehouse
 from emulator import Emulator, World
 from emulator.customer_life import change_at_random
-from pipelines.config.settings import Settings
-from pipelines.warehouse.engine import database_url, open_engine
-from pipelines.warehouse.migrate import migrate
 
 SEGMENTS: Final = 100
 RATE: Final = {"AMOCRM_REQUESTS_PER_SECOND": "5"}
@@ -35,25 +31,19 @@ def scans(counts: Sequence[int]) -> None:
     print("| customers | scan | requests | seconds | process, CPU s | Postgres, CPU s | MB |")
     print("|---:|---|---:|---:|---:|---:|---:|")
     for count in counts:
-        with tempfile.TemporaryDirectory() as temporary, emulator_process(count) as (url, token, pipe):
-            folder = Path(temporary)
-            folder.chmod(0o755)
-            with database_url(Settings(data_dir=folder)) as database:
-                engine = open_engine(database)
-                migrate(engine)
-                engine.dispose()
-                environment = os.environ | {
-                    "AMOCRM_HOST": url.removeprefix("http://"),
-                    "AMOCRM_TOKEN": token,
-                    "AMOCRM_CUSTOMERS": "daily",
-                    "AMOCRM_DATA_DIR": str(folder / "data"),
-                    "DATABASE_URL": database,
-                }
-                for name, rate in (("first", {}), ("1 % changed", {}), ("3 a second", RATE)):
-                    if name == "1 % changed":
-                        pipe.send(int(count * CHANGED_SHARE))
-                        pipe.recv()
-                    print(row(count, name, environment | rate, folder), flush=True)
+        with emulator_process(count) as (url, token, pipe), empty_warehouse() as (folder, database):
+            environment = os.environ | {
+                "AMOCRM_HOST": url.removeprefix("http://"),
+                "AMOCRM_TOKEN": token,
+                "AMOCRM_CUSTOMERS": "daily",
+                "AMOCRM_DATA_DIR": str(folder / "data"),
+                "DATABASE_URL": database,
+            }
+            for name, rate in (("first", {}), ("1 % changed", {}), ("3 a second", RATE)):
+                if name == "1 % changed":
+                    pipe.send(int(count * CHANGED_SHARE))
+                    pipe.recv()
+                print(row(count, name, environment | rate, folder), flush=True)
 
 
 def row(count: int, name: str, environment: Mapping[str, str], folder: Path) -> str:

@@ -30,7 +30,6 @@ class Checkpoint:
     account_id: int
     started_at: datetime
     previous: datetime | None  # start of the latest published scan
-    events_since: datetime | None  # its ``events_until``
     positions: dict[str, int] = field(default_factory=dict)  # last number by kind
 
     def add(
@@ -87,7 +86,6 @@ def open_checkpoint(engine: Engine, account_key: str, account_id: int, now: date
         account_id=account_id,
         started_at=started_at,
         previous=latest.started_at if latest else None,
-        events_since=latest.events_until if latest else None,
         positions={page.kind: page.number for page in pages},
     )
 

@@ -23,25 +23,15 @@ select
     (latest.customers_mode, latest.timezone) is distinct from (before.customers_mode, before.timezone)
         or exists (
             select
-            from amocrm.segment_version as version
-            where version.account_id = notice.account_id
-                and greatest(version.valid_from, version.valid_to) > notice.observed_at
-        )
-        or exists (
-            select
-            from amocrm.stage_version as version
-            where version.account_id = notice.account_id
-                and greatest(version.valid_from, version.valid_to) > notice.observed_at
-        )
-        or exists (
-            select
-            from amocrm.field_version as version
-            where version.account_id = notice.account_id
-                and greatest(version.valid_from, version.valid_to) > notice.observed_at
-        )
-        or exists (
-            select
-            from amocrm.option_version as version
+            from (
+                select account_id, valid_from, valid_to from amocrm.segment_version
+                union all
+                select account_id, valid_from, valid_to from amocrm.stage_version
+                union all
+                select account_id, valid_from, valid_to from amocrm.field_version
+                union all
+                select account_id, valid_from, valid_to from amocrm.option_version
+            ) as version
             where version.account_id = notice.account_id
                 and greatest(version.valid_from, version.valid_to) > notice.observed_at
         ) as has_changes
