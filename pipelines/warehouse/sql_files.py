@@ -18,7 +18,8 @@ VIEW_NAME: Final = re.compile(r"([a-z0-9_]+)\.sql")
 _LIKE: Final = re.compile(r"-- like (\w+): (\w+) for (\w+)\n")
 """Whole content of a view's file that is another view's file with one word replaced."""
 
-_COMMENT_OR_STRING: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_COMMENT_OR_QUOTED: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+_COMMENT_OR_STRING: Final = re.compile(rf"{_COMMENT_OR_QUOTED.pattern}|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 _PSQL_COMMAND: Final = re.compile(r"^\s*\\\w+", re.MULTILINE)
 _TRANSACTION_COMMAND: Final = re.compile(
     r"(?:\A|;)\s*(begin|start\s+transaction|commit|rollback|abort|savepoint)\b", re.IGNORECASE
@@ -77,6 +78,7 @@ def read_migrations(folder: Traversable) -> tuple[Migration, ...]:
 def read_views(folder: Traversable) -> tuple[View, ...]:
     """Read the views of a folder, ordered by dependency on views and their functions, always in the same order.
 
+    Views in the bodies of functions count, since Postgres checks a body when it creates the function.
     Raises ``MigrationError`` for a circular dependency.
     """
     texts = {match[1]: _read_sql(file) for file, match in _list_sql_files(folder, VIEW_NAME)}
@@ -85,7 +87,7 @@ def read_views(folder: Traversable) -> tuple[View, ...]:
             original, word, replaced = like.groups()
             texts[name] = texts[original].replace(replaced, word)
     views = {name: View(name=name, checksum=_checksum(text), text=text) for name, text in texts.items()}
-    codes = {name: _strip_comments_and_strings(text) for name, text in texts.items()}
+    codes = {name: _COMMENT_OR_QUOTED.sub("''", text) for name, text in texts.items()}
     owners = {name: name for name in views} | {
         function: name for name, code in codes.items() for function in _CREATED_FUNCTION.findall(code)
     }

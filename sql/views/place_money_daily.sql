@@ -1,7 +1,7 @@
 create or replace view analytics.place_money_daily as
 select
     day.account_id,
-    case when day.is_stage then 'stage' else 'segment' end as place,
+    kind.place,
     day.place_id,
     day.observed_date,
     day.last_count as customers_count,
@@ -9,7 +9,9 @@ select
     day.purchases_sum,
     round(day.ltv_sum / nullif(day.purchases_sum, 0), 2) as average_purchase,
     round(day.average_check_sum / nullif(day.last_count, 0), 2) as average_check
-from amocrm.place_day as day;
+from amocrm.place_day as day
+-- A join, so that a condition on place reaches the key.
+join (values (true, 'stage'), (false, 'segment')) as kind (is_stage, place) using (is_stage);
 
 comment on view analytics.place_money_daily is 'One row per stage or segment and day with a scan of customers: sums of money, in the account''s currency.';
 comment on column analytics.place_money_daily.account_id is 'The account.';

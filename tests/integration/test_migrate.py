@@ -280,6 +280,16 @@ def test_a_name_in_a_comment_is_no_use(empty: Engine, write: Write) -> None:
     assert migrate(empty, write({}, {"one": one, "two": two})).views == ("one", "two")
 
 
+def test_a_view_that_only_the_body_of_a_function_reads_is_created_before_it(empty: Engine, write: Write) -> None:
+    one = """
+        create or replace view analytics.one as select 1 as id;
+        create or replace function analytics.name_of_two() returns text
+        language sql stable as $$ select two.name from analytics.two $$;
+    """
+    two = "create or replace view analytics.two as select 'two' as name;"
+    assert migrate(empty, write({}, {"one": one, "two": two})).views == ("two", "one")
+
+
 def test_the_program_s_own_schema_is_complete(engine: Engine) -> None:
     check_schema(engine)
 

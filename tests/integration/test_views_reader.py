@@ -49,6 +49,7 @@ def test_reads_the_wide_view_of_an_account(engine: Engine, reader: psycopg.Conne
     ("call", "row_count"),
     [
         (f"analytics.as_of({ACCOUNT_ID}, '2026-03-30')", 3),
+        (f"analytics.flows_between({ACCOUNT_ID}, 'stage', 1, '2026-03-30', 1, '2026-03-31', 2)", 0),
         (f"analytics.stages_as_of({ACCOUNT_ID}, '2026-04-02 00:00+02')", 2),
         (f"analytics.segments_by_field({ACCOUNT_ID})", 3),
         (f"analytics.value_text({ACCOUNT_ID}, 7, '[70]', '2026-03-30')", 1),
@@ -69,6 +70,7 @@ def test_no_function_is_left_out(engine: Engine) -> None:
     assert names == [
         "as_of",
         "conditions_text",
+        "flows_between",
         "rule_text",
         "segments_by_field",
         "stage_type_text",
