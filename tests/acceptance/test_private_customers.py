@@ -94,7 +94,7 @@ def account_id(emulator: Emulator) -> int:
     world.next_ids["customer"] = FIRST_ID
     account_id = world.add_account("Corner Coffee")
     segments = [world.add_segment(account_id, name) for name in ("First", "Second")]
-    for place in range(12):
+    for place in range(18):
         world.add_customer(account_id, segments=segments[: place % 3], tags=[place])
     return account_id
 
@@ -153,6 +153,7 @@ def test_personal_values_are_nowhere_and_ids_only_in_members(
     caplog.set_level(logging.DEBUG)
     world = emulator.world
     customers = list(world.book(account_id).customers)
+    stages = [stage.id for stage in world.account(account_id).live_stages()]
     on = {"AMOCRM_CUSTOMERS": "daily"}
     assert our("sync").exit_code == 0
     with Hook(200).running() as hook:
@@ -165,12 +166,12 @@ def test_personal_values_are_nowhere_and_ids_only_in_members(
                 assert not scan_by_dagster(variables | alerts, instance).success
         assert scan_by_dagster(variables | alerts, instance).success
 
-        world.delete_customer(account_id, customers[0])
-        world.move_customer(account_id, customers[2], world.account(account_id).live_stages()[1].id)
-        for effect, (resource, output) in zip(REFUSALS, cycle(OUTPUTS), strict=False):
+        for customer, effect, (resource, output) in zip(customers, REFUSALS, cycle(OUTPUTS), strict=False):
+            world.delete_customer(account_id, customer)
+            world.move_customer(account_id, customers[-2], stages[customer % 2])
             with emulator.faults.during(effect, resource=resource):
                 our("--verbose", "sync", "--customers", output, **alerts)
-        world.hide_customer(account_id, customers[1])
+        world.hide_customer(account_id, customers[-1])
         with emulator.faults.during(HARMLESS, resource="customers"):
             assert our("--verbose", "sync", "--customers", "--json-lines", **alerts).exit_code == 0
         assert our("sync", "--customers", "--notify", **alerts).exit_code == 0
@@ -182,7 +183,8 @@ def test_personal_values_are_nowhere_and_ids_only_in_members(
             ("rebuild",),
         ):
             assert our(*arguments, **alerts).exit_code == 0, arguments
-        (tmp_path / "received").write_text(str(hook.received))
+    assert {body.get("kind") for _, body, _ in hook.received} >= {"test"}
+    (tmp_path / "received").write_text(str(hook.received))
     (tmp_path / "log").write_text(caplog.text)
 
     assert find(tables(postgres_url), (ID,)) == {"members.stay", "members.page"}
