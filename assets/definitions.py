@@ -18,9 +18,9 @@ from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_a
 from assets.raw import raw_answer
 from assets.report import REPORT_SENSOR, report
 from assets.resources import Warehouse, WarehouseResource
+from assets.scan_checks import MAX_AGE, SCAN, scan_checks
 from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
-from assets.scan_checks import MAX_AGE, SCAN, scan_checks
 from assets.size_alerts import size_alerts
 from assets.specs import SCAN_TABLES, SNAPSHOT, VIEWS_GROUP
 from assets.views import RECORDED_VIEWS, analytics_views

@@ -145,7 +145,9 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
             yield failed(lazy_gettext("database: access"), error)
         else:
             yield from check_database(engine)
-            scanned_keys = {one.key for one in settings.all_accounts if isinstance(one, UnusableAccount) or one.customers}
+            scanned_keys = {
+                one.key for one in settings.all_accounts if isinstance(one, UnusableAccount) or one.customers
+            }
             yield from check_stored_customers(engine, scanned_keys)
         yield from check_receivers(settings.receivers, engine)
         for account in accounts:

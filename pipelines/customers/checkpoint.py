@@ -90,9 +90,7 @@ def require_pages(connection: Connection, account_key: str, account_id: int, sta
         )
 
 
-def open_checkpoint(
-    engine: Engine, data_dir: Path, account_key: str, account_id: int, now: datetime
-) -> Checkpoint:
+def open_checkpoint(engine: Engine, data_dir: Path, account_key: str, account_id: int, now: datetime) -> Checkpoint:
     """Go on with the account's unfinished scan if it is recent; otherwise delete it and begin a new one.
 
     Raises ``SettingsError`` if customers were forgotten with a key that the data folder does not have.

@@ -38,7 +38,9 @@ class LatestScan:
 def read_latest_scan(engine: Engine, account_key: str) -> LatestScan | None:
     """Read the latest published scan of an account; None if there is none."""
     with transaction(engine, account=account_key) as connection:
-        scan = connection.execute(statement("latest_scan_of_key"), {"account_key": account_key}).mappings().one_or_none()
+        scan = (
+            connection.execute(statement("latest_scan_of_key"), {"account_key": account_key}).mappings().one_or_none()
+        )
         if scan is None:
             return None
         found = connection.execute(statement("differences_of_scan"), dict(scan)).mappings()

@@ -74,7 +74,9 @@ def publish_scan(
             "events_until": events_until,
             "is_first": previous is None,
             "is_restart": previous is not None
-            and not connection.scalar(statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}),
+            and not connection.scalar(
+                statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
+            ),
         }
         execute_as_is(connection, statement_text("create_readings"))
         for is_new, start in ((True, started_at), (False, previous and previous.started_at)):

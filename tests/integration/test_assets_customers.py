@@ -17,7 +17,6 @@ from emulator import Quirks, effects
 from pipelines.config.scan_window import ScanWindow
 from tests.dagster_account import KEY, DagsterAccount, check_evaluations, materialization_metadata, table_rows
 
-
 NIGHT = ScanWindow(start=time(9), end=time(12))
 
 
@@ -94,9 +93,7 @@ def scanned(
     return materialization_metadata(scan(account, instance, window))
 
 
-def scan(
-    account: DagsterAccount, instance: dg.DagsterInstance, window: ScanWindow | None
-) -> dg.ExecuteInProcessResult:
+def scan(account: DagsterAccount, instance: dg.DagsterInstance, window: ScanWindow | None) -> dg.ExecuteInProcessResult:
     """Run the job a minute later."""
     account.emulator.clock.advance(timedelta(minutes=1))
     [one] = account.settings.accounts

@@ -18,8 +18,8 @@ from assets.names import LOAD_SCHEDULE
 from assets.partitions import ACCOUNTS
 from assets.report import REPORT, SOURCE_VIEWS
 from assets.resources import Warehouse
-from assets.schedules import account_sensor
 from assets.scan_checks import SCAN
+from assets.schedules import account_sensor
 from assets.size_alerts import SIZE_ALERT
 from assets.specs import (
     LOAD_FAILURE,
