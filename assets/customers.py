@@ -9,24 +9,23 @@ import dagster as dg
 from assets import names
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.resources import Warehouse
-from assets.specs import SCAN_TABLES
+from assets.scan_checks import SCAN, check_scan, evaluations
 from pipelines.base.text import to_single_line
 from pipelines.customers.due import due_accounts
 from pipelines.customers.fleet import scan_accounts
+from pipelines.customers.latest import read_latest_scan
 from pipelines.customers.publish_scan import PublishedScan
 from pipelines.load.result import ErrorReport
 
 SCAN_CRON: Final = "10 * * * *"
 """After the hourly loads. An account is due once a night, within its hours."""
 
-SCAN: Final = SCAN_TABLES[0].key
-
 
 @dg.op(name="scan_due_accounts", description="Scan the customers of the accounts that are due, one after another.")
 def scan_due_accounts(
     context: dg.OpExecutionContext, workbench: dg.ResourceParam[Warehouse]
-) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-    """Scan accounts, report each in an event, and fail if one of them failed."""
+) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization | dg.Output[None]]:
+    """Scan accounts, report each with its checks, and fail if one of them failed."""
     failures: list[ErrorReport] = []
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
@@ -37,6 +36,9 @@ def scan_due_accounts(
             failures.append(scanned)
         else:
             yield dg.AssetMaterialization(SCAN, partition=account_key, metadata=scan_metadata(scanned))
+        with errors_shown():
+            latest = read_latest_scan(workbench.engine, account_key)
+        yield from evaluations(check_scan(latest, clock.now()), account_key)
     if failures:
         raise dg.Failure(
             failures[0].full_text,

@@ -18,6 +18,7 @@ from assets.jobs import housekeeping, load_account_job, load_fleet_job, manage_a
 from assets.raw import raw_answer
 from assets.report import REPORT_SENSOR, report
 from assets.resources import Warehouse, WarehouseResource
+from assets.scan_checks import MAX_AGE, SCAN, scan_checks
 from assets.schedules import account_sensor, housekeeping_schedule, load_schedule
 from assets.sensors import notify_of_failed_loads, notify_of_recovered_loads
 from assets.size_alerts import size_alerts
@@ -70,6 +71,7 @@ def build_definitions(
             lambda spec: with_freshness(spec, policy, is_fleet=is_fleet),
             [*EXECUTED, *RECORDED_TABLES, *RECORDED_VIEWS, FLEET, *SCAN_TABLES, *WRITE_BACKS],
         ),
+        asset_checks=[scan_checks],
         jobs=[load_account_job, load_fleet_job, manage_account, housekeeping, scan_customers_job],
         schedules=[
             load_schedule(cron, timezone, is_fleet=is_fleet),
@@ -89,6 +91,11 @@ def build_freshness_policy(cron: str, timezone: str) -> dg.FreshnessPolicy:
 
 
 def with_freshness(spec: dg.AssetSpec, policy: dg.FreshnessPolicy, *, is_fleet: bool) -> dg.AssetSpec:
-    """Add the policy to the ledger and the views; for a fleet, whose runs emit no events for views, to its buckets."""
+    """Add the policy to the ledger and the views; for a fleet, whose runs emit no events for views, to its buckets.
+
+    Scans have one of their own, which matters only once there is a scan.
+    """
+    if spec.key == SCAN:
+        return spec.replace_attributes(freshness_policy=dg.FreshnessPolicy.time_window(fail_window=MAX_AGE))
     is_expected = spec.key == FLEET.key if is_fleet else spec.group_name == VIEWS_GROUP
     return spec.replace_attributes(freshness_policy=policy) if spec.key == SNAPSHOT or is_expected else spec

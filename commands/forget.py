@@ -31,7 +31,7 @@ def command(*, account_key: str | None, customer_id: int | None, is_all: bool, i
     if (customer_id is None) != is_all:
         raise click.UsageError("Name either --customer or --all-customers.")
     settings = load_current_settings()
-    key = settings.any_account(account_key).key
+    key = account_key or settings.any_account(None).key  # also of an account that left the settings
     what = f"customer {customer_id}" if customer_id else "all customers"
     if not is_confirmed:
         click.confirm(f"Forget {what} of account '{key}'? This cannot be undone.", abort=True)
@@ -44,7 +44,7 @@ def command(*, account_key: str | None, customer_id: int | None, is_all: bool, i
                 "the account has not been loaded yet.", account=key, advice="There is nothing to forget."
             )
         if customer_id is None:
-            stay_count = forget_all(engine, key, account_id)
+            stay_count = forget_all(engine, settings.data_dir, key, account_id)
             click.echo(f"account '{key}': {pluralize(stay_count, 'stay')} deleted")
         else:
             is_known = forget_customer(engine, settings.data_dir, key, account_id, customer_id)

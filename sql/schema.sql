@@ -526,6 +526,7 @@ CREATE TABLE members.page (
     rows jsonb NOT NULL,
     CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
 );
+ALTER TABLE ONLY members.page ALTER COLUMN rows SET STATISTICS 0;
 
 COMMENT ON TABLE members.page IS 'One row per response of the latest published scan and of one that has not ended, reduced to ids and numbers. The next scan compares with it; a scan that was killed goes on from it.';
 
@@ -558,6 +559,7 @@ CREATE TABLE members.stay (
     CONSTRAINT stay_check2 CHECK ((((left_by IS NULL) = (end_reason IS NULL)) AND ((left_by IS NULL) = (left_after IS NULL)))),
     CONSTRAINT stay_end_reason_check CHECK ((end_reason = ANY (ARRAY['left'::text, 'gone_or_hidden'::text, 'deleted'::text, 'forgotten'::text])))
 );
+ALTER TABLE ONLY members.stay ALTER COLUMN customer_id SET STATISTICS 0;
 
 COMMENT ON TABLE members.stay IS 'One row per uninterrupted stay of a customer in a stage or segment, as far as scans can tell.';
 

@@ -20,6 +20,7 @@ from commands.current_settings import current_settings_folder, load_current_sett
 from commands.doctor.account import check_account
 from commands.doctor.alerts import check_alerts
 from commands.doctor.check import Check, failed, ok
+from commands.doctor.customers import check_stored_customers
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
@@ -144,6 +145,10 @@ def check_warehouse_and_accounts(settings: Settings, accounts: Sequence[AnyAccou
             yield failed(lazy_gettext("database: access"), error)
         else:
             yield from check_database(engine)
+            scanned_keys = {
+                one.key for one in settings.all_accounts if isinstance(one, UnusableAccount) or one.customers
+            }
+            yield from check_stored_customers(engine, scanned_keys)
         yield from check_receivers(settings.receivers, engine)
         for account in accounts:
             for check in check_any_account(account, settings, engine, clock):

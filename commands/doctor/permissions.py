@@ -16,6 +16,7 @@ from commands.doctor.check import Check, failed, ok, warning
 from pipelines.base.errors import SettingsError
 from pipelines.base.language import gettext_noop, lazy_gettext, lazy_ngettext, ngettext_noop
 from pipelines.config.settings import Settings, secret_files, secret_variables_in
+from pipelines.customers.forgotten import KEY_FILE
 
 SUBJECT: Final = lazy_gettext("secrets")
 FOLDERS: Final = lazy_gettext("permissions")
@@ -76,6 +77,7 @@ def check_secret_files(settings: Settings, folder: Path) -> Iterator[Check]:
         *stored,
         settings.data_dir / "postgres" / "password",
         settings.data_dir / "superset" / "secret_key",
+        settings.data_dir / KEY_FILE,
     ]
     yield from _too_open(SUBJECT, [file for file in files if _rights(file) & READABLE], READ_BY_OTHERS, "600")
 

@@ -6,6 +6,7 @@ Exceptions raised here never hold a request's headers.
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,9 @@ from pipelines.amocrm.body_decoder import BodyDecoder
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.messages import Request, Response
 from pipelines.amocrm.watchdog import Watchdog, WatchedAdapter
+
+# Its debug lines name the path of each request, and thereby customers.
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 _HEADERS = {
     "Accept": "application/hal+json, application/problem+json, application/json",

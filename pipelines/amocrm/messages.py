@@ -41,6 +41,8 @@ LIST_OF: Mapping[Resource, Resource] = {
 }
 """List of each entity; the entity's path is the list's path and its id."""
 
+_CUSTOMER_PATH = re.compile(r"(?<=^/api/v4/customers/)\d+")
+
 WriteMethod: TypeAlias = Literal["POST", "PATCH", "DELETE"]
 Writable: TypeAlias = Literal["stages", "segments"]
 EntityKind: TypeAlias = Literal["stage", "segment"]
@@ -74,8 +76,14 @@ class Request:
         """True for one entity by its id."""
         return self.resource in LIST_OF
 
+    @property
+    def shows_persons(self) -> bool:
+        """True if a response may hold personal data, so that nothing of it may be quoted."""
+        return self.resource in ("customer", "customers", "events")
+
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        """Name the request in messages and logs, without the id of a customer."""
+        return f"{self.method} {_CUSTOMER_PATH.sub('{id}', self.path)}"
 
 
 def account_request() -> Request:

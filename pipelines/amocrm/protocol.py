@@ -5,6 +5,7 @@ Statuses follow https://www.amocrm.com/developers/content/api_v4/customers-stage
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -188,11 +189,17 @@ def _build_error(error_type: type[ApiError], response: Response, request: Reques
     """Build an error whose message holds the status, ``detail`` and the error document."""
     phrases = {status.value: f" {status.phrase}" for status in HTTPStatus}
     message = f"amoCRM answered {response.status}{phrases.get(response.status, '')}"
-    for part in (detail, describe_error_document(parse_error_document(response))):
+    described = describe_error_document(parse_error_document(response))
+    if request.shows_persons and not _ERROR_NUMBER.fullmatch(described):
+        described = ""
+    for part in (detail, described):
         message += f": {part}" if part else ""
     advice = None if request.is_read else _WRITE_ADVICE.get(error_type)
     return error_type(f"{message}.", advice=advice, **_error_details(response, request))
 
+
+_ERROR_NUMBER = re.compile(r"Error \d{1,4}")
+"""The only text of an error about customers that is quoted: any other may repeat a customer's data."""
 
 _WRITE_ADVICE: Mapping[type[ApiError], str] = {
     InvalidRequest: "This call changed nothing. Correct what the response names, and plan again.",

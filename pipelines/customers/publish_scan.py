@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from pipelines.base.errors import Superseded
 from pipelines.base.timezone import stored_timezone
+from pipelines.customers.checkpoint import require_pages
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
@@ -44,7 +45,9 @@ def publish_scan(
     events_until: datetime,
     has_segments: bool,
 ) -> PublishedScan:
-    """Publish the pages of a scan. Raises ``Superseded`` if a later scan, or this one, is published already.
+    """Publish the pages of a scan.
+
+    Raises ``Superseded`` if a later scan, or this one, is published already, and if pages of it were deleted.
 
     Everything is computed by Postgres from ``members.page``, so this process needs no memory for it.
     """
@@ -57,6 +60,7 @@ def publish_scan(
                 "which is published already.",
                 account=account_key,
             )
+        require_pages(connection, account_key, account_id, started_at)
         timezone = connection.scalar(statement("timezone_of_account"), {"account_id": account_id})
         values = {
             "account_id": account_id,
@@ -69,6 +73,10 @@ def publish_scan(
             "events_since": BEGINNING if previous is None else previous.events_until,
             "events_until": events_until,
             "is_first": previous is None,
+            "is_restart": previous is not None
+            and not connection.scalar(
+                statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
+            ),
         }
         execute_as_is(connection, statement_text("create_readings"))
         for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
@@ -76,8 +84,11 @@ def publish_scan(
         connection.execute(statement("keep_unread"), values)
         connection.execute(statement("end_forgotten"), values)
         execute_as_is(connection, statement_text("create_changes"))
+        for name in ("close_stays", "open_stays", "insert_kept_pages", "insert_scan"):
+            connection.execute(statement(name), values)
+        values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
         for name in (
-            *("close_stays", "open_stays", "insert_kept_pages", "insert_scan", "insert_stage_moves"),
+            "insert_stage_moves",
             *("insert_place_days", "insert_flows", "delete_overlaps", "insert_overlaps"),
             *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
         ):

@@ -101,6 +101,8 @@ class CustomerReader:
             sent_at = self.clock.now()
             page = self._fetch_page(position)
             if page is None or not page.ids:
+                if position == 0:  # a scan of nobody has a page too
+                    yield ReadPage(rows=(), position=self._page_size, sent_at=sent_at, received_at=self.clock.now())
                 return
             if page.ids == previous:
                 raise IncompleteList("A page of the list of customers repeats the page before it.")

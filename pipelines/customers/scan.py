@@ -5,7 +5,7 @@ Nothing ends because it was not listed: a customer that the list does not show i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +14,6 @@ from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.models import Account
 from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
 from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
-from pipelines.customers.forget import read_forgotten
 from pipelines.customers.projection import CustomerRow
 from pipelines.customers.publish_scan import PublishedScan, publish_scan
 from pipelines.customers.reader import CustomerReader, ReadPage, open_reader
@@ -46,16 +45,15 @@ def scan_customers(context: LoadContext) -> PublishedScan:
         raise SettingsError(
             "the account has not been loaded yet.", account=key, advice="Run './run sync' first, then scan."
         )
-    checkpoint = open_checkpoint(engine, key, account_id, context.clock.now())
-    is_forgotten = read_forgotten(engine, context.settings.data_dir, key, account_id)
+    checkpoint = open_checkpoint(engine, context.settings.data_dir, key, account_id, context.clock.now())
     with (
         open_reader(context) as reader,
         blocks_recorded(context.settings.data_dir, urlsplit(reader.client.base_url).netloc, context.clock),
     ):
         account = _fetch_account(reader, account_id)
         _read_sizes(reader, checkpoint, account, number=1)
-        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS), is_forgotten)
-        _read_missing(reader, checkpoint, is_forgotten)
+        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS))
+        _read_missing(reader, checkpoint)
         events_until = _read_moves(reader, checkpoint, context.clock.now())
         require_same_account_and_mode(account, reader.fetch_account())
         _read_sizes(reader, checkpoint, account, number=2)
@@ -92,15 +90,14 @@ def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account
         checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
 
 
-def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: Callable[[int], bool]) -> None:
+def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage]) -> None:
     """Read the list page by page and commit each."""
     start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
     for page in pages:
-        rows = [row for row in page.rows if not is_forgotten(row.id)]
-        checkpoint.add("list", rows, page.sent_at, page.received_at, start + page.position)
+        checkpoint.add("list", page.rows, page.sent_at, page.received_at, start + page.position)
 
 
-def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: Callable[[int], bool]) -> None:
+def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Read the known customers that the list did not show.
 
     If they are too many to request by id, those with an event of deletion are gone, and a second pass over the list
@@ -112,7 +109,7 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
     if len(missing) > MAX_BY_ID:
         _end_deleted(reader, checkpoint)
         checkpoint.positions["list"] = SECOND_PASS
-        _read_list(checkpoint, reader.read_customers(), is_forgotten)
+        _read_list(checkpoint, reader.read_customers())
         missing = checkpoint.missing_customers(MAX_BY_ID)
     for customer_id in missing:
         sent_at = reader.clock.now()

@@ -41,6 +41,8 @@ LOG_SETTINGS: Final = {
     # A failing statement may hold a new role's password: log the error without the statement.
     "log_statement": "none",
     "log_min_error_statement": "panic",
+    # Details of an error quote the row.
+    "log_error_verbosity": "terse",
 }
 
 

@@ -220,9 +220,19 @@ def translate_database_errors(*, account: str | None = None) -> Iterator[None]:
             "No connection of the pool became free for a minute.", account=account, advice="Run fewer loads at a time."
         ) from error
     except DBAPIError as error:
-        raise _translate(error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error(), account) from error
+        original = error.orig if isinstance(error.orig, psycopg.Error) else psycopg.Error()
+        _hide_details(original, error)
+        raise _translate(original, account) from error
     except psycopg.Error as error:
+        _hide_details(error)
         raise _translate(error, account) from error
+
+
+def _hide_details(error: psycopg.Error, *wrappers: Exception) -> None:
+    """Reduce the texts of an error to Postgres' sentence: its details quote rows, and tracebacks show them."""
+    if error.diag.message_primary:
+        for one in (error, *wrappers):
+            one.args = (error.diag.message_primary,)
 
 
 def sqlstate_of(error: DBAPIError) -> str | None:

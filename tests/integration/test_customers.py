@@ -21,6 +21,7 @@ from pipelines.load.context import LoadContext
 from pipelines.probe.finding import Finding
 from pipelines.probe.lists import LARGEST_LIMIT
 from pipelines.probe.probe import ProbeResult, probe_file, write_result
+from pipelines.warehouse.readers import create_account_reader
 from tests.accounts import EmulatedAccount, emulator_clock
 
 
@@ -78,17 +79,27 @@ def test_no_personal_value_is_stored_or_logged(
 def test_readers_of_numbers_do_not_read_members(account: ScannedAccount, postgres_url: str) -> None:
     customer = account.world.add_customer(account.id)
     account.scan()
+    reader_of_one_account = create_account_reader(account.engine, account.id)
     with psycopg.connect(postgres_url) as connection:
         connection.execute("set session authorization amocrm_members")
         path = connection.execute("select place from members.customer_path(%s, %s)", (account.id, customer)).fetchall()
         assert path == [("stage",)]
         members = connection.execute("select customer_id from members.members_as_of(%s, now())", (account.id,))
         assert members.fetchall() == [(customer,)]
-    for role in ("amocrm_reader", "public"):
-        assert account.rows(
-            f"select has_schema_privilege('{role}', 'members', 'usage'),"
-            f" has_table_privilege('{role}', 'members.stay', 'select')"
-        ) == [(False, False)]
+    for role in ("amocrm_reader", "amocrm_account_reader", reader_of_one_account, "public"):
+        assert account.rows(f"select has_schema_privilege('{role}', 'members', 'usage')") == [(False,)]
+        assert (
+            account.rows(
+                f"select relname from pg_class where relnamespace = 'members'::regnamespace and relkind in ('r', 'v')"
+                f" and has_table_privilege('{role}', oid, 'select')"
+            )
+            == []
+        )
+    roundabout = (
+        "select proname from pg_proc where prosecdef and prosrc ~ 'members'"
+        " union all select viewname from pg_views where schemaname = 'analytics' and definition ~ 'members\\.'"
+    )
+    assert account.rows(roundabout) == []
 
 
 def test_a_forgotten_customer_is_in_no_table_and_sums_stay(account: ScannedAccount, postgres_url: str) -> None:
@@ -108,9 +119,9 @@ def test_a_forgotten_customer_is_in_no_table_and_sums_stay(account: ScannedAccou
     assert set(reasons) == {("forgotten",), ("left",)}
     assert account.rows("select distinct reason from analytics.member_differences") == [("forgotten",)]
     (account.settings.data_dir / "customers.key").unlink()
-    with pytest.raises(SettingsError, match=r"customers\.key is not the key"):
+    with pytest.raises(SettingsError, match=r"customers\.key is missing"):
         account.scan()
-    assert forget_all(account.engine, "main", account.id) > 0
+    assert forget_all(account.engine, account.settings.data_dir, "main", account.id) > 0
     assert str(two) not in dump(postgres_url)
 
 

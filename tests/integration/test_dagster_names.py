@@ -27,9 +27,12 @@ report
 CHECKS = """
 amocrm/quality_event:answers_are_as_documented amocrm/raw_answer:account_is_the_same
 amocrm/raw_answer:answers_and_ids_are_usable amocrm/raw_answer:lists_are_whole amocrm/raw_answer:token_lasts
-amocrm/snapshot:below_documented_limits analytics/segment_jumps:sizes_are_usual
+amocrm/scan:all_customers_were_read amocrm/scan:events_explain_moves amocrm/scan:members_are_as_many_as_counted
+amocrm/scan:scans_are_recent amocrm/snapshot:below_documented_limits analytics/segment_jumps:sizes_are_usual
 """
-OPS = "amocrm__raw_answer keep_house load_bucket make_as_wanted publish report scan_due_accounts tell_of_sizes views"
+OPS = """
+amocrm__raw_answer check_scan keep_house load_bucket make_as_wanted publish report scan_due_accounts tell_of_sizes views
+"""
 JOBS = "__ASSET_JOB housekeeping load_account load_fleet manage_account scan_customers"
 SENSORS = "keep_reports register_accounts tell_of_failed_loads tell_of_loads_that_work_again"
 

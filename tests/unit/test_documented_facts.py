@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.scan_checks import MAX_AGE, MIN_EXPLAINED_SHARE, SCAN_CHECKS
 from assets.schedules import NIGHTLY_CRON
 from pipelines.alerts.change_alert import MAX_CHANGES_IN_JSON, MAX_CHANGES_IN_TEXT
 from pipelines.alerts.size_rules import HYSTERESIS_RATIO
@@ -47,6 +48,9 @@ NUMBERS = {
 }
 
 FACTS: tuple[tuple[str, str], ...] = (
+    ("docs/customers.md", f"older than {MAX_AGE.total_seconds() / 3600:.0f} hours"),
+    ("docs/customers.md", f"explain less than {MIN_EXPLAINED_SHARE:.0%} of"),
+    *(("docs/customers.md", f"| `{spec.name}` |") for spec in SCAN_CHECKS),
     (".env.example", f"0 keeps none. Default: {DEFAULTS.raw_retention_days}."),
     (
         ".env.example",

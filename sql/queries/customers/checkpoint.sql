@@ -7,6 +7,9 @@ where account_id = :account_id and started_at = :started_at and kind = 'moves'
 delete from members.page
 where account_id = :account_id and started_at = any (cast(:starts as timestamptz[]))
 
+-- name: has_pages
+select exists (select from members.page where account_id = :account_id and started_at = :started_at)
+
 -- name: insert_page
 -- Two scans that go on from the same checkpoint may read a page twice; either read is right.
 insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
@@ -49,6 +52,12 @@ select kind, max(number) as number
 from members.page
 where account_id = :account_id and started_at = :started_at
 group by kind
+
+-- name: share_account
+-- Wait until nobody forgets customers of the account, and let nobody until this transaction ends.
+select from amocrm.account
+where account_id = :account_id
+for share
 
 -- name: unpublished_scans
 -- Scans that have not been published, latest first, with their latest read.

@@ -63,6 +63,26 @@ select true, old.customer_id, true, '{}', :started_at, :started_at, false, 'forg
 from pg_temp.old_reading as old
 where old.customer_id >= :forgotten_from
 
+-- name: first_known_begin
+-- The begin of stays is known from this instant on: from the scan after the first, or after the first since all
+-- customers were forgotten. If the scan before the first stays found no customers, theirs is known too. A text, since
+-- Python has no infinite timestamps.
+select cast(case
+    when (
+        select scan.customers_count
+        from amocrm.scan
+        where scan.account_id = :account_id and scan.started_at <= earliest.entered_by
+        order by scan.started_at desc
+        offset 1
+        limit 1
+    ) = 0 then earliest.entered_by
+    else coalesce(
+        (select min(scan.started_at) from amocrm.scan where scan.account_id = :account_id and scan.started_at > earliest.entered_by),
+        'infinity'
+    )
+end as text)
+from (select min(stay.entered_by) as entered_by from members.stay where stay.account_id = :account_id) as earliest
+
 -- name: forgotten_count
 select count(*)
 from members.forgotten
@@ -116,12 +136,12 @@ from compared
 where (count_before is distinct from member_count or count_after is distinct from member_count) and :has_segments
 
 -- name: insert_flows
--- A customer that left one segment and joined one moved between them; otherwise segments are left for
+-- None after all customers were forgotten: nobody knows who was there before. A customer that left one segment and joined one moved between them; otherwise segments are left for
 -- nowhere and joined from nowhere.
 with moved as (
     select true as is_stage, coalesce(old_stage_id, 0) as from_id, coalesce(stage_id, 0) as to_id
     from pg_temp.change
-    where old_stage_id is distinct from stage_id
+    where not :is_restart and old_stage_id is distinct from stage_id
     union all
     select false, flow.from_id, flow.to_id
     from pg_temp.change
@@ -142,6 +162,7 @@ with moved as (
         ) as one
         where cardinality(difference.ended) <> 1 or cardinality(difference.begun) <> 1
     ) as flow
+    where not :is_restart
 )
 
 insert into amocrm.place_flow_day as flow (account_id, is_stage, flow_date, from_place_id, to_place_id, customers_count)
@@ -198,6 +219,7 @@ moved as (
         cross join unnest(old_segment_ids) as ended (segment_id)
         where segment_id <> all (segment_ids)
     ) as one
+    where not :is_restart
     group by is_stage, place_id
 ),
 
@@ -352,11 +374,10 @@ select
     percentile_cont(0.5) within group (order by extract(epoch from greatest(coalesce(left_after, :started_at), entered_by) - entered_by)),
     percentile_cont(0.9) within group (order by extract(epoch from greatest(coalesce(left_after, :started_at), entered_by) - entered_by))
 from members.stay
-where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1)
+where account_id = :account_id and entered_by >= cast(:begins_from as timestamptz)
 group by is_stage, place_id, left_by is null
 
 -- name: insert_stay_months
--- Stays that began before the second scan were found by the first.
 insert into amocrm.stay_month (account_id, is_stage, place_id, entered_month, left_month, customers_count)
 select
     :account_id, is_stage, place_id,
@@ -364,7 +385,7 @@ select
     coalesce(date_trunc('month', timezone(cast(:timezone as text), left_by)), 'infinity'),
     count(*)
 from members.stay
-where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1)
+where account_id = :account_id and entered_by >= cast(:begins_from as timestamptz)
 group by 2, 3, 4, 5
 
 -- name: insert_kept_pages
