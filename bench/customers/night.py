@@ -66,10 +66,11 @@ class Night:
 
     def scan_all(self) -> Iterator[float]:
         """Scan the customers of all accounts, one after another."""
-        scan_limiter = RateLimiter(interval=1 / MAX_REQUESTS_PER_SECOND, burst=1)
+        scan_limiter, turn_at = RateLimiter(interval=1 / MAX_REQUESTS_PER_SECOND, burst=1), float("-inf")
         for account in range(self.scanned_accounts):
             for _ in range(SCAN_REQUESTS):
-                yield from waits_for_turn(scan_limiter, self.limiter(account), lambda: self.now)
+                yield from waits_for_turn(scan_limiter, self.limiter(account), lambda: self.now, turn_at)
+                turn_at = self.now
                 yield from self.request(account)
             yield PUBLISH_SECONDS
         self.scanned_at = self.now
