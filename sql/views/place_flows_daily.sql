@@ -1,12 +1,12 @@
 create or replace view analytics.place_flows_daily as
 select
-    flow.account_id,
-    case when flow.is_stage then 'stage' else 'segment' end as place,
-    flow.flow_date,
-    nullif(flow.from_place_id, 0) as from_id,
-    nullif(flow.to_place_id, 0) as to_id,
-    flow.customers_count
-from amocrm.place_flow_day as flow;
+    day.account_id,
+    case when day.is_stage then 'stage' else 'segment' end as place,
+    day.flow_date,
+    nullif(unnest(day.from_place_ids), 0) as from_id,
+    nullif(unnest(day.to_place_ids), 0) as to_id,
+    unnest(day.customers_counts) as customers_count
+from amocrm.place_flow_day as day;
 
 comment on view analytics.place_flows_daily is 'One row per day and pair of stages, or of segments, between which customers moved. What came to a place minus what left it is the change of its size.';
 comment on column analytics.place_flows_daily.account_id is 'The account.';

@@ -54,7 +54,7 @@ where account_id = :account_id
 
 -- name: delete_stay_months
 delete from amocrm.stay_month
-where account_id = :account_id
+where account_id = :account_id and folded_count = 0
 
 -- name: end_forgotten
 -- The stays of forgotten customers end with the next scan.
@@ -117,7 +117,7 @@ where (count_before is distinct from member_count or count_after is distinct fro
 
 -- name: insert_flows
 -- A customer that left one segment and joined one moved between them; otherwise segments are left for
--- nowhere and joined from nowhere.
+-- nowhere and joined from nowhere. Flows of an earlier scan of the day are added.
 with moved as (
     select true as is_stage, coalesce(old_stage_id, 0) as from_id, coalesce(stage_id, 0) as to_id
     from pg_temp.change
@@ -142,14 +142,32 @@ with moved as (
         ) as one
         where cardinality(difference.ended) <> 1 or cardinality(difference.begun) <> 1
     ) as flow
+),
+
+flow as (
+    select is_stage, from_id, to_id, sum(customers_count) as customers_count
+    from (
+        select is_stage, from_id, to_id, 1 as customers_count
+        from moved
+        union all
+        select day.is_stage, one.from_id, one.to_id, one.customers_count
+        from amocrm.place_flow_day as day
+        cross join lateral unnest(day.from_place_ids, day.to_place_ids, day.customers_counts) as one (from_id, to_id, customers_count)
+        where day.account_id = :account_id and day.flow_date = :scan_date
+    ) as one
+    group by is_stage, from_id, to_id
 )
 
-insert into amocrm.place_flow_day as flow (account_id, is_stage, flow_date, from_place_id, to_place_id, customers_count)
-select :account_id, is_stage, :scan_date, from_id, to_id, count(*)
-from moved
-group by is_stage, from_id, to_id
-on conflict (account_id, is_stage, flow_date, from_place_id, to_place_id) do update
-set customers_count = flow.customers_count + excluded.customers_count
+insert into amocrm.place_flow_day (account_id, is_stage, flow_date, from_place_ids, to_place_ids, customers_counts)
+select
+    :account_id, is_stage, :scan_date,
+    array_agg(from_id order by from_id, to_id), array_agg(to_id order by from_id, to_id), array_agg(customers_count order by from_id, to_id)
+from flow
+group by is_stage
+on conflict (account_id, is_stage, flow_date) do update
+set from_place_ids = excluded.from_place_ids,
+    to_place_ids = excluded.to_place_ids,
+    customers_counts = excluded.customers_counts
 
 -- name: insert_overlaps
 insert into amocrm.segment_overlap (account_id, segment_id, other_segment_id, customers_count)
@@ -356,16 +374,25 @@ where account_id = :account_id and entered_by >= (select started_at from amocrm.
 group by is_stage, place_id, left_by is null
 
 -- name: insert_stay_months
--- Stays that began before the second scan were found by the first.
+-- Stays that began before the second scan were found by the first. Folded ones are added.
 insert into amocrm.stay_month (account_id, is_stage, place_id, entered_month, left_month, customers_count)
-select
-    :account_id, is_stage, place_id,
-    date_trunc('month', timezone(cast(:timezone as text), entered_by)),
-    coalesce(date_trunc('month', timezone(cast(:timezone as text), left_by)), 'infinity'),
-    count(*)
-from members.stay
-where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1)
-group by 2, 3, 4, 5
+select :account_id, is_stage, place_id, entered_month, left_month, sum(customers_count)
+from (
+    select
+        is_stage, place_id,
+        date_trunc('month', timezone(cast(:timezone as text), entered_by)) as entered_month,
+        coalesce(date_trunc('month', timezone(cast(:timezone as text), left_by)), 'infinity') as left_month,
+        1 as customers_count
+    from members.stay
+    where account_id = :account_id and entered_by >= (select started_at from amocrm.scan where account_id = :account_id order by started_at offset 1 limit 1)
+    union all
+    select is_stage, place_id, entered_month, left_month, folded_count
+    from amocrm.stay_month
+    where account_id = :account_id and folded_count > 0
+) as one
+group by is_stage, place_id, entered_month, left_month
+on conflict (account_id, is_stage, place_id, entered_month, left_month) do update
+set customers_count = excluded.customers_count
 
 -- name: insert_kept_pages
 -- The kept customers, for the comparison of the next scan.
