@@ -18,10 +18,10 @@ from pipelines.warehouse.migrate import check_schema
 
 @click.command()
 def command() -> None:
-    """Purge data that are older than the settings keep them: raw responses and ended stays of customers of all
-    accounts, and Dagster's runs.
+    """Purge data that are older than the settings keep them.
 
-    History is kept, and so is the latest run of everything that Dagster's UI shows. Running this again does no harm.
+    These are raw responses and ended stays of customers, of all accounts, and Dagster's runs. History is kept, and so
+    is the latest run of everything that Dagster's UI shows. Running this again does no harm.
     """
     settings, now = load_current_settings(), datetime.now(UTC)
     with open_warehouse(settings) as engine:
