@@ -195,15 +195,15 @@ def waits_for_turn(
 
 
 @contextmanager
-def open_reader(context: LoadContext) -> Iterator[CustomerReader]:
-    """Open the client of a scan."""
+def open_reader(context: LoadContext, rate: float | None = None) -> Iterator[CustomerReader]:
+    """Open the client of a scan that sends ``rate`` requests a second; None: its share of the host's rate."""
     with open_client(context, SCAN_LIMITS, keeps_responses=False) as client:
-        rate = limits_for(context.settings, client.base_url).requests_per_second * SHARE_OF_RATE
-        scan_limiter = RateLimiter(interval=0.0, burst=1)
-        if math.isfinite(rate):
-            # One file for all accounts: their scans share this machine's address.
-            slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
-            scan_limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
+        if rate is None:
+            host_rate = limits_for(context.settings, client.base_url).requests_per_second
+            rate = min(host_rate * SHARE_OF_RATE, MAX_REQUESTS_PER_SECOND) if math.isfinite(host_rate) else math.inf
+        # One file for all accounts: their scans share this machine's address.
+        slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
+        scan_limiter = RateLimiter(interval=1 / rate, burst=1, slots=slots)
         sizes = _page_sizes(context)
         yield CustomerReader(
             client=client, clock=context.clock, scan_limiter=scan_limiter, _page_size=sizes[0], _sizes=list(sizes[1:])
