@@ -64,8 +64,9 @@ def manage_account() -> None:
 @dg.job(
     name=names.HOUSEKEEPING,
     executor_def=dg.in_process_executor,
-    description="Delete Dagster's runs older than AMOCRM_DAGSTER_RUN_DAYS, and raw responses that no load would purge.",
+    description="Delete Dagster's runs older than AMOCRM_DAGSTER_RUN_DAYS, ended stays of customers older than "
+    "AMOCRM_STAY_RETENTION_DAYS, and raw responses that no load would purge.",
 )
 def housekeeping() -> None:
-    """Purge old runs and raw responses. Running it more than once a day does no harm."""
+    """Purge old runs, raw responses and stays. Running it more than once a day does no harm."""
     purge_old_data()

@@ -10,6 +10,7 @@ import click
 
 from commands.current_settings import dagster_home, load_current_settings
 from commands.output import pluralize
+from pipelines.customers.retention import fold_old_stays
 from pipelines.load.retention import purge_all_responses
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
@@ -17,15 +18,19 @@ from pipelines.warehouse.migrate import check_schema
 
 @click.command()
 def command() -> None:
-    """Purge data that are older than the settings keep them: raw responses of all accounts, and Dagster's runs.
+    """Purge data that are older than the settings keep them.
 
-    History is kept, and so is the latest run of everything that Dagster's UI shows. Running this again does no harm.
+    These are raw responses and ended stays of customers, of all accounts, and Dagster's runs. History is kept, and so
+    is the latest run of everything that Dagster's UI shows. Running this again does no harm.
     """
     settings, now = load_current_settings(), datetime.now(UTC)
     with open_warehouse(settings) as engine:
         check_schema(engine)
         response_count = purge_all_responses(engine, settings, now=now)
+        stay_count = fold_old_stays(engine, settings, now=now)
     click.echo(f"deleted {pluralize(response_count, 'raw response')}")
+    if settings.stay_retention_days is not None:
+        click.echo(f"deleted {pluralize(stay_count, 'ended stay')} of customers")
     home = dagster_home(settings)
     if os.path.lexists(home):
         run_count = delete_dagster_runs(home, before=now - timedelta(days=settings.dagster_run_days))

@@ -590,11 +590,11 @@ CREATE FUNCTION members.members_as_of(account_id bigint, instant timestamp with 
              ELSE 'segment'::text
          END AS "case",
      stay.place_id,
-     ((stay.entered_by <= members_as_of.instant) AND (COALESCE(stay.left_after, ( SELECT max(page.started_at) AS max
+     ((stay.entered_by <= ( SELECT members_as_of.instant AS instant)) AND (COALESCE(stay.left_after, ( SELECT max(page.started_at) AS max
             FROM members.page
-           WHERE (page.account_id = members_as_of.account_id))) >= members_as_of.instant))
+           WHERE (page.account_id = members_as_of.account_id))) >= ( SELECT members_as_of.instant AS instant)))
     FROM members.stay stay
-   WHERE ((stay.account_id = members_as_of.account_id) AND (COALESCE(stay.entered_after, stay.entered_by) <= members_as_of.instant) AND (COALESCE(stay.left_by, 'infinity'::timestamp with time zone) > members_as_of.instant));
+   WHERE ((stay.account_id = members_as_of.account_id) AND (COALESCE(stay.entered_after, stay.entered_by) <= ( SELECT members_as_of.instant AS instant)) AND ((stay.left_by > ( SELECT members_as_of.instant AS instant)) OR (stay.left_by IS NULL)));
 END;
 
 COMMENT ON FUNCTION members.members_as_of(account_id bigint, instant timestamp with time zone) IS 'One row per customer and stage or segment in which it was, or may have been (is_certain is false), at an instant.';
@@ -875,24 +875,24 @@ CREATE TABLE amocrm.place_flow_day (
     account_id bigint NOT NULL,
     is_stage boolean NOT NULL,
     flow_date date NOT NULL,
-    from_place_id bigint NOT NULL,
-    to_place_id bigint NOT NULL,
-    customers_count bigint NOT NULL
+    from_place_ids bigint[] NOT NULL,
+    to_place_ids bigint[] NOT NULL,
+    customers_counts bigint[] NOT NULL
 );
 
-COMMENT ON TABLE amocrm.place_flow_day IS 'One row per day and pair of stages or segments between which scans of the day found customers moved.';
+COMMENT ON TABLE amocrm.place_flow_day IS 'One row per day with moves that scans of the day found, of stages or of segments. The three arrays have an element per pair of places.';
 
 COMMENT ON COLUMN amocrm.place_flow_day.account_id IS 'The account.';
 
 COMMENT ON COLUMN amocrm.place_flow_day.is_stage IS 'True for stages, false for segments.';
 
-COMMENT ON COLUMN amocrm.place_flow_day.flow_date IS 'Day of the scan that found the move.';
+COMMENT ON COLUMN amocrm.place_flow_day.flow_date IS 'Day of the scan that found the moves.';
 
-COMMENT ON COLUMN amocrm.place_flow_day.from_place_id IS 'Where the customers were; 0 for nowhere, or for several segments.';
+COMMENT ON COLUMN amocrm.place_flow_day.from_place_ids IS 'Where the customers were; 0 for nowhere, or for several segments.';
 
-COMMENT ON COLUMN amocrm.place_flow_day.to_place_id IS 'Where they are; 0 for nowhere, or for several segments.';
+COMMENT ON COLUMN amocrm.place_flow_day.to_place_ids IS 'Where they are; 0 for nowhere, or for several segments.';
 
-COMMENT ON COLUMN amocrm.place_flow_day.customers_count IS 'Number of customers. The sum to a place minus the sum from it is the change of its size.';
+COMMENT ON COLUMN amocrm.place_flow_day.customers_counts IS 'Numbers of customers. The sum to a place minus the sum from it is the change of its size.';
 
 CREATE TABLE amocrm.quality_event (
     account_id bigint NOT NULL,
@@ -1563,7 +1563,8 @@ CREATE TABLE amocrm.stay_month (
     place_id bigint NOT NULL,
     entered_month date NOT NULL,
     left_month date NOT NULL,
-    customers_count bigint NOT NULL
+    customers_count bigint NOT NULL,
+    folded_count bigint DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE amocrm.stay_month IS 'One row per stage or segment, month in which customers entered, and month in which they left, as of the account''s latest scan. Stays of the first scan are left out, since their begin is unknown.';
@@ -1578,7 +1579,9 @@ COMMENT ON COLUMN amocrm.stay_month.entered_month IS 'First day of the month in 
 
 COMMENT ON COLUMN amocrm.stay_month.left_month IS 'First day of the month in which their end was read; infinity while they last.';
 
-COMMENT ON COLUMN amocrm.stay_month.customers_count IS 'Number of stays.';
+COMMENT ON COLUMN amocrm.stay_month.customers_count IS 'Number of stays, with folded ones.';
+
+COMMENT ON COLUMN amocrm.stay_month.folded_count IS 'Those of them that retention has deleted from members.stay.';
 
 CREATE TABLE amocrm.undelivered_alert (
     alert_id uuid NOT NULL,
@@ -1768,7 +1771,7 @@ ALTER TABLE ONLY amocrm.place_day
     ADD CONSTRAINT place_day_pkey PRIMARY KEY (account_id, is_stage, place_id, observed_date);
 
 ALTER TABLE ONLY amocrm.place_flow_day
-    ADD CONSTRAINT place_flow_day_pkey PRIMARY KEY (account_id, is_stage, flow_date, from_place_id, to_place_id);
+    ADD CONSTRAINT place_flow_day_pkey PRIMARY KEY (account_id, is_stage, flow_date);
 
 ALTER TABLE ONLY amocrm.quality_event
     ADD CONSTRAINT quality_event_pkey PRIMARY KEY (account_id, kind, thing, thing_id, detail, valid_from);
@@ -1860,9 +1863,6 @@ ALTER TABLE ONLY members.forgotten
 ALTER TABLE ONLY members.page
     ADD CONSTRAINT page_pkey PRIMARY KEY (account_id, started_at, kind, number);
 
-ALTER TABLE ONLY members.stay
-    ADD CONSTRAINT stay_pkey PRIMARY KEY (account_id, customer_id, is_stage, place_id, entered_by);
-
 CREATE UNIQUE INDEX field_version_open ON amocrm.field_version USING btree (account_id, field_id) WHERE (valid_to IS NULL);
 
 CREATE UNIQUE INDEX option_version_open ON amocrm.option_version USING btree (account_id, field_id, option_id) WHERE (valid_to IS NULL);
@@ -1890,6 +1890,8 @@ CREATE UNIQUE INDEX stage_version_open ON amocrm.stage_version USING btree (acco
 CREATE INDEX write_back_thing_replaced ON amocrm.write_back_thing USING btree (account_id, thing, replaces_id) WHERE (replaces_id IS NOT NULL);
 
 CREATE INDEX write_back_uncertain ON amocrm.write_back USING btree (account_id) WHERE (outcome = 'uncertain'::text);
+
+CREATE INDEX stay_of_customer ON members.stay USING btree (account_id, customer_id);
 
 CREATE INDEX stay_of_place ON members.stay USING btree (account_id, place_id);
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bench.customers.readme import Line
 from pipelines.amocrm.rate_limiter import RateLimiter, RateLimiters
 from pipelines.config.settings import Settings
 from pipelines.customers.reader import MAX_REQUESTS_PER_SECOND, waits_for_turn
@@ -66,10 +67,11 @@ class Night:
 
     def scan_all(self) -> Iterator[float]:
         """Scan the customers of all accounts, one after another."""
-        scan_limiter = RateLimiter(interval=1 / MAX_REQUESTS_PER_SECOND, burst=1)
+        scan_limiter, turn_at = RateLimiter(interval=1 / MAX_REQUESTS_PER_SECOND, burst=1), float("-inf")
         for account in range(self.scanned_accounts):
             for _ in range(SCAN_REQUESTS):
-                yield from waits_for_turn(scan_limiter, self.limiter(account), lambda: self.now)
+                yield from waits_for_turn(scan_limiter, self.limiter(account), lambda: self.now, turn_at)
+                turn_at = self.now
                 yield from self.request(account)
             yield PUBLISH_SECONDS
         self.scanned_at = self.now
@@ -89,11 +91,13 @@ class Night:
         return self.limiters.of(f"https://account{account}.amocrm.ru", LIMITS)
 
 
-def night() -> None:
-    """Simulate nights with and without scans, and print a table."""
-    print("\nLoads beside scans, seconds: one load, and the last one of the fleet, without and with scans\n")
-    print("| threads | hours of scans | load | with scans | last load | with scans | largest delay |")
-    print("|---:|---:|---:|---:|---:|---:|---:|")
+def night() -> Iterator[Line]:
+    """Simulate nights with and without scans, and yield a table.
+
+    In seconds: the longest load, the end of the fleet's last one, and how much later a load ends beside scans.
+    """
+    yield "night", "| threads | hours of scans | load | with scans | last load | with scans | largest delay |"
+    yield "night", "|---:|---:|---:|---:|---:|---:|---:|"
     for threads in (1, 8, 32):
         quiet, busy = Night(threads=threads), Night(threads=threads)
         quiet.play(has_scans=False)
@@ -101,4 +105,4 @@ def night() -> None:
         delay = busy.delay(quiet)
         figures = [busy.scanned_at / 3600]
         figures += [max(found.values()) for found in (quiet.took, busy.took, quiet.ended, busy.ended)] + [delay]
-        print(f"| {threads} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |")
+        yield "night", f"| {threads} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |"

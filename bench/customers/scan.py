@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -14,22 +15,29 @@ from typing import Final
 import psycopg
 
 from bench._process import run
+from bench.customers.readme import Line
 from bench.limits import server_seconds
 from bench.one_account import SYNC, empty_warehouse
 from emulator import Emulator, World
 from emulator.customer_life import change_at_random
 
 SEGMENTS: Final = 100
-RATE: Final = {"AMOCRM_REQUESTS_PER_SECOND": "5"}
-"""Default rate of loads, for a host of amoCRM; a scan sends at three fifths of it. An emulator has no limit."""
+SCAN: Final = [*SYNC, "--customers"]
+CASES: Final[Mapping[str, tuple[Sequence[str], Mapping[str, str]]]] = {
+    "first": (SCAN, {}),
+    "1 % changed": (SCAN, {}),
+    "5 a second": ((sys.executable, "-m", "bench.customers.scan_at_rate", "5"), {}),
+    "3 a second": (SCAN, {"AMOCRM_REQUESTS_PER_SECOND": "5"}),
+}
+"""Command and settings by name. An emulator has no rate limit; a scan sends at three fifths of one that is set."""
 
 CHANGED_SHARE: Final = 0.01
 
 
-def scans(counts: Sequence[int]) -> None:
-    """Scan accounts of these sizes and print a table."""
-    print("| customers | scan | requests | seconds | process, CPU s | Postgres, CPU s | MB |")
-    print("|---:|---|---:|---:|---:|---:|---:|")
+def scans(counts: Sequence[int]) -> Iterator[Line]:
+    """Scan accounts of these sizes and yield a table."""
+    yield "scan", "| customers | scan | requests | seconds | process, CPU s | Postgres, CPU s | MB |"
+    yield "scan", "|---:|---|---:|---:|---:|---:|---:|"
     for count in counts:
         with emulator_process(count) as (url, token, pipe), empty_warehouse() as (folder, database):
             environment = os.environ | {
@@ -39,17 +47,17 @@ def scans(counts: Sequence[int]) -> None:
                 "AMOCRM_DATA_DIR": str(folder / "data"),
                 "DATABASE_URL": database,
             }
-            for name, rate in (("first", {}), ("1 % changed", {}), ("3 a second", RATE)):
+            for name, (command, rate) in CASES.items():
                 if name == "1 % changed":
                     pipe.send(int(count * CHANGED_SHARE))
                     pipe.recv()
-                print(row(count, name, environment | rate, folder), flush=True)
+                yield "scan", row(count, name, command, {**environment, **rate}, folder)
 
 
-def row(count: int, name: str, environment: Mapping[str, str], folder: Path) -> str:
-    """Scan once, and format the figures. Seconds include the load before the scan."""
+def row(count: int, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> str:
+    """Scan once, and format the figures. Seconds of ``sync`` include the load before the scan."""
     before = server_seconds(folder / "postgres")
-    measured = run([*SYNC, "--customers"], environment)
+    measured = run(command, environment)
     postgres = server_seconds(folder / "postgres") - before
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         [(requests,)] = connection.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, Engine, text
 
+from bench.customers.readme import Line
 from bench.customers.scan import SEGMENTS
 from bench.limits import server_seconds
 from bench.views import QUESTION, RUNS
@@ -40,6 +41,7 @@ DAILY: Final = (
     *("close_stays", "open_stays", "insert_scan", "insert_stage_moves", "insert_place_days", "insert_flows"),
     "delete_moves",
 )
+TARGET_MILLISECONDS: Final = 100.0
 VACUUM_DAYS: Final = 60
 """After so many days autovacuum would find a fifth of the stays changed."""
 
@@ -84,8 +86,8 @@ class Year:
         }
 
 
-def year(customers: int, days: int) -> None:
-    """Write the year, publish the last scan, and print tables of sizes and of questions."""
+def year(customers: int, days: int) -> Iterator[Line]:
+    """Write the year, publish the last scan, and yield tables of sizes and of questions."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         folder.chmod(0o755)
@@ -108,14 +110,15 @@ def year(customers: int, days: int) -> None:
                 has_segments=True,
             )
             processor_seconds = server_seconds(folder / "postgres") - before
-            print(
-                f"\nPublishing one scan of {customers:,} customers after {days} days: "
-                f"{time.perf_counter() - began:.1f} s, {processor_seconds:.1f} s of a processor in Postgres\n"
+            yield (
+                "year",
+                f"Publishing the last of {days} scans takes {time.perf_counter() - began:.1f} s, "
+                f"{processor_seconds:.1f} s of a processor in Postgres.\n",
             )
             with closing(psycopg.connect(url, autocommit=True)) as plain:
                 plain.execute("vacuum (analyze)")
-                print_sizes(plain)
-                print_questions(plain, account, reader)
+                yield from (("year", line) for line in sizes(plain))
+                yield from (("questions", line) for line in questions(plain, account, reader))
             engine.dispose()
 
 
@@ -158,31 +161,36 @@ def write(connection: Connection, account: Year) -> None:
     connection.commit()
 
 
-def print_sizes(connection: psycopg.Connection) -> None:
-    """Print the size of each table with its indexes."""
-    print("| table | rows | MB |\n|---|---:|---:|")
+def sizes(connection: psycopg.Connection) -> Iterator[str]:
+    """Yield the size of each table with its indexes, and their sum."""
+    yield "| table | rows | MB |\n|---|---:|---:|"
     rows = connection.execute(SIZES).fetchall()
     for name, count, megabytes in rows:
-        print(f"| `{name}` | {count:,} | {megabytes:.1f} |")
-    for schema in ("members", "amocrm"):
-        print(f"| all of `{schema}` | | {sum(row[2] for row in rows if row[0].startswith(schema)):.1f} |")
+        yield f"| `{name}` | {count:,} | {megabytes:.1f} |"
+    yield f"| all | | {sum(megabytes for _, _, megabytes in rows):.1f} |"
 
 
-def print_questions(connection: psycopg.Connection, account: Year, reader: str) -> None:
-    """Print processor milliseconds of each question, as owner and as a reader."""
+def questions(connection: psycopg.Connection, account: Year, reader: str) -> Iterator[str]:
+    """Yield processor milliseconds of each question, as owner and as a reader; bold above the target."""
     ids = {":account": account.account_id, ":stage": account.stages[0], ":segment": account.segments[0]}
     ids[":customer"] = 10_000_000 + account.customers // 2
     connection.execute("set max_parallel_workers_per_gather = 0")  # so that one process does all
-    print("\n| question | owner, ms | reader, ms |\n|---|---:|---:|")
+    yield "| question | owner, ms | reader, ms |\n|---|---:|---:|"
     for name, question in QUESTION.findall((HERE / "questions.sql").read_text(encoding="utf-8")):
         sql = question
         for key, number in ids.items():
             sql = sql.replace(key, str(number))
-        owner = processor_milliseconds(connection, sql)
+        cells = [name, formatted(processor_milliseconds(connection, sql))]
         role = "amocrm_members" if name.startswith("members.") else reader
         connection.execute(SQL("set session authorization {}").format(Identifier(role)))
-        print(f"| {name} | {owner:.1f} | {processor_milliseconds(connection, sql):.1f} |", flush=True)
+        cells.append(formatted(processor_milliseconds(connection, sql)))
+        yield f"| {' | '.join(cells)} |"
         connection.execute("reset session authorization")
+
+
+def formatted(milliseconds: float) -> str:
+    """Format a time; bold if it is above the target."""
+    return f"**{milliseconds:.1f}**" if milliseconds > TARGET_MILLISECONDS else f"{milliseconds:.1f}"
 
 
 def processor_milliseconds(connection: psycopg.Connection, sql: str) -> float:

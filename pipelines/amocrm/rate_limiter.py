@@ -47,14 +47,14 @@ class RateLimiter:
         slot_time = max(self.slots.update(lambda slot: max(slot, now) + self.interval), now)
         return max(0.0, slot_time - (self.burst - 1) * self.interval - now)
 
-    def queue_seconds(self, now: float) -> float:
-        """Return the seconds for which slots are reserved, by this limiter's or the address's requests."""
+    def last_reserved_at(self) -> float:
+        """Return when this limiter's or the address's latest slot was reserved; later if slots are queued or held.
+
+        Without a limit nobody waits for slots: then it is never.
+        """
         return max(
-            0.0,
-            *(
-                limiter.slots.update(lambda slot: slot) - (limiter.burst - 1) * limiter.interval - now
-                for limiter in self.limiter_chain()
-            ),
+            limiter.slots.update(lambda slot: slot) - limiter.interval if limiter.interval else float("-inf")
+            for limiter in self.limiter_chain()
         )
 
     def hold_until(self, until: float) -> None:

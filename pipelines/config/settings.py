@@ -53,6 +53,7 @@ _ATTRIBUTE_PARSERS: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
     "AMOCRM_REPORT_DIR": ("report_dir", values.parse_path),
     "AMOCRM_PG_BIN": ("pg_bin", values.parse_path),
     "AMOCRM_RAW_RETENTION_DAYS": ("raw_retention_days", values.parse_days),
+    "AMOCRM_STAY_RETENTION_DAYS": ("stay_retention_days", values.parse_days),
     "AMOCRM_REQUESTS_PER_SECOND": ("requests_per_second", values.parse_request_rate),
     "AMOCRM_REQUESTS_PER_SECOND_PER_ADDRESS": ("requests_per_second_per_address", values.parse_address_rate),
     "AMOCRM_THREADS": ("threads", values.parse_threads),
@@ -107,6 +108,7 @@ class Settings:
     report_dir: Path | None = None  # reports; None: ``data_dir``/reports
     pg_bin: Path | None = None  # PostgreSQL's programs; None: those installed with this package
     raw_retention_days: int = 30  # retention of raw responses; 0: none
+    stay_retention_days: int | None = None  # retention of ended stays of customers; None: forever
     requests_per_second: float | None = None  # to one host; None: default of ``load.rate_limits``
     requests_per_second_per_address: float | None = None  # to all hosts; infinite: no limit
     threads: int = 8  # accounts that are loaded in parallel

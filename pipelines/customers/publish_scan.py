@@ -78,6 +78,7 @@ def publish_scan(
                 statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
             ),
         }
+        values["is_beginning"] = values["is_first"] or values["is_restart"]
         execute_as_is(connection, statement_text("create_readings"))
         for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
             connection.execute(statement("insert_readings"), values | {"is_new": is_new, "started_at": start})

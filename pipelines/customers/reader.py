@@ -42,7 +42,13 @@ SHARE_OF_RATE: Final = MAX_REQUESTS_PER_SECOND / HOST_REQUESTS_PER_SECOND
 """A scan uses three fifths of a host's rate, and at most three requests a second: loads go first."""
 
 MAX_YIELD_SECONDS: Final = 10.0
-"""Seconds that a request of a scan lets queued loads go first. After them it joins the queue, so that scans end."""
+"""Seconds that a request of a scan lets loads go first. After them it joins the queue, so that scans end."""
+
+QUIET_SECONDS: Final = 0.5
+"""Seconds without a request of a load after which a scan goes on: a load sends its next request within that time."""
+
+RESERVE_SECONDS: Final = 0.05
+"""Seconds from a scan's turn within which its request has reserved its own slot. A later slot is a load's."""
 
 SCAN_LIMITS: Final = Limits(requests=1_000_000, load_seconds=6 * 3600.0, transient_retries=3)
 
@@ -75,6 +81,7 @@ class CustomerReader:
     scan_limiter: RateLimiter
     _page_size: int
     _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
+    _turn_at: float = float("-inf")  # on the monotonic clock, of the latest request
 
     def fetch_account(self) -> Account:
         """Fetch the account."""
@@ -167,31 +174,38 @@ class CustomerReader:
 
     def _wait(self) -> None:
         """Wait for the scan's own rate limit and for loads; the session then waits for the limits that they share."""
-        for wait in waits_for_turn(self.scan_limiter, self.client.rate_limiter, self.clock.monotonic):
+        for wait in waits_for_turn(self.scan_limiter, self.client.rate_limiter, self.clock.monotonic, self._turn_at):
             if wait:
                 self.clock.sleep(wait)
+        self._turn_at = self.clock.monotonic()
 
 
 def waits_for_turn(
-    scan_limiter: RateLimiter, host_limiter: RateLimiter, monotonic: Callable[[], float]
+    scan_limiter: RateLimiter, host_limiter: RateLimiter, monotonic: Callable[[], float], turn_at: float
 ) -> Iterator[float]:
-    """Yield the seconds to sleep before a scan's next request: for the scan's rate, then while loads are queued."""
+    """Yield the seconds to sleep before a scan's next request: for the scan's rate, then while loads send requests.
+
+    ``turn_at`` is the scan's previous turn: slots that are reserved after it are those of loads.
+    """
     yield scan_limiter.reserve(monotonic())
     until = monotonic() + MAX_YIELD_SECONDS
-    while (wait := min(host_limiter.queue_seconds(monotonic()), until - monotonic())) > 0:
+    while (last := host_limiter.last_reserved_at()) > turn_at + RESERVE_SECONDS:
+        wait = min(last + QUIET_SECONDS, until) - monotonic()
+        if wait <= 0:
+            return
         yield wait
 
 
 @contextmanager
-def open_reader(context: LoadContext) -> Iterator[CustomerReader]:
-    """Open the client of a scan."""
+def open_reader(context: LoadContext, rate: float | None = None) -> Iterator[CustomerReader]:
+    """Open the client of a scan that sends ``rate`` requests a second; None: its share of the host's rate."""
     with open_client(context, SCAN_LIMITS, keeps_responses=False) as client:
-        rate = limits_for(context.settings, client.base_url).requests_per_second * SHARE_OF_RATE
-        scan_limiter = RateLimiter(interval=0.0, burst=1)
-        if math.isfinite(rate):
-            # One file for all accounts: their scans share this machine's address.
-            slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
-            scan_limiter = RateLimiter(interval=1 / min(rate, MAX_REQUESTS_PER_SECOND), burst=1, slots=slots)
+        if rate is None:
+            host_rate = limits_for(context.settings, client.base_url).requests_per_second
+            rate = min(host_rate * SHARE_OF_RATE, MAX_REQUESTS_PER_SECOND) if math.isfinite(host_rate) else math.inf
+        # One file for all accounts: their scans share this machine's address.
+        slots = FileSlotStore(context.settings.data_dir / "pace" / "customers")
+        scan_limiter = RateLimiter(interval=1 / rate, burst=1, slots=slots)
         sizes = _page_sizes(context)
         yield CustomerReader(
             client=client, clock=context.clock, scan_limiter=scan_limiter, _page_size=sizes[0], _sizes=list(sizes[1:])

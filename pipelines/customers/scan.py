@@ -33,10 +33,11 @@ SKEW: Final = timedelta(seconds=1)
 """Events of the current second may not be complete."""
 
 
-def scan_customers(context: LoadContext) -> PublishedScan:
+def scan_customers(context: LoadContext, *, rate: float | None = None) -> PublishedScan:
     """Scan the account's customers and publish the scan; go on with one that was interrupted within the last hour.
 
-    Raises the errors of ``ApiError``; what was read until then is stored.
+    ``rate`` is requests a second; None: the share of the host's rate that scans may use. Raises the errors of
+    ``ApiError``; what was read until then is stored.
     """
     engine, key = context.engine, context.account_key
     with transaction(engine, account=key) as connection:
@@ -47,7 +48,7 @@ def scan_customers(context: LoadContext) -> PublishedScan:
         )
     checkpoint = open_checkpoint(engine, context.settings.data_dir, key, account_id, context.clock.now())
     with (
-        open_reader(context) as reader,
+        open_reader(context, rate) as reader,
         blocks_recorded(context.settings.data_dir, urlsplit(reader.client.base_url).netloc, context.clock),
     ):
         account = _fetch_account(reader, account_id)

@@ -1,12 +1,12 @@
 create or replace view analytics.place_flows_daily as
 select
-    flow.account_id,
+    day.account_id,
     kind.place,
-    flow.flow_date,
-    nullif(flow.from_place_id, 0) as from_id,
-    nullif(flow.to_place_id, 0) as to_id,
-    flow.customers_count
-from amocrm.place_flow_day as flow
+    day.flow_date,
+    nullif(unnest(day.from_place_ids), 0) as from_id,
+    nullif(unnest(day.to_place_ids), 0) as to_id,
+    unnest(day.customers_counts) as customers_count
+from amocrm.place_flow_day as day
 -- A join, so that a condition on place reaches the key.
 join (values (true, 'stage'), (false, 'segment')) as kind (is_stage, place) using (is_stage);
 

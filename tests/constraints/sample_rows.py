@@ -112,10 +112,17 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     | dict.fromkeys(SCAN_COUNTS, 0),
     "place_day": {"account_id": 1, "is_stage": True, "place_id": 1, "observed_date": "2026-03-01"}
     | dict.fromkeys(PLACE_COUNTS, 0),
-    "place_flow_day": _PLACE | {"flow_date": "2026-03-01", "from_place_id": 1, "to_place_id": 2, "customers_count": 1},
+    "place_flow_day": _PLACE
+    | {"flow_date": "2026-03-01", "from_place_ids": [1], "to_place_ids": [2], "customers_counts": [1]},
     "segment_overlap": {"account_id": 1, "segment_id": 1, "other_segment_id": 2, "customers_count": 1},
     "stay_month": _PLACE
-    | {"place_id": 1, "entered_month": "2026-03-01", "left_month": "2026-03-01", "customers_count": 1},
+    | {
+        "place_id": 1,
+        "entered_month": "2026-03-01",
+        "left_month": "2026-03-01",
+        "customers_count": 1,
+        "folded_count": 0,
+    },
     "stay_duration": _PLACE | {"place_id": 1, "is_open": True, "stay_count": 1, "median_seconds": 1, "p90_seconds": 1},
     "stage_move": {
         "account_id": 1,
@@ -177,7 +184,7 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
     "scan": {"started_at": T2},
     "place_day": {"place_id": 2},
-    "place_flow_day": {"to_place_id": 3},
+    "place_flow_day": {"flow_date": "2026-03-02"},
     "segment_overlap": {"other_segment_id": 3},
     "stay_month": {"place_id": 2},
     "stay_duration": {"place_id": 2},

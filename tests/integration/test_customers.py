@@ -16,6 +16,7 @@ from emulator.routes import PATHS
 from pipelines.base.errors import Forbidden, MalformedAnswer, SettingsError
 from pipelines.customers.forget import forget_all, forget_customer
 from pipelines.customers.publish_scan import PublishedScan
+from pipelines.customers.retention import fold_old_stays
 from pipelines.customers.scan import scan_customers
 from pipelines.load.context import LoadContext
 from pipelines.probe.finding import Finding
@@ -169,6 +170,40 @@ def test_events_explain_moves_and_fill_the_past(account: ScannedAccount) -> None
         "select from_stage_id, to_stage_id, is_automatic, is_backfilled, explained_percent from analytics.stage_moves"
         " order by moved_date"
     ) == [(stages[0], stages[1], True, True, 100), (stages[1], stages[2], False, False, 100)]
+
+
+def test_retention_deletes_ended_stays_and_keeps_numbers(account: ScannedAccount) -> None:
+    one, two = (account.world.add_customer(account.id, segments=[account.first]) for _ in range(2))
+    account.scan()
+    account.world.join_segment(account.id, one, account.second)
+    account.scan()
+    account.world.leave_segment(account.id, two, account.first)
+    for leave_or_join in (account.world.leave_segment, account.world.join_segment, account.world.leave_segment):
+        leave_or_join(account.id, one, account.second)
+        account.emulator.clock.advance(timedelta(days=20))
+        account.scan()
+    before = numbers(account)
+    assert fold(account, days=None) == fold(account, days=41) == 0
+    assert fold(account, days=19) == 2  # of both customers, one of them found by the first scan
+    assert numbers(account) == before
+    account.world.join_segment(account.id, two, account.second)
+    account.scan()
+    assert fold(account, days=0) == 0
+    account.emulator.clock.advance(timedelta(days=2))
+    months = "select sum(customers_count), sum(folded_count) from amocrm.stay_month where left_month <> 'infinity'"
+    assert account.rows(months) == [(2, 1)]
+    assert fold(account, days=0) == 1
+    account.scan()
+    assert account.rows(months) == [(2, 2)]
+    entered = "select sum(entered_count) from analytics.cohorts where month_number = 0 and place = 'segment'"
+    assert account.rows(entered) == [(3,)]
+    assert account.rows("select count(*) from members.stays where left_by is not null") == [(0,)]
+
+
+def fold(account: ScannedAccount, days: int | None) -> int:
+    """Number of stays that retention of so many days deletes."""
+    settings = replace(account.settings, stay_retention_days=days)
+    return fold_old_stays(account.engine, settings, now=account.emulator.clock.now())
 
 
 def numbers(account: ScannedAccount) -> list[tuple[object, ...]]:

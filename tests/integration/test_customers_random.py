@@ -88,6 +88,7 @@ def test_scans_agree_with_the_truth(engine: Engine, tmp_path: Path) -> None:
             for _ in life.live():
                 check_sizes(life)
             check_bounds(life, seed)
+            check_overlaps(life)
             check_flows(life)
             empty_tables(life)
 
@@ -135,6 +136,20 @@ def check_bounds(life: Life, seed: int) -> None:
         assert ends or left_by is None, (seed, customer_id, place_id)
 
 
+def check_overlaps(life: Life) -> None:
+    """No customer is in a place twice at a time."""
+    assert not life.rows(
+        """
+        select one.customer_id
+        from members.stay as one
+        join members.stay as next using (account_id, customer_id, is_stage, place_id)
+        where one.ctid <> next.ctid
+            and next.entered_by >= one.entered_by
+            and next.entered_by <= coalesce(one.left_by, 'infinity')
+        """
+    )
+
+
 def check_flows(life: Life) -> None:
     """The flows of all days add up to the sizes."""
     assert not life.rows(
@@ -149,9 +164,11 @@ def check_flows(life: Life) -> None:
         where day.last_count - coalesce(earlier.last_count, 0) <> day.joined_count - day.left_count
             or day.joined_count - day.left_count <> coalesce((
                 select sum(case when flow.to_place_id = day.place_id then customers_count else -customers_count end)
-                from amocrm.place_flow_day as flow
-                where flow.is_stage = day.is_stage
-                    and flow.flow_date = day.observed_date
+                from amocrm.place_flow_day as one
+                cross join lateral unnest(one.from_place_ids, one.to_place_ids, one.customers_counts)
+                    as flow (from_place_id, to_place_id, customers_count)
+                where one.is_stage = day.is_stage
+                    and one.flow_date = day.observed_date
                     and day.place_id in (flow.from_place_id, flow.to_place_id)
                     and flow.from_place_id <> flow.to_place_id
             ), 0)

@@ -246,6 +246,30 @@ def test_bonus_points_move_into_their_columns(old: Engine, empty_database_url: s
     assert rows == [(Decimal("2.5"), 50, {"other": 1}), (None, None, None), (None, 10, {rate: "5"})]
 
 
+def test_flows_of_customers_move_into_a_row_per_day(old: Engine, empty_database_url: str, tmp_path: Path) -> None:
+    migrate_before(old, empty_database_url, "0025", tmp_path)
+    with old.begin() as connection:
+        connection.execute(
+            text("""
+                insert into amocrm.place_flow_day
+                select account_id, number % 2 = 0, date '2026-05-01' + number / 10, number % 3, number % 5, number
+                from amocrm.account cross join generate_series(1, 50) as number
+            """)
+        )
+        query = """
+            select account_id, case when is_stage then 'stage' else 'segment' end, flow_date,
+                nullif(from_place_id, 0), nullif(to_place_id, 0), customers_count
+            from amocrm.place_flow_day
+        """
+        before = {tuple(row) for row in connection.execute(text(query))}
+    assert len(before) == 150
+    migrate(old)
+    with old.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(text("select * from analytics.place_flows_daily"))]
+        assert (len(rows), set(rows)) == (150, before)
+        assert connection.scalar(text("select count(*) from amocrm.place_flow_day")) == 33
+
+
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:
     with old.begin() as connection:
         connection.execute(

@@ -54,7 +54,7 @@ where account_id = :account_id
 
 -- name: delete_stay_months
 delete from amocrm.stay_month
-where account_id = :account_id
+where account_id = :account_id and folded_count = 0
 
 -- name: end_forgotten
 -- The stays of forgotten customers end with the next scan.
@@ -64,24 +64,16 @@ from pg_temp.old_reading as old
 where old.customer_id >= :forgotten_from
 
 -- name: first_known_begin
--- The begin of stays is known from this instant on: from the scan after the first, or after the first since all
--- customers were forgotten. If the scan before the first stays found no customers, theirs is known too. A text, since
--- Python has no infinite timestamps.
-select cast(case
-    when (
-        select scan.customers_count
-        from amocrm.scan
-        where scan.account_id = :account_id and scan.started_at <= earliest.entered_by
-        order by scan.started_at desc
-        offset 1
-        limit 1
-    ) = 0 then earliest.entered_by
-    else coalesce(
-        (select min(scan.started_at) from amocrm.scan where scan.account_id = :account_id and scan.started_at > earliest.entered_by),
-        'infinity'
+-- The begin of stays is known from the scan after the latest beginning on. A text, since Python has no infinite
+-- timestamps.
+select cast(coalesce(min(scan.started_at), 'infinity') as text)
+from amocrm.scan
+where scan.account_id = :account_id
+    and scan.started_at > (
+        select max(beginning.started_at)
+        from amocrm.scan as beginning
+        where beginning.account_id = :account_id and beginning.is_beginning
     )
-end as text)
-from (select min(stay.entered_by) as entered_by from members.stay where stay.account_id = :account_id) as earliest
 
 -- name: forgotten_count
 select count(*)
@@ -136,8 +128,9 @@ from compared
 where (count_before is distinct from member_count or count_after is distinct from member_count) and :has_segments
 
 -- name: insert_flows
--- None after all customers were forgotten: nobody knows who was there before. A customer that left one segment and joined one moved between them; otherwise segments are left for
--- nowhere and joined from nowhere.
+-- None after all customers were forgotten: nobody knows who was there before. A customer that left one
+-- segment and joined one moved between them; otherwise segments are left for nowhere and joined from
+-- nowhere. Flows of an earlier scan of the day are added.
 with moved as (
     select true as is_stage, coalesce(old_stage_id, 0) as from_id, coalesce(stage_id, 0) as to_id
     from pg_temp.change
@@ -163,14 +156,32 @@ with moved as (
         where cardinality(difference.ended) <> 1 or cardinality(difference.begun) <> 1
     ) as flow
     where not :is_restart
+),
+
+flow as (
+    select is_stage, from_id, to_id, sum(customers_count) as customers_count
+    from (
+        select is_stage, from_id, to_id, 1 as customers_count
+        from moved
+        union all
+        select day.is_stage, one.from_id, one.to_id, one.customers_count
+        from amocrm.place_flow_day as day
+        cross join lateral unnest(day.from_place_ids, day.to_place_ids, day.customers_counts) as one (from_id, to_id, customers_count)
+        where day.account_id = :account_id and day.flow_date = :scan_date
+    ) as one
+    group by is_stage, from_id, to_id
 )
 
-insert into amocrm.place_flow_day as flow (account_id, is_stage, flow_date, from_place_id, to_place_id, customers_count)
-select :account_id, is_stage, :scan_date, from_id, to_id, count(*)
-from moved
-group by is_stage, from_id, to_id
-on conflict (account_id, is_stage, flow_date, from_place_id, to_place_id) do update
-set customers_count = flow.customers_count + excluded.customers_count
+insert into amocrm.place_flow_day (account_id, is_stage, flow_date, from_place_ids, to_place_ids, customers_counts)
+select
+    :account_id, is_stage, :scan_date,
+    array_agg(from_id order by from_id, to_id), array_agg(to_id order by from_id, to_id), array_agg(customers_count order by from_id, to_id)
+from flow
+group by is_stage
+on conflict (account_id, is_stage, flow_date) do update
+set from_place_ids = excluded.from_place_ids,
+    to_place_ids = excluded.to_place_ids,
+    customers_counts = excluded.customers_counts
 
 -- name: insert_overlaps
 insert into amocrm.segment_overlap (account_id, segment_id, other_segment_id, customers_count)
@@ -324,7 +335,7 @@ explained as (
 
 insert into amocrm.scan (
     account_id, started_at, scan_date, customers_count, by_id_count, gone_count, kept_count, forgotten_count,
-    request_count, duration_seconds, stage_change_count, explained_count, events_until
+    request_count, duration_seconds, stage_change_count, explained_count, events_until, is_beginning
 )
 select
     :account_id, :started_at, :scan_date,
@@ -341,7 +352,8 @@ select
     ),
     (select count(*) from moved),
     (select count(*) from explained),
-    :events_until
+    :events_until,
+    :is_beginning
 
 -- name: insert_stage_moves
 -- Moves that events name, each once: those from before the previous scan's events_until are stored.
@@ -378,15 +390,25 @@ where account_id = :account_id and entered_by >= cast(:begins_from as timestampt
 group by is_stage, place_id, left_by is null
 
 -- name: insert_stay_months
+-- Folded stays are added.
 insert into amocrm.stay_month (account_id, is_stage, place_id, entered_month, left_month, customers_count)
-select
-    :account_id, is_stage, place_id,
-    date_trunc('month', timezone(cast(:timezone as text), entered_by)),
-    coalesce(date_trunc('month', timezone(cast(:timezone as text), left_by)), 'infinity'),
-    count(*)
-from members.stay
-where account_id = :account_id and entered_by >= cast(:begins_from as timestamptz)
-group by 2, 3, 4, 5
+select :account_id, is_stage, place_id, entered_month, left_month, sum(customers_count)
+from (
+    select
+        is_stage, place_id,
+        date_trunc('month', timezone(cast(:timezone as text), entered_by)) as entered_month,
+        coalesce(date_trunc('month', timezone(cast(:timezone as text), left_by)), 'infinity') as left_month,
+        1 as customers_count
+    from members.stay
+    where account_id = :account_id and entered_by >= cast(:begins_from as timestamptz)
+    union all
+    select is_stage, place_id, entered_month, left_month, folded_count
+    from amocrm.stay_month
+    where account_id = :account_id and folded_count > 0
+) as one
+group by is_stage, place_id, entered_month, left_month
+on conflict (account_id, is_stage, place_id, entered_month, left_month) do update
+set customers_count = excluded.customers_count
 
 -- name: insert_kept_pages
 -- The kept customers, for the comparison of the next scan.
