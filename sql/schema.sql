@@ -1025,7 +1025,8 @@ CREATE TABLE amocrm.scan (
     duration_seconds double precision NOT NULL,
     stage_change_count bigint NOT NULL,
     explained_count bigint NOT NULL,
-    events_until timestamp with time zone NOT NULL
+    events_until timestamp with time zone NOT NULL,
+    is_beginning boolean NOT NULL
 );
 
 COMMENT ON TABLE amocrm.scan IS 'One row per published scan of an account''s customers.';
@@ -1057,6 +1058,8 @@ COMMENT ON COLUMN amocrm.scan.stage_change_count IS 'Customers that were in anot
 COMMENT ON COLUMN amocrm.scan.explained_count IS 'Those of them whose events lead from the one stage to the other.';
 
 COMMENT ON COLUMN amocrm.scan.events_until IS 'Events from before this instant are in amocrm.stage_move.';
+
+COMMENT ON COLUMN amocrm.scan.is_beginning IS 'True for the account''s first scan, and for the first after all customers were forgotten: the begin of the stays that it found is unknown.';
 
 CREATE TABLE amocrm.schema_migration (
     version integer NOT NULL,

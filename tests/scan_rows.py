@@ -15,9 +15,10 @@ Flow = tuple[int, int, int]
 _SCAN = text("""
     insert into amocrm.scan (
         account_id, started_at, scan_date, customers_count, by_id_count, gone_count, kept_count, forgotten_count,
-        request_count, duration_seconds, stage_change_count, explained_count, events_until
+        request_count, duration_seconds, stage_change_count, explained_count, events_until,
+        is_beginning
     )
-    select :account_id, :at, (cast(:at as timestamptz) at time zone timezone)::date, 0, 0, 0, 0, 0, 1, 1, 0, 0, :at
+    select :account_id, :at, (cast(:at as timestamptz) at time zone timezone)::date, 0, 0, 0, 0, 0, 1, 1, 0, 0, :at, false
     from amocrm.account
     where account_id = :account_id
     returning scan_date
@@ -28,12 +29,14 @@ _DAY = text("""
     on conflict (account_id, is_stage, place_id, observed_date) do update set last_count = excluded.last_count
 """)
 _FLOW = text("""
-    insert into amocrm.place_flow_day as flow (
-        account_id, is_stage, flow_date, from_place_id, to_place_id, customers_count
+    insert into amocrm.place_flow_day as day (
+        account_id, is_stage, flow_date, from_place_ids, to_place_ids, customers_counts
     )
-    values (:account_id, :is_stage, :scan_date, :from_id, :to_id, :count)
-    on conflict (account_id, is_stage, flow_date, from_place_id, to_place_id) do update
-    set customers_count = flow.customers_count + excluded.customers_count
+    values (:account_id, :is_stage, :scan_date, array[:from_id], array[:to_id], array[:count])
+    on conflict (account_id, is_stage, flow_date) do update
+    set from_place_ids = day.from_place_ids || excluded.from_place_ids,
+        to_place_ids = day.to_place_ids || excluded.to_place_ids,
+        customers_counts = day.customers_counts || excluded.customers_counts
 """)
 
 
