@@ -189,7 +189,6 @@ def test_personal_values_are_nowhere_and_ids_only_in_members(
             ("doctor", "--send-test-alert"),
             *(("show",), ("metrics",), ("report",), ("alerts",), ("housekeep",)),
             *(("export-data", "--format", kind, "--output", kind) for kind in ("csv", "xlsx", "parquet")),
-            ("rebuild",),
         ):
             assert our(*arguments, **alerts).exit_code == 0, arguments
     assert {body.get("kind") for _, body, _ in hook.received} >= {"test"}
