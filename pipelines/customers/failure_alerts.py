@@ -15,16 +15,23 @@ from sqlalchemy import Engine
 from pipelines.alerts.delivery import AlertNotSent
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_of_scans
 from pipelines.base.clock import Clock
-from pipelines.base.errors import Blocked, DatabaseUnavailable, MustAuthorize, Unauthorized, WarehouseError
+from pipelines.base.errors import (
+    Blocked,
+    DatabaseUnavailable,
+    MustAuthorize,
+    Superseded,
+    Unauthorized,
+    WarehouseError,
+)
 from pipelines.config.receivers import Receiver
 from pipelines.config.settings import Settings
 from pipelines.load.failure_alerts import fleet_alerts, send_once
 from pipelines.load.result import ErrorReport, LoadResult
 
-ERRORS_OF_LOADS: Final = frozenset(
-    error.__name__ for error in (Unauthorized, MustAuthorize, Blocked, DatabaseUnavailable)
+UNREPORTED_ERRORS: Final = frozenset(
+    error.__name__ for error in (Unauthorized, MustAuthorize, Blocked, DatabaseUnavailable, Superseded)
 )
-"""Errors that the account's next load meets too: its alert reports them."""
+"""Errors that the account's next load meets too, so that its alert reports them; and that of two scans at once."""
 
 
 def notify_of_scans(
@@ -51,7 +58,7 @@ def notify_of_scans(
         reported = {
             key: failure
             for key, failure in outcomes.items()
-            if failure is None or (key not in failing and failure.error not in ERRORS_OF_LOADS)
+            if failure is None or (key not in failing and failure.error not in UNREPORTED_ERRORS)
         }
         results = [
             LoadResult(
