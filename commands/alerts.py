@@ -24,7 +24,7 @@ from pipelines.config.settings import Settings
 @account_option
 @demo_option
 def command(*, rules: str | None, account_key: str | None, demo: str | None) -> None:
-    """Preview the alerts that would be sent about the latest snapshot.
+    """Preview the alerts that would be sent about the latest snapshot or scan of customers.
 
     RULES on sizes have the format of AMOCRM_SIZE_ALERTS, such as 'down 10% in 7 days; up 500 in 1 day'. Without RULES,
     the receivers, the rules and the kinds of changes that are set for the account are shown and previewed. Alerts that
