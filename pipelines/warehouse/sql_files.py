@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
@@ -15,8 +15,8 @@ from pipelines.base.errors import MigrationError
 MIGRATION_NAME: Final = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 VIEW_NAME: Final = re.compile(r"([a-z0-9_]+)\.sql")
 
-_LIKE: Final = re.compile(r"-- like (\w+): (\w+) for (\w+)\n")
-"""Whole content of a view's file that is another view's file with one word replaced."""
+_LIKE: Final = re.compile(r"-- like (\w+):((?:(?: |-- )\S.* for .+\n)+)")
+"""Whole content of a view's file that is another view's file with texts replaced, a pair in each line."""
 
 _COMMENT_OR_QUOTED: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _COMMENT_OR_STRING: Final = re.compile(rf"{_COMMENT_OR_QUOTED.pattern}|\$(\w*)\$.*?\$\1\$", re.DOTALL)
@@ -84,8 +84,7 @@ def read_views(folder: Traversable) -> tuple[View, ...]:
     texts = {match[1]: _read_sql(file) for file, match in _list_sql_files(folder, VIEW_NAME)}
     for name, text in texts.items():
         if like := _LIKE.fullmatch(text):
-            original, word, replaced = like.groups()
-            texts[name] = texts[original].replace(replaced, word)
+            texts[name] = _replace_pairs(texts[like[1]], like[2].splitlines())
     views = {name: View(name=name, checksum=_checksum(text), text=text) for name, text in texts.items()}
     codes = {name: _COMMENT_OR_QUOTED.sub("''", text) for name, text in texts.items()}
     owners = {name: name for name in views} | {
@@ -101,6 +100,19 @@ def read_views(folder: Traversable) -> tuple[View, ...]:
         raise MigrationError(
             f"Views depend on each other in a circle: {', '.join(error.args[1])}.", advice=_REINSTALL_ADVICE
         ) from None
+
+
+def _replace_pairs(text: str, pairs: Iterable[str]) -> str:
+    """Replace texts, in order, by pairs like ``-- stage for segment``.
+
+    Raises ``MigrationError`` if a text to replace does not occur.
+    """
+    for pair in pairs:
+        new, _, old = pair.removeprefix("--").strip().partition(" for ")
+        if old not in text:
+            raise MigrationError(f"A view is like another one that lacks '{old}'.", advice=_REINSTALL_ADVICE)
+        text = text.replace(old, new)
+    return text
 
 
 def _list_sql_files(folder: Traversable, pattern: re.Pattern[str]) -> Iterator[tuple[Traversable, re.Match[str]]]:

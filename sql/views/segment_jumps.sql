@@ -132,24 +132,30 @@ select
     (
         select extract(epoch from max(one.gap))::bigint
         from (
-            select snapshot.observed_at - lag(snapshot.observed_at) over (order by snapshot.observed_at) as gap
-            from amocrm.snapshot
-            where snapshot.account_id = jump.account_id
-                and snapshot.observed_at between span.previous_observed_at and span.observed_at
+            select ledger.observed_at - lag(ledger.observed_at) over (order by ledger.observed_at) as gap
+            from amocrm.snapshot as ledger
+            where ledger.account_id = jump.account_id
+                and ledger.observed_at between span.previous_observed_at and span.observed_at
         ) as one
     ) as longest_gap_seconds,
     around.things as changed_things,
-    around.changes
+    around.changes,
+    flow.joined_count,
+    flow.left_count,
+    flow.unexplained_count,
+    round(
+        100.0 * abs(flow.unexplained_count) / greatest(abs(jump.change_count), abs(flow.unexplained_count)), 1
+    ) as unexplained_percent
 from jumps as jump
 cross join lateral (
     -- In any timezone, a day lies between the previous and the next day in UTC.
     select
-        max(snapshot.observed_at) filter (where snapshot.observed_date = jump.previous_date) as previous_observed_at,
-        max(snapshot.observed_at) filter (where snapshot.observed_date = jump.observed_date) as observed_at
-    from amocrm.snapshot
-    where snapshot.account_id = jump.account_id
-        and snapshot.observed_at >= (jump.previous_date - 1)::timestamp at time zone 'UTC'
-        and snapshot.observed_at < (jump.observed_date + 2)::timestamp at time zone 'UTC'
+        max(ledger.observed_at) filter (where ledger.observed_date = jump.previous_date) as previous_observed_at,
+        max(ledger.observed_at) filter (where ledger.observed_date = jump.observed_date) as observed_at
+    from amocrm.snapshot as ledger
+    where ledger.account_id = jump.account_id
+        and ledger.observed_at >= (jump.previous_date - 1)::timestamp at time zone 'UTC'
+        and ledger.observed_at < (jump.observed_date + 2)::timestamp at time zone 'UTC'
 ) as span
 left join lateral (
     select
@@ -177,7 +183,17 @@ left join lateral (
             -- A segment that comes or goes may take or leave customers of this one.
             or change.change in ('added', 'deleted', 'returned')
         )
-) as around on true;
+) as around on true
+left join lateral (
+    select
+        sum(one.joined_count)::bigint as joined_count,
+        sum(one.left_count)::bigint as left_count,
+        (jump.change_count - sum(one.joined_count) + sum(one.left_count))::bigint as unexplained_count
+    from analytics.flows_between(
+        jump.account_id, 'segment', jump.segment_id,
+        span.previous_observed_at, jump.previous_count, span.observed_at, jump.last_count
+    ) as one
+) as flow on true;
 
 comment on view analytics.segment_jumps is 'One row per segment and day with an unusual change of its size: by at least 5 customers and 5 percent, and different from the usual change by at least as much and by four times the usual deviation. Needs data of four weeks, so the first jumps are found in the fifth week.';
 comment on column analytics.segment_jumps.account_id is 'The account.';
@@ -195,5 +211,9 @@ comment on column analytics.segment_jumps.previous_observed_at is 'The last snap
 comment on column analytics.segment_jumps.observed_at is 'The last snapshot of the day of the jump. The jump happened before it.';
 comment on column analytics.segment_jumps.missed_days is 'Number of days between the two without a size of the segment. Usually 0.';
 comment on column analytics.segment_jumps.longest_gap_seconds is 'Longest interval between snapshots within the span, in seconds. If it is much longer than usual, the jump may have been a slow change.';
-comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: segment (this one, or another that was added, deleted or returned), field, option, stage, account (its mode or timezone). Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
+comment on column analytics.segment_jumps.changed_things is 'Kinds of entities that changed between the two or in the 24 hours before: account (its mode or timezone), field, option, stage, segment; of segments only this one, and others that were added, deleted or returned. Null if none did. amoCRM does not show the conditions of a segment, so edits of them are never included.';
 comment on column analytics.segment_jumps.changes is 'These changes as a list of JSON objects, from the view changes. Null if there are none.';
+comment on column analytics.segment_jumps.joined_count is 'Customers that joined by the scans around the jump; jump_flows names where they came from. Null if no scans of customers are around it.';
+comment on column analytics.segment_jumps.left_count is 'Customers that left by these scans. Null if there are none.';
+comment on column analytics.segment_jumps.unexplained_count is 'The difference minus joined_count plus left_count: the part of the jump that these customers do not make up. Null if there are no scans.';
+comment on column analytics.segment_jumps.unexplained_percent is 'That part in percent of the jump, to one decimal, at most 100. Null if there are no scans.';

@@ -2,7 +2,13 @@ create or replace view analytics.segment_trends as
 select
     segment.account_id,
     segment.segment_id,
-    version.name,
+    (
+        select version.name
+        from amocrm.segment_version as version
+        where version.account_id = segment.account_id and version.segment_id = segment.segment_id
+        order by version.valid_from desc
+        limit 1
+    ) as name,
     newest.observed_at,
     segment.customers_count,
     observed.day_1 as observed_1_day_ago_at,
@@ -31,10 +37,10 @@ select
     ) as share_percent
 from amocrm.account
 cross join lateral (
-    select snapshot.observed_at, snapshot.observed_date
-    from amocrm.snapshot
-    where snapshot.account_id = account.account_id
-    order by snapshot.observed_at desc
+    select ledger.observed_at, ledger.observed_date
+    from amocrm.snapshot as ledger
+    where ledger.account_id = account.account_id
+    order by ledger.observed_at desc
     limit 1
 ) as newest
 -- Days come from the ledger, which has each day in the account's timezone at that time.
@@ -46,15 +52,14 @@ cross join lateral (
         max(before.observed_at) filter (where span.days = 90) as day_90
     from unnest(array[1, 7, 30, 90]) as span (days)
     cross join lateral (
-        select snapshot.observed_at
-        from amocrm.snapshot
-        where snapshot.account_id = account.account_id and snapshot.observed_date <= newest.observed_date - span.days
-        order by snapshot.observed_at desc
+        select ledger.observed_at
+        from amocrm.snapshot as ledger
+        where ledger.account_id = account.account_id and ledger.observed_date <= newest.observed_date - span.days
+        order by ledger.observed_at desc
         limit 1
     ) as before
 ) as observed
 join amocrm.segment_current as segment using (account_id)
-join amocrm.segment_version as version using (account_id, segment_id, valid_from)
 cross join lateral (
     select
         max(before.customers_count) filter (where span.days = 1) as day_1,

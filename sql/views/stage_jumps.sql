@@ -1,0 +1,7 @@
+-- like segment_jumps: stage for segment
+-- (select account_id, started_at as observed_at, scan_date as observed_date from amocrm.scan) for amocrm.snapshot
+-- (select account_id, place_id as stage_id, observed_date, last_count from amocrm.place_day where is_stage) for amocrm.stage_size_daily
+-- scan for snapshot
+-- latest known name. Null in segments mode, where amoCRM does not list stages. for latest known name.
+-- option, segment, stage; of stages for option, stage, stage; of stages
+-- Null if none did. for Null if none did. amoCRM does not show the conditions of a stage, so edits of them are never included.

@@ -1,0 +1,4 @@
+-- like segment_movers: stage for segment
+-- scan for snapshot
+-- Stages for Segments
+-- Latest known name. Null in segments mode, where amoCRM does not list stages. for Name now.

@@ -1,0 +1,9 @@
+-- like segment_trends: stage for segment
+-- (select account_id, started_at as observed_at, scan_date as observed_date from amocrm.scan) for amocrm.snapshot
+-- analytics.stage_sizes for amocrm.stage_current
+-- (select day.account_id, day.place_id as stage_id, scan.started_at as observed_at, day.last_count as customers_count from amocrm.scan join amocrm.place_day as day on day.account_id = scan.account_id and day.is_stage and day.observed_date = scan.scan_date) for amocrm.stage_size
+-- scan for snapshot
+-- Latest known name. Null in segments mode, where amoCRM does not list stages. for Name now.
+-- did not exist. for did not exist or amoCRM gave no usable number.
+-- Current size. for Current size. Null while amoCRM gives no usable number.
+-- of all sizes. for of all sizes. Segments overlap, so this is not a share of customers.
