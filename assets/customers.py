@@ -20,9 +20,6 @@ from pipelines.load.result import ErrorReport
 SCAN_CRON: Final = "10 * * * *"
 """After the hourly loads. An account is due once a night, within its hours."""
 
-FAILED_COUNT_KEY: Final = "failed_accounts"
-"""Metadata of a run's failure if the run itself sent the alerts."""
-
 SCAN: Final = SCAN_TABLES[0].key
 
 
@@ -58,7 +55,7 @@ def scan_due_accounts(
     if failures:
         raise dg.Failure(
             failures[0].full_text,
-            {ERROR_KEY: failures[0].error, ADVICE_KEY: failures[0].advice, FAILED_COUNT_KEY: len(failures)},
+            {ERROR_KEY: failures[0].error, ADVICE_KEY: failures[0].advice, names.FAILED_COUNT_KEY: len(failures)},
             allow_retries=False,  # the next hour tries again, from the last page
         )
     yield dg.Output(None, metadata={"accounts": len(due)})

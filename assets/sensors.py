@@ -8,10 +8,9 @@ from typing import Any, Final
 import dagster as dg
 
 from assets.active_runs import is_load
-from assets.customers import FAILED_COUNT_KEY
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import transitions_of
-from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG, SCAN_CUSTOMERS
+from assets.names import APPLY_OP, ASSET_JOB, FAILED_COUNT_KEY, JOBS, MANAGE_ACCOUNT, PARTITION_TAG, SCAN_CUSTOMERS
 from assets.notify import NO_RECEIVER, notify
 from assets.report import REPORT
 from assets.resources import Warehouse
