@@ -12,6 +12,7 @@ from assets.resources import Warehouse
 from assets.scan_checks import SCAN, check_scan, evaluations
 from pipelines.base.text import to_single_line
 from pipelines.customers.due import due_accounts
+from pipelines.customers.failure_alerts import notify_of_scans
 from pipelines.customers.fleet import scan_accounts
 from pipelines.customers.latest import read_latest_scan
 from pipelines.customers.publish_scan import PublishedScan
@@ -25,24 +26,38 @@ SCAN_CRON: Final = "10 * * * *"
 def scan_due_accounts(
     context: dg.OpExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization | dg.Output[None]]:
-    """Scan accounts, report each with its checks, and fail if one of them failed."""
-    failures: list[ErrorReport] = []
+    """Scan accounts, report each with its checks, send alerts about failures, and fail if one of them failed."""
+    outcomes: dict[str, ErrorReport | None] = {}
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
         due = due_accounts(workbench.engine, settings.accounts, clock.now(), settings.schedule_timezone)
     for account_key, scanned in scan_accounts(workbench.engine, due, settings, clock=clock):
+        outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
         if isinstance(scanned, ErrorReport):
             context.log.error(to_single_line(scanned.full_text, 1_000))
-            failures.append(scanned)
         else:
+            if scanned.alert_error:
+                context.log.warning(scanned.alert_error)
             yield dg.AssetMaterialization(SCAN, partition=account_key, metadata=scan_metadata(scanned))
         with errors_shown():
             latest = read_latest_scan(workbench.engine, account_key)
         yield from evaluations(check_scan(latest, clock.now()), account_key)
+    unsent = notify_of_scans(
+        workbench.engine,
+        workbench.receivers,
+        outcomes,
+        settings,
+        clock=clock,
+        run_id=context.run_id,
+        link=settings.dagster_url and f"{settings.dagster_url}/runs/{context.run_id}",
+    )
+    if unsent:
+        context.log.warning(unsent)
+    failures = [failure for failure in outcomes.values() if failure]
     if failures:
         raise dg.Failure(
             failures[0].full_text,
-            {ERROR_KEY: failures[0].error, ADVICE_KEY: failures[0].advice},
+            {ERROR_KEY: failures[0].error, ADVICE_KEY: failures[0].advice, names.FAILED_COUNT_KEY: len(failures)},
             allow_retries=False,  # the next hour tries again, from the last page
         )
     yield dg.Output(None, metadata={"accounts": len(due)})

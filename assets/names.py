@@ -17,6 +17,9 @@ JOBS: Final = (LOAD_ACCOUNT, LOAD_FLEET, MANAGE_ACCOUNT, HOUSEKEEPING, SCAN_CUST
 ASSET_JOB: Final = "__ASSET_JOB"
 """Dagster's name for the job of runs that a user starts from an asset's page."""
 
+FAILED_COUNT_KEY: Final = "failed_accounts"
+"""Metadata of the failure of a run that sent the alerts itself: the number of accounts."""
+
 LOAD_SCHEDULE: Final = "load_accounts"
 APPLY_OP: Final = "make_as_wanted"
 """Op of the job ``manage_account``."""

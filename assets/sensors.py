@@ -10,7 +10,7 @@ import dagster as dg
 from assets.active_runs import is_load
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY
 from assets.load_failures import transitions_of
-from assets.names import APPLY_OP, ASSET_JOB, JOBS, MANAGE_ACCOUNT, PARTITION_TAG
+from assets.names import APPLY_OP, ASSET_JOB, FAILED_COUNT_KEY, JOBS, MANAGE_ACCOUNT, PARTITION_TAG, SCAN_CUSTOMERS
 from assets.notify import NO_RECEIVER, notify
 from assets.report import REPORT
 from assets.resources import Warehouse
@@ -30,6 +30,7 @@ UNKNOWN_ACCOUNT: Final = "?"
 NOTHING_NEW: Final = "No alert was sent: these accounts fail as before, and each is alerted once a day."
 
 FOREIGN_RUN: Final = "No alert was sent: the run is of another job of the project."
+SCAN_RUN: Final = "No alert was sent: a run that scans customers sends its own."
 OUR_ASSETS: Final = frozenset({RAW_ANSWER, SIZE_ALERT.key, REPORT, *(spec.key for spec in (*PUBLISHED, *VIEWS))})
 
 # Both sensors run by default. Without a receiver of alerts they send nothing.
@@ -50,6 +51,9 @@ def notify_of_failed_loads(
     """Send alerts about one failed run: its failures, and the accounts that it loaded after earlier failures."""
     if not is_ours(context.dagster_run):
         return dg.SkipReason(FOREIGN_RUN)
+    error = step_error(context)
+    if error and FAILED_COUNT_KEY in error.metadata:
+        return dg.SkipReason(SCAN_RUN)
     settings, transitions = settings_or_none(workbench), transitions_of(context.dagster_run, workbench)
     alerts = (
         (with_transitions(failure_alert(context, settings), transitions), failing(transitions)),
@@ -115,15 +119,13 @@ def settings_or_none(workbench: Warehouse) -> Settings | None:
 
 def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None) -> FailureAlert:
     """Build the alert about a failed run, from the failed step's error if it has one."""
-    run = context.dagster_run
-    failures = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
-    user_failure = next(filter(None, failures), None)
-    facts = {name: str(value.value) for name, value in user_failure.metadata.items()} if user_failure else {}
+    run, error = context.dagster_run, step_error(context)
+    facts = {name: str(value.value) for name, value in error.metadata.items()} if error else {}
     account = account_of(run, settings) or facts.get("account", UNKNOWN_ACCOUNT)
     return FailureAlert(
         account=account,
         error=facts.get(ERROR_KEY, "RunFailure"),
-        what_happened=(user_failure.description if user_failure else None) or failure_reason(context),
+        what_happened=(error.description if error else None) or failure_reason(context),
         what_to_do=facts.get(
             ADVICE_KEY, lazy_gettext("See the run in Dagster. Stored data are intact, and the next load retries.")
         ),
@@ -132,6 +134,12 @@ def failure_alert(context: dg.RunFailureSensorContext, settings: Settings | None
         what=run_purpose(run),
         language=alert_language(settings, account),
     )
+
+
+def step_error(context: dg.RunFailureSensorContext) -> Any:
+    """Return the failed step's ``dg.Failure``, with its description and metadata; None if it failed otherwise."""
+    errors = (event.step_failure_data.user_failure_data for event in context.get_step_failure_events())
+    return next(filter(None, errors), None)
 
 
 def run_link(run: dg.DagsterRun, settings: Settings | None) -> str | None:
@@ -158,6 +166,8 @@ def run_purpose(run: dg.DagsterRun) -> str:
         return "load"
     if REPORT in (run.asset_selection or ()):
         return "report"
+    if run.job_name == SCAN_CUSTOMERS:
+        return "scan"
     return "change" if run.job_name == MANAGE_ACCOUNT else run.job_name.replace("_", " ")
 
 

@@ -11,7 +11,8 @@ from commands.demo.options import demo_option, select_settings
 from commands.options import account_option
 from commands.writeback.account import open_history
 from pipelines.alerts.change_alerts import preview_change_alert
-from pipelines.alerts.size_alerts import preview_alerts, read_customers_mode
+from pipelines.alerts.size_alert_store import AlertAccount
+from pipelines.alerts.size_alerts import MODES, preview_alerts, read_alert_account
 from pipelines.base.errors import SettingsError
 from pipelines.config.alert_rules import TEXT_EXAMPLE, SizeRule, parse_rules
 from pipelines.config.change_kinds import CHANGE_KINDS
@@ -23,7 +24,7 @@ from pipelines.config.settings import Settings
 @account_option
 @demo_option
 def command(*, rules: str | None, account_key: str | None, demo: str | None) -> None:
-    """Preview the alerts that would be sent about the latest snapshot.
+    """Preview the alerts that would be sent about the latest snapshot or scan of customers.
 
     RULES on sizes have the format of AMOCRM_SIZE_ALERTS, such as 'down 10% in 7 days; up 500 in 1 day'. Without RULES,
     the receivers, the rules and the kinds of changes that are set for the account are shown and previewed. Alerts that
@@ -51,12 +52,16 @@ def command(*, rules: str | None, account_key: str | None, demo: str | None) -> 
 
 def preview_sizes(engine: Engine, account_key: str, rules: Sequence[SizeRule], language: str | None) -> list[str]:
     """Return the texts of the alerts that rules on sizes would send, or why there are none."""
-    mode = read_customers_mode(engine, account_key)
-    if mode != "segments":
-        return [
-            f"Rules on sizes do not apply to the account '{account_key}': in amoCRM its customers are in the mode "
-            f"'{mode}', which has no segments."
-        ]
+    match read_alert_account(engine, account_key):
+        case None:
+            return [f"Rules on sizes do not apply to the account '{account_key}' before its first load."]
+        case AlertAccount(customers_mode="periodicity", is_scanned=False):
+            return [
+                f"Rules on sizes do not apply to the account '{account_key}' before its customers are scanned: amoCRM "
+                "does not count the customers of a stage. See docs/customers.md."
+            ]
+        case AlertAccount(customers_mode=mode) if mode not in MODES.values():
+            return [f"Rules on sizes do not apply to the account '{account_key}': in amoCRM its customers are {mode}."]
     alerts = preview_alerts(engine, account_key, rules, language)
     return [alert.message for alert in alerts] or ["No alert on sizes would be sent."]
 

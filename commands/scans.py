@@ -9,9 +9,12 @@ import click
 from sqlalchemy import Engine
 
 from commands.error_output import VERBOSE_KEY
-from commands.output import pluralize
+from commands.output import pluralize, print_alert_error, print_unsent
+from pipelines.base.clock import SYSTEM_CLOCK
 from pipelines.base.errors import SettingsError
+from pipelines.config.receivers import Receiver
 from pipelines.config.settings import AnyAccount, Settings, UnusableAccount
+from pipelines.customers.failure_alerts import notify_of_scans
 from pipelines.customers.fleet import scan_accounts
 from pipelines.customers.publish_scan import PublishedScan
 from pipelines.load.result import ErrorReport
@@ -32,19 +35,33 @@ def select_scanned(accounts: Sequence[AnyAccount], *, is_all: bool) -> list[AnyA
 
 
 def scan_all(
-    engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_silent: bool
+    engine: Engine,
+    accounts: Sequence[AnyAccount],
+    settings: Settings,
+    receivers: Sequence[Receiver],
+    *,
+    is_silent: bool,
 ) -> list[ErrorReport]:
-    """Scan accounts one after another, print each result unless ``is_silent``, and return the errors."""
+    """Scan accounts one after another, print each result unless ``is_silent``, and return the errors.
+
+    The receivers get alerts about accounts whose scans start failing, keep failing or recover.
+    """
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
-    failures = []
+    outcomes: dict[str, ErrorReport | None] = {}
     on_error = traceback.print_exception if is_verbose else lambda _: None
     for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
+        outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
         if isinstance(scanned, ErrorReport):
-            failures.append(scanned)
             click.echo(scanned.full_text, err=True)
-        elif not is_silent:
+            continue
+        if not is_silent:
             click.echo(f"account '{account_key}': {describe_scan(scanned)}")
-    return failures
+        if scanned.alert_error:
+            print_alert_error(account_key, scanned.alert_error)
+    unsent = notify_of_scans(engine, receivers, outcomes, settings, clock=SYSTEM_CLOCK)
+    if unsent:
+        print_unsent(unsent, "scan")
+    return [failure for failure in outcomes.values() if failure]
 
 
 def describe_scan(scan: PublishedScan) -> str:

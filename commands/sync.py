@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
-from commands.output import pluralize, print_json
+from commands.output import pluralize, print_alert_error, print_json, print_unsent
 from commands.scans import scan_all, select_scanned
 from pipelines.alerts.delivery import AlertNotSent, deliver
 from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
@@ -105,7 +105,7 @@ def command(  # noqa: PLR0913 - an argument per option
             notify_of_results(engine, receivers, results, started_at, settings)
         loaded_keys = {result.account_key for result in results if result.loaded}
         to_scan = [account for account in scanned if account.key in loaded_keys]
-        scan_failures = scan_all(engine, to_scan, settings, is_silent=report is not print_outcome)
+        scan_failures = scan_all(engine, to_scan, settings, receivers, is_silent=report is not print_outcome)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
@@ -148,9 +148,7 @@ def load_all(
                     report(result)
     for result in results:
         if result.alert_error:
-            click.echo(
-                f"account '{result.account_key}': alerts are deferred to the next load. {result.alert_error}", err=True
-            )
+            print_alert_error(result.account_key, result.alert_error)
     return sorted(results, key=lambda result: result.account_key)
 
 
@@ -194,7 +192,7 @@ def notify_of_results(
         except AlertNotSent as error:
             failure = str(error)
         if failure:
-            click.echo(f"An alert was not sent; the next load tries again. {failure}", err=True)
+            print_unsent(failure, "load")
 
 
 @contextmanager

@@ -657,21 +657,24 @@ CREATE TABLE amocrm.failure_notice (
     failing_since timestamp with time zone NOT NULL,
     failed_at timestamp with time zone NOT NULL,
     notified_at timestamp with time zone NOT NULL,
+    is_scan boolean NOT NULL,
     CONSTRAINT failure_notice_check CHECK ((failing_since <= failed_at))
 )
 WITH (fillfactor='50');
 
-COMMENT ON TABLE amocrm.failure_notice IS 'One row per failing account that a receiver of alerts was notified of: the last notification. Deleted when the recovery was reported. If it is emptied, each failing account is reported once more.';
+COMMENT ON TABLE amocrm.failure_notice IS 'One row per account whose loads fail, or whose scans fail, that a receiver of alerts was notified of: the last notification. Deleted when the recovery was reported. If it is emptied, each failing account is reported once more.';
 
 COMMENT ON COLUMN amocrm.failure_notice.account_key IS 'The account''s key in the settings.';
 
 COMMENT ON COLUMN amocrm.failure_notice.error IS 'Kind of the error in the notification, as docs/operations.md lists them.';
 
-COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first failed load after the last success.';
+COMMENT ON COLUMN amocrm.failure_notice.failing_since IS 'Start of the first failed load after the last success; for scans, when the first failure was reported.';
 
-COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about.';
+COMMENT ON COLUMN amocrm.failure_notice.failed_at IS 'Start of the failed load that the notification is about; for scans, when it failed.';
 
 COMMENT ON COLUMN amocrm.failure_notice.notified_at IS 'When a receiver had accepted the notification, by the database''s clock.';
+
+COMMENT ON COLUMN amocrm.failure_notice.is_scan IS 'True for scans of the account''s customers, false for its loads.';
 
 CREATE TABLE amocrm.field_version (
     account_id bigint NOT NULL,
@@ -1288,8 +1291,8 @@ COMMENT ON COLUMN amocrm.segment_version.bonus_points_max_discount IS 'Largest s
 CREATE TABLE amocrm.size_alert (
     account_id bigint NOT NULL,
     alert_id uuid NOT NULL,
-    segment_id bigint NOT NULL,
-    segment_name text,
+    place_id bigint CONSTRAINT size_alert_segment_id_not_null NOT NULL,
+    place_name text,
     rule text NOT NULL,
     direction text NOT NULL,
     days integer NOT NULL,
@@ -1302,6 +1305,18 @@ CREATE TABLE amocrm.size_alert (
     message text NOT NULL,
     told_at timestamp with time zone,
     ended_at timestamp with time zone,
+    is_stage boolean NOT NULL,
+    flows jsonb,
+    snapshot_account_id bigint GENERATED ALWAYS AS (
+CASE
+    WHEN (NOT is_stage) THEN account_id
+    ELSE NULL::bigint
+END) STORED,
+    scan_account_id bigint GENERATED ALWAYS AS (
+CASE
+    WHEN is_stage THEN account_id
+    ELSE NULL::bigint
+END) STORED,
     CONSTRAINT size_alert_check CHECK ((previous_observed_at < observed_at)),
     CONSTRAINT size_alert_check1 CHECK ((direction =
 CASE
@@ -1312,19 +1327,19 @@ END)),
     CONSTRAINT size_alert_days_check CHECK ((days > 0)),
     CONSTRAINT size_alert_direction_check CHECK ((direction = ANY (ARRAY['up'::text, 'down'::text]))),
     CONSTRAINT size_alert_missed_days_check CHECK ((missed_days >= 0)),
-    CONSTRAINT size_alert_previous_count_check CHECK ((previous_count >= 0)),
-    CONSTRAINT size_alert_segment_id_check CHECK ((segment_id > 0))
+    CONSTRAINT size_alert_place_id_check CHECK ((place_id > 0)),
+    CONSTRAINT size_alert_previous_count_check CHECK ((previous_count >= 0))
 );
 
-COMMENT ON TABLE amocrm.size_alert IS 'One row per size alert: a segment''s change that reached a rule''s threshold. Rows are only added and completed.';
+COMMENT ON TABLE amocrm.size_alert IS 'One row per size alert: a change of a segment or stage that reached a rule''s threshold. Rows are only added and completed.';
 
 COMMENT ON COLUMN amocrm.size_alert.account_id IS 'The account.';
 
 COMMENT ON COLUMN amocrm.size_alert.alert_id IS 'The event. Receivers get it as id, to know one that arrives twice.';
 
-COMMENT ON COLUMN amocrm.size_alert.segment_id IS 'The segment.';
+COMMENT ON COLUMN amocrm.size_alert.place_id IS 'The segment or stage.';
 
-COMMENT ON COLUMN amocrm.size_alert.segment_name IS 'Its name at that moment. Null where it had none.';
+COMMENT ON COLUMN amocrm.size_alert.place_name IS 'Its name at that time. Null if it had none.';
 
 COMMENT ON COLUMN amocrm.size_alert.rule IS 'The rule''s threshold, in the words of the settings.';
 
@@ -1332,15 +1347,15 @@ COMMENT ON COLUMN amocrm.size_alert.direction IS 'up or down.';
 
 COMMENT ON COLUMN amocrm.size_alert.days IS 'The rule''s span, in days of the account.';
 
-COMMENT ON COLUMN amocrm.size_alert.previous_observed_at IS 'Snapshot compared with: the last of the day that lies the rule''s span before, or of an earlier one where that day has none.';
+COMMENT ON COLUMN amocrm.size_alert.previous_observed_at IS 'The snapshot or scan compared with: the last of the day that is the rule''s span before, or of the nearest earlier day that has one.';
 
-COMMENT ON COLUMN amocrm.size_alert.previous_count IS 'Size in that snapshot.';
+COMMENT ON COLUMN amocrm.size_alert.previous_count IS 'Size at that time.';
 
-COMMENT ON COLUMN amocrm.size_alert.observed_at IS 'The snapshot that reached the threshold.';
+COMMENT ON COLUMN amocrm.size_alert.observed_at IS 'The snapshot or scan that reached the threshold.';
 
-COMMENT ON COLUMN amocrm.size_alert.customers_count IS 'Size in it.';
+COMMENT ON COLUMN amocrm.size_alert.customers_count IS 'Size at that time.';
 
-COMMENT ON COLUMN amocrm.size_alert.missed_days IS 'Days by which the two lie further apart than the rule''s span, since no load succeeded on the day to compare with. 0 as a rule.';
+COMMENT ON COLUMN amocrm.size_alert.missed_days IS 'Number of days by which the comparison exceeds the rule''s span, because no load or scan succeeded on the day to compare with. Usually 0.';
 
 COMMENT ON COLUMN amocrm.size_alert.around IS 'What changed in amoCRM between the two or in the 24 hours before, and gaps: a list of objects with date (the account''s) and text, latest first. Empty if there is nothing.';
 
@@ -1348,7 +1363,15 @@ COMMENT ON COLUMN amocrm.size_alert.message IS 'Text of the alert.';
 
 COMMENT ON COLUMN amocrm.size_alert.told_at IS 'When a receiver had accepted the alert. Null while it is pending; each load retries.';
 
-COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot in which the change was clearly below the threshold again, or the segment or the rule gone. Null while it lasts; until then no second message is sent.';
+COMMENT ON COLUMN amocrm.size_alert.ended_at IS 'The snapshot or scan in which the change was below 80 percent of the threshold again, or the segment, the stage or the rule was gone. Null while the alert is ongoing.';
+
+COMMENT ON COLUMN amocrm.size_alert.is_stage IS 'True for a stage, whose sizes come from scans; false for a segment, whose sizes come from snapshots.';
+
+COMMENT ON COLUMN amocrm.size_alert.flows IS 'Customers that came and went between the two, as sent. Null if no scans are near them.';
+
+COMMENT ON COLUMN amocrm.size_alert.snapshot_account_id IS 'The account, for the keys of snapshots. Null for a stage.';
+
+COMMENT ON COLUMN amocrm.size_alert.scan_account_id IS 'The account, for the keys of scans. Null for a segment.';
 
 CREATE TABLE amocrm.snapshot (
     account_id bigint NOT NULL,
@@ -1747,7 +1770,7 @@ ALTER TABLE ONLY amocrm.change_notice
     ADD CONSTRAINT change_notice_pkey PRIMARY KEY (account_id);
 
 ALTER TABLE ONLY amocrm.failure_notice
-    ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key);
+    ADD CONSTRAINT failure_notice_pkey PRIMARY KEY (account_key, is_scan);
 
 ALTER TABLE ONLY amocrm.field_version
     ADD CONSTRAINT field_version_overlap EXCLUDE USING gist (int8range(account_id, account_id, '[]'::text) WITH &&, int8range(field_id, field_id, '[]'::text) WITH &&, tstzrange(valid_from, valid_to) WITH &&);
@@ -1882,7 +1905,7 @@ CREATE INDEX segment_version_last ON amocrm.segment_version USING btree (account
 
 CREATE UNIQUE INDEX segment_version_open ON amocrm.segment_version USING btree (account_id, segment_id) WHERE (valid_to IS NULL);
 
-CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account_id, segment_id, rule, direction) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX size_alert_lasting ON amocrm.size_alert USING btree (account_id, is_stage, place_id, rule, direction) WHERE (ended_at IS NULL);
 
 CREATE INDEX size_alert_waiting ON amocrm.size_alert USING btree (account_id) WHERE (told_at IS NULL);
 
@@ -1987,13 +2010,22 @@ ALTER TABLE ONLY amocrm.segment_version
     ADD CONSTRAINT segment_version_account_id_valid_to_fkey FOREIGN KEY (account_id, valid_to) REFERENCES amocrm.snapshot(account_id, observed_at) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY amocrm.size_alert
-    ADD CONSTRAINT size_alert_account_id_ended_at_fkey FOREIGN KEY (account_id, ended_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+    ADD CONSTRAINT size_alert_ending_scan FOREIGN KEY (scan_account_id, ended_at) REFERENCES amocrm.scan(account_id, started_at);
 
 ALTER TABLE ONLY amocrm.size_alert
-    ADD CONSTRAINT size_alert_account_id_observed_at_fkey FOREIGN KEY (account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+    ADD CONSTRAINT size_alert_ending_snapshot FOREIGN KEY (snapshot_account_id, ended_at) REFERENCES amocrm.snapshot(account_id, observed_at);
 
 ALTER TABLE ONLY amocrm.size_alert
-    ADD CONSTRAINT size_alert_account_id_previous_observed_at_fkey FOREIGN KEY (account_id, previous_observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+    ADD CONSTRAINT size_alert_previous_scan FOREIGN KEY (scan_account_id, previous_observed_at) REFERENCES amocrm.scan(account_id, started_at);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_previous_snapshot FOREIGN KEY (snapshot_account_id, previous_observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_scan FOREIGN KEY (scan_account_id, observed_at) REFERENCES amocrm.scan(account_id, started_at);
+
+ALTER TABLE ONLY amocrm.size_alert
+    ADD CONSTRAINT size_alert_snapshot FOREIGN KEY (snapshot_account_id, observed_at) REFERENCES amocrm.snapshot(account_id, observed_at);
 
 ALTER TABLE ONLY amocrm.snapshot
     ADD CONSTRAINT snapshot_account_id_fkey FOREIGN KEY (account_id) REFERENCES amocrm.account(account_id);

@@ -19,6 +19,7 @@ RUN_KINDS: Final[Mapping[str, str]] = {
     "load": gettext_noop("load"),
     "report": gettext_noop("report"),
     "change": gettext_noop("change"),
+    "scan": gettext_noop("scan"),
 }
 """Kinds of runs that have a name; others have the name of their job."""
 
@@ -73,6 +74,7 @@ class FailureAlert:
         return {
             "text": self.text,
             "account": self.account,
+            "what": self.what,
             "error": self.error,
             "what_happened": self.language.render(self.what_happened),
             "what_to_do": self.language.render(self.what_to_do),

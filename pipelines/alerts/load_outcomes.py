@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,23 +41,37 @@ def transitions_since(engine: Engine, started_at: datetime, account_keys: Sequen
     return _transitions(engine, None, started_at, account_keys)
 
 
+def transitions_of_scans(engine: Engine, errors: Mapping[str, str | None], ended_at: datetime) -> list[LoadTransition]:
+    """Compare the outcomes of scans, an error or None by account key, with what receivers were notified of."""
+    with transaction(engine) as connection:
+        notices = {row.account_key: row for row in connection.execute(statement("scan_notices"))}
+    return [
+        LoadTransition(
+            account_key=key,
+            ended_at=ended_at,
+            error=error,
+            before_at=notice.failed_at if (notice := notices.get(key)) else None,
+            error_before=notice.error if notice else None,
+            since=notice.failing_since if notice else ended_at,
+            is_scan=True,
+        )
+        for key, error in sorted(errors.items())
+    ]
+
+
 def record_notified(connection: Connection, transitions: Iterable[LoadTransition]) -> None:
     """Record that a receiver was notified of these transitions; those without an event change nothing."""
-    events = [transition for transition in transitions if transition.event]
-    over = [transition.account_key for transition in events if not transition.error]
-    for transition in events:
-        if transition.error:
-            connection.execute(
-                statement("upsert_failure_notice"),
-                {
-                    "account_key": transition.account_key,
-                    "error": transition.error,
-                    "failing_since": transition.since,
-                    "failed_at": transition.ended_at,
-                },
-            )
-    if over:
-        connection.execute(statement("delete_failure_notices"), {"account_keys": over})
+    for transition in transitions:
+        if transition.event:
+            values = {
+                "account_key": transition.account_key,
+                "is_scan": transition.is_scan,
+                "error": transition.error,
+                "failing_since": transition.since,
+                "failed_at": transition.ended_at,
+            }
+            name = "upsert_failure_notice" if transition.error else "delete_failure_notice"
+            connection.execute(statement(name), values)
 
 
 def _transitions(

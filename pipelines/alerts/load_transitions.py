@@ -1,4 +1,4 @@
-"""Transitions of failing accounts: failing starts, the error changes, another day passes, or the account recovers."""
+"""Transitions of failing loads and scans: failing starts, the error changes, another day passes, or it ends."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ _HEADINGS: Final[Mapping[FailureEvent, str]] = {
     "over": gettext_noop("Loaded again: %(accounts)s."),
 }
 
+_SCAN_HEADINGS: Final[Mapping[FailureEvent, str]] = {
+    **_HEADINGS,
+    "over": gettext_noop("Scanned again: %(accounts)s."),
+}
+
 _ACCOUNTS: Final[Mapping[FailureEvent, str]] = {
     "begun": "%(account)s",
     "changed": gettext_noop("%(account)s (since %(time)s)"),
@@ -43,7 +48,7 @@ again."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoadTransition:
-    """Outcome of an account's load in a run, and the failure that the webhook was notified of before."""
+    """Outcome of an account's load in a run, or of its scan, and the failure that receivers were notified of before."""
 
     account_key: str
     ended_at: datetime  # start of the run's last load
@@ -51,6 +56,7 @@ class LoadTransition:
     before_at: datetime | None  # start of the failed load that the last notification was about
     error_before: str | None  # name of its error; None: there was no notification since the last success
     since: datetime  # start of the first failed load after the last success
+    is_scan: bool = False
 
     @property
     def event(self) -> FailureEvent | None:
@@ -83,6 +89,7 @@ def describe_transitions(transitions: Iterable[LoadTransition], *, about_account
         [(transition, event)] = events
         template = _SINGLE_ACCOUNT_TEMPLATES[event]
         return lazy_gettext(template, time=_format_minute(transition.since)) if template else ""
+    headings = _SCAN_HEADINGS if events[0][0].is_scan else _HEADINGS
     accounts: dict[FailureEvent, list[LazyText]] = {event: [] for event in _HEADINGS}
     for transition, event in events:
         accounts[event].append(
@@ -90,7 +97,7 @@ def describe_transitions(transitions: Iterable[LoadTransition], *, about_account
         )
     return join_texts(
         *(
-            lazy_gettext(_HEADINGS[event], accounts=partial(_join_accounts, texts))
+            lazy_gettext(headings[event], accounts=partial(_join_accounts, texts))
             for event, texts in accounts.items()
             if texts
         )

@@ -20,10 +20,11 @@ MAX_CONTEXT_EVENTS: Final = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeAlert(NewAlert):
-    """A stored alert, with its id, context and text."""
+    """A stored alert, with its id, context, flows and text."""
 
     alert_id: UUID
     around: Sequence[Mapping[str, str]]
+    flows: Mapping[str, Any] | None  # ``PlaceFlows.document``; None: no scans are near the two sizes
     message: str
 
     @property
@@ -36,8 +37,11 @@ class SizeAlert(NewAlert):
         share = self.change_percent
         return {
             "id": str(self.alert_id),
-            "segment_id": self.segment_id,
-            "segment": self.segment_name,
+            "place": "stage" if self.is_stage else "segment",
+            "place_id": self.place_id,
+            "name": self.place_name,
+            "segment_id": None if self.is_stage else self.place_id,
+            "segment": None if self.is_stage else self.place_name,
             "rule": self.rule,
             "direction": self.direction,
             "days": self.days,
@@ -46,6 +50,7 @@ class SizeAlert(NewAlert):
             "change_count": self.customers_count - self.previous_count,
             "change_percent": None if share is None else float(share),
             "missed_days": self.missed_days,
+            "flows": self.flows,
             "around": [dict(item) for item in self.around],
             "message": self.message,
         }

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from pipelines.alerts.place_flows import PlaceFlow, PlaceFlows
 from pipelines.alerts.size_alert import SizeAlert
-from pipelines.alerts.size_rules import OngoingAlert, SizeComparison
+from pipelines.alerts.size_rules import NewAlert, OngoingAlert, SizeComparison
 from pipelines.warehouse.publish import to_jsonb
 from pipelines.warehouse.queries import statement
 
@@ -24,6 +27,7 @@ class AlertAccount:
     timezone: str
     country: str | None
     customers_mode: str
+    is_scanned: bool  # at least one scan of its customers was published
 
 
 def read_account(connection: Connection, account_key: str) -> AlertAccount | None:
@@ -32,29 +36,68 @@ def read_account(connection: Connection, account_key: str) -> AlertAccount | Non
     return AlertAccount(**row._asdict()) if row else None
 
 
-def read_comparisons(connection: Connection, account_id: int, days: Sequence[int]) -> list[SizeComparison]:
-    """Read the size of every segment of the latest snapshot, and its size each of so many days before."""
-    rows = connection.execute(statement("compared_sizes"), {"account_id": account_id, "days": list(days)})
-    return [SizeComparison(**row._asdict()) for row in rows]
+def read_comparisons(
+    connection: Connection, account_id: int, days: Sequence[int], *, is_stage: bool
+) -> list[SizeComparison]:
+    """Read the size of every segment of the latest snapshot, or of every stage in the latest scan.
+
+    Each comes with its size each of so many days before.
+    """
+    name = "compared_stage_sizes" if is_stage else "compared_sizes"
+    rows = connection.execute(statement(name), {"account_id": account_id, "days": list(days)})
+    return [SizeComparison(is_stage=is_stage, **row._asdict()) for row in rows]
 
 
-def read_ongoing(connection: Connection, account_id: int) -> list[OngoingAlert]:
-    """Read the alerts that have not ended."""
-    rows = connection.execute(statement("ongoing_size_alerts"), {"account_id": account_id})
+def read_ongoing(connection: Connection, account_id: int, *, is_stage: bool) -> list[OngoingAlert]:
+    """Read the alerts of segments or stages that have not ended."""
+    rows = connection.execute(statement("ongoing_size_alerts"), {"account_id": account_id, "is_stage": is_stage})
     return [OngoingAlert(**row._asdict()) for row in rows]
+
+
+def read_flows(connection: Connection, account_id: int, alerts: Sequence[NewAlert]) -> list[PlaceFlows | None]:
+    """Read the flows behind each of some alerts, all of segments or all of stages; None if no scans are around one."""
+    values = {
+        "account_id": account_id,
+        "is_stage": alerts[0].is_stage,
+        "place_ids": [alert.place_id for alert in alerts],
+        "after_at": [alert.previous_observed_at for alert in alerts],
+        "after_counts": [alert.previous_count for alert in alerts],
+        "until_at": [alert.observed_at for alert in alerts],
+        "until_counts": [alert.customers_count for alert in alerts],
+    }
+    rows = connection.execute(statement("alert_flows"), values).all()
+    by_position = {position: list(group) for position, group in groupby(rows, key=attrgetter("position"))}
+    return [
+        PlaceFlows(
+            is_stage=alert.is_stage,
+            first_date=found[0].first_date,
+            last_date=found[0].last_date,
+            flows=[PlaceFlow(**{name: getattr(row, name) for name in PlaceFlow.__slots__}) for row in found],
+            change_count=alert.customers_count - alert.previous_count,
+        )
+        if (found := by_position.get(position))
+        else None
+        for position, alert in enumerate(alerts, start=1)
+    ]
 
 
 def write_started(connection: Connection, account_id: int, alerts: Sequence[SizeAlert]) -> None:
     """Insert alerts that start, to be sent after the commit."""
     if alerts:
         rows: list[dict[str, Any]] = [
-            asdict(alert) | {"account_id": account_id, "around": to_jsonb(list(alert.around))} for alert in alerts
+            asdict(alert)
+            | {
+                "account_id": account_id,
+                "around": to_jsonb(list(alert.around)),
+                "flows": alert.flows and to_jsonb(alert.flows),
+            }
+            for alert in alerts
         ]
         connection.execute(statement("insert_size_alert"), rows)
 
 
 def write_ended(connection: Connection, account_id: int, alert_ids: Sequence[UUID]) -> None:
-    """Mark alerts as ended with the latest snapshot."""
+    """Mark alerts as ended with the latest snapshot, or the latest scan."""
     if alert_ids:
         connection.execute(statement("end_size_alerts"), {"account_id": account_id, "alert_ids": list(alert_ids)})
 

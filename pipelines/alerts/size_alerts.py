@@ -1,8 +1,12 @@
-"""Send size alerts after a load. An error here never fails the load."""
+"""Send size alerts: of segments after a load, of stages after a scan. An error here fails neither.
+
+Stages are evaluated in periodicity mode only. In segments mode customers still have stages, but
+amoCRM neither lists nor shows them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import uuid4
@@ -11,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from pipelines.alerts import size_alert_store as store
 from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver, keep_undelivered
+from pipelines.alerts.place_flows import PlaceFlows
 from pipelines.alerts.size_alert import SizeAlert, SizeAlertBatch
 from pipelines.alerts.size_rules import NewAlert, SizeComparison, evaluate_rules
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
@@ -26,21 +31,30 @@ MAX_CHANGES: Final = 1_000
 """Latest changes of the account that are searched for the context of its alerts."""
 
 
+MODES: Final[Mapping[bool, str]] = {False: "segments", True: "periodicity"}
+"""Customers mode in which sizes of segments (False) and stages (True) are evaluated."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendResult:
     """Result of sending size alerts."""
 
-    started_count: int = 0  # alerts that started with this load
-    sent_count: int = 0  # alerts that a receiver accepted, including pending ones of earlier loads
+    started_count: int = 0  # alerts that started with this load or scan
+    sent_count: int = 0  # alerts that a receiver accepted, including pending ones of earlier loads and scans
     failure: str | None = None  # the error if a receiver does not have the alerts yet; the next load retries
 
 
 def send_size_alerts(
-    engine: Engine, account: AccountSettings, settings: Settings, *, clock: Clock = SYSTEM_CLOCK
+    engine: Engine,
+    account: AccountSettings,
+    settings: Settings,
+    *,
+    is_stage: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> SendResult:
-    """Alert about segments whose size changed as the account's rules say.
+    """Alert about segments, or stages, whose size changed as the account's rules say.
 
-    Call after each published load.
+    Call after each published load for segments, and after each published scan for stages.
 
     Each alert is sent once; if the process dies right after a receiver accepted it, it is sent
     again with the same id. Does nothing without rules or receivers. Errors are returned, never
@@ -55,14 +69,14 @@ def send_size_alerts(
             alert_account = store.read_account(connection, account.key)
             if alert_account is None:
                 return SendResult()
-            started_count = record_alerts(connection, alert_account, account, language)
+            started_count = record_alerts(connection, alert_account, account, language, is_stage=is_stage)
         sent_count, failure = send_pending(engine, alert_account, account, receivers, clock, language)
         return SendResult(started_count=started_count, sent_count=sent_count, failure=failure)
     except WarehouseError as error:
         failure = error.message
     except AlertNotSent as error:
         failure = str(error)
-    except Exception as error:  # noqa: BLE001 - the load is published and must not fail
+    except Exception as error:  # noqa: BLE001 - the load or scan is published and must not fail
         failure = f"Unexpected error: {type(error).__name__}."
     return SendResult(started_count=started_count, failure=failure)
 
@@ -70,37 +84,45 @@ def send_size_alerts(
 def preview_alerts(
     engine: Engine, account_key: str, rules: Sequence[SizeRule], language: str | None = None
 ) -> Sequence[SizeAlert]:
-    """Return the alerts that these rules would send for the latest snapshot.
+    """Return the alerts that these rules would send for the latest snapshot, or the latest scan.
 
     Stores and sends nothing.
     """
     with transaction(engine, account=account_key) as connection:
         alert_account = store.read_account(connection, account_key)
-        if alert_account is None or alert_account.customers_mode != "segments":
+        if alert_account is None or alert_account.customers_mode not in MODES.values():
             return []
-        started = evaluate_rules(_read_comparisons(connection, alert_account, rules), rules, ()).started
+        is_stage = alert_account.customers_mode == MODES[True]
+        started = evaluate_rules(
+            _read_comparisons(connection, alert_account, rules, is_stage=is_stage), rules, ()
+        ).started
         return with_context(connection, alert_account, started, language) if started else []
 
 
-def read_customers_mode(engine: Engine, account_key: str) -> str | None:
-    """Return the mode of an account's customers in the latest snapshot; None if there is none."""
+def read_alert_account(engine: Engine, account_key: str) -> store.AlertAccount | None:
+    """Return the account; None before its first snapshot."""
     with transaction(engine, account=account_key) as connection:
-        alert_account = store.read_account(connection, account_key)
-        return alert_account.customers_mode if alert_account else None
+        return store.read_account(connection, account_key)
 
 
 def record_alerts(
-    connection: Connection, alert_account: store.AlertAccount, account: AccountSettings, language: str | None
+    connection: Connection,
+    alert_account: store.AlertAccount,
+    account: AccountSettings,
+    language: str | None,
+    *,
+    is_stage: bool,
 ) -> int:
-    """Store which alerts start and end with the latest snapshot, and return the number that start.
+    """Store which alerts start and end with the latest snapshot or scan, and return the number that start.
 
     In another customers mode there are no sizes, so no alert changes.
     """
-    if alert_account.customers_mode != "segments":
+    if alert_account.customers_mode != MODES[is_stage]:
         return 0
     lock_work(connection, "size_alert", alert_account.account_id)
-    comparisons = _read_comparisons(connection, alert_account, account.alerts)
-    decision = evaluate_rules(comparisons, account.alerts, store.read_ongoing(connection, alert_account.account_id))
+    comparisons = _read_comparisons(connection, alert_account, account.alerts, is_stage=is_stage)
+    ongoing = store.read_ongoing(connection, alert_account.account_id, is_stage=is_stage)
+    decision = evaluate_rules(comparisons, account.alerts, ongoing)
     store.write_ended(connection, alert_account.account_id, decision.ended)
     if decision.started:
         store.write_started(
@@ -110,16 +132,17 @@ def record_alerts(
 
 
 def _read_comparisons(
-    connection: Connection, alert_account: store.AlertAccount, rules: Sequence[SizeRule]
+    connection: Connection, alert_account: store.AlertAccount, rules: Sequence[SizeRule], *, is_stage: bool
 ) -> list[SizeComparison]:
     """Read the sizes that these rules compare."""
-    return store.read_comparisons(connection, alert_account.account_id, sorted({rule.days for rule in rules}))
+    days = sorted({rule.days for rule in rules})
+    return store.read_comparisons(connection, alert_account.account_id, days, is_stage=is_stage)
 
 
 def with_context(
     connection: Connection, alert_account: store.AlertAccount, started: tuple[NewAlert, ...], language: str | None
 ) -> list[SizeAlert]:
-    """Add text and context to the alerts."""
+    """Add text, context and flows to the alerts."""
     # Imported here: loads without alerts do not need them, and Babel is slow to import.
     from pipelines.alerts.size_alert_text import LOOK_BACK, describe_alert, describe_context  # noqa: PLC0415
     from pipelines.report.figures import read_gaps  # noqa: PLC0415
@@ -131,14 +154,18 @@ def with_context(
     changes = read_changes(connection, alert_account.account_id, after=since - LOOK_BACK, limit=MAX_CHANGES)
     gaps = read_gaps(connection, alert_account.account_id, after=since)
     contexts = [describe_context(alert, changes, gaps, formats) for alert in started]
+    flows: list[PlaceFlows | None] = [None] * len(started)
+    if alert_account.is_scanned:
+        flows = store.read_flows(connection, alert_account.account_id, started)
     return [
         SizeAlert(
             **asdict(alert),
             alert_id=uuid4(),
             around=[{"date": event.date.isoformat(), "kind": event.kind, "text": event.text} for event in context],
-            message=describe_alert(alert, context, formats),
+            flows=flow.document() if flow else None,
+            message=describe_alert(alert, context, flow, formats),
         )
-        for alert, context in zip(started, contexts, strict=True)
+        for alert, context, flow in zip(started, contexts, flows, strict=True)
     ]
 
 

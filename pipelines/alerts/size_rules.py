@@ -1,7 +1,7 @@
 """Decide which size alerts start and end, from sizes, rules and ongoing alerts. Pure.
 
-An alert starts when a segment's change reaches a rule's threshold, and ends when the change is
-clearly below it again. An ongoing alert is not sent again; after it has ended, the next one is a
+An alert starts when the change of a segment or stage reaches a rule's threshold, and ends when the
+change is clearly below it again. An ongoing alert is not sent again; after it has ended, the next one is a
 new alert.
 """
 
@@ -26,14 +26,18 @@ ThresholdPosition: TypeAlias = Literal["beyond", "near", "below"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeComparison:
-    """A segment's size in the latest snapshot and ``days`` days before, as in ``analytics.segment_trends``."""
+    """Size of a segment in the latest snapshot, or of a stage in the latest scan, and its size ``days`` days before.
 
-    segment_id: int
+    For segments the two are those of ``analytics.segment_trends``.
+    """
+
+    is_stage: bool  # False: a segment
+    place_id: int
     name: str | None
     days: int
-    previous_observed_at: datetime | None  # None: no snapshot existed then
+    previous_observed_at: datetime | None  # None: there was no snapshot or scan then
     previous_date: date | None
-    previous_count: int | None  # None: the segment did not exist, or amoCRM gave no usable number
+    previous_count: int | None  # None: the place did not exist, or amoCRM gave no usable number
     observed_at: datetime
     observed_date: date
     customers_count: int | None
@@ -44,7 +48,7 @@ class OngoingAlert:
     """An alert that has not ended."""
 
     alert_id: UUID
-    segment_id: int
+    place_id: int
     rule: str
     direction: Direction
 
@@ -53,8 +57,9 @@ class OngoingAlert:
 class NewAlert:
     """An alert that starts; the comments of ``amocrm.size_alert`` describe its fields."""
 
-    segment_id: int
-    segment_name: str | None
+    is_stage: bool
+    place_id: int
+    place_name: str | None
     rule: str
     direction: Direction
     days: int
@@ -67,7 +72,7 @@ class NewAlert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertDecision:
-    """Alerts that start and end with a load."""
+    """Alerts that start and end with a load or scan."""
 
     started: tuple[NewAlert, ...]
     ended: tuple[UUID, ...]
@@ -76,10 +81,10 @@ class AlertDecision:
 def evaluate_rules(
     comparisons: Iterable[SizeComparison], rules: Sequence[SizeRule], ongoing: Iterable[OngoingAlert]
 ) -> AlertDecision:
-    """Decide which alerts start and end.
+    """Decide which alerts of segments, or of stages, start and end.
 
     If a size is missing then or now, the alert's state does not change. If an alert's rule or
-    segment no longer exists, the alert ends.
+    place no longer exists, the alert ends.
     """
     started: dict[AlertKey, NewAlert] = {}
     continuing: set[AlertKey] = set()
@@ -88,7 +93,7 @@ def evaluate_rules(
         for direction in rule.directions:
             alert = _potential_alert(comparison, rule, direction)
             if alert is None:
-                continuing.add((comparison.segment_id, rule.text, direction))
+                continuing.add((comparison.place_id, rule.text, direction))
                 continue
             position = _compare_to_threshold(alert, rule)
             if position != "below":
@@ -103,18 +108,18 @@ def evaluate_rules(
 
 def _key_of(alert: OngoingAlert | NewAlert) -> AlertKey:
     """Return the key that is unique among ongoing alerts."""
-    return alert.segment_id, alert.rule, alert.direction
+    return alert.place_id, alert.rule, alert.direction
 
 
 def _applicable_rules(
     comparisons: Iterable[SizeComparison], rules: Sequence[SizeRule]
 ) -> Iterator[tuple[SizeComparison, SizeRule]]:
-    """Pair each comparison with the rules for its span and segment."""
+    """Pair each comparison with the rules for its span and place."""
     for comparison in comparisons:
         yield from (
             (comparison, rule)
             for rule in rules
-            if rule.days == comparison.days and rule.covers(comparison.segment_id, comparison.name)
+            if rule.days == comparison.days and rule.covers(comparison.place_id, comparison.name)
         )
 
 
@@ -128,8 +133,9 @@ def _potential_alert(comparison: SizeComparison, rule: SizeRule, direction: Dire
     ):
         return None
     return NewAlert(
-        segment_id=comparison.segment_id,
-        segment_name=comparison.name,
+        is_stage=comparison.is_stage,
+        place_id=comparison.place_id,
+        place_name=comparison.name,
         rule=rule.text,
         direction=direction,
         days=comparison.days,

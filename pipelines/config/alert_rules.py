@@ -37,12 +37,12 @@ _PHRASE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SizeRule:
-    """Change of a segment's size that alerts.
+    """Change of a size that alerts: of segments, or of stages if the account is in periodicity mode.
 
     With ``customers`` and ``percent`` it has to reach both.
     """
 
-    segments: tuple[int | str, ...] = ()  # ids or current names; empty: all segments
+    segments: tuple[int | str, ...] = ()  # ids or current names of segments or stages; empty: all
     directions: tuple[Direction, ...] = BOTH_DIRECTIONS
     customers: int | None = None  # minimum change
     percent: Decimal | None = None  # minimum change, of the earlier size
@@ -59,9 +59,9 @@ class SizeRule:
         smallest = f"from {self.smallest}" if self.smallest else ""
         return " ".join(filter(None, (direction, " and ".join(sizes), days, smallest)))
 
-    def covers(self, segment_id: int, name: str | None) -> bool:
-        """Return True if the rule applies to the segment."""
-        return not self.segments or segment_id in self.segments or name in self.segments
+    def covers(self, place_id: int, name: str | None) -> bool:
+        """Return True if the rule applies to the segment or stage."""
+        return not self.segments or place_id in self.segments or name in self.segments
 
 
 def parse_rule_table(table: Any) -> SizeRule:
@@ -82,7 +82,7 @@ def parse_rule_table(table: Any) -> SizeRule:
 
 
 def parse_rules(text: str) -> tuple[SizeRule, ...]:
-    """Parse rules for all segments from one line of .env: 'down 10% in 7 days; up 500 in 1 day'."""
+    """Parse rules for all segments or stages from one line of .env: 'down 10% in 7 days; up 500 in 1 day'."""
     return tuple(map(_parse_rule_phrase, filter(None, map(str.strip, text.split(";")))))
 
 
@@ -125,7 +125,7 @@ def _build_rule(
 
 
 def _parse_segments(value: object) -> tuple[int | str, ...]:
-    """Parse a list of segment names and ids."""
+    """Parse a list of names and ids of segments or stages."""
     if value is None:
         return ()
     segments = value if isinstance(value, list) else []

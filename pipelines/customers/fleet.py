@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Engine
 
+from pipelines.alerts.size_alerts import send_size_alerts
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
 from pipelines.base.errors import Blocked, DatabaseUnavailable, RateLimited
 from pipelines.config.settings import AnyAccount, Settings
@@ -26,14 +28,19 @@ def scan_accounts(
     clock: Clock = SYSTEM_CLOCK,
     on_error: Callable[[Exception], object] = lambda _: None,
 ) -> Iterator[tuple[str, PublishedScan | ErrorReport]]:
-    """Scan the accounts and yield each result with the account's key. Errors are returned, never raised."""
+    """Scan the accounts, send their alerts on sizes of stages, and yield each result with the account's key.
+
+    Errors are returned, never raised.
+    """
     for account in accounts:
+        context = LoadContext(engine, account, settings, clock=clock)
         try:
-            scanned = scan_customers(LoadContext(engine, account, settings, clock=clock))
+            scanned = scan_customers(context)
         except Exception as error:  # noqa: BLE001 - one account's error does not affect the others
             on_error(error)
             yield account.key, report_error(error, account.key)
             if isinstance(error, STOPPING_ERRORS):
                 return
         else:
-            yield account.key, scanned
+            alerts = send_size_alerts(engine, context.account, settings, is_stage=True, clock=clock)
+            yield account.key, replace(scanned, alert_error=alerts.failure)

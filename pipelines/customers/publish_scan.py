@@ -21,7 +21,7 @@ BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedScan:
-    """Counts of a published scan, as ``amocrm.scan`` has them."""
+    """Counts of a published scan, as ``amocrm.scan`` has them, and the error of its alerts."""
 
     account_id: int
     started_at: datetime
@@ -34,6 +34,7 @@ class PublishedScan:
     stage_change_count: int
     explained_count: int
     difference_count: int
+    alert_error: str | None = None  # the error if alerts were postponed to the next load
 
 
 def publish_scan(

@@ -87,13 +87,17 @@ def alert_language(settings: Settings | None, account_key: str | None) -> Langua
 
 
 def fleet_alerts(
-    results: Sequence[LoadResult], transitions: Sequence[LoadTransition], settings: Settings
+    results: Sequence[LoadResult],
+    transitions: Sequence[LoadTransition],
+    settings: Settings,
+    *,
+    is_scan: bool = False,
 ) -> list[tuple[FailureAlert, list[LoadTransition]]]:
-    """Build the alerts about a fleet that no Dagster run loads, each with the transitions that it reports."""
-    alerts = []
+    """Build the alerts about loads without Dagster, or about scans, each with the transitions that it reports."""
+    alerts, what = [], "scan" if is_scan else "load"
     failed_keys = [key for cause in group_failures(results) for key in cause.account_keys]
     if failed_keys:
-        failures = describe_failures(results)
+        failures = describe_failures(results, is_scan=is_scan)
         single = next(result.failure for result in results if result.account_key == failed_keys[0])
         assert single
         failed = with_transitions(
@@ -103,6 +107,7 @@ def fleet_alerts(
                 what_happened=single.message if len(failed_keys) == 1 else failures.message,
                 what_to_do=single.advice if len(failed_keys) == 1 else failures.advice,
                 run_id=None,
+                what=what,
                 language=alert_language(settings, failed_keys[0] if len(failed_keys) == 1 else None),
             ),
             transitions,
@@ -118,6 +123,7 @@ def fleet_alerts(
             what_happened=sentences,
             what_to_do="",
             run_id=None,
+            what=what,
             language=alert_language(settings, account),
         )
         alerts.append((alert, well))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.base.language import join_texts, lazy_gettext, lazy_ngettext
+from pipelines.base.language import gettext_noop, join_texts, lazy_gettext, lazy_ngettext
 from pipelines.base.text import join_names
 from pipelines.load.result import FailureGroup, LoadResult, Status, group_failures
 
@@ -22,6 +22,9 @@ MAX_ACCOUNTS_IN_ALERT: Final = 20
 
 MAX_FAILURE_GROUPS: Final = 20
 """Causes with the same advice that are listed separately, those with most accounts first."""
+
+NOT_LOADED: Final = gettext_noop("%(count)s of %(total)s accounts were not loaded.")
+NOT_SCANNED: Final = gettext_noop("%(count)s of %(total)s accounts were not scanned.")
 
 NOT_LOADED_STATUSES: Final[tuple[Status, ...]] = ("failed", "superseded", "skipped")
 
@@ -49,8 +52,8 @@ class FailureSummary:
     advice: str  # by error
 
 
-def describe_failures(results: Collection[LoadResult]) -> FailureSummary:
-    """Describe all failures of a fleet in one text, so that one alert covers all of them."""
+def describe_failures(results: Collection[LoadResult], *, is_scan: bool = False) -> FailureSummary:
+    """Describe all failures of a fleet's loads or scans in one text, so that one alert covers all of them."""
     causes = group_failures(results)
     details = "; ".join(
         f"{join_names(cause.account_keys, MAX_ACCOUNTS_IN_ALERT)}: {cause.error}, {cause.message}"
@@ -61,7 +64,7 @@ def describe_failures(results: Collection[LoadResult]) -> FailureSummary:
         error=", ".join(dict.fromkeys(cause.error for cause in causes)),
         message=join_texts(
             lazy_gettext(
-                "%(count)s of %(total)s accounts were not loaded.",
+                NOT_SCANNED if is_scan else NOT_LOADED,
                 count=sum(len(cause.account_keys) for cause in causes),
                 total=len(results),
             ),

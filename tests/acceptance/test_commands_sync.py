@@ -314,5 +314,11 @@ def test_customers_are_scanned_and_forgotten_only_where_the_settings_say_so(
     assert not [one for one in emulator.requests if one.path == "/api/v4/customers"]
     scanned = run("sync", "--customers", folder=tmp_path, **variables)
     assert (scanned.returncode, "3 customers, 0 gone" in scanned.stdout) == (0, True)
+    with Hook(200).running() as hook, emulator.faults.during(effects.error(403), resource="customers"):
+        failed = run(
+            "sync", "--customers", "--notify", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables
+        )
+    assert (failed.returncode, "answered 403" in failed.stderr) == (Forbidden.exit_code, True)
+    assert [str(body["text"])[:34] for _, body, _ in hook.received] == ["amoCRM scan of 'main' failed: amoC"]
     forgotten = run("forget", "--customer", str(customer), "--yes", folder=tmp_path, **variables)
     assert forgotten.stdout == f"account 'main': customer {customer} forgotten\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from commands.doctor.check import Check
 from pipelines.base.errors import SettingsError
 from pipelines.base.secret import Secret
 from pipelines.config.alert_rules import SizeRule
+from pipelines.config.scan_window import ScanWindow
+from pipelines.customers.fleet import scan_accounts
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
 from tests.command_line import run
@@ -109,16 +111,35 @@ def test_doctor_knows_what_keeps_rules_from_telling(dagster_account: DagsterAcco
     assert (unset.status, "AMOCRM_ALERT_WEBHOOK_URL" in unset.advice) == ("warning", True)
     [early] = checked(dagster_account, dagster_account.engine, named)
     assert early.status == "ok"
-    load_account(
-        LoadContext(
-            dagster_account.engine,
-            dagster_account.settings.accounts[0],
-            dagster_account.settings,
-            clock=dagster_account.clock,
-        )
-    )
+    load_again(dagster_account)
     [unknown] = checked(dagster_account, dagster_account.engine, named)
     assert (unknown.status, unknown.finding) == ("warning", "No segment has the name or id 'Gone', 404.")
     [fine] = checked(dagster_account, dagster_account.engine, HALF, HALF)
     assert (fine.status, fine.finding) == ("ok", "2 rules.")
     assert checked(dagster_account, None, HALF) == []
+
+
+def test_doctor_knows_that_rules_on_stages_need_scans(dagster_account: DagsterAccount) -> None:
+    dagster_account.emulator.world.switch_mode(dagster_account.id, "periodicity")
+    stage = dagster_account.emulator.world.add_stage(dagster_account.id, "Loyal")
+    load_again(dagster_account)
+    named = SizeRule(segments=("Loyal", stage, "VIP"), customers=1)
+    [unscanned] = checked(dagster_account, dagster_account.engine, named)
+    assert (unscanned.status, unscanned.finding) == (
+        "warning",
+        "1 rule, but amoCRM does not count the customers of a stage.",
+    )
+    [account] = dagster_account.settings.accounts
+    scanned = replace(account, customers=ScanWindow(start=time(1), end=time(6)))
+    dagster_account.settings = replace(dagster_account.settings, accounts=(scanned,))
+    [early] = checked(dagster_account, dagster_account.engine, named)
+    assert (early.status, early.finding) == ("ok", "1 rule.")
+    list(scan_accounts(dagster_account.engine, [scanned], dagster_account.settings, clock=dagster_account.clock))
+    [unknown] = checked(dagster_account, dagster_account.engine, named)
+    assert (unknown.status, unknown.finding) == ("warning", "No stage has the name or id 'VIP'.")
+
+
+def load_again(dagster_account: DagsterAccount) -> None:
+    """Load the account without Dagster."""
+    [account] = dagster_account.settings.accounts
+    load_account(LoadContext(dagster_account.engine, account, dagster_account.settings, clock=dagster_account.clock))

@@ -131,7 +131,7 @@ def rolled_back(connection: psycopg.Connection) -> Iterator[None]:
 
 
 def insert(connection: psycopg.Connection, table: str, row: Row) -> None:
-    """Insert a row; columns that it does not name are null."""
-    name = Identifier("amocrm", table)
-    text = SQL("insert into {} select * from jsonb_populate_record(null::{}, %s)").format(name, name)
-    connection.execute(text, [Jsonb(row)])
+    """Insert a row; columns that it does not name have their default."""
+    name, columns = Identifier("amocrm", table), SQL(", ").join(map(Identifier, row))
+    text = SQL("insert into {} ({}) select {} from jsonb_populate_record(null::{}, %s)")
+    connection.execute(text.format(name, columns, columns, name), [Jsonb(row)])

@@ -41,7 +41,14 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     "snapshot": {"account_id": 1, "observed_at": T1, "observed_date": "2026-03-01"} | IN_SEGMENTS_MODE | _LOAD,
     "change_notice": {"account_id": 1, "observed_at": T1, "noticed_at": T2},
     "undelivered_alert": {"alert_id": ID, "receiver": "slack", "payload": "{}", "created_at": T1, "tried_at": T2},
-    "failure_notice": {"account_key": "main", "error": "E", "failing_since": T1, "failed_at": T2, "notified_at": T2},
+    "failure_notice": {
+        "account_key": "main",
+        "is_scan": False,
+        "error": "E",
+        "failing_since": T1,
+        "failed_at": T2,
+        "notified_at": T2,
+    },
     "load_failure": {"account_key": "main", "started_at": T1, "failed_at": T2, "error": "E", "message": "m"},
     "raw_body": {"account_id": 1, "body_hash": HASH, "body": "\\x00", "byte_count": 1},
     "raw_answer": {
@@ -90,7 +97,8 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
     "size_alert": {
         "account_id": 1,
         "alert_id": ID,
-        "segment_id": 1,
+        "is_stage": False,
+        "place_id": 1,
         "rule": "r",
         "direction": "up",
         "days": 1,
@@ -156,6 +164,7 @@ EXTRA_ROWS: Final[tuple[tuple[str, Row], ...]] = (
     ("snapshot", {"account_id": 2}),
     ("segment_version", {"segment_id": 2}),
     ("quality_event", {"valid_from": T3, "valid_to": None}),
+    ("scan", {"started_at": T2}),
 )
 """Additional rows, as differences from the sample row of the same table."""
 
@@ -181,8 +190,8 @@ NEW_ROWS: Final[Mapping[str, Row]] = {
     "quality_event": {"detail": "other"},
     "write_back": {"call_id": OTHER_ID, "position": 1},
     "write_back_thing": {"position": 1},
-    "size_alert": {"alert_id": OTHER_ID, "segment_id": 2},
-    "scan": {"started_at": T2},
+    "size_alert": {"alert_id": OTHER_ID, "place_id": 2},
+    "scan": {"started_at": T3},
     "place_day": {"place_id": 2},
     "place_flow_day": {"flow_date": "2026-03-02"},
     "segment_overlap": {"other_segment_id": 3},

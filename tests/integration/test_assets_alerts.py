@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import time
 from typing import Any
 
 import dagster as dg
 
+from assets.customers import scan_customers_job
+from assets.definitions import build_definitions
 from assets.resources import Warehouse
-from assets.sensors import NOTHING_NEW, notify_of_failed_loads, notify_of_recovered_loads
+from assets.sensors import NOTHING_NEW, SCAN_RUN, notify_of_failed_loads, notify_of_recovered_loads
 from assets.tick import run_tick
 from emulator import effects
 from pipelines.alerts.failure_alert import FailureAlert
 from pipelines.base.secret import Secret
+from pipelines.config.scan_window import ScanWindow
 from pipelines.config.settings import AccountSettings, Settings
 from pipelines.load.failure_alerts import with_transitions
 from pipelines.load.fleet import load_fleet
@@ -86,6 +90,37 @@ def test_only_new_failures_of_a_bucket_are_reported(
         dagster_account.emulator.faults.remove(fault)
         [again], _ = hour()
         assert "works again: Loaded again: shop-1 (failed since " in again
+
+
+def run_scan(account: DagsterAccount, instance: dg.DagsterInstance, settings: Settings) -> dg.ExecuteInProcessResult:
+    """Scan the customers a minute later."""
+    account.wait(60)
+    with ExitStack() as exit_stack:
+        resource = Warehouse(lambda: settings, exit_stack, account.clock)
+        job = build_definitions("0 * * * *", "UTC", resource).resolve_job_def(scan_customers_job.name)
+        return job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_a_run_whose_scan_fails_alerts_once(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    assert dagster_account.load(instance).success
+    [account] = dagster_account.settings.accounts
+    scanned = replace(account, customers=ScanWindow(start=time(0), end=time(23)))
+    with Hook(200).running() as hook:
+        settings = replace(
+            dagster_account.settings,
+            accounts=(scanned,),
+            alert_webhook_url=hook.url,
+            dagster_url="https://dagster.example.com",
+        )
+        with dagster_account.emulator.faults.during(effects.error(403), resource="customers"):
+            runs = [run_scan(dagster_account, instance, settings) for _ in range(2)]
+            reasons = [run_sensor(instance, settings, run) for run in runs]
+        assert run_scan(dagster_account, instance, settings).success
+    assert reasons == [SCAN_RUN] * 2
+    failed, again = [str(body["text"]) for _, body, _ in hook.received]
+    assert failed.startswith("amoCRM scan of 'corner' failed: ")
+    assert failed.endswith(f"\nRun: https://dagster.example.com/runs/{runs[0].run_id}")
+    assert again.startswith("amoCRM scan of 'corner' works again: ")
 
 
 def test_failures_without_a_record_are_always_reported() -> None:

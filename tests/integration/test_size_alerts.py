@@ -6,7 +6,7 @@ import html
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,8 +25,9 @@ from pipelines.config.settings import AccountSettings, Settings
 from pipelines.warehouse.publish import publish
 from tests import sample_history
 from tests.integration.test_webhook import Hook
-from tests.records import account, field, origin, segment, snapshot
+from tests.records import account, field, origin, segment, snapshot, stage
 from tests.sample_history import publish_history
+from tests.scan_rows import Flow, insert_scan
 
 VIP, NEW = 1, 2
 TENTH_DOWN = SizeRule(directions=("down",), percent=Decimal(10), days=7, smallest=20)
@@ -43,11 +44,29 @@ def publish_sizes(engine: Engine, at: datetime, sizes: Mapping[int, int | None],
     publish(engine, snapshot(at, **changes), origin())
 
 
-def send_alerts(engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON) -> SendResult:
-    """What is done after each load."""
+def publish_stage_sizes(
+    engine: Engine,
+    at: datetime,
+    sizes: Mapping[int, int],
+    moves: Iterable[Flow] = (),
+    *,
+    names: Mapping[int, str] | None = None,
+    gone: Iterable[int] = (),
+) -> None:
+    """A load in periodicity mode and a scan were published."""
+    stages = tuple(stage(one, name=(names or {}).get(one, f"S{one}")) for one in sizes)
+    loaded = snapshot(at - timedelta(minutes=1), "periodicity", stages=stages, gone_stage_ids=frozenset(gone))
+    publish(engine, loaded, origin())
+    insert_scan(engine, at, sizes, moves, is_stage=True)
+
+
+def send_alerts(
+    engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON, is_stage: bool = False
+) -> SendResult:
+    """What is done after each load, or after each scan."""
     own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"), alerts=rules)
     settings = Settings(data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url, language="en")
-    return send_size_alerts(engine, own, settings, clock=Clock(now=lambda: at, sleep=lambda _: None))
+    return send_size_alerts(engine, own, settings, is_stage=is_stage, clock=Clock(now=lambda: at, sleep=lambda _: None))
 
 
 def received_alerts(hook: Hook) -> list[dict[str, Any]]:
@@ -84,6 +103,9 @@ def test_an_alert_names_both_snapshots_and_nearby_changes(engine: Engine) -> Non
     )
     known = {name: value for name, value in alert.items() if name not in ("id", "message", "around")}
     assert known == {
+        "place": "segment",
+        "place_id": VIP,
+        "name": "VIP &lt;3",
         "segment_id": VIP,
         "segment": "VIP &lt;3",
         "rule": "down 10 % in 7 days from 20",
@@ -94,21 +116,24 @@ def test_an_alert_names_both_snapshots_and_nearby_changes(engine: Engine) -> Non
         "change_count": -120,
         "change_percent": -32.4,
         "missed_days": 0,
+        "flows": None,
     }
     assert [one["date"] for one in alert["around"]] == ["2026-03-06", "2026-03-06"]
     [row] = query_view(engine, "alert_id::text, told_at, ended_at, message, change_percent")
     assert row == (alert["id"], day(8), None, html.unescape(alert["message"]), Decimal("-32.4"))
 
 
-def test_an_alert_is_sent_once_and_again_after_it_ended(engine: Engine) -> None:
+@pytest.mark.parametrize("is_stage", [False, True])
+def test_an_alert_is_sent_once_and_again_after_it_ended(engine: Engine, is_stage: bool) -> None:
     sizes = (100, 80, 79, 100, 80)
+    publish_all = publish_stage_sizes if is_stage else publish_sizes
     rule = SizeRule(directions=("down",), percent=Decimal(10), days=3, smallest=20)
     for number in range(3):
-        publish_sizes(engine, day(number), {VIP: 100})
+        publish_all(engine, day(number), {VIP: 100})
     with Hook(200).running() as hook:
         for number, size in enumerate(sizes):
-            publish_sizes(engine, day(3 + number / 10), {VIP: size})
-            send_alerts(engine, hook.url, rule)
+            publish_all(engine, day(3 + number / 10), {VIP: size})
+            send_alerts(engine, hook.url, rule, is_stage=is_stage)
     assert [alert["now"]["customers_count"] for alert in received_alerts(hook)] == [80, 80]
     assert query_view(engine, "observed_at, ended_at") == [(day(3.1), day(3.3)), (day(3.4), None)]
 
@@ -149,6 +174,73 @@ def test_a_webhook_that_is_down_loses_nothing_and_fails_nothing(engine: Engine) 
         (NEW, False),
     ]
     assert len(hook.received) == 1, "what waited is one message"
+
+
+def test_an_alert_of_a_stage_says_who_came_and_went(engine: Engine) -> None:
+    names = {VIP: "Loyal", NEW: "Not\nyet <b>"}
+    publish_stage_sizes(engine, day(0), {VIP: 100, NEW: 50}, names=names)
+    publish_stage_sizes(engine, day(0.4), {VIP: 102, NEW: 50}, [(0, VIP, 2)], names=names)
+    moves = [(NEW, VIP, 50), (0, VIP, 12), (VIP, 0, 4), (NEW, 0, 1)]
+    publish_stage_sizes(engine, day(1), {VIP: 160, NEW: 10}, moves, names=names)
+    with Hook(200).running() as hook:
+        down = send_alerts(engine, Secret("http://127.0.0.1:1/"), SizeRule(customers=50), is_stage=True)
+        assert (down.started_count, down.sent_count) == (1, 0)
+        assert send_alerts(engine, hook.url, SizeRule(customers=50), at=day(2)).sent_count == 1, "a load retries"
+    [alert] = received_alerts(hook)
+    assert alert["message"] == (
+        "Stage 'Loyal' grew by 58 (+56,9\u00a0%) to 160. Rule: 50 customers in 1 day.\n"
+        "Compared: 102 on 01.03.2026 21:36, 160 on 02.03.2026 12:00 (Europe/Moscow).\n"
+        "Came: 50 from 'Not yet &lt;b&gt;', 12 new. Went: 4 gone. Scans: 01.03.2026 and 02.03.2026.\n"
+        "amoCRM shows no change of this stage, of the rules of others, of fields or of the account around that time, "
+        "and no stage that came or went."
+    )
+    assert (alert["place"], alert["place_id"], alert["name"], alert["segment_id"]) == ("stage", VIP, "Loyal", None)
+    assert alert["flows"]["came"][0] == {"from_id": NEW, "from": "Not\nyet &lt;b&gt;", "customers_count": 50}
+    [row] = query_view(engine, "place, place_id, place_name, segment_id, segment_name, observed_at, flows -> 'went'")
+    assert row == ("stage", VIP, "Loyal", None, None, day(1), [{"to": None, "to_id": None, "customers_count": 4}])
+
+
+def test_an_alert_of_a_segment_says_what_scans_do_not_explain(engine: Engine) -> None:
+    publish_sizes(engine, day(0), {VIP: 100, NEW: 10})
+    insert_scan(engine, day(0.1), {VIP: 100, NEW: 10})
+    insert_scan(engine, day(0.9), {VIP: 71, NEW: 30}, [(VIP, NEW, 20), (VIP, 0, 9)])
+    publish_sizes(engine, day(1), {VIP: 70, NEW: 30})
+    with Hook(200).running() as hook:
+        send_alerts(engine, hook.url, SizeRule(customers=30))
+    [alert] = received_alerts(hook)
+    assert (
+        "\nNobody came. Went: 20 to 'S2', 9 to none or several segments. Not explained: −1 (3,3\u00a0%). "
+        "Scans: 01.03.2026 and 02.03.2026.\n"
+    ) in alert["message"]
+    assert (alert["flows"]["unexplained_count"], alert["flows"]["unexplained_percent"]) == (-1, 3.3)
+
+
+def test_alerts_of_segments_and_stages_outlast_the_other_mode(engine: Engine) -> None:
+    rule = SizeRule(percent=Decimal(10), days=3)
+    publish_sizes(engine, day(0), {VIP: 100})
+    publish_sizes(engine, day(3), {VIP: 50})
+    with Hook(200).running() as hook:
+        send_alerts(engine, hook.url, rule)
+        publish_stage_sizes(engine, day(3.1), {VIP: 100})
+        publish_stage_sizes(engine, day(6.1), {VIP: 50})
+        assert send_alerts(engine, hook.url, rule, is_stage=True).started_count == 1
+        assert send_alerts(engine, hook.url, rule) == SendResult(), "a load evaluates no stages"
+        publish_sizes(engine, day(6.2), {VIP: 50})
+        assert send_alerts(engine, hook.url, rule, is_stage=True) == SendResult(), (
+            "in segments mode stages have no names"
+        )
+        assert query_view(engine, "place, ended_at") == [("segment", None), ("stage", None)]
+    assert [alert["place"] for alert in received_alerts(hook)] == ["segment", "stage"]
+
+
+def test_a_deleted_stage_ends_its_alert_and_a_new_one_is_not_evaluated(engine: Engine) -> None:
+    publish_stage_sizes(engine, day(0), {VIP: 100})
+    publish_stage_sizes(engine, day(1), {VIP: 50, NEW: 90})
+    with Hook(200).running() as hook:
+        send_alerts(engine, hook.url, SizeRule(customers=50), is_stage=True)
+        publish_stage_sizes(engine, day(1.1), {NEW: 90}, gone=[VIP])
+        send_alerts(engine, hook.url, SizeRule(customers=50), is_stage=True)
+    assert query_view(engine, "place_id, ended_at") == [(VIP, day(1.1))]
 
 
 def test_two_loads_at_once_tell_once(engine: Engine) -> None:
@@ -278,9 +370,19 @@ def test_a_database_that_refuses_is_no_error_of_the_load(engine: Engine) -> None
     assert "size_alert" in told.failure
 
 
-def test_the_preview_of_an_account_with_stages_says_so(engine: Engine, postgres_url: str) -> None:
+def preview(postgres_url: str, rules: str) -> str:
+    """Output of './run alerts'."""
+    shown = CliRunner().invoke(cli, ["alerts", rules], env={"DATABASE_URL": postgres_url, "AMOCRM_LANGUAGE": "en"})
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    return shown.stdout
+
+
+def test_the_preview_of_stages_needs_a_scan(engine: Engine, postgres_url: str) -> None:
     publish_history(engine, until=sample_history.NOON)
-    told = CliRunner().invoke(cli, ["alerts", "up 1"], env={"DATABASE_URL": postgres_url})
-    assert (told.exit_code, told.stderr) == (0, "")
-    assert "Rules on sizes do not apply to the account 'main': " in told.stdout
-    assert "'periodicity', which has no segments." in told.stdout
+    assert "do not apply to the account 'main' before its customers are scanned" in preview(postgres_url, "up 1")
+    publish_stage_sizes(engine, day(500), {VIP: 10}, gone=[21, 22])
+    assert preview(postgres_url, "up 1") == "No alert on sizes would be sent.\n"
+    publish_stage_sizes(engine, day(501), {VIP: 11}, [(0, VIP, 1)])
+    assert preview(postgres_url, "up 1").startswith("Stage 'S1' grew by 1 (+10\u00a0%) to 11. Rule: up 1 customers in ")
+    publish(engine, snapshot(day(502), "disabled", account=account("disabled")), origin())
+    assert preview(postgres_url, "up 1").endswith("in amoCRM its customers are disabled.\n")

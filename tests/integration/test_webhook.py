@@ -80,6 +80,7 @@ def test_what_arrives() -> None:
     )
     assert body == {
         "account": "acme",
+        "what": "load",
         "error": "Unauthorized",
         "what_happened": "amoCRM answered 401 Unauthorized.",
         "what_to_do": "Make a new token.",

@@ -44,6 +44,7 @@ cross join lateral (
 -- A notification about failures before the last success says nothing about the present ones.
 left join amocrm.failure_notice as notice
     on notice.account_key = chosen.account_key
+    and not notice.is_scan
     and (loaded.observed_at is not null or notice.failed_at > success.observed_at)
 left join lateral (
     select failure.started_at
@@ -59,16 +60,20 @@ where failed.last_at is not null or loaded.observed_at is not null
 order by chosen.account_key
 
 -- name: upsert_failure_notice
-insert into amocrm.failure_notice (account_key, error, failing_since, failed_at, notified_at)
-values (:account_key, :error, :failing_since, :failed_at, now())
-on conflict (account_key) do update set
+insert into amocrm.failure_notice (account_key, is_scan, error, failing_since, failed_at, notified_at)
+values (:account_key, :is_scan, :error, :failing_since, :failed_at, now())
+on conflict (account_key, is_scan) do update set
     error = excluded.error,
     failing_since = excluded.failing_since,
     failed_at = excluded.failed_at,
     notified_at = excluded.notified_at
 
--- name: delete_failure_notices
-delete from amocrm.failure_notice where account_key = any(:account_keys)
+-- name: delete_failure_notice
+delete from amocrm.failure_notice where account_key = :account_key and is_scan = :is_scan
+
+-- name: scan_notices
+-- Accounts whose failing scans a receiver was notified of.
+select account_key, error, failing_since, failed_at from amocrm.failure_notice where is_scan
 
 -- name: failing_keys
 -- Accounts whose latest load failed. A superseded load is not a failure, since a newer one

@@ -346,7 +346,7 @@ select
     :forgotten_count,
     (select count(*) from members.page where account_id = :account_id and started_at = :started_at and kind <> 'kept'),
     (
-        select extract(epoch from max(received_at) - :started_at)
+        select coalesce(extract(epoch from max(received_at) - :started_at), 0)
         from members.page
         where account_id = :account_id and started_at = :started_at and kind <> 'kept'
     ),

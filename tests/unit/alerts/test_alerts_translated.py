@@ -22,7 +22,7 @@ from pipelines.report.events import change_events
 from pipelines.report.formats import Formats
 from tests.pseudo_locale import PSEUDO, untranslated
 from tests.unit.alerts.test_failures import transition
-from tests.unit.alerts.test_size_alert_text import ALERT, change
+from tests.unit.alerts.test_size_alert_text import ALERT, FLOWS, change
 
 FORMATS = replace(Formats.for_account(None, "UTC", "en"), language=PSEUDO)
 LINK = "https://dagster.example.com/runs/1"
@@ -34,13 +34,18 @@ LINK = "https://dagster.example.com/runs/1"
         ALERT,
         replace(ALERT, customers_count=50, missed_days=3),
         replace(ALERT, previous_count=0),
+        replace(ALERT, is_stage=True),
+        replace(ALERT, is_stage=True, customers_count=50, missed_days=3),
+        replace(ALERT, is_stage=True, previous_count=0),
     ],
 )
 def test_no_word_of_a_size_alert_escapes_translation(alert: NewAlert) -> None:
     context = list(change_events([change("changed", thing_id=place) for place in range(9)], FORMATS))
-    for events in ([], context):
-        message = describe_alert(alert, events, FORMATS)
-        one = SizeAlert(**asdict(alert), alert_id=UUID(int=1), around=[], message=message)
+    named = [replace(flow, other_name="1") for flow in FLOWS.flows]
+    flows = replace(FLOWS, is_stage=alert.is_stage, flows=named)
+    for events, who in (([], replace(flows, flows=[])), (context, flows)):
+        message = describe_alert(alert, events, who, FORMATS)
+        one = SizeAlert(**asdict(alert), alert_id=UUID(int=1), around=[], flows=None, message=message)
         assert untranslated(SizeAlertBatch(account="1", alerts=[one] * 11, language=PSEUDO).text) == []
 
 

@@ -1,9 +1,11 @@
-"""Changes around a size alert."""
+"""Changes around a size alert, and who came and went."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
+from pipelines.alerts.place_flows import PlaceFlow, PlaceFlows, describe_flows
 from pipelines.alerts.size_alert_text import describe_context
 from pipelines.alerts.size_rules import NewAlert
 from pipelines.report.formats import Formats
@@ -11,8 +13,9 @@ from pipelines.warehouse.changes import Change
 from tests.records import START
 
 ALERT = NewAlert(
-    segment_id=1,
-    segment_name="VIP",
+    is_stage=False,
+    place_id=1,
+    place_name="VIP",
     rule="10%",
     direction="up",
     days=1,
@@ -24,6 +27,20 @@ ALERT = NewAlert(
 )
 
 
+FLOWS = PlaceFlows(
+    is_stage=True,
+    first_date=date(2026, 2, 28),
+    last_date=date(2026, 3, 1),
+    flows=[
+        PlaceFlow(other_id=None, other_name=None, joined_count=14, left_count=2),
+        PlaceFlow(other_id=5, other_name="Did not\npurchase", joined_count=1_120, left_count=0),
+        PlaceFlow(other_id=6, other_name=None, joined_count=20, left_count=30),
+        *(PlaceFlow(other_id=n, other_name=f"S{n}", joined_count=n, left_count=0) for n in range(11, 16)),
+    ],
+    change_count=1_200,
+)
+
+
 def change(kind: str, thing: str = "segment", thing_id: int = 2) -> Change:
     return Change(
         observed_at=START,
@@ -31,8 +48,8 @@ def change(kind: str, thing: str = "segment", thing_id: int = 2) -> Change:
         thing=thing,
         thing_id=thing_id,
         thing_name=f"S{thing_id}",
-        change=kind,
-        property="color" if kind == "changed" else None,
+        change="changed" if kind == "rules" else kind,
+        property={"changed": "color", "rules": "conditions"}.get(kind),
         value_field_name=None,
         old_text="1",
         new_text="2",
@@ -51,3 +68,41 @@ def test_other_segments_count_if_they_came_or_went() -> None:
         "Segment 'S2' came back.",
         "Segment 'S2' deleted.",
     ]
+
+
+def test_other_stages_count_if_they_came_or_went_or_their_rules_changed() -> None:
+    alert = replace(ALERT, is_stage=True)
+    kinds = ("rules", "changed", "added", "mode_on")
+    changes = [change("changed", "stage", 1), *(change(kind, "stage") for kind in kinds)]
+    context = describe_context(alert, changes, [], Formats.for_account("GB", "Europe/Moscow"))
+    assert [event.text for event in context] == [
+        "Color of stage 'S1' changed from 1 to 2.",
+        "Rules of stage 'S2' changed: 1 → 2.",
+        "Stage 'S2' added.",
+    ]
+
+
+def test_flows_name_the_five_largest_and_what_they_leave_unexplained() -> None:
+    assert describe_flows(FLOWS, Formats.for_account("US", "UTC")) == (
+        "Came: 1,120 from 'Did not purchase', 20 from '6', 15 from 'S15', 14 from 'S14', 13 from 'S13', "
+        "23 from 2 others, 14 new. Went: 30 to '6', 2 gone. Not explained: +13 (1.1\u00a0%). "
+        "Scans: 2/28/2026 and 3/1/2026."
+    )
+    russian = describe_flows(FLOWS, Formats.for_account("RU", "UTC", "ru"))
+    assert russian.startswith("Пришли: 1\u00a0120 из «Did not purchase», 20 из «6», ")
+    assert russian.endswith(", 2 исчезли. Не объяснено: +13 (1,1\u00a0%). Сканирования: 28.02.2026 и 01.03.2026.")
+
+
+def test_flows_of_a_segment_without_another_may_be_of_several() -> None:
+    [nowhere, *_] = FLOWS.flows
+    flows = replace(FLOWS, is_stage=False, flows=[replace(nowhere, left_count=0)], change_count=14)
+    assert describe_flows(flows, Formats.for_account("US", "UTC")) == (
+        "Came: 14 from none or several segments. Nobody went. Scans: 2/28/2026 and 3/1/2026."
+    )
+    assert flows.document() == {
+        "scans": ["2026-02-28", "2026-03-01"],
+        "came": [{"from_id": None, "from": None, "customers_count": 14}],
+        "went": [],
+        "unexplained_count": 0,
+        "unexplained_percent": 0.0,
+    }

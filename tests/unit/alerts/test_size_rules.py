@@ -20,11 +20,12 @@ RULE = SizeRule(percent=Decimal(10), smallest=20)
 
 
 def comparison(
-    before: int | None, now: int | None, *, segment_id: int = 1, days: int = 1, missed: int = 0
+    before: int | None, now: int | None, *, place_id: int = 1, days: int = 1, missed: int = 0
 ) -> SizeComparison:
     return SizeComparison(
-        segment_id=segment_id,
-        name=f"S{segment_id}",
+        is_stage=False,
+        place_id=place_id,
+        name=f"S{place_id}",
         days=days,
         previous_observed_at=START - timedelta(days=days + missed),
         previous_date=TODAY - timedelta(days=days + missed),
@@ -71,7 +72,8 @@ def test_what_reaches_a_threshold(rule: SizeRule, before: int | None, now: int |
 
 def test_nothing_is_reported_without_an_earlier_snapshot() -> None:
     first = SizeComparison(
-        segment_id=1,
+        is_stage=False,
+        place_id=1,
         name="VIP",
         days=1,
         previous_observed_at=None,
@@ -86,9 +88,9 @@ def test_nothing_is_reported_without_an_earlier_snapshot() -> None:
 
 def test_a_rule_is_about_the_segments_it_names_and_about_its_own_days() -> None:
     by_name, by_id = SizeRule(segments=("S1",), customers=1), SizeRule(segments=(2,), customers=2)
-    sizes = [comparison(10, 20, segment_id=one) for one in (1, 2, 3)]
+    sizes = [comparison(10, 20, place_id=one) for one in (1, 2, 3)]
     events = evaluate_rules(sizes, [by_name, by_id], []).started
-    assert [(event.segment_id, event.rule) for event in events] == [(1, by_name.text), (2, by_id.text)]
+    assert [(event.place_id, event.rule) for event in events] == [(1, by_name.text), (2, by_id.text)]
     assert evaluate_rules(sizes, [SizeRule(customers=1, days=7)], []).started == ()
 
 
@@ -99,23 +101,23 @@ def test_a_gap_before_the_day_to_compare_with_is_counted() -> None:
 
 
 def test_unknown_sizes_neither_begin_nor_end_an_alert() -> None:
-    lasting = [OngoingAlert(alert_id=uuid4(), segment_id=1, rule=RULE.text, direction="down")]
+    lasting = [OngoingAlert(alert_id=uuid4(), place_id=1, rule=RULE.text, direction="down")]
     assert evaluate_rules([comparison(100, None)], [RULE], lasting) == AlertDecision(started=(), ended=())
 
 
 @pytest.mark.parametrize("rules", [[], [SizeRule(customers=99)], [SizeRule(percent=Decimal(10), segments=(2,))]])
 def test_an_event_ends_with_its_rule(rules: Sequence[SizeRule]) -> None:
-    event = OngoingAlert(alert_id=uuid4(), segment_id=1, rule=RULE.text, direction="down")
+    event = OngoingAlert(alert_id=uuid4(), place_id=1, rule=RULE.text, direction="down")
     assert evaluate_rules([comparison(100, 50)], rules, [event]).ended == (event.alert_id,)
 
 
 def test_an_event_ends_with_its_segment() -> None:
-    event = OngoingAlert(alert_id=uuid4(), segment_id=1, rule=RULE.text, direction="down")
-    assert evaluate_rules([comparison(100, 50, segment_id=2)], [RULE], [event]).ended == (event.alert_id,)
+    event = OngoingAlert(alert_id=uuid4(), place_id=1, rule=RULE.text, direction="down")
+    assert evaluate_rules([comparison(100, 50, place_id=2)], [RULE], [event]).ended == (event.alert_id,)
 
 
 def test_the_other_way_is_another_event() -> None:
-    event = OngoingAlert(alert_id=uuid4(), segment_id=1, rule=RULE.text, direction="down")
+    event = OngoingAlert(alert_id=uuid4(), place_id=1, rule=RULE.text, direction="down")
     decision = evaluate_rules([comparison(100, 150)], [RULE], [event])
     assert ([one.direction for one in decision.started], decision.ended) == (["up"], (event.alert_id,))
 
@@ -136,11 +138,9 @@ class Told:
             del self.lasting[alert_id]
         for event in decision.started:
             alert_id = uuid4()
-            kept = OngoingAlert(
-                alert_id=alert_id, segment_id=event.segment_id, rule=event.rule, direction=event.direction
-            )
+            kept = OngoingAlert(alert_id=alert_id, place_id=event.place_id, rule=event.rule, direction=event.direction)
             self.lasting[alert_id] = kept
-            self.told.append((event.segment_id, event.direction))
+            self.told.append((event.place_id, event.direction))
 
 
 def test_an_alert_is_reported_once_and_again_after_it_ended() -> None:
@@ -183,14 +183,12 @@ def test_between_two_events_of_one_kind_the_change_was_below(
                 since[direction] = False
             elif moved * 10 <= customers * 8:
                 since[direction] = True
-    assert len({(event.segment_id, event.rule, event.direction) for event in told.lasting.values()}) == len(
-        told.lasting
-    )
+    assert len({(event.place_id, event.rule, event.direction) for event in told.lasting.values()}) == len(told.lasting)
 
 
 def test_an_event_names_its_segment() -> None:
-    [event] = evaluate_rules([comparison(100, 90, segment_id=7)], [RULE], []).started
-    assert (event.segment_id, event.segment_name) == (7, "S7")
+    [event] = evaluate_rules([comparison(100, 90, place_id=7)], [RULE], []).started
+    assert (event.place_id, event.place_name) == (7, "S7")
 
 
 def test_an_event_ends_when_the_change_is_down_to_four_fifths_of_the_threshold() -> None:
