@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from pipelines.base.errors import Superseded
 from pipelines.base.timezone import stored_timezone
+from pipelines.customers.checkpoint import BEGINNING, EventCoverage
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
-
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before every event."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +38,7 @@ def publish_scan(
     account_id: int,
     started_at: datetime,
     *,
-    events_until: datetime,
+    events: EventCoverage,
     has_segments: bool,
 ) -> PublishedScan:
     """Publish the pages of a scan. Raises ``Superseded`` if a later scan, or this one, is published already.
@@ -66,9 +63,12 @@ def publish_scan(
             "forgotten_from": FORGOTTEN_FROM,
             "forgotten_count": connection.scalar(statement("forgotten_count"), {"account_id": account_id}),
             "has_segments": has_segments,
-            "events_since": BEGINNING if previous is None else previous.events_until,
-            "events_until": events_until,
-            "is_first": previous is None,
+            "events_from": events.since,
+            "events_until": events.until,
+            "are_events_complete": events.is_complete,
+            "stored_from": previous.events_from if previous else BEGINNING,
+            "stored_until": previous.events_until if previous else BEGINNING,
+            "previous": previous and previous.started_at,
         }
         execute_as_is(connection, statement_text("create_readings"))
         for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
@@ -78,7 +78,7 @@ def publish_scan(
         execute_as_is(connection, statement_text("create_changes"))
         for name in (
             *("close_stays", "open_stays", "insert_kept_pages", "insert_scan", "insert_stage_moves"),
-            *("insert_place_days", "insert_flows", "delete_overlaps", "insert_overlaps"),
+            *("insert_denied_page", "insert_place_days", "insert_flows", "delete_overlaps", "insert_overlaps"),
             *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
         ):
             connection.execute(statement(name), values)

@@ -5,8 +5,7 @@ Nothing ends because it was not listed: a customer that the list does not show i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,10 +13,12 @@ from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.models import Account
 from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
 from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
+from pipelines.customers.events import EventReading
 from pipelines.customers.forget import read_forgotten
+from pipelines.customers.moves import read_moves
 from pipelines.customers.projection import CustomerRow
 from pipelines.customers.publish_scan import PublishedScan, publish_scan
-from pipelines.customers.reader import CustomerReader, ReadPage, open_reader
+from pipelines.customers.reader import CustomerReader, open_reader
 from pipelines.load.blocked_hosts import blocks_recorded
 from pipelines.load.context import LoadContext
 from pipelines.load.load import with_retry
@@ -29,9 +30,6 @@ MAX_BY_ID: Final = 500
 
 SECOND_PASS: Final = 1_000_000_000
 """Position from which pages of the second pass over the list count."""
-
-SKEW: Final = timedelta(seconds=1)
-"""Events of the current second may not be complete."""
 
 
 def scan_customers(context: LoadContext) -> PublishedScan:
@@ -54,9 +52,9 @@ def scan_customers(context: LoadContext) -> PublishedScan:
     ):
         account = _fetch_account(reader, account_id)
         _read_sizes(reader, checkpoint, account, number=1)
-        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS), is_forgotten)
+        _read_list(reader, checkpoint, is_forgotten)
         _read_missing(reader, checkpoint, is_forgotten)
-        events_until = _read_moves(reader, checkpoint, context.clock.now())
+        events = read_moves(reader, checkpoint, context.clock.now())
         require_same_account_and_mode(account, reader.fetch_account())
         _read_sizes(reader, checkpoint, account, number=2)
     return with_retry(
@@ -65,7 +63,7 @@ def scan_customers(context: LoadContext) -> PublishedScan:
             key,
             account_id,
             checkpoint.started_at,
-            events_until=events_until,
+            events=events,
             has_segments=account.mode == "segments",
         ),
         context.clock,
@@ -92,10 +90,10 @@ def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account
         checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
 
 
-def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: Callable[[int], bool]) -> None:
-    """Read the list page by page and commit each."""
+def _read_list(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: Callable[[int], bool]) -> None:
+    """Read the list, or the rest of it, page by page and commit each."""
     start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
-    for page in pages:
+    for page in reader.read_customers(checkpoint.list_position(start)):
         rows = [row for row in page.rows if not is_forgotten(row.id)]
         checkpoint.add("list", rows, page.sent_at, page.received_at, start + page.position)
 
@@ -112,9 +110,9 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
     if len(missing) > MAX_BY_ID:
         _end_deleted(reader, checkpoint)
         checkpoint.positions["list"] = SECOND_PASS
-        _read_list(checkpoint, reader.read_customers(), is_forgotten)
+        _read_list(reader, checkpoint, is_forgotten)
         missing = checkpoint.missing_customers(MAX_BY_ID)
-    for customer_id in missing:
+    for customer_id in (*missing, *checkpoint.denied_customers(MAX_BY_ID - len(missing))):
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
         received_at = reader.clock.now()
@@ -122,6 +120,8 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
             checkpoint.add("by_id", [(*row, "deleted")], sent_at, received_at)
         elif is_gone:
             checkpoint.add("by_id", [_gone(customer_id, "gone_or_hidden")], sent_at, received_at)
+        else:
+            checkpoint.add("denied", [(customer_id,)], sent_at, received_at)
 
 
 def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
@@ -129,20 +129,10 @@ def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     assert checkpoint.previous is not None
     missing = set(checkpoint.missing_customers(SECOND_PASS))
     sent_at = reader.clock.now()
-    for ids in reader.read_deletions(checkpoint.previous, sent_at):
+    since, until = int(checkpoint.previous.timestamp()), int(sent_at.timestamp())
+    for ids in reader.read_deletions(EventReading(kind="customer_deleted", since=since, until=until)):
         if rows := [_gone(customer_id, "deleted") for customer_id in ids if customer_id in missing]:
             checkpoint.add("by_id", rows, sent_at, reader.clock.now())
-
-
-def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -> datetime:
-    """Read the events of moves between stages since the previous scan; return until when they are complete."""
-    since, until = checkpoint.previous, now.replace(microsecond=0) - SKEW
-    first = 0 if since is None else int(since.timestamp())
-    for moves in reader.read_moves(since, now):
-        if moves and max(move.moved_at for move in moves) < first:  # the filter is ignored, and the latest come first
-            break
-        checkpoint.add("moves", [move for move in moves if move.moved_at >= first], now, reader.clock.now())
-    return until
 
 
 def _gone(customer_id: int, reason: str) -> tuple[object, ...]:

@@ -18,7 +18,8 @@ from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.base import clock
 from pipelines.base.errors import Blocked, RateLimited
 from pipelines.probe.customers import CUSTOMERS, count_customers
-from pipelines.probe.lists import first_page
+from pipelines.probe.lists import LARGEST_LIMIT, first_page
+from pipelines.probe.page_limits import probed_page_limits
 from pipelines.probe.probe import ProbeResult, probe, probe_file, read_result, write_result
 from pipelines.probe.reader import ProbeReader
 from tests.records import START
@@ -99,7 +100,7 @@ QUIRKS: list[dict[tuple[str, str], dict[str, Any]]] = [
         ("customers", "page past the end"): {"is_past_end_204": False},
         ("events", "oldest event"): {"events_kept_days": 7},
     },
-    {("customers", "largest limit without 504"): {"customers_504_above": 100}},
+    {("customers", LARGEST_LIMIT): {"customers_504_above": 100}},
 ]
 """Quirks of the emulator by the finding that tells each from the usual behaviour; those of a group act together."""
 
@@ -177,7 +178,7 @@ def test_the_text_holds_no_id_name_or_host_and_the_usual_is_expected(probed: Pro
     assert read_result(file) is None
     write_result(file, result)
     assert read_result(file) == result
-    assert result.customers_limit == 250
+    assert probed_page_limits(tmp_path, "main") == {"events": 100}
     file.write_text("[]")
     assert read_result(file) is None
 
