@@ -42,6 +42,7 @@ class EventReading:
     kind: str
     since: int  # 0: from the first that amoCRM keeps
     until: int
+    is_piece: bool = False  # of a past that is too long for one reading, so that oldest first leads nowhere
     complete_from: int | None = None  # every event from here to ``until`` was read; None if nothing is certain
     is_readable: bool = True  # False if amoCRM refused a page, or it cannot be used
 
@@ -83,11 +84,11 @@ def read_events(fetch: Fetch[Item], project: Project[Item], reading: EventReadin
         is_promised = page.has_next
         has_links = has_links or is_promised
         is_last = not is_promised and (has_links or len(page.ids) < EVENT_PAGE_SIZE)
-        if is_last or (page.times and max(page.times) < reading.since):
-            reading.complete_from = reading.since
-            return
         earlier = ids
         oldest = _oldest(page.times, oldest, is_first=number == 1)
+        if is_last or (oldest is not None and oldest < reading.since):
+            reading.complete_from = reading.since
+            return
         reading.complete_from = None if oldest is None else oldest + 1  # more events of that second may follow
 
 
@@ -99,8 +100,11 @@ def _oldest(times: Sequence[int], earlier: int | None, *, is_first: bool) -> int
 
 
 def _starts_elsewhere(times: Sequence[int], reading: EventReading) -> bool:
-    """Return True if amoCRM ignores the filter by time, and lists later events first or the oldest ones."""
-    return bool(times) and (times[-1] > reading.until or times[0] < min(reading.since, times[-1]))
+    """Return True if the wanted events begin on another page: after later ones, or after the oldest ones."""
+    if not times:
+        return False
+    is_oldest_first = times[0] < times[-1]
+    return times[-1] > reading.until or (is_oldest_first and (reading.is_piece or times[0] < reading.since))
 
 
 def _is_outage(error: ApiError) -> bool:

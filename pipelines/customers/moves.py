@@ -31,16 +31,18 @@ def read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) ->
     if not latest.is_readable and not is_complete:
         return EventCoverage(since=earlier.since, until=earlier.until, is_complete=False)
     since = earlier.since
-    if since > BEGINNING:
-        older = _read(reader, checkpoint, BEGINNING, since - SKEW)
+    if since > BEGINNING and latest.complete_from is not None:
+        older = _read(reader, checkpoint, BEGINNING, since - SKEW, is_piece=True)
         since = since if older.complete_from is None else _instant(older.complete_from)
     return EventCoverage(since=since, until=until, is_complete=is_complete)
 
 
-def _read(reader: CustomerReader, checkpoint: Checkpoint, since: datetime, until: datetime) -> EventReading:
+def _read(
+    reader: CustomerReader, checkpoint: Checkpoint, since: datetime, until: datetime, *, is_piece: bool = False
+) -> EventReading:
     """Read the moves from ``since`` to ``until``, both inclusive, and store them."""
     first, last = int(since.timestamp()), int(until.timestamp())
-    reading = EventReading(kind="customer_status_changed", since=first, until=last)
+    reading = EventReading(kind="customer_status_changed", since=first, until=last, is_piece=is_piece)
     sent_at = reader.clock.now()
     for moves in reader.read_moves(reading):
         rows = [move for move in moves if first <= move.moved_at <= last]

@@ -179,7 +179,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "write_back_thing": "action thing",
     "size_alert": "around customers_count days direction message missed_days observed_at previous_count "
     "previous_observed_at rule segment_id",
-    "scan": f"events_until published_at scan_date {' '.join(SCAN_COUNTS)}",
+    "scan": f"are_events_complete events_from events_until published_at scan_date {' '.join(SCAN_COUNTS)}",
     "place_day": " ".join(PLACE_COUNTS),
     "place_flow_day": "customers_count",
     "segment_overlap": "customers_count",
