@@ -25,9 +25,13 @@ def scan_accounts(
     *,
     clock: Clock = SYSTEM_CLOCK,
     on_error: Callable[[Exception], object] = lambda _: None,
+    may_start: Callable[[AnyAccount], bool] = lambda _: True,
 ) -> Iterator[tuple[str, PublishedScan | ErrorReport]]:
-    """Scan the accounts and yield each result with the account's key. Errors are returned, never raised."""
-    for account in accounts:
+    """Scan the accounts and yield each result with the account's key. Errors are returned, never raised.
+
+    An account is skipped if its turn comes when ``may_start`` is False. A scan that has begun is finished.
+    """
+    for account in filter(may_start, accounts):
         try:
             scanned = scan_customers(LoadContext(engine, account, settings, clock=clock))
         except Exception as error:  # noqa: BLE001 - one account's error does not affect the others
