@@ -34,16 +34,23 @@ def select_scanned(accounts: Sequence[AnyAccount], *, is_all: bool) -> list[AnyA
 def scan_all(
     engine: Engine, accounts: Sequence[AnyAccount], settings: Settings, *, is_silent: bool
 ) -> list[ErrorReport]:
-    """Scan accounts one after another, print each result unless ``is_silent``, and return the errors."""
+    """Scan accounts one after another, print each result unless ``is_silent``, and return the errors.
+
+    If interrupted, print that the scan can go on.
+    """
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
     failures = []
     on_error = traceback.print_exception if is_verbose else lambda _: None
-    for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
-        if isinstance(scanned, ErrorReport):
-            failures.append(scanned)
-            click.echo(scanned.full_text, err=True)
-        elif not is_silent:
-            click.echo(f"account '{account_key}': {describe_scan(scanned)}")
+    try:
+        for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
+            if isinstance(scanned, ErrorReport):
+                failures.append(scanned)
+                click.echo(scanned.full_text, err=True)
+            elif not is_silent:
+                click.echo(f"account '{account_key}': {describe_scan(scanned)}")
+    except KeyboardInterrupt:
+        click.echo("\nThe scan was interrupted. Within an hour, the same command goes on from its last page.", err=True)
+        raise
     return failures
 
 
