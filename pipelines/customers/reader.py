@@ -75,6 +75,7 @@ class CustomerReader:
     scan_limiter: RateLimiter
     _page_size: int
     _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
+    is_by_id: bool = True  # every page so far was sorted by id
     _may_shrink: bool = True  # all pages so far were full
     _is_promised: bool = False  # the page before linked to the next one
 
@@ -112,6 +113,8 @@ class CustomerReader:
             seen.add(ids)
             position = (position // self._page_size + 1) * self._page_size
             yield ReadPage(rows=page.rows, position=position, sent_at=sent_at, received_at=self.clock.now())
+            ascending = sorted(row.id for row in page.rows)
+            self.is_by_id = self.is_by_id and [row.id for row in page.rows] in (ascending, ascending[::-1])
             is_full = len(page.ids) == self._page_size
             self._may_shrink = self._may_shrink and is_full
             self._is_promised, has_links = page.has_next, has_links or page.has_next

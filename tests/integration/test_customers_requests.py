@@ -115,6 +115,25 @@ def test_a_scan_goes_on_with_the_page_size_that_worked(
     assert [(one.query["limit"], one.page) for one in listed] == [("2", 5), ("2", 6)]
 
 
+@pytest.mark.parametrize("order", ["id", "updated_at"])
+def test_the_first_scan_reads_a_list_twice_that_is_not_by_id(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch, order: Any
+) -> None:
+    """A change moves a customer of the first page to the end, and the first one of the second page into the gap."""
+    small_pages(monkeypatch)
+    account.world.quirks = Quirks(customers_order=order)
+    customers = account.world.add_customers(account.id, 12)
+    for customer in customers[3:]:
+        account.emulator.clock.advance(timedelta(seconds=1))
+        account.world.purchase(account.id, customer, 100)
+    account.world.purchase(account.id, customers[0], 100)
+    account.emulator.clock.advance(timedelta(seconds=1))
+    change = effects.before_response(lambda world: world.purchase(account.id, customers[1], 100))
+    account.emulator.faults.add(change, resource="customers", page=2, times=1)
+    assert account.scan().customers_count == 12
+    assert pages_of(account, "customers") == ([1, 2, 3] if order == "id" else [1, 2, 3, 1, 2, 3])
+
+
 def test_hidden_customers_are_requested_rarely_and_their_deletion_is_found(
     account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
