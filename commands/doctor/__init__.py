@@ -23,7 +23,7 @@ from commands.doctor.check import Check, failed, ok
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.probe import check_scan_costs, has_scans, print_probe
+from commands.doctor.probe import check_scans, print_probe
 from commands.doctor.receivers import check_delivery, check_receivers
 from commands.options import account_option, json_option
 from commands.output import print_json
@@ -81,9 +81,8 @@ def command(
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
-        may_estimate = with_scan_cost or len(settings.all_accounts) == 1
-        scanned = [one for one in accounts if may_estimate or (not is_brief and has_scans(one))]
-        checks = chain(checks, check_scan_costs(scanned, settings, SYSTEM_CLOCK, is_requested=with_scan_cost))
+        if with_scan_cost or not is_brief:
+            checks = chain(checks, check_scans(accounts, settings, SYSTEM_CLOCK, with_cost=with_scan_cost))
     language, found = terminal_language(setting), []
     if send_test_alert:
         receivers = load_receivers(os.environ, current_settings_folder())

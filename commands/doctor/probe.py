@@ -14,7 +14,8 @@ from commands.output import print_json
 from pipelines.amocrm.client import AmoClient
 from pipelines.base.clock import Clock
 from pipelines.base.errors import ApiError, SettingsError
-from pipelines.base.language import LazyText, join_texts, lazy_gettext
+from pipelines.base.language import LazyText, join_texts, lazy_gettext, map_text
+from pipelines.base.program import with_program_name
 from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
 from pipelines.customers.cost import ScanCost, estimate_scan
 from pipelines.load.access import endpoint_for
@@ -37,24 +38,26 @@ def print_probe(account: AccountSettings, settings: Settings, clock: Clock, *, i
         click.echo(result.describe())
 
 
-def check_scan_costs(
-    accounts: Sequence[AnyAccount], settings: Settings, clock: Clock, *, is_requested: bool
+def check_scans(
+    accounts: Sequence[AnyAccount], settings: Settings, clock: Clock, *, with_cost: bool
 ) -> Iterator[Check]:
-    """Yield a check per account with what a scan of its customers costs.
+    """Yield a check per account with what a scan of its customers costs, if scans are on or ``with_cost``.
 
-    If scans are off and the estimate was not requested, nothing is said of accounts without a list of customers.
+    Otherwise no customer is requested.
     """
     for account in accounts:
         if isinstance(account, UnusableAccount):
             continue
-        check = check_scan_cost(account, settings, clock)
-        if check.status == "ok" or is_requested or has_scans(account):
-            yield check
+        subject = lazy_gettext("account '%(key)s': scan", key=account.key)
+        if with_cost or account.customers:
+            yield check_scan_cost(subject, account, settings, clock)
+        else:
+            off = lazy_gettext("Scans of customers are off. './run doctor --scan-cost' says what one costs.")
+            yield ok(subject, map_text(off, with_program_name))
 
 
-def check_scan_cost(account: AccountSettings, settings: Settings, clock: Clock) -> Check:
+def check_scan_cost(subject: str, account: AccountSettings, settings: Settings, clock: Clock) -> Check:
     """Estimate what a scan of an account's customers costs."""
-    subject = lazy_gettext("account '%(key)s': scan", key=account.key)
     try:
         with open_reader(account, settings, clock) as reader:
             cost = estimate_scan(reader)
@@ -66,15 +69,8 @@ def check_scan_cost(account: AccountSettings, settings: Settings, clock: Clock) 
             lazy_gettext("amoCRM shows no list of customers."),
             lazy_gettext("Enable customers, or use a token that may read them."),
         )
-    if has_scans(account):
-        return ok(subject, describe_cost(cost))
-    off = lazy_gettext("Scans are off; docs/customers.md says how to switch them on.")
+    off = "" if account.customers else lazy_gettext("Scans are off; docs/customers.md says how to switch them on.")
     return ok(subject, join_texts(describe_cost(cost), off))
-
-
-def has_scans(account: AnyAccount) -> bool:
-    """Return True if scans of the account's customers are switched on."""
-    return not isinstance(account, UnusableAccount) and account.customers is not None
 
 
 def describe_cost(cost: ScanCost) -> LazyText:

@@ -1,4 +1,4 @@
-"""Events of customers, newest first, as far as amoCRM shows them.
+"""Events of customers, latest first, as far as amoCRM shows them.
 
 No state of a customer depends on events. So a scan goes on without those that amoCRM does not show, and says how far
 they reach.
@@ -93,7 +93,7 @@ def read_events(fetch: Fetch[Item], project: Project[Item], reading: EventReadin
 
 
 def _oldest(times: Sequence[int], earlier: int | None, *, is_first: bool) -> int | None:
-    """Return the oldest time so far; None if the events are not listed newest first."""
+    """Return the oldest time so far; None if the events are not listed latest first."""
     if not times or list(times) != sorted(times, reverse=True):
         return None
     return times[-1] if is_first or (earlier is not None and times[0] <= earlier) else None

@@ -167,7 +167,7 @@ def test_an_unknown_customer_is_gone_by_either_status(account: ScannedAccount, i
     assert account.scan().gone_count == 1
 
 
-def test_the_past_is_read_in_pieces_newest_first(account: ScannedAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_past_is_read_in_pieces_latest_first(account: ScannedAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece of six events ends within a second, whose event the next piece reads."""
     monkeypatch.setattr(events, "EVENT_PAGE_SIZE", 2)
     monkeypatch.setattr(events, "MAX_EVENT_PAGES", 3)
