@@ -11,7 +11,8 @@ from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.resources import Warehouse
 from assets.scan_checks import SCAN, check_scan, evaluations
 from pipelines.base.text import to_single_line
-from pipelines.customers.due import due_accounts
+from pipelines.config.settings import AnyAccount
+from pipelines.customers.due import due_accounts, is_open
 from pipelines.customers.failure_alerts import notify_of_scans
 from pipelines.customers.fleet import scan_accounts
 from pipelines.customers.latest import read_latest_scan
@@ -31,7 +32,11 @@ def scan_due_accounts(
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
         due = due_accounts(workbench.engine, settings.accounts, clock.now(), settings.schedule_timezone)
-    for account_key, scanned in scan_accounts(workbench.engine, due, settings, clock=clock):
+
+    def may_start(account: AnyAccount) -> bool:
+        return is_open(account, clock.now(), settings.schedule_timezone)
+
+    for account_key, scanned in scan_accounts(workbench.engine, due, settings, clock=clock, may_start=may_start):
         outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
         if isinstance(scanned, ErrorReport):
             context.log.error(to_single_line(scanned.full_text, 1_000))

@@ -45,19 +45,24 @@ def scan_all(
     """Scan accounts one after another, print each result unless ``is_silent``, and return the errors.
 
     The receivers get alerts about accounts whose scans start failing, keep failing or recover.
+    If interrupted, print that the scan can go on.
     """
     is_verbose = VERBOSE_KEY in click.get_current_context().meta
     outcomes: dict[str, ErrorReport | None] = {}
     on_error = traceback.print_exception if is_verbose else lambda _: None
-    for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
-        outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
-        if isinstance(scanned, ErrorReport):
-            click.echo(scanned.full_text, err=True)
-            continue
-        if not is_silent:
-            click.echo(f"account '{account_key}': {describe_scan(scanned)}")
-        if scanned.alert_error:
-            print_alert_error(account_key, scanned.alert_error)
+    try:
+        for account_key, scanned in scan_accounts(engine, accounts, settings, on_error=on_error):
+            outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
+            if isinstance(scanned, ErrorReport):
+                click.echo(scanned.full_text, err=True)
+                continue
+            if not is_silent:
+                click.echo(f"account '{account_key}': {describe_scan(scanned)}")
+            if scanned.alert_error:
+                print_alert_error(account_key, scanned.alert_error)
+    except KeyboardInterrupt:
+        click.echo("\nThe scan was interrupted. Within an hour, the same command goes on from its last page.", err=True)
+        raise
     unsent = notify_of_scans(engine, receivers, outcomes, settings, clock=SYSTEM_CLOCK)
     if unsent:
         print_unsent(unsent, "scan")

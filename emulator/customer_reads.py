@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from emulator.calls import Call, with_self_link
+from emulator.calls import Call, not_found, with_self_link
 from emulator.customer import Customer, CustomerBook, CustomerEvent
 from emulator.customer_life import change_at_rate
-from emulator.effects import HTML
 from emulator.entities import Json
-from emulator.messages import Response, no_content, problem, success
+from emulator.messages import Response, no_content, problem, success, timeout
 from emulator.reads import page_size, page_url
 from emulator.routes import PATHS
 
@@ -29,7 +28,7 @@ def get_customers(call: Call) -> Response:
     requested = call.request.query.get("limit", "")
     size = int(requested) if requested.isdecimal() else 0
     if quirks.customers_504_above is not None and size > quirks.customers_504_above:
-        return Response(status=504, content_type=HTML, body=b"<html><h1>504 Gateway Time-out</h1></html>")
+        return timeout()
     if call.request.page > 1 and quirks.customer_changes_per_page:
         change_at_rate(call.world, call.account.id, quirks.customer_changes_per_page)
     is_over = quirks.falls_back_over_max and size > quirks.max_limit
@@ -44,6 +43,8 @@ def get_customer(call: Call) -> Response:
     """``GET /customers/{id}``: 204 if there is none, and what the quirks say if it is hidden or deleted."""
     quirks = call.world.quirks
     customer = _book(call).customers.get(call.route.thing_id or 0)
+    if customer is None and quirks.is_unknown_customer_404:
+        return not_found(call)
     if customer is None or (customer.deleted_at is not None and quirks.is_deleted_customer_204):
         return no_content()
     if customer.is_hidden and quirks.hidden_customer_status != 200:
@@ -60,6 +61,8 @@ def get_events(call: Call) -> Response:
     if not quirks.ignores_event_filters:
         kinds = {kind for text in _filter_values(call, "type") for kind in text.split(",")}
         shown = [one for one in shown if (not kinds or one.type in kinds) and _is_event_in_range(call, one)]
+    if quirks.events_oldest_first:
+        shown.reverse()
     return _page(call, shown, page_size(call, MAX_EVENTS), lambda one: _event_row(call, one))
 
 

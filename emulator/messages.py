@@ -62,6 +62,13 @@ def no_content() -> Response:
     return Response(status=204)
 
 
+def timeout() -> Response:
+    """Return the page of a proxy whose server took too long."""
+    return Response(
+        status=504, content_type="text/html; charset=UTF-8", body=b"<html><h1>504 Gateway Time-out</h1></html>"
+    )
+
+
 def problem(status: int, detail: str, **more: Json) -> Response:
     """Return an error in the API's format: RFC 7807 with amoCRM's ``type``."""
     title = HTTPStatus(status).phrase

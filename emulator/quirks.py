@@ -22,6 +22,8 @@ class Quirks:
     customers_order: Literal["id", "updated_at"] = "id"
     falls_back_over_max: bool = True  # customers above ``max_limit``: pages of ``default_limit``, else of ``max_limit``
     customers_504_above: int | None = None  # a larger ``limit`` of customers gets 504
+    lists_504_above: int | None = None  # the same of segments and fields
+    is_unknown_customer_404: bool = False  # by id, else 204
     hidden_customer_status: Literal[200, 204, 403] = 403  # by id, of a customer that the user may not see
     is_deleted_customer_204: bool = True  # by id, else 200 with ``is_deleted``
     stage_moves_customer_updated_at: bool = True
@@ -31,3 +33,4 @@ class Quirks:
     missing_event_share: float = 0.0  # events that no list shows
     events_kept_days: int | None = None
     ignores_event_filters: bool = False
+    events_oldest_first: bool = False

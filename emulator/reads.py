@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from emulator.calls import Call, not_found, with_self_link
 from emulator.entities import Json
-from emulator.messages import Response, no_content, success
+from emulator.messages import Response, no_content, success, timeout
 from emulator.routes import LIST_OF_ENTITY, PATHS
 
 
@@ -41,6 +41,8 @@ def get_list(call: Call) -> Response:
         return success(_list_document(call, rows, total=len(rows), links={"self": call.request.base_url + PATHS[name]}))
 
     limit, page = page_size(call, quirks.max_limit), call.request.page
+    if quirks.lists_504_above is not None and limit > quirks.lists_504_above:
+        return timeout()
     page_count = max(1, -(-len(rows) // limit))
     if page > page_count and quirks.is_past_end_204:
         return no_content()

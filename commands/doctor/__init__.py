@@ -24,7 +24,7 @@ from commands.doctor.customers import check_stored_customers
 from commands.doctor.database import check_database
 from commands.doctor.machine import check_data_folder, check_schedule
 from commands.doctor.permissions import check_env_file, check_folders, check_secret_files
-from commands.doctor.probe import check_scan_costs, print_probe
+from commands.doctor.probe import check_scans, print_probe
 from commands.doctor.receivers import check_delivery, check_receivers
 from commands.options import account_option, json_option
 from commands.output import print_json
@@ -82,8 +82,8 @@ def command(
         accounts = [account for account in settings.all_accounts if account_key in (None, account.key)]
         checks = all_checks(settings, account_key, accounts, SYSTEM_CLOCK)
         is_brief = len(accounts) > MAX_ACCOUNTS_IN_FULL
-        scanned = [one for one in accounts if with_scan_cost or (not is_brief and has_scans(one))]
-        checks = chain(checks, check_scan_costs(scanned, settings, SYSTEM_CLOCK))
+        if with_scan_cost or not is_brief:
+            checks = chain(checks, check_scans(accounts, settings, SYSTEM_CLOCK, with_cost=with_scan_cost))
     language, found = terminal_language(setting), []
     if send_test_alert:
         receivers = load_receivers(os.environ, current_settings_folder())
@@ -162,11 +162,6 @@ def check_any_account(account: AnyAccount, settings: Settings, engine: Engine | 
     else:
         yield from check_account(account, settings, engine, clock)
         yield from check_alerts(account, settings, engine)
-
-
-def has_scans(account: AnyAccount) -> bool:
-    """Return True if scans of the account's customers are switched on."""
-    return not isinstance(account, UnusableAccount) and account.customers is not None
 
 
 def print_check(check: Check, language: Language) -> None:

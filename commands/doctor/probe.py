@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,10 +14,12 @@ from commands.output import print_json
 from pipelines.amocrm.client import AmoClient
 from pipelines.base.clock import Clock
 from pipelines.base.errors import ApiError, SettingsError
-from pipelines.base.language import LazyText, lazy_gettext
+from pipelines.base.language import LazyText, join_texts, lazy_gettext, map_text
+from pipelines.base.program import with_program_name
 from pipelines.config.settings import AccountSettings, AnyAccount, Settings, UnusableAccount
 from pipelines.customers.cost import ScanCost, estimate_scan
 from pipelines.load.access import endpoint_for
+from pipelines.load.blocked_hosts import blocks_recorded, raise_if_blocked
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
 from pipelines.probe.probe import probe, probe_file, read_result, write_result
 from pipelines.probe.reader import ProbeReader
@@ -35,26 +38,39 @@ def print_probe(account: AccountSettings, settings: Settings, clock: Clock, *, i
         click.echo(result.describe())
 
 
-def check_scan_costs(accounts: Sequence[AnyAccount], settings: Settings, clock: Clock) -> Iterator[Check]:
-    """Yield a check per account with what a scan of its customers costs."""
+def check_scans(
+    accounts: Sequence[AnyAccount], settings: Settings, clock: Clock, *, with_cost: bool
+) -> Iterator[Check]:
+    """Yield a check per account with what a scan of its customers costs, if scans are on or ``with_cost``.
+
+    Otherwise no customer is requested.
+    """
     for account in accounts:
         if isinstance(account, UnusableAccount):
             continue
         subject = lazy_gettext("account '%(key)s': scan", key=account.key)
-        try:
-            with open_reader(account, settings, clock) as reader:
-                cost = estimate_scan(reader)
-        except (ApiError, SettingsError) as error:
-            yield failed(subject, error)
-            continue
-        if cost is None:
-            yield warning(
-                subject,
-                lazy_gettext("amoCRM shows no list of customers."),
-                lazy_gettext("Enable customers, or use a token that may read them."),
-            )
+        if with_cost or account.customers:
+            yield check_scan_cost(subject, account, settings, clock)
         else:
-            yield ok(subject, describe_cost(cost))
+            off = lazy_gettext("Scans of customers are off. './run doctor --scan-cost' says what one costs.")
+            yield ok(subject, map_text(off, with_program_name))
+
+
+def check_scan_cost(subject: str, account: AccountSettings, settings: Settings, clock: Clock) -> Check:
+    """Estimate what a scan of an account's customers costs."""
+    try:
+        with open_reader(account, settings, clock) as reader:
+            cost = estimate_scan(reader)
+    except (ApiError, SettingsError) as error:
+        return failed(subject, error)
+    if cost is None:
+        return warning(
+            subject,
+            lazy_gettext("amoCRM shows no list of customers."),
+            lazy_gettext("Enable customers, or use a token that may read them."),
+        )
+    off = "" if account.customers else lazy_gettext("Scans are off; docs/customers.md says how to switch them on.")
+    return ok(subject, join_texts(describe_cost(cost), off))
 
 
 def describe_cost(cost: ScanCost) -> LazyText:
@@ -63,10 +79,10 @@ def describe_cost(cost: ScanCost) -> LazyText:
         "Customers: %(customers)s. A scan sends about %(requests)s requests in %(minutes)s min and receives "
         "%(megabytes)s MB. amoCRM restricts addresses that read all data without control: scan once a day, at night, "
         "and many accounts one after another.",
-        customers=f"{cost.customer_count:,}",
-        requests=f"{cost.request_count:,}",
-        minutes=f"{max(1, round(cost.seconds / 60)):,}",
-        megabytes=f"{max(1, cost.byte_count // 1_000_000):,}",
+        customers=cost.customer_count,
+        requests=cost.request_count,
+        minutes=max(1, round(cost.seconds / 60)),
+        megabytes=max(1, cost.byte_count // 1_000_000),
     )
 
 
@@ -74,9 +90,11 @@ def describe_cost(cost: ScanCost) -> LazyText:
 def open_reader(account: AccountSettings, settings: Settings, clock: Clock) -> Iterator[ProbeReader]:
     """Open a reader of an account, with a token that was renewed if needed.
 
-    Raises ``ApiError`` and ``SettingsError`` if there is no access.
+    Raises ``ApiError`` and ``SettingsError`` if there is no access. A block of this machine's address is recorded.
     """
     endpoint = endpoint_for(account, settings, clock)
+    host = urlsplit(endpoint.base_url).netloc
+    raise_if_blocked(settings.data_dir, host, clock.now())
     limits, rate_limiters = limits_for(settings, endpoint.base_url), rate_limiters_for(settings)
     with AmoClient(
         endpoint.base_url,
@@ -90,6 +108,7 @@ def open_reader(account: AccountSettings, settings: Settings, clock: Clock) -> I
         base_url = client.base_url
     reader = ProbeReader(base_url, endpoint.token, limits=limits, rate_limiters=rate_limiters, clock=clock)
     try:
-        yield reader
+        with blocks_recorded(settings.data_dir, host, clock):
+            yield reader
     finally:
         reader.close()

@@ -17,7 +17,7 @@ from pipelines.amocrm.account import parse_account
 from pipelines.amocrm.anomalies import AnomalyLog
 from pipelines.amocrm.http import Transport
 from pipelines.amocrm.limits import Limits, RequestQuota
-from pipelines.amocrm.messages import Request, account_request, entity_request, list_request
+from pipelines.amocrm.messages import PAGE_LIMIT, Request, account_request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json, RawResponse, Resource
 from pipelines.amocrm.pagination import CompleteList, Row, merge_pages, paginate, parse_page
 from pipelines.amocrm.rate_limiter import RATE_LIMITERS, RateLimiter, RateLimiters
@@ -170,11 +170,12 @@ class AmoClient:
         earlier_passes = self._pass_counts[resource]
         sequences: dict[int, set[int]] = {}
         pagination = paginate()
+        limit = self._session.limits.page_limits.get(resource, PAGE_LIMIT)
         try:
             page_request = next(pagination)
             while True:
                 parsed = self._session.send(
-                    list_request(resource, page_request.page),
+                    list_request(resource, page_request.page, limit=limit),
                     partial(parse_page, resource=resource, requested_page=page_request.page),
                     pass_number=earlier_passes + page_request.pass_number,
                 )
@@ -187,7 +188,7 @@ class AmoClient:
             )
             return merge_pages(done.value)
         except IncompleteList as error:
-            error.request = error.request or str(list_request(resource, page_request.page))
+            error.request = error.request or str(list_request(resource, page_request.page, limit=limit))
             raise
 
     def fetch_parsed(self, request: Request, parse: Callable[[Json], Parsed]) -> Parsed | None:

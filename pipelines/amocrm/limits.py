@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -48,6 +48,7 @@ class Limits:
     max_wait_seconds: float = 120.0  # if a server asks for more, the load gives up
     backoff_base: float = 1.0  # bound of the first wait, doubled with each retry
     backoff_cap: float = 30.0
+    page_limits: Mapping[str, int] = field(default_factory=dict)  # rows per page by list, if fewer than usual
 
 
 class RetryPolicy:

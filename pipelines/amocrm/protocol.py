@@ -30,6 +30,7 @@ from pipelines.base.errors import (
     Unavailable,
     UncertainWrite,
 )
+from pipelines.base.language import lazy_gettext
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,11 +196,18 @@ def _build_error(error_type: type[ApiError], response: Response, request: Reques
     for part in (detail, described):
         message += f": {part}" if part else ""
     advice = None if request.is_read else _WRITE_ADVICE.get(error_type)
+    if response.status == 504 and request.is_list_page and request.is_read:
+        advice = _TIMEOUT_ADVICE
     return error_type(f"{message}.", advice=advice, **_error_details(response, request))
 
 
 _ERROR_NUMBER = re.compile(r"Error \d{1,4}")
 """The only text of an error about customers that is quoted: any other may repeat a customer's data."""
+
+_TIMEOUT_ADVICE = lazy_gettext(
+    "Nothing stored was changed; the next load tries again. If it lasts, run './run doctor --probe': it finds the page "
+    "size that amoCRM serves in time, and later loads use it."
+)
 
 _WRITE_ADVICE: Mapping[type[ApiError], str] = {
     InvalidRequest: "This call changed nothing. Correct what the response names, and plan again.",

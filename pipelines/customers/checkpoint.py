@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -21,7 +21,30 @@ from pipelines.warehouse.queries import statement
 MAX_AGE: Final = timedelta(hours=1)
 """A scan whose latest page is older starts over: customers have moved on since."""
 
-Kind: TypeAlias = Literal["list", "by_id", "kept", "sizes", "moves"]
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every event."""
+
+DENIED_DAYS: Final = 30
+"""Days between two requests for a customer that the token's user may not see."""
+
+Kind: TypeAlias = Literal["list", "by_id", "kept", "denied", "sizes", "moves"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventCoverage:
+    """Events that are stored: those from ``since`` on and before ``until``."""
+
+    since: datetime = BEGINNING  # ``BEGINNING``: from the first that amoCRM keeps
+    until: datetime = BEGINNING  # ``BEGINNING``: none
+    is_complete: bool = True  # none is missing since the scan before
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListPosition:
+    """Position in the list of customers from which a pass goes on."""
+
+    row_count: int = 0  # of the pages before, if all were full
+    page_size: int | None = None  # of the page before; None at the begin
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,6 +57,7 @@ class Checkpoint:
     account_id: int
     started_at: datetime
     previous: datetime | None  # start of the latest published scan
+    events: EventCoverage = EventCoverage()  # until that scan
     positions: dict[str, int] = field(default_factory=dict)  # last number by kind
 
     def add(
@@ -68,16 +92,40 @@ class Checkpoint:
             connection.execute(statement("insert_page"), page | {"rows": Jsonb(list(rows), dumps=_dump)})
 
     def missing_customers(self, most: int) -> list[int]:
-        """Return ids of customers of the latest published scan that this one has not read, at most so many."""
+        """Return ids of customers of the latest published scan that this one has not read, at most so many.
+
+        Those that amoCRM did not let the user see are left out.
+        """
+        return self._select("missing_customers", most)
+
+    def denied_customers(self, most: int) -> list[int]:
+        """Return those of the customers that the user may not see whose turn has come, at most so many.
+
+        Each has its turn on one of ``DENIED_DAYS`` days, by its id.
+        """
+        return self._select("denied_customers", most)
+
+    def list_position(self, start: int) -> ListPosition:
+        """Return where the pass goes on whose numbers begin after ``start``."""
+        values = {"account_id": self.account_id, "started_at": self.started_at, "start": start}
+        with transaction(self.engine, account=self.account_key) as connection:
+            numbers = [start, *connection.scalars(statement("latest_list_numbers"), values)]
+        is_begun = len(numbers) > 1
+        return ListPosition(row_count=numbers[-1] - start, page_size=numbers[-1] - numbers[-2] if is_begun else None)
+
+    def _select(self, name: str, most: int) -> list[int]:
+        """Return the ids that a query selects, at most so many."""
         values = {
             "account_id": self.account_id,
             "started_at": self.started_at,
             "previous": self.previous,
             "forgotten_from": FORGOTTEN_FROM,
+            "days": DENIED_DAYS,
+            "day": self.started_at.toordinal() % DENIED_DAYS,
             "most": most,
         }
         with transaction(self.engine, account=self.account_key) as connection:
-            return list(connection.scalars(statement("missing_customers"), values))
+            return list(connection.scalars(statement(name), values))
 
 
 def require_pages(connection: Connection, account_key: str, account_id: int, started_at: datetime) -> None:
@@ -115,6 +163,7 @@ def open_checkpoint(engine: Engine, data_dir: Path, account_key: str, account_id
         account_id=account_id,
         started_at=started_at,
         previous=latest.started_at if latest else None,
+        events=EventCoverage(since=latest.events_from, until=latest.events_until) if latest else EventCoverage(),
         positions={page.kind: page.number for page in pages},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from pipelines.base.errors import Unavailable
 from pipelines.customers.reader import MAX_REQUESTS_PER_SECOND
 from pipelines.probe.customers import CUSTOMERS, count_customers
 from pipelines.probe.lists import first_page
@@ -25,11 +26,13 @@ class ScanCost:
 
 
 def estimate_scan(reader: ProbeReader) -> ScanCost | None:
-    """Estimate the cost of a scan; None if the API shows no list of customers.
+    """Estimate the cost of a scan; None if the account has no list of customers, or the user no right to read it.
 
-    A page that takes longer than the rate allows lengthens the scan.
+    A page that takes longer than the rate allows lengthens the scan. Raises ``Unavailable`` if amoCRM does not respond.
     """
     page, limit = first_page(reader, CUSTOMERS)
+    if page.status == 0 or page.status >= 500:
+        raise Unavailable(f"amoCRM did not show the customers: {page.describe()}.")
     if not page.is_usable:
         return None
     count = count_customers(reader, limit, page)

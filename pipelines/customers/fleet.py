@@ -27,12 +27,14 @@ def scan_accounts(
     *,
     clock: Clock = SYSTEM_CLOCK,
     on_error: Callable[[Exception], object] = lambda _: None,
+    may_start: Callable[[AnyAccount], bool] = lambda _: True,
 ) -> Iterator[tuple[str, PublishedScan | ErrorReport]]:
     """Scan the accounts, send their alerts on sizes of stages, and yield each result with the account's key.
 
-    Errors are returned, never raised.
+    Errors are returned, never raised. An account is skipped if its turn comes when ``may_start`` is False. A scan that
+    has begun is finished.
     """
-    for account in accounts:
+    for account in filter(may_start, accounts):
         context = LoadContext(engine, account, settings, clock=clock)
         try:
             scanned = scan_customers(context)

@@ -60,6 +60,16 @@ class ProjectedPage(Generic[Item]):
     has_next: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectedEvents(Generic[Item]):
+    """One page of events, reduced. ``rows`` are those of the wanted kind, each with its event's id or None."""
+
+    rows: tuple[tuple[str | None, Item], ...]
+    ids: tuple[str | None, ...]  # of all events
+    times: tuple[int, ...]  # of all events, in Unix seconds
+    has_next: bool
+
+
 def project_customer(row: Json) -> CustomerRow:
     """Reduce a customer. Raises ``InvalidRecord`` if it, or one of its segments, has no usable id."""
     customer_id = parse_row_id(row, "customer")
@@ -88,18 +98,39 @@ def project_customers(document: Json) -> ProjectedPage[CustomerRow]:
     return _project_page(document, "customers", project_customer)
 
 
-def project_moves(document: Json) -> ProjectedPage[StageMove]:
+def project_moves(document: Json) -> ProjectedEvents[StageMove]:
     """Reduce a page of events; other events than moves of customers are left out. Raises ``InvalidRecord``."""
-    page = _project_page(document, "events", _project_move)
-    return ProjectedPage(
-        rows=tuple(move for move in page.rows if move is not None), ids=page.ids, has_next=page.has_next
+    return _project_events(document, _project_move)
+
+
+def project_deletions(document: Json) -> ProjectedEvents[int]:
+    """Reduce a page of events to the ids of customers that were deleted. Raises ``InvalidRecord``."""
+    return _project_events(document, _project_deletion)
+
+
+def _project_events(document: Json, project: Callable[[Json], Item | None]) -> ProjectedEvents[Item]:
+    """Reduce a page of events to what ``project`` makes of them, unless that is None."""
+    page = _project_page(document, "events", lambda row: (_event_id(row), _event_time(row), project(row)))
+    return ProjectedEvents(
+        rows=tuple((event_id, item) for event_id, _, item in page.rows if item is not None),
+        ids=tuple(event_id for event_id, _, _ in page.rows),
+        times=tuple(time for _, time, _ in page.rows if time is not None),
+        has_next=page.has_next,
     )
 
 
-def project_deletions(document: Json) -> ProjectedPage[int]:
-    """Reduce a page of events to the ids of customers that were deleted. Raises ``InvalidRecord``."""
-    page = _project_page(document, "events", _project_deletion)
-    return ProjectedPage(rows=tuple(one for one in page.rows if one is not None), ids=page.ids, has_next=page.has_next)
+def _event_id(row: Json) -> str | None:
+    """Return an event's id, a text or a number. Raises ``InvalidRecord`` if the event is not an object."""
+    if not isinstance(row, dict):
+        raise InvalidRecord("an event is not an object")
+    event_id = row.get("id")
+    return str(event_id) if isinstance(event_id, str) or is_integer(event_id) else None
+
+
+def _event_time(row: Json) -> int | None:
+    """Return an event's time in Unix seconds."""
+    time = parse_unix_seconds(row.get("created_at"))
+    return None if time is None else int(time.timestamp())
 
 
 def _project_page(document: Json, name: str, project: Callable[[Json], Item]) -> ProjectedPage[Item]:
@@ -120,8 +151,6 @@ def _project_page(document: Json, name: str, project: Callable[[Json], Item]) ->
 
 def _project_move(row: Json) -> StageMove | None:
     """Reduce an event; None if it is not a move of a customer, or cannot be used."""
-    if not isinstance(row, dict):
-        raise InvalidRecord("an event is not an object")
     if row.get("type") != STAGE_CHANGED or row.get("entity_type", "customer") != "customer":
         return None
     customer_id, moved_at = parse_id(row.get("entity_id")), parse_unix_seconds(row.get("created_at"))
@@ -138,8 +167,7 @@ def _project_move(row: Json) -> StageMove | None:
 
 def _project_deletion(row: Json) -> int | None:
     """Reduce an event to the id of a customer that was deleted; None for other events."""
-    is_deletion = isinstance(row, dict) and row.get("type") == "customer_deleted"
-    return parse_id(row.get("entity_id")) if is_deletion else None
+    return parse_id(row.get("entity_id")) if row.get("type") == "customer_deleted" else None
 
 
 def _stage_of(values: Json) -> int:

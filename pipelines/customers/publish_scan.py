@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from pipelines.base.errors import Superseded
 from pipelines.base.timezone import stored_timezone
-from pipelines.customers.checkpoint import require_pages
+from pipelines.customers.checkpoint import BEGINNING, EventCoverage, require_pages
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
-
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before every event."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +39,7 @@ def publish_scan(
     account_id: int,
     started_at: datetime,
     *,
-    events_until: datetime,
+    events: EventCoverage,
     has_segments: bool,
 ) -> PublishedScan:
     """Publish the pages of a scan.
@@ -71,15 +67,18 @@ def publish_scan(
             "forgotten_from": FORGOTTEN_FROM,
             "forgotten_count": connection.scalar(statement("forgotten_count"), {"account_id": account_id}),
             "has_segments": has_segments,
-            "events_since": BEGINNING if previous is None else previous.events_until,
-            "events_until": events_until,
-            "is_first": previous is None,
+            "events_from": events.since,
+            "events_until": events.until,
+            "are_events_complete": events.is_complete,
+            "stored_from": previous.events_from if previous else BEGINNING,
+            "stored_until": previous.events_until if previous else BEGINNING,
+            "previous": previous and previous.started_at,
             "is_restart": previous is not None
             and not connection.scalar(
                 statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
             ),
         }
-        values["is_beginning"] = values["is_first"] or values["is_restart"]
+        values["is_beginning"] = previous is None or values["is_restart"]
         execute_as_is(connection, statement_text("create_readings"))
         for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
             connection.execute(statement("insert_readings"), values | {"is_new": is_new, "started_at": start})
@@ -90,8 +89,8 @@ def publish_scan(
             connection.execute(statement(name), values)
         values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
         for name in (
-            "insert_stage_moves",
-            *("insert_place_days", "insert_flows", "delete_overlaps", "insert_overlaps"),
+            *("insert_stage_moves", "insert_denied_page", "insert_place_days", "insert_flows"),
+            *("delete_overlaps", "insert_overlaps"),
             *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
         ):
             connection.execute(statement(name), values)

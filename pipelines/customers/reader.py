@@ -15,16 +15,19 @@ from typing import Final, TypeVar
 
 from pipelines.amocrm.client import AmoClient
 from pipelines.amocrm.limits import Limits
-from pipelines.amocrm.messages import PAGE_LIMIT, entity_request, list_request
+from pipelines.amocrm.messages import PAGE_LIMIT, Request, entity_request, list_request
 from pipelines.amocrm.models import Account, Json
 from pipelines.amocrm.rate_limiter import RateLimiter
 from pipelines.amocrm.slot_store import FileSlotStore
 from pipelines.amocrm.validation import InvalidRecord
 from pipelines.base.checks import is_integer
 from pipelines.base.clock import Clock
-from pipelines.base.errors import Forbidden, IncompleteList, Unavailable
+from pipelines.base.errors import Forbidden, IncompleteList, NotFound, Unavailable
+from pipelines.customers.checkpoint import ListPosition
+from pipelines.customers.events import EventReading, read_events
 from pipelines.customers.projection import (
     CustomerRow,
+    ProjectedEvents,
     ProjectedPage,
     StageMove,
     project_customer,
@@ -35,7 +38,7 @@ from pipelines.customers.projection import (
 from pipelines.load.context import LoadContext
 from pipelines.load.fetch import open_client
 from pipelines.load.rate_limits import HOST_REQUESTS_PER_SECOND, limits_for
-from pipelines.probe.probe import probe_file, read_result
+from pipelines.probe.page_limits import probed_page_limits
 
 MAX_REQUESTS_PER_SECOND: Final = 3.0
 SHARE_OF_RATE: Final = MAX_REQUESTS_PER_SECOND / HOST_REQUESTS_PER_SECOND
@@ -55,9 +58,6 @@ SCAN_LIMITS: Final = Limits(requests=1_000_000, load_seconds=6 * 3600.0, transie
 PAGE_SIZES: Final = (PAGE_LIMIT, 50, 10)
 """Sizes to try if amoCRM does not answer in time. Each divides the one before, so positions stay the same."""
 
-EVENT_PAGE_SIZE: Final = 100
-MAX_EVENT_PAGES: Final = 1_000
-"""Older events are left out: 100,000 of them are enough to explain a day, and years of most accounts."""
 
 Item = TypeVar("Item")
 
@@ -82,6 +82,9 @@ class CustomerReader:
     _page_size: int
     _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
     _turn_at: float = float("-inf")  # on the monotonic clock, of the latest request
+    is_by_id: bool = True  # every page so far was sorted by id
+    _may_shrink: bool = True  # all pages so far were full
+    _is_promised: bool = False  # the page before linked to the next one
 
     def fetch_account(self) -> Account:
         """Fetch the account."""
@@ -95,15 +98,16 @@ class CustomerReader:
         counts = ((segment_id, row.get("customers_count")) for segment_id, row in rows.items())
         return [(segment_id, count) for segment_id, count in counts if is_integer(count) and count >= 0]
 
-    def read_customers(self, position: int = 0) -> Iterator[ReadPage]:
-        """Yield the pages of customers that follow a position.
+    def read_customers(self, start: ListPosition) -> Iterator[ReadPage]:
+        """Yield the pages of customers that follow a position, the first one again if their size is another one now.
 
-        The list has neither totals nor a documented order, and may change between two pages.
-        Raises ``IncompleteList`` if a page repeats the one before.
+        The list has neither totals nor a documented order, and may change between two pages. Raises ``IncompleteList``
+        if a page is linked to that shows what an earlier one did.
         """
-        while position % self._page_size:
-            self._page_size = self._sizes.pop(0)
-        previous: Sequence[Json] | None = None
+        if start.page_size:
+            self._page_size, self._sizes = start.page_size, [one for one in PAGE_SIZES if one < start.page_size]
+        position, seen = start.row_count, set[int]()
+        self._may_shrink, self._is_promised, has_links = True, False, False
         while True:
             sent_at = self.clock.now()
             page = self._fetch_page(position)
@@ -111,12 +115,19 @@ class CustomerReader:
                 if position == 0:  # a scan of nobody has a page too
                     yield ReadPage(rows=(), position=self._page_size, sent_at=sent_at, received_at=self.clock.now())
                 return
-            if page.ids == previous:
-                raise IncompleteList("A page of the list of customers repeats the page before it.")
-            previous = page.ids
-            position += self._page_size
+            if (ids := hash(page.ids)) in seen:
+                if not self._is_promised:
+                    return
+                raise IncompleteList("A page of the list of customers repeats an earlier one.")
+            seen.add(ids)
+            position = (position // self._page_size + 1) * self._page_size
             yield ReadPage(rows=page.rows, position=position, sent_at=sent_at, received_at=self.clock.now())
-            if not page.has_next:
+            ascending = sorted(row.id for row in page.rows)
+            self.is_by_id = self.is_by_id and [row.id for row in page.rows] in (ascending, ascending[::-1])
+            is_full = len(page.ids) == self._page_size
+            self._may_shrink = self._may_shrink and is_full
+            self._is_promised, has_links = page.has_next, has_links or page.has_next
+            if not page.has_next and (has_links or not is_full):
                 return
 
     def read_customer(self, customer_id: int) -> tuple[CustomerRow | None, bool]:
@@ -132,43 +143,38 @@ class CustomerReader:
             return None, False
         return row, row is None
 
-    def read_moves(self, since: datetime | None, until: datetime) -> Iterator[Sequence[StageMove]]:
-        """Yield pages of moves between stages from ``since`` (None: all) until ``until``."""
-        yield from self._read_events(project_moves, "customer_status_changed", since, until)
+    def read_moves(self, reading: EventReading) -> Iterator[Sequence[StageMove]]:
+        """Yield pages of moves between stages."""
+        yield from read_events(self._fetch_events, project_moves, reading)
 
-    def read_deletions(self, since: datetime, until: datetime) -> Iterator[Sequence[int]]:
+    def read_deletions(self, reading: EventReading) -> Iterator[Sequence[int]]:
         """Yield pages of ids of customers that were deleted."""
-        yield from self._read_events(project_deletions, "customer_deleted", since, until)
+        yield from read_events(self._fetch_events, project_deletions, reading)
 
-    def _read_events(
-        self, project: Callable[[Json], ProjectedPage[Item]], kind: str, since: datetime | None, until: datetime
-    ) -> Iterator[Sequence[Item]]:
-        """Yield pages of events. The filter may be ignored, so ``project`` checks the kind."""
-        filters: dict[str, object] = {"filter[type]": kind, "filter[created_at][to]": int(until.timestamp())}
-        if since is not None:
-            filters["filter[created_at][from]"] = int(since.timestamp())
-        previous: Sequence[Json] | None = None
-        for number in range(1, MAX_EVENT_PAGES + 1):
-            self._wait()
-            page = self.client.fetch_parsed(
-                list_request("events", number, limit=EVENT_PAGE_SIZE, filters=filters), project
-            )
-            if page is None or not page.ids or page.ids == previous:
-                return
-            previous = page.ids
-            yield page.rows
-            if not page.has_next:
-                return
+    def _fetch_events(
+        self, request: Request, project: Callable[[Json], ProjectedEvents[Item]]
+    ) -> ProjectedEvents[Item] | None:
+        self._wait()
+        return self.client.fetch_parsed(request, project)
 
     def _fetch_page(self, position: int) -> ProjectedPage[CustomerRow] | None:
-        """Fetch the page that follows a position, with a smaller size if amoCRM times out."""
+        """Fetch the page that follows a position, with a smaller size if amoCRM times out.
+
+        If amoCRM's pages are smaller than requested, positions of another size differ: then the error is raised.
+        """
         while True:
             self._wait()
-            request = list_request("customers", position // self._page_size + 1, limit=self._page_size)
+            number = position // self._page_size + 1
             try:
-                return self.client.fetch_parsed(request, project_customers)
+                return self.client.fetch_parsed(
+                    list_request("customers", number, limit=self._page_size), project_customers
+                )
+            except NotFound:
+                if number == 1 or self._is_promised:
+                    raise
+                return None  # past the end
             except Unavailable as error:
-                if error.status != 504 or not self._sizes:
+                if error.status != 504 or not self._sizes or not self._may_shrink:
                     raise
                 self._page_size = self._sizes.pop(0)
 
@@ -213,10 +219,10 @@ def open_reader(context: LoadContext, rate: float | None = None) -> Iterator[Cus
 
 
 def _page_sizes(context: LoadContext) -> Sequence[int]:
-    """Return the page sizes to try, without those that a probe saw time out."""
-    probed = read_result(probe_file(context.settings.data_dir, context.account_key))
-    largest = (probed and probed.customers_limit) or PAGE_LIMIT
-    return [size for size in PAGE_SIZES if size <= largest] or PAGE_SIZES[-1:]
+    """Return the page sizes to try, from the largest one that a probe saw served."""
+    limits = probed_page_limits(context.settings.data_dir, context.account_key)
+    largest = limits.get("customers", PAGE_LIMIT)
+    return [largest, *(size for size in PAGE_SIZES if size < largest)]
 
 
 def _project_one(document: Json, customer_id: int) -> CustomerRow:

@@ -5,8 +5,6 @@ Nothing ends because it was not listed: a customer that the list does not show i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,9 +12,11 @@ from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.models import Account
 from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
 from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
+from pipelines.customers.events import EventReading
+from pipelines.customers.moves import read_moves
 from pipelines.customers.projection import CustomerRow
 from pipelines.customers.publish_scan import PublishedScan, publish_scan
-from pipelines.customers.reader import CustomerReader, ReadPage, open_reader
+from pipelines.customers.reader import CustomerReader, open_reader
 from pipelines.load.blocked_hosts import blocks_recorded
 from pipelines.load.context import LoadContext
 from pipelines.load.load import with_retry
@@ -28,9 +28,6 @@ MAX_BY_ID: Final = 500
 
 SECOND_PASS: Final = 1_000_000_000
 """Position from which pages of the second pass over the list count."""
-
-SKEW: Final = timedelta(seconds=1)
-"""Events of the current second may not be complete."""
 
 
 def scan_customers(context: LoadContext, *, rate: float | None = None) -> PublishedScan:
@@ -53,9 +50,9 @@ def scan_customers(context: LoadContext, *, rate: float | None = None) -> Publis
     ):
         account = _fetch_account(reader, account_id)
         _read_sizes(reader, checkpoint, account, number=1)
-        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS))
+        _read_list(reader, checkpoint)
         _read_missing(reader, checkpoint)
-        events_until = _read_moves(reader, checkpoint, context.clock.now())
+        events = read_moves(reader, checkpoint, context.clock.now())
         require_same_account_and_mode(account, reader.fetch_account())
         _read_sizes(reader, checkpoint, account, number=2)
     return with_retry(
@@ -64,7 +61,7 @@ def scan_customers(context: LoadContext, *, rate: float | None = None) -> Publis
             key,
             account_id,
             checkpoint.started_at,
-            events_until=events_until,
+            events=events,
             has_segments=account.mode == "segments",
         ),
         context.clock,
@@ -91,10 +88,10 @@ def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account
         checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
 
 
-def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage]) -> None:
-    """Read the list page by page and commit each."""
+def _read_list(reader: CustomerReader, checkpoint: Checkpoint) -> None:
+    """Read the list, or the rest of it, page by page and commit each."""
     start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
-    for page in pages:
+    for page in reader.read_customers(checkpoint.list_position(start)):
         checkpoint.add("list", page.rows, page.sent_at, page.received_at, start + page.position)
 
 
@@ -102,17 +99,21 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Read the known customers that the list did not show.
 
     If they are too many to request by id, those with an event of deletion are gone, and a second pass over the list
-    finds more of them. What is left after that stays open.
+    finds more of them. What is left after that stays open. The first scan knows none: it reads a list twice whose rows
+    change their places when customers change, since it skips some.
     """
     if checkpoint.previous is None:
+        if not reader.is_by_id:
+            checkpoint.positions["list"] = SECOND_PASS
+            _read_list(reader, checkpoint)
         return
     missing = checkpoint.missing_customers(MAX_BY_ID + 1)
     if len(missing) > MAX_BY_ID:
         _end_deleted(reader, checkpoint)
         checkpoint.positions["list"] = SECOND_PASS
-        _read_list(checkpoint, reader.read_customers())
+        _read_list(reader, checkpoint)
         missing = checkpoint.missing_customers(MAX_BY_ID)
-    for customer_id in missing:
+    for customer_id in (*missing, *checkpoint.denied_customers(MAX_BY_ID - len(missing))):
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
         received_at = reader.clock.now()
@@ -120,6 +121,8 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
             checkpoint.add("by_id", [(*row, "deleted")], sent_at, received_at)
         elif is_gone:
             checkpoint.add("by_id", [_gone(customer_id, "gone_or_hidden")], sent_at, received_at)
+        else:
+            checkpoint.add("denied", [(customer_id,)], sent_at, received_at)
 
 
 def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
@@ -127,20 +130,10 @@ def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     assert checkpoint.previous is not None
     missing = set(checkpoint.missing_customers(SECOND_PASS))
     sent_at = reader.clock.now()
-    for ids in reader.read_deletions(checkpoint.previous, sent_at):
+    since, until = int(checkpoint.previous.timestamp()), int(sent_at.timestamp())
+    for ids in reader.read_deletions(EventReading(kind="customer_deleted", since=since, until=until)):
         if rows := [_gone(customer_id, "deleted") for customer_id in ids if customer_id in missing]:
             checkpoint.add("by_id", rows, sent_at, reader.clock.now())
-
-
-def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -> datetime:
-    """Read the events of moves between stages since the previous scan; return until when they are complete."""
-    since, until = checkpoint.previous, now.replace(microsecond=0) - SKEW
-    first = 0 if since is None else int(since.timestamp())
-    for moves in reader.read_moves(since, now):
-        if moves and max(move.moved_at for move in moves) < first:  # the filter is ignored, and the latest come first
-            break
-        checkpoint.add("moves", [move for move in moves if move.moved_at >= first], now, reader.clock.now())
-    return until
 
 
 def _gone(customer_id: int, reason: str) -> tuple[object, ...]:

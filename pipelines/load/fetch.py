@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -23,6 +23,7 @@ from pipelines.load.blocked_hosts import blocks_recorded, raise_if_blocked
 from pipelines.load.context import LoadContext
 from pipelines.load.failure_record import failures_recorded
 from pipelines.load.rate_limits import limits_for, rate_limiters_for
+from pipelines.probe.page_limits import probed_page_limits
 from pipelines.transform.diff import StoredState
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.raw import purge_responses, store_responses
@@ -117,11 +118,12 @@ def open_client(context: LoadContext, limits: Limits | None = None, *, keeps_res
     settings, clock = context.settings, context.clock
     endpoint = endpoint_for(context.account, settings, clock)
     raise_if_blocked(settings.data_dir, urlsplit(endpoint.base_url).netloc, clock.now())
+    page_limits = probed_page_limits(settings.data_dir, context.account_key)
     return AmoClient(
         endpoint.base_url,
         endpoint.token,
         account_key=context.account_key,
-        limits=limits_for(settings, endpoint.base_url, limits),
+        limits=replace(limits_for(settings, endpoint.base_url, limits), page_limits=page_limits),
         rate_limiters=rate_limiters_for(settings),
         clock=clock,
         keeps_responses=keeps_responses,

@@ -17,9 +17,13 @@ UNKNOWN_ID: Final = 999_999_999_999
 DEFAULT_LIMIT: Final = 50
 
 SHORTER_LIMITS: Final = (100, 50, 10)
-"""Page sizes to try if the largest one gets 504."""
+"""Page sizes to try if amoCRM does not serve the largest one."""
 
-LARGEST_LIMIT: Final = "largest limit without 504"
+TOO_LARGE: Final = (0, 400, 413, 500, 502, 503, 504)
+"""Statuses that may be due to the size of a page; 0 if no response arrived."""
+
+LARGEST_LIMIT: Final = "largest limit that is served"
+LARGEST_PAGE: Final = "largest page"
 ORDER_KEYS: Final = ("id", "updated_at", "created_at", "sort")
 
 
@@ -41,12 +45,14 @@ FIELDS: Final = ProbedList(name="fields", path="/api/v4/customers/segments/custo
 
 
 def first_page(reader: ProbeReader, probed: ProbedList) -> tuple[Reading, int]:
-    """Return the first page of the largest size that gets no 504, and that size."""
-    for limit in (probed.max_limit, *(one for one in SHORTER_LIMITS if one < probed.max_limit)):
-        page = reader.get(probed.path, {"page": 1, "limit": limit})
-        if page.status != 504:
-            break
-    return page, limit
+    """Return the first page of the largest size that is served, and that size; without any, the largest size's."""
+    first = reader.get(probed.path, {"page": 1, "limit": probed.max_limit})
+    if first.status in TOO_LARGE and probed.is_paginated:
+        for limit in SHORTER_LIMITS:
+            page = reader.get(probed.path, {"page": 1, "limit": limit})
+            if page.is_usable:
+                return page, limit
+    return first, probed.max_limit
 
 
 def probe_list(reader: ProbeReader, probed: ProbedList, page: Reading, limit: int) -> Iterator[Finding]:
@@ -66,7 +72,7 @@ def probe_list(reader: ProbeReader, probed: ProbedList, page: Reading, limit: in
     yield finding("order", _order(page.rows), *probed.expected_orders)
     yield finding(LARGEST_LIMIT, str(limit), str(probed.max_limit))
     yield finding("limit of 1", _small_limit(reader, probed, page), *_if(probed, "honoured"))
-    yield finding("largest page", f"{len(page.rows)} rows" if page.has_next else UNKNOWN, f"{probed.max_limit} rows")
+    yield finding(LARGEST_PAGE, f"{len(page.rows)} rows" if page.has_next else UNKNOWN, f"{probed.max_limit} rows")
     yield finding("without a limit", _default_limit(reader, probed, page), f"{DEFAULT_LIMIT} rows")
     yield finding("limit over the maximum", _over_limit(reader, probed, page))
     yield finding("link to the next page", _next_link(reader, probed, page, limit), *_if(probed, *NEXT_LINKS))
@@ -149,9 +155,10 @@ def _over_limit(reader: ProbeReader, probed: ProbedList, page: Reading) -> str:
 
 
 def _next_link(reader: ProbeReader, probed: ProbedList, page: Reading, limit: int) -> str:
-    """Find out whether a link to a next page means that rows follow."""
+    """Find out whether a link to a next page means that rows follow, and that none follow without it."""
     if not page.has_next:
-        return NEXT_LINKS[0]
+        rows = reader.get(probed.path, {"page": 2, "limit": limit}).rows
+        return "missing, though rows follow" if rows and rows != page.rows else NEXT_LINKS[0]
     if page.next_page in (None, 1):
         return "to no other page"
     second = reader.get(probed.path, {"page": page.next_page, "limit": limit})

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.base.atomic_file import replace_file
+from pipelines.base.bounded_file import read_json
 from pipelines.base.errors import SettingsError
 from pipelines.probe.account import has_filter_option, mode_of, probe_account, read_account
 from pipelines.probe.customers import probe_customers
 from pipelines.probe.events import probe_events
-from pipelines.probe.finding import Finding
+from pipelines.probe.finding import UNKNOWN, Finding
 from pipelines.probe.lists import (
     FIELDS,
-    LARGEST_LIMIT,
     SEGMENTS,
     STAGES,
     ProbedList,
@@ -49,12 +49,6 @@ class ProbeResult:
     def observed(self, subject: str, name: str) -> str | None:
         """Return one finding, or None if it was not made."""
         return next((one.observed for one in self.findings if (one.subject, one.name) == (subject, name)), None)
-
-    @property
-    def customers_limit(self) -> int | None:
-        """Largest page of customers that the API serves."""
-        limit = self.observed("customers", LARGEST_LIMIT)
-        return int(limit) if limit and limit.isdecimal() else None
 
     def describe(self) -> str:
         """Describe the findings in a text for an issue: without ids, names, hosts and times."""
@@ -92,13 +86,14 @@ def _probe(reader: ProbeReader, earlier: ProbeResult | None, sizes: dict[str, tu
         yield only_list_of_other_mode(reader, OTHER_LIST[mode])
     yield from probe_customers(reader, has_filter=has_filter_option(account))
     yield from probe_events(reader)
+    yield Finding(subject="writes", name="200 or 201", observed=f"{UNKNOWN}: none is sent; apply takes both, and 202")
 
 
 def _enum_code(page: Reading) -> str:
     """Find out whether options of fields come with a code."""
     text = json.dumps([row.get("custom_fields_values") for row in page.rows], default=str)
     if '"enum_id"' not in text:
-        return "cannot tell"
+        return UNKNOWN
     return "beside enum_id" if '"enum_code"' in text else "none"
 
 
@@ -119,9 +114,17 @@ def write_result(file: Path, result: ProbeResult) -> None:
 def read_result(file: Path) -> ProbeResult | None:
     """Return what the last probe found; None if there was none or its file is invalid."""
     try:
-        contents = json.loads(file.read_bytes())
+        contents = read_json(file)
         return ProbeResult(
-            findings=[Finding(**one | {"expected": tuple(one["expected"])}) for one in contents["findings"]],
+            findings=[
+                Finding(
+                    subject=str(one["subject"]),
+                    name=str(one["name"]),
+                    observed=str(one["observed"]),
+                    expected=tuple(map(str, one["expected"])),
+                )
+                for one in contents["findings"]
+            ],
             request_count=contents["request_count"],
             probed_at=datetime.fromisoformat(contents["probed_at"]),
             sizes={key: (count, updated_at) for key, (count, updated_at) in contents["sizes"].items()},

@@ -20,6 +20,9 @@ from pipelines.base.errors import Blocked, RateLimited, Unauthorized, Unavailabl
 MAX_REQUESTS = 150
 """Requests of one probe."""
 
+MAX_SILENCES = 5
+"""Requests without a response, one after another, that end a probe: each takes up to a minute."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
@@ -81,7 +84,7 @@ class Reading:
 class ProbeReader:
     """Reader of one account. It can send nothing but GET requests.
 
-    Raises ``Blocked``, ``RateLimited`` and ``Unauthorized``, after which no request makes sense.
+    Raises ``Blocked``, ``RateLimited``, ``Unauthorized`` and ``Unavailable``, after which no request makes sense.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class ProbeReader:
     ) -> None:
         self.clock = clock
         self.request_count = 0
+        self._silence_count = 0
         self._token = token
         self._limits = limits
         self._transport = Transport(base_url, limits=limits)
@@ -112,7 +116,13 @@ class ProbeReader:
         try:
             response = self._transport.send(request, self._token(), seconds=self._limits.response_seconds)
         except NoResponse:
+            self._silence_count += 1
+            if self._silence_count == MAX_SILENCES:
+                raise Unavailable(
+                    f"amoCRM did not respond to {MAX_SILENCES} requests in a row.", request=str(request)
+                ) from None
             return Reading(status=0)
+        self._silence_count = 0
         is_json = "json" in (response.content_type or "").lower()
         if response.status == 401:
             raise Unauthorized("amoCRM rejected the token.", request=str(request), status=401)

@@ -12,7 +12,10 @@ select
     scan.request_count,
     scan.duration_seconds,
     scan.stage_change_count,
-    scan.explained_count
+    scan.explained_count,
+    scan.are_events_complete,
+    nullif(scan.events_from, '1970-01-01 00:00:00+00') as events_from,
+    nullif(scan.events_until, '1970-01-01 00:00:00+00') as events_until
 from amocrm.scan;
 
 comment on view analytics.scans is 'One row per published scan of an account''s customers.';
@@ -29,3 +32,6 @@ comment on column analytics.scans.request_count is 'Requests whose response was 
 comment on column analytics.scans.duration_seconds is 'Seconds from the first to the last request.';
 comment on column analytics.scans.stage_change_count is 'Customers in another stage than in the scan before.';
 comment on column analytics.scans.explained_count is 'Those of them whose events lead from the one stage to the other.';
+comment on column analytics.scans.are_events_complete is 'False if events since the scan before could not be read (a later scan reads them if it can), or were more than 100,000. Fewer changes are then explained.';
+comment on column analytics.scans.events_from is 'stage_moves has the events from this instant on; each scan reads up to 100,000 older ones. Null: from the first that amoCRM keeps.';
+comment on column analytics.scans.events_until is 'stage_moves has the events until this instant. Null: none, since amoCRM shows none.';

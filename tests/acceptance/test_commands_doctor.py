@@ -264,6 +264,9 @@ def test_the_probe_and_the_cost_of_a_scan(tmp_path: Path, emulator: Emulator, po
     token = account_of(emulator).token
     assert isinstance(token, Secret)
     variables = {"AMOCRM_HOST": emulator.host, "AMOCRM_TOKEN": token.reveal(), "DATABASE_URL": postgres_url}
+    off = run("doctor", "--json", folder=tmp_path, **variables)
+    assert "Scans of customers are off. 'amocrm-warehouse doctor --scan-cost' says what one costs." in off.stdout
+    assert "/api/v4/customers" not in {request.path for request in emulator.requests}
     probed = run("doctor", "--probe", folder=tmp_path, **variables)
     assert probed.returncode == 0, probed.stderr
     assert "customers order                      by id" in probed.stdout

@@ -14,17 +14,18 @@ import psycopg
 import pytest
 
 from emulator import Emulator, effects
+from emulator.routes import PATHS
 from tests.acceptance.test_commands_sync import fleet
-from tests.command_line import build_environment, command_line
+from tests.command_line import build_environment, command_line, run
 
 INTERRUPTED = 128 + signal.SIGTERM
 
 
 @contextmanager
-def begun_sync(folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def begun_sync(folder: Path, variables: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
     """A running ``sync --all``."""
     process = subprocess.Popen(
-        command_line("sync", "--all"),
+        command_line("sync", "--all", *options),
         cwd=folder,
         env=build_environment(**variables),
         stdout=subprocess.PIPE,
@@ -111,3 +112,28 @@ def test_workers_finish_what_they_publish(tmp_path: Path, postgres_url: str, emu
     assert (process.returncode, stored) == (INTERRUPTED, (8,))
     assert "8 of 20 accounts loaded; 12 accounts left. Run the same command to load them." in errors
     assert "Traceback" not in errors
+
+
+def test_a_scan_that_was_interrupted_says_so_and_goes_on(tmp_path: Path, postgres_url: str, emulator: Emulator) -> None:
+    variables, ids = fleet(tmp_path, emulator, 1)
+    variables["DATABASE_URL"] = postgres_url
+    settings = tmp_path / "accounts.toml"
+    settings.write_text(f'{settings.read_text(encoding="utf-8")}\ncustomers = "daily"\n', encoding="utf-8")
+    [account_id] = ids.values()
+    emulator.world.add_customers(account_id, 300)
+    silence = emulator.faults.add(effects.silence(), resource="customers", page=2)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        hits = silence.hits
+        with begun_sync(tmp_path, variables, "--customers") as process:
+            until(lambda before=hits: silence.hits > before or process.poll() is not None)
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == 128 + number, errors
+        assert "The scan was interrupted. Within an hour, the same command goes on from its last page." in errors
+        assert "Traceback" not in output + errors
+    emulator.faults.clear()
+    emulator.requests.clear()
+    finished = run("sync", "--all", "--customers", folder=tmp_path, **variables)
+    assert finished.returncode == 0, finished.stderr
+    assert "300 customers" in finished.stdout
+    assert [one.page for one in emulator.requests if one.path == PATHS["customers"]] == [2]

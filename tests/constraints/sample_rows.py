@@ -115,7 +115,9 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "started_at": T1,
         "scan_date": "2026-03-01",
         "published_at": T2,
+        "events_from": T1,
         "events_until": T1,
+        "are_events_complete": True,
     }
     | dict.fromkeys(SCAN_COUNTS, 0),
     "place_day": {"account_id": 1, "is_stage": True, "place_id": 1, "observed_date": "2026-03-01"}

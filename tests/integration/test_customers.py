@@ -234,4 +234,4 @@ def test_a_scan_starts_with_the_page_size_that_a_probe_found(account: ScannedAcc
     write_result(probe_file(account.settings.data_dir, account.account.key), found)
     assert account.scan().customers_count == 120
     listed = [one for one in account.emulator.requests if one.path == "/api/v4/customers"]
-    assert {one.query["limit"] for one in listed} == {"50"}
+    assert {one.query["limit"] for one in listed} == {"100"}

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from emulator import effects
+from emulator import Quirks, effects
 from emulator.faults import Effect
 from pipelines.base.clock import Clock
 from pipelines.base.errors import (
@@ -36,6 +36,9 @@ from pipelines.load.load import (
     read_stored_responses,
     with_retry,
 )
+from pipelines.probe.finding import Finding
+from pipelines.probe.lists import LARGEST_LIMIT
+from pipelines.probe.probe import ProbeResult, probe_file, write_result
 from pipelines.warehouse.raw import purge_responses, read_responses, store_responses
 from tests.accounts import Shop
 from tests.lock_waits import waits_for_lock
@@ -296,3 +299,20 @@ def test_observed_at_is_the_clocks_instant(account: Shop) -> None:
     loaded = account.load(0.123456)
     assert loaded.extracted.observed_at.astimezone(UTC) == account.rows("select observed_at from amocrm.snapshot")[0][0]
     assert isinstance(loaded.extracted.observed_at, datetime)
+
+
+def test_a_load_starts_with_the_page_size_that_a_probe_found(account: Shop) -> None:
+    for number in range(12):
+        account.world.add_segment(account.id, f"Segment {number}")
+    account.world.quirks = Quirks(lists_504_above=10)
+    with pytest.raises(Unavailable) as error:
+        account.load(0)
+    assert "doctor --probe" in error.value.advice
+    findings = [Finding(subject=name, name=LARGEST_LIMIT, observed="10") for name in ("segments", "fields")]
+    result = ProbeResult(findings=findings, request_count=1, probed_at=START)
+    write_result(probe_file(account.settings.data_dir, "main"), result)
+    assert account.load(1).summary.segment_count == 14
+    account.world.quirks = Quirks()  # amoCRM recovers
+    assert account.load(2).summary.segment_count == 14
+    paths = "select split_part(path, '?', 2) from amocrm.raw_answer where resource = 'segments' and is_accepted"
+    assert set(account.rows(paths)) == {("page=1&limit=10",), ("page=2&limit=10",)}

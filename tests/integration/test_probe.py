@@ -16,14 +16,16 @@ from emulator.faults import Effect, RequestFilter
 from pipelines.amocrm.limits import Limits
 from pipelines.amocrm.rate_limiter import RateLimiters
 from pipelines.base import clock
-from pipelines.base.errors import Blocked, RateLimited
+from pipelines.base.errors import Blocked, RateLimited, Unavailable
 from pipelines.probe.customers import CUSTOMERS, count_customers
-from pipelines.probe.lists import first_page
+from pipelines.probe.lists import LARGEST_LIMIT, first_page
+from pipelines.probe.page_limits import probed_page_limits
 from pipelines.probe.probe import ProbeResult, probe, probe_file, read_result, write_result
 from pipelines.probe.reader import ProbeReader
 from tests.records import START
 
 LIMITS = Limits(requests_per_second=10_000)
+LINK = "link to the next page"
 
 
 class Probed:
@@ -97,19 +99,24 @@ QUIRKS: list[dict[tuple[str, str], dict[str, Any]]] = [
         ("customers", "without a limit"): {"default_limit": 25},
         ("customers", "order"): {"customers_order": "updated_at"},
         ("customers", "page past the end"): {"is_past_end_204": False},
+        ("customers", "unknown id"): {"is_unknown_customer_404": True},
         ("events", "oldest event"): {"events_kept_days": 7},
+        ("events", "order"): {"events_oldest_first": True},
     },
-    {("customers", "largest limit without 504"): {"customers_504_above": 100}},
+    {
+        ("customers", LARGEST_LIMIT): {"customers_504_above": 100},
+        ("segments", LARGEST_LIMIT): {"lists_504_above": 50},
+    },
 ]
 """Quirks of the emulator by the finding that tells each from the usual behaviour; those of a group act together."""
 
 FAULTS: list[dict[tuple[str, str], tuple[Effect, RequestFilter]]] = [
     {
         ("segments", "lists written as objects"): (effects.numbered_lists(), {}),
-        ("segments", "link to the next page"): (effects.one_more_page(), {"resource": "segments"}),
+        ("segments", LINK): (effects.one_more_page(), {"resource": "segments"}),
         ("segments", "page number"): (effects.page_number(None), {"resource": "segments"}),
         ("segments", "status of a page"): (effects.success_status(201), {"resource": "segments"}),
-        ("customers", "link to the next page"): (effects.looping_next(), {"resource": "customers"}),
+        ("customers", LINK): (effects.looping_next(), {"resource": "customers"}),
         ("account", "headers of rate limits"): (effects.headers({"X-RateLimit-Limit": "7"}), {}),
         ("account", "Date header"): (effects.headers({"Date": "Thu, 01 Jan 2026 00:00:00 GMT"}), {}),
         ("account", "compression"): (plain(), {}),
@@ -177,7 +184,7 @@ def test_the_text_holds_no_id_name_or_host_and_the_usual_is_expected(probed: Pro
     assert read_result(file) is None
     write_result(file, result)
     assert read_result(file) == result
-    assert result.customers_limit == 250
+    assert probed_page_limits(tmp_path, "main") == {"events": 100}
     file.write_text("[]")
     assert read_result(file) is None
 
@@ -211,3 +218,13 @@ def test_customers_are_counted_in_few_requests(probed: Probed) -> None:
     assert counted == [(1, 259), (7, 259)]
     assert reader.request_count < 40
     reader.close()
+
+
+def test_a_missing_link_is_noticed_and_a_silent_host_given_up(probed: Probed) -> None:
+    with probed.emulator.faults.during(effects.no_next(), resource="customers"):
+        finding = next(one for one in probed.probe().findings if (one.subject, one.name) == ("customers", LINK))
+    assert (finding.observed, finding.is_expected) == ("missing, though rows follow", False)
+    before = len(probed.emulator.requests)
+    with probed.emulator.faults.during(effects.hang_up()), pytest.raises(Unavailable, match="5 requests in a row"):
+        probed.probe()
+    assert len(probed.emulator.requests) - before == 5

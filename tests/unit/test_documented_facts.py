@@ -17,7 +17,9 @@ from pipelines.config import parsing
 from pipelines.config.alert_rules import DEFAULT_MIN_SIZE
 from pipelines.config.change_kinds import DEFAULT_CHANGE_KINDS
 from pipelines.config.settings import MAX_DOTS_IN_A_LINE, Settings
-from pipelines.customers.reader import MAX_YIELD_SECONDS
+from pipelines.customers.checkpoint import DENIED_DAYS
+from pipelines.customers.events import EVENT_PAGE_SIZE, MAX_EVENT_PAGES
+from pipelines.customers.reader import MAX_YIELD_SECONDS, PAGE_SIZES
 from pipelines.embedded_postgres.server import SERVER_SETTINGS
 from pipelines.load.fleet import GRACE_SECONDS, MAX_CONSECUTIVE_REFUSALS
 from pipelines.load.open_fleet import MIN_ACCOUNTS_PER_WORKER
@@ -68,6 +70,9 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("accounts.example.toml", f"Default: {DEFAULT_MIN_SIZE} with percent alone"),
     ("README.md", f"(PostgreSQL {MIN_SERVER_VERSION} or newer, no extensions)"),
     ("docs/customers.md", f"each request of a scan waits up to {MAX_YIELD_SECONDS:g} seconds"),
+    ("docs/customers.md", f"It is requested again every {DENIED_DAYS} days"),
+    ("docs/customers.md", f"up to {MAX_EVENT_PAGES * EVENT_PAGE_SIZE:,} older ones"),
+    ("docs/operations.md", f"a scan tries {PAGE_SIZES[1]} and {PAGE_SIZES[2]}."),
     ("docs/operations.md", f"`AMOCRM_RAW_RETENTION_DAYS` ({DEFAULTS.raw_retention_days})"),
     ("docs/operations.md", f"`AMOCRM_DAGSTER_RUN_DAYS` ({DEFAULTS.dagster_run_days})"),
     ("docs/operations.md", f"`AMOCRM_THREADS` ({DEFAULTS.threads})"),

@@ -7,6 +7,25 @@ where account_id = :account_id and started_at = :started_at and kind = 'moves'
 delete from members.page
 where account_id = :account_id and started_at = any (cast(:starts as timestamptz[]))
 
+-- name: denied_customers
+-- Customers that the previous scan must not see, whose turn it is today, and that this one has not read. In a random
+-- order, so that all of them have a turn, however few are requested.
+select customer_id
+from (
+    select cast(customer.value ->> 0 as bigint) as customer_id
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id and page.started_at = :previous and page.kind = 'denied'
+    except
+    select cast(customer.value ->> 0 as bigint)
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id and page.started_at = :started_at and page.kind in ('list', 'by_id', 'denied')
+) as denied
+where (customer_id + :day) % :days = 0 and customer_id < :forgotten_from
+order by random()
+limit :most
+
 -- name: has_pages
 select exists (select from members.page where account_id = :account_id and started_at = :started_at)
 
@@ -16,15 +35,28 @@ insert into members.page (account_id, started_at, kind, number, sent_at, receive
 values (:account_id, :started_at, :kind, :number, :sent_at, :received_at, :rows)
 on conflict do nothing
 
+-- name: latest_list_numbers
+-- Numbers of the last two pages of one pass over the list, in order.
+select number
+from (
+    select number
+    from members.page
+    where account_id = :account_id and started_at = :started_at and kind = 'list' and number > :start
+    order by number desc
+    limit 2
+) as latest
+order by number
+
 -- name: latest_scan
-select started_at, events_until
+select started_at, events_from, events_until
 from amocrm.scan
 where account_id = :account_id
 order by started_at desc
 limit 1
 
 -- name: missing_customers
--- Customers of the latest published scan that this one has not read, by id. Forgotten ones are left out.
+-- Customers of the latest published scan that this one has not read, by id. Forgotten ones, and those that must not be
+-- seen, are left out.
 with known as (
     select cast(customer.value ->> 0 as bigint) as customer_id
     from members.page
@@ -42,7 +74,11 @@ except
 select cast(customer.value ->> 0 as bigint)
 from members.page
 cross join jsonb_array_elements(page.rows) as customer (value)
-where page.account_id = :account_id and page.started_at = :started_at and page.kind in ('list', 'by_id')
+where page.account_id = :account_id
+    and (
+        (page.started_at = :started_at and page.kind in ('list', 'by_id', 'denied'))
+        or (page.started_at = :previous and page.kind = 'denied')
+    )
 order by 1
 limit :most
 

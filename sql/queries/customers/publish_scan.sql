@@ -80,6 +80,28 @@ select count(*)
 from members.forgotten
 where account_id = :account_id
 
+-- name: insert_denied_page
+-- Customers that the scan before must not see and that this one did not request: their turn has not come.
+insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
+select
+    :account_id, :started_at, 'denied',
+    coalesce((select max(number) from members.page where account_id = :account_id and started_at = :started_at and kind = 'denied'), 0) + 1,
+    :started_at, :started_at, jsonb_agg(jsonb_build_array(earlier.customer_id))
+from (
+    select cast(customer.value ->> 0 as bigint) as customer_id
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id and page.started_at = :previous and page.kind = 'denied'
+    except
+    select cast(customer.value ->> 0 as bigint)
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id and page.started_at = :started_at and page.kind = 'denied'
+) as earlier
+join pg_temp.new_reading as new using (customer_id)
+where new.is_kept
+having count(*) > 0
+
 -- name: insert_differences
 with size as (
     select
@@ -335,7 +357,8 @@ explained as (
 
 insert into amocrm.scan (
     account_id, started_at, scan_date, customers_count, by_id_count, gone_count, kept_count, forgotten_count,
-    request_count, duration_seconds, stage_change_count, explained_count, events_until, is_beginning
+    request_count, duration_seconds, stage_change_count, explained_count, events_from, events_until,
+    are_events_complete, is_beginning
 )
 select
     :account_id, :started_at, :scan_date,
@@ -352,11 +375,13 @@ select
     ),
     (select count(*) from moved),
     (select count(*) from explained),
+    :events_from,
     :events_until,
+    :are_events_complete,
     :is_beginning
 
 -- name: insert_stage_moves
--- Moves that events name, each once: those from before the previous scan's events_until are stored.
+-- Moves that events name, each once: those from stored_from to stored_until are stored.
 insert into amocrm.stage_move as move (
     account_id, moved_date, from_stage_id, to_stage_id, user_id, customers_count, is_backfilled
 )
@@ -367,15 +392,19 @@ select
     cast(one.value ->> 3 as bigint),
     cast(one.value ->> 4 as bigint),
     count(*),
-    :is_first
+    to_timestamp(cast(one.value ->> 1 as bigint)) < (select min(started_at) from amocrm.scan where account_id = :account_id)
 from members.page
 cross join jsonb_array_elements(page.rows) as one (value)
 where page.account_id = :account_id
     and page.started_at = :started_at
     and page.kind = 'moves'
-    and to_timestamp(cast(one.value ->> 1 as bigint)) >= :events_since
+    and to_timestamp(cast(one.value ->> 1 as bigint)) >= :events_from
     and to_timestamp(cast(one.value ->> 1 as bigint)) < :events_until
-group by 2, 3, 4, 5
+    and not (
+        to_timestamp(cast(one.value ->> 1 as bigint)) >= :stored_from
+        and to_timestamp(cast(one.value ->> 1 as bigint)) < :stored_until
+    )
+group by 2, 3, 4, 5, 7
 on conflict (account_id, moved_date, from_stage_id, to_stage_id, user_id, is_backfilled) do update
 set customers_count = move.customers_count + excluded.customers_count
 
