@@ -524,7 +524,7 @@ CREATE TABLE members.page (
     sent_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
     rows jsonb NOT NULL,
-    CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'sizes'::text, 'moves'::text])))
+    CONSTRAINT page_kind_check CHECK ((kind = ANY (ARRAY['list'::text, 'by_id'::text, 'kept'::text, 'denied'::text, 'sizes'::text, 'moves'::text])))
 );
 ALTER TABLE ONLY members.page ALTER COLUMN rows SET STATISTICS 0;
 
@@ -534,7 +534,7 @@ COMMENT ON COLUMN members.page.account_id IS 'The account.';
 
 COMMENT ON COLUMN members.page.started_at IS 'Start of the scan.';
 
-COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
+COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; denied: ids of those of them that the token''s user may not see; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
 
 COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
 
@@ -1029,7 +1029,9 @@ CREATE TABLE amocrm.scan (
     stage_change_count bigint NOT NULL,
     explained_count bigint NOT NULL,
     events_until timestamp with time zone NOT NULL,
-    is_beginning boolean NOT NULL
+    is_beginning boolean NOT NULL,
+    events_from timestamp with time zone NOT NULL,
+    are_events_complete boolean NOT NULL
 );
 
 COMMENT ON TABLE amocrm.scan IS 'One row per published scan of an account''s customers.';
@@ -1060,9 +1062,13 @@ COMMENT ON COLUMN amocrm.scan.stage_change_count IS 'Customers that were in anot
 
 COMMENT ON COLUMN amocrm.scan.explained_count IS 'Those of them whose events lead from the one stage to the other.';
 
-COMMENT ON COLUMN amocrm.scan.events_until IS 'Events from before this instant are in amocrm.stage_move.';
+COMMENT ON COLUMN amocrm.scan.events_until IS 'Events from before this instant are in amocrm.stage_move. 1970-01-01: none, since amoCRM showed none.';
 
 COMMENT ON COLUMN amocrm.scan.is_beginning IS 'True for the account''s first scan, and for the first after all customers were forgotten: the begin of the stays that it found is unknown.';
+
+COMMENT ON COLUMN amocrm.scan.events_from IS 'Events from this instant on and before events_until are in amocrm.stage_move; later scans read older ones. 1970-01-01: from the first that amoCRM keeps.';
+
+COMMENT ON COLUMN amocrm.scan.are_events_complete IS 'False if events since the scan before could not be read, or were more than 100,000.';
 
 CREATE TABLE amocrm.schema_migration (
     version integer NOT NULL,

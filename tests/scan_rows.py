@@ -17,9 +17,11 @@ _SCAN = text("""
     insert into amocrm.scan (
         account_id, started_at, scan_date, customers_count, by_id_count, gone_count, kept_count, forgotten_count,
         request_count, duration_seconds, stage_change_count, explained_count, events_until,
-        is_beginning
+        events_from, are_events_complete, is_beginning
     )
-    select :account_id, :at, (cast(:at as timestamptz) at time zone timezone)::date, 0, 0, 0, 0, 0, 1, 1, 0, 0, :at, false
+    select
+        :account_id, :at, (cast(:at as timestamptz) at time zone timezone)::date, 0, 0, 0, 0, 0, 1, 1, 0, 0, :at,
+        'epoch', true, false
     from amocrm.account
     where account_id = :account_id
     returning scan_date
