@@ -182,8 +182,7 @@ NOT_NULL: Final[Mapping[str, str]] = {
     "write_back_thing": "action thing",
     "size_alert": "around customers_count days direction is_stage message missed_days observed_at place_id "
     "previous_count previous_observed_at rule",
-    "scan": "are_events_complete events_from events_until is_beginning published_at scan_date "
-    f"{' '.join(SCAN_COUNTS)}",
+    "scan": f"are_events_complete events_from events_until is_beginning published_at scan_date {' '.join(SCAN_COUNTS)}",
     "place_day": " ".join(PLACE_COUNTS),
     "place_flow_day": "customers_counts from_place_ids to_place_ids",
     "segment_overlap": "customers_count",
