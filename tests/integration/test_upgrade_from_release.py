@@ -248,6 +248,7 @@ def test_bonus_points_move_into_their_columns(old: Engine, empty_database_url: s
 
 def test_flows_of_customers_move_into_a_row_per_day(old: Engine, empty_database_url: str, tmp_path: Path) -> None:
     migrate_before(old, empty_database_url, "0025", tmp_path)
+    create_account_reader(old, account_ids(old)[0])
     with old.begin() as connection:
         connection.execute(
             text("""
@@ -267,6 +268,8 @@ def test_flows_of_customers_move_into_a_row_per_day(old: Engine, empty_database_
     with old.connect() as connection:
         rows = [tuple(row) for row in connection.execute(text("select * from analytics.place_flows_daily"))]
         assert (len(rows), set(rows)) == (150, before)
+        isolated = "select relrowsecurity from pg_class where oid = to_regclass('amocrm.place_flow_day')"
+        assert connection.scalar(text(isolated))
         assert connection.scalar(text("select count(*) from amocrm.place_flow_day")) == 33
 
 
