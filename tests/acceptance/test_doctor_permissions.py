@@ -45,7 +45,10 @@ def site(tmp_path: Path) -> Settings:
         'redirect_uri = "https://example.com/back"\nclient_secret_file = "secrets/beta"\n'
     )
     (tmp_path / ".env").write_text("AMOCRM_THREADS=2\n")
-    for name in ("secrets/beta", "acme.token", "data/tokens/beta.json", "data/postgres/password", "data/dagster/x"):
+    for name in (
+        *("secrets/beta", "acme.token", "data/tokens/beta.json", "data/postgres/password", "data/dagster/x"),
+        "data/customers.key",
+    ):
         (tmp_path / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         (tmp_path / name).write_text("canary")
         (tmp_path / name).chmod(0o600)
@@ -72,6 +75,7 @@ def test_only_the_owner_can_read_our_files(site: Settings) -> None:
         ("secrets/beta", 0o604),
         ("data/tokens/beta.json", 0o644),
         ("data/postgres/password", 0o644),
+        ("data/customers.key", 0o644),
         (".", 0o777),
         (".env", 0o666),
         ("accounts.toml", 0o646),

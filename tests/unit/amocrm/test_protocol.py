@@ -58,6 +58,29 @@ def test_requests_are_those_of_the_page() -> None:
     assert str(list_request("fields", 3)) == "GET /api/v4/customers/segments/custom_fields?page=3&limit=250"
     assert str(entity_request("stage", 7)) == "GET /api/v4/customers/statuses/7"
     assert str(entity_request("segment", 7)) == "GET /api/v4/customers/segments/7"
+
+
+def test_the_id_of_a_customer_is_not_shown() -> None:
+    request = entity_request("customer", 1299251)
+    assert request.path == "/api/v4/customers/1299251"
+    assert str(request) == "GET /api/v4/customers/{id}"
+    assert str(Request(resource="account", path=request.path)) == str(request), "a probe's"
+    assert str(list_request("customers", 2)) == "GET /api/v4/customers?page=2&limit=250"
+
+
+@pytest.mark.parametrize(
+    "request_", [entity_request("customer", 1), list_request("customers", 1), list_request("events", 1)], ids=str
+)
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 422, 429, 500])
+def test_errors_about_customers_quote_no_text(status: int, request_: Request) -> None:
+    def message(detail: str) -> str:
+        errors = [{"errors": [{"code": detail, "path": detail, "detail": detail}]}]
+        body = json.dumps({"title": detail, "detail": detail, "validation-errors": errors})
+        return error_of(interpret(response(status, body.encode()), request_)).message
+
+    assert "Smith" not in message("Mrs Smith")
+    body = json.dumps({"detail": "Error 426."}).encode()
+    assert "Error 426" in error_of(interpret(response(status, body), request_)).message
     assert str(entity_request("field", 7)) == "GET /api/v4/customers/segments/custom_fields/7"
 
 
