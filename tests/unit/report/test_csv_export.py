@@ -112,14 +112,14 @@ def test_rows_and_columns() -> None:
 
 def test_a_locale_writes_what_its_spreadsheets_read() -> None:
     shown = figures("Кофе; чай")
-    russian = dict(csv_files([shown], CsvLocale.parse("ru-RU")))
+    russian = dict(csv_files([shown], locale=CsvLocale.parse("ru-RU")))
     [segment] = list(
         csv.DictReader(io.StringIO(russian["segments.csv"].decode("utf-8-sig"), newline=""), delimiter=";")
     )
     assert (segment["account_key"], segment["name"], segment["change_7_days_percent"]) == ("shop", "Кофе; чай", "0,7")
     assert b";10.03.2026;1009;" in russian["segment_sizes_daily.csv"]
     assert b"10.03.2026 15:00:00" in russian["data_quality.csv"], "the account's time, three hours after UTC"
-    american = dict(csv_files([shown], CsvLocale.parse("en_US")))
+    american = dict(csv_files([shown], locale=CsvLocale.parse("en_US")))
     assert b",3/10/2026,1009," in american["segment_sizes_daily.csv"]
     assert CsvLocale.parse("bg_BG").format_cell(date(2026, 3, 1)) == "1.03.2026"
     with pytest.raises(SettingsError, match="'xx_YY' is not a known locale"):
