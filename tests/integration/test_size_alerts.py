@@ -200,6 +200,17 @@ def test_an_alert_of_a_stage_says_who_came_and_went(engine: Engine) -> None:
     assert row == ("stage", VIP, "Loyal", None, None, day(1), [{"to": None, "to_id": None, "customers_count": 4}])
 
 
+def test_flows_of_a_stage_begin_with_the_scan_compared_with(engine: Engine) -> None:
+    """Also if a later scan found the same size."""
+    publish_stage_sizes(engine, day(0), {VIP: 100, NEW: 90})
+    publish_stage_sizes(engine, day(1), {VIP: 100, NEW: 85}, [(NEW, VIP, 5), (VIP, 0, 5)])
+    publish_stage_sizes(engine, day(2), {VIP: 150, NEW: 35}, [(NEW, VIP, 50)])
+    with Hook(200).running() as hook:
+        send_alerts(engine, hook.url, SizeRule(customers=50, days=2, directions=("up",)), is_stage=True)
+    [alert] = received_alerts(hook)
+    assert "\nCame: 55 from 'S2'. Went: 5 gone. Scans: 01.03.2026 and 03.03.2026.\n" in alert["message"]
+
+
 def test_an_alert_of_a_segment_says_what_scans_do_not_explain(engine: Engine) -> None:
     publish_sizes(engine, day(0), {VIP: 100, NEW: 10})
     insert_scan(engine, day(0.1), {VIP: 100, NEW: 10})
