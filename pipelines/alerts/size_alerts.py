@@ -30,7 +30,6 @@ from pipelines.warehouse.work_locks import lock_work
 MAX_CHANGES: Final = 1_000
 """Latest changes of the account that are searched for the context of its alerts."""
 
-
 MODES: Final[Mapping[bool, str]] = {False: "segments", True: "periodicity"}
 """Customers mode in which sizes of segments (False) and stages (True) are evaluated."""
 

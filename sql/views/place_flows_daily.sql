@@ -81,7 +81,11 @@ as $$
                     limit 1
                 )
             ) as candidate
-            order by pg_catalog.abs(candidate.customers_count operator(pg_catalog.-) flows_between.after_count), candidate.started_at desc
+            -- Sizes of stages are those of a scan, which is then taken.
+            order by
+                candidate.started_at operator(pg_catalog.<>) flows_between.after_at,
+                pg_catalog.abs(candidate.customers_count operator(pg_catalog.-) flows_between.after_count),
+                candidate.started_at desc
             limit 1
         ) as after_scan
         cross join lateral (
