@@ -27,6 +27,7 @@ from emulator import Emulator
 from faults.superuser import server_with_superuser
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
+from pipelines.customers.checkpoint import BEGINNING, EventCoverage
 from pipelines.customers.publish_scan import publish_scan
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
@@ -80,9 +81,11 @@ class Year:
             "scan_date": at.date(),
             "timezone": "UTC",
             "forgotten_count": 0,
-            "is_first": day == 0,
-            "events_since": at - timedelta(days=1),
+            "events_from": BEGINNING,
             "events_until": at,
+            "are_events_complete": True,
+            "stored_from": BEGINNING,
+            "stored_until": at - timedelta(days=1),
         }
 
 
@@ -106,7 +109,7 @@ def year(customers: int, days: int) -> Iterator[Line]:
                 KEY,
                 account.account_id,
                 last["started_at"],
-                events_until=last["events_until"],
+                events=EventCoverage(until=last["events_until"]),
                 has_segments=True,
             )
             processor_seconds = server_seconds(folder / "postgres") - before
