@@ -86,6 +86,8 @@ class Year:
             "are_events_complete": True,
             "stored_from": BEGINNING,
             "stored_until": at - timedelta(days=1),
+            "is_restart": False,
+            "is_beginning": day == 0,
         }
 
 

@@ -118,6 +118,7 @@ SAMPLE_ROWS: Final[Mapping[str, Row]] = {
         "events_from": T1,
         "events_until": T1,
         "are_events_complete": True,
+        "is_beginning": False,
     }
     | dict.fromkeys(SCAN_COUNTS, 0),
     "place_day": {"account_id": 1, "is_stage": True, "place_id": 1, "observed_date": "2026-03-01"}
