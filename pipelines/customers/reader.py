@@ -53,6 +53,9 @@ EVENT_PAGE_SIZE: Final = 100
 MAX_EVENT_PAGES: Final = 1_000
 """Older events are left out: 100,000 of them are enough to explain a day, and years of most accounts."""
 
+MAX_COUNT: Final = 2**63
+"""Above the largest number of customers that the warehouse can store."""
+
 Item = TypeVar("Item")
 
 
@@ -73,6 +76,7 @@ class CustomerReader:
     client: AmoClient
     clock: Clock
     scan_limiter: RateLimiter
+    has_segments: bool = True  # of the account's mode
     _page_size: int
     _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
 
@@ -86,25 +90,32 @@ class CustomerReader:
         self._wait()
         rows = self.client.fetch_list("segments").rows
         counts = ((segment_id, row.get("customers_count")) for segment_id, row in rows.items())
-        return [(segment_id, count) for segment_id, count in counts if is_integer(count) and count >= 0]
+        return [(segment_id, count) for segment_id, count in counts if is_integer(count) and 0 <= count < MAX_COUNT]
 
     def read_customers(self, position: int = 0) -> Iterator[ReadPage]:
         """Yield the pages of customers that follow a position.
 
         The list has neither totals nor a documented order, and may change between two pages.
-        Raises ``IncompleteList`` if a page repeats the one before.
+        Raises ``IncompleteList`` if a page repeats an earlier one.
         """
         while position % self._page_size:
             self._page_size = self._sizes.pop(0)
-        previous: Sequence[Json] | None = None
+        earlier: set[int] = set()  # hashes of pages
+        may_be_short = position > 0
         while True:
-            sent_at = self.clock.now()
+            sent_at, size = self.clock.now(), self._page_size
             page = self._fetch_page(position)
-            if page is None or not page.ids:
+            if self._page_size < size and may_be_short:
+                # Pages had fewer rows than were requested, so the position does not say how many were read.
+                position, may_be_short, earlier = 0, False, set()
+                continue
+            if page is None or not (page.ids or page.has_next):
                 return
-            if page.ids == previous:
-                raise IncompleteList("A page of the list of customers repeats the page before it.")
-            previous = page.ids
+            page_hash = hash(str(page.ids))
+            if page_hash in earlier:
+                raise IncompleteList("A page of the list of customers repeats an earlier one.")
+            earlier.add(page_hash)
+            may_be_short = may_be_short or len(page.ids) < self._page_size
             position += self._page_size
             yield ReadPage(rows=page.rows, position=position, sent_at=sent_at, received_at=self.clock.now())
             if not page.has_next:
@@ -115,7 +126,8 @@ class CustomerReader:
         self._wait()
         try:
             row = self.client.fetch_parsed(
-                entity_request("customer", customer_id), partial(_project_one, customer_id=customer_id)
+                entity_request("customer", customer_id),
+                partial(_project_one, customer_id=customer_id, has_segments=self.has_segments),
             )
         except Forbidden as error:
             if error.status == 402:  # the account is not paid for
@@ -132,13 +144,16 @@ class CustomerReader:
         yield from self._read_events(project_deletions, "customer_deleted", since, until)
 
     def _read_events(
-        self, project: Callable[[Json], ProjectedPage[Item]], kind: str, since: datetime | None, until: datetime
+        self, project: Callable[[Json], ProjectedPage[Item | None]], kind: str, since: datetime | None, until: datetime
     ) -> Iterator[Sequence[Item]]:
-        """Yield pages of events. The filter may be ignored, so ``project`` checks the kind."""
+        """Yield pages of events. The filter may be ignored, so ``project`` checks the kind.
+
+        New events move later ones to the next page, which then repeats them.
+        """
         filters: dict[str, object] = {"filter[type]": kind, "filter[created_at][to]": int(until.timestamp())}
         if since is not None:
             filters["filter[created_at][from]"] = int(since.timestamp())
-        previous: Sequence[Json] | None = None
+        previous: Sequence[Json] = ()
         for number in range(1, MAX_EVENT_PAGES + 1):
             self._wait()
             page = self.client.fetch_parsed(
@@ -146,8 +161,9 @@ class CustomerReader:
             )
             if page is None or not page.ids or page.ids == previous:
                 return
+            rows = zip(page.rows, page.ids, strict=True)
+            yield [row for row, event_id in rows if row is not None and (event_id is None or event_id not in previous)]
             previous = page.ids
-            yield page.rows
             if not page.has_next:
                 return
 
@@ -157,7 +173,7 @@ class CustomerReader:
             self._wait()
             request = list_request("customers", position // self._page_size + 1, limit=self._page_size)
             try:
-                return self.client.fetch_parsed(request, project_customers)
+                return self.client.fetch_parsed(request, partial(project_customers, has_segments=self.has_segments))
             except Unavailable as error:
                 if error.status != 504 or not self._sizes:
                     raise
@@ -203,9 +219,9 @@ def _page_sizes(context: LoadContext) -> Sequence[int]:
     return [size for size in PAGE_SIZES if size <= largest] or PAGE_SIZES[-1:]
 
 
-def _project_one(document: Json, customer_id: int) -> CustomerRow:
+def _project_one(document: Json, customer_id: int, *, has_segments: bool) -> CustomerRow:
     """Reduce a customer that was requested by id. Raises ``InvalidRecord`` if it has another id."""
-    row = project_customer(document)
+    row = project_customer(document, has_segments=has_segments)
     if row.id != customer_id:
         raise InvalidRecord("another customer was returned than was requested")
     return row
