@@ -54,14 +54,14 @@ def forget_all(engine: Engine, account_key: str, account_id: int) -> int:
     return counts[1]
 
 
-def read_forgotten(engine: Engine, data_dir: Path, account_key: str, account_id: int) -> Callable[[int], bool]:
+def read_forgotten(connection: Connection, data_dir: Path, account_id: int) -> Callable[[int], bool]:
     """Return a function that tells if a customer was forgotten. Raises ``SettingsError`` without the key."""
-    with transaction(engine, account=account_key) as connection:
-        key = _read_key(connection, data_dir, account_id)
-        rows = connection.execute(statement("forgotten_hashes"), {"account_id": account_id}).all()
-    hashes = {bytes(row.id_hash) for row in rows}
-    if key is None or not hashes:
+    rows = connection.execute(statement("forgotten_hashes"), {"account_id": account_id}).all()
+    if not rows:
         return lambda _: False
+    key = _read_key(connection, data_dir, account_id)
+    assert key is not None
+    hashes = {bytes(row.id_hash) for row in rows}
     return lambda customer_id: _hash(key, customer_id) in hashes
 
 

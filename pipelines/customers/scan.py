@@ -5,16 +5,17 @@ Nothing ends because it was not listed: a customer that the list does not show i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.models import Account
+from pipelines.base.clock import raise_if_ahead
 from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
-from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
-from pipelines.customers.forget import read_forgotten
+from pipelines.customers.checkpoint import Checkpoint, open_checkpoint, steady_clock
 from pipelines.customers.projection import CustomerRow
 from pipelines.customers.publish_scan import PublishedScan, publish_scan
 from pipelines.customers.reader import CustomerReader, ReadPage, open_reader
@@ -46,28 +47,22 @@ def scan_customers(context: LoadContext) -> PublishedScan:
         raise SettingsError(
             "the account has not been loaded yet.", account=key, advice="Run './run sync' first, then scan."
         )
-    checkpoint = open_checkpoint(engine, key, account_id, context.clock.now())
-    is_forgotten = read_forgotten(engine, context.settings.data_dir, key, account_id)
+    checkpoint = open_checkpoint(engine, context.settings.data_dir, key, account_id, context.clock.now())
+    context = replace(context, clock=steady_clock(context.clock, checkpoint.earliest))
     with (
         open_reader(context) as reader,
         blocks_recorded(context.settings.data_dir, urlsplit(reader.client.base_url).netloc, context.clock),
     ):
         account = _fetch_account(reader, account_id)
+        raise_if_ahead(checkpoint.started_at, reader.client.host_date)
         _read_sizes(reader, checkpoint, account, number=1)
-        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS), is_forgotten)
-        _read_missing(reader, checkpoint, is_forgotten)
+        _read_list(checkpoint, reader.read_customers(checkpoint.positions.get("list", 0) % SECOND_PASS))
+        _read_missing(reader, checkpoint)
         events_until = _read_moves(reader, checkpoint, context.clock.now())
         require_same_account_and_mode(account, reader.fetch_account())
         _read_sizes(reader, checkpoint, account, number=2)
     return with_retry(
-        lambda: publish_scan(
-            engine,
-            key,
-            account_id,
-            checkpoint.started_at,
-            events_until=events_until,
-            has_segments=account.mode == "segments",
-        ),
+        lambda: publish_scan(checkpoint, events_until=events_until, has_segments=account.mode == "segments"),
         context.clock,
     )
 
@@ -82,6 +77,7 @@ def _fetch_account(reader: CustomerReader, account_id: int) -> Account:
             f"The account's customers are {account.mode} in amoCRM, so there is nothing to scan.",
             advice="Switch customers on in amoCRM's settings, or remove the account's 'customers' setting.",
         )
+    reader.has_segments = account.mode == "segments"
     return account
 
 
@@ -92,15 +88,19 @@ def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account
         checkpoint.add("sizes", reader.fetch_sizes(), sent_at, reader.clock.now(), number)
 
 
-def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage], is_forgotten: Callable[[int], bool]) -> None:
+def _read_list(checkpoint: Checkpoint, pages: Iterable[ReadPage]) -> None:
     """Read the list page by page and commit each."""
-    start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
+    start = SECOND_PASS if _is_second_pass(checkpoint) else 0
     for page in pages:
-        rows = [row for row in page.rows if not is_forgotten(row.id)]
-        checkpoint.add("list", rows, page.sent_at, page.received_at, start + page.position)
+        checkpoint.add("list", page.rows, page.sent_at, page.received_at, start + page.position)
 
 
-def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: Callable[[int], bool]) -> None:
+def _is_second_pass(checkpoint: Checkpoint) -> bool:
+    """Return True if the list is read for the second time, or was."""
+    return checkpoint.positions.get("list", 0) >= SECOND_PASS
+
+
+def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Read the known customers that the list did not show.
 
     If they are too many to request by id, those with an event of deletion are gone, and a second pass over the list
@@ -109,12 +109,12 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
     if checkpoint.previous is None:
         return
     missing = checkpoint.missing_customers(MAX_BY_ID + 1)
-    if len(missing) > MAX_BY_ID:
+    if len(missing) > MAX_BY_ID and not _is_second_pass(checkpoint):
         _end_deleted(reader, checkpoint)
         checkpoint.positions["list"] = SECOND_PASS
-        _read_list(checkpoint, reader.read_customers(), is_forgotten)
+        _read_list(checkpoint, reader.read_customers())
         missing = checkpoint.missing_customers(MAX_BY_ID)
-    for customer_id in missing:
+    for customer_id in missing[:MAX_BY_ID]:
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
         received_at = reader.clock.now()
@@ -136,7 +136,7 @@ def _end_deleted(reader: CustomerReader, checkpoint: Checkpoint) -> None:
 
 def _read_moves(reader: CustomerReader, checkpoint: Checkpoint, now: datetime) -> datetime:
     """Read the events of moves between stages since the previous scan; return until when they are complete."""
-    since, until = checkpoint.previous, now.replace(microsecond=0) - SKEW
+    since, until = checkpoint.events_since, now.replace(microsecond=0) - SKEW
     first = 0 if since is None else int(since.timestamp())
     for moves in reader.read_moves(since, now):
         if moves and max(move.moved_at for move in moves) < first:  # the filter is ignored, and the latest come first
