@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from emulator import Emulator, effects
@@ -45,8 +46,18 @@ FAULTS: Final = {
     "endless list": effects.looping_next(),
     "another list": effects.payload(lambda document: document | {"_embedded": {"others": []}}),
     "no list": effects.payload(lambda _: []),
+    "one more page": effects.one_more_page(),
+    "numbered lists": effects.numbered_lists(),
+    "rows twice": effects.items(lambda rows: rows * 2),
 }
 """Effects after which a scan fails, or is right."""
+
+LIES: Final = {
+    "no link": effects.no_next(),
+    "no rows": effects.items(lambda _: []),
+    "no content": effects.no_content(),
+}
+"""Effects that hide customers. Those that a scan has read are requested by id."""
 
 ODD_VALUES: Final[dict[str, Sequence[Json]]] = {
     "id": (None, "12x", -5, 0, 2**63, 2**62, 1.5, True, [], "9" * 5_000),
@@ -215,6 +226,10 @@ class RandomLife(EmulatedAccount):
         """Scan while a response is not as it should be."""
         self.scan(self.emulator.faults.during(FAULTS[fault], resource=resource, nth=nth), may_miss=True)
 
+    def scan_through_a_lie(self, lie: str, nth: int) -> None:
+        """Scan while the list of customers seems to be shorter: by a page, or by all from a page on."""
+        self.scan(self.emulator.faults.during(LIES[lie], resource="customers", nth=nth), may_miss=True)
+
     def scan_odd_rows(self, changes: dict[str, Json], nth: int, index: int) -> None:
         """Scan while a customer is unusable, or odd."""
         hit: list[Json] = []
@@ -264,12 +279,11 @@ class RandomLife(EmulatedAccount):
         self.known, self.is_drifting = known, True
         self.scan_count += 1
 
-    def published(self) -> list[list[tuple[Any, ...]]]:
+    def published(self) -> list[tuple[Any, ...]]:
         """What scans have published."""
-        return [
-            self.rows(f"select one::text from {table} as one where account_id = :id order by 1", id=self.id)
-            for table in ("members.stays", "amocrm.scan", "amocrm.place_day", "amocrm.stage_move")
-        ]
+        tables = ("members.stays", "amocrm.scan", "amocrm.place_day", "amocrm.stage_move")
+        rows = (f"select one::text from {table} as one where account_id = :id" for table in tables)
+        return self.rows(" union all ".join(rows) + " order by 1", id=self.id)
 
 
 KNOWN: Final = "select distinct customer_id from members.stays where account_id = :id and left_by is null"
@@ -300,3 +314,8 @@ def dying_at(death: int) -> Iterator[None]:
         patch.object(Transport, "send", mortal(Transport.send, is_after=True)),
     ):
         yield
+
+
+def is_search() -> bool:
+    """Return True if the profile looks for new examples."""
+    return not settings().derandomize

@@ -27,7 +27,7 @@ def check_scan(life: RandomLife) -> None:
     check_open_places(life, stays)
     check_flows(life)
     check_cohorts(life, stays)
-    check_differences(life)
+    check_differences(life, stays)
     check_events(life)
     check_pages(life)
 
@@ -157,7 +157,7 @@ def check_cohorts(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
     assert lasting == Counter((stay[1], stay[2]) for stay in counted if stay[6] is None)
 
 
-def check_differences(life: RandomLife) -> None:
+def check_differences(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
     """Each reason of a difference is true, and without reasons there are no differences."""
     latest = "(select max(started_at) from amocrm.scan where account_id = :id)"
     rows = life.rows(
@@ -178,36 +178,27 @@ def check_differences(life: RandomLife) -> None:
     is_restless = life.is_drifting or any(at >= started_at for at in life.hidden_at.values())
     deleted = {one.id for one in account.segments.values() if one.deleted_at}
     hidden = {place for one in book.customers.values() if one.is_hidden for place in one.segments}
-    kept = Counter(place for one in kept_customers(life) for place in places_of(life, one))
-    for segment_id, before, after, members, kept_count, reason in rows:
+    stored = [(stay[0], stay[2]) for stay in stays if not stay[1] and stay[6] is None]
+    kept_ids = kept_customers(life)
+    kept = Counter(place for customer_id, place in stored if customer_id in kept_ids)
+    for segment_id, before, after, member_count, kept_count, reason in rows:
         assert kept_count == kept[segment_id]
-        more = members - (after or 0)
+        more = member_count - (after or 0)
         is_true = {
             "changed": before != after and segment_id in moved | deleted,
             "kept": 0 < more <= kept_count,
             "stale": more > 0 and segment_id in moved,
             "forgotten": 0 < -more <= forgotten_count,
             "hidden_or_missed": more < 0 and (segment_id in moved | hidden or is_restless),
-            "not_listed": before is None and after is None and members > 0,
+            "not_listed": before is None and after is None and member_count > 0,
         }
-        assert is_true[reason], (segment_id, before, after, members, kept_count, reason)
+        assert is_true[reason], (segment_id, before, after, member_count, kept_count, reason)
     if account.mode != "segments":
         return
-    stored = Counter(place for one in book.customers for place in places_of(life, one))
+    members = Counter(place for _, place in stored)
     for segment in account.live_segments():
         if segment.id not in {row[0] for row in rows} | moved:
-            assert stored[segment.id] == segment.customers_count
-
-
-def places_of(life: RandomLife, customer_id: int) -> list[int]:
-    """Segments in which the latest scan has a customer."""
-    rows = life.rows(
-        "select place_id from members.stays where account_id = :id and customer_id = :customer and place = 'segment'"
-        " and left_by is null",
-        id=life.id,
-        customer=customer_id,
-    )
-    return [place for (place,) in rows]
+            assert members[segment.id] == segment.customers_count
 
 
 def check_events(life: RandomLife) -> None:

@@ -22,7 +22,7 @@ from pipelines.customers.publish_scan import PublishedScan, publish_scan
 from pipelines.customers.scan import scan_customers
 from pipelines.load.context import LoadContext
 from tests.integration.test_customers import ScannedAccount
-from tests.random_scans import RandomLife, Setting
+from tests.random_scans import RandomLife, Setting, is_search
 from tests.records import START
 from tests.scan_checks import check_scan
 
@@ -43,7 +43,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
         life = RandomLife(emulator, engine, tmp_path, setting)
         assert life.scan()
         deaths = 0
-        for death in range(0, 400, 13):
+        for death in range(0, 160, 1 if is_search() else 12):
             life.change(6, death)
             count = life.scan_count
             life.scan_and_die(death)
@@ -51,7 +51,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
             life.pass_time((0.1, 2)[death % 2])
             assert life.scan()
             check_scan(life)
-        assert deaths > 10
+        assert deaths > 8
 
 
 def test_a_second_scan_takes_over_and_the_first_one_stops(account: ScannedAccount) -> None:
