@@ -27,11 +27,11 @@ from emulator import Emulator
 from faults.superuser import server_with_superuser
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.customers.checkpoint import BEGINNING, EventCoverage
+from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
 from pipelines.customers.publish_scan import publish_scan
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account
-from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.engine import open_engine, transaction
 from pipelines.warehouse.migrate import migrate
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
 from pipelines.warehouse.readers import create_account_reader
@@ -106,14 +106,8 @@ def year(customers: int, days: int) -> Iterator[Line]:
                 write(connection, account)
             before, began = server_seconds(folder / "postgres"), time.perf_counter()
             last = account.values(days - 1)
-            publish_scan(
-                engine,
-                KEY,
-                account.account_id,
-                last["started_at"],
-                events=EventCoverage(until=last["events_until"]),
-                has_segments=True,
-            )
+            checkpoint = open_last(engine, folder, account)
+            publish_scan(checkpoint, events=EventCoverage(until=last["events_until"]), has_segments=True)
             processor_seconds = server_seconds(folder / "postgres") - before
             yield (
                 "year",
@@ -125,6 +119,24 @@ def year(customers: int, days: int) -> Iterator[Line]:
                 yield from (("year", line) for line in sizes(plain))
                 yield from (("questions", line) for line in questions(plain, account, reader))
             engine.dispose()
+
+
+def open_last(engine: Engine, folder: Path, account: Year) -> Checkpoint:
+    """Take over the last scan, whose pages are written."""
+    values = account.values(account.days - 1) | {"owner": KEY}
+    with transaction(engine) as connection:
+        connection.execute(statement("claim_scan"), values)
+    return Checkpoint(
+        engine=engine,
+        data_dir=folder,
+        account_key=KEY,
+        account_id=account.account_id,
+        started_at=values["started_at"],
+        owner=KEY,
+        previous=None,
+        events_since=None,
+        earliest=values["at"],
+    )
 
 
 def load_one(engine: Engine, folder: Path, customers: int, days: int) -> Year:

@@ -21,9 +21,12 @@ select customer_id, cast(:at as timestamptz) + interval '1 minute', '{}', stage_
 from pg_temp.new_reading;
 
 -- changes of a day: of a hundredth of the customers, six tenths move to a stage, two replace a segment, one leaves one, one joins one
-insert into pg_temp.change (customer_id, old_sent_at, received_at, old_stage_id, old_segment_ids, stage_id, segment_ids)
+insert into pg_temp.change (
+    customer_id, old_sent_at, old_received_at, sent_at, received_at, old_stage_id, old_segment_ids, stage_id, segment_ids
+)
 select
-    customer_id, cast(:at as timestamptz) - interval '1 day', cast(:at as timestamptz) + interval '1 minute', stage_id, segment_ids,
+    customer_id, cast(:at as timestamptz) - interval '1 day', cast(:at as timestamptz) - interval '1 day',
+    cast(:at as timestamptz), cast(:at as timestamptz) + interval '1 minute', stage_id, segment_ids,
     case when chance < 6 then (cast(:stages as bigint[]))[1 + mod(other, cardinality(cast(:stages as bigint[])))] else stage_id end,
     case
         when chance < 6 then segment_ids

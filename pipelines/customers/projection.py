@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,7 @@ class ProjectedPage(Generic[Item]):
     """One page of a list, reduced."""
 
     rows: tuple[Item, ...]
-    ids: tuple[Json, ...]  # of all rows as received, to notice a repeated page
+    ids: tuple[Json, ...]  # as received, one per row, to notice what is repeated
     has_next: bool
 
 
@@ -70,21 +71,20 @@ class ProjectedEvents(Generic[Item]):
     has_next: bool
 
 
-def project_customer(row: Json) -> CustomerRow:
-    """Reduce a customer. Raises ``InvalidRecord`` if it, or one of its segments, has no usable id."""
+def project_customer(row: Json, *, has_segments: bool = True) -> CustomerRow:
+    """Reduce a customer. Raises ``InvalidRecord`` if its id, stage, segments or deletion cannot be used.
+
+    With a default instead, its stays would end. Segments may only be missing if the account has none.
+    """
     customer_id = parse_row_id(row, "customer")
     if customer_id >= FORGOTTEN_FROM:
         raise InvalidRecord("a customer has an id that is reserved for forgotten ones")
-    embedded = row.get("_embedded")
-    segments = as_list(embedded.get("segments")) if isinstance(embedded, dict) else None
-    if not isinstance(segments, list):
-        segments = []
     next_date = row.get("next_date")
     return CustomerRow(
         id=customer_id,
-        is_gone=row.get("is_deleted") is True,
-        stage_id=parse_id(row.get("status_id")),
-        segment_ids=tuple(sorted({parse_row_id(segment, "customer's segment") for segment in segments})),
+        is_gone=_is_deleted(row),
+        stage_id=_stage_id(row),
+        segment_ids=_segment_ids(row, has_segments=has_segments),
         ltv=_number(row.get("ltv")),
         purchases_count=_number(row.get("purchases_count")),
         average_check=_number(row.get("average_check")),
@@ -93,9 +93,9 @@ def project_customer(row: Json) -> CustomerRow:
     )
 
 
-def project_customers(document: Json) -> ProjectedPage[CustomerRow]:
+def project_customers(document: Json, *, has_segments: bool = True) -> ProjectedPage[CustomerRow]:
     """Reduce a page of customers. Raises ``InvalidRecord`` if it is none."""
-    return _project_page(document, "customers", project_customer)
+    return _project_page(document, "customers", partial(project_customer, has_segments=has_segments))
 
 
 def project_moves(document: Json) -> ProjectedEvents[StageMove]:
@@ -133,6 +133,34 @@ def _event_time(row: Json) -> int | None:
     return None if time is None else int(time.timestamp())
 
 
+def _is_deleted(row: dict[str, Json]) -> bool:
+    """Return True if amoCRM says that a customer is deleted. Raises ``InvalidRecord`` for anything but a boolean."""
+    is_deleted = row.get("is_deleted")
+    if is_deleted is not None and not isinstance(is_deleted, bool):
+        raise InvalidRecord("a customer's 'is_deleted' is no boolean")
+    return bool(is_deleted)
+
+
+def _stage_id(row: dict[str, Json]) -> int | None:
+    """Return a customer's stage, or None. Raises ``InvalidRecord`` if it is no id."""
+    value = row.get("status_id")
+    stage_id = parse_id(value)
+    if stage_id is None and value is not None and not (is_integer(value) and value == 0):
+        raise InvalidRecord("a customer has no usable 'status_id'")
+    return stage_id
+
+
+def _segment_ids(row: dict[str, Json], *, has_segments: bool) -> tuple[int, ...]:
+    """Return a customer's segments, ascending. Raises ``InvalidRecord`` if they, or one's id, cannot be used."""
+    embedded = row.get("_embedded")
+    segments = as_list(embedded.get("segments")) if isinstance(embedded, dict) else None
+    if segments is None and not has_segments:
+        return ()
+    if not isinstance(segments, list):
+        raise InvalidRecord("a customer has no list of segments")
+    return tuple(sorted({parse_row_id(segment, "customer's segment") for segment in segments}))
+
+
 def _project_page(document: Json, name: str, project: Callable[[Json], Item]) -> ProjectedPage[Item]:
     """Reduce the rows of a page of a list without totals."""
     if document == []:
@@ -144,7 +172,7 @@ def _project_page(document: Json, name: str, project: Callable[[Json], Item]) ->
         raise InvalidRecord(f"the list has no '_embedded' with '{name}'")
     return ProjectedPage(
         rows=tuple(project(row) for row in rows),
-        ids=tuple(row.get("id") for row in rows if isinstance(row, dict)),
+        ids=tuple(row.get("id") for row in rows),
         has_next=_next_page(document.get("_links")) is not None,
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Row
 
-from pipelines.base.errors import Superseded
 from pipelines.base.timezone import stored_timezone
-from pipelines.customers.checkpoint import BEGINNING, EventCoverage, require_pages
+from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import execute_as_is, statement, statement_text
@@ -33,69 +33,69 @@ class PublishedScan:
     alert_error: str | None = None  # the error if alerts were postponed to the next load
 
 
-def publish_scan(
-    engine: Engine,
-    account_key: str,
-    account_id: int,
-    started_at: datetime,
-    *,
-    events: EventCoverage,
-    has_segments: bool,
-) -> PublishedScan:
-    """Publish the pages of a scan.
-
-    Raises ``Superseded`` if a later scan, or this one, is published already, and if pages of it were deleted.
+def publish_scan(checkpoint: Checkpoint, *, events: EventCoverage, has_segments: bool) -> PublishedScan:
+    """Publish the pages of a scan; idempotent. Raises ``Superseded`` if another process took it over.
 
     Everything is computed by Postgres from ``members.page``, so this process needs no memory for it.
     """
-    with transaction(engine, account=account_key) as connection:
-        connection.execute(statement("lock_account"), {"account_id": account_id})
+    account_id, started_at = checkpoint.account_id, checkpoint.started_at
+    with transaction(checkpoint.engine, account=checkpoint.account_key) as connection:
+        checkpoint.require_ownership(connection)
         previous = connection.execute(statement("latest_scan"), {"account_id": account_id}).one_or_none()
-        if previous is not None and previous.started_at >= started_at:
-            raise Superseded(
-                f"the scan of {started_at.isoformat()} is not newer than that of {previous.started_at.isoformat()}, "
-                "which is published already.",
-                account=account_key,
-            )
-        require_pages(connection, account_key, account_id, started_at)
-        timezone = connection.scalar(statement("timezone_of_account"), {"account_id": account_id})
-        values = {
-            "account_id": account_id,
-            "started_at": started_at,
-            "scan_date": started_at.astimezone(stored_timezone(timezone)).date(),
-            "timezone": timezone,
-            "forgotten_from": FORGOTTEN_FROM,
-            "forgotten_count": connection.scalar(statement("forgotten_count"), {"account_id": account_id}),
-            "has_segments": has_segments,
-            "events_from": events.since,
-            "events_until": events.until,
-            "are_events_complete": events.is_complete,
-            "stored_from": previous.events_from if previous else BEGINNING,
-            "stored_until": previous.events_until if previous else BEGINNING,
-            "previous": previous and previous.started_at,
-            "is_restart": previous is not None
-            and not connection.scalar(
-                statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
-            ),
-        }
-        values["is_beginning"] = previous is None or values["is_restart"]
-        execute_as_is(connection, statement_text("create_readings"))
-        for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
-            connection.execute(statement("insert_readings"), values | {"is_new": is_new, "started_at": start})
-        connection.execute(statement("keep_unread"), values)
-        connection.execute(statement("end_forgotten"), values)
-        execute_as_is(connection, statement_text("create_changes"))
-        for name in ("close_stays", "open_stays", "insert_kept_pages", "insert_scan"):
-            connection.execute(statement(name), values)
-        values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
-        for name in (
-            *("insert_stage_moves", "insert_denied_page", "insert_place_days", "insert_flows"),
-            *("delete_overlaps", "insert_overlaps"),
-            *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
-        ):
-            connection.execute(statement(name), values)
-        differences = connection.execute(statement("insert_differences"), values).rowcount
-        if previous is not None:
-            connection.execute(statement("delete_pages"), values | {"starts": [previous.started_at]})
+        if previous is None or previous.started_at < started_at:
+            _publish(connection, checkpoint, previous, events, has_segments=has_segments)
+        values = {"account_id": account_id, "started_at": started_at}
         row = connection.execute(statement("published_scan"), values).mappings().one()
-    return PublishedScan(account_id=account_id, started_at=started_at, difference_count=differences, **row)
+    return PublishedScan(account_id=account_id, started_at=started_at, **row)
+
+
+def _publish(
+    connection: Connection,
+    checkpoint: Checkpoint,
+    previous: Row[Any] | None,
+    events: EventCoverage,
+    *,
+    has_segments: bool,
+) -> None:
+    """Compare a scan with the previous one, and write what changed."""
+    account_id, started_at = checkpoint.account_id, checkpoint.started_at
+    timezone = connection.scalar(statement("timezone_of_account"), {"account_id": account_id})
+    scan_date = started_at.astimezone(stored_timezone(timezone)).date()
+    is_restart = previous is not None and not connection.scalar(
+        statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
+    )
+    values = {
+        "account_id": account_id,
+        "started_at": started_at,
+        # A timezone that changed may lead back to an earlier day, whose sizes later ones follow from.
+        "scan_date": scan_date if previous is None else max(scan_date, previous.scan_date),
+        "timezone": timezone,
+        "forgotten_from": FORGOTTEN_FROM,
+        "forgotten_count": connection.scalar(statement("forgotten_count"), {"account_id": account_id}),
+        "has_segments": has_segments,
+        "events_from": events.since,
+        "events_until": events.until,
+        "are_events_complete": events.is_complete,
+        "stored_from": previous.events_from if previous else BEGINNING,
+        "stored_until": previous.events_until if previous else BEGINNING,
+        "previous": previous and previous.started_at,
+        "is_restart": is_restart,
+        "is_beginning": previous is None or is_restart,
+    }
+    execute_as_is(connection, statement_text("create_readings"))
+    for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
+        connection.execute(statement("insert_readings"), values | {"is_new": is_new, "started_at": start})
+    connection.execute(statement("keep_unread"), values)
+    connection.execute(statement("end_forgotten"), values)
+    execute_as_is(connection, statement_text("create_changes"))
+    for name in ("close_stays", "open_stays", "insert_kept_pages", "insert_scan"):
+        connection.execute(statement(name), values)
+    values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
+    for name in (
+        *("insert_stage_moves", "insert_denied_page", "insert_place_days", "insert_flows"),
+        *("delete_overlaps", "insert_overlaps", "insert_differences"),
+        *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
+    ):
+        connection.execute(statement(name), values)
+    if previous is not None:
+        connection.execute(statement("delete_pages"), values | {"starts": [previous.started_at]})

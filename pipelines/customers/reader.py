@@ -59,6 +59,9 @@ PAGE_SIZES: Final = (PAGE_LIMIT, 50, 10)
 """Sizes to try if amoCRM does not answer in time. Each divides the one before, so positions stay the same."""
 
 
+MAX_COUNT: Final = 2**63
+"""Above the largest number of customers that the warehouse can store."""
+
 Item = TypeVar("Item")
 
 
@@ -79,11 +82,11 @@ class CustomerReader:
     client: AmoClient
     clock: Clock
     scan_limiter: RateLimiter
+    has_segments: bool = True  # of the account's mode
     _page_size: int
     _sizes: list[int]  # smaller ones, to try if amoCRM does not answer in time
     _turn_at: float = float("-inf")  # on the monotonic clock, of the latest request
     is_by_id: bool = True  # every page so far was sorted by id
-    _may_shrink: bool = True  # all pages so far were full
     _is_promised: bool = False  # the page before linked to the next one
 
     def fetch_account(self) -> Account:
@@ -96,22 +99,27 @@ class CustomerReader:
         self._wait()
         rows = self.client.fetch_list("segments").rows
         counts = ((segment_id, row.get("customers_count")) for segment_id, row in rows.items())
-        return [(segment_id, count) for segment_id, count in counts if is_integer(count) and count >= 0]
+        return [(segment_id, count) for segment_id, count in counts if is_integer(count) and 0 <= count < MAX_COUNT]
 
     def read_customers(self, start: ListPosition) -> Iterator[ReadPage]:
         """Yield the pages of customers that follow a position, the first one again if their size is another one now.
 
-        The list has neither totals nor a documented order, and may change between two pages. Raises ``IncompleteList``
-        if a page is linked to that shows what an earlier one did.
+        The list has neither totals nor a documented order, and may change between two pages. If amoCRM's pages are
+        smaller than requested, a position does not say how many rows were read: another size begins anew. Raises
+        ``IncompleteList`` if a page is linked to that shows what an earlier one did.
         """
         if start.page_size:
             self._page_size, self._sizes = start.page_size, [one for one in PAGE_SIZES if one < start.page_size]
         position, seen = start.row_count, set[int]()
-        self._may_shrink, self._is_promised, has_links = True, False, False
+        self._is_promised, has_links, are_full = False, False, position == 0
         while True:
-            sent_at = self.clock.now()
+            sent_at, size = self.clock.now(), self._page_size
             page = self._fetch_page(position)
-            if page is None or not page.ids:
+            if self._page_size < size and not are_full:
+                position, are_full, self._is_promised = 0, True, False
+                seen.clear()
+                continue
+            if page is None or not (page.ids or page.has_next):
                 if position == 0:  # a scan of nobody has a page too
                     yield ReadPage(rows=(), position=self._page_size, sent_at=sent_at, received_at=self.clock.now())
                 return
@@ -125,7 +133,7 @@ class CustomerReader:
             ascending = sorted(row.id for row in page.rows)
             self.is_by_id = self.is_by_id and [row.id for row in page.rows] in (ascending, ascending[::-1])
             is_full = len(page.ids) == self._page_size
-            self._may_shrink = self._may_shrink and is_full
+            are_full = are_full and is_full
             self._is_promised, has_links = page.has_next, has_links or page.has_next
             if not page.has_next and (has_links or not is_full):
                 return
@@ -135,7 +143,8 @@ class CustomerReader:
         self._wait()
         try:
             row = self.client.fetch_parsed(
-                entity_request("customer", customer_id), partial(_project_one, customer_id=customer_id)
+                entity_request("customer", customer_id),
+                partial(_project_one, customer_id=customer_id, has_segments=self.has_segments),
             )
         except Forbidden as error:
             if error.status == 402:  # the account is not paid for
@@ -158,23 +167,21 @@ class CustomerReader:
         return self.client.fetch_parsed(request, project)
 
     def _fetch_page(self, position: int) -> ProjectedPage[CustomerRow] | None:
-        """Fetch the page that follows a position, with a smaller size if amoCRM times out.
-
-        If amoCRM's pages are smaller than requested, positions of another size differ: then the error is raised.
-        """
+        """Fetch the page that follows a position, with a smaller size if amoCRM times out."""
         while True:
             self._wait()
             number = position // self._page_size + 1
             try:
                 return self.client.fetch_parsed(
-                    list_request("customers", number, limit=self._page_size), project_customers
+                    list_request("customers", number, limit=self._page_size),
+                    partial(project_customers, has_segments=self.has_segments),
                 )
             except NotFound:
                 if number == 1 or self._is_promised:
                     raise
                 return None  # past the end
             except Unavailable as error:
-                if error.status != 504 or not self._sizes or not self._may_shrink:
+                if error.status != 504 or not self._sizes:
                     raise
                 self._page_size = self._sizes.pop(0)
 
@@ -225,9 +232,9 @@ def _page_sizes(context: LoadContext) -> Sequence[int]:
     return [largest, *(size for size in PAGE_SIZES if size < largest)]
 
 
-def _project_one(document: Json, customer_id: int) -> CustomerRow:
+def _project_one(document: Json, customer_id: int, *, has_segments: bool) -> CustomerRow:
     """Reduce a customer that was requested by id. Raises ``InvalidRecord`` if it has another id."""
-    row = project_customer(document)
+    row = project_customer(document, has_segments=has_segments)
     if row.id != customer_id:
         raise InvalidRecord("another customer was returned than was requested")
     return row

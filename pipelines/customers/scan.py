@@ -5,13 +5,15 @@ Nothing ends because it was not listed: a customer that the list does not show i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from pipelines.amocrm.account import require_same_account_and_mode
 from pipelines.amocrm.models import Account
+from pipelines.base.clock import raise_if_ahead
 from pipelines.base.errors import ModeDisagreement, SettingsError, WrongAccount
-from pipelines.customers.checkpoint import Checkpoint, open_checkpoint
+from pipelines.customers.checkpoint import Checkpoint, open_checkpoint, steady_clock
 from pipelines.customers.events import EventReading
 from pipelines.customers.moves import read_moves
 from pipelines.customers.projection import CustomerRow
@@ -44,11 +46,13 @@ def scan_customers(context: LoadContext, *, rate: float | None = None) -> Publis
             "the account has not been loaded yet.", account=key, advice="Run './run sync' first, then scan."
         )
     checkpoint = open_checkpoint(engine, context.settings.data_dir, key, account_id, context.clock.now())
+    context = replace(context, clock=steady_clock(context.clock, checkpoint.earliest))
     with (
         open_reader(context, rate) as reader,
         blocks_recorded(context.settings.data_dir, urlsplit(reader.client.base_url).netloc, context.clock),
     ):
         account = _fetch_account(reader, account_id)
+        raise_if_ahead(checkpoint.started_at, reader.client.host_date)
         _read_sizes(reader, checkpoint, account, number=1)
         _read_list(reader, checkpoint)
         _read_missing(reader, checkpoint)
@@ -56,14 +60,7 @@ def scan_customers(context: LoadContext, *, rate: float | None = None) -> Publis
         require_same_account_and_mode(account, reader.fetch_account())
         _read_sizes(reader, checkpoint, account, number=2)
     return with_retry(
-        lambda: publish_scan(
-            engine,
-            key,
-            account_id,
-            checkpoint.started_at,
-            events=events,
-            has_segments=account.mode == "segments",
-        ),
+        lambda: publish_scan(checkpoint, events=events, has_segments=account.mode == "segments"),
         context.clock,
     )
 
@@ -78,6 +75,7 @@ def _fetch_account(reader: CustomerReader, account_id: int) -> Account:
             f"The account's customers are {account.mode} in amoCRM, so there is nothing to scan.",
             advice="Switch customers on in amoCRM's settings, or remove the account's 'customers' setting.",
         )
+    reader.has_segments = account.mode == "segments"
     return account
 
 
@@ -90,9 +88,14 @@ def _read_sizes(reader: CustomerReader, checkpoint: Checkpoint, account: Account
 
 def _read_list(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Read the list, or the rest of it, page by page and commit each."""
-    start = SECOND_PASS if checkpoint.positions.get("list", 0) >= SECOND_PASS else 0
+    start = SECOND_PASS if _is_second_pass(checkpoint) else 0
     for page in reader.read_customers(checkpoint.list_position(start)):
         checkpoint.add("list", page.rows, page.sent_at, page.received_at, start + page.position)
+
+
+def _is_second_pass(checkpoint: Checkpoint) -> bool:
+    """Return True if the list is read for the second time, or was."""
+    return checkpoint.positions.get("list", 0) >= SECOND_PASS
 
 
 def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
@@ -108,11 +111,12 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
             _read_list(reader, checkpoint)
         return
     missing = checkpoint.missing_customers(MAX_BY_ID + 1)
-    if len(missing) > MAX_BY_ID:
+    if len(missing) > MAX_BY_ID and not _is_second_pass(checkpoint):
         _end_deleted(reader, checkpoint)
         checkpoint.positions["list"] = SECOND_PASS
         _read_list(reader, checkpoint)
         missing = checkpoint.missing_customers(MAX_BY_ID)
+    missing = missing[:MAX_BY_ID]
     for customer_id in (*missing, *checkpoint.denied_customers(MAX_BY_ID - len(missing))):
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)

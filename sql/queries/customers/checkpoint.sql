@@ -1,3 +1,14 @@
+-- name: claim_scan
+-- Page 0 of the sizes names the process that owns the scan. One that goes on with it takes it over.
+insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
+values (:account_id, :started_at, 'sizes', 0, :started_at, :started_at, jsonb_build_array(cast(:owner as text)))
+on conflict (account_id, started_at, kind, number) do update
+set rows = excluded.rows
+
+-- name: delete_last_sizes
+delete from members.page
+where account_id = :account_id and started_at = :started_at and kind = 'sizes' and number = 2
+
 -- name: delete_moves
 delete from members.page
 where account_id = :account_id and started_at = :started_at and kind = 'moves'
@@ -30,10 +41,13 @@ limit :most
 select exists (select from members.page where account_id = :account_id and started_at = :started_at)
 
 -- name: insert_page
--- Two scans that go on from the same checkpoint may read a page twice; either read is right.
+-- A list that is read again from its begin, with another page size, replaces its pages.
 insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
 values (:account_id, :started_at, :kind, :number, :sent_at, :received_at, :rows)
-on conflict do nothing
+on conflict (account_id, started_at, kind, number) do update
+set sent_at = excluded.sent_at,
+    received_at = excluded.received_at,
+    rows = excluded.rows
 
 -- name: latest_list_numbers
 -- Numbers of the last two pages of one pass over the list, in order.
@@ -48,7 +62,16 @@ from (
 order by number
 
 -- name: latest_scan
-select started_at, events_from, events_until
+select
+    started_at, scan_date, events_from, events_until,
+    coalesce(
+        (
+            select max(page.received_at)
+            from members.page
+            where page.account_id = scan.account_id and page.started_at = scan.started_at
+        ),
+        started_at
+    ) as ended_at
 from amocrm.scan
 where account_id = :account_id
 order by started_at desc
@@ -89,11 +112,10 @@ from members.page
 where account_id = :account_id and started_at = :started_at
 group by kind
 
--- name: share_account
--- Wait until nobody forgets customers of the account, and let nobody until this transaction ends.
-select from amocrm.account
-where account_id = :account_id
-for share
+-- name: scan_owner
+select rows ->> 0
+from members.page
+where account_id = :account_id and started_at = :started_at and kind = 'sizes' and number = 0
 
 -- name: unpublished_scans
 -- Scans that have not been published, latest first, with their latest read.

@@ -20,6 +20,8 @@ create temporary table change on commit drop as
 select
     new.customer_id,
     old.sent_at as old_sent_at,
+    old.received_at as old_received_at,
+    new.sent_at,
     new.received_at,
     old.stage_id as old_stage_id,
     coalesce(old.segment_ids, '{}') as old_segment_ids,
@@ -110,7 +112,7 @@ with size as (
         max(cast(one.value ->> 1 as bigint)) filter (where page.number = 2) as count_after
     from members.page
     cross join jsonb_array_elements(page.rows) as one (value)
-    where page.account_id = :account_id and page.started_at = :started_at and page.kind = 'sizes'
+    where page.account_id = :account_id and page.started_at = :started_at and page.kind = 'sizes' and page.number > 0
     group by 1
 ),
 
@@ -288,29 +290,43 @@ set last_count = excluded.last_count,
     average_check_sum = excluded.average_check_sum
 
 -- name: insert_readings
--- The latest read of each customer of a scan.
+-- The latest read of each customer of a scan. A forgotten customer is in the previous scan until its
+-- stays have ended.
 insert into pg_temp.reading
-select distinct on (2)
-    cast(:is_new as boolean),
-    cast(customer.value ->> 0 as bigint),
-    cast(customer.value ->> 1 as boolean),
-    cast(customer.value ->> 2 as bigint),
-    array(select cast(segment.value as bigint) from jsonb_array_elements(customer.value -> 3) as segment (value)),
-    page.sent_at,
-    page.received_at,
-    page.kind = 'kept' and :is_new,
-    coalesce(customer.value ->> 9, 'deleted'),
-    cast(customer.value ->> 4 as numeric),
-    cast(customer.value ->> 5 as numeric),
-    cast(customer.value ->> 6 as numeric),
-    customer.value
-from members.page
-cross join jsonb_array_elements(page.rows) as customer (value)
-where page.account_id = :account_id
-    and page.started_at = :started_at
-    and page.kind in ('list', 'by_id', 'kept')
-    and (:is_new or not cast(customer.value ->> 1 as boolean))
-order by 2, page.received_at desc
+select *
+from (
+    select distinct on (2)
+        cast(:is_new as boolean) as is_new,
+        cast(customer.value ->> 0 as bigint) as customer_id,
+        cast(customer.value ->> 1 as boolean) as is_gone,
+        cast(customer.value ->> 2 as bigint),
+        array(select cast(segment.value as bigint) from jsonb_array_elements(customer.value -> 3) as segment (value)),
+        page.sent_at,
+        page.received_at,
+        page.kind = 'kept' and :is_new,
+        coalesce(customer.value ->> 9, 'deleted'),
+        cast(customer.value ->> 4 as numeric),
+        cast(customer.value ->> 5 as numeric),
+        cast(customer.value ->> 6 as numeric),
+        customer.value
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id
+        and page.started_at = :started_at
+        and page.kind in ('list', 'by_id', 'kept')
+    order by 2, page.received_at desc
+) as latest
+where (is_new or not is_gone)
+    and (
+        customer_id < :forgotten_from
+        or (
+            not is_new
+            and exists (
+                select from members.stay
+                where stay.account_id = :account_id and stay.customer_id = latest.customer_id and stay.left_by is null
+            )
+        )
+    )
 
 -- name: insert_scan
 -- Counts of the scan. Events explain a change of stage if they lead, one after the other, from the
@@ -320,39 +336,56 @@ with event as (
         cast(one.value ->> 0 as bigint) as customer_id,
         to_timestamp(cast(one.value ->> 1 as bigint)) as moved_at,
         cast(one.value ->> 2 as bigint) as from_id,
-        cast(one.value ->> 3 as bigint) as to_id
+        cast(one.value ->> 3 as bigint) as to_id,
+        array[page.number, one.position] as list_position
     from members.page
-    cross join jsonb_array_elements(page.rows) as one (value)
+    cross join jsonb_array_elements(page.rows) with ordinality as one (value, position)
     where page.account_id = :account_id and page.started_at = :started_at and page.kind = 'moves'
 ),
 
 moved as (
-    select customer_id, old_stage_id, stage_id, old_sent_at, received_at
+    select *
     from pg_temp.change
     where old_stage_id is not null and stage_id is not null and old_stage_id <> stage_id
 ),
 
--- Events have whole seconds, so one of the second of a read may be from before or after it.
+-- Events have whole seconds, so one of the second of a read may be from before or after it. Within a
+-- second the list's order counts: the latest come first.
 step as (
     select
         moved.customer_id, moved.old_stage_id, moved.stage_id, event.from_id, event.to_id,
-        lag(event.to_id) over chain as previous_to_id,
-        row_number() over chain as position,
-        lead(event.to_id) over chain is null as is_last
+        event.moved_at <= moved.old_received_at as may_be_before,
+        event.moved_at >= date_trunc('second', moved.sent_at) as may_be_after,
+        event.from_id is distinct from lag(event.to_id) over chain as is_break,
+        row_number() over chain as position
     from moved
     join event
         on event.customer_id = moved.customer_id
         and event.moved_at >= date_trunc('second', moved.old_sent_at)
         and event.moved_at <= moved.received_at
-    window chain as (partition by moved.customer_id order by event.moved_at)
+    window chain as (partition by moved.customer_id order by event.moved_at, event.list_position desc)
+),
+
+chain as (
+    select
+        step.*,
+        count(*) filter (where is_break) over until_here as run,
+        count(*) filter (where not may_be_before) over until_here - (not may_be_before)::integer as required_before,
+        count(*) filter (where not may_be_after) over (partition by customer_id)
+        - count(*) filter (where not may_be_after) over until_here as required_after
+    from step
+    window until_here as (partition by customer_id order by position)
 ),
 
 explained as (
-    select customer_id
-    from step
-    group by customer_id
-    having bool_and(from_id = coalesce(previous_to_id, old_stage_id))
-        and bool_or(is_last and to_id = stage_id)
+    select distinct begun.customer_id
+    from chain as begun
+    join chain as ended
+        on ended.customer_id = begun.customer_id and ended.run = begun.run and ended.position >= begun.position
+    where begun.from_id = begun.old_stage_id
+        and ended.to_id = ended.stage_id
+        and begun.required_before = 0
+        and ended.required_after = 0
 )
 
 insert into amocrm.scan (
@@ -367,7 +400,11 @@ select
     (select count(*) from pg_temp.change where gone_reason is not null),
     (select count(*) from pg_temp.new_reading where is_kept),
     :forgotten_count,
-    (select count(*) from members.page where account_id = :account_id and started_at = :started_at and kind <> 'kept'),
+    (
+        select count(*)
+        from members.page
+        where account_id = :account_id and started_at = :started_at and kind <> 'kept' and not (kind = 'sizes' and number = 0)
+    ),
     (
         select coalesce(extract(epoch from max(received_at) - :started_at), 0)
         from members.page
@@ -477,6 +514,11 @@ where account_id = :account_id
 -- name: published_scan
 select
     customers_count, by_id_count, gone_count, kept_count, request_count, duration_seconds, stage_change_count,
-    explained_count
+    explained_count,
+    (
+        select count(*)
+        from amocrm.member_difference as difference
+        where difference.account_id = scan.account_id and difference.started_at = scan.started_at
+    ) as difference_count
 from amocrm.scan
 where account_id = :account_id and started_at = :started_at
