@@ -116,7 +116,7 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint, is_forgotten: 
         checkpoint.positions["list"] = SECOND_PASS
         _read_list(reader, checkpoint, is_forgotten)
         missing = checkpoint.missing_customers(MAX_BY_ID)
-    for customer_id in (*missing, *checkpoint.denied_customers(MAX_BY_ID - len(missing))):
+    for customer_id in (*missing, *checkpoint.unlisted_customers(MAX_BY_ID - len(missing))):
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
         received_at = reader.clock.now()
