@@ -538,7 +538,7 @@ COMMENT ON COLUMN members.page.account_id IS 'The account.';
 
 COMMENT ON COLUMN members.page.started_at IS 'Start of the scan.';
 
-COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; denied: ids of those of them that the token''s user may not see; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
+COMMENT ON COLUMN members.page.kind IS 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; denied: ids of those of them that are requested rarely, since the token''s user may not see them, or since too many are not listed; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
 
 COMMENT ON COLUMN members.page.number IS 'Position among the rows of its kind, from 1.';
 

@@ -117,16 +117,16 @@ class Checkpoint:
     def missing_customers(self, most: int) -> list[int]:
         """Return ids of customers of the latest published scan that this one has not read, at most so many.
 
-        Those that amoCRM did not let the user see are left out.
+        Those that it read by id, or could not see, are left out.
         """
         return self._select("missing_customers", most)
 
-    def denied_customers(self, most: int) -> list[int]:
-        """Return those of the customers that the user may not see whose turn has come, at most so many.
+    def unlisted_customers(self, most: int) -> list[int]:
+        """Return the customers that were not listed in the latest published scan either, at most so many.
 
-        Each has its turn on one of ``DENIED_DAYS`` days, by its id.
+        Those that the user may not see have their turn on one of ``DENIED_DAYS`` days, by their ids.
         """
-        return self._select("denied_customers", most)
+        return self._select("unlisted_customers", most)
 
     def list_position(self, start: int) -> ListPosition:
         """Return where the pass goes on whose numbers begin after ``start``."""

@@ -117,7 +117,7 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
         _read_list(reader, checkpoint)
         missing = checkpoint.missing_customers(MAX_BY_ID)
     missing = missing[:MAX_BY_ID]
-    for customer_id in (*missing, *checkpoint.denied_customers(MAX_BY_ID - len(missing))):
+    for customer_id in (*missing, *checkpoint.unlisted_customers(MAX_BY_ID - len(missing))):
         sent_at = reader.clock.now()
         row, is_gone = reader.read_customer(customer_id)
         received_at = reader.clock.now()

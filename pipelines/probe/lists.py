@@ -22,7 +22,7 @@ SHORTER_LIMITS: Final = (100, 50, 10)
 TOO_LARGE: Final = (0, 400, 413, 500, 502, 503, 504)
 """Statuses that may be due to the size of a page; 0 if no response arrived."""
 
-LARGEST_LIMIT: Final = "largest limit that is served"
+LARGEST_LIMIT: Final = "largest limit served"
 LARGEST_PAGE: Final = "largest page"
 ORDER_KEYS: Final = ("id", "updated_at", "created_at", "sort")
 

@@ -27,6 +27,6 @@ def probed_page_limits(data_dir: Path, account_key: str) -> Mapping[str, int]:
 
 
 def _page_limit(result: ProbeResult, name: str) -> int:
-    """Return the smaller one of the largest limit that is served and of the rows of a page that others follow."""
+    """Return the smaller one of the largest limit served and of the rows of a page that others follow."""
     found = [_ROWS.fullmatch(result.observed(name, finding) or "") for finding in (LARGEST_LIMIT, LARGEST_PAGE)]
     return min((int(one[1]) for one in found if one and int(one[1]) > 0), default=PAGE_LIMIT)

@@ -13,4 +13,4 @@ comment on column amocrm.scan.are_events_complete is 'False if events since the 
 alter table members.page drop constraint page_kind_check;
 alter table members.page add constraint page_kind_check
 check (kind in ('list', 'by_id', 'kept', 'denied', 'sizes', 'moves'));
-comment on column members.page.kind is 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; denied: ids of those of them that the token''s user may not see; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';
+comment on column members.page.kind is 'list: a page of customers; by_id: customers requested by id; kept: customers that could not be read, as an earlier scan read them; denied: ids of those of them that are requested rarely, since the token''s user may not see them, or since too many are not listed; sizes: sizes of segments before (1) and after (2) the list; moves: a page of events.';

@@ -30,10 +30,9 @@ def pages_of(account: ScannedAccount, resource: str) -> list[int]:
 
 
 def requested_ids(account: ScannedAccount) -> list[int]:
-    """Customers that were requested by id since the last call."""
+    """Customers that were requested by id since the list of requests was emptied."""
     prefix = f"{PATHS['customers']}/"
     ids = [one.path.removeprefix(prefix) for one in account.emulator.requests if one.path.startswith(prefix)]
-    account.emulator.requests.clear()
     return [int(one) for one in ids if one.isdecimal()]
 
 
@@ -146,6 +145,7 @@ def test_hidden_customers_are_requested_rarely_and_their_deletion_is_found(
     account.emulator.requests.clear()
     assert account.scan().kept_count == 3
     assert requested_ids(account) == hidden
+    account.emulator.requests.clear()
     account.world.delete_customer(account.id, hidden[0])
     scans = []
     for _ in range(3):
@@ -155,6 +155,26 @@ def test_hidden_customers_are_requested_rarely_and_their_deletion_is_found(
     assert (scans[-1].customers_count, scans[-1].kept_count, sum(one.gone_count for one in scans)) == (5, 2, 1)
     account.world.hide_customer(account.id, hidden[1], is_hidden=False)
     assert account.scan().kept_count == 1
+
+
+def test_many_customers_that_are_never_listed_cause_no_second_pass_for_ever(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By id they are read. After three scans each was, and the list is read once again."""
+    monkeypatch.setattr("pipelines.customers.scan.MAX_BY_ID", 2)
+    account.world.quirks = Quirks(hidden_customer_status=200)
+    customers = account.world.add_customers(account.id, 7)
+    account.scan()
+    for customer in customers[:6]:
+        account.world.hide_customer(account.id, customer)
+    passes, read = [], set()
+    for _ in range(4):
+        account.emulator.requests.clear()
+        scan = account.scan()
+        assert (scan.customers_count, scan.gone_count) == (7, 0)
+        read |= set(requested_ids(account))
+        passes.append(len(pages_of(account, "customers")))
+    assert (passes, read) == ([2, 2, 1, 1], set(customers[:6]))
 
 
 @pytest.mark.parametrize("is_404", [True, False])

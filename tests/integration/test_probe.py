@@ -20,7 +20,7 @@ from pipelines.base.errors import Blocked, RateLimited, Unavailable
 from pipelines.probe.customers import CUSTOMERS, count_customers
 from pipelines.probe.lists import LARGEST_LIMIT, first_page
 from pipelines.probe.page_limits import probed_page_limits
-from pipelines.probe.probe import ProbeResult, probe, probe_file, read_result, write_result
+from pipelines.probe.probe import NAME_WIDTH, ProbeResult, probe, probe_file, read_result, write_result
 from pipelines.probe.reader import ProbeReader
 from tests.records import START
 
@@ -179,6 +179,7 @@ def test_the_text_holds_no_id_name_or_host_and_the_usual_is_expected(probed: Pro
     private = [*map(str, ids), "CANARY", "Private", "Secret", "Corner", "Moscow", probed.emulator.host, "127.0.0.1"]
     assert [one for one in private if one in text] == []
     assert [one for one in result.findings if not one.is_expected] == []
+    assert [one.name for one in result.findings if len(one.name) >= NAME_WIDTH] == []
     assert result.request_count < 70
     file = probe_file(tmp_path, "main")
     assert read_result(file) is None

@@ -18,25 +18,6 @@ where account_id = :account_id and started_at = :started_at and kind = 'moves'
 delete from members.page
 where account_id = :account_id and started_at = any (cast(:starts as timestamptz[]))
 
--- name: denied_customers
--- Customers that the previous scan must not see, whose turn it is today, and that this one has not read. In a random
--- order, so that all of them have a turn, however few are requested.
-select customer_id
-from (
-    select cast(customer.value ->> 0 as bigint) as customer_id
-    from members.page
-    cross join jsonb_array_elements(page.rows) as customer (value)
-    where page.account_id = :account_id and page.started_at = :previous and page.kind = 'denied'
-    except
-    select cast(customer.value ->> 0 as bigint)
-    from members.page
-    cross join jsonb_array_elements(page.rows) as customer (value)
-    where page.account_id = :account_id and page.started_at = :started_at and page.kind in ('list', 'by_id', 'denied')
-) as denied
-where (customer_id + :day) % :days = 0 and customer_id < :forgotten_from
-order by random()
-limit :most
-
 -- name: has_pages
 select exists (select from members.page where account_id = :account_id and started_at = :started_at)
 
@@ -78,8 +59,8 @@ order by started_at desc
 limit 1
 
 -- name: missing_customers
--- Customers of the latest published scan that this one has not read, by id. Forgotten ones, and those that must not be
--- seen, are left out.
+-- Customers of the latest published scan that this one has not read, by id. Forgotten ones, and those that its list did
+-- not show either, are left out.
 with known as (
     select cast(customer.value ->> 0 as bigint) as customer_id
     from members.page
@@ -100,7 +81,7 @@ cross join jsonb_array_elements(page.rows) as customer (value)
 where page.account_id = :account_id
     and (
         (page.started_at = :started_at and page.kind in ('list', 'by_id', 'denied'))
-        or (page.started_at = :previous and page.kind = 'denied')
+        or (page.started_at = :previous and page.kind in ('by_id', 'denied'))
     )
 order by 1
 limit :most
@@ -116,6 +97,30 @@ group by kind
 select rows ->> 0
 from members.page
 where account_id = :account_id and started_at = :started_at and kind = 'sizes' and number = 0
+
+-- name: unlisted_customers
+-- Customers that the previous scan read by id, and those whose turn it is today of the ones that it must not see, unless
+-- this scan has read them. In a random order, so that each has a turn, however few are requested.
+select customer_id
+from (
+    select cast(customer.value ->> 0 as bigint) as customer_id
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id
+        and page.started_at = :previous
+        and case page.kind
+            when 'by_id' then not cast(customer.value ->> 1 as boolean)
+            when 'denied' then (cast(customer.value ->> 0 as bigint) + :day) % :days = 0
+        end
+    except
+    select cast(customer.value ->> 0 as bigint)
+    from members.page
+    cross join jsonb_array_elements(page.rows) as customer (value)
+    where page.account_id = :account_id and page.started_at = :started_at and page.kind in ('list', 'by_id', 'denied')
+) as unlisted
+where customer_id < :forgotten_from
+order by random()
+limit :most
 
 -- name: unpublished_scans
 -- Scans that have not been published, latest first, with their latest read.

@@ -83,7 +83,8 @@ from members.forgotten
 where account_id = :account_id
 
 -- name: insert_denied_page
--- Customers that the scan before must not see and that this one did not request: their turn has not come.
+-- Customers that the scan before did not list either and that this one did not request: their turn has not come, or too
+-- many are not listed.
 insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)
 select
     :account_id, :started_at, 'denied',
@@ -93,7 +94,7 @@ from (
     select cast(customer.value ->> 0 as bigint) as customer_id
     from members.page
     cross join jsonb_array_elements(page.rows) as customer (value)
-    where page.account_id = :account_id and page.started_at = :previous and page.kind = 'denied'
+    where page.account_id = :account_id and page.started_at = :previous and page.kind in ('by_id', 'denied')
     except
     select cast(customer.value ->> 0 as bigint)
     from members.page
