@@ -164,6 +164,7 @@ def test_the_job_does_both_and_says_how_much(dagster_account: DagsterAccount, in
         )
     [told] = [event.step_output_data.metadata for event in done.all_events if event.is_successful_output]
     assert told["runs_deleted"].value == 1
+    assert told["stays_deleted"].value == 0
     assert told["answers_deleted"].value == dagster_account.rows("select sum(request_count) from amocrm.snapshot")[0][0]
 
 
@@ -179,5 +180,10 @@ def test_the_command_does_both_by_the_settings(dagster_account: DagsterAccount, 
         assert (kept.returncode, kept.stdout.splitlines()[1:]) == (0, ["deleted 0 runs of Dagster"])
         # The emulated account lives in the past, so that its answers are older than a day.
         assert re.match(r"deleted [1-9] raw responses\n", kept.stdout)
-        done = run("housekeep", folder=tmp_path, AMOCRM_DAGSTER_RUN_DAYS="0", **variables)
-        assert done.stdout.splitlines() == ["deleted 0 raw responses", "deleted 1 run of Dagster"]
+        days = {"AMOCRM_DAGSTER_RUN_DAYS": "0", "AMOCRM_STAY_RETENTION_DAYS": "0"}
+        done = run("housekeep", folder=tmp_path, **days, **variables)
+        assert done.stdout.splitlines() == [
+            "deleted 0 raw responses",
+            "deleted 0 ended stays of customers",
+            "deleted 1 run of Dagster",
+        ]
