@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 from dagster._cli.job import execute_launch_command
-from dagster._cli.workspace.cli_target import WorkspaceOpts
+from dagster_shared.cli import WorkspaceOpts
 
 from assets.dagster_home import prepare_home
 from emulator import Emulator
@@ -66,19 +66,20 @@ class Site:
             location = {"grpc_server": {"socket": str(socket_path), "location_name": "amocrm"}}
             self.workspace.write_text(json.dumps({"load_from": [location]}))
             run = partial(subprocess.Popen, cwd=self.folder, env=self.environ, stdout=log, stderr=log)
-            server = run([*DAGSTER, "api", "grpc", "-m", "assets.definitions", "--socket", socket_path], process_group=0)
-            daemon = None
+            server = run(
+                [*DAGSTER, "api", "grpc", "-m", "assets.definitions", "--socket", socket_path], process_group=0
+            )
+            processes = [server]
             try:
                 until(lambda: is_listening(socket_path))
-                daemon = run([*DAEMON, "run", "-w", self.workspace], process_group=server.pid)
+                processes.append(run([*DAEMON, "run", "-w", self.workspace], process_group=server.pid))
                 yield server.pid
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(server.pid, signal.SIGTERM)
                 try:
-                    for process in (server, daemon):
-                        if process:
-                            process.wait(30)
+                    for process in processes:
+                        process.wait(30)
                 finally:
                     with suppress(ProcessLookupError):
                         os.killpg(server.pid, signal.SIGKILL)
@@ -91,7 +92,7 @@ class Site:
             job_name="load_account",
             tags=json.dumps({"dagster/partition": "corner"}),
         )
-        return run.run_id
+        return str(run.run_id)
 
 
 def is_listening(path: Path) -> bool:
