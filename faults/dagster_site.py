@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import dagster as dg
+from dagster._cli.job import execute_launch_command
+from dagster_shared.cli import WorkspaceOpts
 
 from assets.dagster_home import prepare_home
 from emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
-WORKSPACE = ROOT / "workspace.yaml"
+DAGSTER = (sys.executable, "-m", "dagster")
+DAEMON = (sys.executable, "-m", "dagster._daemon")
 HOOK_KEY = "canary-key-of-the-hook"
 PATIENCE = 180.0
 """Timeout in seconds; an idle machine needs about ten."""
@@ -37,7 +43,7 @@ class Site:
         self.token = emulator.long_lived_token(account_id)
         self.password = urlsplit(url).password or ""
         (folder / "accounts.toml").write_text(f'[accounts.corner]\nhost = "{emulator.host}"\ntoken_env = "CORNER"\n')
-        self.home = prepare_home(folder / "dagster")
+        self.home, self.workspace = prepare_home(folder / "dagster"), folder / "workspace.yaml"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMOCRM_", "DAGSTER_"))}
         self.environ: Mapping[str, str] = kept | {
             "CORNER": self.token,
@@ -49,41 +55,50 @@ class Site:
             "PYTHONPATH": str(ROOT),
         }
 
-    def dagster(self, *arguments: str) -> None:
-        """Run a command of Dagster."""
-        command = [sys.executable, "-m", "dagster", *arguments, "-w", str(WORKSPACE)]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr)
-
     @contextmanager
     def daemon(self) -> Iterator[int]:
-        """Run Dagster's daemon, and yield its process group. All of its processes end with the context."""
-        command = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(WORKSPACE)]
-        with (self.folder / "daemon.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environ, stdout=log, stderr=log, start_new_session=True
+        """Run Dagster's daemon and a code server on a socket, as ``compose.yaml`` does; yield their process group.
+
+        All of their processes end with the context.
+        """
+        with tempfile.TemporaryDirectory() as folder, (self.folder / "daemon.log").open("wb") as log:
+            socket_path = Path(folder) / "code"  # short, because the path of a socket has at most 103 characters
+            location = {"grpc_server": {"socket": str(socket_path), "location_name": "amocrm"}}
+            self.workspace.write_text(json.dumps({"load_from": [location]}))
+            run = partial(subprocess.Popen, cwd=self.folder, env=self.environ, stdout=log, stderr=log)
+            server = run(
+                [*DAGSTER, "api", "grpc", "-m", "assets.definitions", "--socket", socket_path], process_group=0
             )
+            processes = [server]
             try:
-                yield process.pid
+                until(lambda: is_listening(socket_path))
+                processes.append(run([*DAEMON, "run", "-w", self.workspace], process_group=server.pid))
+                yield server.pid
             finally:
                 with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGTERM)
+                    os.killpg(server.pid, signal.SIGTERM)
                 try:
-                    process.wait(30)
+                    for process in processes:
+                        process.wait(30)
                 finally:
                     with suppress(ProcessLookupError):
-                        os.killpg(process.pid, signal.SIGKILL)
+                        os.killpg(server.pid, signal.SIGKILL)
 
     def queue(self, instance: dg.DagsterInstance) -> str:
-        """Launch a load, as Dagster's UI does; return the run's id."""
-        loads = dg.RunsFilter(job_name="load_account")  # reports have runs of their own
-        before = set(instance.get_run_ids(loads))
-        self.dagster("job", "launch", "-j", "load_account", "--tags", json.dumps({"dagster/partition": "corner"}))
-        [run_id] = set(instance.get_run_ids(loads)) - before
-        return run_id
+        """Launch a load as ``dagster job launch`` does, without its process; return the run's id."""
+        run = execute_launch_command(
+            instance=instance,
+            workspace_opts=WorkspaceOpts(workspace=(str(self.workspace),)),
+            job_name="load_account",
+            tags=json.dumps({"dagster/partition": "corner"}),
+        )
+        return str(run.run_id)
+
+
+def is_listening(path: Path) -> bool:
+    """Tell if a server accepts connections on a socket of the file system."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def until(happened: Callable[[], Any]) -> Any:

@@ -6,6 +6,7 @@ Hypothesis repeats its examples; ``--hypothesis-profile=search`` looks for new o
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -59,6 +60,17 @@ def pytest_report_header() -> str:
     except WarehouseError as error:
         return f"postgres: none. {error}"
     return f"postgres: {programs.major}, {programs.folder}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect thousands of tests without Python's garbage collector, which would look at them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pg_bin() -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import dagster as dg
 
 from assets.names import LOAD_FLEET, PARTITION_TAG
 from emulator import Emulator
-from faults.dagster_site import Site, worker
+from faults.dagster_site import DAGSTER, PATIENCE, ROOT, Site, worker
 from faults.running.accounts import EmulatedAccounts
 from faults.running.killer import Kill, Killer, Loader
 from pipelines.config.settings import Settings, load_settings
@@ -42,6 +43,15 @@ class Fleet(Site):
             f'[accounts.account-{one}]\nhost = "{emulator.host}"\ntoken_env = "TOKEN_{one}"\n' for one in account_ids
         )
         (folder / "accounts.toml").write_text("".join(lines), encoding="utf-8")
+
+    def dagster(self, *arguments: str) -> None:
+        """Run a command of Dagster on the project's workspace."""
+        command = [*DAGSTER, *arguments, "-w", str(ROOT / "workspace.yaml")]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
 
     @property
     def settings(self) -> Settings:

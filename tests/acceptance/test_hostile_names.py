@@ -201,7 +201,7 @@ def test_alerts_are_inert(our: Run, emulator: Emulator, account_id: int) -> None
 
 
 @root_only
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+@pytest.mark.parametrize("umask", [0o000, 0o077], ids=oct)
 def test_commands_write_through_no_planted_link_and_for_nobody_else(
     variables: dict[str, str], engine: Engine, tmp_path: Path, umask: int
 ) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import NewDatabase
 ROOT: Final = Path(__file__).parents[2] / "docs" / "dashboards" / "superset"
 PAGE: Final = (ROOT.parents[1] / "dashboards.md").read_text(encoding="utf-8")
 FILES: Final[dict[str, Any]] = {
-    path.relative_to(ROOT).as_posix(): yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.relative_to(ROOT).as_posix(): yaml.load(path.read_bytes(), yaml.CSafeLoader)
     for path in sorted(ROOT.rglob("*.yaml"))
 }
 

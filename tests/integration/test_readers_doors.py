@@ -88,15 +88,13 @@ def test_no_plan_tells_whether_a_hidden_row_meets_a_condition(reader: psycopg.Co
     with psycopg.connect(url, autocommit=True) as owner:
         for view in VIEWS:
             for column, hidden, nobodys in hidden_values(owner, view):
-                for operator in ("=", ">=", "<"):
-                    query = SQL("select * from analytics.{} where {} {} {}")
-                    told = [
-                        shown(reader, query.format(Identifier(view), Identifier(column), SQL(operator), Literal(value)))
-                        for value in (hidden, nobodys)
-                    ]
-                    if operator == "=":
-                        assert told[0] == told[1], (view, column, hidden)
-                    tried += 1
+                query = SQL("select * from analytics.{} where {} = {}")
+                told = [
+                    shown(reader, query.format(Identifier(view), Identifier(column), Literal(value)))
+                    for value in (hidden, nobodys)
+                ]
+                assert told[0] == told[1], (view, column, hidden)
+                tried += 1
     assert tried > 30
 
 

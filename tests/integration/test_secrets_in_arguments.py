@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 import webbrowser
@@ -20,7 +19,7 @@ from pipelines.base.errors import DatabaseUnavailable, SettingsError
 from pipelines.config.database_url import parse_database_url
 from pipelines.warehouse.client_environment import client_environment
 from pipelines.warehouse.engine import open_engine
-from tests.command_line import build_environment, command_line, free_port, run
+from tests.command_line import run
 
 PROC = Path("/proc")
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="only Linux shows the arguments of processes in /proc")
@@ -154,36 +153,6 @@ def test_no_command_shows_a_secret(postgres_url: str, login: str, tmp_path: Path
     assert any("initdb" in line for line in shown)
     assert any("postgres" in line and "-D" in line for line in shown)
     assert [line for line in shown if any(secret in line for secret in secrets)] == []
-
-
-@needs_proc
-def test_dagster_s_processes_show_no_secret(postgres_url: str, tmp_path: Path) -> None:
-    secrets = (str(make_url(postgres_url).password), f"{CANARY}-token")
-    variables = {"AMOCRM_HOST": "127.0.0.1:9", "AMOCRM_TOKEN": secrets[1], "DATABASE_URL": postgres_url}
-    with watched() as shown:
-        process = subprocess.Popen(
-            command_line("dev", "--port", str(free_port())),
-            cwd=tmp_path,
-            env=build_environment(**variables),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-        )
-        try:
-            until = time.monotonic() + 60
-            while time.monotonic() < until and process.poll() is None and not dagster_runs_in(tmp_path):
-                time.sleep(0.1)
-            time.sleep(1)
-        finally:
-            process.terminate()
-            process.wait(60)
-    assert any("dagster" in line and str(tmp_path) in line for line in shown)
-    assert [line for line in shown if any(secret in line for secret in secrets)] == []
-
-
-def dagster_runs_in(folder: Path) -> bool:
-    """Return True if a process of Dagster on this folder is running; other runs of the tests have others."""
-    return any("dagster" in line and str(folder) in line for line in arguments_of_all().values())
 
 
 @needs_proc

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import count, pairwise
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -115,35 +115,45 @@ def days_of(history: list[ObservedSize]) -> dict[tuple[int, date], tuple[Any, ..
                 max(known, default=None),
                 len(of_day),
             )
-    for day, next_day in pairwise(sorted(ledger)):
-        before, after = ledger[day][-1].sizes or {}, ledger[next_day][0].sizes or {}
-        for missing in range(1, (next_day - day).days):
-            for segment_id in before.keys() & after.keys():
-                expected[segment_id, day + timedelta(days=missing)] = (False, None, None, None, 0)
+    for number in range((max(ledger) - min(ledger)).days):
+        day = min(ledger) + timedelta(days=number)
+        if day not in ledger:
+            before = [observed for observed in history if observed.day < day][-1]
+            after = next(observed for observed in history if observed.day > day)
+            for segment_id in (before.sizes or {}).keys() & (after.sizes or {}).keys():
+                expected[segment_id, day] = (False, None, None, None, 0)
     return expected
 
 
-@settings(max_examples=40, deadline=None)
-@given(history=histories())
-def test_days_are_the_ledger_s_rows(shared: Engine, history: list[ObservedSize]) -> None:
+@settings(max_examples=50, deadline=None)
+@given(history=histories(), minutes=st.integers(-1, 5000))
+def test_views_show_the_sizes_of_random_histories(shared: Engine, history: list[ObservedSize], minutes: int) -> None:
+    account_id = published(shared, history)  # once for all views: it takes most of the time
+    check_days(shared, account_id, history)
+    check_changes(shared, account_id, history)
+    check_trends(shared, account_id, history)
+    check_as_of(shared, account_id, history, history[0].at + timedelta(minutes=minutes))
+
+
+def check_days(shared: Engine, account_id: int, history: list[ObservedSize]) -> None:
+    """Check that the days are those of the ledger's rows."""
     rows = fetch_rows(
         shared,
         "select segment_id, observed_date, is_observed, last_count, min_count, max_count, observation_count"
         " from analytics.segment_sizes_daily where account_id = :account",
-        account=published(shared, history),
+        account=account_id,
     )
     assert len(rows) == len({row[:2] for row in rows})
     assert {row[:2]: row[2:] for row in rows} == days_of(history)
 
 
-@settings(max_examples=40, deadline=None)
-@given(history=histories())
-def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[ObservedSize]) -> None:
+def check_changes(shared: Engine, account_id: int, history: list[ObservedSize]) -> None:
+    """Check that the changes of sizes hold every snapshot."""
     rows = fetch_rows(
         shared,
         "select segment_id, customers_count, valid_from, valid_to from analytics.segment_sizes"
         " where account_id = :account",
-        account=published(shared, history),
+        account=account_id,
     )
     for observed in history:
         sizes = [(row[0], row[1]) for row in rows if row[2] <= observed.at and (row[3] is None or observed.at < row[3])]
@@ -151,16 +161,12 @@ def test_changes_of_size_hold_every_snapshot(shared: Engine, history: list[Obser
         assert len(sizes) == len(dict(sizes))
 
 
-@settings(max_examples=25, deadline=None)
-@given(history=histories(), minutes=st.integers(-1, 5000))
-def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
-    shared: Engine, history: list[ObservedSize], minutes: int
-) -> None:
-    instant = history[0].at + timedelta(minutes=minutes)
+def check_as_of(shared: Engine, account_id: int, history: list[ObservedSize], instant: datetime) -> None:
+    """Check that the state as of an instant is that of the snapshot before."""
     rows = fetch_rows(
         shared,
         "select segment_id, customers_count, observed_at from analytics.as_of(:account, :instant)",
-        account=published(shared, history),
+        account=account_id,
         instant=instant,
     )
     before = [observed for observed in history if observed.at <= instant]
@@ -168,15 +174,14 @@ def test_state_as_of_an_instant_is_that_of_the_snapshot_before(
     assert {row[2] for row in rows} <= {observed.at for observed in before[-1:]}
 
 
-@settings(max_examples=40, deadline=None)
-@given(history=histories())
-def test_trends_compare_with_the_last_snapshot_of_earlier_days(shared: Engine, history: list[ObservedSize]) -> None:
+def check_trends(shared: Engine, account_id: int, history: list[ObservedSize]) -> None:
+    """Check that trends compare with the last snapshot of earlier days."""
     rows = fetch_rows(
         shared,
         "select segment_id, customers_count, observed_1_day_ago_at, count_1_day_ago, change_1_day,"
         " observed_7_days_ago_at, count_7_days_ago, change_7_days from analytics.segment_trends"
         " where account_id = :account",
-        account=published(shared, history),
+        account=account_id,
     )
     newest = history[-1]
     assert {row[0]: row[1] for row in rows} == (newest.sizes or {})
