@@ -53,7 +53,7 @@ def change_at_random(world: CustomerChanges, account_id: int, random: Random) ->
 
 
 def live_one_day(world: CustomerChanges, account_id: int, random: Random) -> None:
-    """Make the purchases, tags, arrivals and deletions of one day."""
+    """Make the purchases, tags, arrivals and deletions of one day. New customers enter the first stage of one's own."""
     book = world.book(account_id)
     alive = sum(one.deleted_at is None for one in book.customers.values())
     for _ in range(alive // PURCHASE_DAYS):
@@ -66,8 +66,9 @@ def live_one_day(world: CustomerChanges, account_id: int, random: Random) -> Non
         customer = _pick(book, random)
         if customer is not None:
             world.tag_customer(account_id, customer.id, COMPLAINT_TAG)
+    first = next((one.id for one in world.account(account_id).live_stages() if not one.is_default), None)
     for _ in range(alive // ARRIVAL_DAYS):
-        world.add_customer(account_id, periodicity=random.choice((14, 30, 60)))
+        world.add_customer(account_id, stage_id=first, periodicity=random.choice((14, 30, 60)))
     for _ in range(alive // DELETION_DAYS):
         customer = _pick(book, random)
         if customer is not None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.report.events import change_events, events_by_segment, shared_events, timeline_events
+from pipelines.report.events import change_events, events_by_place, shared_events, timeline_events
 from pipelines.report.figures import (
     AccountState,
     AnomalyPeriod,
@@ -19,12 +19,12 @@ from pipelines.report.figures import (
     Joins,
     Jump,
     Mover,
-    ReportDay,
     SizeTrend,
     StageState,
 )
 from pipelines.report.formats import Formats
 from pipelines.report.page import render_page, select_table_days
+from pipelines.report.size_days import ReportDay
 from pipelines.warehouse.changes import Change
 from tests.report_parser import ReportReader
 
@@ -117,7 +117,8 @@ def figures(name: str = "VIP") -> Figures:
             Mover(
                 days=7,
                 direction="up",
-                segment_id=1,
+                place="segment",
+                place_id=1,
                 name=name,
                 before_count=1002,
                 customers_count=1009,
@@ -127,7 +128,8 @@ def figures(name: str = "VIP") -> Figures:
         ],
         jumps=[
             Jump(
-                segment_id=1,
+                place="segment",
+                place_id=1,
                 name=name,
                 previous_date=TODAY - timedelta(days=1),
                 previous_count=1039,
@@ -249,18 +251,18 @@ def test_repeated_changes_are_summarized() -> None:
     [told] = timeline_events(full, RUSSIAN)
     assert told.date == TODAY
     assert told.text.endswith(", the last of 5 times.")
-    assert [one.text for one in events_by_segment(full, RUSSIAN)[1]] == [told.text]
+    assert [one.text for one in events_by_place(full, "segment", RUSSIAN)[1]] == [told.text]
 
 
 def test_jumps_of_one_day_are_listed_together_in_order() -> None:
     full = figures()
-    jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
+    jumps = [replace(full.jumps[0], place_id=place, name=f"S{place}") for place in range(5)]
     told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
     assert [event.kind for event in told] == ["jump", "gap", "change"]
-    assert events_by_segment(replace(full, jumps=jumps), RUSSIAN)[3][-1].text.endswith(
+    assert events_by_place(replace(full, jumps=jumps), "segment", RUSSIAN)[3][-1].text.endswith(
         " 4 other segments jumped on that day."
     )
-    assert "other segment" not in events_by_segment(full, RUSSIAN)[1][-1].text
+    assert "other segment" not in events_by_place(full, "segment", RUSSIAN)[1][-1].text
     assert told[0].text.startswith("The sizes of 5 segments changed unusually: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
 
