@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipelines.base.language import gettext_noop
+from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name, format_duration, to_single_line
 from pipelines.report.figures import Figures, SizeTrend
 from pipelines.report.formats import Formats
@@ -18,6 +18,13 @@ MODE_SENTENCES: Final = {
         "The account's plan does not include customers, so there are no segments or stages at present."
     ),
 }
+LARGEST_SEGMENT: Final = ngettext_noop(
+    "the largest, '%(name)s', holds %(count)s customer", "the largest, '%(name)s', holds %(count)s customers"
+)
+LARGEST_STAGE: Final = ngettext_noop(
+    "the largest stage, '%(name)s', holds %(count)s customer",
+    "the largest stage, '%(name)s', holds %(count)s customers",
+)
 WEEK_DAYS: Final = 7
 MAX_MESSAGE_LENGTH: Final = 400
 
@@ -54,9 +61,9 @@ def _size_clauses(trends: Sequence[SizeTrend], figures: Figures, formats: Format
     language = formats.language
     largest = trends[0] if trends else None
     if largest and largest.customers_count is not None:
+        is_of_stages = figures.state.customers_mode == "periodicity"
         yield language.ngettext(
-            "the largest, '%(name)s', holds %(count)s customer",
-            "the largest, '%(name)s', holds %(count)s customers",
+            *(LARGEST_STAGE if is_of_stages else LARGEST_SEGMENT),
             largest.customers_count,
             name=display_name(largest.name, largest.place_id),
             count=formats.number(largest.customers_count),

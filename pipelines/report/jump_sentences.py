@@ -23,6 +23,8 @@ NO_CONTEXT: Final = gettext_noop(
 
 NO_STAGE_CONTEXT: Final = gettext_noop("No change of stages, of fields or of the account is known around that time.")
 
+NO_CONTEXT_OF: Final[Mapping[str, str]] = {"segment": NO_CONTEXT, "stage": NO_STAGE_CONTEXT}
+
 THE_PLACE: Final[Mapping[str, str]] = {"segment": gettext_noop("the segment"), "stage": gettext_noop("the stage")}
 
 CHANGED_SIZES: Final[Mapping[str, tuple[str, str]]] = {
@@ -97,7 +99,7 @@ def describe_jump_context(jump: Jump, language: Language) -> str:
             entities=to_single_line(", ".join(sorted(labels)), MAX_CONTEXT_LENGTH),
         )
         if labels
-        else language.gettext(NO_STAGE_CONTEXT if jump.place == "stage" else NO_CONTEXT)
+        else language.gettext(NO_CONTEXT_OF[jump.place])
     )
     if not jump.missed_days:
         return context

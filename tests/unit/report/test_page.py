@@ -18,6 +18,7 @@ from pipelines.report.figures import (
     Gap,
     Joins,
     Jump,
+    JumpFlow,
     Mover,
     SizeTrend,
     StageState,
@@ -174,6 +175,30 @@ def figures(name: str = "VIP") -> Figures:
     )
 
 
+def of_stages(name: str = "VIP") -> Figures:
+    """The same of an account of stages, with scans of customers."""
+    full = figures(name)
+    [mover], [jump] = full.movers, full.jumps
+    around = [
+        {"thing": "stage", "thing_id": 6, "name": name, "change": "deleted"},
+        {"thing": "stage", "thing_id": 5, "name": name, "change": "changed"},
+    ]
+    flows = (
+        JumpFlow(is_joined=True, other_id=None, other_name=None, customers_count=2),
+        JumpFlow(is_joined=False, other_id=6, other_name=name, customers_count=29),
+    )
+    jump = replace(jump, place="stage", place_id=5, changes_around=around, joined_count=2, left_count=29, flows=flows)
+    return replace(
+        full,
+        state=replace(full.state, customers_mode="periodicity"),
+        segments=[],
+        joins={},
+        movers=[replace(mover, place="stage", place_id=5)],
+        jumps=[jump],
+        changes=[replace(one, thing="stage", thing_id=5, property="name") for one in full.changes],
+    )
+
+
 PLAIN = ReportReader(render_page(figures(), now=NOW, language="en"))
 
 
@@ -308,6 +333,19 @@ def test_omissions_are_stated() -> None:
     assert "This page starts at 10.02.2026" in ReportReader(render_page(long, now=NOW, language="en")).text
     for young in (replace(full, segments=[]), replace(full, segments=[replace(full.segments[0], days=())])):
         assert "This page starts at" not in ReportReader(render_page(young, now=NOW, language="en")).text
+
+
+def test_stages_have_movers_jumps_and_a_picture_of_moves_as_segments_have() -> None:
+    html = render_page(of_stages("VIP club"), now=NOW, language="en")
+    text = ReportReader(html).text
+    assert "1 stage of recurring purchases; the largest stage, 'VIP club', holds 1 009 customers" in text
+    assert "Changed around that time: stage 'VIP club' (deleted), the stage." in text
+    assert "Came: 2 new. Went: 29 to 'VIP club'. Not explained: \u22123 (10 %)." in text
+    assert '<a href="#stage-5"><bdi>VIP club</bdi></a></th><td class="n">1\u00a0002</td>' in html
+    picture = html[html.index('<div class="flows"') : html.index("</svg>", html.index('<div class="flows"'))]
+    assert "<em>new</em></span> <b>2</b>" in picture
+    assert [path for path in ("move", "new", "gone") if picture.count(f'class="flow {path}"') != 1] == []
+    assert 'class="flow' not in render_page(figures(), now=NOW, language="en"), "of segments, whose flows overlap"
 
 
 SIZE_WORDS = (
