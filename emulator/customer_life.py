@@ -88,15 +88,16 @@ def fit_segments(world: CustomerChanges, account_id: int, sizes: Mapping[int, in
     }
     leavers: list[Customer] = []
     for segment_id, change in sorted(changes.items(), key=itemgetter(1)):
+        done, is_joining = 0, change > 0
         for _ in range(abs(change) * MAX_PICKS):
-            customer = leavers.pop() if change > 0 and leavers and random.random() < 0.5 else _pick(book, random)
-            if change == 0 or customer is None:
+            customer = leavers.pop() if is_joining and leavers and random.random() < 0.5 else _pick(book, random)
+            if customer is None or done == abs(change):
                 break
-            if (segment_id in customer.segments) == (change < 0):
-                (world.join_segment if change > 0 else world.leave_segment)(account_id, customer.id, segment_id)
-                if change < 0:
+            if (segment_id in customer.segments) != is_joining:
+                (world.join_segment if is_joining else world.leave_segment)(account_id, customer.id, segment_id)
+                done += 1
+                if not is_joining:
                     leavers.append(customer)
-                change += 1 if change < 0 else -1
 
 
 def _pick(book: CustomerBook, random: Random) -> Customer | None:
