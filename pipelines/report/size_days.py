@@ -12,6 +12,9 @@ from typing import Final
 NEAR: Final = 7
 """Distances before and after one that tell the usual distance around it."""
 
+MIN_NEAR: Final = 4
+"""With fewer distances, none is usual."""
+
 MAX_SHARE: Final = 1.5
 """A distance that is longer, in usual ones, has a gap; as in the view ``gaps``."""
 
@@ -34,7 +37,7 @@ def drop_usual_pauses(days: Sequence[ReportDay]) -> tuple[ReportDay, ...]:
     distances = [end - start for start, end in pairwise(positions)]
     dropped: set[int] = set()
     for number, (start, end) in enumerate(pairwise(positions)):
-        usual = median(distances[max(number - NEAR, 0) : number + NEAR + 1])
-        if end - start <= MAX_SHARE * usual:
+        near = distances[max(number - NEAR, 0) : number + NEAR + 1]
+        if len(near) >= MIN_NEAR and end - start <= MAX_SHARE * median(near):
             dropped.update(range(start + 1, end))
     return tuple(day for number, day in enumerate(days) if number not in dropped)

@@ -37,3 +37,4 @@ def test_a_longer_pause_is_a_gap() -> None:
 def test_few_days() -> None:
     assert drop_usual_pauses([]) == ()
     assert drop_usual_pauses(days({0})) == tuple(days({0}))
+    assert drop_usual_pauses(days({0, 2, 4})) == tuple(days({0, 2, 4})), "what is usual is not known yet"
