@@ -25,6 +25,9 @@ EventKind = Literal["change", "jump", "gap"]
 MIN_REPEATS_TO_COLLAPSE: Final = 4
 """A property that changed at least this often is listed once, with its last change."""
 
+MAX_EXPLAINED_JUMPS: Final = 2
+"""Jumps of a segment or stage, the latest, with who came and went; the view ``jump_flows`` has all."""
+
 DAY_SECONDS: Final = 86_400
 
 ISO_DATE_OR_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
@@ -58,8 +61,11 @@ def events_by_place(figures: Figures, place: str, formats: Formats) -> dict[int,
         collected[entity_id] = list(change_events(rows, formats))
     jumps = [jump for jump in figures.jumps if jump.place == place]
     counts = Counter(jump.observed_date for jump in jumps)
+    explained: Counter[int] = Counter()
     for jump in jumps:
-        text = describe_jump(jump, counts[jump.observed_date] - 1, formats)
+        explained[jump.place_id] += 1
+        with_flows = explained[jump.place_id] <= MAX_EXPLAINED_JUMPS
+        text = describe_jump(jump, counts[jump.observed_date] - 1, formats, with_flows=with_flows)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
         collected.setdefault(jump.place_id, []).append(event)
     return {entity_id: sorted(events, key=lambda item: (item.date, item.at)) for entity_id, events in collected.items()}

@@ -10,7 +10,7 @@ from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name
 from pipelines.report.formats import Formats
 
-MAX_FLOWS_IN_TEXT: Final = 5
+MAX_FLOWS_IN_TEXT: Final = 3
 """Other places that a text names, for each direction."""
 
 

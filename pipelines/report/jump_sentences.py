@@ -46,7 +46,7 @@ OTHERS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def describe_jump(jump: Jump, others_count: int, formats: Formats) -> str:
+def describe_jump(jump: Jump, others_count: int, formats: Formats, *, with_flows: bool = True) -> str:
     """Describe a jump below the chart of its segment or stage; ``others_count`` others jumped on that day."""
     language = formats.language
     values = {
@@ -58,7 +58,9 @@ def describe_jump(jump: Jump, others_count: int, formats: Formats) -> str:
         size = language.gettext("Jumped up by %(change)s to %(size)s (usual: %(usual)s).", **values)
     else:
         size = language.gettext("Dropped by %(change)s to %(size)s (usual: %(usual)s).", **values)
-    sentences = [size, describe_jump_context(jump, language), describe_jump_flows(jump, formats)]
+    sentences = [size, describe_jump_context(jump, language)]
+    if with_flows:
+        sentences.append(describe_jump_flows(jump, formats))
     if others_count:  # then the cause probably concerns the account
         sentences.append(language.ngettext(*OTHERS[jump.place], others_count))
     return " ".join(filter(None, sentences))

@@ -33,7 +33,7 @@ from pipelines.report.stage_rules import describe_rules, translate_type
 MAX_TIMELINE_EVENTS: Final = 60
 """Events in the timeline, the latest; the views have all."""
 
-MAX_CARD_EVENTS: Final = 8
+MAX_CARD_EVENTS: Final = 5
 """Events below a chart, the latest."""
 
 RECENT_DAYS: Final = 14
