@@ -53,22 +53,23 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
     metadata: dict[str, dg.MetadataValue | int] = {"observed_at": dg.MetadataValue.timestamp(overview.observed_at)}
     if view in overview.row_counts:
         metadata["dagster/partition_row_count"] = overview.row_counts[view]
-    if view == "segment_sizes_daily":
-        metadata["sizes_by_day"] = small_table(
-            ("segment", f"{SPARKLINE_DAYS} days", "smallest", "largest", "size"), size_rows(overview.segments)
-        )
-    if view == "segment_trends":
-        metadata["sizes"] = small_table(
-            ("segment", "size", "1 day", "7 days", "30 days"),
-            (
+    for place, trends in (("segment", overview.segments), ("stage", overview.stages)):
+        if view == f"{place}_sizes_daily":
+            metadata["sizes_by_day"] = small_table(
+                (place, f"{SPARKLINE_DAYS} days", "smallest", "largest", "size"), size_rows(trends)
+            )
+        if view == f"{place}_trends":
+            metadata["sizes"] = small_table(
+                (place, "size", "1 day", "7 days", "30 days"),
                 (
-                    display_name(segment.name),
-                    segment.customers_count,
-                    *map(format_signed, (segment.change_1_day, segment.change_7_days, segment.change_30_days)),
-                )
-                for segment in overview.segments
-            ),
-        )
+                    (
+                        display_name(trend.name),
+                        trend.customers_count,
+                        *map(format_signed, (trend.change_1_day, trend.change_7_days, trend.change_30_days)),
+                    )
+                    for trend in trends
+                ),
+            )
     if view == "changes":
         metadata["what_changed_lately"] = small_table(
             ("first seen (UTC)", "change"),
@@ -77,20 +78,20 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
     return metadata
 
 
-def size_rows(segments: Sequence[SizeTrend]) -> Iterator[tuple[str | int | None, ...]]:
-    """Yield each segment's row: name, sparkline, smallest, largest and current size."""
-    last_date = max((segment.days[-1].date for segment in segments if segment.days), default=None)
+def size_rows(trends: Sequence[SizeTrend]) -> Iterator[tuple[str | int | None, ...]]:
+    """Yield the row of each segment or stage: name, sparkline, smallest, largest and current size."""
+    last_date = max((trend.days[-1].date for trend in trends if trend.days), default=None)
     dates = [last_date - timedelta(days=ago) for ago in reversed(range(SPARKLINE_DAYS))] if last_date else []
-    for segment in segments:
-        sizes = {day.date: day.size for day in segment.days}
+    for trend in trends:
+        sizes = {day.date: day.size for day in trend.days}
         line = [sizes.get(day) for day in dates]
         known = [size for size in line if size is not None]
         yield (
-            display_name(segment.name, segment.place_id),
+            display_name(trend.name, trend.place_id),
             sparkline(line).lstrip(),
             min(known, default=None),
             max(known, default=None),
-            segment.customers_count,
+            trend.customers_count,
         )
 
 

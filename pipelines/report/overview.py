@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
-from pipelines.report.figures import Jump, SizeTrend, read_jumps, read_segments
+from pipelines.report.figures import Jump, SizeTrend, read_jumps, read_segments, read_stage_sizes
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -29,6 +29,7 @@ class Overview:
     observed_at: datetime  # of the latest snapshot
     row_counts: Mapping[str, int]  # by view, if counting is cheap
     segments: list[SizeTrend]  # largest first
+    stages: list[SizeTrend]  # largest first; empty without scans of customers
     jumps: list[Jump]  # on the latest snapshot's day
     changes: list[ChangeSentence]  # of ``RECENT_PERIOD``, latest first
 
@@ -39,12 +40,12 @@ def read_overview(engine: Engine, account_key: str) -> Overview:
         account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
         latest = connection.execute(statement("latest_snapshot"), key).one()
+        first_date = latest.observed_date - timedelta(days=SPARKLINE_DAYS - 1)
         return Overview(
             observed_at=latest.observed_at,
             row_counts={row.view_name: int(row.row_count) for row in connection.execute(statement("view_rows"), key)},
-            segments=read_segments(
-                connection, account_id, first_date=latest.observed_date - timedelta(days=SPARKLINE_DAYS - 1)
-            ),
+            segments=read_segments(connection, account_id, first_date=first_date),
+            stages=read_stage_sizes(connection, account_id, first_date=first_date),
             jumps=read_jumps(connection, account_id, first_date=latest.observed_date),
             changes=describe_changes(read_changes(connection, account_id, after=latest.observed_at - RECENT_PERIOD)),
         )
