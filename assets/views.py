@@ -53,23 +53,24 @@ def view_metadata(view: str, overview: Overview) -> dict[str, dg.MetadataValue |
     metadata: dict[str, dg.MetadataValue | int] = {"observed_at": dg.MetadataValue.timestamp(overview.observed_at)}
     if view in overview.row_counts:
         metadata["dagster/partition_row_count"] = overview.row_counts[view]
-    for place, trends in (("segment", overview.segments), ("stage", overview.stages)):
-        if view == f"{place}_sizes_daily":
-            metadata["sizes_by_day"] = small_table(
-                (place, f"{SPARKLINE_DAYS} days", "smallest", "largest", "size"), size_rows(trends)
-            )
-        if view == f"{place}_trends":
-            metadata["sizes"] = small_table(
-                (place, "size", "1 day", "7 days", "30 days"),
+    place, _, kind = view.partition("_")
+    trends = {"segment": overview.segments, "stage": overview.stages}.get(place, [])
+    if kind == "sizes_daily" and trends:
+        metadata["sizes_by_day"] = small_table(
+            (place, f"{SPARKLINE_DAYS} days", "smallest", "largest", "size"), size_rows(trends)
+        )
+    if kind == "trends" and trends:
+        metadata["sizes"] = small_table(
+            (place, "size", "1 day", "7 days", "30 days"),
+            (
                 (
-                    (
-                        display_name(trend.name),
-                        trend.customers_count,
-                        *map(format_signed, (trend.change_1_day, trend.change_7_days, trend.change_30_days)),
-                    )
-                    for trend in trends
-                ),
-            )
+                    display_name(trend.name, trend.place_id),
+                    trend.customers_count,
+                    *map(format_signed, (trend.change_1_day, trend.change_7_days, trend.change_30_days)),
+                )
+                for trend in trends
+            ),
+        )
     if view == "changes":
         metadata["what_changed_lately"] = small_table(
             ("first seen (UTC)", "change"),

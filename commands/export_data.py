@@ -17,10 +17,12 @@ from pipelines.base.atomic_file import write_file
 from pipelines.report.csv_export import CsvLocale, csv_files
 from pipelines.report.figures import Figures, read_figures
 from pipelines.report.parquet import parquet_files
+from pipelines.report.scan_tables import read_scan_tables
+from pipelines.report.tables import ReportTable
 from pipelines.report.workbook import workbook_files
 from pipelines.report.write import LOCATION_ADVICE
 
-FILE_FORMATS: Final[dict[str, Callable[[Sequence[Figures]], Iterator[tuple[str, bytes]]]]] = {
+FILE_FORMATS: Final[dict[str, Callable[[Sequence[Figures], Sequence[ReportTable]], Iterator[tuple[str, bytes]]]]] = {
     "csv": csv_files,
     "xlsx": workbook_files,
     "parquet": parquet_files,
@@ -64,7 +66,7 @@ def command(
     account_key: str | None,
     demo: str | None,
 ) -> None:
-    """Export the report's figures: sizes by day, changes, movers, jumps, gaps.
+    """Export the report's figures: sizes by day, changes, movers, jumps, gaps; with scans of customers, flows too.
 
     In CSV files an apostrophe is put before texts that a spreadsheet would run as a formula. To export more of the
     history, query the views: './run psql --csv -c QUERY'.
@@ -77,9 +79,10 @@ def command(
     with open_histories(demo) as (engine, known, settings):
         chosen = select_all_accounts(known) if is_all else [select_account(known, account_key, settings)]
         accounts = [read_figures(engine, account.key) for account in chosen]
+        scan_tables = read_scan_tables(engine, accounts)
     name = ALL_FOLDER if is_all else chosen[0].key
     folder = output or settings.report_file("").parent / name
-    files = list(to_files(accounts))
+    files = list(to_files(accounts, scan_tables))
     for file_name, contents in files:
         write_file(folder / file_name, contents, account=None if is_all else name, advice=LOCATION_ADVICE)
     click.echo(f"wrote {folder / files[0][0] if len(files) == 1 else folder}", err=True)

@@ -264,6 +264,7 @@ CREATE FUNCTION analytics.flows_between(account_id bigint, place text, place_id 
                 where later.account_id operator(pg_catalog.=) flows_between.account_id
                     and later.scan_date operator(pg_catalog.=) scan.scan_date
                     and later.started_at operator(pg_catalog.>) scan.started_at
+                    and later.started_at operator(pg_catalog.<) (scan.started_at operator(pg_catalog.+) interval '2 days')
             )
     )
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine, text
 
+from pipelines.warehouse.queries import statement
 from tests.records import ACCOUNT_ID
 
 Flow = tuple[int, int, int]
@@ -27,13 +28,21 @@ _DAY = text("""
     values (:account_id, :is_stage, :place_id, :scan_date, :size, :size, :size, 0, 0, 0, 0, 0)
     on conflict (account_id, is_stage, place_id, observed_date) do update set last_count = excluded.last_count
 """)
-_FLOW = text("""
-    insert into amocrm.place_flow_day as flow (
-        account_id, is_stage, flow_date, from_place_id, to_place_id, customers_count
-    )
-    values (:account_id, :is_stage, :scan_date, :from_id, :to_id, :count)
-    on conflict (account_id, is_stage, flow_date, from_place_id, to_place_id) do update
-    set customers_count = flow.customers_count + excluded.customers_count
+_CHANGES = text("""
+    create temporary table change (
+        old_stage_id bigint,
+        stage_id bigint,
+        old_segment_ids bigint[] not null default '{}',
+        segment_ids bigint[] not null default '{}'
+    ) on commit drop
+""")
+_STAGE_CHANGE = text("""
+    insert into pg_temp.change (old_stage_id, stage_id)
+    select nullif(:from_id, 0), nullif(:to_id, 0) from generate_series(1, :count)
+""")
+_SEGMENT_CHANGE = text("""
+    insert into pg_temp.change (old_segment_ids, segment_ids)
+    select array_remove(array[:from_id], 0), array_remove(array[:to_id], 0) from generate_series(1, :count)
 """)
 
 
@@ -52,7 +61,10 @@ def insert_scan(
         place = {"account_id": account_id, "is_stage": is_stage, "scan_date": day}
         for place_id, size in sizes.items():
             connection.execute(_DAY, place | {"place_id": place_id, "size": size})
+        connection.execute(_CHANGES)
         for from_id, to_id, count in flows:
-            connection.execute(_FLOW, place | {"from_id": from_id, "to_id": to_id, "count": count})
+            values = {"from_id": from_id, "to_id": to_id, "count": count}
+            connection.execute(_STAGE_CHANGE if is_stage else _SEGMENT_CHANGE, values)
+        connection.execute(statement("insert_flows"), place)
     assert isinstance(day, date)
     return day

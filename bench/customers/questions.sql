@@ -5,6 +5,16 @@ select * from analytics.stage_sizes_daily where account_id = :account and observ
 -- stage_sizes_daily: one stage, the last 90 days
 select * from analytics.stage_sizes_daily
 where account_id = :account and stage_id = :stage and observed_date >= current_date - 90 order by observed_date;
+-- stage_trends: all stages
+select * from analytics.stage_trends where account_id = :account order by customers_count desc;
+-- stage_movers: the 20 that grew most in 30 days
+select * from analytics.stage_movers where account_id = :account and days = 30 and direction = 'up' and place <= 20;
+-- stage_jumps: the last 30 days
+select * from analytics.stage_jumps where account_id = :account and observed_date >= current_date - 30;
+-- jump_flows: stages, the year
+select * from analytics.jump_flows where account_id = :account and place = 'stage' and observed_date > current_date - 366;
+-- jump_flows: the last 30 days
+select * from analytics.jump_flows where account_id = :account and observed_date >= current_date - 30;
 -- place_flows_daily: between stages, the last 30 days
 select from_id, to_id, sum(customers_count) from analytics.place_flows_daily
 where account_id = :account and place = 'stage' and flow_date >= current_date - 30 group by from_id, to_id;

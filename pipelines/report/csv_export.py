@@ -90,9 +90,12 @@ class CsvLocale:
         return format_date(day, self.day_pattern, locale=self.locale)
 
 
-def csv_files(accounts: Sequence[Figures], locale: CsvLocale | None = None) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and contents of each file."""
-    return ((f"{table.name}.csv", _format_csv(table, locale).encode(ENCODING)) for table in build_tables(accounts))
+def csv_files(
+    accounts: Sequence[Figures], more: Sequence[ReportTable] = (), *, locale: CsvLocale | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and contents of each file: the accounts' tables, and more."""
+    for table in (*build_tables(accounts), *more):
+        yield f"{table.name}.csv", _format_csv(table, locale).encode(ENCODING)
 
 
 def format_cell(value: object) -> object:

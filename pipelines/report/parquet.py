@@ -24,13 +24,14 @@ DECIMAL_PRECISION: Final = (18, 4)
 """Precision and scale of decimals; the views round to one decimal."""
 
 
-def parquet_files(accounts: Sequence[Figures]) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and contents of each file.
+def parquet_files(accounts: Sequence[Figures], more: Sequence[ReportTable] = ()) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and contents of each file: the accounts' tables, and more.
 
     Raises ``SettingsError`` if pyarrow is not installed.
     """
     arrow = _import_pyarrow()
-    return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in build_tables(accounts))
+    tables = (*build_tables(accounts), *more)
+    return ((f"{table.name}.parquet", _to_parquet(table, arrow)) for table in tables)
 
 
 def _import_pyarrow() -> ModuleType:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from functools import partial
 from operator import attrgetter
-from typing import Any, Final, get_type_hints
+from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
-from pipelines.report.figures import AnomalyPeriod, Figures, Flow, Gap, Jump, Mover, SizeTrend, StageState
+from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SizeTrend, StageState
 from pipelines.warehouse.changes import Change
 
 
@@ -26,61 +25,48 @@ class ReportTable:
     rows: list[tuple[object, ...]]
 
 
-PLACES: Final[Sequence[tuple[str, str, Callable[[Figures], Sequence[SizeTrend]]]]] = (
-    ("segment", "segments", attrgetter("segments")),
-    ("stage", "stage_sizes", attrgetter("stage_sizes")),
-)
-"""Kinds of places with sizes, the name of the table of their latest ones, and where these are."""
-
-
 def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
     """Yield all tables of the accounts' reports, including empty ones."""
-    for place, name, records_of in PLACES:
-        id_column = f"{place}_id"
-        yield _build_table(name, SizeTrend, accounts, records_of, excluded=("days",), id_column=id_column)
-        yield ReportTable(
-            name=f"{place}_sizes_daily",
-            types={
-                "account_key": str,
-                id_column: int,
-                "name": str | None,
-                "observed_date": date,
-                "last_count": int | None,
-                "is_observed": bool,
-            },
-            rows=[
-                (figures.state.account_key, trend.place_id, trend.name, day.date, day.size, day.is_observed)
-                for figures in accounts
-                for trend in records_of(figures)
-                for day in trend.days
-            ],
-        )
-        yield _build_table(
-            f"{place}_movers",
-            Mover,
-            accounts,
-            partial(_of_place, place, "movers"),
-            excluded=("place",),
-            id_column=id_column,
-        )
-        yield _build_table(
-            f"{place}_jumps",
-            Jump,
-            accounts,
-            partial(_of_place, place, "jumps"),
-            excluded=("place", "previous_date", "previous_count", "changes_around", "flows"),
-            id_column=id_column,
-        )
+    yield _build_table(
+        "segments", SizeTrend, accounts, attrgetter("segments"), excluded=("days",), id_column="segment_id"
+    )
+    yield ReportTable(
+        name="segment_sizes_daily",
+        types={
+            "account_key": str,
+            "segment_id": int,
+            "name": str | None,
+            "observed_date": date,
+            "last_count": int | None,
+            "is_observed": bool,
+        },
+        rows=[
+            (figures.state.account_key, segment.place_id, segment.name, day.date, day.size, day.is_observed)
+            for figures in accounts
+            for segment in figures.segments
+            for day in segment.days
+        ],
+    )
     yield _build_table("stages", StageState, accounts, attrgetter("stages"))
-    yield _build_table("flows", Flow, accounts, attrgetter("flows"))
+    yield _build_table(
+        "segment_movers",
+        Mover,
+        accounts,
+        lambda figures: [mover for mover in figures.movers if mover.place == "segment"],
+        excluded=("place",),
+        id_column="segment_id",
+    )
+    yield _build_table(
+        "segment_jumps",
+        Jump,
+        accounts,
+        lambda figures: [jump for jump in figures.jumps if jump.place == "segment"],
+        excluded=("place", "previous_date", "previous_count", "changes_around", "flows"),
+        id_column="segment_id",
+    )
     yield _build_table("changes", Change, accounts, attrgetter("changes"))
     yield _build_table("gaps", Gap, accounts, attrgetter("gaps"))
     yield _build_table("data_quality", AnomalyPeriod, accounts, attrgetter("anomalies"))
-
-
-def _of_place(place: str, name: str, figures: Figures) -> list[object]:
-    """Return the movers or jumps of segments, or those of stages."""
-    return [one for one in getattr(figures, name) if one.place == place]
 
 
 def _build_table(

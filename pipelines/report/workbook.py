@@ -35,8 +35,8 @@ WIDTHS: Final = {"name": 32, "detail": 48}
 DEFAULT_WIDTH: Final = 18
 
 
-def workbook_files(accounts: Sequence[Figures]) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and contents of the workbook."""
+def workbook_files(accounts: Sequence[Figures], more: Sequence[ReportTable] = ()) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and contents of the workbook: a sheet for each of the accounts' tables, and of more."""
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as workbook:
         latest = max(figures.state.observed_at for figures in accounts)
@@ -46,7 +46,7 @@ def workbook_files(accounts: Sequence[Figures]) -> Iterator[tuple[str, bytes]]:
             "date": workbook.add_format({"num_format": 14}),  # short date of the reader's locale
             "instant": workbook.add_format({"num_format": 22}),  # short date and time
         }
-        for table in (_accounts_table(accounts), *build_tables(accounts)):
+        for table in (_accounts_table(accounts), *build_tables(accounts), *more):
             for number, start in enumerate(range(0, max(len(table.rows), 1), MAX_ROWS - 1), start=1):
                 sheet = workbook.add_worksheet(table.name if number == 1 else f"{table.name} {number}")
                 _fill(sheet, table, table.rows[start : start + MAX_ROWS - 1], formats)

@@ -24,6 +24,7 @@ from tests.dagster_account import (
     step_failure,
     table_rows,
 )
+from tests.scan_rows import insert_scan
 
 HISTORY = [spec.key for spec in PUBLISHED]
 VIEW_KEYS = [spec.key for spec in VIEWS]
@@ -92,6 +93,29 @@ def test_changes_are_described_in_words(dagster_account: DagsterAccount, instanc
     assert told["change"] == "segment 'VIP' renamed to 'VIP | <b>`club`</b>'"
     [vip, _] = table_rows(shown["analytics/segment_trends"]["sizes"])
     assert (vip["segment"], vip["size"]) == ("VIP | <b>`club`</b>", "10")
+
+
+def test_sizes_of_stages_are_shown_after_scans(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:
+    account = dagster_account.emulator.world.account(dagster_account.id)
+    account.mode = "periodicity"
+    shown = materialization_metadata(dagster_account.load(instance))
+    assert "sizes" not in shown["analytics/stage_trends"]
+    stage, day = account.live_stages()[0], timedelta(days=1)
+    for size in (40, 55):
+        insert_scan(
+            dagster_account.engine,
+            dagster_account.emulator.clock.now(),
+            {stage.id: size},
+            is_stage=True,
+            account_id=dagster_account.id,
+        )
+        dagster_account.emulator.clock.advance(day)
+    shown = materialization_metadata(dagster_account.load(instance))
+    [row] = table_rows(shown["analytics/stage_trends"]["sizes"])
+    assert row == {"stage": stage.name, "size": "55", "1 day": "+15", "7 days": "", "30 days": ""}
+    [row] = table_rows(shown["analytics/stage_sizes_daily"]["sizes_by_day"])
+    assert (row["stage"], row["smallest"], row["largest"], row["size"]) == (stage.name, "40", "55", "55")
+    assert shown["analytics/stage_sizes_daily"]["dagster/partition_row_count"] == 2
 
 
 BLOCKED = [

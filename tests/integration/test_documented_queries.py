@@ -19,6 +19,7 @@ from pipelines.warehouse.queries import statement
 from pipelines.warehouse.wide_views import update_wide_view
 from tests.conftest import NewDatabase
 from tests.records import ACCOUNT_ID, START, account, field, option, origin, segment, snapshot, stage
+from tests.scan_rows import insert_scan
 
 OF_THE_DEMO: Final = {"31405382": str(ACCOUNT_ID), "184211": "1"}
 """The page asks for the demo's account and its segment VIP; here they have other ids."""
@@ -83,6 +84,10 @@ def reader(new_database: NewDatabase, migrated_template: str) -> Iterator[psycop
                 continue
             anomaly = Anomaly(kind="unknown_key", thing="segment", thing_id=1, detail="'bonus'")
             publish(engine, snapshot(at, fields=FIELDS, segments=segments_of(day), anomalies=(anomaly,)), origin())
+            if day in (59, 60):
+                insert_scan(engine, at, {1: 100 + day + (80 if day == 60 else 0)}, [(2, 1, 80)])
+            if day == DAYS - 1:
+                insert_scan(engine, at, {4: 500}, is_stage=True)
         update_wide_view(engine, ACCOUNT_ID)
         engine.dispose()
         with psycopg.connect(url, autocommit=True) as connection:

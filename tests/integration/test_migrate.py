@@ -302,8 +302,11 @@ def test_each_view_has_the_name_of_its_file_and_can_be_replaced(view: View) -> N
     ]
 
 
-def test_a_view_like_another_one_has_its_text_with_one_word_replaced(write: Write) -> None:
+def test_a_view_like_another_one_has_its_text_with_texts_replaced_in_order(write: Write) -> None:
     one = "create or replace view analytics.cat_names as select cat_name from amocrm.cat;"
-    views = {"cat_names": one, "dog_names": "-- like cat_names: dog for cat\n"}
-    folder = write({}, views) / "views"
-    assert [view.text for view in read_views(folder)] == [one, one.replace("cat", "dog")]
+    two = "create or replace view analytics.dog_names as select dog_name from (select 1) as wolf;"
+    pairs = "-- like cat_names: dog for cat\n-- (select 1) as wolf for amocrm.dog\n"
+    assert [view.text for view in read_views(write({}, {"cat_names": one, "dog_names": pairs}) / "views")] == [one, two]
+    folder = write({}, {"cat_names": one, "dog_names": pairs + "-- tom for jerry\n"}) / "views"
+    with pytest.raises(MigrationError, match="lacks 'jerry'"):
+        read_views(folder)

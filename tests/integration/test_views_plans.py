@@ -69,6 +69,8 @@ def test_one_account_s_question_reads_that_account_s_rows_only(world: Engine, vi
     [
         ("segment_sizes_daily", "observed_date >= '2026-04-01'", "segment_size_daily", "observed_date"),
         ("segment_jumps", "observed_date >= '2026-04-01'", "segment_size_daily", "observed_date"),
+        ("stage_jumps", "observed_date >= '2026-04-01'", "place_day", "observed_date"),
+        ("place_flows_daily", "flow_date >= '2026-04-01'", "place_flow_day", "flow_date"),
         ("segment_sizes", "valid_from >= '2026-04-01'", "segment_size", "observed_at"),
         ("segment_snapshots", "observed_at >= '2026-04-01'", "snapshot", "observed_at"),
         ("segment_history", "valid_from >= '2026-04-01'", "segment_version", "valid_from"),
@@ -91,6 +93,8 @@ def test_a_range_of_time_reaches_the_table(world: Engine, view: str, condition: 
     [
         ("select name, customers_count from analytics.segments", {"segment_current", "segment_version"}),
         ("select segment_id, observed_date, last_count from analytics.segment_sizes_daily where is_observed", None),
+        ("select segment_id, change_count from analytics.segment_jumps", {"segment_size_daily", "snapshot"}),
+        ("select stage_id, change_count from analytics.stage_jumps", {"place_day", "scan"}),
         ("select observed_at from analytics.snapshots", {"snapshot"}),
         ("select segment_id, name from analytics.segment_history", {"segment_version"}),
     ],

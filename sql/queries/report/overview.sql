@@ -24,6 +24,8 @@ from (
         ('size_alerts', (select count(*) from amocrm.size_alert where account_id = :account_id)),
         ('snapshots', (select count(*) from amocrm.snapshot where account_id = :account_id)),
         ('stage_history', (select count(*) from amocrm.stage_version where account_id = :account_id)),
+        ('stage_sizes_daily', (select count(*) from analytics.stage_sizes_daily where account_id = :account_id)),
+        ('stage_trends', (select count(*) from analytics.stage_sizes where account_id = :account_id)),
         ('stages', (select count(*) from amocrm.stage_version where account_id = :account_id and valid_to is null))
 ) as view_rows (view_name, row_count)
 where view_rows.row_count is not null
