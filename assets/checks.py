@@ -159,10 +159,10 @@ def check_size_jumps(jumps: Sequence[Jump]) -> dg.AssetCheckResult:
         is_fine=not jumps,
         metadata={
             "jumps": small_table(
-                ("segment", "before", "now", "usual change", "also changed"),
+                ("segment or stage", "before", "now", "usual change", "also changed"),
                 (
                     (
-                        display_name(row.name, row.segment_id),
+                        display_name(row.name, row.place_id),
                         row.previous_count,
                         row.last_count,
                         f"{row.usual_change_count:+}",

@@ -101,7 +101,7 @@ def show_accounts(console: Console, lines: Sequence[AccountLine], language: Lang
     table.add_column(language.gettext("Account"), no_wrap=True, max_width=18)
     if is_wide:
         table.add_column(language.gettext("Name"), no_wrap=True, max_width=22)
-    table.add_column(language.gettext("Largest segment"), no_wrap=True, max_width=18)
+    table.add_column(language.gettext("Segment or stage"), no_wrap=True, max_width=18)
     for title in (language.pgettext("size", "now"), *(_format_days(days, language) for days in (7, 30))):
         table.add_column(title, justify="right", no_wrap=True)
     days = 14 if is_wide else 7
@@ -109,16 +109,16 @@ def show_accounts(console: Console, lines: Sequence[AccountLine], language: Lang
     table.add_column(language.gettext("Last load"), justify="right", no_wrap=True)
     for line in lines:
         local = line.observed_at.astimezone(stored_timezone(line.timezone))
-        has_segment = line.segment_id is not None
+        has_size = line.place_id is not None
         table.add_row(
             Text(line.account_key, "" if line.is_healthy else "bold yellow"),
             *([display_name(line.name)] if is_wide else []),
-            display_name(line.segment_name, line.segment_id)
-            if has_segment
+            display_name(line.place_name, line.place_id)
+            if has_size
             else Text(describe_contents(line, language), "dim"),
-            _format_size(line.customers_count, language) if has_segment else "",
-            _format_change(line.change_7_days, language) if has_segment else "",
-            _format_change(line.change_30_days, language) if has_segment else "",
+            _format_size(line.customers_count, language) if has_size else "",
+            _format_change(line.change_7_days, language) if has_size else "",
+            _format_change(line.change_30_days, language) if has_size else "",
             sparkline(line.last_counts[-days:]),
             language.day(local.date()) + (f" {local:%H:%M}" if is_wide else ""),
         )

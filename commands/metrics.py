@@ -26,6 +26,8 @@ GAUGES: Final = {
     "last_snapshot_changes": "Sizes and definitions that differ from the snapshot before",
     "segments": "Segments in the latest snapshot",
     "stages": "Stages in the latest snapshot",
+    "customers": "Customers in the latest scan; absent without scans of customers",
+    "last_scan_timestamp_seconds": "When the latest scan of customers began; absent without scans",
     "late": "1 if the latest snapshot is older than 1.5 times the account's usual interval",
     "failed_loads": "Failed loads since the latest snapshot",
 }

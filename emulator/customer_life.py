@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from operator import itemgetter
 from random import Random
 
 from emulator.customer import Customer, CustomerBook
@@ -53,7 +55,7 @@ def change_at_random(world: CustomerChanges, account_id: int, random: Random) ->
 
 
 def live_one_day(world: CustomerChanges, account_id: int, random: Random) -> None:
-    """Make the purchases, tags, arrivals and deletions of one day."""
+    """Make the purchases, tags, arrivals and deletions of one day. New customers enter the first stage of one's own."""
     book = world.book(account_id)
     alive = sum(one.deleted_at is None for one in book.customers.values())
     for _ in range(alive // PURCHASE_DAYS):
@@ -66,25 +68,36 @@ def live_one_day(world: CustomerChanges, account_id: int, random: Random) -> Non
         customer = _pick(book, random)
         if customer is not None:
             world.tag_customer(account_id, customer.id, COMPLAINT_TAG)
+    first = next((one.id for one in world.account(account_id).live_stages() if not one.is_default), None)
     for _ in range(alive // ARRIVAL_DAYS):
-        world.add_customer(account_id, periodicity=random.choice((14, 30, 60)))
+        world.add_customer(account_id, stage_id=first, periodicity=random.choice((14, 30, 60)))
     for _ in range(alive // DELETION_DAYS):
         customer = _pick(book, random)
         if customer is not None:
             world.delete_customer(account_id, customer.id)
 
 
-def fit_segment(world: CustomerChanges, account_id: int, segment_id: int, size: int, random: Random) -> None:
-    """Let random customers join or leave a segment until it has a size, at most four fifths of all customers."""
-    book = world.book(account_id)
-    change = min(size, len(book.customers) * 4 // 5) - world.account(account_id).segments[segment_id].customers_count
-    for _ in range(abs(change) * MAX_PICKS):
-        customer = _pick(book, random)
-        if change == 0 or customer is None:
-            return
-        if (segment_id in customer.segments) == (change < 0):
-            (world.join_segment if change > 0 else world.leave_segment)(account_id, customer.id, segment_id)
-            change += 1 if change < 0 else -1
+def fit_segments(world: CustomerChanges, account_id: int, sizes: Mapping[int, int], random: Random) -> None:
+    """Let customers join and leave segments until each has its size, at most four fifths of all customers.
+
+    Segments shrink first. Every second customer that joins one has just left another.
+    """
+    book, segments = world.book(account_id), world.account(account_id).segments
+    changes = {
+        one: min(size, len(book.customers) * 4 // 5) - segments[one].customers_count for one, size in sizes.items()
+    }
+    leavers: list[Customer] = []
+    for segment_id, change in sorted(changes.items(), key=itemgetter(1)):
+        done, is_joining = 0, change > 0
+        for _ in range(abs(change) * MAX_PICKS):
+            customer = leavers.pop() if is_joining and leavers and random.random() < 0.5 else _pick(book, random)
+            if customer is None or done == abs(change):
+                break
+            if (segment_id in customer.segments) != is_joining:
+                (world.join_segment if is_joining else world.leave_segment)(account_id, customer.id, segment_id)
+                done += 1
+                if not is_joining:
+                    leavers.append(customer)
 
 
 def _pick(book: CustomerBook, random: Random) -> Customer | None:

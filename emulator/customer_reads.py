@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TypeVar
@@ -57,7 +58,11 @@ def get_events(call: Call) -> Response:
     """``GET /events``: events of customers, newest first; 204 if there is none."""
     quirks, book = call.world.quirks, _book(call)
     oldest = 0 if quirks.events_kept_days is None else call.world.timestamp() - quirks.events_kept_days * DAY_SECONDS
-    shown = [one for one in reversed(book.events) if not one.is_missing and one.at.timestamp() >= oldest]
+    if not quirks.ignores_event_filters:
+        start = call.request.query.get("filter[created_at][from]", "")
+        oldest = max(oldest, int(start) if start.isdecimal() else 0)
+    first = bisect_left(book.events, oldest, key=lambda one: int(one.at.timestamp()))
+    shown = [one for one in reversed(book.events[first:]) if not one.is_missing]
     if not quirks.ignores_event_filters:
         kinds = {kind for text in _filter_values(call, "type") for kind in text.split(",")}
         shown = [one for one in shown if (not kinds or one.type in kinds) and _is_event_in_range(call, one)]

@@ -9,7 +9,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from emulator import timeline
-from emulator.customer_life import fit_segment, live_one_day
+from emulator.customer_life import fit_segments, live_one_day
 from emulator.customer_moves import advance_customers
 from emulator.entities import Json, Mode
 from emulator.scenario import Scenario
@@ -139,6 +139,7 @@ class Simulation:
         local = instant.astimezone(ZoneInfo(account.timezone))
         begun = [self.started_at + after for after in timeline.campaigns(self.seed, instant - self.started_at)]
         keys = {segment_id: key for key, segment_id in scenario.segment_ids().items()}
+        wanted_sizes: dict[int, int] = {}
         for segment in account.live_segments():
             key = keys.get(segment.id, "")
             new_size = size_at(
@@ -150,11 +151,10 @@ class Simulation:
                 campaigns=begun,
             )
             if self.customers:
-                random = Random(f"{self.seed}/{segment.id}/{instant}")
-                scaled_size = new_size * self.customers // SEED_CUSTOMERS
-                fit_segment(scenario.world, scenario.account_id, segment.id, scaled_size, random)
+                wanted_sizes[segment.id] = new_size * self.customers // SEED_CUSTOMERS
             elif new_size != segment.customers_count:
                 scenario.world.set_size(scenario.account_id, segment.id, new_size)
+        fit_segments(scenario.world, scenario.account_id, wanted_sizes, Random(f"{self.seed}/{instant}"))
 
 
 def _size_pattern_of(key: str) -> SizePattern:

@@ -139,7 +139,13 @@ def _cycle_events(seed: int, cycle: int) -> list[Event]:
         _event_on(first_day + 8, 14, lambda s: s.edit_rule("risk", 0, 0, rule("after_today", quiet_days))),
         _event_on(first_day + 9, 13, lambda s: s.set_value(segment_key, "interests", interests)),
         _event_on(first_day + 11, 16, lambda s: s.recolor_segment("regular", color)),
-        _event_on(first_day + 13, 11, lambda s: s.add_stage(stage, f"Проверка {cycle}", sort=50, color="#f3beff")),
+        _event_on(
+            first_day + 13,
+            11,
+            lambda s: s.add_stage(
+                stage, f"Проверка {cycle}", sort=50, color="#f3beff", conditions=((rule("after_purchase", 10),),)
+            ),
+        ),
         _event_on(
             first_day + 16, 10, lambda s: s.set_value("sleeping", "description", f"Нет покупок {quiet_days} дней")
         ),

@@ -6,7 +6,7 @@ import click
 
 from commands.demo.home import MODES, Mode
 
-DEFAULT_DAYS = 90
+DEFAULT_DAYS = 365
 
 
 @click.command()
@@ -29,9 +29,10 @@ DEFAULT_DAYS = 90
 def command(*, is_fresh: bool, mode: Mode, days: int, seed: int | None) -> None:
     """Load simulated data, in a database of its own.
 
-    An emulated amoCRM lives through the days of history, and the real pipeline loads it over HTTP, four times a day,
-    into an embedded Postgres. Sizes change, segments are added, renamed and deleted, and an outage leaves a gap. Run it
-    again to continue the history to the present. Ctrl-C does no harm at any time.
+    An emulated amoCRM lives through a year, and the real pipeline loads it over HTTP into an embedded Postgres: once a
+    day, and four times a day in the last 30 days. It also scans the customers, weekly at first and daily in the last 60
+    days. Sizes change, customers join, leave and move, segments are added, renamed and deleted, and outages leave gaps.
+    Run it again to continue the history to the present. Ctrl-C does no harm at any time.
 
     The demo uses neither the accounts nor the database of your settings. All its data are in data/demo.
     """

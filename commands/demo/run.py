@@ -28,7 +28,7 @@ from pipelines.warehouse.migrate import migrate
 DEFAULT_SEED = 1
 CHANGE_COUNT = 12
 
-CUSTOMERS: dict[Mode, int] = {"segments": 5_000, "periodicity": 1_000}
+CUSTOMERS: dict[Mode, int] = {"segments": 1_200, "periodicity": 1_000}
 """Customers of a new demo. In recurring-purchases mode each of them moves more often, which takes longer."""
 
 ASYNC_COMMIT_OPTION = "?options=-c%20synchronous_commit%3Doff"
@@ -39,7 +39,7 @@ QUERIES: dict[Mode, str] = {
         "select name, customers_count, change_7_days, change_30_days from analytics.segment_trends order by 2 desc"
     ),
     "periodicity": (
-        "select observed_at, thing_name, change, property, old_text, new_text from analytics.changes order by 1"
+        "select name, customers_count, change_7_days, change_30_days from analytics.stage_trends order by 2 desc"
     ),
 }
 

@@ -19,8 +19,13 @@ from pipelines.warehouse.queries import statement
 
 LOAD_INTERVAL = timedelta(hours=6)
 
-SCAN_PERIOD = timedelta(days=35)
-"""Period before the last load with scans, enough for changes within 30 days. More scans take longer than all loads."""
+RECENT_PERIOD = timedelta(days=30)
+"""Period up to the present with a load every ``LOAD_INTERVAL``; before it there is one a day, since loads take time."""
+
+DAILY_SCANS = timedelta(days=60)
+"""Period up to the last load with daily scans, enough for jumps within 30 days; before it they are weekly."""
+
+WEEK = timedelta(weeks=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,20 +37,23 @@ class LoadStep:
 
 
 def load_times(started_at: datetime, after: datetime | None, until: datetime) -> list[datetime]:
-    """Return the times of loads: every ``LOAD_INTERVAL`` from the start, after ``after`` and before ``until``."""
+    """Return the times of loads after ``after`` and before ``until``.
+
+    In the ``RECENT_PERIOD`` they are every ``LOAD_INTERVAL``, counted from the start; before it once a day.
+    """
     first = 0 if after is None else (after - started_at) // LOAD_INTERVAL + 1
     end = -((started_at - until) // LOAD_INTERVAL)
-    return [started_at + number * LOAD_INTERVAL for number in range(first, end)]
+    times = (started_at + number * LOAD_INTERVAL for number in range(first, end))
+    return [at for at in times if at >= until - RECENT_PERIOD or (at - started_at) % DAY == timedelta()]
 
 
 def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list[datetime]) -> Iterator[LoadStep]:
-    """Load at each timestamp, as a schedule would, and scan once a day."""
+    """Load at each timestamp, as a schedule would, and scan: weekly at first, daily in ``DAILY_SCANS``."""
     for at in timestamps:
         simulated.set_time(at)
         try:
             loaded = load_account(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))
-            if at >= timestamps[-1] - SCAN_PERIOD:
-                scan_if_due(engine, simulated)
+            scan_if_due(engine, simulated, DAY if at >= timestamps[-1] - DAILY_SCANS else WEEK)
         except Unavailable:
             if not simulated.simulation.is_outage_at(at):
                 raise
@@ -53,11 +61,11 @@ def simulate_loads(engine: Engine, simulated: SimulatedAccount, timestamps: list
         yield LoadStep(at=at, loaded=loaded)
 
 
-def scan_if_due(engine: Engine, simulated: SimulatedAccount) -> None:
-    """Scan the customers if the simulation's day has no scan yet."""
+def scan_if_due(engine: Engine, simulated: SimulatedAccount, interval: timedelta = DAY) -> None:
+    """Scan the customers if the simulation's present interval has no scan yet."""
     simulation = simulated.simulation
     with transaction(engine) as connection:
         latest = connection.execute(statement("latest_scan"), {"account_id": simulation.account_id}).one_or_none()
-    day = (simulated.clock.now() - simulation.started_at) // DAY
-    if simulation.customers and (latest is None or (latest.started_at - simulation.started_at) // DAY < day):
+    number = (simulated.clock.now() - simulation.started_at) // interval
+    if simulation.customers and (latest is None or (latest.started_at - simulation.started_at) // interval < number):
         scan_customers(LoadContext(engine, simulated.account, simulated.settings, clock=simulated.clock))

@@ -54,7 +54,8 @@ def build_query(params: Mapping[str, Any]) -> dict[str, Any]:
     if params.get("query_mode") == "raw":
         columns, metrics = params["all_columns"], None
     else:
-        columns = [*([params["x_axis"]] if "x_axis" in params else []), *params.get("groupby", [])]
+        axes = (params[key] for key in ("x_axis", "source", "target") if key in params)
+        columns = [*axes, *params.get("groupby", [])]
         metrics = params.get("metrics") or [params["metric"]]
     return {
         "columns": columns,

@@ -14,9 +14,10 @@ from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
 from pipelines.alerts.size_rules import NewAlert
 from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name
-from pipelines.report.events import NO_CONTEXT, Event, change_events, gap_event
+from pipelines.report.events import Event, change_events, gap_event
 from pipelines.report.figures import Gap
 from pipelines.report.formats import Formats
+from pipelines.report.jump_sentences import NO_CONTEXT
 from pipelines.warehouse.changes import Change
 
 LOOK_BACK: Final = timedelta(days=1)

@@ -1,4 +1,4 @@
-"""All accounts in a line each: contents, largest segment and its trend, largest change, state of the loads."""
+"""All accounts in a line each: contents, largest segment or stage and its trend, largest change, state of the loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from pipelines.base.language import Language
 from pipelines.base.text import to_single_line
-from pipelines.report.figures import ReportDay
+from pipelines.report.size_days import ReportDay
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 
@@ -19,7 +19,7 @@ MAX_MESSAGE_LENGTH = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountLine:
-    """A row of the query ``report_accounts``; without segments, what concerns them is None."""
+    """A row of the query ``report_accounts``; sizes are of segments, or of stages in their mode, None without any."""
 
     account_key: str
     name: str | None
@@ -33,13 +33,13 @@ class AccountLine:
     last_message: str | None
     segment_count: int
     stage_count: int
-    segment_id: int | None  # the largest
-    segment_name: str | None
+    place_id: int | None  # the largest segment or stage
+    place_name: str | None
     customers_count: int | None
     change_7_days: int | None
     change_30_days: int | None
-    last_counts: list[int | None]  # oldest first; None on days without a load
-    mover_id: int | None  # the segment that changed most within 7 days
+    last_counts: list[int | None]  # oldest first; None on days without a load or scan
+    mover_id: int | None  # the segment or stage that changed most within 7 days
     mover_name: str | None
     mover_change: int | None
 
@@ -50,7 +50,7 @@ class AccountLine:
 
     @property
     def days(self) -> list[ReportDay]:
-        """Sizes of the largest segment by day, from the first that is known."""
+        """Sizes of the largest segment or stage by day, from the first that is known."""
         dates = (self.observed_date - timedelta(days=ago) for ago in reversed(range(len(self.last_counts))))
         days = [
             ReportDay(date=day, size=size, is_observed=size is not None)

@@ -32,7 +32,7 @@ from pipelines.report.page import build_environment, read_template_file
 from pipelines.report.write import LOCATION_ADVICE
 
 TREND_DAYS: Final = 60
-"""Days of the trend of the largest segment."""
+"""Days of the trend of the largest segment or stage."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,8 @@ from itertools import count, groupby
 from operator import attrgetter
 from typing import Final
 
-from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
+from pipelines.report.size_days import ReportDay
 
 WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20

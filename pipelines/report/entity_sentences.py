@@ -16,12 +16,15 @@ ENTITY_LABELS: Final[Mapping[str, str]] = {
 }
 """Names of entities within sentences, in the nominative."""
 
-OTHER_SEGMENTS: Final[Mapping[str, str]] = {
-    "added": gettext_noop("segment %(name)s (added)"),
-    "deleted": gettext_noop("segment %(name)s (deleted)"),
-    "returned": gettext_noop("segment %(name)s (returned)"),
+OTHER_PLACES: Final[Mapping[tuple[str, str], str]] = {
+    ("segment", "added"): gettext_noop("segment %(name)s (added)"),
+    ("segment", "deleted"): gettext_noop("segment %(name)s (deleted)"),
+    ("segment", "returned"): gettext_noop("segment %(name)s (returned)"),
+    ("stage", "added"): gettext_noop("stage %(name)s (added)"),
+    ("stage", "deleted"): gettext_noop("stage %(name)s (deleted)"),
+    ("stage", "returned"): gettext_noop("stage %(name)s (returned)"),
 }
-"""Names of segments that came or went when another one jumped."""
+"""Names of segments and stages that came or went when another one jumped."""
 
 RENAMED: Final[Mapping[str, str]] = {
     "account": gettext_noop("account %(old)s renamed to %(new)s"),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Final, Literal
 
-from pipelines.base.language import Language, gettext_noop
-from pipelines.base.text import display_name, format_duration, to_single_line
-from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, describe_changes, entity_label, quote_name
-from pipelines.report.entity_sentences import OTHER_SEGMENTS
+from pipelines.base.language import Language
+from pipelines.base.text import format_duration, to_single_line
+from pipelines.report.change_sentences import describe_changes
 from pipelines.report.failure_words import describe_failures
 from pipelines.report.figures import Figures, Gap, Jump
 from pipelines.report.formats import Formats
+from pipelines.report.jump_sentences import describe_jump, describe_jumps
 from pipelines.warehouse.changes import Change
 
 EventKind = Literal["change", "jump", "gap"]
@@ -25,18 +25,13 @@ EventKind = Literal["change", "jump", "gap"]
 MIN_REPEATS_TO_COLLAPSE: Final = 4
 """A property that changed at least this often is listed once, with its last change."""
 
+MAX_EXPLAINED_JUMPS: Final = 2
+"""Jumps of a segment or stage, the latest, with who came and went; the view ``jump_flows`` has all."""
+
 DAY_SECONDS: Final = 86_400
 
 ISO_DATE_OR_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d)?")
 """Date or timestamp as the views format it."""
-
-MAX_CONTEXT_LENGTH: Final = 200
-"""Characters for the changes around a jump."""
-
-NO_CONTEXT: Final = gettext_noop(
-    "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
-    "went."
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,46 +54,34 @@ def timeline_events(figures: Figures, formats: Formats) -> list[Event]:
     return sorted(collected, key=lambda event: (event.date, event.at), reverse=True)
 
 
-def events_by_segment(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
-    """List the events of each segment by id, oldest first."""
-    collected = _changes_by_id(figures.changes, "segment", formats)
-    jump_counts = Counter(jump.observed_date for jump in figures.jumps)
-    for jump in figures.jumps:
-        sentences = [_describe_jump(jump, formats), _describe_jump_context(jump, formats.language)]
-        others_count = jump_counts[jump.observed_date] - 1
-        if others_count:  # then the cause probably concerns the account
-            sentences.append(
-                formats.language.ngettext(
-                    "%(count)s other segment jumped on that day.",
-                    "%(count)s other segments jumped on that day.",
-                    others_count,
-                )
-            )
-        text = " ".join(sentences)
+def events_by_place(figures: Figures, place: str, formats: Formats) -> dict[int, list[Event]]:
+    """List the events of each segment, or stage, by id, oldest first."""
+    collected: dict[int, list[Event]] = {}
+    for entity_id, rows in _group_changes(figures.changes, place).items():
+        collected[entity_id] = list(change_events(rows, formats))
+    jumps = [jump for jump in figures.jumps if jump.place == place]
+    counts = Counter(jump.observed_date for jump in jumps)
+    explained: Counter[int] = Counter()
+    for jump in jumps:
+        explained[jump.place_id] += 1
+        with_flows = explained[jump.place_id] <= MAX_EXPLAINED_JUMPS
+        text = describe_jump(jump, counts[jump.observed_date] - 1, formats, with_flows=with_flows)
         event = Event(at=jump.observed_at, date=jump.observed_date, kind="jump", text=text)
-        collected.setdefault(jump.segment_id, []).append(event)
-    return _sort_events(collected)
+        collected.setdefault(jump.place_id, []).append(event)
+    return {entity_id: sorted(events, key=lambda item: (item.date, item.at)) for entity_id, events in collected.items()}
 
 
-def events_by_stage(figures: Figures, formats: Formats) -> dict[int, list[Event]]:
-    """List the changes of each stage by id, oldest first."""
-    return _sort_events(_changes_by_id(figures.changes, "stage", formats))
-
-
-def _changes_by_id(changes: Iterable[Change], thing: str, formats: Formats) -> dict[int, list[Event]]:
+def _group_changes(changes: Iterable[Change], thing: str) -> dict[int, list[Change]]:
+    """Group the changes of one kind of entity by id."""
     by_id: dict[int, list[Change]] = {}
     for change in changes:
         if change.thing == thing:
             by_id.setdefault(change.thing_id, []).append(change)
-    return {entity_id: list(change_events(rows, formats)) for entity_id, rows in by_id.items()}
-
-
-def _sort_events(by_id: dict[int, list[Event]]) -> dict[int, list[Event]]:
-    return {entity_id: sorted(events, key=lambda item: (item.date, item.at)) for entity_id, events in by_id.items()}
+    return by_id
 
 
 def shared_events(figures: Figures, formats: Formats) -> list[Event]:
-    """List events that concern all segments, oldest first.
+    """List events that concern all segments and stages, oldest first.
 
     These are changes of the account, its fields and their options, and gaps of at least a day.
     """
@@ -189,95 +172,8 @@ def gap_event(gap: Gap, formats: Formats) -> Event:
 
 
 def _jump_events(jumps: Iterable[Jump], formats: Formats) -> Iterator[Event]:
-    """Yield one event per day with jumps."""
-    language = formats.language
-    for day, group in groupby(jumps, key=attrgetter("observed_date")):
+    """Yield one event per day with jumps, of segments and of stages each."""
+    ordered = sorted(jumps, key=lambda jump: (jump.observed_date, jump.place), reverse=True)  # stable
+    for (day, _), group in groupby(ordered, key=attrgetter("observed_date", "place")):
         day_jumps = list(group)
-        names = [
-            language.gettext(
-                "'%(name)s' %(change)s (usual: %(usual)s)",
-                name=display_name(jump.name, jump.segment_id),
-                change=formats.signed(jump.change_count),
-                usual=_usual_change(jump, formats),
-            )
-            for jump in day_jumps[:MAX_NAMED_ENTITIES]
-        ]
-        hidden_count = len(day_jumps) - MAX_NAMED_ENTITIES
-        if hidden_count > 0:
-            names.append(language.ngettext("and %(count)s more", "and %(count)s more", hidden_count))
-        text = language.ngettext(
-            "The size of %(count)s segment changed unusually: %(names)s.",
-            "The sizes of %(count)s segments changed unusually: %(names)s.",
-            len(day_jumps),
-            names="; ".join(names),
-        )
-        if len(day_jumps) == 1 or _have_one_context(day_jumps):
-            text = f"{text} {_describe_jump_context(day_jumps[0], language)}"
-        yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=text)
-
-
-def _describe_jump(jump: Jump, formats: Formats) -> str:
-    """Describe a segment's jump, to list it with the segment."""
-    values = {
-        "change": formats.number(abs(jump.change_count)),
-        "size": formats.number(jump.last_count),
-        "usual": _usual_change(jump, formats),
-    }
-    if jump.change_count > 0:
-        return formats.language.gettext("Jumped up by %(change)s to %(size)s (usual: %(usual)s).", **values)
-    return formats.language.gettext("Dropped by %(change)s to %(size)s (usual: %(usual)s).", **values)
-
-
-def _usual_change(jump: Jump, formats: Formats) -> str:
-    return formats.signed(jump.usual_change_count.normalize())
-
-
-def _have_one_context(jumps: Sequence[Jump]) -> bool:
-    """Return True if the same entities changed around all jumps, none of them a segment that jumped."""
-    contexts = [_entities_around(jump) for jump in jumps]
-    return bool(contexts[0]) and all(
-        context == contexts[0] and ("segment", jump.segment_id) not in {entity[:2] for entity in context}
-        for jump, context in zip(jumps, contexts, strict=True)
-    )
-
-
-def _entities_around(jump: Jump) -> set[tuple[str, int, str | None, str]]:
-    """Return kind, id, name and change of the entities that changed around a jump, each once."""
-    changes = jump.changes_around
-    return {
-        (one["thing"], one["thing_id"], one["name"], one["change"] if one["thing"] == "segment" else "")
-        for one in changes
-    }
-
-
-def _describe_jump_context(jump: Jump, language: Language) -> str:
-    """Describe what else changed around a jump, and days without a size before it."""
-    labels = {
-        _label_around(jump, thing, thing_id, name, change, language)
-        for thing, thing_id, name, change in _entities_around(jump)
-    }
-    context = (
-        language.gettext(
-            "Changed around that time: %(entities)s.",
-            entities=to_single_line(", ".join(sorted(labels)), MAX_CONTEXT_LENGTH),
-        )
-        if labels
-        else language.gettext(NO_CONTEXT)
-    )
-    if not jump.missed_days:
-        return context
-    missed = language.ngettext(
-        "After %(count)s day without its size.", "After %(count)s days without its size.", jump.missed_days
-    )
-    return f"{missed} {context}"
-
-
-def _label_around(jump: Jump, thing: str, thing_id: int, name: str | None, change: str, language: Language) -> str:
-    """Name an entity that changed around a jump; a segment is the one that jumped, or one that came or went."""
-    if thing == "account":
-        return language.gettext("the account")
-    if (thing, thing_id) == ("segment", jump.segment_id):
-        return language.gettext("the segment")
-    if change in OTHER_SEGMENTS:
-        return language.gettext(OTHER_SEGMENTS[change], name=quote_name(name, language) or str(thing_id))
-    return entity_label(thing, name, thing_id, language)
+        yield Event(at=day_jumps[0].observed_at, date=day, kind="jump", text=describe_jumps(day_jumps, formats))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.models import Json
 from pipelines.base.timezone import stored_timezone
+from pipelines.report.size_days import ReportDay, drop_usual_pauses
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -25,7 +26,7 @@ MAX_DAYS: Final = 3 * 366
 MAX_CHANGES: Final = 1_000
 MAX_MOVERS: Final = 5
 MAX_ANOMALIES: Final = 50
-MAX_FLOWS: Final = 12
+MAX_FLOWS: Final = 200
 
 SCAN_DAYS: Final = 30
 """Days of the scans of customers whose flows and joins the report sums up."""
@@ -50,15 +51,6 @@ class AccountState:
     last_message: str | None
     first_date: date
     snapshot_count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReportDay:
-    """Size of a segment or stage at the end of a day; None without a load or scan, or a usable number."""
-
-    date: date
-    size: int | None
-    is_observed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,11 +104,12 @@ class StageState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mover:
-    """A row of ``analytics.segment_movers``."""
+    """A row of ``analytics.segment_movers`` or ``stage_movers``."""
 
     days: int
     direction: str  # up or down
-    segment_id: int
+    place: str  # segment or stage, by the account's mode
+    place_id: int
     name: str | None
     before_count: int
     customers_count: int
@@ -125,10 +118,21 @@ class Mover:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Jump:
-    """A row of ``analytics.segment_jumps``."""
+class JumpFlow:
+    """Customers that joined or left a stage or segment around its jump, from ``analytics.jump_flows``."""
 
-    segment_id: int
+    is_joined: bool
+    other_id: int | None  # None: new or gone, or several segments at once
+    other_name: str | None
+    customers_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Jump:
+    """A row of ``analytics.segment_jumps`` or ``stage_jumps``."""
+
+    place: str  # segment or stage
+    place_id: int
     name: str | None
     previous_date: date
     previous_count: int
@@ -140,6 +144,10 @@ class Jump:
     observed_at: datetime
     changed_things: str | None  # entities that changed around it, by name, in English
     changes_around: Sequence[Mapping[str, Any]]  # these changes
+    joined_count: int | None = None  # by the scans around it; None without them
+    left_count: int | None = None
+    unexplained_percent: Decimal | None = None
+    flows: tuple[JumpFlow, ...] = ()  # most customers first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,7 +240,8 @@ def read_segments(connection: Connection, account_id: int, *, first_date: date) 
 
 def read_stage_sizes(connection: Connection, account_id: int, *, first_date: date) -> list[SizeTrend]:
     """Read the sizes of the current stages, largest first, with their days; empty without scans of customers."""
-    return _read_sizes(connection, "report_stage_sizes", "report_stage_days", account_id, first_date)
+    trends = _read_sizes(connection, "report_stage_sizes", "report_stage_days", account_id, first_date)
+    return [replace(trend, days=drop_usual_pauses(trend.days)) for trend in trends]
 
 
 def _read_sizes(
@@ -251,8 +260,23 @@ def _read_sizes(
 
 
 def read_jumps(connection: Connection, account_id: int, *, first_date: date) -> list[Jump]:
-    """Read the account's jumps from ``first_date`` on, latest first."""
-    return _read_records(connection, "report_jumps", {"account_id": account_id, "first_date": first_date}, Jump)
+    """Read the account's jumps from ``first_date`` on, latest first, with their flows if there are scans."""
+    parameters = {"account_id": account_id, "first_date": first_date}
+    jumps = _read_records(connection, "report_jumps", parameters, Jump)
+    if all(jump.joined_count is None for jump in jumps):
+        return jumps
+    flows: dict[Any, list[JumpFlow]] = {}
+    for row in connection.execute(statement("report_jump_flows"), parameters):
+        flow = JumpFlow(
+            is_joined=row.is_joined,
+            other_id=row.other_id,
+            other_name=row.other_name,
+            customers_count=row.customers_count,
+        )
+        flows.setdefault((row.place, row.place_id, row.observed_date), []).append(flow)
+    return [
+        replace(jump, flows=tuple(flows.get((jump.place, jump.place_id, jump.observed_date), ()))) for jump in jumps
+    ]
 
 
 def read_gaps(connection: Connection, account_id: int, *, after: datetime) -> list[Gap]:

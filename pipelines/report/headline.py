@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipelines.base.language import gettext_noop
+from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name, format_duration, to_single_line
-from pipelines.report.figures import Figures
+from pipelines.report.figures import Figures, SizeTrend
 from pipelines.report.formats import Formats
 
 MODE_SENTENCES: Final = {
@@ -18,6 +18,13 @@ MODE_SENTENCES: Final = {
         "The account's plan does not include customers, so there are no segments or stages at present."
     ),
 }
+LARGEST_SEGMENT: Final = ngettext_noop(
+    "the largest, '%(name)s', holds %(count)s customer", "the largest, '%(name)s', holds %(count)s customers"
+)
+LARGEST_STAGE: Final = ngettext_noop(
+    "the largest stage, '%(name)s', holds %(count)s customer",
+    "the largest stage, '%(name)s', holds %(count)s customers",
+)
 WEEK_DAYS: Final = 7
 MAX_MESSAGE_LENGTH: Final = 400
 
@@ -36,38 +43,38 @@ def describe_account(figures: Figures, formats: Formats) -> str:
     language = formats.language
     match figures.state.customers_mode:
         case "segments":
-            return "; ".join(_segment_clauses(figures, formats)) + "."
+            count = language.ngettext("%(count)s segment", "%(count)s segments", len(figures.segments))
+            return "; ".join((count, *_size_clauses(figures.segments, figures, formats))) + "."
         case "periodicity":
-            return language.ngettext(
-                "%(count)s stage of recurring purchases.",
-                "%(count)s stages of recurring purchases.",
+            count = language.ngettext(
+                "%(count)s stage of recurring purchases",
+                "%(count)s stages of recurring purchases",
                 len(figures.stages),
             )
+            return "; ".join((count, *_size_clauses(figures.stage_sizes, figures, formats))) + "."
         case mode:
             return language.gettext(MODE_SENTENCES[mode]) if mode in MODE_SENTENCES else f"{mode}."
 
 
-def _segment_clauses(figures: Figures, formats: Formats) -> Iterator[str]:
-    """Yield the number of segments, the largest one, and how many grew and shrank within a week."""
+def _size_clauses(trends: Sequence[SizeTrend], figures: Figures, formats: Formats) -> Iterator[str]:
+    """Yield the largest segment or stage, and how many grew and shrank within a week."""
     language = formats.language
-    yield language.ngettext("%(count)s segment", "%(count)s segments", len(figures.segments))
-    # Figures list the largest segment first.
-    largest = figures.segments[0] if figures.segments else None
+    largest = trends[0] if trends else None
     if largest and largest.customers_count is not None:
+        is_of_stages = figures.state.customers_mode == "periodicity"
         yield language.ngettext(
-            "the largest, '%(name)s', holds %(count)s customer",
-            "the largest, '%(name)s', holds %(count)s customers",
+            *(LARGEST_STAGE if is_of_stages else LARGEST_SEGMENT),
             largest.customers_count,
             name=display_name(largest.name, largest.place_id),
             count=formats.number(largest.customers_count),
         )
-    changes = [segment.change_7_days for segment in figures.segments if segment.change_7_days is not None]
+    changes = [trend.change_7_days for trend in trends if trend.change_7_days is not None]
     if changes:
         yield _describe_week(figures, formats, changes)
 
 
 def _describe_week(figures: Figures, formats: Formats, changes: list[int]) -> str:
-    """Describe how many segments grew and shrank within a week, and the one with the largest change."""
+    """Describe how many segments or stages grew and shrank within a week, and the one with the largest change."""
     language = formats.language
     grown, shrunk = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
     none = language.pgettext("segments", "none")
@@ -78,7 +85,7 @@ def _describe_week(figures: Figures, formats: Formats, changes: list[int]) -> st
     top_mover = max(week, key=lambda mover: abs(mover.change_count))
     return language.gettext(
         "within 7 days %(grown)s grew and %(shrunk)s shrank, '%(name)s' the most (%(change)s)",
-        name=display_name(top_mover.name, top_mover.segment_id),
+        name=display_name(top_mover.name, top_mover.place_id),
         change=formats.signed(top_mover.change_count),
         **counts,
     )

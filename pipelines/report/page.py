@@ -19,20 +19,21 @@ from pipelines.report.chart import mark_letter, number_marks, size_chart
 from pipelines.report.events import (
     Event,
     describe_gap,
-    events_by_segment,
-    events_by_stage,
+    events_by_place,
     shared_events,
     timeline_events,
 )
-from pipelines.report.figures import SCAN_DAYS, Figures, ReportDay, SizeTrend
+from pipelines.report.figures import SCAN_DAYS, Figures, SizeTrend
+from pipelines.report.flow_chart import flow_picture
 from pipelines.report.formats import Formats
 from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
+from pipelines.report.size_days import ReportDay
 from pipelines.report.stage_rules import describe_rules, translate_type
 
 MAX_TIMELINE_EVENTS: Final = 60
 """Events in the timeline, the latest; the views have all."""
 
-MAX_CARD_EVENTS: Final = 8
+MAX_CARD_EVENTS: Final = 5
 """Events below a chart, the latest."""
 
 RECENT_DAYS: Final = 14
@@ -43,6 +44,9 @@ MAX_SHARED_EVENTS: Final = 12
 
 MAX_WEEK_EVENTS: Final = 8
 """Events of the last 7 days beside the movers, the latest."""
+
+MAX_LISTED_FLOWS: Final = 12
+"""Moves in the table, those of the most customers."""
 
 MAX_DETAIL_LENGTH: Final = 400
 
@@ -66,6 +70,7 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
     Without a language it is in that of the account's country.
     """
     formats = Formats.for_account(figures.state.country, figures.state.timezone, language)
+    is_of_stages = figures.state.customers_mode == "periodicity"
     timeline = timeline_events(figures, formats)
     days = [day.date for trend in (*figures.segments, *figures.stage_sizes) for day in trend.days]
     first, last = min(days, default=figures.state.observed_date), figures.state.observed_date
@@ -77,8 +82,8 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
             for trend in trends
         ]
         for kind, trends, events in (
-            ("segment", figures.segments, events_by_segment(figures, formats)),
-            ("stage", figures.stage_sizes, events_by_stage(figures, formats)),
+            ("segment", figures.segments, events_by_place(figures, "segment", formats)),
+            ("stage", figures.stage_sizes, events_by_place(figures, "stage", formats)),
         )
     }
     mover_groups = group_movers(figures)
@@ -97,13 +102,21 @@ def render_page(figures: Figures, *, now: datetime, is_simulated: bool = False, 
         cards=cards["segment"],
         stage_cards=cards["stage"],
         joins=figures.joins,
-        flows=[(flow, 100 * flow.customers_count / figures.flows[0].customers_count) for flow in figures.flows],
+        flows=[
+            (flow, 100 * flow.customers_count / figures.flows[0].customers_count)
+            for flow in figures.flows[:MAX_LISTED_FLOWS]
+        ],
+        picture=flow_picture(figures.flows) if figures.flows and is_of_stages else None,
         scan_days=SCAN_DAYS,
         shared=[(mark_letter(letters[event.date]), event) for event in shared],
         stages=figures.stages,
-        with_segments=bool(figures.segments) or figures.state.customers_mode != "periodicity",
+        with_segments=bool(figures.segments) or not is_of_stages,
+        has_sizes=not is_of_stages or bool(figures.stage_sizes),
+        is_of_stages=is_of_stages,
         start=figures.first_date,
-        has_week=figures.state.first_date <= last - timedelta(days=WEEK_DAYS),
+        has_week=any(trend.change_7_days is not None for trend in figures.stage_sizes)
+        if is_of_stages
+        else figures.state.first_date <= last - timedelta(days=WEEK_DAYS),
         movers_of_week=[item for item in mover_groups if item["days"] == WEEK_DAYS],
         movers=[item for item in mover_groups if item["days"] != WEEK_DAYS],
         week_events=week_events[:MAX_WEEK_EVENTS],
@@ -191,6 +204,7 @@ def build_environment(formats: Formats) -> Environment:
         "timestamp": formats.timestamp,
         "gap_text": lambda gap: describe_gap(gap, language),
         "name": display_name,
+        "safe_svg": Markup,  # of numbers, without text from amoCRM
         "detail": lambda text: to_single_line(text, MAX_DETAIL_LENGTH),
         "trend": lambda change: "up" if change and change > 0 else "down" if change and change < 0 else "same",
         "rules": lambda stage: describe_rules(stage.conditions_text, language, stage.conditions),

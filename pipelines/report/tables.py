@@ -48,13 +48,21 @@ def build_tables(accounts: Sequence[Figures]) -> Iterator[ReportTable]:
         ],
     )
     yield _build_table("stages", StageState, accounts, attrgetter("stages"))
-    yield _build_table("segment_movers", Mover, accounts, attrgetter("movers"))
+    yield _build_table(
+        "segment_movers",
+        Mover,
+        accounts,
+        lambda figures: [mover for mover in figures.movers if mover.place == "segment"],
+        excluded=("place",),
+        id_column="segment_id",
+    )
     yield _build_table(
         "segment_jumps",
         Jump,
         accounts,
-        attrgetter("jumps"),
-        excluded=("previous_date", "previous_count", "changes_around"),
+        lambda figures: [jump for jump in figures.jumps if jump.place == "segment"],
+        excluded=("place", "previous_date", "previous_count", "changes_around", "flows"),
+        id_column="segment_id",
     )
     yield _build_table("changes", Change, accounts, attrgetter("changes"))
     yield _build_table("gaps", Gap, accounts, attrgetter("gaps"))

@@ -60,7 +60,7 @@ def test_demo_runs_once_resumes_and_restarts(folder: Path) -> None:
     assert first.stdout.count("SIMULATED") == 1
     assert "Corner Coffee  simulated account" in first.stdout
     assert "mode 'segments'" in first.stdout
-    assert re.search(r"Постоянные +1,\d{3} +[−+]?\d+ +– +– +[▁▂▃▄▅▆▇█]+", first.stdout)
+    assert re.search(r"Постоянные +4\d\d +[−+]?\d+ +– +– +[▁▂▃▄▅▆▇█]+", first.stdout)
     assert "This run: 14 loads in" in " ".join(first.stdout.split())
     assert not running_processes(folder)
     by_dagster = "select count(*), count(run_id) from amocrm.snapshot"

@@ -49,7 +49,7 @@ def columns_named(params: dict[str, Any]) -> set[str]:
     filters = [one["subject"] for one in params["adhoc_filters"]]
     orders = [json.loads(order)[0] for order in params.get("order_by_cols", [])]
     named = [*params.get("all_columns", []), *params.get("groupby", []), *params.get("column_config", {}), *orders]
-    return {*named, *filters, *([params["x_axis"]] if "x_axis" in params else [])}
+    return {*named, *filters, *(params[key] for key in ("x_axis", "source", "target") if key in params)}
 
 
 def test_there_is_something_of_each() -> None:

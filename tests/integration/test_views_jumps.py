@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from pipelines.amocrm.models import Segment
-from pipelines.report.events import events_by_segment, timeline_events
+from pipelines.report.events import events_by_place, timeline_events
 from pipelines.report.figures import read_figures
 from pipelines.report.formats import Formats
 from pipelines.warehouse.engine import open_engine
@@ -331,7 +331,7 @@ def test_a_segment_that_came_or_went_is_beside_the_jumps_of_others(engine: Engin
     formats = Formats.for_account("GB", "Europe/Moscow")
     context = "Changed around that time: segment 'Segment 4' (deleted), segment 'Third' (added)."
     for segment_id in (1, 2):
-        text = events_by_segment(figures, formats)[segment_id][-1].text
+        text = events_by_place(figures, "segment", formats)[segment_id][-1].text
         assert text.endswith(f"{context} 1 other segment jumped on that day.")
     [text] = [event.text for event in timeline_events(figures, formats) if event.kind == "jump"]
     assert text.endswith(f"'Segment 2' \u221250 (usual: 0). {context}")

@@ -11,7 +11,7 @@ from assets.dagster_errors import RETRY_POLICY
 from assets.specs import TABLES
 from commands.cli import COMMANDS
 from commands.demo import DEFAULT_DAYS, command
-from commands.demo.simulated_loads import LOAD_INTERVAL
+from commands.demo.simulated_loads import DAILY_SCANS, LOAD_INTERVAL, RECENT_PERIOD
 from emulator.oauth import REFRESH_TOKEN_LIFETIME
 from emulator.timeline import CYCLE, FIRST_RANDOM_CYCLE
 from pipelines.amocrm.limits import Limits
@@ -66,7 +66,9 @@ def test_dagster_s_configuration_says_how_long_a_load_takes() -> None:
 
 def test_the_demo_says_how_much_it_loads() -> None:
     assert f"{DEFAULT_DAYS} days" in COMMANDS["First look"]["demo"]
-    assert f"{NUMERALS[timedelta(days=1) // LOAD_INTERVAL]} times a day" in " ".join(str(command.help).split())
+    text = " ".join(str(command.help).split())
+    assert f"{NUMERALS[timedelta(days=1) // LOAD_INTERVAL]} times a day in the last {RECENT_PERIOD.days} days" in text
+    assert f"daily in the last {DAILY_SCANS.days} days" in text
 
 
 def test_the_emulator_s_documentation_says_its_times() -> None:

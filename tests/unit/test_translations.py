@@ -78,7 +78,7 @@ def test_every_text_is_extracted(template: Catalog) -> None:
 def test_no_word_of_the_report_escapes_translation() -> None:
     full = figures("7")
     [change] = full.changes
-    several = [replace(full.jumps[0], segment_id=place, missed_days=place) for place in range(5)]
+    several = [replace(full.jumps[0], place_id=place, missed_days=place) for place in range(5)]
     properties = ("name", "sort", "price_field_ids", "color", "type", "conditions")
     changes = [
         *full.changes,

@@ -1,6 +1,32 @@
 -- name: report_accounts
--- One row per account that was ever loaded, by key: its state, its largest segment with the sizes of the last days, oldest
--- first, and the segment whose size changed most within 7 days. Null without segments.
+-- One row per account that was ever loaded, by key: its state, its largest segment with the sizes of
+-- the last days, oldest first, and the segment whose size changed most within 7 days. In the mode of
+-- stages, these are stages, if there are scans of customers. Null without sizes.
+with trend as (
+    select account.account_id, one.segment_id as place_id, one.name, one.customers_count, one.change_7_days, one.change_30_days
+    from amocrm.account
+    join analytics.segment_trends as one using (account_id)
+    where account.customers_mode <> 'periodicity'
+    union all
+    select account.account_id, one.stage_id, one.name, one.customers_count, one.change_7_days, one.change_30_days
+    from amocrm.account
+    join analytics.stage_trends as one using (account_id)
+    where account.customers_mode = 'periodicity'
+),
+
+largest as (
+    select distinct on (account_id) *
+    from trend
+    order by account_id, customers_count desc nulls last, place_id
+),
+
+mover as (
+    select distinct on (account_id) *
+    from trend
+    where change_7_days <> 0
+    order by account_id, abs(change_7_days) desc, place_id
+)
+
 select
     fresh.account_key,
     fresh.name,
@@ -12,37 +38,39 @@ select
     fresh.is_late,
     fresh.failure_count,
     fresh.last_message,
-    trends.segment_count,
+    (select count(*) from amocrm.segment_current as segment where segment.account_id = fresh.account_id) as segment_count,
     (select count(*) from analytics.stages as stage where stage.account_id = fresh.account_id) as stage_count,
-    (trends.largest).segment_id,
-    (trends.largest).name as segment_name,
-    (trends.largest).customers_count,
-    (trends.largest).change_7_days,
-    (trends.largest).change_30_days,
+    largest.place_id,
+    largest.name as place_name,
+    largest.customers_count,
+    largest.change_7_days,
+    largest.change_30_days,
     sizes.last_counts,
-    (trends.mover).segment_id as mover_id,
-    (trends.mover).name as mover_name,
-    (trends.mover).change_7_days as mover_change
+    mover.place_id as mover_id,
+    mover.name as mover_name,
+    mover.change_7_days as mover_change
 from analytics.freshness as fresh
 join amocrm.account using (account_id)
-cross join lateral (
-    select
-        count(*) as segment_count,
-        (array_agg(trend order by trend.customers_count desc nulls last, trend.segment_id))[1] as largest,
-        (
-            array_agg(trend order by abs(trend.change_7_days) desc, trend.segment_id)
-            filter (where trend.change_7_days <> 0)
-        )[1] as mover
-    from analytics.segment_trends as trend
-    where trend.account_id = fresh.account_id
-) as trends
+left join largest using (account_id)
+left join mover using (account_id)
 cross join lateral (
     select array_agg(daily.last_count order by day.days_ago desc) as last_counts
     from generate_series(0, cast(:days as integer) - 1) as day (days_ago)
-    left join analytics.segment_sizes_daily as daily
-        on daily.account_id = fresh.account_id
-        and daily.segment_id = (trends.largest).segment_id
-        and daily.observed_date = fresh.observed_date - day.days_ago
+    left join lateral (
+        select segment.last_count
+        from analytics.segment_sizes_daily as segment
+        where fresh.customers_mode <> 'periodicity'
+            and segment.account_id = fresh.account_id
+            and segment.segment_id = largest.place_id
+            and segment.observed_date = fresh.observed_date - day.days_ago
+        union all
+        select stage.last_count
+        from analytics.stage_sizes_daily as stage
+        where fresh.customers_mode = 'periodicity'
+            and stage.account_id = fresh.account_id
+            and stage.stage_id = largest.place_id
+            and stage.observed_date = fresh.observed_date - day.days_ago
+    ) as daily on true
 ) as sizes
 order by fresh.account_key
 

@@ -15,40 +15,21 @@ where daily.account_id = :account_id and daily.observed_date >= :first_date
 order by daily.stage_id, daily.observed_date
 
 -- name: report_stage_sizes
--- Sizes of an account's current stages in the latest scan, largest first, with changes as those of
--- segments.
+-- Sizes of an account's current stages in the latest scan, largest first.
 select
-    size.stage_id as place_id,
+    trend.stage_id as place_id,
     stage.name,
-    size.customers_count,
-    round(100.0 * size.customers_count / nullif(sum(size.customers_count) over (), 0), 1) as share_percent,
-    size.customers_count - before.day_1 as change_1_day,
-    size.customers_count - before.day_7 as change_7_days,
-    round(100.0 * (size.customers_count - before.day_7) / nullif(before.day_7, 0), 1) as change_7_days_percent,
-    size.customers_count - before.day_30 as change_30_days,
-    round(100.0 * (size.customers_count - before.day_30) / nullif(before.day_30, 0), 1) as change_30_days_percent
-from analytics.stage_sizes as size
+    trend.customers_count,
+    trend.share_percent,
+    trend.change_1_day,
+    trend.change_7_days,
+    trend.change_7_days_percent,
+    trend.change_30_days,
+    trend.change_30_days_percent
+from analytics.stage_trends as trend
 join analytics.stages as stage using (account_id, stage_id)
-join amocrm.scan on scan.account_id = size.account_id and scan.started_at = size.observed_at
-cross join lateral (
-    select
-        max(day.last_count) filter (where span.days = 1) as day_1,
-        max(day.last_count) filter (where span.days = 7) as day_7,
-        max(day.last_count) filter (where span.days = 30) as day_30
-    from unnest(array[1, 7, 30]) as span (days)
-    cross join lateral (
-        select daily.last_count
-        from analytics.stage_sizes_daily as daily
-        where daily.account_id = :account_id
-            and daily.stage_id = size.stage_id
-            and daily.observed_date <= scan.scan_date - span.days
-            and daily.is_observed
-        order by daily.observed_date desc
-        limit 1
-    ) as day
-) as before
-where size.account_id = :account_id
-order by size.customers_count desc, size.stage_id
+where trend.account_id = :account_id
+order by trend.customers_count desc nulls last, trend.stage_id
 
 -- name: report_flows
 -- Moves between stages, or from one segment to another, by the account's mode; most customers first.
@@ -126,9 +107,52 @@ select exists (
 )
 
 -- name: report_jumps
--- Jumps from a day on, latest first, with the names of entities that changed around them.
+-- Jumps of segments, and of stages in their mode, from a day on, latest first, with the names of
+-- entities that changed around them.
+with jump as (
+    select
+        'segment' as place,
+        segment_id as place_id,
+        name,
+        previous_date,
+        previous_count,
+        observed_date,
+        last_count,
+        change_count,
+        usual_change_count,
+        missed_days,
+        observed_at,
+        changes,
+        joined_count,
+        left_count,
+        unexplained_percent
+    from analytics.segment_jumps
+    where account_id = :account_id and observed_date >= :first_date
+    union all
+    select
+        'stage' as place,
+        stage_id as place_id,
+        name,
+        previous_date,
+        previous_count,
+        observed_date,
+        last_count,
+        change_count,
+        usual_change_count,
+        missed_days,
+        observed_at,
+        changes,
+        joined_count,
+        left_count,
+        unexplained_percent
+    from analytics.stage_jumps
+    where account_id = :account_id and observed_date >= :first_date
+        and (select customers_mode from amocrm.account where account_id = :account_id) = 'periodicity'
+)
+
 select
-    segment_id,
+    place,
+    place_id,
     name,
     previous_date,
     previous_count,
@@ -141,27 +165,84 @@ select
     (
         select string_agg(
             distinct case
-                when one.thing = 'account' or one.thing = 'segment' and one.thing_id = jump.segment_id
+                when one.thing = 'account' or one.thing = jump.place and one.thing_id = jump.place_id
                     then 'the ' || one.thing
-                when one.thing = 'segment'
-                    then format('segment ''%s'' (%s)', coalesce(one.name, one.thing_id::text), one.change)
+                when one.thing = jump.place
+                    then format('%s ''%s'' (%s)', one.thing, coalesce(one.name, one.thing_id::text), one.change)
                 else format('%s ''%s''', one.thing, coalesce(one.name, one.thing_id::text))
             end,
             ', '
         )
         from jsonb_to_recordset(changes) as one (thing text, thing_id bigint, name text, change text)
     ) as changed_things,
-    coalesce(changes, '[]') as changes_around
-from analytics.segment_jumps as jump
+    coalesce(changes, '[]') as changes_around,
+    joined_count,
+    left_count,
+    unexplained_percent
+from jump
+order by observed_date desc, abs(change_count) desc, place_id
+
+-- name: report_jump_flows
+-- Customers that joined or left around the account's jumps from a day on, most customers first.
+select
+    place,
+    place_id,
+    observed_date,
+    to_id is not distinct from place_id as is_joined,
+    case when to_id = place_id then from_id else to_id end as other_id,
+    case when to_id = place_id then from_name else to_name end as other_name,
+    customers_count
+from analytics.jump_flows
 where account_id = :account_id and observed_date >= :first_date
-order by observed_date desc, abs(change_count) desc, segment_id
+order by customers_count desc, from_id, to_id
 
 -- name: report_movers
--- Segments with the largest growth and shrinkage over 7 and 30 days.
-select days, direction, segment_id, name, before_count, customers_count, change_count, change_percent
-from analytics.segment_movers
-where account_id = :account_id and days in (7, 30) and place <= :most
-order by days, direction desc, place, segment_id
+-- Segments, or stages in their mode, with the largest growth and shrinkage over 7 and 30 days.
+select
+    mover.days,
+    mover.direction,
+    mover.place,
+    mover.place_id,
+    mover.name,
+    mover.before_count,
+    mover.customers_count,
+    mover.change_count,
+    mover.change_percent
+from (
+    select
+        'segment' as place,
+        account_id,
+        days,
+        direction,
+        segment_id as place_id,
+        name,
+        before_count,
+        customers_count,
+        change_count,
+        change_percent,
+        place as rank
+    from analytics.segment_movers
+    union all
+    select
+        'stage' as place,
+        account_id,
+        days,
+        direction,
+        stage_id as place_id,
+        name,
+        before_count,
+        customers_count,
+        change_count,
+        change_percent,
+        place as rank
+    from analytics.stage_movers
+) as mover
+join amocrm.account using (account_id)
+where account_id = :account_id
+    and mover.days in (7, 30)
+    and mover.rank <= :most
+    and mover.place = case account.customers_mode when 'periodicity' then 'stage' else 'segment' end
+order by mover.days, mover.direction desc, mover.rank, mover.place_id
 
 -- name: report_anomalies
 -- Anomalies, open ones first, then the latest.

@@ -33,8 +33,8 @@ LINE = AccountLine(
     last_message=None,
     segment_count=2,
     stage_count=0,
-    segment_id=7,
-    segment_name="VIP",
+    place_id=7,
+    place_name="VIP",
     customers_count=1_009,
     change_7_days=9,
     change_30_days=-12,
@@ -50,7 +50,7 @@ STAGES = replace(
     customers_mode="periodicity",
     segment_count=0,
     stage_count=1,
-    segment_id=None,
+    place_id=None,
     last_counts=[None] * 4,
     mover_id=None,
 )
@@ -87,7 +87,7 @@ def test_accounts_of_the_settings_and_of_the_warehouse_have_a_row() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:16])
 def test_names_and_messages_are_text(name: str) -> None:
-    hostile = replace(LATE, name=name, segment_name=name, mover_name=name, last_message=name)
+    hostile = replace(LATE, name=name, place_name=name, mover_name=name, last_message=name)
     html = render_accounts_page(rows(hostile), ENGLISH, now=NOW)
     usual = ReportReader(render_accounts_page(rows(LATE), ENGLISH, now=NOW))
     page = ReportReader(html)
@@ -98,7 +98,7 @@ def test_names_and_messages_are_text(name: str) -> None:
 def test_no_word_escapes_translation() -> None:
     formats = replace(ENGLISH, language=PSEUDO)
     lines = [
-        replace(line, account_key=str(place), name=None, segment_name="1", mover_name="1", last_message="1")
+        replace(line, account_key=str(place), name=None, place_name="1", mover_name="1", last_message="1")
         for place, line in enumerate((LINE, LATE, STAGES, replace(STAGES, customers_mode="disabled")))
     ]
     lines.append(replace(lines[-1], account_key="9", customers_mode="unavailable"))

@@ -20,8 +20,8 @@ from pipelines.report.chart import (
     size_chart,
     size_sparkline,
 )
-from pipelines.report.figures import ReportDay
 from pipelines.report.formats import Formats
+from pipelines.report.size_days import ReportDay
 
 FIRST = date(2026, 3, 1)
 RUSSIAN = Formats.for_account("RU", "Europe/Moscow")

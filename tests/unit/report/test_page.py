@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.report.events import change_events, events_by_segment, shared_events, timeline_events
+from pipelines.report.events import change_events, events_by_place, shared_events, timeline_events
 from pipelines.report.figures import (
     AccountState,
     AnomalyPeriod,
@@ -18,13 +18,14 @@ from pipelines.report.figures import (
     Gap,
     Joins,
     Jump,
+    JumpFlow,
     Mover,
-    ReportDay,
     SizeTrend,
     StageState,
 )
 from pipelines.report.formats import Formats
 from pipelines.report.page import render_page, select_table_days
+from pipelines.report.size_days import ReportDay
 from pipelines.warehouse.changes import Change
 from tests.report_parser import ReportReader
 
@@ -117,7 +118,8 @@ def figures(name: str = "VIP") -> Figures:
             Mover(
                 days=7,
                 direction="up",
-                segment_id=1,
+                place="segment",
+                place_id=1,
                 name=name,
                 before_count=1002,
                 customers_count=1009,
@@ -127,7 +129,8 @@ def figures(name: str = "VIP") -> Figures:
         ],
         jumps=[
             Jump(
-                segment_id=1,
+                place="segment",
+                place_id=1,
                 name=name,
                 previous_date=TODAY - timedelta(days=1),
                 previous_count=1039,
@@ -169,6 +172,30 @@ def figures(name: str = "VIP") -> Figures:
             )
         ],
         has_all_anomalies=True,
+    )
+
+
+def of_stages(name: str = "VIP") -> Figures:
+    """The same of an account of stages, with scans of customers."""
+    full = figures(name)
+    [mover], [jump] = full.movers, full.jumps
+    around = [
+        {"thing": "stage", "thing_id": 6, "name": name, "change": "deleted"},
+        {"thing": "stage", "thing_id": 5, "name": name, "change": "changed"},
+    ]
+    flows = (
+        JumpFlow(is_joined=True, other_id=None, other_name=None, customers_count=2),
+        JumpFlow(is_joined=False, other_id=6, other_name=name, customers_count=29),
+    )
+    jump = replace(jump, place="stage", place_id=5, changes_around=around, joined_count=2, left_count=29, flows=flows)
+    return replace(
+        full,
+        state=replace(full.state, customers_mode="periodicity"),
+        segments=[],
+        joins={},
+        movers=[replace(mover, place="stage", place_id=5)],
+        jumps=[jump],
+        changes=[replace(one, thing="stage", thing_id=5, property="name") for one in full.changes],
     )
 
 
@@ -249,18 +276,18 @@ def test_repeated_changes_are_summarized() -> None:
     [told] = timeline_events(full, RUSSIAN)
     assert told.date == TODAY
     assert told.text.endswith(", the last of 5 times.")
-    assert [one.text for one in events_by_segment(full, RUSSIAN)[1]] == [told.text]
+    assert [one.text for one in events_by_place(full, "segment", RUSSIAN)[1]] == [told.text]
 
 
 def test_jumps_of_one_day_are_listed_together_in_order() -> None:
     full = figures()
-    jumps = [replace(full.jumps[0], segment_id=place, name=f"S{place}") for place in range(5)]
+    jumps = [replace(full.jumps[0], place_id=place, name=f"S{place}") for place in range(5)]
     told = timeline_events(replace(full, jumps=jumps), RUSSIAN)
     assert [event.kind for event in told] == ["jump", "gap", "change"]
-    assert events_by_segment(replace(full, jumps=jumps), RUSSIAN)[3][-1].text.endswith(
+    assert events_by_place(replace(full, jumps=jumps), "segment", RUSSIAN)[3][-1].text.endswith(
         " 4 other segments jumped on that day."
     )
-    assert "other segment" not in events_by_segment(full, RUSSIAN)[1][-1].text
+    assert "other segment" not in events_by_place(full, "segment", RUSSIAN)[1][-1].text
     assert told[0].text.startswith("The sizes of 5 segments changed unusually: 'S0' \u221230 (usual: +1); 'S1'")
     assert told[0].text.endswith("; and 2 more.")
 
@@ -306,6 +333,19 @@ def test_omissions_are_stated() -> None:
     assert "This page starts at 10.02.2026" in ReportReader(render_page(long, now=NOW, language="en")).text
     for young in (replace(full, segments=[]), replace(full, segments=[replace(full.segments[0], days=())])):
         assert "This page starts at" not in ReportReader(render_page(young, now=NOW, language="en")).text
+
+
+def test_stages_have_movers_jumps_and_a_picture_of_moves_as_segments_have() -> None:
+    html = render_page(of_stages("VIP club"), now=NOW, language="en")
+    text = ReportReader(html).text
+    assert "1 stage of recurring purchases; the largest stage, 'VIP club', holds 1 009 customers" in text
+    assert "Changed around that time: stage 'VIP club' (deleted), the stage." in text
+    assert "Came: 2 new. Went: 29 to 'VIP club'. Not explained: \u22123 (10 %)." in text
+    assert '<a href="#stage-5"><bdi>VIP club</bdi></a></th><td class="n">1\u00a0002</td>' in html
+    picture = html[html.index('<div class="flows"') : html.index("</svg>", html.index('<div class="flows"'))]
+    assert "<em>new</em></span> <b>2</b>" in picture
+    assert [path for path in ("move", "new", "gone") if picture.count(f'class="flow {path}"') != 1] == []
+    assert 'class="flow' not in render_page(figures(), now=NOW, language="en"), "of segments, whose flows overlap"
 
 
 SIZE_WORDS = (
