@@ -222,3 +222,16 @@ def test_a_list_whose_pages_repeat_in_turns_ends(account: ScannedAccount) -> Non
     with endless, pytest.raises(IncompleteList, match="repeats an earlier one"):
         account.scan()
     assert len(shown) == 3
+
+
+def test_a_customer_that_could_not_be_read_is_certain_until_its_latest_read(account: ScannedAccount) -> None:
+    account.world.quirks = Quirks(hidden_customer_status=403)
+    one, two = (account.world.add_customer(account.id) for _ in range(2))
+    account.scan()
+    account.world.hide_customer(account.id, one)
+    now = account.emulator.clock.now() + timedelta(minutes=1)
+    account.scan()
+    members = account.rows(
+        "select customer_id, is_certain from members.members_as_of(:id, :now)", id=account.id, now=now
+    )
+    assert set(members) == {(one, False), (two, True)}
