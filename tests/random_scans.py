@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,8 @@ FAULTS: Final = {
     "one more page": effects.one_more_page(),
     "numbered lists": effects.numbered_lists(),
     "rows twice": effects.items(lambda rows: rows * 2),
+    "a row is null": effects.items(lambda rows: [*rows, None]),
+    "a row is a list": effects.items(lambda rows: [[], *rows]),
 }
 """Effects after which a scan fails, or is right."""
 
@@ -124,12 +126,17 @@ class RandomLife(EmulatedAccount):
 
     def scan_once(self, clock: Clock | None = None) -> PublishedScan:
         """Scan the customers."""
-        context = LoadContext(self.engine, self.account, self.settings, clock=clock or self.scan_clock)
-        with (
-            patch.object(scan_module, "MAX_BY_ID", self.setting.max_by_id),
-            patch.object(World, "hide_customer", self._hide),
-        ):
-            return scan_module.scan_customers(context)
+        return scan_module.scan_customers(
+            LoadContext(self.engine, self.account, self.settings, clock=clock or self.scan_clock)
+        )
+
+    @property
+    def patches(self) -> AbstractContextManager[object]:
+        """Patches while scans run: few requests by id, and a log of hidden customers."""
+        patches = ExitStack()
+        patches.enter_context(patch.object(scan_module, "MAX_BY_ID", self.setting.max_by_id))
+        patches.enter_context(patch.object(World, "hide_customer", self._hide))
+        return patches
 
     def _hide(self, account_id: int, customer_id: int, *, is_hidden: bool = True) -> None:
         self.hidden_at[customer_id] = self.emulator.clock.now()
@@ -200,7 +207,7 @@ class RandomLife(EmulatedAccount):
         before, known = self.published(), {one for (one,) in self.rows(KNOWN, id=self.id)}
         error: BaseException | None = None
         scan = None
-        with during:
+        with self.patches, during:
             try:
                 scan = self.scan_once()
             except (WarehouseError, Killed) as caught:
@@ -270,10 +277,11 @@ class RandomLife(EmulatedAccount):
 
         def choose(waiting: Sequence[Walker]) -> Walker:
             if random.random() < 0.02:
-                self.change(1, random.randrange(1_000))
+                change_at_random(self.world, self.id, random)
             return random.choice(waiting)
 
-        Stepping(url=render_url(self.engine.url), choose=choose).walk(walkers)
+        with self.patches:
+            Stepping(url=render_url(self.engine.url), choose=choose).walk(walkers)
         assert any(one.error is None for one in walkers), [one.error for one in walkers]
         assert all(one.error is None or isinstance(one.error, Superseded) for one in walkers)
         self.known, self.is_drifting = known, True
