@@ -235,3 +235,11 @@ def test_a_customer_that_could_not_be_read_is_certain_until_its_latest_read(acco
         "select customer_id, is_certain from members.members_as_of(:id, :now)", id=account.id, now=now
     )
     assert set(members) == {(one, False), (two, True)}
+
+
+@pytest.mark.parametrize("count", [None, "x", -1, 10**30])
+def test_a_segment_whose_count_is_no_number_has_no_difference(account: ScannedAccount, count: object) -> None:
+    account.world.add_customer(account.id, segments=[account.first])
+    odd = effects.items(lambda rows: [row | {"customers_count": count} for row in rows])
+    with account.emulator.faults.during(odd, resource="segments"):
+        assert account.scan().difference_count == 0
