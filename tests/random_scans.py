@@ -256,11 +256,15 @@ class RandomLife(EmulatedAccount):
         self.scan(self.emulator.faults.during(during, resource=resource, nth=nth, times=1), may_miss=True)
 
     def scan_with_an_early_clock(self, seconds: int) -> None:
-        """Scan with a clock that was set back: nothing is published before what was read."""
+        """Scan with a clock that is behind the latest published scan: no request is sent."""
         if not self.scan_count:
             return
-        (latest,) = self.rows("select max(received_at) from members.page where account_id = :id", id=self.id)[0]
-        latest = latest or self.rows("select max(started_at) from amocrm.scan where account_id = :id", id=self.id)[0][0]
+        latest_start = "(select max(started_at) from amocrm.scan where account_id = :id)"
+        (latest,) = self.rows(
+            f"select coalesce(max(received_at), {latest_start}) from members.page"
+            f" where account_id = :id and started_at = {latest_start}",
+            id=self.id,
+        )[0]
         now = latest - timedelta(seconds=seconds)
         before = self.published()
         with pytest.raises(SettingsError, match="ahead of this machine's clock"):
