@@ -43,7 +43,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
         life = RandomLife(emulator, engine, tmp_path, setting)
         assert life.scan()
         deaths = 0
-        for death in range(0, 160, 1 if is_search() else 12):
+        for death in range(0, 160, 1 if is_search() else 16):
             life.change(6, death)
             count = life.scan_count
             life.scan_and_die(death)
@@ -51,7 +51,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
             life.pass_time((0.1, 2)[death % 2])
             assert life.scan()
             check_scan(life)
-        assert deaths > 8
+        assert deaths > 6
 
 
 def test_a_second_scan_takes_over_and_the_first_one_stops(account: ScannedAccount) -> None:
