@@ -195,10 +195,14 @@ def test_smaller_pages_are_read_from_the_begin_if_earlier_ones_were_short(accoun
         assert account.scan().customers_count == 23
 
 
+@pytest.mark.parametrize("mode", ["segments", "periodicity"])
 @pytest.mark.parametrize(
-    "changes", [{"status_id": "x"}, {"is_deleted": "no"}, {"_embedded": {"segments": None}}, {"_embedded": []}]
+    "changes", [{"status_id": "x"}, {"is_deleted": "no"}, {"_embedded": {"segments": "x"}}, {"_embedded": []}]
 )
-def test_a_customer_without_a_usable_place_ends_no_stay(account: ScannedAccount, changes: dict[str, object]) -> None:
+def test_a_customer_without_a_usable_place_ends_no_stay(
+    emulator: Emulator, engine: Engine, tmp_path: Path, changes: dict[str, object], mode: str
+) -> None:
+    account = ScannedAccount(emulator, engine, tmp_path, mode)
     account.world.add_customer(account.id, segments=[account.first])
     account.scan()
     odd = effects.items(lambda rows: [row | changes for row in rows])
