@@ -594,10 +594,16 @@ CREATE FUNCTION members.members_as_of(account_id bigint, instant timestamp with 
              ELSE 'segment'::text
          END AS "case",
      stay.place_id,
-     ((stay.entered_by <= ( SELECT members_as_of.instant AS instant)) AND (COALESCE(stay.left_after, ( SELECT max(page.started_at) AS max
+     ((stay.entered_by <= ( SELECT members_as_of.instant AS instant)) AND (COALESCE(stay.left_after, kept.sent_at, ( SELECT min(page.started_at) AS min
             FROM members.page
            WHERE (page.account_id = members_as_of.account_id))) >= ( SELECT members_as_of.instant AS instant)))
-    FROM members.stay stay
+    FROM (members.stay stay
+      LEFT JOIN ( SELECT ((customer.value ->> 0))::bigint AS customer_id,
+             min(page.sent_at) AS sent_at
+            FROM (members.page
+              CROSS JOIN LATERAL jsonb_array_elements(page.rows) customer(value))
+           WHERE ((page.account_id = members_as_of.account_id) AND (page.kind = 'kept'::text))
+           GROUP BY ((customer.value ->> 0))::bigint) kept ON ((kept.customer_id = stay.customer_id)))
    WHERE ((stay.account_id = members_as_of.account_id) AND (COALESCE(stay.entered_after, stay.entered_by) <= ( SELECT members_as_of.instant AS instant)) AND ((stay.left_by > ( SELECT members_as_of.instant AS instant)) OR (stay.left_by IS NULL)));
 END;
 

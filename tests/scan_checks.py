@@ -30,6 +30,7 @@ def check_scan(life: RandomLife) -> None:
     check_differences(life, stays)
     check_events(life)
     check_pages(life)
+    check_members_as_of(life, stays)
 
 
 def true_stays(life: RandomLife) -> dict[tuple[int, bool, int], list[Stay]]:
@@ -240,3 +241,19 @@ def check_pages(life: RandomLife) -> None:
     )
     pages = life.rows("select rows from members.page where account_id = :id and kind <> 'sizes'", id=life.id)
     assert not {row[0] for (page,) in pages for row in page} & life.forgotten
+
+
+def check_members_as_of(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
+    """At the instants of a few bounds, certain members are members, or left and came back unseen."""
+    truth = true_stays(life)
+    bounds = sorted({one for stay in stays for one in stay[3:7] if one is not None})
+    for instant in (*bounds[:: max(1, len(bounds) // 3)], life.emulator.clock.now()):
+        rows = life.rows(
+            "select customer_id, place = 'stage', place_id from members.members_as_of(:id, :instant) where is_certain",
+            id=life.id,
+            instant=instant,
+        )
+        for place in (row for row in rows if row[0] < FORGOTTEN_FROM):
+            has_entered = any(one.entered_at <= instant for one in truth[place])
+            is_there_later = any((one.left_at or instant) >= instant for one in truth[place])
+            assert has_entered and is_there_later, (place, instant, truth[place])  # noqa: PT018 - one claim

@@ -153,10 +153,10 @@ def _stage_id(row: dict[str, Json]) -> int | None:
 def _segment_ids(row: dict[str, Json], *, has_segments: bool) -> tuple[int, ...]:
     """Return a customer's segments, ascending. Raises ``InvalidRecord`` if they, or one's id, cannot be used."""
     embedded = row.get("_embedded")
-    segments = as_list(embedded.get("segments")) if isinstance(embedded, dict) else None
+    segments = as_list(embedded.get("segments")) if isinstance(embedded, dict) else embedded
     if segments is None and not has_segments:
         return ()
-    if not isinstance(segments, list):
+    if not isinstance(segments, list) or not isinstance(embedded, dict):
         raise InvalidRecord("a customer has no list of segments")
     return tuple(sorted({parse_row_id(segment, "customer's segment") for segment in segments}))
 

@@ -94,12 +94,12 @@ class CustomerReader:
         self._wait()
         return self.client.fetch_account()
 
-    def fetch_sizes(self) -> list[tuple[int, int]]:
-        """Fetch the segments with their ``customers_count``, without those whose count is no number."""
+    def fetch_sizes(self) -> list[tuple[int, int | None]]:
+        """Fetch the segments with their ``customers_count``; None if that is no usable number."""
         self._wait()
         rows = self.client.fetch_list("segments").rows
         counts = ((segment_id, row.get("customers_count")) for segment_id, row in rows.items())
-        return [(segment_id, count) for segment_id, count in counts if is_integer(count) and 0 <= count < MAX_COUNT]
+        return [(one, count if is_integer(count) and 0 <= count < MAX_COUNT else None) for one, count in counts]
 
     def read_customers(self, start: ListPosition) -> Iterator[ReadPage]:
         """Yield the pages of customers that follow a position, the first one again if their size is another one now.

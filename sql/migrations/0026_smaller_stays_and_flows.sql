@@ -53,21 +53,3 @@ comment on column amocrm.scan.is_beginning is 'True for the account''s first sca
 alter table amocrm.stay_month add column folded_count bigint not null default 0;
 comment on column amocrm.stay_month.customers_count is 'Number of stays, with folded ones.';
 comment on column amocrm.stay_month.folded_count is 'Those of them that retention has deleted from members.stay.';
-
--- The instant is computed once, not for each stay, also if it is an expression. Inlined as before.
-create or replace function members.members_as_of(account_id bigint, instant timestamptz)
-returns table (customer_id bigint, place text, place_id bigint, is_certain boolean)
-language sql stable
-begin atomic
-    select
-        stay.customer_id,
-        case when stay.is_stage then 'stage' else 'segment' end,
-        stay.place_id,
-        stay.entered_by <= (select members_as_of.instant)
-            and coalesce(stay.left_after, (select max(page.started_at) from members.page where page.account_id = members_as_of.account_id))
-            >= (select members_as_of.instant)
-    from members.stay as stay
-    where stay.account_id = members_as_of.account_id
-        and coalesce(stay.entered_after, stay.entered_by) <= (select members_as_of.instant)
-        and (stay.left_by > (select members_as_of.instant) or stay.left_by is null);
-end;

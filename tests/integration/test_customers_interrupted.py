@@ -43,7 +43,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
         life = RandomLife(emulator, engine, tmp_path, setting)
         assert life.scan()
         deaths = 0
-        for death in range(0, 160, 1 if is_search() else 12):
+        for death in range(0, 160, 1 if is_search() else 16):
             life.change(6, death)
             count = life.scan_count
             life.scan_and_die(death)
@@ -51,7 +51,7 @@ def test_a_scan_killed_at_any_step_goes_on_or_starts_over(engine: Engine, tmp_pa
             life.pass_time((0.1, 2)[death % 2])
             assert life.scan()
             check_scan(life)
-        assert deaths > 8
+        assert deaths > 6
 
 
 def test_a_second_scan_takes_over_and_the_first_one_stops(account: ScannedAccount) -> None:
@@ -195,10 +195,14 @@ def test_smaller_pages_are_read_from_the_begin_if_earlier_ones_were_short(accoun
         assert account.scan().customers_count == 23
 
 
+@pytest.mark.parametrize("mode", ["segments", "periodicity"])
 @pytest.mark.parametrize(
-    "changes", [{"status_id": "x"}, {"is_deleted": "no"}, {"_embedded": {"segments": None}}, {"_embedded": []}]
+    "changes", [{"status_id": "x"}, {"is_deleted": "no"}, {"_embedded": {"segments": "x"}}, {"_embedded": []}]
 )
-def test_a_customer_without_a_usable_place_ends_no_stay(account: ScannedAccount, changes: dict[str, object]) -> None:
+def test_a_customer_without_a_usable_place_ends_no_stay(
+    emulator: Emulator, engine: Engine, tmp_path: Path, changes: dict[str, object], mode: str
+) -> None:
+    account = ScannedAccount(emulator, engine, tmp_path, mode)
     account.world.add_customer(account.id, segments=[account.first])
     account.scan()
     odd = effects.items(lambda rows: [row | changes for row in rows])
@@ -222,3 +226,24 @@ def test_a_list_whose_pages_repeat_in_turns_ends(account: ScannedAccount) -> Non
     with endless, pytest.raises(IncompleteList, match="repeats an earlier one"):
         account.scan()
     assert len(shown) == 3
+
+
+def test_a_customer_that_could_not_be_read_is_certain_until_its_latest_read(account: ScannedAccount) -> None:
+    account.world.quirks = Quirks(hidden_customer_status=403)
+    one, two = (account.world.add_customer(account.id) for _ in range(2))
+    account.scan()
+    account.world.hide_customer(account.id, one)
+    now = account.emulator.clock.now() + timedelta(minutes=1)
+    account.scan()
+    members = account.rows(
+        "select customer_id, is_certain from members.members_as_of(:id, :now)", id=account.id, now=now
+    )
+    assert set(members) == {(one, False), (two, True)}
+
+
+@pytest.mark.parametrize("count", [None, "x", -1, 10**30])
+def test_a_segment_whose_count_is_no_number_has_no_difference(account: ScannedAccount, count: object) -> None:
+    account.world.add_customer(account.id, segments=[account.first])
+    odd = effects.items(lambda rows: [row | {"customers_count": count} for row in rows])
+    with account.emulator.faults.during(odd, resource="segments"):
+        assert account.scan().difference_count == 0

@@ -128,6 +128,7 @@ member as (
 compared as (
     select
         segment_id,
+        size.segment_id is null as is_unlisted,
         size.count_before,
         size.count_after,
         coalesce(member.member_count, 0) as member_count,
@@ -142,7 +143,7 @@ insert into amocrm.member_difference (
 select
     :account_id, :started_at, segment_id, count_before, count_after, member_count, kept_count,
     case
-        when count_before is null and count_after is null then 'not_listed'
+        when is_unlisted then 'not_listed'
         when count_before is distinct from count_after then 'changed'
         when member_count > count_after and member_count - count_after <= kept_count then 'kept'
         when member_count > count_after then 'stale'
@@ -150,7 +151,9 @@ select
         else 'hidden_or_missed'
     end
 from compared
-where (count_before is distinct from member_count or count_after is distinct from member_count) and :has_segments
+where (count_before is distinct from member_count or count_after is distinct from member_count)
+    and (is_unlisted or count_before is not null or count_after is not null)
+    and :has_segments
 
 -- name: insert_flows
 -- None after all customers were forgotten: nobody knows who was there before. A customer that left one
