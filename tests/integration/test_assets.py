@@ -295,4 +295,4 @@ def test_a_jump_of_a_size_warns(dagster_account: DagsterAccount, instance: dg.Da
     found = check_evaluations(dagster_account.load(instance))["sizes_are_usual"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     [jump] = table_rows(found.metadata["jumps"].value)
-    assert (jump["segment"], jump["before"], jump["now"]) == ("VIP", "1,001", "2,000")
+    assert (jump["segment or stage"], jump["before"], jump["now"]) == ("VIP", "1,001", "2,000")

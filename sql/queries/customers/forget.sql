@@ -42,11 +42,6 @@ update members.stay
 set customer_id = :random_id
 where account_id = :account_id and customer_id = :customer_id
 
--- name: forgotten_hashes
-select id_hash, key_hash
-from members.forgotten
-where account_id = :account_id
-
 -- name: lock_forgotten
 lock table members.forgotten in share row exclusive mode
 

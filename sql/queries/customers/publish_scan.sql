@@ -105,6 +105,9 @@ join pg_temp.new_reading as new using (customer_id)
 where new.is_kept
 having count(*) > 0
 
+-- name: has_pages
+select exists (select from members.page where account_id = :account_id and started_at = :started_at)
+
 -- name: insert_differences
 with size as (
     select

@@ -1,0 +1,4 @@
+-- name: forgotten_hashes
+select id_hash, key_hash
+from members.forgotten
+where account_id = :account_id
