@@ -1,6 +1,6 @@
 """A year of daily scans in Postgres: size on disk, the publishing of one more scan, and the views' usual questions.
 
-Each day's changes are published by the statements of ``publish_scan``. Requests, pages and their comparison are left
+Each day's changes are published by the statements of a scan. Requests, pages and their comparison are left
 out, since they leave nothing behind; the last day's scan is published as a whole.
 """
 
@@ -134,7 +134,6 @@ def open_last(engine: Engine, folder: Path, account: Year) -> Checkpoint:
         started_at=values["started_at"],
         owner=KEY,
         previous=None,
-        events_since=None,
         earliest=values["at"],
     )
 

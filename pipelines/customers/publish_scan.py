@@ -10,9 +10,12 @@ from sqlalchemy import Connection, Row
 
 from pipelines.base.timezone import stored_timezone
 from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
+from pipelines.customers.place_days import count_places
 from pipelines.customers.projection import FORGOTTEN_FROM
+from pipelines.customers.readings import compare_readings, keep_for_next_scan
+from pipelines.customers.stays import move_customers, recount_stays
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.queries import execute_as_is, statement, statement_text
+from pipelines.warehouse.queries import statement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,20 +85,12 @@ def _publish(
         "is_restart": is_restart,
         "is_beginning": previous is None or is_restart,
     }
-    execute_as_is(connection, statement_text("create_readings"))
-    for is_new, start in ((True, started_at), (False, previous and previous.started_at)):
-        connection.execute(statement("insert_readings"), values | {"is_new": is_new, "started_at": start})
-    connection.execute(statement("keep_unread"), values)
-    connection.execute(statement("end_forgotten"), values)
-    execute_as_is(connection, statement_text("create_changes"))
-    for name in ("close_stays", "open_stays", "insert_kept_pages", "insert_scan"):
+    compare_readings(connection, values, previous and previous.started_at)
+    move_customers(connection, values)
+    for name in ("insert_scan", "insert_stage_moves"):
         connection.execute(statement(name), values)
-    values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
-    for name in (
-        *("insert_stage_moves", "insert_denied_page", "insert_place_days", "insert_flows"),
-        *("delete_overlaps", "insert_overlaps", "insert_differences"),
-        *("delete_stay_months", "insert_stay_months", "delete_stay_durations", "insert_stay_durations"),
-    ):
-        connection.execute(statement(name), values)
+    keep_for_next_scan(connection, values)
+    count_places(connection, values)
+    recount_stays(connection, values)
     if previous is not None:
         connection.execute(statement("delete_pages"), values | {"starts": [previous.started_at]})

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from pipelines.config.settings import Settings
+from pipelines.customers.stays import first_known_begin
 from pipelines.load.retention import expired_until
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
@@ -28,6 +29,6 @@ def fold_old_stays(engine: Engine, settings: Settings, *, now: datetime) -> int:
         with transaction(engine) as connection:
             connection.execute(statement("lock_account"), values)  # no scan may be published meanwhile
             values["timezone"] = connection.scalar(statement("timezone_of_account"), values)
-            values["begins_from"] = connection.scalar(statement("first_known_begin"), values)
+            values["begins_from"] = first_known_begin(connection, values)
             count += connection.execute(statement("fold_stays"), values).scalar_one()
     return count
