@@ -19,7 +19,7 @@ from pipelines.base.errors import IncompleteList, MalformedAnswer, ModeDisagreem
 from pipelines.base.text import display_name, to_single_line
 from pipelines.load.access import EXPIRY_WARNING_PERIOD, TokenExpiry
 from pipelines.load.expiry_text import describe_expiry, ends_soon
-from pipelines.report.figures import Jump
+from pipelines.report.jumps import Jump
 from pipelines.transform.summary import SnapshotSummary
 
 

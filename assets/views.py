@@ -18,8 +18,8 @@ from assets.resources import Warehouse
 from assets.specs import LOAD_FAILURE, SEGMENT_JUMPS, SNAPSHOT, VIEWS
 from pipelines.base.sparkline import sparkline
 from pipelines.base.text import display_name
-from pipelines.report.figures import SizeTrend
 from pipelines.report.overview import SPARKLINE_DAYS, Overview, read_overview
+from pipelines.report.sizes import SizeTrend
 
 CHECKED: Final = next(spec for spec in VIEWS if spec.key == SEGMENT_JUMPS)
 RECORDED_VIEWS: Final = (LOAD_FAILURE, *(spec for spec in VIEWS if spec != CHECKED))

@@ -17,8 +17,8 @@ from pipelines.base.text import display_name
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.accounts import AccountLine, describe_contents, describe_problems
 from pipelines.report.events import describe_gap
-from pipelines.report.figures import SizeTrend
 from pipelines.report.headline import MODE_SENTENCES
+from pipelines.report.sizes import SizeTrend
 from pipelines.report.stage_rules import describe_rules
 
 MAX_WIDTH = 120

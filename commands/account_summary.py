@@ -14,8 +14,9 @@ from pipelines.base.language import ENGLISH, Language
 from pipelines.base.timezone import stored_timezone
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
 from pipelines.report.events import localize_values, property_key
-from pipelines.report.figures import Gap, SizeTrend, read_gaps, read_segments, read_stage_sizes
+from pipelines.report.figures import Gap, read_gaps
 from pipelines.report.formats import Formats
+from pipelines.report.sizes import SizeTrend, read_segments, read_stage_sizes
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement

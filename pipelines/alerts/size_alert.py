@@ -24,7 +24,7 @@ class SizeAlert(NewAlert):
 
     alert_id: UUID
     around: Sequence[Mapping[str, str]]
-    flows: Mapping[str, Any] | None  # ``PlaceFlows.document``; None: no scans are near the two sizes
+    flows: Mapping[str, Any] | None  # ``ScannedFlows.document``; None: no scans are near the two sizes
     message: str
 
     @property

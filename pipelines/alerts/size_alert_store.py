@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from pipelines.alerts.place_flows import PlaceFlow, PlaceFlows
+from pipelines.alerts.place_flows import ScannedFlows
 from pipelines.alerts.size_alert import SizeAlert
 from pipelines.alerts.size_rules import NewAlert, OngoingAlert, SizeComparison
+from pipelines.report.place_flows import PlaceCount
 from pipelines.warehouse.publish import to_jsonb
 from pipelines.warehouse.queries import statement
 
@@ -54,7 +55,7 @@ def read_ongoing(connection: Connection, account_id: int, *, is_stage: bool) -> 
     return [OngoingAlert(**row._asdict()) for row in rows]
 
 
-def read_flows(connection: Connection, account_id: int, alerts: Sequence[NewAlert]) -> list[PlaceFlows | None]:
+def read_flows(connection: Connection, account_id: int, alerts: Sequence[NewAlert]) -> list[ScannedFlows | None]:
     """Read the flows behind each of some alerts, all of segments or all of stages; None if no scans are around one."""
     values = {
         "account_id": account_id,
@@ -68,17 +69,24 @@ def read_flows(connection: Connection, account_id: int, alerts: Sequence[NewAler
     rows = connection.execute(statement("alert_flows"), values).all()
     by_position = {position: list(group) for position, group in groupby(rows, key=attrgetter("position"))}
     return [
-        PlaceFlows(
-            is_stage=alert.is_stage,
+        ScannedFlows(
+            place="stage" if alert.is_stage else "segment",
             first_date=found[0].first_date,
             last_date=found[0].last_date,
-            flows=[PlaceFlow(**{name: getattr(row, name) for name in PlaceFlow.__slots__}) for row in found],
+            came=_most_first(PlaceCount(row.other_id, row.other_name, row.joined_count) for row in found),
+            went=_most_first(PlaceCount(row.other_id, row.other_name, row.left_count) for row in found),
             change_count=alert.customers_count - alert.previous_count,
         )
         if (found := by_position.get(position))
         else None
         for position, alert in enumerate(alerts, start=1)
     ]
+
+
+def _most_first(counts: Iterable[PlaceCount]) -> list[PlaceCount]:
+    """Order the counts above 0, most customers first."""
+    moved = [count for count in counts if count.customers_count]
+    return sorted(moved, key=lambda count: (-count.customers_count, count.other_id or 0))
 
 
 def write_started(connection: Connection, account_id: int, alerts: Sequence[SizeAlert]) -> None:

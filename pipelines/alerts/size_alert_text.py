@@ -9,19 +9,23 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from pipelines.alerts.place_flows import PlaceFlows, describe_flows
+from pipelines.alerts.place_flows import ScannedFlows
 from pipelines.alerts.size_alert import MAX_CONTEXT_EVENTS, percent_change
 from pipelines.alerts.size_rules import NewAlert
 from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name
 from pipelines.report.events import Event, change_events, gap_event
 from pipelines.report.figures import Gap
+from pipelines.report.flow_sentences import describe_flows
 from pipelines.report.formats import Formats
 from pipelines.report.jump_sentences import NO_CONTEXT
 from pipelines.warehouse.changes import Change
 
 LOOK_BACK: Final = timedelta(days=1)
 """Time before the first of the two sizes: a change then may affect sizes only later."""
+
+MAX_FLOWS_IN_TEXT: Final = 5
+"""Other places that a text names, for each direction; the key ``flows`` contains all."""
 
 MOVES: Final[Mapping[tuple[bool, bool, bool], str]] = {
     (False, True, True): gettext_noop("Segment '%(name)s' grew by %(change)s (%(share)s) to %(size)s"),
@@ -80,7 +84,7 @@ def describe_context(alert: NewAlert, changes: Sequence[Change], gaps: Sequence[
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def describe_alert(alert: NewAlert, context: Sequence[Event], flows: PlaceFlows | None, formats: Formats) -> str:
+def describe_alert(alert: NewAlert, context: Sequence[Event], flows: ScannedFlows | None, formats: Formats) -> str:
     """Describe the alert in a few lines."""
     language = formats.language
     lines = [
@@ -101,7 +105,7 @@ def describe_alert(alert: NewAlert, context: Sequence[Event], flows: PlaceFlows 
     if alert.missed_days:
         lines.append(language.ngettext(*MISSED_DAYS[alert.is_stage], alert.days + alert.missed_days, days=alert.days))
     if flows:
-        lines.append(describe_flows(flows, formats))
+        lines.append(describe_scanned_flows(flows, formats))
     if not context:
         lines.append(language.gettext(NO_STAGE_CONTEXT if alert.is_stage else NO_CONTEXT))
     else:
@@ -111,6 +115,14 @@ def describe_alert(alert: NewAlert, context: Sequence[Event], flows: PlaceFlows 
         if hidden_count > 0:
             lines.append("- " + language.ngettext("and %(count)s more", "and %(count)s more", hidden_count))
     return "\n".join(lines)
+
+
+def describe_scanned_flows(flows: ScannedFlows, formats: Formats) -> str:
+    """Describe who came from where and went where, and between which scans."""
+    scans = formats.language.gettext(
+        "Scans: %(first)s and %(last)s.", first=formats.day(flows.first_date), last=formats.day(flows.last_date)
+    )
+    return f"{describe_flows(flows, formats, most=MAX_FLOWS_IN_TEXT)} {scans}"
 
 
 def _describe_move(alert: NewAlert, formats: Formats) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from pipelines.alerts import size_alert_store as store
 from pipelines.alerts.delivery import RETRY_WAITS, AlertNotSent, deliver, keep_undelivered
-from pipelines.alerts.place_flows import PlaceFlows
+from pipelines.alerts.place_flows import ScannedFlows
 from pipelines.alerts.size_alert import SizeAlert, SizeAlertBatch
 from pipelines.alerts.size_rules import NewAlert, SizeComparison, evaluate_rules
 from pipelines.base.clock import SYSTEM_CLOCK, Clock
@@ -153,7 +153,7 @@ def with_context(
     changes = read_changes(connection, alert_account.account_id, after=since - LOOK_BACK, limit=MAX_CHANGES)
     gaps = read_gaps(connection, alert_account.account_id, after=since)
     contexts = [describe_context(alert, changes, gaps, formats) for alert in started]
-    flows: list[PlaceFlows | None] = [None] * len(started)
+    flows: list[ScannedFlows | None] = [None] * len(started)
     if alert_account.is_scanned:
         flows = store.read_flows(connection, alert_account.account_id, started)
     return [

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from pipelines.base.language import Language
 from pipelines.base.text import to_single_line
-from pipelines.report.size_days import ReportDay
+from pipelines.report.sizes import ReportDay
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement
 

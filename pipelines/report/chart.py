@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Final
 
 from pipelines.report.formats import Formats
-from pipelines.report.size_days import ReportDay
+from pipelines.report.sizes import ReportDay
 
 WIDTH, HEIGHT = 340, 130
 TOP, RIGHT, BOTTOM = 22, 8, 20

@@ -15,9 +15,10 @@ from pipelines.base.language import Language
 from pipelines.base.text import format_duration, to_single_line
 from pipelines.report.change_sentences import describe_changes
 from pipelines.report.failure_words import describe_failures
-from pipelines.report.figures import Figures, Gap, Jump
+from pipelines.report.figures import Figures, Gap
 from pipelines.report.formats import Formats
 from pipelines.report.jump_sentences import describe_jump, describe_jumps
+from pipelines.report.jumps import Jump
 from pipelines.warehouse.changes import Change
 
 EventKind = Literal["change", "jump", "gap"]

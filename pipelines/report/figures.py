@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
 from pipelines.amocrm.models import Json
 from pipelines.base.timezone import stored_timezone
-from pipelines.report.size_days import ReportDay, drop_usual_pauses
+from pipelines.report.jumps import Jump, read_jumps
+from pipelines.report.sizes import SizeTrend, read_segments, read_stage_sizes
 from pipelines.warehouse.changes import Change, read_changes
 from pipelines.warehouse.engine import transaction
-from pipelines.warehouse.queries import statement
+from pipelines.warehouse.queries import read_records, statement
 from pipelines.warehouse.state import require_account_id
 
 MAX_DAYS: Final = 3 * 366
@@ -30,8 +28,6 @@ MAX_FLOWS: Final = 200
 
 SCAN_DAYS: Final = 30
 """Days of the scans of customers whose flows and joins the report sums up."""
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,22 +47,6 @@ class AccountState:
     last_message: str | None
     first_date: date
     snapshot_count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SizeTrend:
-    """Size and changes of a segment or stage, with its days, oldest first."""
-
-    place_id: int
-    name: str | None
-    customers_count: int | None
-    share_percent: Decimal | None
-    change_1_day: int | None
-    change_7_days: int | None
-    change_7_days_percent: Decimal | None
-    change_30_days: int | None
-    change_30_days_percent: Decimal | None
-    days: tuple[ReportDay, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,39 +95,6 @@ class Mover:
     customers_count: int
     change_count: int
     change_percent: Decimal | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JumpFlow:
-    """Customers that joined or left a stage or segment around its jump, from ``analytics.jump_flows``."""
-
-    is_joined: bool
-    other_id: int | None  # None: new or gone, or several segments at once
-    other_name: str | None
-    customers_count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Jump:
-    """A row of ``analytics.segment_jumps`` or ``stage_jumps``."""
-
-    place: str  # segment or stage
-    place_id: int
-    name: str | None
-    previous_date: date
-    previous_count: int
-    observed_date: date
-    last_count: int
-    change_count: int
-    usual_change_count: Decimal
-    missed_days: int
-    observed_at: datetime
-    changed_things: str | None  # entities that changed around it, by name, in English
-    changes_around: Sequence[Mapping[str, Any]]  # these changes
-    joined_count: int | None = None  # by the scans around it; None without them
-    left_count: int | None = None
-    unexplained_percent: Decimal | None = None
-    flows: tuple[JumpFlow, ...] = ()  # most customers first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,7 +153,7 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
     with transaction(repeatable_read_engine, account=account_key) as connection:
         account_id = require_account_id(connection, account_key)
         key = {"account_id": account_id}
-        [state] = _read_records(connection, "report_state", key, AccountState)
+        [state] = read_records(connection, "report_state", key, AccountState)
         zone = stored_timezone(state.timezone)
         first_date = max(state.first_date, state.observed_date - timedelta(days=days - 1))
         after = datetime.combine(first_date, time(), zone)
@@ -214,16 +161,16 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         changes = read_changes(connection, account_id, after=after, limit=MAX_CHANGES)
         scan_parameters = key | {"days": SCAN_DAYS, "most": MAX_FLOWS}
         anomaly_parameters = parameters | {"most": MAX_ANOMALIES + 1}
-        anomalies = _read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
+        anomalies = read_records(connection, "report_anomalies", anomaly_parameters, AnomalyPeriod)
         return Figures(
             state=replace(state, timezone=zone.key),
             first_date=first_date,
             segments=read_segments(connection, account_id, first_date=first_date),
             stage_sizes=read_stage_sizes(connection, account_id, first_date=first_date),
-            flows=_read_records(connection, "report_flows", scan_parameters, Flow),
-            joins={row.segment_id: row for row in _read_records(connection, "report_joins", scan_parameters, Joins)},
-            stages=_read_records(connection, "report_stages", key, StageState),
-            movers=_read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),
+            flows=read_records(connection, "report_flows", scan_parameters, Flow),
+            joins={row.segment_id: row for row in read_records(connection, "report_joins", scan_parameters, Joins)},
+            stages=read_records(connection, "report_stages", key, StageState),
+            movers=read_records(connection, "report_movers", key | {"most": MAX_MOVERS}, Mover),
             jumps=read_jumps(connection, account_id, first_date=first_date),
             changes=changes,
             changes_from=_first_complete_snapshot(connection, changes, parameters),
@@ -233,55 +180,9 @@ def read_figures(engine: Engine, account_key: str, *, days: int = MAX_DAYS) -> F
         )
 
 
-def read_segments(connection: Connection, account_id: int, *, first_date: date) -> list[SizeTrend]:
-    """Read the segments of the latest snapshot, largest first, with their days from ``first_date`` on."""
-    return _read_sizes(connection, "report_segments", "report_days", account_id, first_date)
-
-
-def read_stage_sizes(connection: Connection, account_id: int, *, first_date: date) -> list[SizeTrend]:
-    """Read the sizes of the current stages, largest first, with their days; empty without scans of customers."""
-    trends = _read_sizes(connection, "report_stage_sizes", "report_stage_days", account_id, first_date)
-    return [replace(trend, days=drop_usual_pauses(trend.days)) for trend in trends]
-
-
-def _read_sizes(
-    connection: Connection, trends_query: str, days_query: str, account_id: int, first_date: date
-) -> list[SizeTrend]:
-    """Read sizes by the query of their trends, and their days by another."""
-    parameters = {"account_id": account_id, "first_date": first_date}
-    days = {
-        place_id: tuple(ReportDay(date=row.date, size=row.size, is_observed=row.is_observed) for row in rows)
-        for place_id, rows in groupby(connection.execute(statement(days_query), parameters), attrgetter("place_id"))
-    }
-    return [
-        SizeTrend(**row._asdict(), days=days.get(row.place_id, ()))
-        for row in connection.execute(statement(trends_query), {"account_id": account_id})
-    ]
-
-
-def read_jumps(connection: Connection, account_id: int, *, first_date: date) -> list[Jump]:
-    """Read the account's jumps from ``first_date`` on, latest first, with their flows if there are scans."""
-    parameters = {"account_id": account_id, "first_date": first_date}
-    jumps = _read_records(connection, "report_jumps", parameters, Jump)
-    if all(jump.joined_count is None for jump in jumps):
-        return jumps
-    flows: dict[Any, list[JumpFlow]] = {}
-    for row in connection.execute(statement("report_jump_flows"), parameters):
-        flow = JumpFlow(
-            is_joined=row.is_joined,
-            other_id=row.other_id,
-            other_name=row.other_name,
-            customers_count=row.customers_count,
-        )
-        flows.setdefault((row.place, row.place_id, row.observed_date), []).append(flow)
-    return [
-        replace(jump, flows=tuple(flows.get((jump.place, jump.place_id, jump.observed_date), ()))) for jump in jumps
-    ]
-
-
 def read_gaps(connection: Connection, account_id: int, *, after: datetime) -> list[Gap]:
     """Read the account's gaps that end after ``after``, latest first."""
-    return _read_records(connection, "report_gaps", {"account_id": account_id, "after": after}, Gap)
+    return read_records(connection, "report_gaps", {"account_id": account_id, "after": after}, Gap)
 
 
 def _first_complete_snapshot(
@@ -293,10 +194,3 @@ def _first_complete_snapshot(
     oldest = changes[-1].observed_at
     is_cut = connection.scalar(statement("report_has_earlier_changes"), parameters | {"before": oldest})
     return oldest if is_cut else None
-
-
-def _read_records(
-    connection: Connection, query: str, parameters: dict[str, Any], record_type: Callable[..., Record]
-) -> list[Record]:
-    """Execute a query whose columns are the attributes of ``record_type``."""
-    return [record_type(**row._asdict()) for row in connection.execute(statement(query), parameters)]

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name
 from pipelines.report.formats import Formats
-
-MAX_FLOWS_IN_TEXT: Final = 3
-"""Other places that a text names, for each direction."""
-
-
-class PlaceCount(NamedTuple):
-    """Customers that moved from or to another place."""
-
-    other_id: int | None  # None: stages: new or gone; segments: none or several others
-    other_name: str | None
-    customers_count: int
-
+from pipelines.report.place_flows import PlaceCount, PlaceFlows
 
 FROM_OTHER: Final = gettext_noop("%(count)s from '%(name)s'")
 TO_OTHER: Final = gettext_noop("%(count)s to '%(name)s'")
@@ -44,34 +32,30 @@ NOWHERE: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 """Texts on customers without another place, of stages and segments."""
 
 
-def describe_flows(
-    place: str, came: Sequence[PlaceCount], went: Sequence[PlaceCount], change_count: int, formats: Formats
-) -> str:
-    """Describe who came to a ``stage`` or ``segment`` and went, and the part of its change that this leaves.
+def describe_flows(flows: PlaceFlows, formats: Formats, *, most: int) -> str:
+    """Describe who came from where and went where, and the part of the change that this leaves unexplained.
 
-    ``came`` and ``went`` have the most customers first.
+    For each direction at most ``most`` other places are named.
     """
     language = formats.language
-    unexplained = change_count - sum(flow.customers_count for flow in came)
-    unexplained += sum(flow.customers_count for flow in went)
-    sources, targets = _list_flows(place, came, FROM_OTHER, formats), _list_flows(place, went, TO_OTHER, formats)
+    came = _list_flows(flows.place, flows.came, FROM_OTHER, formats, most)
+    went = _list_flows(flows.place, flows.went, TO_OTHER, formats, most)
     sentences = [
-        language.gettext("Came: %(customers)s.", customers=sources) if came else language.gettext("Nobody came."),
-        language.gettext("Went: %(customers)s.", customers=targets) if went else language.gettext("Nobody went."),
+        language.gettext("Came: %(customers)s.", customers=came) if came else language.gettext("Nobody came."),
+        language.gettext("Went: %(customers)s.", customers=went) if went else language.gettext("Nobody went."),
     ]
-    if unexplained:
-        share = min(round(Decimal(100 * abs(unexplained)) / abs(change_count), 1), Decimal(100))
+    if flows.unexplained_count:
         sentences.append(
             language.gettext(
                 "Not explained: %(change)s (%(share)s).",
-                change=formats.signed(unexplained),
-                share=f"{formats.number(share)}\u00a0%",
+                change=formats.signed(flows.unexplained_count),
+                share=f"{formats.number(flows.unexplained_percent)}\u00a0%",
             )
         )
     return " ".join(sentences)
 
 
-def _list_flows(place: str, flows: Sequence[PlaceCount], template: str, formats: Formats) -> str:
+def _list_flows(place: str, flows: Sequence[PlaceCount], template: str, formats: Formats, most: int) -> str:
     """List the largest flows of a direction, then the sum of the others, then customers without another place."""
     language = formats.language
     others = [flow for flow in flows if flow.other_id is not None]
@@ -79,9 +63,9 @@ def _list_flows(place: str, flows: Sequence[PlaceCount], template: str, formats:
         language.gettext(
             template, count=formats.number(flow.customers_count), name=display_name(flow.other_name, flow.other_id)
         )
-        for flow in others[:MAX_FLOWS_IN_TEXT]
+        for flow in others[:most]
     ]
-    if hidden := others[MAX_FLOWS_IN_TEXT:]:
+    if hidden := others[most:]:
         customers = formats.number(sum(flow.customers_count for flow in hidden))
         parts.append(language.ngettext(*HIDDEN[template], len(hidden), customers=customers))
     parts += [

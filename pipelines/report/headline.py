@@ -9,8 +9,9 @@ from typing import Final
 
 from pipelines.base.language import gettext_noop, ngettext_noop
 from pipelines.base.text import display_name, format_duration, to_single_line
-from pipelines.report.figures import Figures, SizeTrend
+from pipelines.report.figures import Figures
 from pipelines.report.formats import Formats
+from pipelines.report.sizes import SizeTrend
 
 MODE_SENTENCES: Final = {
     "disabled": gettext_noop("Customers are switched off in amoCRM, so there are no segments or stages at present."),

@@ -9,12 +9,15 @@ from pipelines.base.language import Language, gettext_noop, ngettext_noop
 from pipelines.base.text import display_name, to_single_line
 from pipelines.report.change_sentences import MAX_NAMED_ENTITIES, entity_label, quote_name
 from pipelines.report.entity_sentences import OTHER_PLACES
-from pipelines.report.figures import Jump
-from pipelines.report.flow_sentences import PlaceCount, describe_flows
+from pipelines.report.flow_sentences import describe_flows
 from pipelines.report.formats import Formats
+from pipelines.report.jumps import Jump
 
 MAX_CONTEXT_LENGTH: Final = 200
 """Characters for the changes around a jump."""
+
+MAX_FLOWS_IN_TEXT: Final = 3
+"""Other places that a text names, for each direction; the view ``jump_flows`` has all."""
 
 NO_CONTEXT: Final = gettext_noop(
     "amoCRM shows no change of this segment, of fields or of the account around that time, and no segment that came or "
@@ -113,17 +116,7 @@ def describe_jump_context(jump: Jump, language: Language) -> str:
 
 def describe_jump_flows(jump: Jump, formats: Formats) -> str:
     """Describe who came and went around a jump; empty without scans of customers."""
-    if jump.joined_count is None:
-        return ""
-    came, went = (
-        [
-            PlaceCount(flow.other_id, flow.other_name, flow.customers_count)
-            for flow in jump.flows
-            if flow.is_joined == is_joined
-        ]
-        for is_joined in (True, False)
-    )
-    return describe_flows(jump.place, came, went, jump.change_count, formats)
+    return describe_flows(jump.flows, formats, most=MAX_FLOWS_IN_TEXT) if jump.flows else ""
 
 
 def _usual_change(jump: Jump, formats: Formats) -> str:

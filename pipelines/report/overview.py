@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pipelines.report.change_sentences import ChangeSentence, describe_changes
-from pipelines.report.figures import Jump, SizeTrend, read_jumps, read_segments, read_stage_sizes
+from pipelines.report.jumps import Jump, read_jumps
+from pipelines.report.sizes import SizeTrend, read_segments, read_stage_sizes
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.engine import transaction
 from pipelines.warehouse.queries import statement

@@ -23,11 +23,11 @@ from pipelines.report.events import (
     shared_events,
     timeline_events,
 )
-from pipelines.report.figures import SCAN_DAYS, Figures, SizeTrend
+from pipelines.report.figures import SCAN_DAYS, Figures
 from pipelines.report.flow_chart import flow_picture
 from pipelines.report.formats import Formats
 from pipelines.report.headline import WEEK_DAYS, describe_account, describe_loads
-from pipelines.report.size_days import ReportDay
+from pipelines.report.sizes import ReportDay, SizeTrend
 from pipelines.report.stage_rules import describe_rules, translate_type
 
 MAX_TIMELINE_EVENTS: Final = 60

@@ -12,7 +12,9 @@ from operator import attrgetter
 from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
-from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Jump, Mover, SizeTrend, StageState
+from pipelines.report.figures import AnomalyPeriod, Figures, Gap, Mover, StageState
+from pipelines.report.jumps import Jump
+from pipelines.report.sizes import SizeTrend
 from pipelines.warehouse.changes import Change
 
 

@@ -9,9 +9,8 @@ from sqlalchemy import Engine, text
 
 from pipelines.base.errors import DatabaseError
 from pipelines.report.change_sentences import describe_changes
-from pipelines.report.figures import read_segments
 from pipelines.report.overview import read_overview
-from pipelines.report.size_days import ReportDay
+from pipelines.report.sizes import ReportDay, read_segments
 from pipelines.warehouse.changes import read_changes
 from pipelines.warehouse.publish import publish
 from tests.records import ACCOUNT_ID, origin, segment, snapshot

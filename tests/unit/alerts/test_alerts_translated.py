@@ -41,9 +41,9 @@ LINK = "https://dagster.example.com/runs/1"
 )
 def test_no_word_of_a_size_alert_escapes_translation(alert: NewAlert) -> None:
     context = list(change_events([change("changed", thing_id=place) for place in range(9)], FORMATS))
-    named = [replace(flow, other_name="1") for flow in FLOWS.flows]
-    flows = replace(FLOWS, is_stage=alert.is_stage, flows=named)
-    for events, who in (([], replace(flows, flows=[])), (context, flows)):
+    came, went = ([flow._replace(other_name="1") for flow in flows] for flows in (FLOWS.came, FLOWS.went))
+    flows = replace(FLOWS, place="stage" if alert.is_stage else "segment", came=came, went=went)
+    for events, who in (([], replace(flows, came=[], went=[])), (context, flows)):
         message = describe_alert(alert, events, who, FORMATS)
         one = SizeAlert(**asdict(alert), alert_id=UUID(int=1), around=[], flows=None, message=message)
         assert untranslated(SizeAlertBatch(account="1", alerts=[one] * 11, language=PSEUDO).text) == []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pipelines.alerts.place_flows import PlaceFlow, PlaceFlows, describe_flows
-from pipelines.alerts.size_alert_text import describe_context
+from pipelines.alerts.place_flows import ScannedFlows
+from pipelines.alerts.size_alert_text import describe_context, describe_scanned_flows
 from pipelines.alerts.size_rules import NewAlert
 from pipelines.report.formats import Formats
+from pipelines.report.place_flows import PlaceCount
 from pipelines.warehouse.changes import Change
 from tests.records import START
 
@@ -27,16 +28,17 @@ ALERT = NewAlert(
 )
 
 
-FLOWS = PlaceFlows(
-    is_stage=True,
+FLOWS = ScannedFlows(
+    place="stage",
     first_date=date(2026, 2, 28),
     last_date=date(2026, 3, 1),
-    flows=[
-        PlaceFlow(other_id=None, other_name=None, joined_count=14, left_count=2),
-        PlaceFlow(other_id=5, other_name="Did not\npurchase", joined_count=1_120, left_count=0),
-        PlaceFlow(other_id=6, other_name=None, joined_count=20, left_count=30),
-        *(PlaceFlow(other_id=n, other_name=f"S{n}", joined_count=n, left_count=0) for n in range(11, 16)),
+    came=[
+        PlaceCount(5, "Did not\npurchase", 1_120),
+        PlaceCount(6, None, 20),
+        *(PlaceCount(number, f"S{number}", number) for number in range(15, 10, -1)),
+        PlaceCount(None, None, 14),
     ],
+    went=[PlaceCount(6, None, 30), PlaceCount(None, None, 2)],
     change_count=1_200,
 )
 
@@ -83,20 +85,19 @@ def test_other_stages_count_if_they_came_or_went_or_their_rules_changed() -> Non
 
 
 def test_flows_name_the_five_largest_and_what_they_leave_unexplained() -> None:
-    assert describe_flows(FLOWS, Formats.for_account("US", "UTC")) == (
+    assert describe_scanned_flows(FLOWS, Formats.for_account("US", "UTC")) == (
         "Came: 1,120 from 'Did not purchase', 20 from '6', 15 from 'S15', 14 from 'S14', 13 from 'S13', "
         "23 from 2 others, 14 new. Went: 30 to '6', 2 gone. Not explained: +13 (1.1\u00a0%). "
         "Scans: 2/28/2026 and 3/1/2026."
     )
-    russian = describe_flows(FLOWS, Formats.for_account("RU", "UTC", "ru"))
+    russian = describe_scanned_flows(FLOWS, Formats.for_account("RU", "UTC", "ru"))
     assert russian.startswith("Пришли: 1\u00a0120 из «Did not purchase», 20 из «6», ")
     assert russian.endswith(", 2 исчезли. Не объяснено: +13 (1,1\u00a0%). Сканирования: 28.02.2026 и 01.03.2026.")
 
 
 def test_flows_of_a_segment_without_another_may_be_of_several() -> None:
-    [nowhere, *_] = FLOWS.flows
-    flows = replace(FLOWS, is_stage=False, flows=[replace(nowhere, left_count=0)], change_count=14)
-    assert describe_flows(flows, Formats.for_account("US", "UTC")) == (
+    flows = replace(FLOWS, place="segment", came=FLOWS.came[-1:], went=[], change_count=14)
+    assert describe_scanned_flows(flows, Formats.for_account("US", "UTC")) == (
         "Came: 14 from none or several segments. Nobody went. Scans: 2/28/2026 and 3/1/2026."
     )
     assert flows.document() == {

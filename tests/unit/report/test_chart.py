@@ -21,7 +21,7 @@ from pipelines.report.chart import (
     size_sparkline,
 )
 from pipelines.report.formats import Formats
-from pipelines.report.size_days import ReportDay
+from pipelines.report.sizes import ReportDay
 
 FIRST = date(2026, 3, 1)
 RUSSIAN = Formats.for_account("RU", "Europe/Moscow")

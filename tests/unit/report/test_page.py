@@ -10,22 +10,12 @@ from decimal import Decimal
 import pytest
 
 from pipelines.report.events import change_events, events_by_place, shared_events, timeline_events
-from pipelines.report.figures import (
-    AccountState,
-    AnomalyPeriod,
-    Figures,
-    Flow,
-    Gap,
-    Joins,
-    Jump,
-    JumpFlow,
-    Mover,
-    SizeTrend,
-    StageState,
-)
+from pipelines.report.figures import AccountState, AnomalyPeriod, Figures, Flow, Gap, Joins, Mover, StageState
 from pipelines.report.formats import Formats
+from pipelines.report.jumps import Jump
 from pipelines.report.page import render_page, select_table_days
-from pipelines.report.size_days import ReportDay
+from pipelines.report.place_flows import PlaceCount, PlaceFlows
+from pipelines.report.sizes import ReportDay, SizeTrend
 from pipelines.warehouse.changes import Change
 from tests.report_parser import ReportReader
 
@@ -183,9 +173,11 @@ def of_stages(name: str = "VIP") -> Figures:
         {"thing": "stage", "thing_id": 6, "name": name, "change": "deleted"},
         {"thing": "stage", "thing_id": 5, "name": name, "change": "changed"},
     ]
-    flows = (
-        JumpFlow(is_joined=True, other_id=None, other_name=None, customers_count=2),
-        JumpFlow(is_joined=False, other_id=6, other_name=name, customers_count=29),
+    flows = PlaceFlows(
+        place="stage",
+        change_count=jump.change_count,
+        came=[PlaceCount(None, None, 2)],
+        went=[PlaceCount(6, name, 29)],
     )
     jump = replace(jump, place="stage", place_id=5, changes_around=around, joined_count=2, left_count=29, flows=flows)
     return replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pipelines.report.size_days import ReportDay, drop_usual_pauses
+from pipelines.report.sizes import ReportDay, drop_usual_pauses
 
 FIRST = date(2026, 3, 1)
 
