@@ -27,7 +27,8 @@ from emulator import Emulator
 from faults.superuser import server_with_superuser
 from pipelines.base.secret import Secret
 from pipelines.config.settings import AccountSettings, Settings
-from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
+from pipelines.customers.checkpoint import Checkpoint
+from pipelines.customers.events import BEGINNING, EventCoverage
 from pipelines.customers.publish_scan import publish_scan
 from pipelines.load.context import LoadContext
 from pipelines.load.load import load_account

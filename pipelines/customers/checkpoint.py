@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Superseded
 from pipelines.base.text import format_duration
+from pipelines.customers.events import EventCoverage
 from pipelines.customers.forgotten import read_forgotten
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.warehouse.engine import transaction
@@ -33,22 +34,10 @@ TICK: Final = timedelta(microseconds=1)
 MAX_SKEW: Final = timedelta(minutes=1)
 """Tolerance for an earlier read that is ahead of this machine's clock: other machines scan, too."""
 
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before every event."""
-
 DENIED_DAYS: Final = 30
 """Days between two requests for a customer that the token's user may not see."""
 
 Kind: TypeAlias = Literal["list", "by_id", "kept", "denied", "sizes", "moves"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventCoverage:
-    """Events that are stored: those from ``since`` on and before ``until``."""
-
-    since: datetime = BEGINNING  # ``BEGINNING``: from the first that amoCRM keeps
-    until: datetime = BEGINNING  # ``BEGINNING``: none
-    is_complete: bool = True  # none is missing since the scan before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +59,7 @@ class Checkpoint:
     started_at: datetime
     owner: str  # random: names this process
     previous: datetime | None  # start of the latest published scan
-    events: EventCoverage = EventCoverage()  # until that scan
+    events: EventCoverage = field(default_factory=EventCoverage)  # until that scan
     earliest: datetime  # all reads of this scan and the previous one are from before
     positions: dict[str, int] = field(default_factory=dict)  # last number by kind
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, TypeAlias, TypeVar
 
 from pipelines.amocrm.messages import Request, list_request
@@ -27,12 +28,24 @@ EVENT_PAGE_SIZE: Final = 100
 MAX_EVENT_PAGES: Final = 1_000
 """Pages of one reading: 100,000 events, in six minutes. A later scan reads on from there."""
 
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every event."""
+
 UNREADABLE: Final = (Forbidden, InvalidRequest, MalformedAnswer, ModeDisagreement, NotFound, Unavailable)
 """Errors after which a scan goes on without events."""
 
 Item = TypeVar("Item")
 Project: TypeAlias = Callable[[Json], ProjectedEvents[Item]]
 Fetch: TypeAlias = Callable[[Request, Project[Item]], ProjectedEvents[Item] | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventCoverage:
+    """Events that are stored: those from ``since`` on and before ``until``."""
+
+    since: datetime = BEGINNING  # ``BEGINNING``: from the first that amoCRM keeps
+    until: datetime = BEGINNING  # ``BEGINNING``: none
+    is_complete: bool = True  # none is missing since the scan before
 
 
 @dataclass(kw_only=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
-from pipelines.customers.events import EventReading
+from pipelines.customers.checkpoint import Checkpoint
+from pipelines.customers.events import BEGINNING, EventCoverage, EventReading
 from pipelines.customers.reader import CustomerReader
 
 SKEW: Final = timedelta(seconds=1)

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from pipelines.base.timezone import stored_timezone
-from pipelines.customers.checkpoint import BEGINNING, Checkpoint, EventCoverage
+from pipelines.customers.checkpoint import Checkpoint
+from pipelines.customers.events import BEGINNING, EventCoverage
 from pipelines.customers.place_days import count_places
 from pipelines.customers.projection import FORGOTTEN_FROM
 from pipelines.customers.readings import compare_readings, keep_for_next_scan

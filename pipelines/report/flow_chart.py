@@ -23,7 +23,6 @@ LABEL_HEIGHT: Final = 22
 MAX_PLACES: Final = 9
 """Places on each side; those with fewer customers are one."""
 
-Side: TypeAlias = Literal["from", "to"]
 PlaceKey: TypeAlias = int | Literal["other"] | None
 """Id of a stage; None for new customers and for those that are gone."""
 
