@@ -58,7 +58,9 @@ DEFAULT_THREADS = Settings(data_dir=Path()).threads
     help="Send alerts about accounts that start failing, keep failing or recover, as Dagster does.",
 )
 @click.option("--quiet", "is_quiet", is_flag=True, help="Print only failures, so that cron mails only those.")
-@click.option("--customers", "is_scanning", is_flag=True, help="After that, scan the accounts' customers once.")
+@click.option(
+    "--customers", "is_scanning", is_flag=True, help="Then scan the customers of accounts that have scans switched on."
+)
 @json_option
 @click.option("--json-lines", "is_lines", is_flag=True, help="Print a line of JSON per account, as a log.")
 def command(  # noqa: PLR0913 - an argument per option

@@ -12,7 +12,7 @@ from typing import Final
 from pipelines.base.language import ENGLISH, Language
 from pipelines.base.text import display_name, join_names, to_single_line
 from pipelines.report.entity_sentences import ENTITY_LABELS, MANY_ENTITIES, ONE_ENTITY, PROPERTIES, RENAMED
-from pipelines.report.stage_rules import describe_rule_edit, translate_type
+from pipelines.report.stage_rules import describe_rule_edit, translate_tags, translate_type
 from pipelines.warehouse.changes import Change
 
 MAX_NAMED_ENTITIES: Final = 3
@@ -85,7 +85,11 @@ def _edit_sentence(row: Change, language: Language) -> str:
             new_name = quote_name(new, language) or language.gettext("nothing")
             return language.gettext(RENAMED[row.thing], old=old_name, new=new_name)
         case "conditions":
-            edit = describe_rule_edit(row.old_text, row.new_text, language)
+            edit = describe_rule_edit(
+                translate_tags(row.old_text or "", row.old_value, language),
+                translate_tags(row.new_text or "", row.new_value, language),
+                language,
+            )
             if edit:
                 return language.gettext("rules of %(entity)s changed: %(edit)s", entity=entity, edit=edit)
             return language.gettext("rules of %(entity)s changed", entity=entity)

@@ -45,10 +45,9 @@ def translate_type(text: str | None, language: Language) -> str:
 def describe_rules(text: str | None, language: Language = ENGLISH, conditions: Json = None) -> str:
     """Describe all rules of a stage, such as "after purchase: 21 days | tag: Regular or Club".
 
-    ``conditions`` are the rules as received. They tell a word between tags from one within a tag's
-    name.
+    ``conditions`` are the rules as received.
     """
-    parts = SEPARATOR.split(_translate_tags(text or "", conditions, language))
+    parts = SEPARATOR.split(translate_tags(text or "", conditions, language))
     return to_single_line("".join(_translate_rule(part, language) for part in parts), MAX_LENGTH)
 
 
@@ -63,8 +62,8 @@ def describe_rule_edit(old_text: str | None, new_text: str | None, language: Lan
     return to_single_line("; ".join(parts), MAX_LENGTH)
 
 
-def _translate_tags(text: str, conditions: Json, language: Language) -> str:
-    """Translate the words between tags."""
+def translate_tags(text: str, conditions: Json, language: Language) -> str:
+    """Translate the words between tags, which ``conditions``, the rules as received, tell from tags' names."""
     groups = conditions if isinstance(conditions, list) else []
     for rule in (rule for group in groups for rule in (group if isinstance(group, list) else [group])):
         match rule:

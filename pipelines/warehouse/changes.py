@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from pipelines.amocrm.models import Json
 from pipelines.warehouse.queries import statement
 
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -27,6 +28,8 @@ class Change:
     value_field_name: str | None
     old_text: str | None
     new_text: str | None
+    old_value: Json = None
+    new_value: Json = None
 
 
 def read_changes(

@@ -9,7 +9,7 @@ select
 from amocrm.place_day as day
 where not day.is_stage;
 
-comment on view analytics.segment_joins_daily is 'One row per segment and day with a scan of customers: who joined and left since the scan before.';
+comment on view analytics.segment_joins_daily is 'One row per segment and day with a scan of customers: how many customers joined and left since the scan before.';
 comment on column analytics.segment_joins_daily.account_id is 'The account.';
 comment on column analytics.segment_joins_daily.segment_id is 'The segment.';
 comment on column analytics.segment_joins_daily.observed_date is 'Day of the scan, in the account''s timezone.';

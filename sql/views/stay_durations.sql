@@ -9,7 +9,7 @@ select
     stay.p90_seconds
 from amocrm.stay_duration as stay;
 
-comment on view analytics.stay_durations is 'One row per stage or segment for its ended stays, and one for those that last. Stays that the first scan found are left out, since their begin is unknown.';
+comment on view analytics.stay_durations is 'One row per stage or segment for its ended stays, and one for those that last. Stays that the first scan found are left out, since their beginning is unknown.';
 comment on column analytics.stay_durations.account_id is 'The account.';
 comment on column analytics.stay_durations.place is 'stage or segment.';
 comment on column analytics.stay_durations.place_id is 'amoCRM''s id of the stage or segment.';

@@ -101,6 +101,8 @@ select
     classified.value_field_name,
     classified.old_text,
     classified.new_text,
+    classified.old_value,
+    classified.new_value,
     classified.kind,
     written.who,
     written.reason,

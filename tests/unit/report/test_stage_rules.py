@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from pipelines.base.language import load_language
+from pipelines.report.change_sentences import describe_changes
 from pipelines.report.stage_rules import describe_rule_edit, describe_rules
+from pipelines.warehouse.changes import Change
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,23 @@ def test_words_between_tags_are_translated_and_those_within_a_tag_are_not() -> N
     for other in (5, "x", {"a": 1}, [None, [None]], [[{**rule, "conditions": [{"name": "C"}, 7]}]]):
         assert describe_rules("tag: A or B", load_language("ru"), other) == "тег: A or B"
     assert shown == "после покупки: 2 дня | тег: Rock and Roll или A or B или C"
+
+
+def test_words_between_tags_are_translated_in_an_edit() -> None:
+    tags = [{"name": "A"}, {"name": "B or C"}]
+    rule = {"type": "tag", "conditions": tags, "match": {"value": [1, 2], "logic": "or"}}
+    change = Change(
+        observed_at=datetime(2026, 3, 2, tzinfo=UTC),
+        previous_observed_at=datetime(2026, 3, 1, tzinfo=UTC),
+        thing="stage",
+        thing_id=1,
+        thing_name="VIP",
+        change="changed",
+        property="conditions",
+        value_field_name=None,
+        old_text="tag: A",
+        new_text="tag: A or B or C",
+        new_value=[[rule]],
+    )
+    [sentence] = describe_changes([change], load_language("ru"))
+    assert sentence.text == "статус «VIP», изменены правила: тег: A → A или B or C"
