@@ -55,8 +55,9 @@ delete from amocrm.stay_duration
 where account_id = :account_id
 
 -- name: delete_stay_months
+-- Folded stays are counted on, except after a restart: cohorts begin anew.
 delete from amocrm.stay_month
-where account_id = :account_id and folded_count = 0
+where account_id = :account_id and (folded_count = 0 or :is_restart)
 
 -- name: end_forgotten
 -- The stays of forgotten customers end with the next scan.
@@ -104,9 +105,6 @@ from (
 join pg_temp.new_reading as new using (customer_id)
 where new.is_kept
 having count(*) > 0
-
--- name: has_pages
-select exists (select from members.page where account_id = :account_id and started_at = :started_at)
 
 -- name: insert_differences
 with size as (
@@ -224,8 +222,8 @@ where not new.is_gone
 group by one.segment_id, other.segment_id
 
 -- name: insert_place_days
--- Sizes of all places: of those with customers, those that had some in the previous scan, and the open
--- stages and segments of the history.
+-- Sizes of all places: of those with customers, those that had some in the previous scan (after a
+-- restart, only its sizes are known), and the open stages and segments of the history.
 with member as (
     select place.is_stage, place.place_id, count(*) as customers_count,
         sum(new.ltv) as ltv_sum, sum(new.purchases_count) as purchases_sum, sum(new.average_check) as average_check_sum
@@ -269,6 +267,9 @@ place as (
     select is_stage, place_id from member
     union
     select is_stage, place_id from moved
+    union
+    select is_stage, place_id from amocrm.place_day
+    where account_id = :account_id and observed_date = :previous_date and last_count > 0 and :is_restart
     union
     select true, stage_id from amocrm.stage_version where account_id = :account_id and valid_to is null
     union
