@@ -338,7 +338,6 @@ class RandomLife(EmulatedAccount):
         rows = (f"select one::text from {table} as one where account_id = :id" for table in tables)
         return self.rows(" union all ".join(rows) + " order by 1", id=self.id)
 
-
     def numbers(self) -> list[tuple[Any, ...]]:
         """Sizes, flows, and the customers of cohorts by place."""
         cohorts = (
