@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -25,6 +25,8 @@ from faults.stepping import Killed, Stepping, Walker
 from pipelines.amocrm.http import Transport
 from pipelines.base.clock import Clock
 from pipelines.base.errors import SettingsError, Superseded, WarehouseError
+from pipelines.customers import events as events_module
+from pipelines.customers import reader, retention
 from pipelines.customers import scan as scan_module
 from pipelines.customers.forget import forget_all, forget_customer
 from pipelines.customers.publish_scan import PublishedScan
@@ -96,6 +98,10 @@ class Setting:
     customer_count: int
     quirks: Quirks
     max_by_id: int
+    probed_limit: int  # of a page of customers
+    event_page_size: int
+    max_event_pages: int
+    has_equal_ids: bool  # a segment has the id of a stage
 
 
 class RandomLife(EmulatedAccount):
@@ -113,6 +119,9 @@ class RandomLife(EmulatedAccount):
         self.is_drifting = False  # the latest published scan may have missed new customers
         self.scan_count = 0  # published ones
         self.known: set[int] = set()  # customers with stays before the latest scan
+        self.folded: list[tuple[Any, ...]] = []  # stays that retention deleted since the latest beginning
+        if setting.has_equal_ids:
+            self.world.next_ids["segment"] = self.world.account(self.id).live_stages()[0].id
         for number in range(3):
             self.world.add_segment(self.id, f"Segment {number}")
         self.load_now()
@@ -133,10 +142,16 @@ class RandomLife(EmulatedAccount):
 
     @property
     def patches(self) -> AbstractContextManager[object]:
-        """Patches while scans run: few requests by id, and a log of hidden customers."""
-        patches = ExitStack()
-        patches.enter_context(patch.object(scan_module, "MAX_BY_ID", self.setting.max_by_id))
-        patches.enter_context(patch.object(World, "hide_customer", self._hide))
+        """Patches while scans run: few requests by id, small pages, and a log of hidden customers."""
+        setting, patches = self.setting, ExitStack()
+        for module, name, value in (
+            (scan_module, "MAX_BY_ID", setting.max_by_id),
+            (reader, "probed_page_limits", lambda *_: {"customers": setting.probed_limit}),
+            (events_module, "EVENT_PAGE_SIZE", setting.event_page_size),
+            (events_module, "MAX_EVENT_PAGES", setting.max_event_pages),
+            (World, "hide_customer", self._hide),
+        ):
+            patches.enter_context(patch.object(module, name, value))
         return patches
 
     def _hide(self, account_id: int, customer_id: int, *, is_hidden: bool = True) -> None:
@@ -169,6 +184,14 @@ class RandomLife(EmulatedAccount):
         for customer_id in list(self.world.book(self.id).customers)[::stride]:
             self._hide(self.id, customer_id, is_hidden=is_hidden)
 
+    def restore(self, index: int) -> None:
+        """Restore a deleted customer."""
+        deleted = [one for one in self.world.book(self.id).customers.values() if one.deleted_at is not None]
+        if deleted:
+            customer, now = deleted[index % len(deleted)], self.emulator.clock.now()
+            customer.deleted_at, customer.stage_since, customer.updated_at = None, now, now
+            self.world.book(self.id).revision += 1
+
     def remove_place(self, is_stage: bool) -> None:
         """Delete a stage, whose customers move later, or a segment."""
         account = self.world.account(self.id)
@@ -195,7 +218,21 @@ class RandomLife(EmulatedAccount):
 
     def forget_everybody(self) -> None:
         """Delete all that is stored of single customers; those that were forgotten stay forgotten."""
+        before = self.numbers()
         forget_all(self.engine, self.settings.data_dir, self.account.key, self.id)
+        assert self.numbers() == before
+        self.folded.clear()
+
+    def fold(self, days: float) -> None:
+        """Delete stays that ended so many days ago, which changes no number."""
+        until = self.emulator.clock.now() - timedelta(days=days)
+        before = self.numbers()
+        stays = self.rows(EXPIRED, id=self.id, until=until)
+        with patch.object(retention, "expired_until", lambda *_: until):
+            count = retention.fold_old_stays(self.engine, replace(self.settings, stay_retention_days=1), now=until)
+        assert count >= len(stays)  # of all lives so far
+        assert self.numbers() == before
+        self.folded += stays
 
     def scan(
         self,
@@ -241,17 +278,18 @@ class RandomLife(EmulatedAccount):
 
     def scan_odd_rows(self, changes: dict[str, Json], nth: int, index: int) -> None:
         """Scan while a customer is unusable, or odd."""
-        hit: list[Json] = []
+        pages: list[list[Json]] = []
 
         def alter(rows: list[Json]) -> list[Json]:
-            if rows and "value_after" not in rows[0]:
-                hit.append(rows)
+            pages.append(rows)
+            if rows:
                 rows[index % len(rows)] |= changes
             return rows
 
         scan = self.scan(self.emulator.faults.during(effects.items(alter), resource="customers", nth=nth))
         # While customers change, a page that is requested again may be empty.
-        assert not (scan and hit and changes in UNUSABLE) or self.is_drifting
+        is_drifting = bool(self.world.quirks.customer_changes_per_page)
+        assert not (scan and any(pages) and changes in UNUSABLE) or (is_drifting and not pages[-1])
 
     def scan_while(self, nth: int, resource: str, act: Callable[[], object]) -> None:
         """Scan, and do something else before a request is served."""
@@ -300,7 +338,20 @@ class RandomLife(EmulatedAccount):
         rows = (f"select one::text from {table} as one where account_id = :id" for table in tables)
         return self.rows(" union all ".join(rows) + " order by 1", id=self.id)
 
+    def numbers(self) -> list[tuple[Any, ...]]:
+        """Sizes, flows, and the customers of cohorts by place."""
+        cohorts = (
+            "select (account_id, place, place_id, sum(entered_count), sum(remained_count))::text"
+            " from analytics.cohorts where account_id = :id and month_number = 0 group by account_id, place, place_id"
+        )
+        tables = ("amocrm.place_day", "analytics.place_flows_daily", "amocrm.stage_move", "amocrm.stay_duration")
+        rows = (f"select one::text from {table} as one where account_id = :id" for table in tables)
+        return self.rows(" union all ".join((cohorts, *rows)) + " order by 1", id=self.id)
 
+
+EXPIRED: Final = (
+    "select is_stage, place_id, entered_by, left_by from members.stay where account_id = :id and left_by <= :until"
+)
 KNOWN: Final = "select distinct customer_id from members.stays where account_id = :id and left_by is null"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from emulator.customer import Stay
@@ -26,6 +26,7 @@ def check_scan(life: RandomLife) -> None:
     check_sizes(life, stays)
     check_open_places(life, stays)
     check_flows(life)
+    check_spans(life)
     check_cohorts(life, stays)
     check_differences(life, stays)
     check_events(life)
@@ -64,14 +65,14 @@ def check_bounds(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
 
 
 def check_sizes(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
-    """The sizes of the latest scan are the open stays."""
+    """The latest size of each place is the number of its open stays."""
     sizes = life.rows(
-        "select is_stage, place_id, last_count from amocrm.place_day where account_id = :id and last_count > 0"
-        " and observed_date = (select max(scan_date) from amocrm.scan where account_id = :id)",
+        "select distinct on (is_stage, place_id) is_stage, place_id, last_count from amocrm.place_day"
+        " where account_id = :id order by is_stage, place_id, observed_date desc",
         id=life.id,
     )
     opened = Counter((stay[1], stay[2]) for stay in stays if stay[6] is None)
-    assert {(is_stage, place_id): count for is_stage, place_id, count in sizes} == dict(opened)
+    assert {(is_stage, place_id): count for is_stage, place_id, count in sizes if count} == dict(opened)
 
 
 def check_open_places(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
@@ -137,6 +138,51 @@ def check_flows(life: RandomLife) -> None:
     )
 
 
+def check_spans(life: RandomLife) -> None:
+    """Between two days that no beginning separates, flows of each place are the change of its size."""
+    assert not life.rows(
+        """
+        with day as (
+            select is_stage, place_id, last_count, one.started_at, one.era, one.scan_date
+            from amocrm.place_day
+            join (
+                select distinct on (scan_date) *
+                from (
+                    select *, count(*) filter (where is_beginning) over (order by started_at) as era
+                    from amocrm.scan
+                    where account_id = :id
+                ) as scan
+                order by scan_date, started_at desc
+            ) as one on one.scan_date = observed_date
+            where place_day.account_id = :id
+        ),
+
+        latest as (
+            select distinct on (is_stage, place_id) *
+            from day
+            order by is_stage, place_id, scan_date desc
+        )
+
+        select earlier.*, latest.*, flow.*
+        from latest
+        join day as earlier
+            on (earlier.is_stage, earlier.place_id, earlier.era) = (latest.is_stage, latest.place_id, latest.era)
+            and earlier.scan_date < latest.scan_date
+        cross join lateral (
+            select sum(joined_count) as joined_count, sum(left_count) as left_count, min(after_scan_date) as after_date,
+                max(until_scan_date) as until_date
+            from analytics.flows_between(
+                :id, case when latest.is_stage then 'stage' else 'segment' end, latest.place_id,
+                earlier.started_at, earlier.last_count, latest.started_at, latest.last_count
+            )
+        ) as flow
+        where (flow.after_date, flow.until_date) is distinct from (earlier.scan_date, latest.scan_date)
+            or flow.joined_count - flow.left_count <> latest.last_count - earlier.last_count
+        """,
+        id=life.id,
+    )
+
+
 def check_cohorts(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
     """Stays whose begin was seen are in cohorts, by month, and in durations."""
     ((begun_at,),) = life.rows(
@@ -146,14 +192,18 @@ def check_cohorts(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
     begins_from = next((at for (at,) in later if at > begun_at), None)
     if begins_from is None:
         return
-    counted = [stay for stay in stays if stay[4] >= begins_from]
-    for table, count in (("stay_month", "customers_count"), ("stay_duration", "stay_count")):
+    stored = [(stay[1], stay[2], stay[6] is None) for stay in stays if stay[4] >= begins_from]
+    counted = stored + [(stay[0], stay[1], False) for stay in life.folded if stay[2] >= begins_from]
+    for table, count, expected in (
+        ("stay_month", "customers_count", counted),
+        ("stay_duration", "stay_count", stored),
+    ):
         rows = life.rows(
             f"select is_stage, place_id, sum({count})::integer from amocrm.{table} where account_id = :id"
             " group by is_stage, place_id",
             id=life.id,
         )
-        assert {row[:2]: row[2] for row in rows} == dict(Counter((stay[1], stay[2]) for stay in counted)), table
+        assert {row[:2]: row[2] for row in rows} == dict(Counter(stay[:2] for stay in expected)), table
     remained = life.rows(
         "select distinct on (place, place_id, entered_month) place = 'stage', place_id, entered_count, remained_count"
         " from analytics.cohorts where account_id = :id order by place, place_id, entered_month, month_number desc",
@@ -164,8 +214,8 @@ def check_cohorts(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
     for is_stage, place_id, entered_count, remained_count in remained:
         entered[is_stage, place_id] += entered_count
         lasting[is_stage, place_id] += remained_count
-    assert entered == Counter((stay[1], stay[2]) for stay in counted)
-    assert lasting == Counter((stay[1], stay[2]) for stay in counted if stay[6] is None)
+    assert entered == Counter(stay[:2] for stay in counted)
+    assert lasting == Counter(stay[:2] for stay in counted if stay[2])
 
 
 def check_differences(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
@@ -181,10 +231,11 @@ def check_differences(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
         id=life.id,
     )
     book, account = life.world.book(life.id), life.world.account(life.id)
+    counted_from = started_at - timedelta(seconds=life.world.quirks.size_lag_seconds)
     moved = {
         one.place_id
         for one in book.stays()
-        if one.kind == "segment" and max(one.entered_at, one.left_at or one.entered_at) >= started_at
+        if one.kind == "segment" and max(one.entered_at, one.left_at or one.entered_at) >= counted_from
     }
     is_restless = life.is_drifting or any(at >= started_at for at in life.hidden_at.values())
     deleted = {one.id for one in account.segments.values() if one.deleted_at}
@@ -215,22 +266,29 @@ def check_differences(life: RandomLife, stays: list[tuple[Any, ...]]) -> None:
 def check_events(life: RandomLife) -> None:
     """Each event is counted once, and those of customers that were read explain their moves."""
     scans = life.rows(
-        "select stage_change_count, explained_count, events_until, forgotten_count, kept_count"
-        " from amocrm.scan where account_id = :id order by started_at",
+        "select stage_change_count, explained_count, kept_count, are_events_complete, events_from, events_until,"
+        " forgotten_count from amocrm.scan where account_id = :id order by started_at",
         id=life.id,
     )
     assert all(change >= explained for change, explained, *_ in scans)
-    if scans[-1][3]:
+    changes, explained, _, is_complete, since, until, forgotten_count = scans[-1]
+    if forgotten_count:
         return
-    if not life.world.quirks.missing_event_share and not any(scan[4] for scan in scans[:-1]):
-        assert scans[-1][0] == scans[-1][1]
-    events_until = scans[-1][2]
-    moves = [one for one in life.world.book(life.id).events if one.type == "customer_status_changed"]
-    shown = [one for one in moves if not one.is_missing and int(one.at.timestamp()) < events_until.timestamp()]
+    quirks = life.world.quirks
+    are_shown = not quirks.missing_event_share and quirks.events_kept_days is None
+    if are_shown and is_complete and not any(kept_count for _, _, kept_count, *_ in scans[:-1]):
+        assert changes == explained
+    moves = [
+        int(one.at.timestamp())
+        for one in life.world.book(life.id).events
+        if one.type == "customer_status_changed" and not one.is_missing
+    ]
     ((count,),) = life.rows(
         "select coalesce(sum(customers_count), 0)::integer from amocrm.stage_move where account_id = :id", id=life.id
     )
-    assert count == len(shown)
+    shown = [at for at in moves if since.timestamp() <= at < until.timestamp()]
+    assert count <= len(shown)
+    assert count == len(shown) or quirks.events_kept_days is not None or not all(one[3] for one in scans)
 
 
 def check_pages(life: RandomLife) -> None:

@@ -59,6 +59,7 @@ class Checkpoint:
     started_at: datetime
     owner: str  # random: names this process
     previous: datetime | None  # start of the latest published scan
+    is_beginning: bool  # no customers are known: the first scan, or the first one after all were forgotten
     events: EventCoverage = field(default_factory=EventCoverage)  # until that scan
     earliest: datetime  # all reads of this scan and the previous one are from before
     positions: dict[str, int] = field(default_factory=dict)  # last number by kind
@@ -166,6 +167,9 @@ def open_checkpoint(engine: Engine, data_dir: Path, account_key: str, account_id
         for name in ("claim_scan", "delete_moves", "delete_last_sizes"):
             connection.execute(statement(name), values)
         pages = connection.execute(statement("pages_by_kind"), values).all()
+        is_beginning = latest is None or not connection.scalar(
+            statement("has_pages"), values | {"started_at": latest.started_at}
+        )
     return Checkpoint(
         engine=engine,
         data_dir=data_dir,
@@ -174,6 +178,7 @@ def open_checkpoint(engine: Engine, data_dir: Path, account_key: str, account_id
         started_at=started_at,
         owner=values["owner"],
         previous=latest.started_at if latest else None,
+        is_beginning=is_beginning,
         events=EventCoverage(since=latest.events_from, until=latest.events_until) if latest else EventCoverage(),
         earliest=earliest,
         positions={page.kind: page.number for page in pages},

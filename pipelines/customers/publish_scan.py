@@ -65,9 +65,6 @@ def _publish(
     account_id, started_at = checkpoint.account_id, checkpoint.started_at
     timezone = connection.scalar(statement("timezone_of_account"), {"account_id": account_id})
     scan_date = started_at.astimezone(stored_timezone(timezone)).date()
-    is_restart = previous is not None and not connection.scalar(
-        statement("has_pages"), {"account_id": account_id, "started_at": previous.started_at}
-    )
     values = {
         "account_id": account_id,
         "started_at": started_at,
@@ -83,8 +80,9 @@ def _publish(
         "stored_from": previous.events_from if previous else BEGINNING,
         "stored_until": previous.events_until if previous else BEGINNING,
         "previous": previous and previous.started_at,
-        "is_restart": is_restart,
-        "is_beginning": previous is None or is_restart,
+        "previous_date": previous and previous.scan_date,
+        "is_restart": previous is not None and checkpoint.is_beginning,
+        "is_beginning": checkpoint.is_beginning,
     }
     compare_readings(connection, values, previous and previous.started_at)
     move_customers(connection, values)

@@ -31,4 +31,7 @@ def fold_old_stays(engine: Engine, settings: Settings, *, now: datetime) -> int:
             values["timezone"] = connection.scalar(statement("timezone_of_account"), values)
             values["begins_from"] = first_known_begin(connection, values)
             count += connection.execute(statement("fold_stays"), values).scalar_one()
+            # In a timezone that changed since the scan, stays may be of another month than it counted them in.
+            for name in ("delete_stay_months", "insert_stay_months"):
+                connection.execute(statement(name), values | {"is_restart": False})
     return count

@@ -102,10 +102,10 @@ def _read_missing(reader: CustomerReader, checkpoint: Checkpoint) -> None:
     """Read the known customers that the list did not show.
 
     If they are too many to request by id, those with an event of deletion are gone, and a second pass over the list
-    finds more of them. What is left after that stays open. The first scan knows none: it reads a list twice whose rows
+    finds more of them. What is left after that stays open. A beginning knows none: it reads a list twice whose rows
     change their places when customers change, since it skips some.
     """
-    if checkpoint.previous is None:
+    if checkpoint.is_beginning:
         if not reader.is_by_id:
             checkpoint.positions["list"] = SECOND_PASS
             _read_list(reader, checkpoint)

@@ -47,6 +47,9 @@ QUIRKS: Final = st.builds(
     is_empty_list_204=st.booleans(),
     customers_504_above=st.sampled_from((None, None, 60, 20)),
     stage_moves_customer_updated_at=st.booleans(),
+    size_lag_seconds=st.sampled_from((0, 0, 100, 4_000)),
+    events_oldest_first=st.sampled_from((False, False, False, True)),
+    events_kept_days=st.sampled_from((None, None, 5)),
 )
 
 SETTINGS: Final = st.builds(
@@ -57,6 +60,10 @@ SETTINGS: Final = st.builds(
     customer_count=st.sampled_from((0, 2, 12, 25)),
     quirks=QUIRKS,
     max_by_id=st.sampled_from((2, 500)),
+    probed_limit=st.sampled_from((250, 250, 5, 30, 70)),
+    event_page_size=st.sampled_from((3, 100)),
+    max_event_pages=st.sampled_from((1, 3, 1_000, 1_000)),
+    has_equal_ids=st.booleans(),
 )
 
 RESOURCES: Final = st.sampled_from(("account", "customers", "customers", "customer", "events", "segments"))
@@ -76,10 +83,14 @@ CHANGES: Final = st.one_of(
     step("remove_place", is_stage=st.booleans()),
     step("switch_mode", mode=st.sampled_from(("segments", "periodicity", "segments", "periodicity", "disabled"))),
     step("forget", index=SEEDS),
+    step("forget_everybody"),
+    step("restore", index=SEEDS),
+    step("fold", days=st.sampled_from((0, 0.5, 20))),
 )
 PAUSES: Final = st.one_of(
     step("pass_time", hours=st.sampled_from((0.1, 0.9, 2, 7, 24, 24 * 33))),
     step("move_timezone", timezone=st.sampled_from(TIMEZONES)),
+    step("load_now"),
 )
 SCANS: Final = st.one_of(
     step("scan"),

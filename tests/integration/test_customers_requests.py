@@ -239,6 +239,23 @@ def test_ignored_filters_cost_few_requests_and_double_nothing(
     )
 
 
+def test_a_page_of_one_second_does_not_say_that_later_events_were_read(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Automation moves many customers at once; such a page is the first one if the list begins with the oldest."""
+    monkeypatch.setattr(events, "EVENT_PAGE_SIZE", 2)
+    account.world.quirks = Quirks(ignores_event_filters=True, events_oldest_first=True)
+    stage = account.world.account(account.id).live_stages()[1].id
+    for customer in account.world.add_customers(account.id, 3):
+        account.world.move_customer(account.id, customer, stage, created_by=0)
+    account.emulator.clock.advance(timedelta(seconds=5))
+    account.scan()
+    before = stored_moves(account)
+    make_moves(account, 2)
+    account.scan()
+    assert stored_moves(account) > before or coverage(account)[0] is False
+
+
 def test_events_that_shift_the_pages_are_counted_once(account: ScannedAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "EVENT_PAGE_SIZE", 4)
     account.world.quirks = Quirks(ignores_event_filters=True)

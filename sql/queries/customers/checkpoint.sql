@@ -18,6 +18,9 @@ where account_id = :account_id and started_at = :started_at and kind = 'moves'
 delete from members.page
 where account_id = :account_id and started_at = any (cast(:starts as timestamptz[]))
 
+-- name: has_pages
+select exists (select from members.page where account_id = :account_id and started_at = :started_at)
+
 -- name: insert_page
 -- A list that is read again from its begin, with another page size, replaces its pages.
 insert into members.page (account_id, started_at, kind, number, sent_at, received_at, rows)

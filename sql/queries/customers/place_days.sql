@@ -1,6 +1,6 @@
 -- name: insert_place_days
--- Sizes of all places: of those with customers, those that had some in the previous scan, and the open
--- stages and segments of the history.
+-- Sizes of all places: of those with customers, those that had some in the previous scan (after a
+-- restart, only its sizes are known), and the open stages and segments of the history.
 with member as (
     select place.is_stage, place.place_id, count(*) as customers_count,
         sum(new.ltv) as ltv_sum, sum(new.purchases_count) as purchases_sum, sum(new.average_check) as average_check_sum
@@ -44,6 +44,9 @@ place as (
     select is_stage, place_id from member
     union
     select is_stage, place_id from moved
+    union
+    select is_stage, place_id from amocrm.place_day
+    where account_id = :account_id and observed_date = :previous_date and last_count > 0 and :is_restart
     union
     select true, stage_id from amocrm.stage_version where account_id = :account_id and valid_to is null
     union

@@ -3,9 +3,6 @@ select count(*)
 from members.forgotten
 where account_id = :account_id
 
--- name: has_pages
-select exists (select from members.page where account_id = :account_id and started_at = :started_at)
-
 -- name: insert_scan
 -- Counts of the scan. Events explain a change of stage if they lead, one after the other, from the
 -- stage of the previous read to that of this read.

@@ -37,8 +37,9 @@ where scan.account_id = :account_id
     )
 
 -- name: delete_stay_months
+-- Folded stays are counted on, except after a restart: cohorts begin anew.
 delete from amocrm.stay_month
-where account_id = :account_id and folded_count = 0
+where account_id = :account_id and (folded_count = 0 or :is_restart)
 
 -- name: insert_stay_months
 -- Folded stays are added.
