@@ -123,6 +123,8 @@ def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) 
     """Return the accounts to load. Raises ``SettingsError`` if the choice is ambiguous or empty."""
     if settings.all_accounts and is_all:
         return list(settings.all_accounts)
+    if not keys and len(settings.all_accounts) > 1:
+        raise SettingsError("Several accounts are set.", advice="Choose some with --account, or all with --all.")
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 

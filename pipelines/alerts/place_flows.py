@@ -55,8 +55,8 @@ class PlaceFlows:
 
     @property
     def unexplained_percent(self) -> Decimal:
-        """That part in percent of the change, to one decimal."""
-        return round(Decimal(100 * abs(self.unexplained_count)) / abs(self.change_count), 1)
+        """That part in percent of the change, to one decimal, at most 100, as in ``segment_jumps``."""
+        return min(round(Decimal(100 * abs(self.unexplained_count)) / abs(self.change_count), 1), Decimal(100))
 
     def document(self) -> dict[str, Any]:
         """Build the JSON object."""
