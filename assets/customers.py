@@ -10,6 +10,7 @@ from assets import names
 from assets.dagster_errors import ADVICE_KEY, ERROR_KEY, errors_shown
 from assets.resources import Warehouse
 from assets.scan_checks import SCAN, check_scan, evaluations
+from pipelines.base.errors import Superseded
 from pipelines.base.text import to_single_line
 from pipelines.config.settings import AnyAccount
 from pipelines.customers.due import due_accounts, is_open
@@ -27,7 +28,10 @@ SCAN_CRON: Final = "10 * * * *"
 def scan_due_accounts(
     context: dg.OpExecutionContext, workbench: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetMaterialization | dg.Output[None]]:
-    """Scan accounts, report each with its checks, send alerts about failures, and fail if one of them failed."""
+    """Scan accounts, report each with its checks, send alerts about failures, and fail if one of them failed.
+
+    A scan that another one took over is no failure: that one goes on, or the next hour begins a new one.
+    """
     outcomes: dict[str, ErrorReport | None] = {}
     with errors_shown():
         settings, clock = workbench.settings, workbench.clock
@@ -39,7 +43,8 @@ def scan_due_accounts(
     for account_key, scanned in scan_accounts(workbench.engine, due, settings, clock=clock, may_start=may_start):
         outcomes[account_key] = scanned if isinstance(scanned, ErrorReport) else None
         if isinstance(scanned, ErrorReport):
-            context.log.error(to_single_line(scanned.full_text, 1_000))
+            log = context.log.warning if is_superseded(scanned) else context.log.error
+            log(to_single_line(scanned.full_text, 1_000))
         else:
             if scanned.alert_error:
                 context.log.warning(scanned.alert_error)
@@ -58,7 +63,7 @@ def scan_due_accounts(
     )
     if unsent:
         context.log.warning(unsent)
-    failures = [failure for failure in outcomes.values() if failure]
+    failures = [failure for failure in outcomes.values() if failure and not is_superseded(failure)]
     if failures:
         raise dg.Failure(
             failures[0].full_text,
@@ -88,6 +93,11 @@ def scan_schedule(timezone: str) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.STOPPED,
         description="Scan customers within the hours that the settings give each account.",
     )
+
+
+def is_superseded(report: ErrorReport) -> bool:
+    """Return True if another scan took this one over, or its pages were deleted."""
+    return report.error == Superseded.__name__
 
 
 def scan_metadata(scan: PublishedScan) -> dict[str, int | float | dg.MetadataValue]:

@@ -20,7 +20,7 @@ from commands.current_settings import load_current_settings
 from commands.error_output import VERBOSE_KEY
 from commands.options import accounts_option, json_option
 from commands.output import pluralize, print_alert_error, print_json, print_unsent
-from commands.scans import scan_all, select_scanned
+from commands.scans import scan_all, scan_to_json, select_scanned
 from pipelines.alerts.delivery import AlertNotSent, deliver
 from pipelines.alerts.failure_alert import ALL_ACCOUNTS, FailureAlert
 from pipelines.alerts.load_outcomes import read_failing_keys, transitions_since
@@ -31,7 +31,7 @@ from pipelines.config.settings import AnyAccount, Settings
 from pipelines.load.failure_alerts import alert_language, fleet_alerts, send_once
 from pipelines.load.fleet_summary import format_failures, format_headline
 from pipelines.load.open_fleet import open_fleet
-from pipelines.load.result import LoadResult
+from pipelines.load.result import ErrorReport, LoadResult
 from pipelines.warehouse.engine import open_warehouse
 from pipelines.warehouse.migrate import check_schema
 from pipelines.warehouse.wide_views import find_outdated_view
@@ -107,17 +107,25 @@ def command(  # noqa: PLR0913 - an argument per option
             notify_of_results(engine, receivers, results, started_at, settings)
         loaded_keys = {result.account_key for result in results if result.loaded}
         to_scan = [account for account in scanned if account.key in loaded_keys]
-        scan_failures = scan_all(engine, to_scan, settings, receivers, is_silent=report is not print_outcome)
+        scans = scan_all(engine, to_scan, settings, receivers, is_silent=is_quiet or is_json, is_lines=is_lines)
         if len(results) <= MAX_ACCOUNTS_AS_LINES:  # doctor checks the views of more accounts
             with suppress(WarehouseError):  # the loads are stored, so a lost connection now is no failure
                 print_outdated_views(engine, results)
     if is_json:
-        print_json({"accounts": [outcome_to_json(result) for result in results]})
+        print_json(
+            {
+                "accounts": [outcome_to_json(result) for result in results],
+                "scans": [scan_to_json(key, scanned) for key, scanned in scans.items()],
+            }
+        )
     elif is_quiet:
         print_failures(results)
     elif is_retry and not accounts:
         click.echo("Nothing to do: no account's latest load failed.")
-    failures = (*(one.failure for one in results), *scan_failures)
+    failures = (
+        *(one.failure for one in results),
+        *(one for one in scans.values() if isinstance(one, ErrorReport)),
+    )
     sys.exit(next((failure.exit_code for failure in failures if failure and failure.exit_code), 0))
 
 
@@ -125,6 +133,8 @@ def select_accounts(settings: Settings, keys: tuple[str, ...], *, is_all: bool) 
     """Return the accounts to load. Raises ``SettingsError`` if the choice is ambiguous or empty."""
     if settings.all_accounts and is_all:
         return list(settings.all_accounts)
+    if not keys and len(settings.all_accounts) > 1:
+        raise SettingsError("Several accounts are set.", advice="Choose some with --account, or all with --all.")
     return [settings.any_account(key) for key in dict.fromkeys(keys) or (None,)]
 
 

@@ -182,9 +182,7 @@ class Settings:
             )
         keys = join_names([account.key for account in accounts])
         if key is None and len(accounts) > 1:
-            raise SettingsError(
-                "Several accounts are set.", advice=f"Choose one with --account, or all with --all: {keys}."
-            )
+            raise SettingsError("Several accounts are set.", advice=f"Choose one with --account: {keys}.")
         for account in accounts:
             if key in (None, account.key):
                 return account

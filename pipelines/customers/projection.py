@@ -23,6 +23,9 @@ from pipelines.base.checks import is_integer
 FORGOTTEN_FROM: Final = 2**62
 """Smallest of the random ids that replace those of forgotten customers. amoCRM's are far below."""
 
+MAX_NUMBER: Final = 10**30
+"""Bound of sums and counts of a customer: Postgres adds those of all customers, and has no larger type."""
+
 STAGE_CHANGED: Final = "customer_status_changed"
 
 Item = TypeVar("Item")
@@ -220,7 +223,7 @@ def _next_page(links: Json) -> int | None:
 
 
 def _number(value: Json) -> int | Decimal | None:
-    """Return a number that Postgres holds exactly; None for anything else."""
+    """Return a number below ``MAX_NUMBER``; None for anything else."""
     if is_integer(value) or isinstance(value, Decimal):
-        return value if fits_numeric(Decimal(value)) else None
+        return value if fits_numeric(Decimal(value)) and abs(value) < MAX_NUMBER else None
     return None

@@ -315,10 +315,13 @@ def test_customers_are_scanned_and_forgotten_only_where_the_settings_say_so(
     scanned = run("sync", "--customers", folder=tmp_path, **variables)
     assert (scanned.returncode, "3 customers, 0 gone" in scanned.stdout) == (0, True)
     with Hook(200).running() as hook, emulator.faults.during(effects.error(403), resource="customers"):
-        failed = run(
-            "sync", "--customers", "--notify", folder=tmp_path, AMOCRM_ALERT_WEBHOOK_URL=hook.url.reveal(), **variables
-        )
-    assert (failed.returncode, "answered 403" in failed.stderr) == (Forbidden.exit_code, True)
+        variables["AMOCRM_ALERT_WEBHOOK_URL"] = hook.url.reveal()
+        failed = run("sync", "--customers", "--notify", "--json-lines", folder=tmp_path, **variables)
+    loaded, scan = map(json.loads, failed.stdout.splitlines())
+    assert (failed.returncode, loaded["exit_code"], scan["exit_code"]) == (Forbidden.exit_code, 0, Forbidden.exit_code)
+    assert (scan["status"], scan["customers_count"], "answered 403" in scan["message"]) == ("failed", None, True)
+    again = json.loads(run("sync", "--customers", "--json", folder=tmp_path, **variables).stdout)
+    assert [(one["status"], one["customers_count"], one["error"]) for one in again["scans"]] == [("scanned", 3, None)]
     assert [str(body["text"])[:34] for _, body, _ in hook.received] == ["amoCRM scan of 'main' failed: amoC"]
     forgotten = run("forget", "--customer", str(customer), "--yes", folder=tmp_path, **variables)
     assert forgotten.stdout == f"account 'main': customer {customer} forgotten\n"

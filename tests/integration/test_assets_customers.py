@@ -15,6 +15,7 @@ from assets.resources import Warehouse
 from assets.scan_checks import ALL_READ, COUNTS_AGREE, MOVES_EXPLAINED, RECENT, SCAN_CHECKS, scan_checks
 from emulator import Quirks, effects
 from pipelines.config.scan_window import ScanWindow
+from pipelines.customers.forget import forget_all
 from tests.dagster_account import KEY, DagsterAccount, check_evaluations, materialization_metadata, table_rows
 
 NIGHT = ScanWindow(start=time(9), end=time(12))
@@ -62,6 +63,19 @@ def test_a_run_reports_checks_of_what_it_could_not_read(
     with dagster_account.emulator.faults.during(effects.status(402), resource="customers"):
         failed = scan(dagster_account, instance, NIGHT)
     assert (failed.success, findings(failed)[0][RECENT.name]) == (False, False)
+
+
+def test_a_scan_that_is_taken_over_or_deleted_does_not_fail_the_run(
+    dagster_account: DagsterAccount, instance: dg.DagsterInstance
+) -> None:
+    assert dagster_account.load(instance).success
+    dagster_account.emulator.world.add_customers(dagster_account.id, 3)
+    data_dir = dagster_account.settings.data_dir
+    delete = effects.before_response(lambda _: forget_all(dagster_account.engine, data_dir, KEY, dagster_account.id))
+    with dagster_account.emulator.faults.during(delete, resource="customers"):
+        run = scan(dagster_account, instance, NIGHT)
+    assert (run.success, materialization_metadata(run)) == (True, {})
+    assert scanned(dagster_account, instance, NIGHT)["amocrm/scan"]["customers"] == 3
 
 
 def test_checks_of_scans_are_executed_by_hand(dagster_account: DagsterAccount, instance: dg.DagsterInstance) -> None:

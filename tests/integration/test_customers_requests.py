@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,17 @@ def coverage(account: ScannedAccount) -> tuple[Any, ...]:
         " order by started_at desc limit 1"
     )
     return row
+
+
+def test_no_number_is_too_large_for_the_sum_of_all_customers(account: ScannedAccount) -> None:
+    """Postgres holds each of the first ten, and not their sum."""
+    account.world.add_customer(account.id)
+    numbers = ["9e131071"] * 10 + ["-1e30", "9" * 131, "1e400", "12.5", "7"]
+    rows = (
+        f'{{"id": {number}, "status_id": 1, "ltv": {ltv}, "_embedded": {{"segments": []}}}}'
+        for number, ltv in enumerate(numbers, start=1)
+    )
+    page = effects.body(f'{{"_embedded": {{"customers": [{", ".join(rows)}]}}}}')
+    with account.emulator.faults.during(page, resource="customers"):
+        assert account.scan().customers_count == len(numbers)
+    assert account.rows("select ltv_sum from analytics.place_money_daily where place = 'stage'") == [(Decimal("19.5"),)]

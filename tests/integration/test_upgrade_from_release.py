@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 import sql
 from emulator import effects
 from faults.invariants import broken
+from pipelines.alerts.size_alert_store import read_ongoing
 from pipelines.base.errors import DatabaseUnavailable, MigrationError
 from pipelines.load.context import LoadContext
 from pipelines.load.load import PublishedLoad, load_account
@@ -271,6 +272,34 @@ def test_flows_of_customers_move_into_a_row_per_day(old: Engine, empty_database_
         isolated = "select relrowsecurity from pg_class where oid = to_regclass('amocrm.place_flow_day')"
         assert connection.scalar(text(isolated))
         assert connection.scalar(text("select count(*) from amocrm.place_flow_day")) == 33
+
+
+def test_an_ongoing_alert_and_a_reported_failure_outlast_the_columns_of_stages(
+    old: Engine, empty_database_url: str, tmp_path: Path
+) -> None:
+    migrate_before(old, empty_database_url, "0027", tmp_path)
+    account_id = account_ids(old)[0]
+    with old.begin() as connection:
+        connection.execute(
+            text("""
+                insert into amocrm.size_alert (
+                    account_id, alert_id, segment_id, segment_name, rule, direction, days, previous_observed_at,
+                    previous_count, observed_at, customers_count, missed_days, around, message
+                )
+                select account_id, gen_random_uuid(), 1, 'VIP', 'up 1 in 1 day', 'up', 1, min(observed_at), 1,
+                    max(observed_at), 2, 0, '[]', 'grew'
+                from amocrm.snapshot where account_id = :account_id group by account_id
+            """),
+            {"account_id": account_id},
+        )
+        connection.execute(text("insert into amocrm.failure_notice values ('main', 'Forbidden', now(), now(), now())"))
+    migrate(old)
+    with old.connect() as connection:
+        alerts = "select place, place_id, place_name, segment_id, ended_at from analytics.size_alerts"
+        assert [tuple(row) for row in connection.execute(text(alerts))] == [("segment", 1, "VIP", 1, None)]
+        assert connection.scalar(text("select not is_scan from amocrm.failure_notice"))
+        [ongoing] = read_ongoing(connection, account_id, is_stage=False)
+        assert (ongoing.place_id, read_ongoing(connection, account_id, is_stage=True)) == (1, [])
 
 
 def test_what_others_built_on_our_views_is_still_there(old: Engine) -> None:

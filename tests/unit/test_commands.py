@@ -27,7 +27,7 @@ from commands.error_output import Failure
 from commands.exit_codes import exit_code_table, insert_exit_codes
 from commands.paths import UserPath
 from pipelines.base.errors import Forbidden, SettingsError, Superseded
-from pipelines.base.settings_folder import CALLER_FOLDER
+from pipelines.base.settings_folder import CALLER_FOLDER, SETTINGS_DIR
 from pipelines.base.sparkline import sparkline
 from pipelines.config.settings import VARIABLES
 
@@ -193,6 +193,23 @@ def test_without_settings_the_demo_is_suggested(
     assert select_demo(None) == (home if is_demo else None)
     assert select_demo("segments") == select_demo("latest") == home
     assert home.config() == SimulationConfig(seed=1, started_at=START, mode="segments")
+
+
+@pytest.mark.parametrize("arguments", [("sync",), ("forget", "--customer", "1", "--yes"), ("doctor", "--probe")])
+def test_a_choice_of_accounts_names_only_options_of_the_command(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``forget`` has --all-customers, so advice to use --all could delete everything."""
+    (tmp_path / "accounts.toml").write_text(
+        "".join(f'[accounts.{key}]\nhost = "{key}.amocrm.ru"\ntoken_env = "TOKEN"\n' for key in ("one", "two"))
+    )
+    monkeypatch.setenv(SETTINGS_DIR, str(tmp_path))
+    monkeypatch.setenv("TOKEN", "a-token")
+    monkeypatch.delenv("AMOCRM_HOST", raising=False)
+    shown = CliRunner().invoke(cli, arguments)
+    options = {option for one in parameters(cli.get_command(click.Context(cli), arguments[0])) for option in one.opts}
+    assert "Several accounts are set." in shown.output
+    assert {word.strip(".,:") for word in shown.output.split() if word.startswith("--")} <= options
 
 
 def test_the_latest_demo_is_the_one_that_was_run_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

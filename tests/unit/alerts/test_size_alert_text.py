@@ -95,6 +95,13 @@ def test_flows_name_the_five_largest_and_what_they_leave_unexplained() -> None:
     assert russian.endswith(", 2 исчезли. Не объяснено: +13 (1,1\u00a0%). Сканирования: 28.02.2026 и 01.03.2026.")
 
 
+def test_flows_that_lead_the_other_way_leave_at_most_all_unexplained() -> None:
+    """As ``segment_jumps`` and the report have it."""
+    flows = replace(FLOWS, change_count=-1_000)
+    assert (flows.unexplained_count, flows.document()["unexplained_percent"]) == (-2_187, 100.0)
+    assert "Not explained: −2,187 (100\u00a0%)." in describe_flows(flows, Formats.for_account("US", "UTC"))
+
+
 def test_flows_of_a_segment_without_another_may_be_of_several() -> None:
     flows = replace(FLOWS, place="segment", came=FLOWS.came[-1:], went=[], change_count=14)
     assert describe_scanned_flows(flows, Formats.for_account("US", "UTC")) == (
