@@ -98,10 +98,10 @@ class Setting:
     customer_count: int
     quirks: Quirks
     max_by_id: int
-    probed_limit: int  # of a page of customers
-    event_page_size: int
-    max_event_pages: int
-    has_equal_ids: bool  # a segment has the id of a stage
+    probed_limit: int = 250  # of a page of customers
+    event_page_size: int = 100
+    max_event_pages: int = 1_000
+    has_equal_ids: bool = False  # a segment has the id of a stage
 
 
 class RandomLife(EmulatedAccount):

@@ -99,7 +99,7 @@ def test_flows_that_lead_the_other_way_leave_at_most_all_unexplained() -> None:
     """As ``segment_jumps`` and the report have it."""
     flows = replace(FLOWS, change_count=-1_000)
     assert (flows.unexplained_count, flows.document()["unexplained_percent"]) == (-2_187, 100.0)
-    assert "Not explained: −2,187 (100\u00a0%)." in describe_flows(flows, Formats.for_account("US", "UTC"))
+    assert "Not explained: −2,187 (100\u00a0%)." in describe_scanned_flows(flows, Formats.for_account("US", "UTC"))
 
 
 def test_flows_of_a_segment_without_another_may_be_of_several() -> None:
