@@ -225,5 +225,6 @@ def _next_page(links: Json) -> int | None:
 def _number(value: Json) -> int | Decimal | None:
     """Return a number below ``MAX_NUMBER``; None for anything else."""
     if is_integer(value) or isinstance(value, Decimal):
-        return value if fits_numeric(Decimal(value)) and abs(value) < MAX_NUMBER else None
+        number = Decimal(value)
+        return value if fits_numeric(number) and abs(number) < MAX_NUMBER else None
     return None
