@@ -224,6 +224,7 @@ def _next_page(links: Json) -> int | None:
 
 def _number(value: Json) -> int | Decimal | None:
     """Return a number below ``MAX_NUMBER``; None for anything else."""
-    if not (is_integer(value) or isinstance(value, Decimal)):
-        return None
-    return value if fits_numeric(number := Decimal(value)) and abs(number) < MAX_NUMBER else None
+    if is_integer(value) or isinstance(value, Decimal):
+        number = Decimal(value)
+        return value if fits_numeric(number) and abs(number) < MAX_NUMBER else None
+    return None

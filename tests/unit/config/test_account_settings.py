@@ -52,7 +52,7 @@ def test_which_account_is_meant(tmp_path: Path) -> None:
         (none, None, "AMOCRM_HOST"),
         (none, "main", "AMOCRM_HOST"),
         (one, "other", "no account 'other'.*settings: main"),
-        (two, None, "--all.*acme, zenith"),
+        (two, None, "--account: acme, zenith"),
         (two, "other", "settings: acme, zenith"),
     ):
         with pytest.raises(SettingsError, match=message):
