@@ -75,7 +75,7 @@ def read_events(fetch: Fetch[Item], project: Project[Item], reading: EventReadin
     sense.
     """
     earlier: frozenset[str | None] = frozenset()
-    newest: int | None = None
+    latest: int | None = None
     oldest: int | None = None
     has_links = is_promised = False
     for number in range(1, MAX_EVENT_PAGES + 1):
@@ -100,9 +100,9 @@ def read_events(fetch: Fetch[Item], project: Project[Item], reading: EventReadin
         is_last = not is_promised and (has_links or len(page.ids) < EVENT_PAGE_SIZE)
         earlier = ids
         oldest = _oldest(page.times, oldest, is_first=number == 1)
-        newest = max(page.times, default=None) if number == 1 else newest
+        latest = max(page.times, default=None) if number == 1 else latest
         # Events of one second do not show which way the list goes, and more of them may follow.
-        read_from = oldest + 1 if oldest is not None and oldest != newest else None
+        read_from = oldest + 1 if oldest is not None and oldest != latest else None
         if is_last or (read_from is not None and read_from <= reading.since):
             reading.complete_from = reading.since
             return

@@ -157,6 +157,26 @@ def test_hidden_customers_are_requested_rarely_and_their_deletion_is_found(
     assert account.scan().kept_count == 1
 
 
+def test_more_hidden_customers_than_a_scan_may_request_delay_deleted_ones_only(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their events are lost. Those that were hidden before they were deleted have their turn, too."""
+    monkeypatch.setattr(checkpoint, "DENIED_DAYS", 3)
+    monkeypatch.setattr("pipelines.customers.scan.MAX_BY_ID", 2)
+    account.world.quirks = Quirks(missing_event_share=1.0)
+    customers = account.world.add_customers(account.id, 8)
+    account.scan()
+    for customer in customers[:5]:
+        account.world.hide_customer(account.id, customer)
+    for customer in (*customers[:2], *customers[5:7]):
+        account.world.delete_customer(account.id, customer)
+    gone = 0
+    for _ in range(8):
+        account.emulator.clock.advance(timedelta(days=1))
+        gone += account.scan().gone_count
+    assert gone == 4
+
+
 def test_many_customers_that_are_never_listed_cause_no_second_pass_for_ever(
     account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

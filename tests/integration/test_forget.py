@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 
 from emulator import Emulator, Quirks, effects
 from pipelines.base.errors import SettingsError, Superseded
+from pipelines.customers import retention
 from pipelines.customers.forget import forget_all, forget_customer
 from pipelines.customers.forgotten import KEY_FILE
 from pipelines.warehouse.engine import open_engine
@@ -106,6 +108,37 @@ def test_numbers_go_on_after_all_stays_were_deleted(account: ScannedAccount) -> 
     account.scan()
     assert account.rows(flows) == [(7,)]
     assert account.rows("select stay_count from analytics.stay_durations where place_id = :id", id=stages[1]) == [(1,)]
+
+
+def test_sizes_and_cohorts_begin_anew_after_all_stays_were_deleted(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No place keeps a size that only the scans before knew, and no month those of its stays that were folded."""
+    stage, segment = account.world.account(account.id).live_stages()[0].id, account.world.add_segment(account.id, "VIP")
+    account.scan()
+    customers = [account.world.add_customer(account.id, stage_id=stage, segments=[segment]) for _ in range(3)]
+    account.scan()
+    account.world.delete_customer(account.id, customers[0])
+    account.scan()
+    monkeypatch.setattr(retention, "expired_until", lambda *_: account.emulator.clock.now())
+    cohorts = "select sum(entered_count), sum(remained_count) from analytics.cohorts where month_number = 0"
+    assert account.rows(cohorts) == [(6, 4)]
+    with_retention = replace(account.settings, stay_retention_days=1)
+    for hour, timezone in ((1, "Pacific/Kiritimati"), (2, "Pacific/Honolulu")):  # March, and February
+        account.world.move_account(account.id, timezone=timezone)
+        account.load(hour)
+        retention.fold_old_stays(account.engine, with_retention, now=account.emulator.clock.now())
+        assert account.rows(cohorts) == [(6, 4)]
+    delete_all(account)
+    account.world.delete_segment(account.id, segment)
+    account.scan()
+    assert account.rows(cohorts) == [(None, None)]
+    sizes = (
+        "select distinct on (place, place_id) customers_count from analytics.place_money_daily where place_id = :id"
+        " order by place, place_id, observed_date desc"
+    )
+    assert account.rows(sizes, id=segment) == [(0,)]
+    assert account.rows(sizes, id=stage) == [(2,)]
 
 
 def test_stays_begin_with_the_first_customers_of_an_empty_account(account: ScannedAccount) -> None:
