@@ -102,7 +102,7 @@ def open_harness(
             url=url,
             engine=engines[0],
             rebuilt=engines[1],
-            poller=until.enter_context(Poller(url, pause=0.03 if is_quick else 0.002)),
+            poller=until.enter_context(Poller(url, pause=0.1 if is_quick else 0.002)),
             foreign_host=until.enter_context(Emulator()),
             seed=seed,
             is_quick=is_quick,

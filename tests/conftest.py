@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,6 +34,7 @@ from pipelines.warehouse.migrate import migrate
 from tests.records import START
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from dagster import DagsterInstance
 
     from tests.dagster_account import DagsterAccount
@@ -190,7 +192,25 @@ def live_emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def dagster_home_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_scripts() -> Iterator[None]:
+    """Read Dagster's migration scripts once: each opened instance imports all 89 of them twice."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    folders: dict[str | None, ScriptDirectory] = {}
+    read = ScriptDirectory.from_config
+
+    def read_once(config: Config) -> ScriptDirectory:
+        location = config.get_main_option("script_location")
+        if location not in folders:
+            folders[location] = read(config)
+        return folders[location]
+
+    with patch.object(ScriptDirectory, "from_config", read_once):
+        yield
+
+
+@pytest.fixture(scope="session")
+def dagster_home_template(tmp_path_factory: pytest.TempPathFactory, shared_scripts: None) -> Path:
     """Dagster's home as './run dev' creates it, which is only copied."""
     from assets.dagster_home import prepare_home  # noqa: PLC0415
 

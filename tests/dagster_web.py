@@ -54,10 +54,11 @@ LAUNCH: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DagsterWeb:
-    """The server, and the folder that keeps its runs."""
+    """The server, the folder that keeps its runs, and Dagster's view of them."""
 
     port: int
     home: Path
+    instance: dg.DagsterInstance
 
     @property
     def url(self) -> str:
@@ -67,16 +68,14 @@ class DagsterWeb:
     @property
     def runs(self) -> int:
         """Number of launched runs."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
-            return instance.get_runs_count()
+        return self.instance.get_runs_count()
 
     @property
     def reports(self) -> int:
         """Number of reported events of the asset."""
-        with dg.DagsterInstance.from_config(str(self.home)) as instance:
-            return len(instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records) + len(
-                instance.fetch_observations(dg.AssetKey("reported"), limit=10).records
-            )
+        return len(self.instance.fetch_materializations(dg.AssetKey("reported"), limit=10).records) + len(
+            self.instance.fetch_observations(dg.AssetKey("reported"), limit=10).records
+        )
 
     def session(self) -> requests.Session:
         """Log in, and return a session with the cookies."""
@@ -122,17 +121,18 @@ def dagster_web(folder: Path, **variables: str) -> Iterator[DagsterWeb]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    web = DagsterWeb(port=port, home=home)
     try:
         end = time.monotonic() + START_SECONDS
         while True:
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < end, log.read_text(encoding="utf-8")
             with suppress(requests.ConnectionError):
-                requests.get(f"{web.url}/server_info", timeout=5).raise_for_status()
+                requests.get(f"http://127.0.0.1:{port}/server_info", timeout=5).raise_for_status()
                 break
             time.sleep(0.2)
-        yield web
+        # One for all tests: opening it takes longer than what they ask it.
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield DagsterWeb(port=port, home=home, instance=instance)
     finally:
         process.terminate()
         try:

@@ -69,7 +69,7 @@ def custom_entities(emulator: Emulator, account_id: int, mode: Mode) -> dict[int
     return {one.id: (one.name, one.color) for one in entities if not getattr(one, "is_default", False)}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=24, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     mode=st.sampled_from(("segments", "periodicity")),
     before=st.dictionaries(names, st.sampled_from((0, 1)), max_size=4),

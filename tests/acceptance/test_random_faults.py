@@ -368,7 +368,7 @@ def test_whatever_happens_to_loads_what_is_stored_is_what_was_shown(server_url: 
         run_state_machine_as_test(
             lambda: WarehouseMachine(harness),  # type: ignore[arg-type] # any maker will do
             settings=settings(
-                max_examples=100_000 if is_search else 12,
+                max_examples=100_000 if is_search else 8,
                 stateful_step_count=60 if is_search else 20,
                 phases=set(Phase) if is_search else set(Phase) - {Phase.shrink},  # which takes minutes
                 deadline=None,

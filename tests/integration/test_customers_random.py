@@ -20,7 +20,7 @@ from tests.random_scans import FAULTS, HARMLESS, LIES, UNUSABLE, RandomLife, Set
 from tests.records import START
 from tests.scan_checks import check_scan
 
-EXAMPLES: Final = 12
+EXAMPLES: Final = 8
 
 Step = Callable[[RandomLife], object]
 
