@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tests.dagster_account import DagsterAccount
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", UNTIMED, derandomize=True, database=None)
+settings.register_profile("repeatable", UNTIMED, max_examples=50, derandomize=True, database=None)
 settings.register_profile("search", UNTIMED, max_examples=1_000, print_blob=True)
 settings.register_profile("long", UNTIMED, max_examples=100_000, print_blob=True)
 settings.load_profile("repeatable")

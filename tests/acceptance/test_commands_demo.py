@@ -98,7 +98,7 @@ def test_an_account_of_stages(folder: Path) -> None:
 
 def test_interrupted_and_killed_at_any_moment_it_goes_on_from_there(folder: Path) -> None:
     chance = random.Random(20_261_122)  # noqa: S311
-    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM):
         demo = subprocess.Popen(
             command_line("demo", "--days", "4"),
             cwd=folder,

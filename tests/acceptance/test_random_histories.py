@@ -343,6 +343,6 @@ def test_random_lives_are_stored_as_they_were_shown(engine: Engine, other_engine
         run_state_machine_as_test(
             lambda: AccountMachine(emulator, engine, other_engine, tmp_path),  # type: ignore[arg-type] # any maker will do
             settings=settings(
-                max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

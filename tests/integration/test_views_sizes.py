@@ -125,7 +125,7 @@ def days_of(history: list[ObservedSize]) -> dict[tuple[int, date], tuple[Any, ..
     return expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(history=histories(), minutes=st.integers(-1, 5000))
 def test_views_show_the_sizes_of_random_histories(shared: Engine, history: list[ObservedSize], minutes: int) -> None:
     account_id = published(shared, history)  # once for all views: it takes most of the time

@@ -61,7 +61,7 @@ class DriftingList:
 _CHANGES = st.lists(st.tuples(st.booleans(), st.integers(0, 20)), max_size=3)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(
     size=st.integers(0, 12),
     page_size=st.integers(1, 5),
