@@ -8,7 +8,6 @@ import pty
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -231,20 +230,10 @@ def readme_lines() -> list[str]:
 
 def test_every_line_of_the_readme_works_on_the_demos_data() -> None:
     with shared_temporary_folder() as folder:
-        python = shlex.join([sys.executable, "-m", "commands"])
-        (folder / "run").write_text(f'#!/bin/sh\nexec {python} "$@"\n', encoding="utf-8")
-        (folder / "run").chmod(0o755)
         assert run("demo", "--days", "1", folder=folder).returncode == 0
         said = {}
         for line in readme_lines():
-            result = subprocess.run(
-                ["/bin/sh", "-c", line],
-                cwd=folder,
-                env=build_environment(),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            result = run(*shlex.split(line, comments=True)[1:], folder=folder)
             assert result.returncode == 0, f"{line}\n{result.stderr}"
             said[line] = result.stdout
     printed = list(said.values())
