@@ -87,6 +87,7 @@ class Year:
             "are_events_complete": True,
             "stored_from": BEGINNING,
             "stored_until": at - timedelta(days=1),
+            "previous_date": None,
             "is_restart": False,
             "is_beginning": day == 0,
         }
@@ -135,6 +136,7 @@ def open_last(engine: Engine, folder: Path, account: Year) -> Checkpoint:
         started_at=values["started_at"],
         owner=KEY,
         previous=None,
+        is_beginning=False,
         earliest=values["at"],
     )
 
