@@ -90,7 +90,7 @@ HARMLESS: Final[Sequence[dict[str, Json]]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What stays the same in one life."""
+    """Properties that stay the same in one life."""
 
     mode: Mode
     timezone: str
@@ -333,7 +333,7 @@ class RandomLife(EmulatedAccount):
         self.scan_count += 1
 
     def published(self) -> list[tuple[Any, ...]]:
-        """What scans have published."""
+        """Rows that scans have published."""
         tables = ("members.stays", "amocrm.scan", "amocrm.place_day", "amocrm.stage_move")
         rows = (f"select one::text from {table} as one where account_id = :id" for table in tables)
         return self.rows(" union all ".join(rows) + " order by 1", id=self.id)

@@ -60,7 +60,7 @@ REFUSALS = [
 """Responses that end a scan and quote a customer."""
 
 OUTPUTS = (("customers", "--json-lines"), ("customer", "--quiet"), ("events", "--notify"), ("customer", "--json"))
-"""What fails, and how the command reports it. A customer that the list does not show is requested by id."""
+"""Failures, and how the command reports each. A customer that the list does not show is requested by id."""
 
 HARMLESS = effects.items(
     lambda items: [

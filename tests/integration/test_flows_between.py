@@ -1,4 +1,4 @@
-"""Who joined and left while a size changed, by the scans around the change."""
+"""Joins and leaves while a size changed, by the scans around the change."""
 
 from __future__ import annotations
 

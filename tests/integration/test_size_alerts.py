@@ -59,7 +59,7 @@ def publish_stage_sizes(
 def send_alerts(
     engine: Engine, url: Secret | None, *rules: SizeRule, at: datetime = NOON, is_stage: bool = False
 ) -> SendResult:
-    """What is done after each load, or after each scan."""
+    """Do the work that follows each load, or each scan."""
     own = AccountSettings(key="main", base_url="https://corner.amocrm.ru", token=Secret("t"), alerts=rules)
     settings = Settings(data_dir=Path("nowhere"), accounts=(own,), alert_webhook_url=url, language="en")
     return send_size_alerts(engine, own, settings, is_stage=is_stage, clock=Clock(now=lambda: at, sleep=lambda _: None))
