@@ -76,9 +76,13 @@ class Checkpoint:
 
         Customers that were forgotten, perhaps while the scan runs, are left out.
         """
-        self.positions[kind] = self.positions.get(kind, 0) + 1 if number is None else number
+        latest = self.positions.get(kind, 0)
+        self.positions[kind] = latest + 1 if number is None else number
         with transaction(self.engine, account=self.account_key) as connection:
             self.require_ownership(connection)
+            if self.positions[kind] < latest:  # the list is read from its begin, so what came later is not its end
+                values = {"account_id": self.account_id, "started_at": self.started_at, "kind": kind}
+                connection.execute(statement("delete_later_pages"), values | {"number": self.positions[kind]})
             if kind != "sizes":
                 is_forgotten = read_forgotten(connection, self.data_dir, self.account_id)
                 rows = [row for row in rows if not is_forgotten(row[0])]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from emulator import Emulator, Quirks, effects
 from emulator.faults import Effect
 from emulator.routes import PATHS
-from pipelines.base.errors import IncompleteList, Unavailable
+from pipelines.base.errors import Forbidden, IncompleteList, Unavailable
 from pipelines.customers import checkpoint, events
 from tests.integration.test_customers import ScannedAccount
 
@@ -94,6 +94,22 @@ def test_pages_that_are_smaller_than_requested_are_not_mixed_with_other_sizes(
     with timeout, pytest.raises(Unavailable):
         account.scan()
     assert account.scan().customers_count == 12
+
+
+def test_a_list_that_was_begun_anew_and_interrupted_skips_nobody(
+    account: ScannedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two pages for 6 rows with 2 each reach position 12; of pages with 2, five were read when the scan ended."""
+    small_pages(monkeypatch, 6)
+    account.world.quirks = Quirks(max_limit=2, falls_back_over_max=False)
+    account.world.add_customers(account.id, 15)
+    account.emulator.faults.add(effects.status(504), resource="customers", page=3, times=4)
+    paid = account.emulator.faults.during(effects.status(402), resource="customers", page=6)
+    with paid, pytest.raises(Forbidden):
+        account.scan()
+    account.emulator.requests.clear()
+    assert account.scan().customers_count == 15
+    assert pages_of(account, "customers")[0] == 6
 
 
 def test_a_scan_goes_on_with_the_page_size_that_worked(

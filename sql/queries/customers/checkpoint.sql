@@ -9,6 +9,10 @@ set rows = excluded.rows
 delete from members.page
 where account_id = :account_id and started_at = :started_at and kind = 'sizes' and number = 2
 
+-- name: delete_later_pages
+delete from members.page
+where account_id = :account_id and started_at = :started_at and kind = :kind and number > :number
+
 -- name: delete_moves
 delete from members.page
 where account_id = :account_id and started_at = :started_at and kind = 'moves'
